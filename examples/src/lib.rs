@@ -1,0 +1,1 @@
+//! Programs and their manifests, one idea each.

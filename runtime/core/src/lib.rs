@@ -1,0 +1,4 @@
+//! The pure state machines of Bailiwick: links, credit, pending asks, a child's life, groups, budget, backoff.
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;

@@ -1,0 +1,2 @@
+//! #[protocol] and #[message].
+#![forbid(unsafe_code)]

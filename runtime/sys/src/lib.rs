@@ -1,0 +1,1 @@
+//! Bailiwick's only unsafe code: processes, sockets with descriptors, sandbox primitives, shared memory.

@@ -1,0 +1,2 @@
+//! The supervisor to deploy.
+fn main() {}

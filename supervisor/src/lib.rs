@@ -1,0 +1,4 @@
+//! The supervisor process: manifest, policy loop, sandbox, broker; and the binary `bailiwickd`.
+#![forbid(unsafe_code)]
+
+pub mod spec;

@@ -1,0 +1,327 @@
+//! What is to be supervised: plain data, made by the manifest or by `Program`, read by the supervisor.
+//!
+//! Nothing here acts. A `System` that came from either source has gone through `check`, so that the
+//! supervisor itself need not know which keys exist or how they were written.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that one supervisor runs.
+#[derive(Clone, Debug, Default)]
+pub struct System {
+    /// A name for people; also the last component of the default state directory.
+    pub name: String,
+    /// Where the lock, the control socket and the state record live; `None` chooses the default.
+    pub state_dir: Option<PathBuf>,
+    /// Groups by name; workers without a group belong to the unnamed root group.
+    pub groups: Vec<Group>,
+    /// Workers in the order of the manifest, which is the order of start among equals.
+    pub workers: Vec<Worker>,
+    /// Who may send what to whom. No grant, no link.
+    pub grants: Vec<Grant>,
+    /// The hard total for an ordered stop.
+    pub shutdown_timeout: Duration,
+    /// Start although a floor of the sandbox is missing on this machine.
+    pub allow_degraded: bool,
+}
+
+/// Workers that share a restart strategy and a restart budget.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The group's name, unique among groups.
+    pub name: String,
+    /// The enclosing group; `None` is the root.
+    pub parent: Option<String>,
+    /// Whom a failure restarts.
+    pub strategy: Strategy,
+    /// Failures within `period` that are still answered by a restart.
+    pub max_restarts: u32,
+    /// The length of the sliding window.
+    pub period: Duration,
+    /// What happens when the budget is spent.
+    pub on_exhausted: OnExhausted,
+}
+
+/// Whom a failure restarts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// Only the worker that failed.
+    #[default]
+    OneForOne,
+    /// The worker that failed and those started after it.
+    RestForOne,
+    /// The whole group.
+    OneForAll,
+}
+
+/// What happens when a restart budget is spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnExhausted {
+    /// Keep restarting at the backoff's cap, and raise an alert.
+    #[default]
+    CoolDown,
+    /// Give the worker up; its siblings stay.
+    Fail,
+    /// Stop the group and report a failure to its parent.
+    Escalate,
+}
+
+/// One worker as declared; with `instances` above one, a template for several processes.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// The worker's name, unique among workers.
+    pub name: String,
+    /// What is executed.
+    pub exec: Exec,
+    /// What its exit means.
+    pub kind: Kind,
+    /// How many processes run of it, 1 or more. Instances are numbered from 1.
+    pub instances: u16,
+    /// The group it belongs to; `None` is the root group.
+    pub group: Option<String>,
+    /// Workers that must be ready (a oneshot: done) before this one starts.
+    pub needs: Vec<String>,
+    /// Names in the descriptor store that are handed to it at start.
+    pub kept: Vec<String>,
+    /// When an exit is answered by a restart.
+    pub restart: RestartType,
+    /// Whether giving this worker up stops the whole system with exit code 3.
+    pub essential: bool,
+    /// May accuse less privileged peers; never accused by them. Implied by uid 0 or capabilities.
+    pub privileged: bool,
+    /// The pause before each restart.
+    pub backoff: Backoff,
+    /// From spawn to ready.
+    pub start_timeout: Duration,
+    /// From the stop signal to SIGKILL.
+    pub stop_timeout: Duration,
+    /// From the order to drain to the stop signal.
+    pub drain_timeout: Duration,
+    /// Ready for this long and the failure count starts again at zero.
+    pub stable_after: Duration,
+    /// Exit codes that are a clean end.
+    pub ok_exit: Vec<u8>,
+    /// Exit codes after which it is never restarted.
+    pub no_restart_exit: Vec<u8>,
+    /// Exit codes that charge no budget.
+    pub uncounted_exit: Vec<u8>,
+    /// What it may do to the kernel.
+    pub sandbox: Sandbox,
+    /// The actors it hosts.
+    pub actors: Vec<Actor>,
+    /// Variables of its environment, which is built from nothing.
+    pub environment: BTreeMap<String, String>,
+    /// The folder it starts in; `None` is `/`.
+    pub working_directory: Option<PathBuf>,
+}
+
+/// What a worker executes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exec {
+    /// The supervisor's own executable (`Program`).
+    Own,
+    /// Another executable, with arguments after the worker's name.
+    Path(PathBuf),
+}
+
+/// What the exit of a worker means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// It stays until it is stopped.
+    #[default]
+    Resident,
+    /// It starts, does its work and exits with success, which counts as ready.
+    Oneshot,
+    /// `Program::main`: its end is the ordered end of the whole system.
+    Main,
+}
+
+/// When an exit is answered by a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestartType {
+    /// Always.
+    #[default]
+    Permanent,
+    /// Only after a failure.
+    Transient,
+    /// Never.
+    Temporary,
+}
+
+/// The pause before the n-th restart in a row: `first`, then `base * factor^(n-2)`, at most `cap`,
+/// each shortened by up to `jitter` of itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Backoff {
+    /// Before the first restart after a stable period.
+    pub first: Duration,
+    /// Before the second.
+    pub base: Duration,
+    /// The growth from one to the next.
+    pub factor: f64,
+    /// The longest pause.
+    pub cap: Duration,
+    /// The share, 0 to 1, by which chance may shorten a pause.
+    pub jitter: f64,
+}
+
+/// One actor that a worker hosts from its start.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The actor's name, unique in its worker.
+    pub name: String,
+    /// The name under which the program registered the actor's factory.
+    pub type_name: String,
+    /// Arguments for the factory.
+    pub args: Option<Args>,
+    /// The queue in front of the actor.
+    pub mailbox: Mailbox,
+}
+
+/// Arguments for an actor's factory: TOML text that only the worker decodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Args {
+    /// The TOML value as written.
+    pub text: String,
+    /// The line of the manifest on which it stands, for the worker's error message.
+    pub line: u32,
+}
+
+/// The bounds of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mailbox {
+    /// Messages it holds.
+    pub capacity: u32,
+    /// Bytes it holds.
+    pub capacity_bytes: u32,
+    /// What a full mailbox does to a sender.
+    pub on_full: OnFull,
+}
+
+/// What a full mailbox does to a sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFull {
+    /// The send waits.
+    #[default]
+    Wait,
+    /// The send fails with `NotDelivered(Full)`.
+    Reject,
+}
+
+/// One entry of the grant table: who may send what to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The sending worker.
+    pub from: String,
+    /// The receiving worker.
+    pub to_worker: String,
+    /// The receiving actor; `None` is every actor that the worker declares.
+    pub to_actor: Option<String>,
+    /// The methods; `None` is every method of the protocol.
+    pub methods: Option<Vec<String>>,
+    /// Kinds of descriptors that may travel with a message; `None` is what the methods declare.
+    pub fds_send: Option<Vec<FdKind>>,
+    /// Kinds of descriptors that may travel back in a reply; `None` is what the methods declare.
+    pub fds_receive: Option<Vec<FdKind>>,
+    /// Asks that the sender may have open at a time.
+    pub max_inflight: u32,
+}
+
+pub use bailiwick_wire::FdKind;
+
+/// What a worker may do to the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sandbox {
+    /// The named starting point.
+    pub preset: Preset,
+    /// The user; `None` is a uid of its own as root, and the supervisor's user otherwise.
+    pub user: Option<String>,
+    /// The group; `None` goes with the user.
+    pub group: Option<String>,
+    /// Capabilities kept over the change of user: permitted, ambient and bounding alike.
+    pub capabilities: Vec<String>,
+    /// Paths it may read.
+    pub read_only_paths: Vec<PathBuf>,
+    /// Paths it may read and write.
+    pub read_write_paths: Vec<PathBuf>,
+    /// TCP ports it may bind.
+    pub tcp_bind: Vec<u16>,
+    /// TCP ports it may connect to.
+    pub tcp_connect: Vec<u16>,
+    /// Memory in bytes.
+    pub memory_max: Option<u64>,
+    /// Threads and processes.
+    pub tasks_max: Option<u32>,
+    /// Open descriptors.
+    pub limit_nofile: Option<u32>,
+    /// CPU time in nice steps, -20 to 19.
+    pub nice: Option<i8>,
+    /// The kernel's preference when memory runs out, -1000 to 1000; the default is 500.
+    pub oom_score_adjust: Option<i16>,
+}
+
+/// A named sandbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preset {
+    /// Computes; touches nothing but the descriptors it is handed.
+    #[default]
+    Sealed,
+    /// May connect out to the TCP ports in `tcp_connect`.
+    NetClient,
+    /// Serves on listeners it is handed, or binds the ports in `tcp_bind`.
+    NetServer,
+    /// Reads the paths in `read_only_paths`.
+    FsRo,
+    /// May execute other programs.
+    Exec,
+    /// No sandbox; needs `privileged = true`.
+    None,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            first: Duration::ZERO,
+            base: Duration::from_millis(100),
+            factor: 2.0,
+            cap: Duration::from_secs(30),
+            jitter: 0.25,
+        }
+    }
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        Self { capacity: 1024, capacity_bytes: 4 << 20, on_full: OnFull::Wait }
+    }
+}
+
+impl Worker {
+    /// Returns a worker with every default of the manifest.
+    pub fn new(name: impl Into<String>, exec: Exec) -> Self {
+        Self {
+            name: name.into(),
+            exec,
+            kind: Kind::Resident,
+            instances: 1,
+            group: None,
+            needs: Vec::new(),
+            kept: Vec::new(),
+            restart: RestartType::Permanent,
+            essential: false,
+            privileged: false,
+            backoff: Backoff::default(),
+            start_timeout: Duration::from_secs(30),
+            stop_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(10),
+            stable_after: Duration::from_secs(10),
+            ok_exit: vec![0],
+            no_restart_exit: vec![64, 78, 100],
+            uncounted_exit: vec![75],
+            sandbox: Sandbox::default(),
+            actors: Vec::new(),
+            environment: BTreeMap::new(),
+            working_directory: None,
+        }
+    }
+}
