@@ -1,1 +1,4 @@
-//! What crosses processes: end to end, kill, hostile, conformance, tidy.
+//! What the tests across processes share.
+
+pub mod root_process;
+pub mod source;
