@@ -1,4 +1,6 @@
 //! The supervisor process: manifest, policy loop, sandbox, broker; and the binary `bailiwickd`.
 #![forbid(unsafe_code)]
 
+pub mod control;
 pub mod spec;
+pub mod state_dir;

@@ -1,0 +1,155 @@
+//! The fields of a control record as bytes.
+
+use std::time::Duration;
+
+use super::{Cause, NAME_BYTES, RECORD_BYTES, RecordError, name_field, name_from};
+
+/// Writes fields one after the other; the structs above fit by construction, as a test shows.
+pub(super) struct Writer {
+    pub(super) bytes: [u8; RECORD_BYTES],
+    pub(super) at: usize,
+}
+
+impl Writer {
+    pub(super) fn put(&mut self, field: &[u8]) {
+        self.bytes[self.at..self.at + field.len()].copy_from_slice(field);
+        self.at += field.len();
+    }
+
+    pub(super) fn u8(&mut self, value: u8) {
+        self.put(&[value]);
+    }
+
+    pub(super) fn u16(&mut self, value: u16) {
+        self.put(&value.to_le_bytes());
+    }
+
+    pub(super) fn u32(&mut self, value: u32) {
+        self.put(&value.to_le_bytes());
+    }
+
+    pub(super) fn u64(&mut self, value: u64) {
+        self.put(&value.to_le_bytes());
+    }
+
+    pub(super) fn name(&mut self, name: &str) {
+        self.put(&name_field(name));
+    }
+
+    pub(super) fn duration(&mut self, value: Duration) {
+        self.u64(u64::try_from(value.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn cause(&mut self, cause: Cause) {
+        let (kind, detail) = match cause {
+            Cause::Exit(code) => (1, code.into()),
+            Cause::Signal(signal) => (2, signal.into()),
+            Cause::Stopped => (3, 0),
+            Cause::StartTimeout => (4, 0),
+            Cause::StopTimeout => (5, 0),
+            Cause::OutOfMemory => (6, 0),
+            Cause::Protocol => (7, 0),
+            Cause::Accused => (8, 0),
+            Cause::ForbiddenSyscall => (9, 0),
+            Cause::SpawnFailed(errno) => (10, errno),
+            Cause::Dependency => (11, 0),
+        };
+        self.u16(kind);
+        self.u16(detail);
+    }
+
+    /// Writes a byte that says whether the value is there, then the value.
+    pub(super) fn optional<T>(&mut self, value: Option<T>, write: fn(&mut Self, T)) {
+        self.u8(value.is_some().into());
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+}
+
+/// Reads what [`Writer`] wrote, from bytes whose number was checked before.
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8; RECORD_BYTES],
+    pub(super) at: usize,
+}
+
+impl Reader<'_> {
+    pub(super) fn take<const N: usize>(&mut self) -> [u8; N] {
+        let mut field = [0; N];
+        field.copy_from_slice(&self.bytes[self.at..self.at + N]);
+        self.at += N;
+        field
+    }
+
+    pub(super) fn u8(&mut self) -> u8 {
+        self.take::<1>()[0]
+    }
+
+    pub(super) fn u16(&mut self) -> u16 {
+        u16::from_le_bytes(self.take())
+    }
+
+    pub(super) fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.take())
+    }
+
+    pub(super) fn u64(&mut self) -> u64 {
+        u64::from_le_bytes(self.take())
+    }
+
+    pub(super) fn name(&mut self) -> Result<String, RecordError> {
+        name_from(&self.take::<NAME_BYTES>()).ok_or(RecordError::Name)
+    }
+
+    pub(super) fn duration(&mut self) -> Duration {
+        Duration::from_millis(self.u64())
+    }
+
+    pub(super) fn flag(&mut self, field: &'static str) -> Result<bool, RecordError> {
+        self.one_of(&[false, true], field)
+    }
+
+    /// Reads a byte as an index into `all`.
+    pub(super) fn one_of<T: Copy>(&mut self, all: &[T], field: &'static str) -> Result<T, RecordError> {
+        let found = self.u8();
+        let value = all.get(usize::from(found)).copied();
+        value.ok_or(RecordError::Field { field, found: found.into() })
+    }
+
+    pub(super) fn optional<T>(
+        &mut self,
+        field: &'static str,
+        read: fn(&mut Self) -> Result<T, RecordError>,
+    ) -> Result<Option<T>, RecordError> {
+        if self.flag(field)? { read(self).map(Some) } else { Ok(None) }
+    }
+
+    pub(super) fn plain_u64(&mut self) -> Result<u64, RecordError> {
+        Ok(self.u64())
+    }
+
+    pub(super) fn plain_duration(&mut self) -> Result<Duration, RecordError> {
+        Ok(self.duration())
+    }
+
+    pub(super) fn cause(&mut self) -> Result<Cause, RecordError> {
+        let kind = self.u16();
+        let detail = self.u16();
+        let byte =
+            u8::try_from(detail).map_err(|_| RecordError::Field { field: "cause", found: detail.into() });
+        Ok(match kind {
+            1 => Cause::Exit(byte?),
+            2 => Cause::Signal(byte?),
+            3 => Cause::Stopped,
+            4 => Cause::StartTimeout,
+            5 => Cause::StopTimeout,
+            6 => Cause::OutOfMemory,
+            7 => Cause::Protocol,
+            8 => Cause::Accused,
+            9 => Cause::ForbiddenSyscall,
+            10 => Cause::SpawnFailed(detail),
+            11 => Cause::Dependency,
+            kind => return Err(RecordError::Field { field: "cause", found: kind.into() }),
+        })
+    }
+}

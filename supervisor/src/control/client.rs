@@ -1,0 +1,185 @@
+//! The blocking client of `control.sock`, for the command line and for tests.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, setsockopt, socket, sockopt,
+};
+use nix::sys::time::TimeVal;
+use thiserror::Error;
+
+use super::{Head, Outcome, RECORD_BYTES, Record, RecordError, Request, Row, SOCKET_NAME, Target, Verb};
+
+/// How much longer than the request's own deadline the client waits for an answer.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A connection to a running supervisor. Every call blocks until its deadline at the latest.
+#[derive(Debug)]
+pub struct Client {
+    socket: OwnedFd,
+    path: PathBuf,
+}
+
+/// The supervisor and its workers at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The supervisor itself.
+    pub supervisor: Head,
+    /// Every instance of every worker, in the order of the manifest.
+    pub workers: Vec<Row>,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Nobody listens there.
+    #[error("no supervisor answers at {path}: {errno}", path = path.display())]
+    Unreachable {
+        /// The socket that was tried.
+        path: PathBuf,
+        /// The kernel's error.
+        errno: Errno,
+    },
+    /// The connection broke.
+    #[error("control socket {path}: {errno}", path = path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// The kernel's error.
+        errno: Errno,
+    },
+    /// The supervisor ended, or closed the connection, before it answered.
+    #[error("the supervisor closed the control connection before it answered")]
+    Closed,
+    /// No answer came in time.
+    #[error("the supervisor did not answer within {waited:?}")]
+    TimedOut {
+        /// How long the client waited.
+        waited: Duration,
+    },
+    /// The answer is none.
+    #[error("the supervisor's answer is malformed")]
+    Malformed(#[from] RecordError),
+    /// The supervisor refused the request.
+    #[error("the supervisor refused the request: {outcome:?}")]
+    Refused {
+        /// Its reason.
+        outcome: Outcome,
+    },
+}
+
+impl Client {
+    /// Connects to the supervisor that owns `state_dir`.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`] if no supervisor listens there.
+    pub fn connect(state_dir: &Path) -> Result<Self, ClientError> {
+        let path = state_dir.join(SOCKET_NAME);
+        match open(&path) {
+            Ok(socket) => Ok(Self { socket, path }),
+            Err(errno) => Err(ClientError::Unreachable { path, errno }),
+        }
+    }
+
+    /// Reports the supervisor and every worker.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn status(&self) -> Result<Status, ClientError> {
+        let deadline = Duration::from_secs(5);
+        let (records, outcome) =
+            self.exchange(&Request { verb: Verb::Status, target: Target::System, deadline })?;
+        let mut head = None;
+        let mut workers = Vec::new();
+        for record in records {
+            match record {
+                Record::Head(found) => head = Some(found),
+                Record::Row(row) => workers.push(row),
+                Record::End(_) => {}
+            }
+        }
+        match head {
+            Some(supervisor) => Ok(Status { supervisor, workers }),
+            None => Err(ClientError::Refused { outcome }),
+        }
+    }
+
+    /// Gives an order and waits up to `deadline` until it is carried out.
+    ///
+    /// After [`Verb::ShutDown`] the supervisor answers `Done` and then ends;
+    /// [`Client::wait_for_end`] waits for that.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn order(&self, verb: Verb, target: Target, deadline: Duration) -> Result<Outcome, ClientError> {
+        self.exchange(&Request { verb, target, deadline }).map(|(_, outcome)| outcome)
+    }
+
+    /// Waits until the supervisor has closed the connection, which it does by ending.
+    ///
+    /// # Errors
+    /// [`ClientError::TimedOut`] if it still runs after `deadline`.
+    pub fn wait_for_end(&self, deadline: Duration) -> Result<(), ClientError> {
+        let until = Instant::now() + deadline;
+        loop {
+            match self.receive(until, deadline) {
+                Ok(_) => {}
+                Err(ClientError::Closed) => return Ok(()),
+                Err(ClientError::Socket { errno: Errno::ECONNRESET, .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn exchange(&self, request: &Request) -> Result<(Vec<Record>, Outcome), ClientError> {
+        let waited = request.deadline.saturating_add(GRACE);
+        let until = Instant::now() + waited;
+        send(self.socket.as_raw_fd(), &request.to_bytes(), MsgFlags::MSG_NOSIGNAL)
+            .map_err(|errno| self.broken(errno))?;
+        let mut records = Vec::new();
+        loop {
+            match self.receive(until, waited)? {
+                Record::End(end) => return Ok((records, end.outcome)),
+                record => records.push(record),
+            }
+        }
+    }
+
+    fn receive(&self, until: Instant, waited: Duration) -> Result<Record, ClientError> {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ClientError::TimedOut { waited });
+        }
+        // A timeout of zero would mean for ever, so a fraction of a millisecond counts as one.
+        let millis = i64::try_from(left.as_millis()).unwrap_or(i64::MAX).max(1);
+        let timeout = TimeVal::new(millis / 1000, millis % 1000 * 1000);
+        setsockopt(&self.socket, sockopt::ReceiveTimeout, &timeout).map_err(|errno| self.broken(errno))?;
+        // One byte more than a record, so that a longer packet shows as one.
+        let mut bytes = [0; RECORD_BYTES + 1];
+        match recv(self.socket.as_raw_fd(), &mut bytes, MsgFlags::empty()) {
+            Ok(0) => Err(ClientError::Closed),
+            Ok(length) => Ok(Record::from_bytes(&bytes[..length])?),
+            Err(Errno::EAGAIN) => Err(ClientError::TimedOut { waited }),
+            Err(Errno::EINTR) => self.receive(until, waited),
+            Err(errno) => Err(self.broken(errno)),
+        }
+    }
+
+    fn broken(&self, errno: Errno) -> ClientError {
+        match errno {
+            Errno::EPIPE => ClientError::Closed,
+            errno => ClientError::Socket { path: self.path.clone(), errno },
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<OwnedFd, Errno> {
+    let address = UnixAddr::new(path)?;
+    let socket = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)?;
+    connect(socket.as_raw_fd(), &address)?;
+    Ok(socket)
+}

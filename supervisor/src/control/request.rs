@@ -1,0 +1,201 @@
+//! What a client asks of the supervisor, in 96 bytes.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::{NAME_BYTES, name_field, name_from};
+
+/// The size of every request.
+///
+/// | offset | bytes | meaning |
+/// | --- | --- | --- |
+/// | 0 | 4 | `BWRQ` |
+/// | 4 | 1 | version, 1 |
+/// | 5 | 1 | verb |
+/// | 6 | 2 | instance, 0 for every instance |
+/// | 8 | 8 | deadline in milliseconds |
+/// | 16 | 64 | worker's name, zero-padded; empty for the whole system |
+/// | 80 | 16 | zero |
+pub const REQUEST_BYTES: usize = 96;
+
+const MAGIC: [u8; 4] = *b"BWRQ";
+const VERSION: u8 = 1;
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What is to be done.
+    pub verb: Verb,
+    /// To whom.
+    pub target: Target,
+    /// How long the answer may be waited for; the order itself stands after that.
+    pub deadline: Duration,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verb {
+    /// Report the supervisor and every worker. Class `read`.
+    Status,
+    /// Stop the target and keep it stopped. Class `operate`.
+    Stop,
+    /// Start the target if it is down, without waiting for its backoff. Class `operate`.
+    Start,
+    /// Stop the target and start it again; its budget is not charged. Class `operate`.
+    Restart,
+    /// Stop everything in order and leave. Class `operate`.
+    ShutDown,
+}
+
+/// Whom a verb is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The whole system.
+    System,
+    /// Every instance of one worker.
+    Worker(String),
+    /// One instance, numbered from 1.
+    Instance(String, u16),
+}
+
+/// Why bytes are no request.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// Neither too short nor too long is taken.
+    #[error("control request of {found} bytes, expected {REQUEST_BYTES}")]
+    Length {
+        /// The bytes that arrived.
+        found: usize,
+    },
+    /// It starts with something else.
+    #[error("control request does not start with {MAGIC:?} and version {VERSION}")]
+    Magic,
+    /// A field holds what it may not hold.
+    #[error("control request has an invalid {field}")]
+    Field {
+        /// The field.
+        field: &'static str,
+    },
+}
+
+impl Request {
+    /// Writes the request as it travels.
+    pub fn to_bytes(&self) -> [u8; REQUEST_BYTES] {
+        let (name, instance) = match &self.target {
+            Target::System => ("", 0),
+            Target::Worker(name) => (name.as_str(), 0),
+            Target::Instance(name, instance) => (name.as_str(), *instance),
+        };
+        let deadline = u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX);
+        let mut bytes = [0; REQUEST_BYTES];
+        bytes[0..4].copy_from_slice(&MAGIC);
+        bytes[4] = VERSION;
+        bytes[5] = self.verb.code();
+        bytes[6..8].copy_from_slice(&instance.to_le_bytes());
+        bytes[8..16].copy_from_slice(&deadline.to_le_bytes());
+        bytes[16..16 + NAME_BYTES].copy_from_slice(&name_field(name));
+        bytes
+    }
+
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// Whatever [`Request::to_bytes`] cannot have written is refused.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RequestError> {
+        let bytes: &[u8; REQUEST_BYTES] =
+            bytes.try_into().map_err(|_| RequestError::Length { found: bytes.len() })?;
+        if bytes[0..4] != MAGIC || bytes[4] != VERSION {
+            return Err(RequestError::Magic);
+        }
+        let invalid = |field| RequestError::Field { field };
+        let verb = Verb::from_code(bytes[5]).ok_or(invalid("verb"))?;
+        let instance = u16::from_le_bytes([bytes[6], bytes[7]]);
+        let mut millis = [0; 8];
+        millis.copy_from_slice(&bytes[8..16]);
+        let name = name_from(&bytes[16..16 + NAME_BYTES]).ok_or(invalid("name"))?;
+        if bytes[16 + NAME_BYTES..].iter().any(|byte| *byte != 0) {
+            return Err(invalid("reserve"));
+        }
+        let target = match (name.is_empty(), instance) {
+            (true, 0) => Target::System,
+            (true, _) => return Err(invalid("instance")),
+            (false, 0) => Target::Worker(name),
+            (false, instance) => Target::Instance(name, instance),
+        };
+        Ok(Self { verb, target, deadline: Duration::from_millis(u64::from_le_bytes(millis)) })
+    }
+}
+
+impl Verb {
+    const ALL: [Self; 5] = [Self::Status, Self::Stop, Self::Start, Self::Restart, Self::ShutDown];
+
+    fn code(self) -> u8 {
+        match self {
+            Self::Status => 1,
+            Self::Stop => 2,
+            Self::Start => 3,
+            Self::Restart => 4,
+            Self::ShutDown => 5,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| verb.code() == code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> Request {
+        Request {
+            verb: Verb::Restart,
+            target: Target::Instance("shrinker".into(), 2),
+            deadline: Duration::from_secs(5),
+        }
+    }
+
+    #[test]
+    fn a_request_reads_back_as_written() {
+        for verb in Verb::ALL {
+            for target in [Target::System, Target::Worker("web".into()), Target::Instance("web".into(), 7)] {
+                let request = Request { verb, target, deadline: Duration::from_millis(1500) };
+                assert_eq!(Request::from_bytes(&request.to_bytes()), Ok(request));
+            }
+        }
+    }
+
+    #[test]
+    fn the_layout_is_the_documented_one() {
+        let bytes = request().to_bytes();
+        assert_eq!(&bytes[..8], b"BWRQ\x01\x04\x02\x00");
+        assert_eq!(&bytes[8..16], 5000u64.to_le_bytes());
+        assert_eq!(&bytes[16..25], b"shrinker\0");
+    }
+
+    #[test]
+    fn hostile_bytes_are_refused() {
+        let good = request().to_bytes();
+        for length in [0, 1, REQUEST_BYTES - 1] {
+            let found = Request::from_bytes(&good[..length]);
+            assert_eq!(found, Err(RequestError::Length { found: length }));
+        }
+        for (at, value, error) in [
+            (0, b'X', RequestError::Magic),
+            (4, 2, RequestError::Magic),
+            (5, 0, RequestError::Field { field: "verb" }),
+            (5, 6, RequestError::Field { field: "verb" }),
+            (16, 0xff, RequestError::Field { field: "name" }),
+            (16, 0, RequestError::Field { field: "name" }),
+            (95, 1, RequestError::Field { field: "reserve" }),
+        ] {
+            let mut bytes = good;
+            bytes[at] = value;
+            assert_eq!(Request::from_bytes(&bytes), Err(error), "byte {at} = {value}");
+        }
+    }
+}
