@@ -2,5 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod control;
+pub mod daemon;
 pub mod spec;
 pub mod state_dir;
+pub use daemon::{Options, supervise};

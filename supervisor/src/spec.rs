@@ -114,6 +114,16 @@ pub struct Worker {
     pub environment: BTreeMap<String, String>,
     /// The folder it starts in; `None` is `/`.
     pub working_directory: Option<PathBuf>,
+    /// What it may ask of the supervisor beyond its own affairs.
+    pub may: Vec<May>,
+}
+
+/// Something that a worker may ask of the supervisor beyond its own affairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum May {
+    /// See the process tree, as `status` shows it.
+    Status,
 }
 
 /// What a worker executes.
@@ -322,6 +332,7 @@ impl Worker {
             actors: Vec::new(),
             environment: BTreeMap::new(),
             working_directory: None,
+            may: Vec::new(),
         }
     }
 }
