@@ -1,0 +1,170 @@
+//! The builder for what a worker may do: to the kernel, and to whom it may send.
+
+use std::path::PathBuf;
+
+use bailiwick_supervisor::spec;
+
+/// What a worker of a [`Program`](crate::Program) may do. Everything not said is forbidden.
+///
+/// ```
+/// use bailiwick::Sandbox;
+///
+/// let front = Sandbox::sealed().read("in").write("out").grant("shrinker");
+/// let shrinker = Sandbox::sealed().memory_max_mib(64);
+/// # let _ = (front, shrinker);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Sandbox {
+    pub(crate) spec: spec::Sandbox,
+    pub(crate) grants: Vec<Wish>,
+    pub(crate) may: Vec<spec::May>,
+    pub(crate) privileged: bool,
+}
+
+/// A grant as the sender's sandbox declares it; the sender's name is added by the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) to_worker: String,
+    pub(crate) to_actor: Option<String>,
+    pub(crate) methods: Option<Vec<String>>,
+}
+
+impl Sandbox {
+    /// Computes; touches nothing but the descriptors it is handed and the paths named here.
+    pub fn sealed() -> Self {
+        Self::from_preset(spec::Preset::Sealed)
+    }
+
+    /// May connect out to the TCP ports named by [`Sandbox::tcp_connect`].
+    pub fn net_client() -> Self {
+        Self::from_preset(spec::Preset::NetClient)
+    }
+
+    /// Serves on listeners it is handed, or binds the ports named by [`Sandbox::tcp_bind`].
+    pub fn net_server() -> Self {
+        Self::from_preset(spec::Preset::NetServer)
+    }
+
+    /// Reads the paths named by [`Sandbox::read`].
+    pub fn fs_ro() -> Self {
+        Self::from_preset(spec::Preset::FsRo)
+    }
+
+    /// May execute other programs.
+    pub fn exec() -> Self {
+        Self::from_preset(spec::Preset::Exec)
+    }
+
+    /// No sandbox at all. Such a worker counts as privileged.
+    pub fn none() -> Self {
+        Self { privileged: true, ..Self::from_preset(spec::Preset::None) }
+    }
+
+    /// May read `path` and what is below it. Relative paths start at the program's folder.
+    pub fn read(mut self, path: impl Into<PathBuf>) -> Self {
+        self.spec.read_only_paths.push(path.into());
+        self
+    }
+
+    /// May read and write `path` and what is below it.
+    pub fn write(mut self, path: impl Into<PathBuf>) -> Self {
+        self.spec.read_write_paths.push(path.into());
+        self
+    }
+
+    /// May use this much memory, in MiB.
+    pub fn memory_max_mib(mut self, mib: u32) -> Self {
+        self.spec.memory_max = Some(u64::from(mib) << 20);
+        self
+    }
+
+    /// May have this many threads and processes.
+    pub fn tasks_max(mut self, tasks: u32) -> Self {
+        self.spec.tasks_max = Some(tasks);
+        self
+    }
+
+    /// May have this many descriptors open.
+    pub fn limit_nofile(mut self, descriptors: u32) -> Self {
+        self.spec.limit_nofile = Some(descriptors);
+        self
+    }
+
+    /// Runs at this nice step, -20 to 19.
+    pub fn nice(mut self, step: i8) -> Self {
+        self.spec.nice = Some(step);
+        self
+    }
+
+    /// Runs as this user, where the supervisor is root.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.spec.user = Some(user.into());
+        self
+    }
+
+    /// Runs as this group, where the supervisor is root.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.spec.group = Some(group.into());
+        self
+    }
+
+    /// Keeps this capability over the change of user, for example `CAP_NET_BIND_SERVICE`.
+    pub fn capability(mut self, capability: impl Into<String>) -> Self {
+        self.spec.capabilities.push(capability.into());
+        self
+    }
+
+    /// May bind this TCP port.
+    pub fn tcp_bind(mut self, port: u16) -> Self {
+        self.spec.tcp_bind.push(port);
+        self
+    }
+
+    /// May connect to this TCP port.
+    pub fn tcp_connect(mut self, port: u16) -> Self {
+        self.spec.tcp_connect.push(port);
+        self
+    }
+
+    /// May accuse less privileged peers and is never accused by them; may run as uid 0.
+    pub fn privileged(mut self) -> Self {
+        self.privileged = true;
+        self
+    }
+
+    /// May send every message of their protocols to every actor of `target`, or to one actor of
+    /// it: `"shrinker"`, `"shrinker/thumbs"`.
+    pub fn grant(self, target: &str) -> Self {
+        self.wish(target, None)
+    }
+
+    /// May send messages of these methods to every actor of `target`, or to one actor of it.
+    pub fn grant_methods<const N: usize>(self, target: &str, methods: [&str; N]) -> Self {
+        self.wish(target, Some(methods.map(str::to_owned).into()))
+    }
+
+    /// May see the process tree through [`Context::processes`](crate::Context::processes).
+    pub fn may_status(mut self) -> Self {
+        self.may.push(spec::May::Status);
+        self
+    }
+
+    fn wish(mut self, target: &str, methods: Option<Vec<String>>) -> Self {
+        let (worker, actor) = match target.split_once('/') {
+            Some((worker, actor)) => (worker, Some(actor.to_owned())),
+            None => (target, None),
+        };
+        self.grants.push(Wish { to_worker: worker.to_owned(), to_actor: actor, methods });
+        self
+    }
+
+    fn from_preset(preset: spec::Preset) -> Self {
+        Self {
+            spec: spec::Sandbox { preset, ..spec::Sandbox::default() },
+            grants: Vec::new(),
+            may: Vec::new(),
+            privileged: false,
+        }
+    }
+}
