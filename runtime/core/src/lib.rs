@@ -3,4 +3,7 @@
 #![forbid(unsafe_code)]
 extern crate alloc;
 
+pub mod asks;
+pub mod credit;
+pub mod link;
 pub mod time;

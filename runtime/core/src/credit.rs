@@ -1,0 +1,164 @@
+//! Credit: how much one sending worker may have unconsumed in one mailbox.
+//!
+//! The receiver lends, the sender spends. Credit counts messages, bytes and descriptors at once. A message may
+//! be sent while at least one message and one byte of credit are left, so a message larger than the credit
+//! overdraws the bytes once instead of waiting for ever; descriptors are never overdrawn.
+//!
+//! Invariant, per mailbox and sender: what the sender has left, plus what is under way, plus what lies in the
+//! mailbox, plus what was taken and not yet given back, is what was lent. [`Allowance`] is the sender's side,
+//! [`Ledger`] the receiver's. Credit is lent small and grown only while the actor waits for the sender.
+
+/// What one message weighs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Size {
+    /// Bytes of its payload.
+    pub bytes: u32,
+    /// Descriptors that it carries.
+    pub fds: u16,
+}
+
+/// An amount of credit, lent or given back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Grant {
+    /// Messages.
+    pub messages: u32,
+    /// Bytes of payload.
+    pub bytes: u32,
+    /// Descriptors.
+    pub fds: u16,
+}
+
+impl Grant {
+    /// Credit for nothing.
+    pub const NONE: Self = Self { messages: 0, bytes: 0, fds: 0 };
+
+    /// Tells whether this is credit for nothing.
+    pub fn is_none(self) -> bool {
+        self == Self::NONE
+    }
+
+    fn plus(self, more: Self) -> Self {
+        Self {
+            messages: self.messages.saturating_add(more.messages),
+            bytes: self.bytes.saturating_add(more.bytes),
+            fds: self.fds.saturating_add(more.fds),
+        }
+    }
+}
+
+/// What a sender may still send to one mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Allowance {
+    messages: u64,
+    bytes: i64,
+    fds: u32,
+}
+
+impl Allowance {
+    /// Tells whether a message of `size` may be sent now.
+    pub fn admits(&self, size: Size) -> bool {
+        self.messages > 0 && self.bytes > 0 && self.fds >= u32::from(size.fds)
+    }
+
+    /// Pays for a message; returns false and pays nothing if the credit does not admit it.
+    #[must_use]
+    pub fn spend(&mut self, size: Size) -> bool {
+        if !self.admits(size) {
+            return false;
+        }
+        self.messages -= 1;
+        self.bytes -= i64::from(size.bytes);
+        self.fds -= u32::from(size.fds);
+        true
+    }
+
+    /// Adds credit that the receiver lent or gave back.
+    pub fn add(&mut self, grant: Grant) {
+        self.messages = self.messages.saturating_add(u64::from(grant.messages));
+        self.bytes = self.bytes.saturating_add(i64::from(grant.bytes));
+        self.fds = self.fds.saturating_add(u32::from(grant.fds));
+    }
+
+    /// Returns the messages that may still be sent.
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    fn is_spent(&self) -> bool {
+        self.messages == 0 || self.bytes <= 0
+    }
+}
+
+/// The receiver's books on one sender and one mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Ledger {
+    lent: Grant,
+    left: Allowance,
+    queued: u32,
+    returned: Grant,
+    /// A wish for more was uttered and not yet answered.
+    asked: bool,
+}
+
+impl Ledger {
+    /// Opens the books with `lent` in the sender's hands.
+    pub fn new(lent: Grant) -> Self {
+        let mut left = Allowance::default();
+        left.add(lent);
+        Self { lent, left, queued: 0, returned: Grant::NONE, asked: false }
+    }
+
+    /// Enters a message that arrived; returns false if the sender had no credit for it.
+    #[must_use]
+    pub fn receive(&mut self, size: Size) -> bool {
+        let paid = self.left.spend(size);
+        if paid {
+            self.queued += 1;
+        }
+        paid
+    }
+
+    /// Enters that a message has left the mailbox. Returns credit to announce to the sender, once half of what
+    /// was lent has come together: one announcement for many messages, and never so late that the sender
+    /// starves, since a sender without credit has everything either here or in the mailbox.
+    pub fn take(&mut self, size: Size) -> Option<Grant> {
+        self.queued = self.queued.saturating_sub(1);
+        self.returned = self.returned.plus(Grant { messages: 1, bytes: size.bytes, fds: size.fds });
+        let due = self.returned.messages >= self.lent.messages.div_ceil(2)
+            || self.returned.bytes >= self.lent.bytes.div_ceil(2)
+            || (self.returned.fds > 0 && self.returned.fds >= self.lent.fds.div_ceil(2));
+        due.then(|| {
+            let grant = core::mem::take(&mut self.returned);
+            self.left.add(grant);
+            grant
+        })
+    }
+
+    /// Returns what should be lent in addition: as much again, if the actor has nothing left of this sender's
+    /// while the sender has spent everything, so that the credit and not the actor is what slows it down.
+    /// Asks once; the next wish waits for [`Ledger::lend`].
+    pub fn wish(&mut self) -> Option<Grant> {
+        let starved = self.queued == 0 && self.left.is_spent() && !self.asked;
+        starved.then(|| {
+            self.asked = true;
+            Grant { fds: 0, ..self.lent }
+        })
+    }
+
+    /// Enters additional credit, possibly none; the caller announces it to the sender.
+    pub fn lend(&mut self, more: Grant) {
+        self.asked = false;
+        self.lent = self.lent.plus(more);
+        self.left.add(more);
+    }
+
+    /// Returns what is lent in all.
+    pub fn lent(&self) -> Grant {
+        self.lent
+    }
+
+    /// Returns the messages of this sender that lie in the mailbox.
+    pub fn queued(&self) -> u32 {
+        self.queued
+    }
+}

@@ -1,0 +1,355 @@
+//! What happens to a link, and what it orders.
+
+use alloc::boxed::Box;
+
+use super::failure::{Failure, NotDelivered};
+use super::fault::Fault;
+use super::frame::{Cause, CloseReason, Frame, Refusal, Target, WatchId};
+use super::handling::Asked;
+use super::tables::{Export, ExportId, Import, ImportId};
+use crate::asks::Ticket;
+use crate::credit::{Grant, Size};
+use crate::time::Instant;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// The supervisor handed over a fresh transport to this incarnation of the peer.
+    Linked {
+        /// The peer's incarnation.
+        generation: u32,
+    },
+    /// The supervisor told of the peer's death. The driver then reads until nothing is left and says
+    /// [`Event::Emptied`].
+    PeerDied {
+        /// The incarnation that died.
+        generation: u32,
+        /// Why.
+        cause: Cause,
+    },
+    /// Nothing that the dead peer wrote is left to read.
+    Emptied,
+    /// The transport ended: end of file, or an error that stays.
+    Lost,
+    /// A whole frame arrived; its payload, if any, is held by the driver.
+    Received(Frame),
+    /// What arrived is not a frame.
+    Malformed,
+    /// The first `frames` frames that were ordered since [`Event::Linked`] have left this process.
+    Written {
+        /// How many.
+        frames: u64,
+    },
+    /// A local actor tells.
+    Tell(Send),
+    /// A local actor asks.
+    Ask {
+        /// The message.
+        send: Send,
+        /// Until when the asker waits.
+        deadline: Option<Instant>,
+        /// Whether the answer is a stream.
+        stream: bool,
+    },
+    /// The sender of a waiting tell, or the asker, no longer waits.
+    Cancel {
+        /// The send.
+        ticket: Ticket,
+    },
+    /// The asker took items of a stream.
+    ItemsTaken {
+        /// The ask.
+        ticket: Ticket,
+        /// How many.
+        items: u32,
+    },
+    /// A handler answers.
+    Reply {
+        /// The ask.
+        asked: Asked,
+        /// What the reply weighs.
+        size: Size,
+    },
+    /// An ask of the peer will have no reply.
+    Fail {
+        /// The ask.
+        asked: Asked,
+        /// Why.
+        failure: Failure,
+    },
+    /// A handler gives one of a stream of replies.
+    Item {
+        /// The ask.
+        asked: Asked,
+        /// What the item weighs.
+        size: Size,
+    },
+    /// A handler's stream has ended.
+    End {
+        /// The ask.
+        asked: Asked,
+    },
+    /// A message left its mailbox: to be handled, or dropped.
+    Taken {
+        /// Where it lay.
+        export: ExportId,
+        /// What it weighed.
+        size: Size,
+    },
+    /// A mailbox's answer to [`Action::Borrow`].
+    Lent {
+        /// The mailbox.
+        export: ExportId,
+        /// What it lends, possibly nothing.
+        grant: Grant,
+    },
+    /// The payload of a message did not decode.
+    Undecodable,
+    /// A local actor wishes to be told when a remote one ends.
+    Watch {
+        /// The remote actor.
+        import: ImportId,
+        /// By what the answer will be known: not in use.
+        watch: WatchId,
+    },
+    /// A local actor takes its wish back.
+    Unwatch {
+        /// The wish.
+        watch: WatchId,
+    },
+    /// An actor that the peer watches has ended.
+    ActorDown {
+        /// The peer's watch.
+        watch: WatchId,
+        /// Why.
+        cause: Cause,
+    },
+    /// A local actor is to be reachable for the peer.
+    Export {
+        /// The slot: [`Link::vacant_export`](super::Link::vacant_export), or one that was revoked.
+        slot: u32,
+        /// What it gives.
+        export: Box<Export>,
+    },
+    /// A local actor is no longer to be reachable for the peer.
+    Revoke {
+        /// The slot.
+        slot: u32,
+    },
+    /// A method of a slot is no longer granted.
+    RevokeMethod {
+        /// The slot.
+        slot: u32,
+        /// The method.
+        method: u16,
+    },
+    /// An actor of the peer's became known.
+    Import {
+        /// The place: [`Link::vacant_import`](super::Link::vacant_import).
+        import: ImportId,
+        /// How to reach it.
+        entry: Box<Import>,
+    },
+    /// No local address names that actor of the peer's any more.
+    Forget {
+        /// The place.
+        import: ImportId,
+    },
+    /// This side is to take no new messages and to finish what it has.
+    Drain,
+    /// This side closes now.
+    Close,
+    /// The time that [`Link::deadline`](super::Link::deadline) named has come.
+    Tick,
+}
+
+/// A message that a local actor sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Send {
+    /// By what the driver knows it: [`Link::vacant_ticket`](super::Link::vacant_ticket).
+    pub ticket: Ticket,
+    /// To whom.
+    pub import: ImportId,
+    /// The method's index within the protocol.
+    pub method: u16,
+    /// What it weighs.
+    pub size: Size,
+    /// What to do without credit.
+    pub patience: Patience,
+}
+
+/// What a send does while there is no credit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Patience {
+    /// It waits, if the mailbox lets senders wait.
+    Wait,
+    /// It fails with `Full`.
+    Now,
+}
+
+/// Something to be done by the driver, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Write this frame. What carries a payload of a handler's (reply, item) is the one that the event named.
+    Send(Frame),
+    /// Write this frame with the payload that the driver keeps under the ticket. A tell's ticket is free again.
+    Transmit {
+        /// The send.
+        ticket: Ticket,
+        /// The frame.
+        frame: Frame,
+    },
+    /// The send waits: for credit, or for the link. Keep its payload under the ticket.
+    Keep {
+        /// The send.
+        ticket: Ticket,
+    },
+    /// A tell was not sent, and its ticket is free again.
+    Undelivered {
+        /// The send.
+        ticket: Ticket,
+        /// Why.
+        reason: NotDelivered,
+    },
+    /// An ask has ended; its ticket is free again. With [`Outcome::Replied`] the payload is that of the frame
+    /// that just arrived.
+    Resolve {
+        /// The ask.
+        ticket: Ticket,
+        /// How.
+        outcome: Outcome,
+    },
+    /// Hand the item that just arrived to the asker.
+    DeliverItem {
+        /// The ask.
+        ticket: Ticket,
+    },
+    /// Put the message that just arrived into the mailbox behind the slot.
+    Deliver {
+        /// The mailbox.
+        export: ExportId,
+        /// The method's index within the protocol.
+        method: u16,
+        /// What to answer, if it is an ask.
+        asked: Option<Asked>,
+        /// When the asker stops waiting.
+        deadline: Option<Instant>,
+    },
+    /// Drop the message that just arrived; it is a dead letter.
+    DeadLetter {
+        /// Where it was sent.
+        target: Target,
+        /// Why it was not delivered.
+        reason: NotDelivered,
+    },
+    /// The asker no longer waits: drop the handler's future.
+    CancelHandler {
+        /// The ask.
+        asked: Asked,
+    },
+    /// The stream may give this many items more.
+    MoreItems {
+        /// The ask.
+        asked: Asked,
+        /// How many.
+        items: u32,
+    },
+    /// Ask the mailbox's pool for more credit; the answer is [`Event::Lent`].
+    Borrow {
+        /// The mailbox.
+        export: ExportId,
+        /// How much is wished.
+        grant: Grant,
+    },
+    /// Everything lent to the peer for this mailbox is the pool's again.
+    GiveBack {
+        /// The mailbox.
+        export: ExportId,
+        /// What was borrowed beyond the first credit.
+        grant: Grant,
+    },
+    /// The peer wishes to be told when the actor behind the slot ends.
+    Watched {
+        /// The actor.
+        export: ExportId,
+        /// By what the peer knows its wish.
+        watch: WatchId,
+    },
+    /// The peer takes its wish back, or is gone.
+    Unwatched {
+        /// The wish.
+        watch: WatchId,
+    },
+    /// A watched actor of the peer's has ended. Comes once for each watch.
+    ActorDown {
+        /// The watch.
+        watch: WatchId,
+        /// Why, if the peer or the supervisor said so.
+        cause: Option<Cause>,
+    },
+    /// The slot is free again.
+    ExportGone {
+        /// The slot.
+        slot: u32,
+    },
+    /// The hellos agree: messages flow.
+    Opened,
+    /// The hellos do not agree.
+    Refused {
+        /// What does not hold.
+        refusal: Refusal,
+        /// Whether the peer said so; the driver then holds the peer's shape.
+        by_peer: bool,
+    },
+    /// The peer takes no new messages.
+    PeerDrains,
+    /// Nothing of the peer's is being handled any more since [`Event::Drain`].
+    Drained,
+    /// Write what was ordered as far as that goes without waiting, then close the transport.
+    Close {
+        /// Why.
+        reason: Closed,
+    },
+    /// Tell the supervisor that the peer broke the protocol.
+    Accuse {
+        /// What it did.
+        fault: Fault,
+    },
+    /// The peer's incarnation is dead and its last message is delivered. Comes once for each incarnation.
+    Down {
+        /// The incarnation.
+        generation: u32,
+        /// Why.
+        cause: Option<Cause>,
+    },
+}
+
+/// How an ask ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// With the reply.
+    Replied,
+    /// A stream has ended.
+    Ended,
+    /// Without.
+    Failed(Failure),
+}
+
+/// Why a transport is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Closed {
+    /// This side wished so.
+    ByUs,
+    /// The peer said so.
+    ByPeer(CloseReason),
+    /// The peer broke the protocol.
+    Violation(Fault),
+    /// The hellos did not agree.
+    Refused,
+    /// The peer is dead, and everything is read.
+    PeerDead,
+    /// The transport ended by itself.
+    Lost,
+    /// The supervisor handed over another.
+    Replaced,
+}

@@ -1,0 +1,70 @@
+//! What can be wrong with a frame, and to which of the four classes it belongs.
+//!
+//! | class | what | answer |
+//! | --- | --- | --- |
+//! | violation | what this machine as a sender can never produce | the link is closed; who may accuse does |
+//! | limit | over a limit that the sender's side enforces first | never seen on arrival from an honest sender: a violation |
+//! | race | true when it was sent | not delivered |
+//! | undecodable | the payload is not a message | not delivered, counted; above a rate a violation |
+
+use super::frame::Target;
+use crate::asks::Ticket;
+
+/// A violation: a frame that an honest peer cannot have sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The driver could not read the header, or the packet does not fit it.
+    Malformed,
+    /// The kind of frame has no place in the state that the link is in.
+    OutOfPlace,
+    /// The slot was never issued, or the generation lies ahead.
+    NoSuchSlot {
+        /// What was named.
+        target: Target,
+    },
+    /// The method was never granted.
+    NeverGranted {
+        /// The actor.
+        target: Target,
+        /// The method.
+        method: u16,
+    },
+    /// More asks are open than the limit.
+    TooManyAsks {
+        /// The limit.
+        limit: u32,
+    },
+    /// The correlation is in use, or was never issued.
+    BadCorrelation {
+        /// What was named.
+        correlation: Ticket,
+    },
+    /// The message was sent without credit.
+    Overspent {
+        /// The mailbox.
+        target: Target,
+    },
+    /// A payload is over the limit that the hello named.
+    TooLarge {
+        /// Its bytes.
+        bytes: u32,
+        /// The limit.
+        limit: u32,
+    },
+    /// A message carries more descriptors than the hello named.
+    TooManyFds {
+        /// Its descriptors.
+        fds: u16,
+        /// The limit.
+        limit: u16,
+    },
+    /// A stream sent items without credit, or a single reply to a stream, or the reverse.
+    BadStream {
+        /// The ask.
+        correlation: Ticket,
+    },
+    /// The watch is in use, unknown, or one too many.
+    BadWatch,
+    /// More payloads did not decode than chance explains.
+    Undecodable,
+}

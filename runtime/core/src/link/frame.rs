@@ -1,0 +1,247 @@
+//! Frames as the machine sees them: what a header says. Payloads and descriptors stay with the driver.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::failure::Failure;
+use crate::asks::Ticket;
+use crate::credit::{Grant, Size};
+
+/// The version of the link protocol that this machine speaks.
+pub const VERSION: u16 = 1;
+
+/// One thing said over a link.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Frame {
+    /// The first frame of each side: what it is, what it takes, and which methods it will use.
+    Hello(Hello),
+    /// The second frame of each side: the peer's hello holds, and this much may be sent to each slot.
+    HelloAck(Vec<Offer>),
+    /// Instead of the second frame: the shapes of a method differ. The driver adds this side's shape.
+    Refuse(Refusal),
+    /// A message without a reply.
+    Tell {
+        /// The actor.
+        target: Target,
+        /// The method's index within the slot's protocol.
+        method: u16,
+        /// What the message weighs.
+        size: Size,
+    },
+    /// A message with a reply, or with a stream of replies.
+    Ask {
+        /// The actor.
+        target: Target,
+        /// The method's index within the slot's protocol.
+        method: u16,
+        /// What the message weighs.
+        size: Size,
+        /// By what the reply will be known.
+        correlation: Ticket,
+        /// The time that the asker will still wait.
+        remaining: Option<Duration>,
+    },
+    /// The reply to an ask; ends it.
+    Reply {
+        /// The ask.
+        correlation: Ticket,
+        /// What the reply weighs.
+        size: Size,
+    },
+    /// Why there is no reply; ends the ask.
+    Failure {
+        /// The ask.
+        correlation: Ticket,
+        /// The reason.
+        failure: Failure,
+    },
+    /// One of a stream of replies.
+    Item {
+        /// The ask.
+        correlation: Ticket,
+        /// What the item weighs.
+        size: Size,
+    },
+    /// The end of a stream of replies; ends the ask.
+    End {
+        /// The ask.
+        correlation: Ticket,
+    },
+    /// The asker no longer waits; ends the ask on both sides.
+    Cancel {
+        /// The ask.
+        correlation: Ticket,
+    },
+    /// Credit for more items of a stream.
+    More {
+        /// The ask.
+        correlation: Ticket,
+        /// The number of items.
+        items: u32,
+    },
+    /// Credit for more messages to one mailbox.
+    Credit {
+        /// The mailbox.
+        target: Target,
+        /// How much.
+        grant: Grant,
+    },
+    /// Wishes to be told when an actor ends.
+    Watch {
+        /// The actor.
+        target: Target,
+        /// By what the answer will be known.
+        watch: WatchId,
+    },
+    /// Takes a [`Frame::Watch`] back.
+    Unwatch {
+        /// The watch.
+        watch: WatchId,
+    },
+    /// A watched actor has ended; ends the watch.
+    Down {
+        /// The watch.
+        watch: WatchId,
+        /// Why, as a code of the runtime's.
+        cause: Cause,
+    },
+    /// The sender no longer names this slot; it may be used for another actor.
+    Release {
+        /// The slot.
+        target: Target,
+    },
+    /// A slot is no longer to be had; what is still sent there is not delivered.
+    Revoke {
+        /// The slot.
+        target: Target,
+    },
+    /// This side takes no new messages and finishes what it has.
+    Draining,
+    /// The last frame of a side.
+    Close(CloseReason),
+}
+
+/// The first frame of each side.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Hello {
+    /// The version of the link protocol.
+    pub version: u16,
+    /// What this side takes.
+    pub limits: Limits,
+    /// The methods that this side will use, each with the fingerprint that it was compiled with.
+    pub uses: Vec<Use>,
+}
+
+/// One method that a side will use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Use {
+    /// The slot, in the receiver's table.
+    pub slot: u32,
+    /// The method's index within the slot's protocol.
+    pub method: u16,
+    /// What the user of the method takes it to be.
+    pub fingerprint: Fingerprint,
+}
+
+/// A hash over the structure of a method: name, arguments, reply.
+pub type Fingerprint = [u8; 16];
+
+/// The credit that a receiver lends with the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Offer {
+    /// The slot.
+    pub target: Target,
+    /// The first credit.
+    pub grant: Grant,
+    /// Whether a sender without credit waits; otherwise its send fails with `Full`.
+    pub wait: bool,
+    /// Asks that may be open at a time.
+    pub asks: u32,
+}
+
+/// A use that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The other side speaks another version.
+    Version {
+        /// The version that the refusing side speaks.
+        spoken: u16,
+    },
+    /// The method is compiled differently on the two sides.
+    Schema {
+        /// The slot.
+        slot: u32,
+        /// The method.
+        method: u16,
+        /// What the refusing side takes the method to be.
+        fingerprint: Fingerprint,
+    },
+}
+
+/// What one side of a link takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// Bytes of one payload.
+    pub message_bytes: u32,
+    /// Descriptors of one message.
+    pub message_fds: u16,
+    /// Items of one stream of replies that may be under way.
+    pub items: u32,
+    /// Watches of the peer at a time.
+    pub watches: u32,
+}
+
+impl Limits {
+    /// The limits unless the manifest says otherwise.
+    pub const DEFAULT: Self = Self { message_bytes: 1 << 20, message_fds: 16, items: 32, watches: 4096 };
+
+    /// Returns what both sides hold to.
+    #[must_use]
+    pub fn common(self, other: Self) -> Self {
+        Self {
+            message_bytes: self.message_bytes.min(other.message_bytes),
+            message_fds: self.message_fds.min(other.message_fds),
+            items: self.items.min(other.items),
+            watches: self.watches.min(other.watches),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// A slot of the receiver's table, and which of its uses is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Target {
+    /// The index in the table.
+    pub slot: u32,
+    /// Counts the uses of that index.
+    pub generation: u32,
+}
+
+/// By what a watch is known, chosen by the watcher's machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WatchId(pub u32);
+
+/// Why something ended, as a code that the machine only carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cause(pub u32);
+
+impl Cause {
+    /// The actor was not there when the watch arrived.
+    pub const GONE: Self = Self(0);
+}
+
+/// Why a side closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// It has drained, or stops.
+    Done,
+    /// The other side broke the protocol.
+    Protocol,
+    /// The hellos did not agree.
+    Refused,
+}
