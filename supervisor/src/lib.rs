@@ -3,6 +3,7 @@
 
 pub mod control;
 pub mod daemon;
+pub mod logs;
 pub mod manifest;
 pub mod spec;
 pub mod state_dir;

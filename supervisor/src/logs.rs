@@ -1,0 +1,303 @@
+//! What workers print: one pipe per worker, drained by quota, framed, escaped and prefixed.
+//!
+//! A worker that prints too much loses lines, which are counted; it never costs the supervisor
+//! memory or time beyond the limits below. Escaping happens once, here, where a person reads it.
+
+mod escape;
+mod sink;
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use bailiwick_core::time::Instant;
+use nix::errno::Errno;
+
+use escape::escape;
+pub use sink::Sink;
+
+/// The longest line that is kept whole; what follows in a longer one is the next line.
+pub const LINE_BYTES: usize = 8 << 10;
+
+/// The lines kept of each worker for reports of its end.
+pub const LAST_LINES: usize = 50;
+
+/// The bytes that the kept lines of one worker may hold together.
+const LAST_BYTES: usize = 32 << 10;
+
+/// The most that is read of one worker's output in one turn of the loop.
+const TURN_BYTES: usize = 16 << 10;
+
+/// What a worker may print per second in the long run, and at once after a pause.
+const BYTES_PER_SECOND: u64 = 256 << 10;
+const BURST_BYTES: u64 = 1 << 20;
+
+/// One worker's output.
+#[derive(Debug)]
+pub struct Output {
+    prefix: String,
+    pipe: Option<OwnedFd>,
+    partial: Vec<u8>,
+    last: VecDeque<String>,
+    last_bytes: usize,
+    allowance: Allowance,
+    dropped_bytes: u64,
+    dropped_unsaid: u64,
+}
+
+/// How much a worker may still print: a bucket that fills with time.
+#[derive(Debug)]
+struct Allowance {
+    bytes: u64,
+    filled_at: Instant,
+}
+
+/// Whether a pipe may hold more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// The quota was used up, or the pipe is empty for the moment.
+    Open,
+    /// Every writer is gone.
+    Ended,
+}
+
+impl Output {
+    /// Returns the output of the worker that is shown to people as `prefix`.
+    pub fn new(prefix: String, now: Instant) -> Self {
+        Self {
+            prefix,
+            pipe: None,
+            partial: Vec::new(),
+            last: VecDeque::new(),
+            last_bytes: 0,
+            allowance: Allowance { bytes: BURST_BYTES, filled_at: now },
+            dropped_bytes: 0,
+            dropped_unsaid: 0,
+        }
+    }
+
+    /// Takes the read end of a new incarnation's pipe, which must be non-blocking.
+    pub fn attach(&mut self, pipe: OwnedFd) {
+        self.last.clear();
+        self.last_bytes = 0;
+        self.pipe = Some(pipe);
+    }
+
+    /// Returns the pipe, to wait for it.
+    pub fn pipe(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Returns the bytes that were dropped so far because the worker printed too much.
+    pub fn dropped_bytes(&self) -> u64 {
+        self.dropped_bytes
+    }
+
+    /// Returns the last lines of the present or last incarnation, oldest first, escaped.
+    pub fn last_lines(&self) -> impl Iterator<Item = &str> {
+        self.last.iter().map(String::as_str)
+    }
+
+    /// Reads once from the pipe, up to the quota, and passes whole lines on to `sink`.
+    pub fn drain(&mut self, now: Instant, sink: &mut Sink) -> Drained {
+        let Some(pipe) = &self.pipe else { return Drained::Ended };
+        let mut bytes = [0; TURN_BYTES];
+        match nix::unistd::read(pipe, &mut bytes) {
+            Ok(0) => self.end(now, sink),
+            Ok(length) => {
+                self.feed(&bytes[..length], now, sink);
+                Drained::Open
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => Drained::Open,
+            Err(_) => self.end(now, sink),
+        }
+    }
+
+    /// Reads what is left in the pipe of a worker that is gone, up to a bound, and closes it.
+    ///
+    /// A descendant that still holds the other end gets a broken pipe from now on.
+    pub fn finish(&mut self, now: Instant, sink: &mut Sink) {
+        const PIPE_BYTES: usize = 64 << 10;
+        for _ in 0..PIPE_BYTES / TURN_BYTES {
+            if self.drain(now, sink) == Drained::Ended {
+                return;
+            }
+        }
+        self.end(now, sink);
+    }
+
+    fn end(&mut self, now: Instant, sink: &mut Sink) -> Drained {
+        self.pipe = None;
+        if !self.partial.is_empty() {
+            let line = std::mem::take(&mut self.partial);
+            self.line(&line, now, sink);
+        }
+        self.say_dropped(sink);
+        Drained::Ended
+    }
+
+    fn feed(&mut self, mut bytes: &[u8], now: Instant, sink: &mut Sink) {
+        while !bytes.is_empty() {
+            let room = LINE_BYTES - self.partial.len();
+            let window = &bytes[..bytes.len().min(room)];
+            let newline = window.iter().position(|byte| *byte == b'\n');
+            let taken = newline.map_or(window.len(), |at| at + 1);
+            self.partial.extend_from_slice(&window[..newline.unwrap_or(window.len())]);
+            bytes = &bytes[taken..];
+            if newline.is_some() || self.partial.len() == LINE_BYTES {
+                let line = std::mem::take(&mut self.partial);
+                self.line(&line, now, sink);
+            }
+        }
+    }
+
+    fn line(&mut self, raw: &[u8], now: Instant, sink: &mut Sink) {
+        // The newline counts too, or a worker could print empty lines for ever.
+        let cost = raw.len() as u64 + 1;
+        if !self.allowance.spend(cost, now) {
+            self.dropped_bytes = self.dropped_bytes.saturating_add(cost);
+            self.dropped_unsaid = self.dropped_unsaid.saturating_add(cost);
+            return;
+        }
+        self.say_dropped(sink);
+        let line = escape(raw);
+        sink.line(&self.prefix, &line);
+        self.remember(line);
+    }
+
+    fn say_dropped(&mut self, sink: &mut Sink) {
+        let dropped = std::mem::take(&mut self.dropped_unsaid);
+        if dropped > 0 {
+            sink.line(&self.prefix, &format!("[{dropped} bytes dropped: printed too fast]"));
+        }
+    }
+
+    fn remember(&mut self, line: String) {
+        self.last_bytes += line.len();
+        self.last.push_back(line);
+        while self.last.len() > LAST_LINES || self.last_bytes > LAST_BYTES {
+            let Some(oldest) = self.last.pop_front() else { return };
+            self.last_bytes -= oldest.len();
+        }
+    }
+}
+
+impl Allowance {
+    fn spend(&mut self, cost: u64, now: Instant) -> bool {
+        let passed = now.since(self.filled_at);
+        let earned =
+            u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_mul(BYTES_PER_SECOND) / 1000;
+        if earned > 0 {
+            self.bytes = self.bytes.saturating_add(earned).min(BURST_BYTES);
+            self.filled_at = now;
+        }
+        let affordable = self.bytes >= cost;
+        if affordable {
+            self.bytes -= cost;
+        }
+        affordable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
+    use super::*;
+
+    struct Fixture {
+        output: Output,
+        sink: Sink,
+        writer: std::fs::File,
+        shown: std::fs::File,
+    }
+
+    fn pipe() -> (OwnedFd, std::fs::File) {
+        let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_NONBLOCK).unwrap();
+        (read, std::fs::File::from(write))
+    }
+
+    fn fixture() -> Fixture {
+        let (read, writer) = pipe();
+        let mut output = Output::new("web".into(), Instant::START);
+        output.attach(read);
+        let (shown, stream) = pipe();
+        Fixture { output, sink: Sink::to(stream.into()), writer, shown: shown.into() }
+    }
+
+    impl Fixture {
+        fn shown(&mut self) -> String {
+            self.sink.flush();
+            let mut bytes = vec![0; 1 << 16];
+            match std::io::Read::read(&mut self.shown, &mut bytes) {
+                Ok(length) => String::from_utf8(bytes[..length].to_vec()).unwrap(),
+                Err(_) => String::new(),
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_framed_across_reads_and_prefixed() {
+        let mut fixture = fixture();
+        for piece in ["he", "llo\n\nwor", "ld\n", "rest"] {
+            fixture.writer.write_all(piece.as_bytes()).unwrap();
+            assert_eq!(fixture.output.drain(Instant::START, &mut fixture.sink), Drained::Open);
+        }
+        assert_eq!(fixture.shown(), "web | hello\nweb | \nweb | world\n");
+        drop(std::mem::replace(&mut fixture.writer, pipe().1));
+        assert_eq!(fixture.output.drain(Instant::START, &mut fixture.sink), Drained::Ended);
+        assert_eq!(fixture.shown(), "web | rest\n");
+        assert_eq!(fixture.output.last_lines().collect::<Vec<_>>(), ["hello", "", "world", "rest"]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_at_the_limit() {
+        let mut fixture = fixture();
+        fixture.writer.write_all(&[b'x'; LINE_BYTES + 1]).unwrap();
+        fixture.output.drain(Instant::START, &mut fixture.sink);
+        assert_eq!(fixture.output.last_lines().map(str::len).collect::<Vec<_>>(), [LINE_BYTES]);
+        fixture.output.finish(Instant::START, &mut fixture.sink);
+        assert_eq!(fixture.output.last_lines().map(str::len).collect::<Vec<_>>(), [LINE_BYTES, 1]);
+    }
+
+    #[test]
+    fn a_flood_is_dropped_and_counted_and_time_heals_it() {
+        let mut fixture = fixture();
+        let line = [&[b'x'; 999][..], b"\n"].concat();
+        let lines = BURST_BYTES as usize / line.len();
+        for _ in 0..lines + 2 {
+            fixture.writer.write_all(&line).unwrap();
+            fixture.output.drain(Instant::START, &mut fixture.sink);
+            fixture.shown();
+        }
+        assert_eq!(fixture.output.dropped_bytes(), 2 * line.len() as u64);
+        fixture.writer.write_all(b"better\n").unwrap();
+        fixture.output.drain(Instant::START + Duration::from_secs(1), &mut fixture.sink);
+        assert_eq!(fixture.shown(), "web | [2000 bytes dropped: printed too fast]\nweb | better\n");
+    }
+
+    #[test]
+    fn only_the_last_lines_are_kept() {
+        let mut fixture = fixture();
+        for number in 0..LAST_LINES + 3 {
+            writeln!(fixture.writer, "{number}").unwrap();
+        }
+        fixture.output.drain(Instant::START, &mut fixture.sink);
+        let kept: Vec<_> = fixture.output.last_lines().map(str::to_owned).collect();
+        assert_eq!(kept.len(), LAST_LINES);
+        assert_eq!(kept[0], "3");
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_or_slow_costs_lines_only() {
+        let mut fixture = fixture();
+        for _ in 0..3000 {
+            fixture.sink.line("web", &"x".repeat(1000));
+            fixture.sink.flush();
+        }
+        assert!(fixture.shown().len() > 4096, "what the pipe held is readable");
+        drop(fixture.shown);
+        fixture.sink.line("web", "nobody reads this");
+        assert!(!fixture.sink.flush(), "nothing waits for a reader that is gone");
+    }
+}
