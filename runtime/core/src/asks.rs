@@ -215,6 +215,16 @@ impl<T> Asks<T> {
         self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, index)| self.ticket(index))
     }
 
+    /// Returns how many sends are pending.
+    pub fn len(&self) -> u32 {
+        (self.entries.len() - self.free.len()) as u32
+    }
+
+    /// Tells whether nothing is pending.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Returns every pending send, by index.
     pub fn iter(&self) -> impl Iterator<Item = (Ticket, &T)> {
         self.entries.iter().enumerate().filter_map(|(index, entry)| {

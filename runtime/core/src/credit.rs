@@ -37,7 +37,9 @@ impl Grant {
         self == Self::NONE
     }
 
-    fn plus(self, more: Self) -> Self {
+    /// Returns the sum, as far as the fields hold it.
+    #[must_use]
+    pub fn plus(self, more: Self) -> Self {
         Self {
             messages: self.messages.saturating_add(more.messages),
             bytes: self.bytes.saturating_add(more.bytes),
@@ -96,6 +98,8 @@ pub struct Ledger {
     left: Allowance,
     queued: u32,
     returned: Grant,
+    /// The sender spent everything since the last wish.
+    spent: bool,
     /// A wish for more was uttered and not yet answered.
     asked: bool,
 }
@@ -105,7 +109,7 @@ impl Ledger {
     pub fn new(lent: Grant) -> Self {
         let mut left = Allowance::default();
         left.add(lent);
-        Self { lent, left, queued: 0, returned: Grant::NONE, asked: false }
+        Self { lent, left, queued: 0, returned: Grant::NONE, spent: false, asked: false }
     }
 
     /// Enters a message that arrived; returns false if the sender had no credit for it.
@@ -114,6 +118,7 @@ impl Ledger {
         let paid = self.left.spend(size);
         if paid {
             self.queued += 1;
+            self.spent |= self.left.is_spent();
         }
         paid
     }
@@ -134,13 +139,13 @@ impl Ledger {
         })
     }
 
-    /// Returns what should be lent in addition: as much again, if the actor has nothing left of this sender's
-    /// while the sender has spent everything, so that the credit and not the actor is what slows it down.
-    /// Asks once; the next wish waits for [`Ledger::lend`].
+    /// Returns what should be lent in addition: as much again, if the sender has spent everything and the actor
+    /// has caught up, so that the credit and not the actor is what slows it down. Asks once; the next wish waits
+    /// for [`Ledger::lend`].
     pub fn wish(&mut self) -> Option<Grant> {
-        let starved = self.queued == 0 && self.left.is_spent() && !self.asked;
+        let starved = self.queued == 0 && self.spent && !self.asked;
         starved.then(|| {
-            self.asked = true;
+            (self.spent, self.asked) = (false, true);
             Grant { fds: 0, ..self.lent }
         })
     }

@@ -14,12 +14,24 @@
 //! * who sends to an actor without room waits in that actor's queue; no other send waits behind it;
 //! * `Down` comes once for each incarnation of the peer, after everything that it sent.
 
+mod answering;
+mod arrival;
 mod event;
 mod failure;
 mod fault;
 mod frame;
 mod handling;
+mod life;
+mod naming;
+mod sending;
 mod tables;
+mod watches;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use crate::asks::{Asks, Ticket};
+use crate::time::Instant;
 
 pub use event::{Action, Closed, Event, Outcome, Patience, Send};
 pub use failure::{Failure, NotDelivered, Unknown};
@@ -30,6 +42,12 @@ pub use frame::{
 pub use handling::Asked;
 pub use tables::{Export, ExportId, Import, ImportId, Methods, Named};
 
+use handling::Handling;
+use life::Undecodable;
+use sending::{Pending, Waiting};
+use tables::{ExportSlot, ImportSlot};
+use watches::Watch;
+
 /// What the manifest says about a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
@@ -37,6 +55,8 @@ pub struct Config {
     pub may_accuse: bool,
     /// What this side takes.
     pub limits: Limits,
+    /// Bytes that may be lent to the peer over all mailboxes, beyond each mailbox's first credit.
+    pub window_bytes: u32,
     /// Sends to one actor that may wait for credit.
     pub waiting: u32,
     /// What may wait while the peer is down.
@@ -57,8 +77,186 @@ impl Default for Config {
         Self {
             may_accuse: false,
             limits: Limits::DEFAULT,
+            window_bytes: 16 << 20,
             waiting: 4096,
             while_down: WhileDown { messages: 1000, bytes: 1 << 20 },
+        }
+    }
+}
+
+/// The link to one peer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Link {
+    config: Config,
+    state: State,
+    /// The incarnation of the peer that is alive as far as is known.
+    peer: Option<u32>,
+    /// The supervisor told the peer's death; what it wrote is still being read.
+    dying: Option<Cause>,
+    /// The hellos did not agree; nothing is worth waiting for until the next transport.
+    refused: bool,
+    /// This side takes no new messages.
+    draining: bool,
+    drained: bool,
+    /// What both sides take, after the hellos.
+    limits: Limits,
+    /// Counts the transports.
+    link: u32,
+    /// Frames ordered, and frames that left the process, on this transport.
+    ordered: u64,
+    written: u64,
+    exports: Vec<ExportSlot>,
+    vacant_exports: Vec<u32>,
+    imports: Vec<Option<ImportSlot>>,
+    vacant_imports: Vec<u32>,
+    /// Imports by the slot that they have in the peer's table.
+    imports_by_slot: BTreeMap<u32, ImportId>,
+    pending: Asks<Pending>,
+    waiting: Waiting,
+    handling: Handling,
+    /// The peer's messages that lie in mailboxes.
+    queued: u32,
+    /// Bytes lent beyond the first credits.
+    lent_bytes: u32,
+    watches: BTreeMap<WatchId, Watch>,
+    watched: BTreeSet<WatchId>,
+    undecodable: Undecodable,
+}
+
+/// Where the link is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum State {
+    /// There is no transport.
+    Closed,
+    /// The hellos are under way; `heard` when the peer's was accepted.
+    Greeting { heard: bool },
+    /// Messages flow both ways.
+    Open,
+    /// One side, or both, takes no new messages; what is under way is finished.
+    Draining { ours: bool, theirs: bool },
+}
+
+impl Link {
+    /// Makes a link without a transport.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            state: State::Closed,
+            peer: None,
+            dying: None,
+            refused: false,
+            draining: false,
+            drained: false,
+            limits: config.limits,
+            link: 0,
+            ordered: 0,
+            written: 0,
+            exports: Vec::new(),
+            vacant_exports: Vec::new(),
+            imports: Vec::new(),
+            vacant_imports: Vec::new(),
+            imports_by_slot: BTreeMap::new(),
+            pending: Asks::default(),
+            waiting: Waiting::default(),
+            handling: Handling::default(),
+            queued: 0,
+            lent_bytes: 0,
+            watches: BTreeMap::new(),
+            watched: BTreeSet::new(),
+            undecodable: Undecodable::default(),
+        }
+    }
+
+    /// Returns when [`Event::Tick`] is due at the latest: the earliest deadline of a send.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.pending.deadline()
+    }
+
+    /// Returns the ticket that the next send is to have, or nothing if too many are pending.
+    pub fn vacant_ticket(&self) -> Option<Ticket> {
+        self.pending.vacant()
+    }
+
+    /// Returns the slot for the next [`Event::Export`], and the generation that it will have.
+    pub fn vacant_export(&self) -> Target {
+        let slot = self.vacant_exports.last().copied().unwrap_or(self.exports.len() as u32);
+        let generation = self.exports.get(slot as usize).map_or(0, |slot| slot.generation);
+        Target { slot, generation }
+    }
+
+    /// Returns the place for the next [`Event::Import`].
+    pub fn vacant_import(&self) -> ImportId {
+        ImportId(self.vacant_imports.last().copied().unwrap_or(self.imports.len() as u32))
+    }
+
+    /// Tells whether messages flow to the peer.
+    pub fn is_open(&self) -> bool {
+        self.can_send()
+    }
+
+    /// Returns the asks of this side to the peer that are open or waiting, for the balance of a pool.
+    pub fn outstanding(&self) -> u32 {
+        self.pending.len()
+    }
+
+    /// Takes in what happened at `now` and appends what is to be done, in order.
+    pub fn handle(&mut self, now: Instant, event: Event, actions: &mut Vec<Action>) {
+        self.expire(now, actions);
+        match event {
+            Event::Linked { generation } => self.linked(generation, actions),
+            Event::PeerDied { generation, cause } => self.peer_died(generation, cause, actions),
+            Event::Emptied => self.emptied(actions),
+            Event::Lost => self.conclude(Closed::Lost, actions),
+            Event::Received(frame) => self.received(now, frame, actions),
+            Event::Malformed => self.violation(Fault::Malformed, actions),
+            Event::Written { frames } => self.written = self.written.max(frames),
+            Event::Tell(send) => self.send(now, send, None, actions),
+            Event::Ask { send, stream } => self.send(now, send, Some(stream), actions),
+            Event::Cancel { ticket } => self.cancel(now, ticket, actions),
+            Event::ItemsTaken { ticket, items } => self.items_taken(ticket, items, actions),
+            Event::Reply { asked, size } => self.reply(asked, size, actions),
+            Event::Fail { asked, failure } => self.fail(asked, failure, actions),
+            Event::Item { asked, size } => self.item(asked, size, actions),
+            Event::End { asked } => self.end(asked, actions),
+            Event::Taken { export, size } => self.taken(export, size, actions),
+            Event::Lent { export, grant } => self.lent(export, grant, actions),
+            Event::Undecodable => self.undecodable(now, actions),
+            Event::Watch { import, watch } => self.watch(import, watch, actions),
+            Event::Unwatch { watch } => self.unwatch(watch, actions),
+            Event::ActorDown { watch, cause } => self.actor_down(watch, cause, actions),
+            Event::Export { slot, export } => self.export(slot, *export, actions),
+            Event::Revoke { slot } => self.revoke(slot, actions),
+            Event::RevokeMethod { slot, method } => self.revoke_method(slot, method),
+            Event::Import { import, entry } => self.import(import, *entry),
+            Event::Forget { import } => self.forget(import, actions),
+            Event::Drain => self.drain(actions),
+            Event::Close => self.close(actions),
+            Event::Tick => {}
+        }
+        self.notice_drained(actions);
+    }
+
+    /// Tells whether frames can still reach the peer.
+    fn is_connected(&self) -> bool {
+        match self.state {
+            State::Closed => false,
+            State::Greeting { .. } | State::Open | State::Draining { .. } => self.dying.is_none(),
+        }
+    }
+
+    /// Tells whether the peer takes new messages.
+    fn can_send(&self) -> bool {
+        match self.state {
+            State::Closed | State::Greeting { .. } | State::Draining { theirs: true, .. } => false,
+            State::Open | State::Draining { theirs: false, .. } => self.dying.is_none(),
+        }
+    }
+
+    /// Orders a frame, if anybody is there to read it.
+    fn order(&mut self, frame: Frame, actions: &mut Vec<Action>) {
+        if self.is_connected() {
+            self.ordered += 1;
+            actions.push(Action::Send(frame));
         }
     }
 }

@@ -46,8 +46,6 @@ pub enum Event {
     Ask {
         /// The message.
         send: Send,
-        /// Until when the asker waits.
-        deadline: Option<Instant>,
         /// Whether the answer is a stream.
         stream: bool,
     },
@@ -124,9 +122,10 @@ pub enum Event {
         /// Why.
         cause: Cause,
     },
-    /// A local actor is to be reachable for the peer.
+    /// A local actor is to be reachable for the peer. One that does not last goes when the transport does, and
+    /// cannot come while there is none.
     Export {
-        /// The slot: [`Link::vacant_export`](super::Link::vacant_export), or one that was revoked.
+        /// The slot: one of the manifest's, or [`Link::vacant_export`](super::Link::vacant_export).
         slot: u32,
         /// What it gives.
         export: Box<Export>,
@@ -176,6 +175,8 @@ pub struct Send {
     pub size: Size,
     /// What to do without credit.
     pub patience: Patience,
+    /// Until when the sender waits: an asker for the answer, a teller for room.
+    pub deadline: Option<Instant>,
 }
 
 /// What a send does while there is no credit.
@@ -247,7 +248,8 @@ pub enum Action {
         /// The ask.
         asked: Asked,
     },
-    /// The stream may give this many items more.
+    /// The stream may give this many items more; none, if the item of the event was one too many and must be
+    /// offered again later.
     MoreItems {
         /// The ask.
         asked: Asked,
@@ -261,11 +263,11 @@ pub enum Action {
         /// How much is wished.
         grant: Grant,
     },
-    /// Everything lent to the peer for this mailbox is the pool's again.
+    /// What was borrowed for this mailbox is the pool's again.
     GiveBack {
         /// The mailbox.
         export: ExportId,
-        /// What was borrowed beyond the first credit.
+        /// How much.
         grant: Grant,
     },
     /// The peer wishes to be told when the actor behind the slot ends.

@@ -63,11 +63,6 @@ impl Handling {
         entry.open.as_mut().filter(|_| entry.next_epoch == ticket.epoch() + 1)
     }
 
-    /// Tells whether an ask with that ticket was ever begun.
-    pub(super) fn was_begun(&self, ticket: Ticket) -> bool {
-        self.entries.get(usize::from(ticket.index())).is_some_and(|entry| ticket.epoch() < entry.next_epoch)
-    }
-
     /// Ends an ask.
     pub(super) fn end(&mut self, ticket: Ticket) -> Option<Open> {
         self.open_mut(ticket)?;
@@ -80,12 +75,16 @@ impl Handling {
         self.open
     }
 
+    /// Returns what is being handled.
+    pub(super) fn tickets(&self) -> Vec<Ticket> {
+        let open = self.entries.iter().enumerate().filter(|(_, entry)| entry.open.is_some());
+        open.map(|(index, entry)| Ticket::new(index as u16, entry.next_epoch - 1)).collect()
+    }
+
     /// Forgets everything, for a fresh transport, and returns what was being handled.
     pub(super) fn clear(&mut self) -> Vec<Ticket> {
-        let open = core::mem::take(&mut self.entries).into_iter().enumerate();
-        self.open = 0;
-        open.filter(|(_, entry)| entry.open.is_some())
-            .map(|(index, entry)| Ticket::new(index as u16, entry.next_epoch - 1))
-            .collect()
+        let open = self.tickets();
+        *self = Self::default();
+        open
     }
 }

@@ -107,20 +107,19 @@ pub(super) struct LiveExport {
     pub(super) ledger: Ledger,
     /// Asks of the peer that are being handled.
     pub(super) asks: u32,
-    /// The peer holds an offer of this slot on the present transport.
-    pub(super) offered: bool,
+    /// What was lent beyond the first credit.
+    pub(super) borrowed: Grant,
 }
 
 impl LiveExport {
     pub(super) fn new(export: Export) -> Self {
         let granted = export.methods;
-        Self { export, granted, ledger: Ledger::default(), asks: 0, offered: false }
+        Self { export, granted, ledger: Ledger::default(), asks: 0, borrowed: Grant::NONE }
     }
 
     /// Opens the books for a fresh transport.
     pub(super) fn offer(&mut self) {
         self.ledger = Ledger::new(self.export.first);
-        self.offered = true;
         self.asks = 0;
     }
 }
@@ -139,6 +138,8 @@ pub(super) struct ImportSlot {
     /// Sends that wait, oldest first.
     pub(super) waiting: Queue,
     pub(super) waiting_count: u32,
+    /// No local address names it; the place is free once nothing waits or is open.
+    pub(super) forgotten: bool,
 }
 
 /// What is known of an actor of the peer's.
@@ -150,8 +151,6 @@ pub(super) enum Reach {
     Offered,
     /// It is no longer there.
     Gone,
-    /// No local address names it; the place is free once nothing waits or is open.
-    Forgotten,
 }
 
 impl ImportSlot {
@@ -167,6 +166,7 @@ impl ImportSlot {
             asks: 0,
             waiting: Queue::default(),
             waiting_count: 0,
+            forgotten: false,
         };
         if let Some(named) = slot.import.named {
             slot.offered(slot.import.target, named);

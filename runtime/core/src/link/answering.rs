@@ -1,0 +1,116 @@
+//! What this side answers to the peer's asks, and what it gives back and lends for the peer's messages.
+
+use alloc::vec::Vec;
+
+use super::Link;
+use super::event::Action;
+use super::failure::{Failure, Unknown};
+use super::frame::Frame;
+use super::handling::{Asked, Open};
+use super::tables::{ExportId, LiveExport};
+use crate::credit::{Grant, Size};
+
+impl Link {
+    /// Answers an ask, unless it was cancelled or belongs to an earlier transport.
+    pub(super) fn reply(&mut self, asked: Asked, size: Size, actions: &mut Vec<Action>) {
+        if self.end_handling(asked).is_none() {
+            return;
+        }
+        let frame = match self.oversize(size) {
+            Some(failure) => Frame::Failure { correlation: asked.ticket, failure },
+            None => Frame::Reply { correlation: asked.ticket, size },
+        };
+        self.order(frame, actions);
+    }
+
+    /// Ends an ask without a reply.
+    pub(super) fn fail(&mut self, asked: Asked, failure: Failure, actions: &mut Vec<Action>) {
+        if self.end_handling(asked).is_some() {
+            self.order(Frame::Failure { correlation: asked.ticket, failure }, actions);
+        }
+    }
+
+    /// Gives one item of a stream, if the asker has room for it.
+    pub(super) fn item(&mut self, asked: Asked, size: Size, actions: &mut Vec<Action>) {
+        if asked.link != self.link || !self.is_connected() {
+            return;
+        }
+        if let Some(failure) = self.oversize(size) {
+            return self.fail(asked, failure, actions);
+        }
+        let Some(open) = self.handling.open_mut(asked.ticket) else { return };
+        if open.items == 0 {
+            actions.push(Action::MoreItems { asked, items: 0 });
+            return;
+        }
+        open.items -= 1;
+        self.order(Frame::Item { correlation: asked.ticket, size }, actions);
+    }
+
+    /// Ends a stream.
+    pub(super) fn end(&mut self, asked: Asked, actions: &mut Vec<Action>) {
+        if self.end_handling(asked).is_some() {
+            self.order(Frame::End { correlation: asked.ticket }, actions);
+        }
+    }
+
+    fn oversize(&self, size: Size) -> Option<Failure> {
+        let limit = self.limits.message_bytes;
+        let fits = size.bytes <= limit && size.fds <= self.limits.message_fds;
+        (!fits).then_some(Failure::Unknown(Unknown::ReplyTooLarge { limit }))
+    }
+
+    /// Takes an ask out of the table and out of its slot's count.
+    pub(super) fn end_handling(&mut self, asked: Asked) -> Option<Open> {
+        if asked.link != self.link {
+            return None;
+        }
+        let open = self.handling.end(asked.ticket)?;
+        if let Some(live) = self.live(open.export) {
+            live.asks = live.asks.saturating_sub(1);
+        }
+        Some(open)
+    }
+
+    /// Gives credit back for a message that left its mailbox, and wishes for more where more would help.
+    pub(super) fn taken(&mut self, export: ExportId, size: Size, actions: &mut Vec<Action>) {
+        if export.link != self.link {
+            return;
+        }
+        self.queued = self.queued.saturating_sub(1);
+        let window = self.config.window_bytes.saturating_sub(self.lent_bytes);
+        let Some(live) = self.live(export) else { return };
+        let grant = live.ledger.take(size);
+        let wish = if window > 0 { live.ledger.wish() } else { None };
+        if let Some(grant) = grant {
+            self.order(Frame::Credit { target: export.target, grant }, actions);
+        }
+        if let Some(wish) = wish {
+            let grant = Grant { bytes: wish.bytes.min(window), ..wish };
+            actions.push(Action::Borrow { export, grant });
+        }
+    }
+
+    /// Passes on to the peer what a mailbox lends.
+    pub(super) fn lent(&mut self, export: ExportId, grant: Grant, actions: &mut Vec<Action>) {
+        let current = export.link == self.link && self.is_connected();
+        match self.live(export).filter(|_| current) {
+            Some(live) => {
+                live.ledger.lend(grant);
+                live.borrowed = live.borrowed.plus(grant);
+                self.lent_bytes = self.lent_bytes.saturating_add(grant.bytes);
+                if !grant.is_none() {
+                    self.order(Frame::Credit { target: export.target, grant }, actions);
+                }
+            }
+            None if grant.is_none() => {}
+            None => actions.push(Action::GiveBack { export, grant }),
+        }
+    }
+
+    /// Returns the slot, if it is in that use.
+    pub(super) fn live(&mut self, export: ExportId) -> Option<&mut LiveExport> {
+        let slot = self.exports.get_mut(export.target.slot as usize)?;
+        slot.live.as_mut().filter(|_| slot.generation == export.target.generation)
+    }
+}

@@ -1,0 +1,331 @@
+//! What arrives: the checks, in their order, and what follows from a frame that passed them.
+//!
+//! Order: length, link state, slot and generation, method, asks in flight and credit, descriptors; then the
+//! driver puts the payload into the mailbox, still undecoded. What an honest peer can never have sent is a
+//! [`Fault`]; what was true when it was sent is only not delivered.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::event::{Action, Closed, Outcome};
+use super::failure::{Failure, NotDelivered};
+use super::fault::Fault;
+use super::frame::{CloseReason, Frame, Target};
+use super::handling::{Asked, Open};
+use super::sending::Kind;
+use super::tables::{ExportId, Reach};
+use super::{Link, State};
+use crate::asks::{Standing, Ticket};
+use crate::credit::{Grant, Size};
+use crate::time::Instant;
+
+/// A message of the peer's, as its header says.
+struct Message {
+    target: Target,
+    method: u16,
+    size: Size,
+    ask: Option<(Ticket, Option<Duration>)>,
+}
+
+/// What a target that the peer named stands for.
+pub(super) enum Named {
+    /// A slot in its present use.
+    Live(ExportId),
+    /// An earlier use: the peer could not know yet.
+    Past,
+}
+
+impl Link {
+    /// Takes in a frame.
+    pub(super) fn received(&mut self, now: Instant, frame: Frame, actions: &mut Vec<Action>) {
+        let outcome = match self.state {
+            // Bytes behind the last frame of a closed transport are nobody's.
+            State::Closed => Ok(()),
+            State::Greeting { heard } => self.greeted(now, heard, frame, actions),
+            State::Open | State::Draining { .. } => self.heard(now, frame, actions),
+        };
+        if let Err(fault) = outcome {
+            self.violation(fault, actions);
+        }
+    }
+
+    fn greeted(
+        &mut self,
+        now: Instant,
+        heard: bool,
+        frame: Frame,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Fault> {
+        match (heard, frame) {
+            (false, Frame::Hello(hello)) => self.hello(&hello, actions),
+            (true, Frame::HelloAck(offers)) => self.hello_ack(now, &offers, actions),
+            (_, Frame::Refuse(refusal)) => self.refused_by_peer(refusal, actions),
+            (_, Frame::Close(reason)) => self.conclude(Closed::ByPeer(reason), actions),
+            (true, Frame::Hello(_)) | (false, Frame::HelloAck(_)) => return Err(Fault::OutOfPlace),
+            (
+                _,
+                Frame::Tell { .. }
+                | Frame::Ask { .. }
+                | Frame::Reply { .. }
+                | Frame::Failure { .. }
+                | Frame::Item { .. }
+                | Frame::End { .. }
+                | Frame::Cancel { .. }
+                | Frame::More { .. }
+                | Frame::Credit { .. }
+                | Frame::Watch { .. }
+                | Frame::Unwatch { .. }
+                | Frame::Down { .. }
+                | Frame::Release { .. }
+                | Frame::Revoke { .. }
+                | Frame::Draining,
+            ) => return Err(Fault::OutOfPlace),
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, now: Instant, frame: Frame, actions: &mut Vec<Action>) -> Result<(), Fault> {
+        match frame {
+            Frame::Tell { target, method, size } => {
+                self.message(now, &Message { target, method, size, ask: None }, actions)
+            }
+            Frame::Ask { target, method, size, correlation, remaining } => {
+                let ask = Some((correlation, remaining));
+                self.message(now, &Message { target, method, size, ask }, actions)
+            }
+            Frame::Reply { correlation, size } => self.answered(now, correlation, Some(size), actions),
+            Frame::End { correlation } => self.answered(now, correlation, None, actions),
+            Frame::Failure { correlation, failure } => {
+                if self.is_open_ask(correlation)? {
+                    self.resolve(now, correlation, Outcome::Failed(failure), actions);
+                }
+                Ok(())
+            }
+            Frame::Item { correlation, size } => self.item_arrived(correlation, size, actions),
+            Frame::Cancel { correlation } => {
+                let asked = Asked { ticket: correlation, link: self.link };
+                if self.end_handling(asked).is_some() {
+                    actions.push(Action::CancelHandler { asked });
+                }
+                Ok(())
+            }
+            Frame::More { correlation, items } => {
+                let asked = Asked { ticket: correlation, link: self.link };
+                if let Some(open) = self.handling.open_mut(correlation) {
+                    open.items = open.items.saturating_add(items);
+                    actions.push(Action::MoreItems { asked, items });
+                }
+                Ok(())
+            }
+            Frame::Credit { target, grant } => {
+                self.credit(now, target, grant, actions);
+                Ok(())
+            }
+            Frame::Watch { target, watch } => self.watch_arrived(target, watch, actions),
+            Frame::Unwatch { watch } => {
+                self.unwatch_arrived(watch, actions);
+                Ok(())
+            }
+            Frame::Down { watch, cause } => {
+                self.down_arrived(watch, cause, actions);
+                Ok(())
+            }
+            Frame::Release { target } => self.released(target, actions),
+            Frame::Revoke { target } => {
+                self.revoked(now, target, actions);
+                Ok(())
+            }
+            Frame::Draining => self.peer_drains(actions),
+            Frame::Close(reason) => {
+                self.conclude(Closed::ByPeer(reason), actions);
+                Ok(())
+            }
+            Frame::Hello(_) | Frame::HelloAck(_) | Frame::Refuse(_) => Err(Fault::OutOfPlace),
+        }
+    }
+
+    /// Checks a message in the order of the checks, and delivers it.
+    fn message(&mut self, now: Instant, message: &Message, actions: &mut Vec<Action>) -> Result<(), Fault> {
+        let &Message { target, method, size, ask } = message;
+        self.fits(size.bytes)?;
+        let Named::Live(export) = self.named(target)? else {
+            self.not_delivered(message, NotDelivered::Gone, actions);
+            return Ok(());
+        };
+        let draining = self.draining;
+        let fds_max = self.limits.message_fds;
+        let items = self.limits.items;
+        let Some(live) = self.live(export) else { return Err(Fault::NoSuchSlot { target }) };
+        if !live.export.methods.has(method) {
+            return Err(Fault::NeverGranted { target, method });
+        }
+        let granted = live.granted.has(method);
+        if ask.is_some() && live.asks >= live.export.asks {
+            return Err(Fault::TooManyAsks { limit: live.export.asks });
+        }
+        if size.fds > fds_max {
+            return Err(Fault::TooManyFds { fds: size.fds, limit: fds_max });
+        }
+        if !live.ledger.receive(size) {
+            return Err(Fault::Overspent { target });
+        }
+        self.queued += 1;
+        if !granted || draining {
+            // The credit goes back at once: the message takes no room.
+            self.taken(export, size, actions);
+            let reason = if granted { NotDelivered::Draining } else { NotDelivered::NotGranted };
+            self.not_delivered(message, reason, actions);
+            return Ok(());
+        }
+        let asked = match ask {
+            Some((ticket, _)) => Some(self.begin(ticket, Open { export, items })?),
+            None => None,
+        };
+        let deadline = ask.and_then(|(_, remaining)| remaining).map(|remaining| now + remaining);
+        actions.push(Action::Deliver { export, method, asked, deadline });
+        Ok(())
+    }
+
+    fn begin(&mut self, ticket: Ticket, open: Open) -> Result<Asked, Fault> {
+        if !self.handling.begin(ticket, open) {
+            return Err(Fault::BadCorrelation { correlation: ticket });
+        }
+        if let Some(live) = self.live(open.export) {
+            live.asks += 1;
+        }
+        Ok(Asked { ticket, link: self.link })
+    }
+
+    fn not_delivered(&mut self, message: &Message, reason: NotDelivered, actions: &mut Vec<Action>) {
+        actions.push(Action::DeadLetter { target: message.target, reason });
+        if let Some((correlation, _)) = message.ask {
+            let failure = Failure::NotDelivered(reason);
+            self.order(Frame::Failure { correlation, failure }, actions);
+        }
+    }
+
+    /// Finds what the peer named.
+    pub(super) fn named(&self, target: Target) -> Result<Named, Fault> {
+        let Some(slot) = self.exports.get(target.slot as usize) else {
+            return Err(Fault::NoSuchSlot { target });
+        };
+        if target.generation < slot.generation {
+            return Ok(Named::Past);
+        }
+        if target.generation > slot.generation || slot.live.is_none() {
+            return Err(Fault::NoSuchSlot { target });
+        }
+        Ok(Named::Live(ExportId { target, link: self.link }))
+    }
+
+    /// A reply, or without a size the end of a stream.
+    fn answered(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        size: Option<Size>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Fault> {
+        if let Some(size) = size {
+            self.fits(size.bytes)?;
+            self.carries(size.fds)?;
+        }
+        if !self.is_open_ask(ticket)? {
+            return Ok(());
+        }
+        let kind = self.pending.pending(ticket).map(|pending| pending.kind);
+        let outcome = match (kind, size) {
+            (Some(Kind::Ask), Some(_)) => Outcome::Replied,
+            (Some(Kind::Stream { .. }), None) => Outcome::Ended,
+            (Some(Kind::Ask), None) | (Some(Kind::Stream { .. }), Some(_)) | (Some(Kind::Tell) | None, _) => {
+                return Err(Fault::BadStream { correlation: ticket });
+            }
+        };
+        self.resolve(now, ticket, outcome, actions);
+        Ok(())
+    }
+
+    fn item_arrived(&mut self, ticket: Ticket, size: Size, actions: &mut Vec<Action>) -> Result<(), Fault> {
+        self.fits(size.bytes)?;
+        self.carries(size.fds)?;
+        if !self.is_open_ask(ticket)? {
+            return Ok(());
+        }
+        match self.pending.pending_mut(ticket).map(|pending| &mut pending.kind) {
+            Some(Kind::Stream { left, .. }) if *left > 0 => *left -= 1,
+            Some(Kind::Stream { .. } | Kind::Ask | Kind::Tell) | None => {
+                return Err(Fault::BadStream { correlation: ticket });
+            }
+        }
+        actions.push(Action::DeliverItem { ticket });
+        Ok(())
+    }
+
+    /// Tells whether an answer meets an open ask; one that ended meanwhile is no fault.
+    fn is_open_ask(&self, ticket: Ticket) -> Result<bool, Fault> {
+        let fault = Fault::BadCorrelation { correlation: ticket };
+        match self.pending.standing(ticket) {
+            Standing::Ended => Ok(false),
+            Standing::NeverIssued => Err(fault),
+            Standing::Pending => match self.pending.pending(ticket) {
+                Some(pending) if pending.sent.is_some() => Ok(true),
+                Some(_) | None => Err(fault),
+            },
+        }
+    }
+
+    fn credit(&mut self, now: Instant, target: Target, grant: Grant, actions: &mut Vec<Action>) {
+        if let Some(index) = self.import_of(target) {
+            if let Some(import) = self.import_mut(index) {
+                import.allowance.add(grant);
+            }
+            self.flush(now, index, actions);
+        }
+    }
+
+    /// The peer no longer offers a slot: what waits for it, waits in vain.
+    fn revoked(&mut self, now: Instant, target: Target, actions: &mut Vec<Action>) {
+        if let Some(index) = self.import_of(target) {
+            if let Some(import) = self.import_mut(index) {
+                import.reach = Reach::Gone;
+            }
+            self.flush(now, index, actions);
+        }
+    }
+
+    fn fits(&self, bytes: u32) -> Result<(), Fault> {
+        let limit = self.limits.message_bytes;
+        if bytes > limit { Err(Fault::TooLarge { bytes, limit }) } else { Ok(()) }
+    }
+
+    fn carries(&self, fds: u16) -> Result<(), Fault> {
+        let limit = self.limits.message_fds;
+        if fds > limit { Err(Fault::TooManyFds { fds, limit }) } else { Ok(()) }
+    }
+
+    fn peer_drains(&mut self, actions: &mut Vec<Action>) -> Result<(), Fault> {
+        self.state = match self.state {
+            State::Open => State::Draining { ours: false, theirs: true },
+            State::Draining { ours, theirs: false } => State::Draining { ours, theirs: true },
+            State::Draining { theirs: true, .. } | State::Closed | State::Greeting { .. } => {
+                return Err(Fault::OutOfPlace);
+            }
+        };
+        actions.push(Action::PeerDrains);
+        Ok(())
+    }
+
+    /// Ends the transport because the peer broke the protocol. Who is dead already is not accused.
+    pub(super) fn violation(&mut self, fault: Fault, actions: &mut Vec<Action>) {
+        match self.state {
+            State::Closed => {}
+            State::Greeting { .. } | State::Open | State::Draining { .. } => {
+                self.order(Frame::Close(CloseReason::Protocol), actions);
+                if self.config.may_accuse && self.dying.is_none() {
+                    actions.push(Action::Accuse { fault });
+                }
+                self.conclude(Closed::Violation(fault), actions);
+            }
+        }
+    }
+}

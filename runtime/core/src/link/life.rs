@@ -1,0 +1,300 @@
+//! The life of a transport: hello, opening, draining, the peer's death, the end.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::event::{Action, Closed, Outcome};
+use super::failure::{Failure, NotDelivered, Unknown};
+use super::fault::Fault;
+use super::frame::{Cause, CloseReason, Frame, Hello, Offer, Refusal, Target, Use, VERSION};
+use super::handling::Asked;
+use super::tables::{ExportId, Named, Reach};
+use super::{Link, State};
+use crate::asks::Ticket;
+use crate::credit::Ledger;
+use crate::time::Instant;
+
+/// Payloads that did not decode, within a period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Undecodable {
+    since: Instant,
+    count: u32,
+}
+
+/// Undecodable payloads within [`UNDECODABLE_PERIOD`] that are still taken for an accident.
+const UNDECODABLE_MAX: u32 = 100;
+const UNDECODABLE_PERIOD: Duration = Duration::from_secs(10);
+
+impl Link {
+    /// A fresh transport: greets the peer.
+    pub(super) fn linked(&mut self, generation: u32, actions: &mut Vec<Action>) {
+        self.conclude(Closed::Replaced, actions);
+        if self.peer.is_some_and(|peer| peer != generation) {
+            self.tell_down(None, actions);
+        }
+        self.peer = Some(generation);
+        self.link += 1;
+        (self.ordered, self.written) = (0, 0);
+        self.refused = false;
+        self.state = State::Greeting { heard: false };
+        let uses = self.uses();
+        let hello = Hello { version: VERSION, limits: self.config.limits, uses };
+        self.order(Frame::Hello(hello), actions);
+    }
+
+    fn uses(&self) -> Vec<Use> {
+        let lasting = self.imports.iter().flatten().filter(|slot| slot.import.named.is_none());
+        lasting
+            .flat_map(|slot| {
+                let target = slot.import.target.slot;
+                slot.import.uses.iter().map(move |&(method, fingerprint)| Use {
+                    slot: target,
+                    method,
+                    fingerprint,
+                })
+            })
+            .collect()
+    }
+
+    /// Checks the peer's hello and offers what it will use.
+    pub(super) fn hello(&mut self, hello: &Hello, actions: &mut Vec<Action>) {
+        if hello.version != VERSION {
+            return self.refuse(Refusal::Version { spoken: VERSION }, actions);
+        }
+        if let Some(refusal) = self.disagreement(&hello.uses) {
+            return self.refuse(refusal, actions);
+        }
+        self.limits = self.config.limits.common(hello.limits);
+        let mut slots: Vec<u32> = hello.uses.iter().map(|used| used.slot).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        let offers = slots.into_iter().filter_map(|slot| self.offer(slot)).collect();
+        self.state = State::Greeting { heard: true };
+        self.order(Frame::HelloAck(offers), actions);
+    }
+
+    /// Returns the first method that the two sides take for different things. What is not granted, or no longer
+    /// there, is not used and so not compared.
+    fn disagreement(&self, uses: &[Use]) -> Option<Refusal> {
+        uses.iter().find_map(|used| {
+            let live = self.exports.get(used.slot as usize)?.live.as_ref()?;
+            let ours = *live.export.fingerprints.get(usize::from(used.method))?;
+            let differs = live.granted.has(used.method) && ours != used.fingerprint;
+            differs.then_some(Refusal::Schema { slot: used.slot, method: used.method, fingerprint: ours })
+        })
+    }
+
+    fn offer(&mut self, index: u32) -> Option<Offer> {
+        let slot = self.exports.get_mut(index as usize)?;
+        let live = slot.live.as_mut()?;
+        live.offer();
+        let export = &live.export;
+        let target = Target { slot: index, generation: slot.generation };
+        Some(Offer { target, grant: export.first, wait: export.wait, asks: export.asks })
+    }
+
+    /// Takes the peer's offers and opens.
+    pub(super) fn hello_ack(&mut self, now: Instant, offers: &[Offer], actions: &mut Vec<Action>) {
+        for import in self.imports.iter_mut().flatten().filter(|slot| slot.import.named.is_none()) {
+            import.reach = Reach::Gone;
+        }
+        for offer in offers {
+            let named = Named { grant: offer.grant, wait: offer.wait, asks: offer.asks };
+            let import = self.imports_by_slot.get(&offer.target.slot).copied();
+            if let Some(import) = import.and_then(|import| self.import_mut(import)) {
+                import.offered(offer.target, named);
+            }
+        }
+        self.state = State::Open;
+        actions.push(Action::Opened);
+        if self.draining {
+            self.announce_draining(actions);
+        }
+        self.watch_again(actions);
+        self.flush_all(now, actions);
+    }
+
+    fn refuse(&mut self, refusal: Refusal, actions: &mut Vec<Action>) {
+        self.order(Frame::Refuse(refusal), actions);
+        actions.push(Action::Refused { refusal, by_peer: false });
+        self.refused = true;
+        self.conclude(Closed::Refused, actions);
+    }
+
+    pub(super) fn refused_by_peer(&mut self, refusal: Refusal, actions: &mut Vec<Action>) {
+        actions.push(Action::Refused { refusal, by_peer: true });
+        self.refused = true;
+        self.conclude(Closed::Refused, actions);
+    }
+
+    /// Notes the supervisor's word. What the dead wrote is read first.
+    pub(super) fn peer_died(&mut self, generation: u32, cause: Cause, actions: &mut Vec<Action>) {
+        if self.peer != Some(generation) || self.dying.is_some() {
+            return;
+        }
+        match self.state {
+            State::Closed => self.tell_down(Some(cause), actions),
+            State::Greeting { .. } | State::Open | State::Draining { .. } => self.dying = Some(cause),
+        }
+    }
+
+    /// Ends a transport whose peer is dead and from which everything is read.
+    pub(super) fn emptied(&mut self, actions: &mut Vec<Action>) {
+        if self.dying.is_some() {
+            self.conclude(Closed::PeerDead, actions);
+        }
+    }
+
+    /// Ends the transport, if there is one: closes it, resolves what was under way, forgets what was lent, and
+    /// then tells of the peer's death, if that is why.
+    pub(super) fn conclude(&mut self, why: Closed, actions: &mut Vec<Action>) {
+        match self.state {
+            State::Closed => return,
+            State::Greeting { .. } | State::Open | State::Draining { .. } => {}
+        }
+        actions.push(Action::Close { reason: why });
+        let dying = self.dying.take();
+        let dead = dying.is_some();
+        self.state = State::Closed;
+        for ticket in self.handling.clear() {
+            actions.push(Action::CancelHandler { asked: Asked { ticket, link: self.link } });
+        }
+        self.withdraw_exports(actions);
+        self.resolve_sent(dead, actions);
+        self.withdraw_imports(actions);
+        self.limits = self.config.limits;
+        match why {
+            Closed::ByUs => self.give_up_waiting(NotDelivered::LinkClosed, actions),
+            Closed::Refused => self.give_up_waiting(NotDelivered::Refused, actions),
+            Closed::ByPeer(_) | Closed::Violation(_) | Closed::PeerDead | Closed::Lost | Closed::Replaced => {
+                self.trim_waiting(actions);
+            }
+        }
+        if dead {
+            self.tell_down(dying, actions);
+        }
+    }
+
+    /// Resolves what was ordered on the transport that ended: what never left this process was not delivered.
+    fn resolve_sent(&mut self, dead: bool, actions: &mut Vec<Action>) {
+        let sent: Vec<(Ticket, u64)> = self
+            .pending
+            .iter()
+            .filter_map(|(ticket, pending)| pending.sent.map(|seq| (ticket, seq)))
+            .collect();
+        for (ticket, seq) in sent {
+            let failure = match (seq >= self.written, dead) {
+                (true, true) => Failure::NotDelivered(NotDelivered::PeerDown),
+                (true, false) => Failure::NotDelivered(NotDelivered::LinkClosed),
+                (false, true) => Failure::Unknown(Unknown::PeerDown),
+                (false, false) => Failure::Unknown(Unknown::LinkClosed),
+            };
+            let Some(pending) = self.close_pending(ticket) else { continue };
+            actions.push(Action::Resolve { ticket, outcome: Outcome::Failed(failure) });
+            self.free_if_forgotten(pending.send.import, actions);
+        }
+    }
+
+    fn withdraw_exports(&mut self, actions: &mut Vec<Action>) {
+        for watch in core::mem::take(&mut self.watched) {
+            actions.push(Action::Unwatched { watch });
+        }
+        (self.queued, self.lent_bytes) = (0, 0);
+        let mut gone = Vec::new();
+        for (index, slot) in self.exports.iter_mut().enumerate() {
+            let Some(live) = &mut slot.live else { continue };
+            let target = Target { slot: index as u32, generation: slot.generation };
+            let grant = core::mem::take(&mut live.borrowed);
+            if !grant.is_none() {
+                actions.push(Action::GiveBack { export: ExportId { target, link: self.link }, grant });
+            }
+            (live.ledger, live.asks) = (Ledger::default(), 0);
+            if !live.export.lasting {
+                gone.push(index as u32);
+            }
+        }
+        for slot in gone {
+            self.vacate(slot, actions);
+        }
+    }
+
+    fn withdraw_imports(&mut self, actions: &mut Vec<Action>) {
+        for index in 0..self.imports.len() {
+            let Some(import) = &mut self.imports[index] else { continue };
+            if import.import.named.is_none() {
+                import.reach = Reach::Unknown;
+                continue;
+            }
+            import.reach = Reach::Gone;
+            while let Some(ticket) =
+                self.imports[index].as_ref().and_then(|import| self.pending.first(&import.waiting))
+            {
+                self.give_up(ticket, NotDelivered::Gone, actions);
+            }
+        }
+    }
+
+    /// Tells once that the peer's incarnation is dead.
+    fn tell_down(&mut self, cause: Option<Cause>, actions: &mut Vec<Action>) {
+        let Some(generation) = self.peer.take() else { return };
+        self.watches_end(cause, actions);
+        actions.push(Action::Down { generation, cause });
+    }
+
+    /// Takes no new messages from now on.
+    pub(super) fn drain(&mut self, actions: &mut Vec<Action>) {
+        if self.draining {
+            return;
+        }
+        self.draining = true;
+        match self.state {
+            // The peer learns of it right after the hellos, or has no way to send.
+            State::Closed | State::Greeting { .. } => {}
+            State::Open | State::Draining { .. } => self.announce_draining(actions),
+        }
+    }
+
+    fn announce_draining(&mut self, actions: &mut Vec<Action>) {
+        self.state = match self.state {
+            State::Open => State::Draining { ours: true, theirs: false },
+            State::Draining { theirs, .. } => State::Draining { ours: true, theirs },
+            state @ (State::Closed | State::Greeting { .. }) => state,
+        };
+        self.order(Frame::Draining, actions);
+    }
+
+    /// Tells once that nothing of the peer's is left to be handled.
+    pub(super) fn notice_drained(&mut self, actions: &mut Vec<Action>) {
+        if self.draining && !self.drained && self.queued == 0 && self.handling.len() == 0 {
+            self.drained = true;
+            actions.push(Action::Drained);
+        }
+    }
+
+    /// Closes now. Asks that are still being handled end without an answer.
+    pub(super) fn close(&mut self, actions: &mut Vec<Action>) {
+        match self.state {
+            State::Closed => self.give_up_waiting(NotDelivered::LinkClosed, actions),
+            State::Greeting { .. } | State::Open | State::Draining { .. } => {
+                for correlation in self.handling.tickets() {
+                    let failure = Failure::Unknown(Unknown::Stopped);
+                    self.order(Frame::Failure { correlation, failure }, actions);
+                }
+                self.order(Frame::Close(CloseReason::Done), actions);
+                self.conclude(Closed::ByUs, actions);
+            }
+        }
+    }
+
+    /// Counts a payload that did not decode.
+    pub(super) fn undecodable(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if now.since(self.undecodable.since) > UNDECODABLE_PERIOD {
+            self.undecodable = Undecodable { since: now, count: 0 };
+        }
+        self.undecodable.count += 1;
+        if self.undecodable.count > UNDECODABLE_MAX {
+            self.undecodable.count = 0;
+            self.violation(Fault::Undecodable, actions);
+        }
+    }
+}

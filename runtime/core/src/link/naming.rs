@@ -1,0 +1,143 @@
+//! Who may be named over the link: entries of the two tables come and go.
+//!
+//! A slot that is given up moves to its next generation, so that what still names the old one meets nobody. A
+//! slot made for one message (an address that travelled) is told back by the peer when no address is left.
+
+use alloc::vec::Vec;
+
+use super::event::Action;
+use super::fault::Fault;
+use super::frame::{Frame, Target};
+use super::tables::{Export, ExportId, ExportSlot, Import, ImportId, ImportSlot, LiveExport, Reach};
+use super::{Link, State, arrival};
+
+impl Link {
+    /// Makes an actor reachable for the peer.
+    pub(super) fn export(&mut self, slot: u32, export: Export, actions: &mut Vec<Action>) {
+        let open = match self.state {
+            State::Closed | State::Greeting { .. } => false,
+            State::Open | State::Draining { .. } => self.dying.is_none(),
+        };
+        if !export.lasting && !open {
+            actions.push(Action::ExportGone { slot });
+            return;
+        }
+        while self.exports.len() <= slot as usize {
+            self.vacant_exports.push(self.exports.len() as u32);
+            self.exports.push(ExportSlot::default());
+        }
+        let Some(place) = self.vacant_exports.iter().rposition(|vacant| *vacant == slot) else { return };
+        self.vacant_exports.swap_remove(place);
+        let mut live = LiveExport::new(export);
+        if !live.export.lasting {
+            live.offer();
+        }
+        self.exports[slot as usize].live = Some(live);
+    }
+
+    /// Ends the use of a slot and tells the peer.
+    pub(super) fn revoke(&mut self, slot: u32, actions: &mut Vec<Action>) {
+        let Some(entry) = self.exports.get(slot as usize) else { return };
+        if entry.live.is_none() {
+            return;
+        }
+        let target = Target { slot, generation: entry.generation };
+        match self.state {
+            State::Closed | State::Greeting { heard: false } => {}
+            State::Greeting { heard: true } | State::Open | State::Draining { .. } => {
+                self.order(Frame::Revoke { target }, actions);
+            }
+        }
+        self.vacate(slot, actions);
+    }
+
+    /// Takes back one method of a slot.
+    pub(super) fn revoke_method(&mut self, slot: u32, method: u16) {
+        if let Some(live) = self.exports.get_mut(slot as usize).and_then(|slot| slot.live.as_mut()) {
+            live.granted = live.granted.without(method);
+        }
+    }
+
+    /// The peer names a slot no more.
+    pub(super) fn released(&mut self, target: Target, actions: &mut Vec<Action>) -> Result<(), Fault> {
+        let arrival::Named::Live(export) = self.named(target)? else { return Ok(()) };
+        if self.live(export).is_none_or(|live| live.export.lasting) {
+            return Err(Fault::NoSuchSlot { target });
+        }
+        self.vacate(target.slot, actions);
+        Ok(())
+    }
+
+    fn vacate(&mut self, slot: u32, actions: &mut Vec<Action>) {
+        let Some(entry) = self.exports.get_mut(slot as usize) else { return };
+        let Some(live) = entry.live.take() else { return };
+        let export = ExportId { target: Target { slot, generation: entry.generation }, link: self.link };
+        self.queued = self.queued.saturating_sub(live.ledger.queued());
+        self.lent_bytes = self.lent_bytes.saturating_sub(live.borrowed.bytes);
+        if !live.borrowed.is_none() {
+            actions.push(Action::GiveBack { export, grant: live.borrowed });
+        }
+        // A slot whose generations are used up is not used again.
+        if let Some(generation) = entry.generation.checked_add(1) {
+            entry.generation = generation;
+            self.vacant_exports.push(slot);
+        }
+        actions.push(Action::ExportGone { slot });
+    }
+
+    /// Notes an actor of the peer's.
+    pub(super) fn import(&mut self, import: ImportId, entry: Import) {
+        let index = import.0 as usize;
+        if index > self.imports.len() || self.imports.get(index).is_some_and(Option::is_some) {
+            return;
+        }
+        if index == self.imports.len() {
+            self.imports.push(None);
+        } else {
+            self.vacant_imports.retain(|vacant| *vacant != import.0);
+        }
+        self.imports_by_slot.insert(entry.target.slot, import);
+        self.imports[index] = Some(ImportSlot::new(entry));
+    }
+
+    /// Notes that no local address names an actor of the peer's any more.
+    pub(super) fn forget(&mut self, import: ImportId, actions: &mut Vec<Action>) {
+        if let Some(entry) = self.import_mut(import).filter(|entry| entry.import.named.is_some()) {
+            entry.forgotten = true;
+            self.free_if_forgotten(import, actions);
+        }
+    }
+
+    /// Frees the place of a forgotten actor once nothing waits for it or is open.
+    pub(super) fn free_if_forgotten(&mut self, import: ImportId, actions: &mut Vec<Action>) {
+        let Some(entry) = self.import_at(import) else { return };
+        if !entry.forgotten || entry.asks > 0 || !entry.waiting.is_empty() {
+            return;
+        }
+        let (target, reach) = (entry.import.target, entry.reach);
+        self.imports[import.0 as usize] = None;
+        self.vacant_imports.push(import.0);
+        if self.imports_by_slot.get(&target.slot) == Some(&import) {
+            self.imports_by_slot.remove(&target.slot);
+        }
+        if reach == Reach::Offered {
+            self.order(Frame::Release { target }, actions);
+        }
+    }
+
+    /// Returns an actor of the peer's.
+    pub(super) fn import_at(&self, import: ImportId) -> Option<&ImportSlot> {
+        self.imports.get(import.0 as usize).and_then(Option::as_ref)
+    }
+
+    /// Returns an actor of the peer's, to be changed.
+    pub(super) fn import_mut(&mut self, import: ImportId) -> Option<&mut ImportSlot> {
+        self.imports.get_mut(import.0 as usize).and_then(Option::as_mut)
+    }
+
+    /// Finds the actor that the peer means by a slot of its table.
+    pub(super) fn import_of(&self, target: Target) -> Option<ImportId> {
+        let import = *self.imports_by_slot.get(&target.slot)?;
+        self.import_at(import).filter(|entry| entry.import.target == target).map(|_| import)
+    }
+}

@@ -1,0 +1,352 @@
+//! What this side sends: admission, queues before actors without room, deadlines, the end of asks.
+
+use alloc::vec::Vec;
+
+use super::event::{Action, Outcome, Patience, Send};
+use super::failure::{Failure, NotDelivered, Unknown};
+use super::frame::Frame;
+use super::tables::{ImportId, Reach};
+use super::{Link, State};
+use crate::asks::Ticket;
+use crate::credit::Size;
+use crate::time::Instant;
+
+/// A send that has not ended: an ask until its answer, a tell while it waits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Pending {
+    pub(super) send: Send,
+    pub(super) kind: Kind,
+    /// Which frame of the transport it was, once it was ordered.
+    pub(super) sent: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Tell,
+    Ask,
+    /// An ask that is answered by a stream: items that the peer may still send, and items that were taken here
+    /// and not yet given back.
+    Stream {
+        left: u32,
+        taken: u32,
+    },
+}
+
+impl Kind {
+    fn is_ask(self) -> bool {
+        match self {
+            Kind::Tell => false,
+            Kind::Ask | Kind::Stream { .. } => true,
+        }
+    }
+}
+
+/// What waits, over all actors of the peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Waiting {
+    messages: u32,
+    bytes: u64,
+}
+
+impl Link {
+    /// Sends, keeps or refuses a message. `stream` is set for an ask, and true if a stream answers it.
+    pub(super) fn send(&mut self, now: Instant, send: Send, stream: Option<bool>, actions: &mut Vec<Action>) {
+        let kind = match stream {
+            None => Kind::Tell,
+            Some(false) => Kind::Ask,
+            Some(true) => Kind::Stream { left: 0, taken: 0 },
+        };
+        if let Err(reason) = self.check(now, &send) {
+            return refuse(send.ticket, kind, reason, actions);
+        }
+        if self.can_send() && self.admits(&send, kind) && self.queue_is_empty(send.import) {
+            if kind == Kind::Tell {
+                return self.transmit_tell(&send, actions);
+            }
+            let pending = Pending { send, kind, sent: None };
+            if !self.pending.claim(send.ticket, pending, send.deadline) {
+                return refuse(send.ticket, kind, NotDelivered::Full, actions);
+            }
+            return self.transmit_ask(now, send.ticket, actions);
+        }
+        match self.may_wait(&send) {
+            Ok(()) => self.keep(Pending { send, kind, sent: None }, actions),
+            Err(reason) => refuse(send.ticket, kind, reason, actions),
+        }
+    }
+
+    /// Checks what this side knows for certain.
+    fn check(&self, now: Instant, send: &Send) -> Result<(), NotDelivered> {
+        let import = self.import_at(send.import).ok_or(NotDelivered::Gone)?;
+        if import.reach == Reach::Gone {
+            return Err(NotDelivered::Gone);
+        }
+        if !import.methods.has(send.method) {
+            return Err(NotDelivered::NotGranted);
+        }
+        self.check_size(send.size)?;
+        if send.deadline.is_some_and(|deadline| deadline <= now) {
+            return Err(NotDelivered::Expired);
+        }
+        Ok(())
+    }
+
+    fn check_size(&self, size: Size) -> Result<(), NotDelivered> {
+        if size.bytes > self.limits.message_bytes {
+            return Err(NotDelivered::TooLarge { limit: self.limits.message_bytes });
+        }
+        if size.fds > self.limits.message_fds {
+            return Err(NotDelivered::TooManyFds { limit: self.limits.message_fds });
+        }
+        Ok(())
+    }
+
+    fn may_wait(&self, send: &Send) -> Result<(), NotDelivered> {
+        let Some(import) = self.import_at(send.import) else { return Err(NotDelivered::Gone) };
+        if self.can_send() {
+            let patient = import.wait && send.patience == Patience::Wait;
+            let room = import.waiting_count < self.config.waiting;
+            return if patient && room { Ok(()) } else { Err(NotDelivered::Full) };
+        }
+        if self.refused {
+            return Err(NotDelivered::Refused);
+        }
+        let bytes = self.waiting.bytes + u64::from(send.size.bytes);
+        let limit = self.config.while_down;
+        if self.waiting.messages < limit.messages && bytes <= u64::from(limit.bytes) {
+            return Ok(());
+        }
+        match self.state {
+            State::Draining { theirs: true, .. } => Err(NotDelivered::Draining),
+            State::Closed | State::Greeting { .. } | State::Open | State::Draining { theirs: false, .. } => {
+                Err(NotDelivered::PeerDown)
+            }
+        }
+    }
+
+    fn admits(&self, send: &Send, kind: Kind) -> bool {
+        self.import_at(send.import).is_some_and(|import| {
+            import.reach == Reach::Offered
+                && import.allowance.admits(send.size)
+                && (!kind.is_ask() || import.asks < import.asks_max)
+        })
+    }
+
+    fn queue_is_empty(&self, import: ImportId) -> bool {
+        self.import_at(import).is_some_and(|import| import.waiting.is_empty())
+    }
+
+    fn keep(&mut self, pending: Pending, actions: &mut Vec<Action>) {
+        let (send, kind) = (pending.send, pending.kind);
+        if !self.pending.claim(send.ticket, pending, send.deadline) {
+            return refuse(send.ticket, kind, NotDelivered::Full, actions);
+        }
+        if let Some(Some(import)) = self.imports.get_mut(send.import.0 as usize) {
+            self.pending.enqueue(&mut import.waiting, send.ticket);
+            import.waiting_count += 1;
+        }
+        self.waiting.messages += 1;
+        self.waiting.bytes += u64::from(send.size.bytes);
+        actions.push(Action::Keep { ticket: send.ticket });
+    }
+
+    fn transmit_tell(&mut self, send: &Send, actions: &mut Vec<Action>) {
+        let Some(import) = self.import_mut(send.import) else { return };
+        let paid = import.allowance.spend(send.size);
+        debug_assert!(paid, "an admitted message is paid for");
+        let frame = Frame::Tell { target: import.import.target, method: send.method, size: send.size };
+        self.ordered += 1;
+        actions.push(Action::Transmit { ticket: send.ticket, frame });
+    }
+
+    fn transmit_ask(&mut self, now: Instant, ticket: Ticket, actions: &mut Vec<Action>) {
+        let (seq, items) = (self.ordered, self.limits.items);
+        let Some(pending) = self.pending.pending_mut(ticket) else { return };
+        pending.sent = Some(seq);
+        if let Kind::Stream { left, .. } = &mut pending.kind {
+            *left = items;
+        }
+        let send = pending.send;
+        let Some(import) = self.import_mut(send.import) else { return };
+        let paid = import.allowance.spend(send.size);
+        debug_assert!(paid, "an admitted message is paid for");
+        import.asks += 1;
+        let frame = Frame::Ask {
+            target: import.import.target,
+            method: send.method,
+            size: send.size,
+            correlation: ticket,
+            remaining: send.deadline.map(|deadline| deadline.since(now)),
+        };
+        self.ordered += 1;
+        actions.push(Action::Transmit { ticket, frame });
+    }
+
+    /// Sends what waits before one actor, as far as there is room now.
+    pub(super) fn flush(&mut self, now: Instant, import: ImportId, actions: &mut Vec<Action>) {
+        self.flush_queue(now, import, actions);
+        self.free_if_forgotten(import, actions);
+    }
+
+    fn flush_queue(&mut self, now: Instant, import: ImportId, actions: &mut Vec<Action>) {
+        while self.can_send() {
+            let Some(entry) = self.import_at(import) else { return };
+            let Some(ticket) = self.pending.first(&entry.waiting) else { return };
+            let Some(pending) = self.pending.pending(ticket) else { return };
+            let (send, kind) = (pending.send, pending.kind);
+            if entry.reach == Reach::Gone {
+                self.give_up(ticket, NotDelivered::Gone, actions);
+                continue;
+            }
+            // What waited for this transport was measured before the peer had named its limits.
+            if let Err(reason) = self.check_size(send.size) {
+                self.give_up(ticket, reason, actions);
+                continue;
+            }
+            if !self.admits(&send, kind) {
+                return;
+            }
+            self.unqueue(ticket);
+            if kind == Kind::Tell {
+                self.pending.end(ticket);
+                self.transmit_tell(&send, actions);
+            } else {
+                self.transmit_ask(now, ticket, actions);
+            }
+        }
+    }
+
+    /// Sends what waits before any actor, as far as there is room now.
+    pub(super) fn flush_all(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        for index in 0..self.imports.len() {
+            self.flush(now, ImportId(index as u32), actions);
+        }
+    }
+
+    /// Ends everything whose deadline has come.
+    pub(super) fn expire(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        while let Some(ticket) = self.pending.expired(now) {
+            let Some(pending) = self.pending.pending(ticket) else { return };
+            let (import, sent) = (pending.send.import, pending.sent.is_some());
+            if !sent {
+                self.give_up(ticket, NotDelivered::Expired, actions);
+                self.flush(now, import, actions);
+            } else {
+                self.order(Frame::Cancel { correlation: ticket }, actions);
+                self.resolve(now, ticket, Outcome::Failed(Failure::Unknown(Unknown::Expired)), actions);
+            }
+        }
+    }
+
+    /// Ends a send that its caller no longer waits for; a tell that is written cannot be called back.
+    pub(super) fn cancel(&mut self, now: Instant, ticket: Ticket, actions: &mut Vec<Action>) {
+        let Some(pending) = self.pending.pending(ticket) else { return };
+        let (import, sent) = (pending.send.import, pending.sent.is_some());
+        if sent {
+            self.order(Frame::Cancel { correlation: ticket }, actions);
+        }
+        self.close_pending(ticket);
+        self.flush(now, import, actions);
+    }
+
+    /// Ends an ask with an outcome, and uses the room that it leaves.
+    pub(super) fn resolve(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        outcome: Outcome,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(pending) = self.close_pending(ticket) else { return };
+        actions.push(Action::Resolve { ticket, outcome });
+        self.flush(now, pending.send.import, actions);
+    }
+
+    /// Ends a send that was certainly not handled.
+    pub(super) fn give_up(&mut self, ticket: Ticket, reason: NotDelivered, actions: &mut Vec<Action>) {
+        let Some(pending) = self.close_pending(ticket) else { return };
+        refuse(ticket, pending.kind, reason, actions);
+        self.free_if_forgotten(pending.send.import, actions);
+    }
+
+    /// Takes a send out of queue and table.
+    pub(super) fn close_pending(&mut self, ticket: Ticket) -> Option<Pending> {
+        self.unqueue(ticket);
+        let pending = self.pending.end(ticket)?;
+        if pending.sent.is_some()
+            && let Some(import) = self.import_mut(pending.send.import)
+        {
+            import.asks = import.asks.saturating_sub(1);
+        }
+        Some(pending)
+    }
+
+    fn unqueue(&mut self, ticket: Ticket) {
+        let Some(pending) = self.pending.pending(ticket) else { return };
+        let send = pending.send;
+        let Some(Some(import)) = self.imports.get_mut(send.import.0 as usize) else { return };
+        if self.pending.unqueue(&mut import.waiting, ticket) {
+            import.waiting_count -= 1;
+            self.waiting.messages -= 1;
+            self.waiting.bytes -= u64::from(send.size.bytes);
+        }
+    }
+
+    /// Keeps of what waits only what may wait while the peer is down: the oldest of each actor.
+    pub(super) fn trim_waiting(&mut self, actions: &mut Vec<Action>) {
+        let limit = self.config.while_down;
+        let (mut messages, mut bytes) = (0, 0);
+        let mut late = Vec::new();
+        for import in self.imports.iter().flatten() {
+            let mut next = self.pending.first(&import.waiting);
+            while let Some(ticket) = next {
+                next = self.pending.behind(ticket);
+                let size = self.pending.pending(ticket).map_or(0, |pending| pending.send.size.bytes);
+                messages += 1;
+                bytes += u64::from(size);
+                if messages > limit.messages || bytes > u64::from(limit.bytes) {
+                    late.push(ticket);
+                }
+            }
+        }
+        for ticket in late {
+            self.give_up(ticket, NotDelivered::PeerDown, actions);
+        }
+    }
+
+    /// Gives up everything that waits.
+    pub(super) fn give_up_waiting(&mut self, reason: NotDelivered, actions: &mut Vec<Action>) {
+        let waiting: Vec<_> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.sent.is_none())
+            .map(|(ticket, _)| ticket)
+            .collect();
+        for ticket in waiting {
+            self.give_up(ticket, reason, actions);
+        }
+    }
+
+    /// Notes that the asker took items of a stream, and lets the peer send as many more.
+    pub(super) fn items_taken(&mut self, ticket: Ticket, items: u32, actions: &mut Vec<Action>) {
+        let half = self.limits.items.div_ceil(2);
+        let Some(pending) = self.pending.pending_mut(ticket) else { return };
+        let Kind::Stream { left, taken } = &mut pending.kind else { return };
+        *taken = taken.saturating_add(items);
+        if *taken >= half {
+            let items = core::mem::take(taken);
+            *left = left.saturating_add(items);
+            self.order(Frame::More { correlation: ticket, items }, actions);
+        }
+    }
+}
+
+/// Tells the sender that its message was certainly not handled.
+fn refuse(ticket: Ticket, kind: Kind, reason: NotDelivered, actions: &mut Vec<Action>) {
+    actions.push(match kind {
+        Kind::Tell => Action::Undelivered { ticket, reason },
+        Kind::Ask | Kind::Stream { .. } => {
+            Action::Resolve { ticket, outcome: Outcome::Failed(Failure::NotDelivered(reason)) }
+        }
+    });
+}

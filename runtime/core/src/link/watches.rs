@@ -1,0 +1,116 @@
+//! Watches over single actors, both ways. Each watch of this side is answered exactly once.
+//!
+//! A watch outlives a transport: it waits for the next one to the same incarnation, and ends with `Down` when
+//! the incarnation does. One that is made while the peer is down waits for the next incarnation.
+
+use alloc::vec::Vec;
+
+use super::event::Action;
+use super::fault::Fault;
+use super::frame::{Cause, Frame, Target, WatchId};
+use super::tables::{ImportId, Reach};
+use super::{Link, State, arrival};
+
+/// A wish of a local actor's to be told when a remote one ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Watch {
+    import: ImportId,
+}
+
+impl Link {
+    /// Enters a wish. One too many, or for an actor that is gone, is answered at once.
+    pub(super) fn watch(&mut self, import: ImportId, watch: WatchId, actions: &mut Vec<Action>) {
+        let known = self.watches.contains_key(&watch);
+        let gone = self.import_at(import).is_none_or(|entry| entry.reach == Reach::Gone);
+        if known {
+            return;
+        }
+        if gone || self.watches.len() >= self.limits.watches as usize {
+            actions.push(Action::ActorDown { watch, cause: gone.then_some(Cause::GONE) });
+            return;
+        }
+        self.watches.insert(watch, Watch { import });
+        match self.state {
+            State::Closed | State::Greeting { .. } => {}
+            State::Open | State::Draining { .. } => self.order_watch(import, watch, actions),
+        }
+    }
+
+    /// Takes a wish back.
+    pub(super) fn unwatch(&mut self, watch: WatchId, actions: &mut Vec<Action>) {
+        if self.watches.remove(&watch).is_none() {
+            return;
+        }
+        match self.state {
+            State::Closed | State::Greeting { .. } => {}
+            State::Open | State::Draining { .. } => self.order(Frame::Unwatch { watch }, actions),
+        }
+    }
+
+    /// Sends every wish over a fresh transport.
+    pub(super) fn watch_again(&mut self, actions: &mut Vec<Action>) {
+        let watches: Vec<_> = self.watches.iter().map(|(id, watch)| (*id, watch.import)).collect();
+        for (count, (watch, import)) in watches.into_iter().enumerate() {
+            let gone = self.import_at(import).is_none_or(|entry| entry.reach == Reach::Gone);
+            if gone || count >= self.limits.watches as usize {
+                self.watches.remove(&watch);
+                actions.push(Action::ActorDown { watch, cause: gone.then_some(Cause::GONE) });
+            } else {
+                self.order_watch(import, watch, actions);
+            }
+        }
+    }
+
+    fn order_watch(&mut self, import: ImportId, watch: WatchId, actions: &mut Vec<Action>) {
+        if let Some(entry) = self.import_at(import) {
+            let target = entry.import.target;
+            self.order(Frame::Watch { target, watch }, actions);
+        }
+    }
+
+    /// Answers every wish: the peer's incarnation is dead.
+    pub(super) fn watches_end(&mut self, cause: Option<Cause>, actions: &mut Vec<Action>) {
+        for (watch, _) in core::mem::take(&mut self.watches) {
+            actions.push(Action::ActorDown { watch, cause });
+        }
+    }
+
+    /// The peer answers a wish; one that was taken back meanwhile is forgotten.
+    pub(super) fn down_arrived(&mut self, watch: WatchId, cause: Cause, actions: &mut Vec<Action>) {
+        if self.watches.remove(&watch).is_some() {
+            actions.push(Action::ActorDown { watch, cause: Some(cause) });
+        }
+    }
+
+    /// The peer wishes to be told.
+    pub(super) fn watch_arrived(
+        &mut self,
+        target: Target,
+        watch: WatchId,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Fault> {
+        let arrival::Named::Live(export) = self.named(target)? else {
+            self.order(Frame::Down { watch, cause: Cause::GONE }, actions);
+            return Ok(());
+        };
+        if self.watched.len() >= self.limits.watches as usize || !self.watched.insert(watch) {
+            return Err(Fault::BadWatch);
+        }
+        actions.push(Action::Watched { export, watch });
+        Ok(())
+    }
+
+    /// The peer takes its wish back; one that was answered meanwhile is forgotten.
+    pub(super) fn unwatch_arrived(&mut self, watch: WatchId, actions: &mut Vec<Action>) {
+        if self.watched.remove(&watch) {
+            actions.push(Action::Unwatched { watch });
+        }
+    }
+
+    /// Answers a wish of the peer's.
+    pub(super) fn actor_down(&mut self, watch: WatchId, cause: Cause, actions: &mut Vec<Action>) {
+        if self.watched.remove(&watch) {
+            self.order(Frame::Down { watch, cause }, actions);
+        }
+    }
+}
