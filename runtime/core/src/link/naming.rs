@@ -68,7 +68,7 @@ impl Link {
         Ok(())
     }
 
-    fn vacate(&mut self, slot: u32, actions: &mut Vec<Action>) {
+    pub(super) fn vacate(&mut self, slot: u32, actions: &mut Vec<Action>) {
         let Some(entry) = self.exports.get_mut(slot as usize) else { return };
         let Some(live) = entry.live.take() else { return };
         let export = ExportId { target: Target { slot, generation: entry.generation }, link: self.link };
