@@ -4,6 +4,12 @@
 extern crate alloc;
 
 pub mod asks;
+pub mod backoff;
+pub mod budget;
+pub mod child;
 pub mod credit;
+pub mod exit;
 pub mod link;
 pub mod time;
+pub mod tree;
+mod verdict;

@@ -1,0 +1,140 @@
+//! A restart budget: so many failures in a sliding window, counted in nanoseconds.
+//!
+//! The window is exact: a failure that is `period` old has left it. At most `max_restarts + 1` times are kept,
+//! which is all that the question "more than `max_restarts` of them?" needs.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use crate::time::Instant;
+
+/// The failures of a group within its window.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Budget {
+    max_restarts: u32,
+    period: Duration,
+    failures: VecDeque<Instant>,
+}
+
+impl Budget {
+    /// Makes a budget of `max_restarts` failures within `period`, none of them spent.
+    pub const fn new(max_restarts: u32, period: Duration) -> Self {
+        Self { max_restarts, period, failures: VecDeque::new() }
+    }
+
+    /// Charges one failure and returns whether the budget still covers it.
+    ///
+    /// ```
+    /// use bailiwick_core::{budget::Budget, time::Instant};
+    /// use core::time::Duration;
+    ///
+    /// let mut budget = Budget::new(1, Duration::from_secs(5));
+    /// assert!(budget.charge(Instant::from_nanos(1)));
+    /// assert!(!budget.charge(Instant::from_nanos(2)));
+    /// ```
+    pub fn charge(&mut self, now: Instant) -> bool {
+        self.forget(now);
+        self.failures.push_back(now);
+        let covered = self.failures.len() <= self.max_restarts as usize;
+        if self.failures.len() > self.max_restarts as usize + 1 {
+            self.failures.pop_front();
+        }
+        covered
+    }
+
+    /// Returns how many more failures the budget covers at `now`.
+    pub fn left(&self, now: Instant) -> u32 {
+        let inside = self.failures.iter().filter(|at| !self.outside(**at, now)).count();
+        self.max_restarts.saturating_sub(u32::try_from(inside).unwrap_or(u32::MAX))
+    }
+
+    /// Returns the number of failures that the window may hold.
+    pub const fn max_restarts(&self) -> u32 {
+        self.max_restarts
+    }
+
+    /// Returns the length of the window.
+    pub const fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// Returns the budget with the ages of the failures that still count in place of their times.
+    pub(crate) fn normalised(&self, now: Instant) -> Self {
+        let mut budget = self.clone();
+        budget.forget(now);
+        for at in &mut budget.failures {
+            *at = Instant::START + now.since(*at);
+        }
+        budget
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.failures.front().is_some_and(|at| self.outside(*at, now)) {
+            self.failures.pop_front();
+        }
+    }
+
+    fn outside(&self, at: Instant, now: Instant) -> bool {
+        now.since(at) >= self.period
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    fn at_ms(ms: u64) -> Instant {
+        Instant::from_nanos(ms * 1_000_000)
+    }
+
+    #[test]
+    fn the_budget_is_spent_at_the_limit_plus_one() {
+        for (max, period_s, spent_at) in [(1, 5, 2), (3, 2, 4), (0, 5, 1)] {
+            let mut budget = Budget::new(max, Duration::from_secs(period_s));
+            let first_refused = (1..10).find(|n| !budget.charge(at_ms(*n)));
+            assert_eq!(first_refused, Some(spent_at), "max {max}");
+        }
+    }
+
+    #[test]
+    fn two_in_a_second_are_never_spent_by_failures_620_ms_apart() {
+        let mut budget = Budget::new(2, Duration::from_secs(1));
+        assert!((0..100).all(|n| budget.charge(at_ms(620 * n))));
+    }
+
+    #[test]
+    fn a_failure_exactly_one_period_old_has_left() {
+        let mut budget = Budget::new(1, Duration::from_secs(1));
+        assert!(budget.charge(at_ms(0)));
+        assert_eq!(budget.left(at_ms(999)), 0);
+        assert_eq!(budget.left(at_ms(1000)), 1);
+        assert!(budget.charge(at_ms(1000)));
+        assert!(!budget.charge(Instant::from_nanos(1_999_999_999)));
+    }
+
+    #[test]
+    fn memory_stays_bounded_while_a_spent_budget_goes_on_charging() {
+        let mut budget = Budget::new(3, Duration::from_secs(1000));
+        for n in 0..10_000 {
+            budget.charge(at_ms(n));
+        }
+        assert_eq!(budget.failures.len(), 4);
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_counting_every_failure(max in 0u32..5, gaps in proptest::collection::vec(0u64..700, 0..60)) {
+            let period = Duration::from_secs(1);
+            let mut budget = Budget::new(max, period);
+            let (mut all, mut now) = (Vec::new(), Instant::START);
+            for gap in gaps {
+                now += Duration::from_millis(gap);
+                all.push(now);
+                let inside = all.iter().filter(|at| now.since(**at) < period).count();
+                prop_assert_eq!(budget.charge(now), inside <= max as usize);
+            }
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! One child's life: which state follows from which, and what must be done on the way.
+//!
+//! What happens to a child in which state stands in one table. A life ends in one place only, when nothing of it
+//! is left; what follows then is not decided here but by the rules of restart and the budget of the group.
+
+mod steps;
+mod table;
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::exit::{Cause, Exit, GivenUp};
+use crate::time::Instant;
+use crate::tree::{Action, ChildConfig, ChildId, Incarnation, Record};
+
+/// How long SIGKILL may take before a person should look; it is repeated as often.
+pub const KILL_GRACE: Duration = Duration::from_secs(5);
+
+/// Where a child stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive: whoever shows states should show each.
+pub enum State {
+    /// It does not run and will not by itself.
+    Stopped,
+    /// It will start once the children that it needs are ready.
+    Waiting,
+    /// Its process is being made.
+    Spawning {
+        /// When it must be ready.
+        until: Instant,
+    },
+    /// Its process runs and is not ready yet.
+    Starting {
+        /// When it must be ready.
+        until: Instant,
+    },
+    /// It is ready.
+    Ready {
+        /// When its count of failures starts again; `None` if there is nothing to forget.
+        stable_at: Option<Instant>,
+    },
+    /// It was ready and asks that nothing be sent to it at present.
+    Unready,
+    /// It finishes what it had begun.
+    Draining {
+        /// When it is told to stop all the same.
+        until: Instant,
+        /// What follows.
+        aim: Aim,
+    },
+    /// It was sent the stop signal.
+    Stopping {
+        /// When it is killed.
+        until: Instant,
+        /// What follows.
+        aim: Aim,
+    },
+    /// It was sent SIGKILL.
+    Killing {
+        /// When that is repeated.
+        until: Instant,
+        /// What follows.
+        aim: Aim,
+    },
+    /// Its process has ended; what it left behind is being killed.
+    Reaping {
+        /// When that is repeated.
+        until: Instant,
+        /// What follows.
+        aim: Aim,
+        /// How its process ended.
+        exit: Exit,
+        /// Why.
+        cause: Cause,
+    },
+    /// It starts again after a pause.
+    Backoff {
+        /// When the pause ends.
+        until: Instant,
+    },
+    /// It ended as it should and is not started again by itself.
+    Done,
+    /// It is given up until an operator starts it.
+    Failed(GivenUp),
+}
+
+impl State {
+    /// Returns the state's name as people read it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Waiting => "waiting",
+            Self::Spawning { .. } => "spawning",
+            Self::Starting { .. } => "starting",
+            Self::Ready { .. } => "ready",
+            Self::Unready => "unready",
+            Self::Draining { .. } => "draining",
+            Self::Stopping { .. } => "stopping",
+            Self::Killing { .. } => "killing",
+            Self::Reaping { .. } => "reaping",
+            Self::Backoff { .. } => "backoff",
+            Self::Done => "done",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// What is to follow once nothing of a life is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Aim {
+    /// What the rules say of its end.
+    Judge,
+    /// It stays stopped.
+    Stay,
+    /// It starts again at once.
+    Again,
+}
+
+/// The hardest signal that this life was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Sent {
+    Nothing,
+    Terminate,
+    Kill,
+    /// SIGKILL, because the stop signal was not heeded in time.
+    KillLate,
+}
+
+/// One child: its state, and what is remembered from one life to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Child {
+    id: ChildId,
+    state: State,
+    since: Instant,
+    generation: u32,
+    spawned_at: Instant,
+    was_ready: bool,
+    ever_ready: bool,
+    sent: Sent,
+    blame: Option<Cause>,
+    unkillable: bool,
+    failures: u32,
+    pause: Duration,
+    cooling: bool,
+    restarts: u32,
+    last: Option<Record>,
+}
+
+/// What a child needs to know of the world for one input.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Instant,
+    pub(crate) config: &'a ChildConfig,
+    pub(crate) actions: &'a mut Vec<Action>,
+}
+
+/// A life of which nothing is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) aim: Aim,
+    pub(crate) exit: Option<Exit>,
+    pub(crate) cause: Cause,
+    pub(crate) was_ready: bool,
+    /// It was the child's very first attempt.
+    pub(crate) first: bool,
+    /// An evenly drawn number, for the pause that may follow.
+    pub(crate) chance: u32,
+}
+
+/// What can be read of a child, for `status`.
+impl Child {
+    /// Returns the child's state.
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Returns when the child entered its state.
+    pub const fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Returns the present life, or the last one if none runs; generation 0 if there was none yet.
+    pub const fn incarnation(&self) -> Incarnation {
+        Incarnation { child: self.id, generation: self.generation }
+    }
+
+    /// Returns how many lives followed the failure of an earlier one.
+    pub const fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
+    /// Returns the failures in a row that are still remembered.
+    pub const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Returns when the present life began; `None` if no process of it is left.
+    pub const fn spawned_at(&self) -> Option<Instant> {
+        if self.is_at_rest() { None } else { Some(self.spawned_at) }
+    }
+
+    /// Returns when it starts again by itself, if it does.
+    pub const fn next_start_at(&self) -> Option<Instant> {
+        match self.state {
+            State::Backoff { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Returns what was recorded of the end of its last life.
+    pub const fn last(&self) -> Option<&Record> {
+        self.last.as_ref()
+    }
+
+    /// Returns whether its budget is spent and it is retried only rarely.
+    pub const fn is_cooling_down(&self) -> bool {
+        self.cooling
+    }
+
+    /// Returns whether SIGKILL did not end it in time.
+    pub const fn is_unkillable(&self) -> bool {
+        self.unkillable
+    }
+
+    /// Returns whether messages may be routed to it.
+    pub const fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready { .. })
+    }
+
+    /// Returns whether no process of it is left.
+    pub const fn is_at_rest(&self) -> bool {
+        match self.state {
+            State::Stopped | State::Waiting | State::Backoff { .. } | State::Done | State::Failed(_) => true,
+            State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Ready { .. }
+            | State::Unready
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Killing { .. }
+            | State::Reaping { .. } => false,
+        }
+    }
+}
+
+/// What the tree does with a child. What ends a life is called only when nothing of it is left.
+impl Child {
+    pub(crate) const fn new(id: ChildId) -> Self {
+        Self {
+            id,
+            state: State::Stopped,
+            since: Instant::START,
+            generation: 0,
+            spawned_at: Instant::START,
+            was_ready: false,
+            ever_ready: false,
+            sent: Sent::Nothing,
+            blame: None,
+            unkillable: false,
+            failures: 0,
+            pause: Duration::ZERO,
+            cooling: false,
+            restarts: 0,
+            last: None,
+        }
+    }
+
+    /// Counts a failure and returns how many there were in a row.
+    pub(crate) fn count_failure(&mut self) -> u32 {
+        self.failures = self.failures.saturating_add(1);
+        self.failures
+    }
+
+    pub(crate) fn cool_down(&mut self) {
+        self.cooling = true;
+    }
+
+    pub(crate) const fn was_ever_ready(&self) -> bool {
+        self.ever_ready
+    }
+
+    /// Keeps what was decided of its last life.
+    pub(crate) fn keep(&mut self, record: Record) {
+        self.last = Some(record);
+    }
+
+    pub(crate) fn uptime(&self, now: Instant) -> Duration {
+        now.since(self.spawned_at)
+    }
+
+    /// Starts it again after `pause`; at once if there is none.
+    pub(crate) fn back_off(&mut self, pause: Duration, turn: &mut Turn<'_>) {
+        self.pause = pause;
+        self.enter(State::Backoff { until: turn.now + pause }, turn.now);
+        if pause.is_zero() {
+            self.spawn_again(turn);
+        }
+    }
+
+    pub(crate) fn stay_stopped(&mut self, now: Instant) {
+        self.forget_failures();
+        self.enter(State::Stopped, now);
+    }
+
+    pub(crate) fn finish(&mut self, now: Instant) {
+        self.ever_ready = true;
+        self.enter(State::Done, now);
+    }
+
+    pub(crate) fn give_up(&mut self, why: GivenUp, now: Instant) {
+        self.enter(State::Failed(why), now);
+    }
+
+    /// Returns the child with times as offsets from `now`, and without what no decision depends on.
+    pub(crate) fn normalised(&self, config: &ChildConfig, shift: impl Fn(Instant) -> Instant) -> Self {
+        let state = match self.state {
+            State::Spawning { until } => State::Spawning { until: shift(until) },
+            State::Starting { until } => State::Starting { until: shift(until) },
+            State::Ready { stable_at } => State::Ready { stable_at: stable_at.map(&shift) },
+            State::Draining { until, aim } => State::Draining { until: shift(until), aim },
+            State::Stopping { until, aim } => State::Stopping { until: shift(until), aim },
+            State::Killing { until, aim } => State::Killing { until: shift(until), aim },
+            State::Reaping { until, aim, exit, cause } => {
+                State::Reaping { until: shift(until), aim, exit, cause }
+            }
+            State::Backoff { until } => State::Backoff { until: shift(until) },
+            same @ (State::Stopped | State::Waiting | State::Unready | State::Done | State::Failed(_)) => {
+                same
+            }
+        };
+        Self {
+            state,
+            // Whether this is the first life matters, which of the later ones does not.
+            generation: self.generation.min(2),
+            failures: config.backoff.same_pause_as(self.failures),
+            since: Instant::START,
+            spawned_at: Instant::START,
+            restarts: 0,
+            last: None,
+            ..*self
+        }
+    }
+}
+
+impl Aim {
+    /// What follows when a child that was to stay stopped is wanted again.
+    const fn or_again(self) -> Self {
+        match self {
+            Self::Stay | Self::Again => Self::Again,
+            Self::Judge => Self::Judge,
+        }
+    }
+}

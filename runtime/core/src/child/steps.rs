@@ -1,0 +1,92 @@
+//! Steps that several inputs of the table share: each enters a state and says what must be done.
+
+use super::{Aim, Child, Ended, KILL_GRACE, Sent, State, Turn};
+use crate::exit::{Cause, Exit, SIGKILL, SIGTERM};
+use crate::time::Instant;
+use crate::tree::{Action, ChildConfig, News};
+use core::time::Duration;
+
+impl Child {
+    pub(super) fn enter(&mut self, state: State, now: Instant) {
+        self.state = state;
+        self.since = now;
+    }
+
+    pub(super) fn spawn(&mut self, turn: &mut Turn<'_>) {
+        self.generation = self.generation.wrapping_add(1).max(1);
+        self.spawned_at = turn.now;
+        self.was_ready = false;
+        self.sent = Sent::Nothing;
+        self.blame = None;
+        self.unkillable = false;
+        self.enter(State::Spawning { until: turn.now + turn.config.start_timeout }, turn.now);
+        turn.actions.push(Action::Spawn(self.incarnation()));
+    }
+
+    pub(super) fn spawn_again(&mut self, turn: &mut Turn<'_>) {
+        self.restarts = self.restarts.saturating_add(1);
+        self.spawn(turn);
+    }
+
+    pub(super) fn drain(&mut self, aim: Aim, turn: &mut Turn<'_>) {
+        self.forget_if_stable(turn.now);
+        turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Draining });
+        if turn.config.drain_timeout.is_zero() {
+            return self.terminate(aim, turn);
+        }
+        self.enter(State::Draining { until: turn.now + turn.config.drain_timeout, aim }, turn.now);
+        turn.actions.push(Action::Drain(self.incarnation()));
+    }
+
+    pub(super) fn terminate(&mut self, aim: Aim, turn: &mut Turn<'_>) {
+        self.forget_if_stable(turn.now);
+        if turn.config.stop_timeout.is_zero() {
+            return self.kill_now(aim, Sent::Kill, turn);
+        }
+        self.sent = self.sent.max(Sent::Terminate);
+        self.enter(State::Stopping { until: turn.now + turn.config.stop_timeout, aim }, turn.now);
+        turn.actions.push(Action::Terminate(self.incarnation()));
+    }
+
+    pub(super) fn kill_now(&mut self, aim: Aim, how: Sent, turn: &mut Turn<'_>) {
+        self.forget_if_stable(turn.now);
+        self.sent = self.sent.max(how);
+        self.enter(State::Killing { until: turn.now + KILL_GRACE, aim }, turn.now);
+        turn.actions.push(Action::KillTree(self.incarnation()));
+    }
+
+    pub(super) fn ended(&self, aim: Aim, exit: Option<Exit>, cause: Cause, chance: u32) -> Ended {
+        Ended { aim, exit, cause, was_ready: self.was_ready, first: self.generation == 1, chance }
+    }
+
+    /// A signal is ours only if we sent it and it was meant to end the process.
+    pub(super) fn cause(&self, exit: Exit, aim: Aim, config: &ChildConfig) -> Cause {
+        if let Some(blame) = self.blame {
+            return blame;
+        }
+        let told = aim != Aim::Judge;
+        match exit {
+            Exit::Signal(SIGKILL) if self.sent == Sent::KillLate => Cause::StopTimeout,
+            Exit::Signal(SIGKILL) if self.sent == Sent::Kill => Cause::Killed,
+            Exit::Signal(SIGTERM) if self.sent >= Sent::Terminate => Cause::Stopped,
+            Exit::Signal(signal) => Cause::Signalled(signal),
+            Exit::Code(code) if told && config.ok_exit.contains(code) => Cause::Stopped,
+            Exit::Code(code) => Cause::Exited(code),
+        }
+    }
+
+    pub(super) fn forget_if_stable(&mut self, now: Instant) {
+        if let State::Ready { stable_at: Some(at) } = self.state
+            && at <= now
+        {
+            self.forget_failures();
+            self.state = State::Ready { stable_at: None };
+        }
+    }
+
+    pub(super) fn forget_failures(&mut self) {
+        self.failures = 0;
+        self.pause = Duration::ZERO;
+        self.cooling = false;
+    }
+}

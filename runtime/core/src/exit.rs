@@ -1,0 +1,138 @@
+//! How a process ended, and why: facts that a driver reports and a person reads.
+
+use core::fmt;
+
+use crate::tree::ChildId;
+
+/// How a process ended, as the kernel told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(u8),
+    /// This signal ended it.
+    Signal(u8),
+}
+
+/// The signal that asks a process to end.
+pub const SIGTERM: u8 = 15;
+/// The signal that ends a process without asking.
+pub const SIGKILL: u8 = 9;
+
+/// A set of exit codes.
+///
+/// ```
+/// use bailiwick_core::exit::ExitCodes;
+///
+/// let codes = ExitCodes::new(&[64, 78, 100]);
+/// assert!(codes.contains(78) && !codes.contains(1));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ExitCodes([u64; 4]);
+
+impl ExitCodes {
+    /// Makes the set of these codes.
+    pub const fn new(codes: &[u8]) -> Self {
+        let mut words = [0; 4];
+        let mut rest = codes;
+        while let [code, others @ ..] = rest {
+            words[(*code >> 6) as usize] |= 1 << (*code & 63);
+            rest = others;
+        }
+        Self(words)
+    }
+
+    /// Returns whether `code` is in the set.
+    pub const fn contains(&self, code: u8) -> bool {
+        self.0[(code >> 6) as usize] & (1 << (code & 63)) != 0
+    }
+}
+
+/// Why a life ended; the first that applies, from what is certain to what is only observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The process could not be made: the driver's number of the step, and the error of the kernel.
+    SpawnFailed {
+        /// The step that failed; the driver knows its name.
+        step: u8,
+        /// The error number.
+        errno: i32,
+    },
+    /// It broke the rules and was killed for it.
+    Violation,
+    /// It was not ready in time.
+    StartTimeout,
+    /// It was told to stop, did not in time, and was killed.
+    StopTimeout,
+    /// It was killed on purpose, without time to stop.
+    Killed,
+    /// It was told to stop and did.
+    Stopped,
+    /// It exited by itself.
+    Exited(u8),
+    /// A signal that was not ours ended it.
+    Signalled(u8),
+}
+
+/// Why a child is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GivenUp {
+    /// Its exit code says that a restart is no use.
+    ExitCode(u8),
+    /// The restart budget of its group is spent.
+    BudgetSpent,
+    /// A child that it needs was given up.
+    Dependency(ChildId),
+    /// It is essential and its first start failed.
+    FirstStart,
+    /// It is a oneshot that is not restarted, and it did not succeed.
+    Unfinished,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "code {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SpawnFailed { step, errno } => write!(f, "spawn failed at step {step} errno {errno}"),
+            Self::Violation => f.write_str("violation"),
+            Self::StartTimeout => f.write_str("start timeout"),
+            Self::StopTimeout => f.write_str("stop timeout"),
+            Self::Killed => f.write_str("killed"),
+            Self::Stopped => f.write_str("stopped"),
+            Self::Exited(code) => write!(f, "exit code {code}"),
+            Self::Signalled(signal) => write!(f, "signal {signal} from outside"),
+        }
+    }
+}
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ExitCode(code) => write!(f, "exit code {code} forbids a restart"),
+            Self::BudgetSpent => f.write_str("restart budget spent"),
+            Self::Dependency(child) => write!(f, "dependency {child} given up"),
+            Self::FirstStart => f.write_str("first start failed"),
+            Self::Unfinished => f.write_str("oneshot did not succeed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_exit_codes_holds_exactly_its_codes() {
+        let codes = ExitCodes::new(&[0, 63, 64, 255]);
+        for code in 0..=255 {
+            assert_eq!(codes.contains(code), [0, 63, 64, 255].contains(&code), "code {code}");
+        }
+    }
+}

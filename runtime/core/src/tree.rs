@@ -1,0 +1,293 @@
+//! All groups and children of one supervisor: what happens goes in, what must be done comes out.
+//!
+//! The tree decides; a driver carries out. It owns every [`Child`], the budget of each group and the ordered
+//! stop. Its invariants, which hold for any sequence of events:
+//!
+//! - A child has at most one life: [`Action::Spawn`] follows the [`Event::Emptied`] or [`Event::SpawnFailed`] of
+//!   the life before, and nothing else.
+//! - Each life is recorded exactly once, with the decision and its reason.
+//! - Once a stop of everything began, nothing is spawned.
+//! - A level is stopped only when no process of the levels above is left.
+//! - Every stop ends, at the latest one [`KILL_GRACE`](crate::child::KILL_GRACE) after its hard total.
+
+mod action;
+mod config;
+mod ending;
+mod event;
+mod group;
+mod order;
+mod shutdown;
+mod transcript;
+
+use alloc::vec::Vec;
+
+pub use self::action::{Action, Alert, Decision, News, Outcome, Record};
+pub use self::config::{
+    ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId, Incarnation, Kind, OnExhausted, Restart,
+};
+pub use self::event::{Event, Verb};
+use self::group::Group;
+use self::order::{Order, child_id};
+use self::shutdown::Shutdown;
+pub use self::transcript::Line;
+use crate::budget::Budget;
+use crate::child::{Aim, Child, State, Turn};
+use crate::exit::GivenUp;
+use crate::time::Instant;
+
+/// One event's time, and what it leads to.
+struct Step<'a> {
+    now: Instant,
+    actions: &'a mut Vec<Action>,
+}
+
+/// The state of everything that one supervisor supervises.
+///
+/// ```
+/// use bailiwick_core::time::Instant;
+/// use bailiwick_core::tree::{Action, ChildConfig, ChildId, Config, Event, Incarnation, Tree};
+///
+/// let config = Config { children: vec![ChildConfig::default()], ..Config::default() };
+/// let mut tree = Tree::new(config).unwrap();
+/// let mut actions = Vec::new();
+/// tree.handle(Instant::START, Event::Boot, &mut actions);
+/// let first = Incarnation { child: ChildId(0), generation: 1 };
+/// assert_eq!(actions, [Action::Spawn(first)]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tree {
+    config: Config,
+    order: Order,
+    children: Vec<Child>,
+    groups: Vec<Group>,
+    shutdown: Option<Shutdown>,
+}
+
+impl Tree {
+    /// Makes the tree; nothing starts before [`Event::Boot`].
+    ///
+    /// # Errors
+    /// The configuration names what does not exist, or children need each other in a circle.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let order = Order::new(&config)?;
+        let children = (0..config.children.len()).filter_map(child_id).map(Child::new).collect();
+        let groups = config.groups.iter().map(Group::new).collect();
+        Ok(Self { config, order, children, groups, shutdown: None })
+    }
+
+    /// Returns when [`Event::Tick`] is due at the latest; `None` if nothing waits for time.
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.has_left() {
+            return None;
+        }
+        let children = self.children.iter().filter_map(Child::deadline);
+        let groups = self.groups.iter().filter_map(Group::deadline);
+        let shutdown = self.shutdown.as_ref().map(Shutdown::deadline);
+        children.chain(groups).chain(shutdown).min().filter(|at| *at < Instant::END)
+    }
+
+    /// Takes one event and appends what must be done, in order.
+    pub fn handle(&mut self, now: Instant, event: Event, actions: &mut Vec<Action>) {
+        if self.has_left() {
+            return;
+        }
+        let step = &mut Step { now, actions };
+        match event {
+            Event::Boot => self.boot(step),
+            Event::Spawned(of) => self.with_life(of, step, |child, turn| child.spawned(turn.now)),
+            Event::SpawnFailed { of, step: at, errno, chance } => {
+                let mut ended = None;
+                self.with_life(of, step, |child, _| ended = child.spawn_failed(at, errno, chance));
+                self.conclude(of.child, ended, step);
+            }
+            Event::Ready(of) => self.with_life(of, step, Child::ready),
+            Event::Unready(of) => self.with_life(of, step, Child::unready),
+            Event::Drained(of) => self.with_life(of, step, Child::drained),
+            Event::Violated(of) => self.with_life(of, step, Child::violated),
+            Event::Exited { of, exit } => self.with_life(of, step, |child, turn| child.exited(exit, turn)),
+            Event::Emptied { of, chance } => {
+                let mut ended = None;
+                self.with_life(of, step, |child, _| ended = child.emptied(chance));
+                self.conclude(of.child, ended, step);
+            }
+            Event::Operator { verb, child } => self.operate(verb, child, step),
+            Event::ShutDown => self.shut_down(step),
+            Event::Kill => self.kill_all(Some(Outcome::Forced), step),
+            Event::Tick => self.tick(step),
+        }
+        self.settle(step);
+    }
+}
+
+/// What can be read, for `status` and for the driver.
+impl Tree {
+    /// Returns the child; `None` if there is none of this index.
+    pub fn child(&self, id: ChildId) -> Option<&Child> {
+        self.children.get(usize::from(id.0))
+    }
+
+    /// Returns all children in the order of the configuration.
+    pub fn children(&self) -> &[Child] {
+        &self.children
+    }
+
+    /// Returns the budget of a group; `None` if there is none of this index.
+    pub fn budget(&self, group: GroupId) -> Option<&Budget> {
+        self.groups.get(usize::from(group.0)).map(Group::budget)
+    }
+
+    /// Returns what the tree was made of.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns the first child for which a waiting child waits.
+    pub fn waits_for(&self, id: ChildId) -> Option<ChildId> {
+        let child = self.child(id)?;
+        let needs = &self.config.children.get(usize::from(id.0))?.needs;
+        (child.state() == State::Waiting).then(|| needs.iter().copied().find(|n| !self.is_met(*n))).flatten()
+    }
+
+    /// Returns whether everything is being stopped, or has been.
+    pub const fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_some()
+    }
+
+    /// Returns the state with times as offsets from `now` and without what no decision depends on, so that an
+    /// exhaustive exploration can recognise a state in which it has been.
+    pub fn normalised(&self, now: Instant) -> Self {
+        let shift = |at: Instant| if at == Instant::END { at } else { Instant::START + at.since(now) };
+        let mut tree = self.clone();
+        for (child, config) in tree.children.iter_mut().zip(&self.config.children) {
+            *child = child.normalised(config, shift);
+        }
+        for group in &mut tree.groups {
+            *group = group.normalised(shift, now);
+        }
+        tree.shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.normalised(shift));
+        tree
+    }
+}
+
+/// Inputs.
+impl Tree {
+    fn boot(&mut self, step: &mut Step<'_>) {
+        if !self.is_shutting_down() {
+            self.for_each(step, Child::start);
+        }
+    }
+
+    fn operate(&mut self, verb: Verb, id: ChildId, step: &mut Step<'_>) {
+        if self.is_shutting_down() {
+            return;
+        }
+        if verb == Verb::Stop {
+            self.groups.iter_mut().for_each(|group| group.forget(id));
+        }
+        self.with_child(id, step, |child, turn| match verb {
+            Verb::Start => child.start(turn),
+            Verb::Stop => child.stop(Aim::Stay, turn),
+            Verb::Restart => child.restart(turn),
+        });
+    }
+
+    fn tick(&mut self, step: &mut Step<'_>) {
+        self.for_each(step, Child::tick);
+        self.revive_cooled_groups(step);
+        self.enforce_total(step);
+    }
+
+    /// Brings what was decided into effect as far as the order allows at present.
+    fn settle(&mut self, step: &mut Step<'_>) {
+        self.advance_groups(step);
+        self.release(step);
+        self.advance_shutdown(step);
+    }
+
+    /// Starts what waits, where everything that it needs is there; gives up what waits in vain.
+    fn release(&mut self, step: &mut Step<'_>) {
+        for id in self.ascending() {
+            let waits = self.child(id).is_some_and(|child| child.state() == State::Waiting);
+            if !waits || self.is_held(id) {
+                continue;
+            }
+            let needs = &self.config.children[usize::from(id.0)].needs;
+            if let Some(lost) = needs.iter().copied().find(|need| self.is_lost(*need)) {
+                self.give_up(id, GivenUp::Dependency(lost), step);
+            } else if needs.iter().all(|need| self.is_met(*need)) {
+                self.with_child(id, step, Child::release);
+            }
+        }
+    }
+
+    /// A level is asked to stop only when nothing of the levels above is left. Returns whether all are at rest.
+    fn stop_in_order(&mut self, scope: impl Fn(&Self, ChildId) -> bool, step: &mut Step<'_>) -> bool {
+        let mut running = self.ascending();
+        running.retain(|id| scope(self, *id) && self.child(*id).is_some_and(|child| !child.is_at_rest()));
+        let top = running.iter().map(|id| self.order.level(*id)).max();
+        running.retain(|id| Some(self.order.level(*id)) == top);
+        for id in running.iter().rev() {
+            self.with_child(*id, step, |child, turn| child.stop(Aim::Stay, turn));
+        }
+        running.is_empty()
+    }
+}
+
+/// Small questions and steps.
+impl Tree {
+    fn ascending(&self) -> Vec<ChildId> {
+        self.order.ascending().collect()
+    }
+
+    fn terms(&self, id: ChildId) -> Option<&ChildConfig> {
+        self.config.children.get(usize::from(id.0))
+    }
+
+    fn is_met(&self, need: ChildId) -> bool {
+        let (Some(child), Some(terms)) = (self.child(need), self.terms(need)) else { return false };
+        match terms.kind {
+            Kind::Oneshot => child.state() == State::Done,
+            Kind::Resident | Kind::Main => child.is_ready(),
+        }
+    }
+
+    fn is_lost(&self, need: ChildId) -> bool {
+        self.child(need).is_some_and(|child| matches!(child.state(), State::Failed(_)))
+    }
+
+    /// Whether it may not start now, because everything or its group is being stopped.
+    fn is_held(&self, id: ChildId) -> bool {
+        self.is_shutting_down() || self.is_in_stopping_group(id)
+    }
+
+    fn with_child(
+        &mut self,
+        id: ChildId,
+        step: &mut Step<'_>,
+        input: impl FnOnce(&mut Child, &mut Turn<'_>),
+    ) {
+        let index = usize::from(id.0);
+        if let (Some(child), Some(config)) = (self.children.get_mut(index), self.config.children.get(index)) {
+            input(child, &mut Turn { now: step.now, config, actions: step.actions });
+        }
+    }
+
+    /// Applies an input to the life that it is about, and to no other.
+    fn with_life(
+        &mut self,
+        of: Incarnation,
+        step: &mut Step<'_>,
+        input: impl FnOnce(&mut Child, &mut Turn<'_>),
+    ) {
+        if self.child(of.child).is_some_and(|child| child.incarnation() == of) {
+            self.with_child(of.child, step, input);
+        }
+    }
+
+    fn for_each(&mut self, step: &mut Step<'_>, input: impl Fn(&mut Child, &mut Turn<'_>)) {
+        for id in self.ascending() {
+            self.with_child(id, step, &input);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a tree wants done, and what it has to say.
+
+use core::time::Duration;
+
+use super::config::{ChildId, GroupId, Incarnation};
+use crate::exit::{Cause, Exit, GivenUp};
+use crate::time::Instant;
+
+/// What a driver must do, in this order. An action that fails is not undone; its outcome is an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive: a driver that forgets an action should not compile.
+pub enum Action {
+    /// Make the process of this life.
+    Spawn(Incarnation),
+    /// Tell the child to finish what it has begun and to take nothing new.
+    Drain(Incarnation),
+    /// Send the stop signal to the process, and SIGCONT, so that a stopped one gets it.
+    Terminate(Incarnation),
+    /// Send SIGKILL to everything that is left of this life, and say [`super::Event::Emptied`] when it is gone.
+    KillTree(Incarnation),
+    /// Tell those who have to do with the child.
+    Announce {
+        /// The life.
+        of: Incarnation,
+        /// What is to be told.
+        news: News,
+    },
+    /// Keep this: a life ended, and this was decided.
+    Record(Record),
+    /// A person should look at this.
+    Alert(Alert),
+    /// Nothing is left to supervise: end the supervisor.
+    Leave(Outcome),
+}
+
+/// What the peers of a child are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive: routing must answer each of these.
+pub enum News {
+    /// It is ready: routes lead to it.
+    Up,
+    /// It asks for a pause: routes lead elsewhere, links stay.
+    Unready,
+    /// It is about to stop: routes are withdrawn, what was begun is finished.
+    Draining,
+    /// Its process has ended. Once for each life whose process ran.
+    Down(Cause),
+}
+
+/// One life's end and what follows from it. Made exactly once for each [`Action::Spawn`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Record {
+    /// The life that ended.
+    pub of: Incarnation,
+    /// Why it ended.
+    pub cause: Cause,
+    /// How its process ended; `None` if there was no process.
+    pub exit: Option<Exit>,
+    /// Whether it was ready at some time.
+    pub was_ready: bool,
+    /// How long it lived.
+    pub uptime: Duration,
+    /// What was decided.
+    pub decision: Decision,
+    /// Whether the budget of its group was charged.
+    pub charged: bool,
+    /// What the budget still covers.
+    pub budget_left: u32,
+    /// What the budget covers when nothing is spent.
+    pub budget_max: u32,
+    /// Failures in a row, this one included.
+    pub failures: u32,
+}
+
+/// What follows from the end of a life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive: every decision explains itself where it is shown.
+pub enum Decision {
+    /// It starts again after a pause, at the time told.
+    Restart {
+        /// The pause.
+        delay: Duration,
+        /// When it ends.
+        at: Instant,
+    },
+    /// The budget is spent; it starts again after the longest pause, and so for ever.
+    CoolDown {
+        /// The pause.
+        delay: Duration,
+        /// When it ends.
+        at: Instant,
+    },
+    /// An operator asked for it to start again.
+    StartAgain,
+    /// It was to stop and stays stopped.
+    Stop,
+    /// It ended as it should and is not started again.
+    Done,
+    /// It is given up.
+    GiveUp(GivenUp),
+    /// The budget is spent: its group stops, and the group's parent decides.
+    Escalate(GroupId),
+}
+
+/// What a person should look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Alert {
+    /// The budget of the child's group is spent; the child is retried only rarely now.
+    CoolingDown(ChildId),
+    /// The budget of the group's parent is spent; the group is started again only rarely now.
+    GroupCoolingDown(GroupId),
+    /// The child is given up.
+    GivenUp(ChildId, GivenUp),
+    /// SIGKILL has not ended it within 5 s: it hangs in the kernel. Its place stays taken.
+    Unkillable(Incarnation),
+    /// The group stops because its budget is spent, or that of a group within it.
+    Escalated(GroupId),
+    /// Everything stops in order, to end like this.
+    ShuttingDown(Outcome),
+    /// The ordered stop is no longer waited for: all are told to stop at once, without draining.
+    Hastened,
+    /// The ordered stop took too long, or was cut short: what is left is killed.
+    CutShort,
+}
+
+/// How the supervisor ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive: each has an exit code.
+pub enum Outcome {
+    /// Everything was stopped in order.
+    Stopped,
+    /// The main child reported an error.
+    MainFailed,
+    /// An essential child could not be started at all.
+    StartFailed,
+    /// An essential child was given up, or the root's budget is spent.
+    GaveUp,
+    /// The stop was forced: the supervisor dies of the signal that forced it.
+    Forced,
+}
+
+impl Outcome {
+    /// Returns the exit code of the supervisor; `None` where it dies of a signal.
+    pub const fn exit_code(self) -> Option<u8> {
+        match self {
+            Self::Stopped => Some(0),
+            Self::MainFailed | Self::StartFailed => Some(1),
+            Self::GaveUp => Some(3),
+            Self::Forced => None,
+        }
+    }
+}

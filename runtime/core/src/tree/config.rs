@@ -1,0 +1,243 @@
+//! What a tree is told once: groups, children, and the terms on which each lives.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::backoff::Backoff;
+use crate::exit::ExitCodes;
+
+/// Names a child: its index in [`Config::children`]. A child is one instance of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChildId(pub u16);
+
+/// Names a group: its index in [`Config::groups`]. The first is the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u16);
+
+/// Names one life of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation {
+    /// The child.
+    pub child: ChildId,
+    /// Which of its lives, from 1; an attempt to spawn that fails has used a number.
+    pub generation: u32,
+}
+
+/// Everything that a tree is told when it is made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// The groups; the first is the root, and each stands after its parent.
+    pub groups: Vec<GroupConfig>,
+    /// The children in the order of the manifest, which is the order of start among equals.
+    pub children: Vec<ChildConfig>,
+    /// The hard total for an ordered stop.
+    pub shutdown_timeout: Duration,
+}
+
+/// Children that share a restart budget; a failure restarts only the child that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GroupConfig {
+    /// The enclosing group; `None` for the root alone.
+    pub parent: Option<GroupId>,
+    /// Failures within `period` that are still answered by an ordinary restart.
+    pub max_restarts: u32,
+    /// The length of the sliding window.
+    pub period: Duration,
+    /// What happens when the budget is spent.
+    pub on_exhausted: OnExhausted,
+}
+
+/// What happens when a restart budget is spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnExhausted {
+    /// Keep restarting at the backoff's cap, and raise an alert.
+    #[default]
+    CoolDown,
+    /// Give the child up; its siblings stay.
+    Fail,
+    /// Stop the group in order and report a failure to its parent; at the root, stop everything.
+    Escalate,
+}
+
+/// The terms of one child's life.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ChildConfig {
+    /// Whose budget its failures charge.
+    pub group: GroupId,
+    /// What its exit means.
+    pub kind: Kind,
+    /// When an exit is answered by a restart.
+    pub restart: Restart,
+    /// Whether giving it up stops everything.
+    pub essential: bool,
+    /// The children that must be ready (a oneshot: done) before it starts.
+    pub needs: Vec<ChildId>,
+    /// The pause before each restart.
+    pub backoff: Backoff,
+    /// From spawn to ready.
+    pub start_timeout: Duration,
+    /// From the stop signal to SIGKILL; zero kills at once.
+    pub stop_timeout: Duration,
+    /// From the order to drain to the stop signal; zero does not drain.
+    pub drain_timeout: Duration,
+    /// Ready for this long, and for as long as its last pause, and the count of failures starts again.
+    pub stable_after: Duration,
+    /// Exit codes that are a clean end.
+    pub ok_exit: ExitCodes,
+    /// Exit codes after which it is never restarted.
+    pub no_restart_exit: ExitCodes,
+    /// Exit codes that charge no budget.
+    pub uncounted_exit: ExitCodes,
+}
+
+/// What the exit of a child means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// It stays until it is stopped.
+    #[default]
+    Resident,
+    /// It does its work and exits; a clean end is what its dependents wait for.
+    Oneshot,
+    /// A clean end stops everything in order with exit code 0, exit code 1 with 1; any other end is a failure.
+    /// It is transient and essential, whatever its configuration says.
+    Main,
+}
+
+/// When an exit is answered by a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Restart {
+    /// Always.
+    #[default]
+    Permanent,
+    /// Only after a failure.
+    Transient,
+    /// Never.
+    Temporary,
+}
+
+impl Default for Config {
+    /// Makes the root group alone, without children.
+    fn default() -> Self {
+        Self {
+            groups: [GroupConfig::default()].into(),
+            children: Vec::new(),
+            shutdown_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Default for GroupConfig {
+    fn default() -> Self {
+        Self {
+            parent: None,
+            max_restarts: 5,
+            period: Duration::from_secs(30),
+            on_exhausted: OnExhausted::CoolDown,
+        }
+    }
+}
+
+impl Default for ChildConfig {
+    fn default() -> Self {
+        Self {
+            group: GroupId(0),
+            kind: Kind::Resident,
+            restart: Restart::Permanent,
+            essential: false,
+            needs: Vec::new(),
+            backoff: Backoff::default(),
+            start_timeout: Duration::from_secs(30),
+            stop_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(10),
+            stable_after: Duration::from_secs(10),
+            ok_exit: ExitCodes::new(&[0]),
+            no_restart_exit: ExitCodes::new(&[64, 78, 100]),
+            uncounted_exit: ExitCodes::new(&[75]),
+        }
+    }
+}
+
+impl ChildConfig {
+    /// Returns whether giving this child up stops everything.
+    pub(crate) fn is_essential(&self) -> bool {
+        self.essential || self.kind == Kind::Main
+    }
+}
+
+impl Config {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        let (groups, children) = (self.groups.len(), self.children.len());
+        if groups > usize::from(u16::MAX) || children > usize::from(u16::MAX) {
+            return Err(ConfigError::TooMany);
+        }
+        if self.groups.first().is_none_or(|root| root.parent.is_some()) {
+            return Err(ConfigError::NoRoot);
+        }
+        for (id, group) in (0..).map(GroupId).zip(&self.groups).skip(1) {
+            if group.parent.is_none_or(|parent| parent >= id) {
+                return Err(ConfigError::ParentAfterChild(id));
+            }
+        }
+        for (id, child) in (0..).map(ChildId).zip(&self.children) {
+            if usize::from(child.group.0) >= groups {
+                return Err(ConfigError::UnknownGroup(id, child.group));
+            }
+            if let Some(need) = child.needs.iter().find(|need| usize::from(need.0) >= children) {
+                return Err(ConfigError::UnknownNeed(id, *need));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a tree cannot be made. Children and groups are told by index; whoever knows the names says them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// There is no group, or the first has a parent.
+    NoRoot,
+    /// There are more children or groups than [`u16::MAX`].
+    TooMany,
+    /// A group does not stand after its parent, or has none and is not the root.
+    ParentAfterChild(GroupId),
+    /// A child is in a group that does not exist.
+    UnknownGroup(ChildId, GroupId),
+    /// A child needs one that does not exist.
+    UnknownNeed(ChildId, ChildId),
+    /// These children need each other, each the next and the last the first.
+    Cycle(Vec<ChildId>),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRoot => f.write_str("the first group must be the root, which has no parent"),
+            Self::TooMany => write!(f, "more than {} children or groups", u16::MAX),
+            Self::ParentAfterChild(group) => write!(f, "group {} does not stand after its parent", group.0),
+            Self::UnknownGroup(child, group) => {
+                write!(f, "child {child} is in group {}, which does not exist", group.0)
+            }
+            Self::UnknownNeed(child, need) => write!(f, "child {child} needs {need}, which does not exist"),
+            Self::Cycle(path) => {
+                f.write_str("children need each other:")?;
+                path.iter().try_for_each(|child| write!(f, " {child}"))
+            }
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl fmt::Display for ChildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl fmt::Display for Incarnation {
+    /// Writes child and generation: `3#2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.child, self.generation)
+    }
+}

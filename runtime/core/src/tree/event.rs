@@ -1,0 +1,77 @@
+//! What happens to a tree.
+
+use super::config::{ChildId, Incarnation};
+use crate::exit::Exit;
+
+/// What happens to a tree: told by the driver, one at a time, in the order in which it happened.
+///
+/// Events of a life that is over are ignored, so a driver need not sort out what arrives late. `chance` is any
+/// evenly drawn number; it shortens a backoff's pause where the event leads to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive: a driver that forgets an event should not compile.
+pub enum Event {
+    /// Start everything that starts by itself. Comes first, once.
+    Boot,
+    /// The process runs its program: the error pipe closed at exec.
+    Spawned(Incarnation),
+    /// The process was not made, or ended before its program ran; nothing of it is left.
+    /// Told in place of [`Event::Exited`] and [`Event::Emptied`].
+    SpawnFailed {
+        /// The life that did not begin.
+        of: Incarnation,
+        /// The driver's number of the step that failed.
+        step: u8,
+        /// The error number.
+        errno: i32,
+        /// An evenly drawn number.
+        chance: u32,
+    },
+    /// The child says that it is ready.
+    Ready(Incarnation),
+    /// The child says that nothing should be sent to it at present.
+    Unready(Incarnation),
+    /// The child says that it has finished what it had begun, after [`super::Action::Drain`].
+    Drained(Incarnation),
+    /// The child broke the rules: it is killed, and that counts as a failure.
+    Violated(Incarnation),
+    /// The process that was spawned has ended and was reaped. Descendants may be left.
+    Exited {
+        /// The life that ended.
+        of: Incarnation,
+        /// How it ended.
+        exit: Exit,
+    },
+    /// Nothing of this life is left, neither the process nor a descendant; told after [`Event::Exited`].
+    /// Nothing else permits the next life to begin.
+    Emptied {
+        /// The life of which nothing is left.
+        of: Incarnation,
+        /// An evenly drawn number.
+        chance: u32,
+    },
+    /// An operator wants something of one child.
+    Operator {
+        /// What is wanted.
+        verb: Verb,
+        /// The child.
+        child: ChildId,
+    },
+    /// Stop everything: the first in order, the second without draining and all at once, the third by SIGKILL.
+    ShutDown,
+    /// Stop everything by SIGKILL at once.
+    Kill,
+    /// Time has passed: the deadline has come, or may have.
+    Tick,
+}
+
+/// What an operator may want of a child. None of these charges a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive: a driver maps each verb of the command line to one of these.
+pub enum Verb {
+    /// Start it if it does not run; end a pause at once.
+    Start,
+    /// Stop it in order and leave it stopped.
+    Stop,
+    /// Stop it in order if it runs, then start it.
+    Restart,
+}
