@@ -1,1 +1,20 @@
 //! Bailiwick's only unsafe code: processes, sockets with descriptors, sandbox primitives, shared memory.
+//!
+//! Nothing here decides. Each function is one request to the kernel with its dangers removed: descriptors are
+//! owned, nothing blocks unless its name says so, and what runs between fork and exec is prepared beforehand.
+
+pub mod capability;
+mod child;
+pub mod confine;
+pub mod error;
+pub mod events;
+pub mod files;
+pub mod guardian;
+pub mod identity;
+pub mod landlock;
+pub mod process;
+pub mod seccomp;
+pub mod socket;
+pub mod wait;
+
+pub use error::{Errno, Failed};

@@ -1,0 +1,234 @@
+//! The child's side of a spawn, from the fork to the exec. Runs on prepared data; never returns.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::fcntl::{FcntlArg, fcntl};
+
+use crate::capability::{self, Held};
+use crate::error::{Errno, Failed, check, failed};
+use crate::process::{ChildPlan, Resource, Step};
+use crate::{identity, landlock};
+
+/// A plan with everything allocated and every descriptor out of the way of the final numbers.
+pub(crate) struct Ready<'a> {
+    plan: &'a ChildPlan<'a>,
+    argv: Vec<*const libc::c_char>,
+    environment: Vec<*const libc::c_char>,
+    wanted: RawFd,
+    failure: RawFd,
+    /// Descriptors that stood in the way, and their copies further up.
+    moved: Vec<(RawFd, OwnedFd)>,
+}
+
+impl<'a> Ready<'a> {
+    /// Prepares the plan; `wanted` and `failure` are the child's ends of the two start pipes.
+    pub(crate) fn new(
+        plan: &'a ChildPlan<'a>,
+        wanted: BorrowedFd<'_>,
+        failure: BorrowedFd<'_>,
+    ) -> Result<Self, Failed> {
+        let floor = i32::try_from(plan.descriptors.len()).unwrap_or(i32::MAX);
+        let mut needed: Vec<BorrowedFd<'_>> = vec![wanted, failure, plan.executable];
+        needed.extend(plan.descriptors);
+        needed.extend(plan.steps.iter().filter_map(|step| match step {
+            Step::Directory(fd) | Step::Landlock(fd) => Some(fd),
+            _ => None,
+        }));
+        let mut moved = Vec::new();
+        for fd in needed.into_iter().filter(|fd| fd.as_raw_fd() < floor) {
+            moved.push((fd.as_raw_fd(), duplicate_above(fd, floor)?));
+        }
+        Ok(Self {
+            plan,
+            argv: pointers(plan.argv),
+            environment: pointers(plan.environment),
+            wanted: place(&moved, wanted),
+            failure: place(&moved, failure),
+            moved,
+        })
+    }
+
+    /// Carries out the plan. Called in the child only.
+    pub(crate) fn run(&self) -> ! {
+        for (at, step) in self.plan.steps.iter().enumerate() {
+            if let Err(Failed { errno, .. }) = self.perform(step) {
+                self.give_up(at, errno);
+            }
+        }
+        // SAFETY: both arrays end with a null pointer and point to strings that the plan borrows; on success
+        // nothing of this memory remains.
+        unsafe {
+            libc::syscall(
+                libc::SYS_execveat,
+                place(&self.moved, self.plan.executable),
+                c"".as_ptr(),
+                self.argv.as_ptr(),
+                self.environment.as_ptr(),
+                libc::AT_EMPTY_PATH,
+            )
+        };
+        self.give_up(self.plan.steps.len(), Errno::last())
+    }
+
+    fn perform(&self, step: &Step<'_>) -> Result<(), Failed> {
+        match step {
+            Step::DieWithParent => identity::die_with_parent(),
+            Step::AwaitGo => self.await_go(),
+            Step::StillWanted => self.still_wanted(),
+            Step::ResetSignals => reset_signals(),
+            Step::NewSession => nix::unistd::setsid().map(drop).map_err(failed("setsid")),
+            Step::Descriptors => self.put_descriptors(),
+            Step::FileMask(mask) => {
+                // SAFETY: takes a number and cannot fail.
+                unsafe { libc::umask((*mask).into()) };
+                Ok(())
+            }
+            Step::Limit(resource, value) => limit(*resource, *value),
+            Step::Directory(fd) => {
+                // SAFETY: takes a number and touches no memory of ours.
+                check("fchdir", unsafe { libc::fchdir(place(&self.moved, *fd)) }.into()).map(drop)
+            }
+            Step::Note(path, bytes) => {
+                note(path.as_ptr(), bytes);
+                Ok(())
+            }
+            Step::Nice(level) => {
+                // SAFETY: takes numbers and touches no memory of ours.
+                let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, (*level).into()) };
+                check("setpriority", result.into()).map(drop)
+            }
+            Step::Bound(kept) => capability::bound_to(*kept),
+            Step::SecureBits(bits) => identity::set_secure_bits(*bits),
+            Step::Become(wanted) => {
+                identity::become_identity(*wanted)?;
+                // A kept CAP_SETUID would make the attempt to return to uid 0 succeed: it is not effective now.
+                identity::verify_identity(*wanted)
+            }
+            Step::Hold(set) => capability::hold(Held { permitted: *set, effective: *set, inheritable: *set }),
+            Step::Ambient(set) => capability::set_ambient(*set),
+            Step::NoNewPrivileges => identity::set_no_new_privileges(),
+            Step::Landlock(ruleset) => {
+                // The ruleset may have been moved out of the way of the final descriptors.
+                let at = place(&self.moved, *ruleset);
+                // SAFETY: `moved` and the plan hold the descriptor open until exec.
+                landlock::restrict_self(unsafe { BorrowedFd::borrow_raw(at) })
+            }
+            Step::Seccomp(filter) => filter.install(),
+        }
+    }
+
+    fn await_go(&self) -> Result<(), Failed> {
+        let mut byte = 0_u8;
+        loop {
+            // SAFETY: one byte is written at most, to a variable that outlives the call.
+            let count = unsafe { libc::read(self.wanted, (&raw mut byte).cast(), 1) };
+            match count {
+                1 => return Ok(()),
+                0 => exit(UNWANTED),
+                _ if Errno::last() == Errno::EINTR => {}
+                _ => return Err(Failed { call: "read", errno: Errno::last() }),
+            }
+        }
+    }
+
+    fn still_wanted(&self) -> Result<(), Failed> {
+        let mut pipe = libc::pollfd { fd: self.wanted, events: 0, revents: 0 };
+        // SAFETY: one pollfd is read and written, which outlives the call.
+        check("poll", unsafe { libc::poll(&raw mut pipe, 1, 0) }.into())?;
+        if pipe.revents & libc::POLLHUP != 0 { exit(UNWANTED) } else { Ok(()) }
+    }
+
+    fn put_descriptors(&self) -> Result<(), Failed> {
+        for (to, fd) in self.plan.descriptors.iter().enumerate() {
+            let from = place(&self.moved, *fd);
+            // SAFETY: takes numbers; what stood at `to` belonged to the parent's copy that exec would close.
+            check("dup3", unsafe { libc::syscall(libc::SYS_dup3, from, to, 0) })?;
+        }
+        let first = self.plan.descriptors.len() as libc::c_uint;
+        // SAFETY: takes numbers and only marks descriptors.
+        let result = unsafe {
+            libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
+        };
+        check("close_range", result).map(drop)
+    }
+
+    fn give_up(&self, at: usize, errno: Errno) -> ! {
+        let mut report = [0; 8];
+        report[..4].copy_from_slice(&(at as u32).to_ne_bytes());
+        report[4..].copy_from_slice(&(errno as i32).to_ne_bytes());
+        // SAFETY: the eight bytes outlive the call. If the parent is gone nobody asks for them.
+        unsafe { libc::write(self.failure, report.as_ptr().cast(), report.len()) };
+        exit(NOT_STARTED)
+    }
+}
+
+/// Ends the process at once, running nothing that the parent registered.
+pub(crate) fn exit(code: libc::c_int) -> ! {
+    // SAFETY: takes a number and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+fn reset_signals() -> Result<(), Failed> {
+    for signal in 1..=LAST_SIGNAL {
+        // An ignored signal would stay ignored over exec. The refusals (KILL, STOP, the C library's own) are expected.
+        // SAFETY: takes a number and a constant.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let none = nix::sys::signal::SigSet::empty();
+    none.thread_set_mask().map_err(failed("sigprocmask"))
+}
+
+fn limit(resource: Resource, value: u64) -> Result<(), Failed> {
+    let resource = match resource {
+        Resource::Core => libc::RLIMIT_CORE,
+        Resource::OpenFiles => libc::RLIMIT_NOFILE,
+        Resource::AddressSpace => libc::RLIMIT_AS,
+        Resource::Tasks => libc::RLIMIT_NPROC,
+        Resource::FileSize => libc::RLIMIT_FSIZE,
+        Resource::LockedMemory => libc::RLIMIT_MEMLOCK,
+        Resource::MessageQueues => libc::RLIMIT_MSGQUEUE,
+    };
+    let mut found = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: one rlimit is written, which outlives the call.
+    check("getrlimit", unsafe { libc::getrlimit(resource, &raw mut found) }.into())?;
+    // A hard limit that is lower already cannot be raised, and holds the promise too.
+    let value = value.min(found.rlim_max);
+    let wanted = libc::rlimit { rlim_cur: value, rlim_max: value };
+    // SAFETY: one rlimit is read, which outlives the call.
+    check("setrlimit", unsafe { libc::setrlimit(resource, &raw const wanted) }.into()).map(drop)
+}
+
+fn note(path: *const libc::c_char, bytes: &[u8]) {
+    // SAFETY: `path` comes from a CStr that the plan borrows.
+    let file = unsafe { libc::open(path, libc::O_WRONLY | libc::O_CLOEXEC) };
+    if file < 0 {
+        return;
+    }
+    // SAFETY: the bytes outlive the call.
+    unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) };
+    // SAFETY: the descriptor was opened above and is used by nobody else.
+    unsafe { libc::close(file) };
+}
+
+fn place(moved: &[(RawFd, OwnedFd)], fd: BorrowedFd<'_>) -> RawFd {
+    let raw = fd.as_raw_fd();
+    moved.iter().find(|(from, _)| *from == raw).map_or(raw, |(_, to)| to.as_fd().as_raw_fd())
+}
+
+fn duplicate_above(fd: BorrowedFd<'_>, floor: RawFd) -> Result<OwnedFd, Failed> {
+    use std::os::fd::FromRawFd;
+    let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(floor)).map_err(failed("fcntl(F_DUPFD_CLOEXEC)"))?;
+    // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// The exit code of a child whose parent died before its exec.
+const UNWANTED: libc::c_int = 0;
+/// The exit code of a child that failed at a step; the parent has the details.
+const NOT_STARTED: libc::c_int = 127;
+const LAST_SIGNAL: libc::c_int = 64;

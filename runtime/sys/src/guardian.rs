@@ -1,0 +1,282 @@
+//! Killing whole trees: everything under a worker's user at once, and everything there is when the supervisor dies.
+//!
+//! Both are done by forked processes that never execute and never return. A process that signals -1 as the wrong
+//! user kills the whole machine, so the user is checked by its range before, and by what the kernel says after.
+
+use std::ffi::{CStr, CString};
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::fcntl::OFlag;
+use nix::sys::signal::{SigSet, SigmaskHow};
+
+use crate::capability::{self, Capabilities, Held};
+use crate::child::exit;
+use crate::error::{Errno, check, failed};
+use crate::identity::{self, Identity};
+use crate::process::{SpawnError, clone, require_single_thread};
+
+/// The users that belong to workers: one a worker, nobody else's.
+pub const WORKER_UIDS: RangeInclusive<u32> = 0x7000_0000..=0x7000_FFFF;
+
+/// How to kill everything that belongs to one worker.
+#[derive(Clone, Debug)]
+pub enum Victim<'a> {
+    /// Everything in a cgroup, by its open `cgroup.kill`.
+    Cgroup(BorrowedFd<'a>),
+    /// Everything that runs as a user of [`WORKER_UIDS`].
+    User(u32),
+}
+
+/// A process that this module forked.
+#[derive(Debug)]
+pub struct Forked {
+    /// Its process id.
+    pub pid: i32,
+    /// Names it for ever; readable when it has ended.
+    pub pidfd: OwnedFd,
+}
+
+/// The process that outlives the supervisor by a moment, to kill what it leaves.
+#[derive(Debug)]
+pub struct Guardian {
+    /// The process. Should it end, start another.
+    pub process: Forked,
+    alive: OwnedFd,
+}
+
+/// Why nothing was forked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuardianError {
+    /// The user may have processes that are no worker's.
+    #[error("user {uid} is not one of the workers' users ({WORKER_UIDS:?})")]
+    NotAWorker {
+        /// The user.
+        uid: u32,
+    },
+    /// There is no process.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}
+
+/// Starts to kill everything that runs as `uid`, again and again until nothing is left, at most `REAPING_MS`.
+///
+/// The process exits with 0 when nothing runs as `uid` any more, otherwise with [`REMAINING`] or by a signal.
+///
+/// # Errors
+/// See [`GuardianError`].
+pub fn kill_user(uid: u32) -> Result<Forked, GuardianError> {
+    require_worker(uid)?;
+    let forked = fork(|| {
+        // A copy of the supervisor's descriptors would hide its death from those who watch for it.
+        close_all_but(&[]);
+        kill_as(uid, REAPING_MS)
+    });
+    Ok(forked?)
+}
+
+impl Guardian {
+    /// Starts the guardian of `victims`. `locks` stay held until it ends, so that a successor of the supervisor
+    /// waits for it; `leftovers` are cgroup directories that are removed once they are empty.
+    ///
+    /// # Errors
+    /// See [`GuardianError`].
+    pub fn start(
+        victims: &[Victim<'_>],
+        locks: &[BorrowedFd<'_>],
+        leftovers: &[CString],
+    ) -> Result<Self, GuardianError> {
+        for victim in victims {
+            if let Victim::User(uid) = victim {
+                require_worker(*uid)?;
+            }
+        }
+        let (watched, alive) =
+            nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("pipe2")).map_err(SpawnError::from)?;
+        let mut kept: Vec<RawFd> = vec![watched.as_raw_fd()];
+        kept.extend(locks.iter().map(AsRawFd::as_raw_fd));
+        kept.extend(victims.iter().filter_map(|victim| match victim {
+            Victim::Cgroup(kill) => Some(kill.as_raw_fd()),
+            Victim::User(_) => None,
+        }));
+        kept.sort_unstable();
+        let process = fork(|| watch(watched.as_fd(), &kept, victims, leftovers))?;
+        Ok(Self { process, alive })
+    }
+
+    /// Ends the guardian without killing anyone: the supervisor has stopped its workers itself.
+    pub fn dismiss(self) {
+        let _gone_already = nix::unistd::write(&self.alive, &[1]);
+        let _taken_already = crate::wait::wait_for_end(self.process.pidfd.as_fd());
+    }
+}
+
+fn require_worker(uid: u32) -> Result<(), GuardianError> {
+    if WORKER_UIDS.contains(&uid) { Ok(()) } else { Err(GuardianError::NotAWorker { uid }) }
+}
+
+/// Forks a process that runs `body` with every signal blocked. `body` must be async-signal-safe.
+fn fork(body: impl FnOnce() -> libc::c_int) -> Result<Forked, SpawnError> {
+    require_single_thread()?;
+    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(failed("sigprocmask"))?;
+    let cloned = clone(0, None);
+    if let Ok(None) = cloned {
+        exit(body());
+    }
+    mask.thread_set_mask().map_err(failed("sigprocmask"))?;
+    let (pid, pidfd) = cloned?.expect("the child does not return from its body");
+    Ok(Forked { pid, pidfd })
+}
+
+fn watch(
+    watched: BorrowedFd<'_>,
+    kept: &[RawFd],
+    victims: &[Victim<'_>],
+    leftovers: &[CString],
+) -> libc::c_int {
+    // Away from the terminal, whose interrupt is meant for the supervisor.
+    let _leads_already = nix::unistd::setsid();
+    close_all_but(kept);
+    let mut byte = [0];
+    loop {
+        match nix::unistd::read(watched, &mut byte) {
+            Ok(0) => break,
+            Err(Errno::EINTR) => {}
+            Ok(_) | Err(_) => return 0,
+        }
+    }
+    for victim in victims {
+        match victim {
+            Victim::Cgroup(kill) => {
+                let _empty_already = nix::unistd::write(kill, b"1");
+            }
+            Victim::User(uid) => kill_as_another_process(*uid),
+        }
+    }
+    remove_all(leftovers);
+    0
+}
+
+/// Kills by a process of its own, since the change of user cannot be undone, and since a victim may kill it.
+fn kill_as_another_process(uid: u32) {
+    for _ in 0..ATTEMPTS {
+        match clone(0, None) {
+            Ok(None) => exit(kill_as(uid, 0)),
+            Ok(Some((_, pidfd))) => match crate::wait::wait_for_end(pidfd.as_fd()) {
+                Ok(crate::wait::Change::Killed { .. }) => {}
+                Ok(_) | Err(_) => return,
+            },
+            Err(_) => pause_ms(1),
+        }
+    }
+}
+
+/// Becomes `uid` and kills all that it may, repeatedly for up to `patience_ms`, until nothing is left.
+///
+/// One signal to -1 reaches everyone at once: the kernel holds the list of processes still meanwhile, and a fork
+/// that is underway fails. The repetition only waits for the dead to be taken by their parents.
+fn kill_as(uid: u32, patience_ms: u32) -> libc::c_int {
+    let identity = Identity { uid, gid: uid };
+    let none = Held {
+        permitted: Capabilities::NONE,
+        effective: Capabilities::NONE,
+        inheritable: Capabilities::NONE,
+    };
+    let powerless = identity::become_identity(identity)
+        .and_then(|()| capability::hold(none))
+        .and_then(|()| identity::verify_identity(identity))
+        .and_then(|()| capability::held());
+    // With CAP_KILL, or as anybody else, the signal would reach the whole machine.
+    if powerless != Ok(none) || !WORKER_UIDS.contains(&uid) {
+        return REFUSED;
+    }
+    for _ in 0..=patience_ms {
+        // SAFETY: takes numbers; whom it reaches was established above.
+        let result = unsafe { libc::kill(-1, libc::SIGKILL) };
+        if result < 0 && Errno::last() == Errno::ESRCH {
+            return 0;
+        }
+        if patience_ms > 0 {
+            pause_ms(1);
+        }
+    }
+    REMAINING
+}
+
+fn remove_all(leftovers: &[CString]) {
+    for _ in 0..REMOVAL_MS {
+        let mut busy = false;
+        for path in leftovers {
+            busy |= remove(path) == Err(Errno::EBUSY);
+        }
+        if !busy {
+            return;
+        }
+        pause_ms(1);
+    }
+}
+
+fn remove(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: a CStr is a valid string for the call.
+    check("rmdir", unsafe { libc::rmdir(path.as_ptr()) }.into()).map(drop).map_err(|failed| failed.errno)
+}
+
+/// Closes every descriptor that is not in `kept`, which is in ascending order.
+fn close_all_but(kept: &[RawFd]) {
+    let mut from: libc::c_uint = 0;
+    for fd in kept.iter().map(|fd| fd.unsigned_abs()) {
+        if fd > from {
+            close_range(from, fd - 1);
+        }
+        from = fd + 1;
+    }
+    close_range(from, libc::c_uint::MAX);
+}
+
+fn close_range(first: libc::c_uint, last: libc::c_uint) {
+    // SAFETY: in this forked process, which never returns to the code that owns these descriptors.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+}
+
+fn pause_ms(ms: i64) {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: ms * 1_000_000 };
+    // SAFETY: one timespec is read, which outlives the call; the remainder is not asked for.
+    unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
+}
+
+/// The exit code of [`kill_user`]'s process when something still runs as the user.
+pub const REMAINING: libc::c_int = 2;
+/// The exit code when the change of user could not be verified; nothing was signalled.
+const REFUSED: libc::c_int = 3;
+const REAPING_MS: u32 = 2_000;
+const REMOVAL_MS: u32 = 1_000;
+const ATTEMPTS: u32 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_that_are_no_workers_are_never_killed() {
+        for uid in [0, 1, 1000, 65_534, 0x6fff_ffff, 0x7001_0000, u32::MAX] {
+            assert_eq!(kill_user(uid).unwrap_err(), GuardianError::NotAWorker { uid });
+            let refused = Guardian::start(&[Victim::User(uid)], &[], &[]).unwrap_err();
+            assert_eq!(refused, GuardianError::NotAWorker { uid });
+        }
+    }
+
+    #[test]
+    fn a_process_with_threads_does_not_fork() {
+        let started = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| started.wait());
+            let refused = kill_user(*WORKER_UIDS.start()).unwrap_err();
+            assert!(
+                matches!(refused, GuardianError::Spawn(SpawnError::Threads { threads: 2.. })),
+                "{refused}"
+            );
+            started.wait();
+        });
+    }
+}

@@ -1,0 +1,155 @@
+//! Who a thread is and what it may become: user and group, parent-death signal, no_new_privs, securebits, dumpable.
+//!
+//! Everything here is async-signal-safe and speaks for the calling thread alone: the C library's own set*id
+//! functions would stop other threads, which do not exist between fork and exec.
+
+use crate::error::{Errno, Failed, check};
+
+/// A user and a group, without supplementary groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+/// What the securebits say, as far as this project sets them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecureBits {
+    /// uid 0 gives no capability at exec, and that is locked; capabilities survive the coming change of user.
+    KeepCapabilities,
+    /// uid 0 gives no capability at exec, nothing can be made ambient any more, and all of it is locked.
+    Locked,
+}
+
+/// Drops the supplementary groups, then changes the group and the user, real, effective and saved.
+///
+/// # Errors
+/// EPERM without CAP_SETGID and CAP_SETUID; the error names the call that failed.
+pub fn become_identity(identity: Identity) -> Result<(), Failed> {
+    let Identity { uid, gid } = identity;
+    // SAFETY: with a count of zero the kernel does not look at the pointer.
+    let result = unsafe { libc::syscall(libc::SYS_setgroups, 0_usize, std::ptr::null::<libc::gid_t>()) };
+    check("setgroups", result)?;
+    // SAFETY: takes numbers and touches no memory of ours.
+    check("setresgid", unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) })?;
+    // SAFETY: as above.
+    check("setresuid", unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) }).map(drop)
+}
+
+/// Checks that the thread is `identity` in all three forms, has no supplementary group, and cannot return to uid 0.
+///
+/// # Errors
+/// EPERM from the pseudo call that found another state than wanted.
+pub fn verify_identity(identity: Identity) -> Result<(), Failed> {
+    let Identity { uid, gid } = identity;
+    let mut found = [0_u32; 3];
+    let [real, effective, saved] = &mut found;
+    // SAFETY: the three pointers are distinct, valid for writes and outlive the call.
+    check("getresuid", unsafe { libc::getresuid(real, effective, saved) }.into())?;
+    holds("verify uid", found == [uid; 3])?;
+    let [real, effective, saved] = &mut found;
+    // SAFETY: as above.
+    check("getresgid", unsafe { libc::getresgid(real, effective, saved) }.into())?;
+    holds("verify gid", found == [gid; 3])?;
+    // SAFETY: with a size of zero the kernel only counts and does not write.
+    let groups = unsafe { libc::getgroups(0, std::ptr::null_mut()) };
+    holds("verify groups", groups == 0)?;
+    // SAFETY: takes numbers; that it must fail is the point.
+    let regained = unsafe { libc::syscall(libc::SYS_setresuid, 0_u32, 0_u32, 0_u32) };
+    holds("verify that uid 0 is out of reach", uid == 0 || regained < 0)
+}
+
+/// Has the kernel kill this thread's process when the thread that forked it ends. A change of user clears it.
+///
+/// # Errors
+/// Never.
+pub fn die_with_parent() -> Result<(), Failed> {
+    prctl("prctl(PR_SET_PDEATHSIG)", libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)
+}
+
+/// Renounces for ever every privilege that an executable could give.
+///
+/// # Errors
+/// Never.
+pub fn set_no_new_privileges() -> Result<(), Failed> {
+    prctl("prctl(PR_SET_NO_NEW_PRIVS)", libc::PR_SET_NO_NEW_PRIVS, 1)
+}
+
+/// Returns whether the calling thread has renounced new privileges.
+pub fn has_no_new_privileges() -> bool {
+    // SAFETY: takes numbers and touches no memory of ours.
+    (unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) }) == 1
+}
+
+/// Forbids other processes of the user to look into this one, and the kernel to write its core. Exec undoes it.
+///
+/// # Errors
+/// Never.
+pub fn set_not_dumpable() -> Result<(), Failed> {
+    prctl("prctl(PR_SET_DUMPABLE)", libc::PR_SET_DUMPABLE, 0)
+}
+
+/// Returns whether others of the user may look into this process.
+pub fn is_dumpable() -> bool {
+    // SAFETY: takes numbers and touches no memory of ours.
+    (unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) }) == 1
+}
+
+/// Returns the signal that the death of the parent will bring, zero for none.
+///
+/// # Errors
+/// Never.
+pub fn parent_death_signal() -> Result<i32, Failed> {
+    let mut signal: libc::c_int = 0;
+    // SAFETY: the pointer is valid for the write of a c_int and outlives the call.
+    let result = unsafe { libc::prctl(libc::PR_GET_PDEATHSIG, &raw mut signal, 0, 0, 0) };
+    check("prctl(PR_GET_PDEATHSIG)", result.into())?;
+    Ok(signal)
+}
+
+/// Sets the securebits.
+///
+/// # Errors
+/// EPERM without CAP_SETPCAP.
+pub fn set_secure_bits(bits: SecureBits) -> Result<(), Failed> {
+    let no_root = libc::SECBIT_NOROOT | libc::SECBIT_NOROOT_LOCKED;
+    let bits = match bits {
+        SecureBits::KeepCapabilities => no_root | libc::SECBIT_KEEP_CAPS,
+        SecureBits::Locked => {
+            no_root
+                | libc::SECBIT_NO_SETUID_FIXUP_LOCKED
+                | libc::SECBIT_KEEP_CAPS_LOCKED
+                | libc::SECBIT_NO_CAP_AMBIENT_RAISE
+                | libc::SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED
+        }
+    };
+    prctl("prctl(PR_SET_SECUREBITS)", libc::PR_SET_SECUREBITS, bits as libc::c_ulong)
+}
+
+/// Returns the securebits as the kernel's number.
+pub fn secure_bits() -> i32 {
+    // SAFETY: takes numbers and touches no memory of ours.
+    unsafe { libc::prctl(libc::PR_GET_SECUREBITS, 0, 0, 0, 0) }
+}
+
+/// Returns the effective user id of the process.
+pub fn effective_uid() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+/// Returns the effective group id of the process.
+pub fn effective_gid() -> u32 {
+    nix::unistd::getegid().as_raw()
+}
+
+fn prctl(call: &'static str, option: libc::c_int, argument: libc::c_ulong) -> Result<(), Failed> {
+    let zero: libc::c_ulong = 0;
+    // SAFETY: only called with options whose argument is a number; no memory of ours is touched.
+    check(call, unsafe { libc::prctl(option, argument, zero, zero, zero) }.into()).map(drop)
+}
+
+fn holds(what: &'static str, condition: bool) -> Result<(), Failed> {
+    if condition { Ok(()) } else { Err(Failed { call: what, errno: Errno::EPERM }) }
+}

@@ -1,0 +1,318 @@
+//! Making a process: everything is prepared as data, then clone3, then the child carries the data out and executes.
+//!
+//! Between fork and exec the child makes async-signal-safe calls only: it allocates nothing, takes no lock and
+//! follows no path that this file has not prepared. What the child does is a list of [`Step`]s, in the caller's
+//! order, so that the order can be read, tested and reported in one place.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::SigSet;
+
+use crate::capability::Capabilities;
+use crate::child;
+use crate::error::{Errno, Failed, check, failed};
+use crate::identity::{Identity, SecureBits};
+use crate::seccomp::Filter;
+
+/// What a child does between fork and exec. Each is one idea that may fail by itself.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Step<'a> {
+    /// Asks to be killed when the parent dies.
+    DieWithParent,
+    /// Waits for [`StartReport::go`]; exits when the parent is gone.
+    AwaitGo,
+    /// Exits when the parent is gone, which closes the gap before [`Step::DieWithParent`].
+    StillWanted,
+    /// Gives every signal its default meaning and blocks none.
+    ResetSignals,
+    /// Starts a session of its own, without a terminal.
+    NewSession,
+    /// Puts the plan's descriptors at 0, 1, 2, … and has exec close every other one.
+    Descriptors,
+    /// Sets the mask for new files.
+    FileMask(u16),
+    /// Sets a resource limit, soft and hard.
+    Limit(Resource, u64),
+    /// Changes the working directory.
+    Directory(BorrowedFd<'a>),
+    /// Writes bytes to a file by its path; ignores a failure.
+    Note(&'a CStr, &'a [u8]),
+    /// Sets the nice level.
+    Nice(i8),
+    /// Removes all but these from the bounding set.
+    Bound(Capabilities),
+    /// Sets the securebits.
+    SecureBits(SecureBits),
+    /// Drops the groups, changes group and user, and verifies that there is no way back.
+    Become(Identity),
+    /// Holds exactly these, permitted, effective and inheritable.
+    Hold(Capabilities),
+    /// Has exactly these survive exec.
+    Ambient(Capabilities),
+    /// Renounces new privileges.
+    NoNewPrivileges,
+    /// Enters a Landlock ruleset.
+    Landlock(BorrowedFd<'a>),
+    /// Enters a system call filter.
+    Seccomp(&'a Filter),
+}
+
+/// What a resource limit bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// The size of a core file in bytes.
+    Core,
+    /// One more than the highest descriptor.
+    OpenFiles,
+    /// Bytes of address space.
+    AddressSpace,
+    /// Tasks of the real user; not enforced for uid 0.
+    Tasks,
+    /// The size of a file it writes, in bytes.
+    FileSize,
+    /// Bytes of locked memory.
+    LockedMemory,
+    /// Bytes in POSIX message queues of the real user.
+    MessageQueues,
+}
+
+/// A child to be, complete before the fork.
+#[derive(Debug)]
+pub struct ChildPlan<'a> {
+    /// What is executed, held open.
+    pub executable: BorrowedFd<'a>,
+    /// The arguments, the program's name first.
+    pub argv: &'a [CString],
+    /// The whole environment.
+    pub environment: &'a [CString],
+    /// What becomes descriptor 0, 1, 2, …
+    pub descriptors: &'a [BorrowedFd<'a>],
+    /// What is done before exec, in this order.
+    pub steps: &'a [Step<'a>],
+    /// Namespaces that the child starts in anew: the kernel's CLONE_NEW* flags.
+    pub namespaces: u64,
+    /// The cgroup (version 2) that the child starts in.
+    pub cgroup: Option<BorrowedFd<'a>>,
+}
+
+/// A child that has been made. It may still be on its way to exec.
+#[derive(Debug)]
+pub struct Child {
+    /// Its process id, for people; everything else goes by `pidfd`.
+    pub pid: i32,
+    /// Names the process for ever; readable when it has ended.
+    pub pidfd: OwnedFd,
+    /// How its start goes. Dropped before exec, it ends the child.
+    pub start: StartReport,
+}
+
+/// The parent's end of a child's start.
+#[derive(Debug)]
+pub struct StartReport {
+    wanted: OwnedFd,
+    failure: OwnedFd,
+    steps: Vec<&'static str>,
+}
+
+/// How far a start has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Between fork and exec.
+    Underway,
+    /// The program was executed, or the child was killed on the way: its pidfd tells.
+    Over,
+    /// A step failed, and the child has exited.
+    Failed(StepFailed),
+}
+
+/// The step at which a start failed. No code of the executable ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{step} failed before exec: {errno}")]
+pub struct StepFailed {
+    /// The step.
+    pub step: &'static str,
+    /// The kernel's reason.
+    pub errno: Errno,
+}
+
+/// Why there is no child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// A fork would copy locks that other threads hold, and the parent-death signal would follow the thread.
+    #[error("the process has {threads} threads; it forks only while it has one")]
+    Threads {
+        /// How many there are.
+        threads: usize,
+    },
+    /// The kernel refused.
+    #[error(transparent)]
+    Refused(#[from] Failed),
+}
+
+/// Makes the child and returns without waiting for its exec.
+///
+/// # Errors
+/// See [`SpawnError`]; there is no child then.
+pub fn spawn(plan: &ChildPlan<'_>) -> Result<Child, SpawnError> {
+    require_single_thread()?;
+    let (wanted_child, wanted) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("pipe2"))?;
+    let (failure, failure_child) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("pipe2"))?;
+    fcntl(&failure, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed("fcntl(F_SETFL)"))?;
+    let ready = child::Ready::new(plan, wanted_child.as_fd(), failure_child.as_fd())?;
+    let mask = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK);
+    let mask = mask.map_err(failed("sigprocmask"))?;
+    let cloned = clone(plan.namespaces, plan.cgroup);
+    if let Ok(None) = cloned {
+        ready.run();
+    }
+    mask.thread_set_mask().map_err(failed("sigprocmask"))?;
+    let (pid, pidfd) = cloned?.expect("the child does not return from its run");
+    let steps = plan.steps.iter().map(Step::name).chain(["execveat"]).collect();
+    Ok(Child { pid, pidfd, start: StartReport { wanted, failure, steps } })
+}
+
+/// Forks the calling process; `None` is returned in the child, which runs on a copy of everything.
+pub(crate) fn clone(
+    namespaces: u64,
+    cgroup: Option<BorrowedFd<'_>>,
+) -> Result<Option<(i32, OwnedFd)>, Failed> {
+    let mut pidfd: RawFd = -1;
+    // SAFETY: clone_args consists of integers, for which all-zero bytes are a value.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = namespaces | libc::CLONE_PIDFD as u64 | CLONE_CLEAR_SIGHAND;
+    args.pidfd = (&raw mut pidfd) as u64;
+    args.exit_signal = libc::SIGCHLD as u64;
+    if let Some(cgroup) = cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = cgroup.as_raw_fd().unsigned_abs().into();
+    }
+    // SAFETY: without CLONE_VM the child runs on a copy of this memory, so nothing is shared that could be torn;
+    // callers made sure that no other thread held a lock. `pidfd` outlives the call.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
+    match check("clone3", pid)? {
+        0 => Ok(None),
+        pid => {
+            // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            Ok(Some((pid as i32, pidfd)))
+        }
+    }
+}
+
+/// Fails if the calling process has more than one thread.
+pub(crate) fn require_single_thread() -> Result<(), SpawnError> {
+    if is_single_threaded() {
+        Ok(())
+    } else {
+        Err(SpawnError::Threads { threads: thread_count().unwrap_or(2) })
+    }
+}
+
+/// Returns whether the calling process has one thread only. Works without /proc.
+pub fn is_single_threaded() -> bool {
+    // SAFETY: takes a number; it changes nothing in a process of one thread, and is refused in any other.
+    let result = unsafe { libc::unshare(libc::CLONE_THREAD) };
+    match check("unshare", result.into()) {
+        Ok(_) => true,
+        Err(Failed { errno: Errno::EINVAL, .. }) => false,
+        // A filter of the surroundings forbids the question.
+        Err(_) => thread_count().is_ok_and(|count| count == 1),
+    }
+}
+
+/// Returns how many threads the calling process has.
+///
+/// # Errors
+/// When /proc is not there.
+pub fn thread_count() -> std::io::Result<usize> {
+    Ok(std::fs::read_dir("/proc/self/task")?.count())
+}
+
+/// Has the kernel give this process the orphans among its descendants, whose ends it must then take.
+///
+/// # Errors
+/// Never.
+pub fn adopt_orphans() -> Result<(), Failed> {
+    nix::sys::prctl::set_child_subreaper(true).map_err(failed("prctl(PR_SET_CHILD_SUBREAPER)"))
+}
+
+impl StartReport {
+    /// Lets a child go on that stands at [`Step::AwaitGo`].
+    ///
+    /// # Errors
+    /// EPIPE when it has ended.
+    pub fn go(&self) -> Result<(), Failed> {
+        nix::unistd::write(&self.wanted, &[1]).map_err(failed("write")).map(drop)
+    }
+
+    /// Returns how far the start has come. Does not wait.
+    pub fn progress(&self) -> Progress {
+        let mut report = [0; 8];
+        match nix::unistd::read(&self.failure, &mut report) {
+            Ok(8) => {
+                let [a, b, c, d, e, f, g, h] = report;
+                let at = u32::from_ne_bytes([a, b, c, d]) as usize;
+                let errno = Errno::from_raw(i32::from_ne_bytes([e, f, g, h]));
+                Progress::Failed(StepFailed { step: self.steps.get(at).copied().unwrap_or("start"), errno })
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => Progress::Underway,
+            Ok(_) | Err(_) => Progress::Over,
+        }
+    }
+}
+
+impl AsFd for StartReport {
+    /// Readable when the start is over or has failed.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.failure.as_fd()
+    }
+}
+
+impl Step<'_> {
+    /// Returns the step's name, as errors show it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::DieWithParent => "parent-death signal",
+            Self::AwaitGo => "wait for the supervisor",
+            Self::StillWanted => "check that the supervisor lives",
+            Self::ResetSignals => "reset signals",
+            Self::NewSession => "setsid",
+            Self::Descriptors => "set up descriptors",
+            Self::FileMask(_) => "umask",
+            Self::Limit(resource, _) => resource.name(),
+            Self::Directory(_) => "change directory",
+            Self::Note(..) => "write note",
+            Self::Nice(_) => "setpriority",
+            Self::Bound(_) => "drop bounding set",
+            Self::SecureBits(_) => "securebits",
+            Self::Become(_) => "change of user",
+            Self::Hold(_) => "capset",
+            Self::Ambient(_) => "ambient capabilities",
+            Self::NoNewPrivileges => "no_new_privs",
+            Self::Landlock(_) => "landlock",
+            Self::Seccomp(_) => "seccomp",
+        }
+    }
+}
+
+impl Resource {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Core => "RLIMIT_CORE",
+            Self::OpenFiles => "RLIMIT_NOFILE",
+            Self::AddressSpace => "RLIMIT_AS",
+            Self::Tasks => "RLIMIT_NPROC",
+            Self::FileSize => "RLIMIT_FSIZE",
+            Self::LockedMemory => "RLIMIT_MEMLOCK",
+            Self::MessageQueues => "RLIMIT_MSGQUEUE",
+        }
+    }
+}
+
+// The C bindings declare these as 32-bit numbers, which they do not fit.
+const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
