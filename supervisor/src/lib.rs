@@ -1,6 +1,7 @@
 //! The supervisor process: manifest, policy loop, sandbox, broker; and the binary `bailiwickd`.
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod control;
 pub mod daemon;
 pub mod logs;

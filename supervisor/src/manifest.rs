@@ -3,12 +3,22 @@
 //! Invariants: a key is either read or refused, never ignored; several errors are told in one run, in
 //! the order of the text; whatever the file holds, reading it ends in a system or in an error with a place.
 
-mod diagnostic;
-
-pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, line_of, quote};
+mod actor;
+mod contradictions;
+mod fields;
+mod grant;
+mod names;
+mod source;
+mod system;
+mod values;
+mod vocabulary;
+mod worker;
 
 use std::path::{Path, PathBuf};
 
+use toml::de::DeTable;
+
+use crate::check::{self, Diagnostic, Diagnostics, Places, Severity};
 use crate::spec::System;
 
 /// How a manifest is to be read.
@@ -27,6 +37,16 @@ pub struct Loaded {
     pub system: System,
     /// What the operator should know nevertheless.
     pub warnings: Diagnostics,
+    /// The text, so that what is found later can point into it.
+    pub text: Text,
+}
+
+/// A manifest's text and where everything stands in it.
+#[derive(Clone, Debug)]
+pub struct Text {
+    path: String,
+    text: String,
+    places: Places,
 }
 
 /// Reads, parses and checks a manifest.
@@ -35,15 +55,45 @@ pub struct Loaded {
 /// The diagnostics hold at least one error: the file cannot be read or is not trustworthy, its text is
 /// no valid manifest, or what it asks for cannot be had.
 pub fn load(path: &Path, options: &Options) -> Result<Loaded, Diagnostics> {
-    let name = path.display().to_string();
-    let failed =
-        |title: String| Diagnostics::new(&name, "", &Places::default(), vec![Diagnostic::error(title)]);
-    let text = std::fs::read_to_string(path).map_err(|error| failed(format!("cannot read it: {error}")))?;
-    let system = System {
-        name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-        allow_degraded: options.allow_degraded,
-        state_dir: options.state_dir.clone(),
-        ..System::default()
-    };
-    Ok(Loaded { system, warnings: Diagnostics::new(&name, &text, &Places::default(), Vec::new()) })
+    let source = source::read(path)?;
+    let (mut system, text, mut found) = parse(path, &source.folder, source.text);
+    if !is_refused(&found) {
+        system.allow_degraded = options.allow_degraded;
+        if options.state_dir.is_some() {
+            system.state_dir.clone_from(&options.state_dir);
+        }
+        found.extend(check::machine(&system));
+    }
+    let refused = is_refused(&found);
+    let diagnostics = text.diagnostics(found);
+    if refused { Err(diagnostics) } else { Ok(Loaded { system, warnings: diagnostics, text }) }
+}
+
+/// Parses a manifest's text and checks what can be known from it alone. `path` is how it is called in
+/// what is found; paths in it resolve against `folder`. The system means something only if no error was found.
+pub fn parse(path: &Path, folder: &Path, text: String) -> (System, Text, Vec<Diagnostic>) {
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    let mut reader = fields::Reader::new(&text, folder);
+    if !errors.is_empty() {
+        let found = source::syntax(&text, &errors);
+        let text = Text { path: path.display().to_string(), text, places: Places::default() };
+        return (System::default(), text, found);
+    }
+    let name = path.file_stem().and_then(|stem| stem.to_str()).filter(|name| names::is_name(name));
+    let system = system::read(&mut reader, table.get_ref(), name.unwrap_or("system"));
+    let (mut found, places) = (reader.found, reader.places);
+    found.extend(check::system(&system));
+    (system, Text { path: path.display().to_string(), text, places }, found)
+}
+
+/// Tells whether at least one of the diagnostics is an error.
+fn is_refused(found: &[Diagnostic]) -> bool {
+    found.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+impl Text {
+    /// Puts diagnostics in the order of the text and gives them their places in it.
+    pub fn diagnostics(&self, found: Vec<Diagnostic>) -> Diagnostics {
+        Diagnostics::new(&self.path, &self.text, &self.places, found)
+    }
 }

@@ -88,6 +88,9 @@ pub struct Worker {
     pub restart: RestartType,
     /// Whether giving this worker up stops the whole system with exit code 3.
     pub essential: bool,
+    /// Written out by the operator: a crash of this worker, though it holds no privilege, may stop
+    /// everything. Without it `check` refuses an essential worker that holds none.
+    pub crash_may_stop_all: bool,
     /// May accuse less privileged peers; never accused by them. Implied by uid 0 or capabilities.
     pub privileged: bool,
     /// The pause before each restart.
@@ -307,6 +310,11 @@ impl Default for Mailbox {
 }
 
 impl Worker {
+    /// Tells whether it holds a privilege: declared as privileged, or granted a capability.
+    pub fn holds_privilege(&self) -> bool {
+        self.privileged || !self.sandbox.capabilities.is_empty()
+    }
+
     /// Returns a worker with every default of the manifest.
     pub fn new(name: impl Into<String>, exec: Exec) -> Self {
         Self {
@@ -319,6 +327,7 @@ impl Worker {
             kept: Vec::new(),
             restart: RestartType::Permanent,
             essential: false,
+            crash_may_stop_all: false,
             privileged: false,
             backoff: Backoff::default(),
             start_timeout: Duration::from_secs(30),

@@ -129,6 +129,11 @@ impl Places {
         self.0.insert(key, span);
     }
 
+    /// Tells whether this very key stands in the text.
+    pub fn written(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
     /// Returns where a key's value stands, or the nearest thing around it that stands anywhere.
     pub fn find(&self, key: &str) -> Option<Range<usize>> {
         let mut key = key;

@@ -1,0 +1,35 @@
+//! What can be known about a system before anything starts, and how it is told to a person.
+//!
+//! Whoever makes a `spec::System` has it checked here; the supervisor may then rely on what is said below.
+
+mod diagnostic;
+mod machine;
+mod nearest;
+mod order;
+mod privilege;
+mod references;
+mod schedule;
+mod trust;
+
+use crate::spec::System;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, line_of, quote};
+pub use nearest::nearest;
+pub use order::MAX_DEPTH;
+pub use privilege::CAPABILITIES;
+pub use schedule::{End, Schedule, schedule};
+pub use trust::{Name, Trust, Untrusted, Writers};
+
+/// Finds what is wrong with a system, as far as the system alone tells.
+pub fn system(system: &System) -> Vec<Diagnostic> {
+    let mut found = references::check(system);
+    found.extend(order::check(system));
+    found.extend(privilege::check(system));
+    found.extend(schedule::check(system));
+    found
+}
+
+/// Finds what a system asks for and this machine does not have.
+pub fn machine(system: &System) -> Vec<Diagnostic> {
+    machine::check(system)
+}

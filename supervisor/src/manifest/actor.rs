@@ -1,0 +1,150 @@
+//! `[worker.NAME.actor.NAME]`, its mailbox, and its arguments, which only the worker understands.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::fields::Fields;
+use super::names::named;
+use super::values::Bytes;
+use super::vocabulary::Table;
+use crate::check::{Diagnostic, line_of};
+use crate::spec::{Actor, Args, Mailbox};
+
+/// The most actors that one worker declares.
+const MAX_ACTORS: usize = 64;
+/// The longest arguments of one actor, in bytes; they travel in the bootstrap, which holds 64 KiB.
+const MAX_ARGS: usize = 16 << 10;
+
+/// Reads the actors of a worker.
+pub(super) fn all(worker: &mut Fields<'_, '_>) -> Vec<Actor> {
+    let mut actors = Vec::new();
+    for entry in named(worker, "actor", MAX_ACTORS) {
+        let path = format!("{}.actor.{}", worker.path, entry.name);
+        let mut fields = Fields::entry(worker.reader, path, Table::Actor, &entry);
+        actors.push(actor(&mut fields, entry.name));
+        fields.finish();
+    }
+    actors
+}
+
+fn actor(fields: &mut Fields<'_, '_>, name: &str) -> Actor {
+    let help = "write the name under which the program registered it: `type = \"NAME\"`";
+    let type_name = fields.require("type", help).unwrap_or_default();
+    let args = args(fields);
+    let mut mailbox = Mailbox::default();
+    if let Some(mut table) = fields.table("mailbox", Table::Mailbox) {
+        let mut bytes = Bytes(u64::from(mailbox.capacity_bytes));
+        table.set_within("capacity", 1..=1 << 20, &mut mailbox.capacity);
+        table.set_within("capacity_bytes", Bytes(4 << 10)..=Bytes(1 << 30), &mut bytes);
+        table.set("on_full", &mut mailbox.on_full);
+        mailbox.capacity_bytes = u32::try_from(bytes.0).unwrap_or(mailbox.capacity_bytes);
+        table.finish();
+    }
+    Actor { name: name.to_owned(), type_name, args, mailbox }
+}
+
+fn args(fields: &mut Fields<'_, '_>) -> Option<Args> {
+    let value = fields.take("args")?;
+    let key = fields.key_span("args").unwrap_or(value.span());
+    let text = as_written(fields.reader.text, value);
+    if text.len() > MAX_ARGS {
+        let title = format!("the arguments are {} bytes long, the limit is {MAX_ARGS}", text.len());
+        let help = "put large data into a file and grant its path";
+        fields.reader.refuse(Diagnostic::error(title).at(key, "too long").help(help));
+        return None;
+    }
+    let line = u32::try_from(line_of(fields.reader.text, key.start)).unwrap_or(u32::MAX);
+    Some(Args { text, line })
+}
+
+/// Returns a value as one piece of TOML: the text itself, or, where it is spread over headers and
+/// dotted keys, the same written as an inline table.
+fn as_written(text: &str, value: &Spanned<DeValue<'_>>) -> String {
+    let spread = matches!(value.get_ref(), DeValue::Table(_)) && !text[value.span()].starts_with('{');
+    let arrays = matches!(value.get_ref(), DeValue::Array(_)) && text[value.span()].starts_with("[[");
+    if spread || (arrays && DeValue::parse(&text[value.span()]).is_err()) {
+        let mut out = String::new();
+        write(value.get_ref(), &mut out);
+        out
+    } else {
+        text[value.span()].to_owned()
+    }
+}
+
+fn write(value: &DeValue<'_>, out: &mut String) {
+    match value {
+        DeValue::String(text) => write_text(text, out),
+        DeValue::Integer(number) => out.push_str(&number.to_string()),
+        DeValue::Float(number) => out.push_str(number.as_str()),
+        DeValue::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
+        DeValue::Datetime(date) => out.push_str(&date.to_string()),
+        DeValue::Array(array) => {
+            out.push('[');
+            for element in array.iter() {
+                write(element.get_ref(), out);
+                out.push_str(", ");
+            }
+            out.push(']');
+        }
+        DeValue::Table(table) => {
+            let mut separator = "{ ";
+            for (key, value) in table {
+                out.push_str(separator);
+                write_text(key.get_ref(), out);
+                out.push_str(" = ");
+                write(value.get_ref(), out);
+                separator = ", ";
+            }
+            out.push_str(if table.is_empty() { "{}" } else { " }" });
+        }
+    }
+}
+
+fn write_text(text: &str, out: &mut String) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use toml::de::DeTable;
+
+    fn carried(text: &str) -> String {
+        let table = DeTable::parse(text).unwrap();
+        as_written(text, table.get_ref().get("args").unwrap())
+    }
+
+    #[test]
+    fn arguments_on_one_line_travel_as_they_are_written() {
+        for value in ["{ root = \"/srv\" }", "[1, 2]", "\"x\"", "0x1F", "[[1], [2]]", "[ [1] ]", "{}"] {
+            assert_eq!(carried(&format!("a = 1\nargs = {value}\nb = 2\n")), value);
+        }
+    }
+
+    #[test]
+    fn arguments_under_a_header_mean_the_same_on_one_line() {
+        let spread = "[args]\nroot = \"/srv\"\nn.x = 0x1F\nq = 'a\"\\b'\ntab = \"\\t\u{e9}\"\nf = -inf\n\
+                      [args.keep]\nhttp = \"0.0.0.0:80\"\n[[args.list]]\nx = [1, 2.50]\n[[args.list]]\n[args.e]\n";
+        let one = carried(spread);
+        assert!(!one.contains('\n'), "{one}");
+        let value = |text: &str| toml::from_str::<toml::Table>(text).unwrap()["args"].clone();
+        assert_eq!(value(&format!("args = {one}")), value(spread), "{one}");
+    }
+
+    #[test]
+    fn dotted_arguments_and_arrays_of_tables_mean_the_same_on_one_line() {
+        for spread in ["args.root = \"/srv\"\nargs.n = 1\n", "[[args]]\nx = 1\n[[args]]\ny = 2\n"] {
+            let one = carried(spread);
+            let value = |text: &str| toml::from_str::<toml::Table>(text).unwrap()["args"].clone();
+            assert_eq!(value(&format!("args = {one}")), value(spread), "{one}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Keys of one worker that cannot both be meant. Each error points at both.
+
+use crate::check::{Diagnostic, Places};
+use crate::spec::{Kind, Preset, RestartType, Worker};
+
+/// Two keys that were both written, relative to the worker.
+struct Pair<'a> {
+    title: String,
+    key: &'a str,
+    key_text: &'a str,
+    other: &'a str,
+    other_text: &'a str,
+    help: &'a str,
+}
+
+/// Returns the contradictions of a worker, and takes from the defaults what the manifest says otherwise.
+pub(super) fn settle(worker: &mut Worker, places: &Places) -> Vec<Diagnostic> {
+    yield_defaults(worker, places);
+    let path = format!("worker.{}", worker.name);
+    let written = |key: &str| places.written(&format!("{path}.{key}"));
+    let mut pairs = Vec::new();
+    if worker.kind == Kind::Oneshot && worker.restart == RestartType::Permanent && written("restart") {
+        pairs.push(Pair {
+            title: "a oneshot that is restarted after success would never be done".into(),
+            key: "restart",
+            key_text: "starts it again after every end",
+            other: "kind",
+            other_text: "ends when its work is done",
+            help: "write `restart = \"transient\"`: it is started again only after a failure",
+        });
+    }
+    if worker.restart == RestartType::Temporary && written("backoff") {
+        pairs.push(Pair {
+            title: "a backoff for a worker that is never restarted".into(),
+            key: "backoff",
+            key_text: "the pause before a restart",
+            other: "restart",
+            other_text: "never restarted",
+            help: "remove one of the two",
+        });
+    }
+    if worker.crash_may_stop_all && !worker.essential {
+        pairs.push(Pair {
+            title: "`crash_may_stop` for a worker whose end stops nothing".into(),
+            key: "crash_may_stop",
+            key_text: "only an essential worker stops the system",
+            other: if written("essential") { "essential" } else { "crash_may_stop" },
+            other_text: "not essential",
+            help: "remove it, or write `essential = true`",
+        });
+    }
+    if worker.sandbox.preset == Preset::None {
+        for key in UNSANDBOXED {
+            if written(key) {
+                pairs.push(Pair {
+                    title: format!("`{}` without a sandbox", key.trim_start_matches("sandbox.")),
+                    key,
+                    key_text: "would allow what nothing forbids",
+                    other: "sandbox.preset",
+                    other_text: "no sandbox at all",
+                    help: "choose a preset that has a sandbox, or remove the key",
+                });
+            }
+        }
+    }
+    let mut found: Vec<_> = pairs.into_iter().map(|pair| pair.diagnostic(&path)).collect();
+    found.extend(twice(&path, worker));
+    found
+}
+
+/// What a worker without a sandbox cannot be granted one by one.
+const UNSANDBOXED: [&str; 4] =
+    ["sandbox.read_only_paths", "sandbox.read_write_paths", "sandbox.tcp_bind", "sandbox.tcp_connect"];
+
+impl Pair<'_> {
+    fn diagnostic(self, path: &str) -> Diagnostic {
+        Diagnostic::error(self.title)
+            .at_key(format!("{path}.{}", self.key), self.key_text)
+            .at_key(format!("{path}.{}", self.other), self.other_text)
+            .help(self.help)
+    }
+}
+
+/// Finds paths and exit codes that stand in two lists which mean different things.
+fn twice(path: &str, worker: &Worker) -> Vec<Diagnostic> {
+    let sandbox = &worker.sandbox;
+    let mut found = in_both(
+        path,
+        ("sandbox.read_only_paths", &sandbox.read_only_paths),
+        ("sandbox.read_write_paths", &sandbox.read_write_paths),
+        |shared| format!("`{}` is granted for reading only and for writing", shared.display()),
+    );
+    let codes = [
+        ("ok_exit", &worker.ok_exit),
+        ("no_restart_exit", &worker.no_restart_exit),
+        ("uncounted_exit", &worker.uncounted_exit),
+    ];
+    for (index, one) in codes.iter().enumerate() {
+        for other in &codes[index + 1..] {
+            found.extend(in_both(path, (one.0, one.1), (other.0, other.1), |code| {
+                format!("exit code {code} stands in `{}` and in `{}`", one.0, other.0)
+            }));
+        }
+    }
+    found
+}
+
+fn in_both<T: PartialEq>(
+    path: &str,
+    one: (&str, &[T]),
+    other: (&str, &[T]),
+    title: impl Fn(&T) -> String,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (i, element) in one.1.iter().enumerate() {
+        let Some(j) = other.1.iter().position(|candidate| candidate == element) else { continue };
+        found.push(
+            Diagnostic::error(title(element))
+                .at_key(format!("{path}.{}[{j}]", other.0), "here")
+                .at_key(format!("{path}.{}[{i}]", one.0), "and here")
+                .help("remove one of the two"),
+        );
+    }
+    found
+}
+
+/// A code that the manifest puts into one list leaves the other lists' defaults.
+fn yield_defaults(worker: &mut Worker, places: &Places) {
+    let path = format!("worker.{}", worker.name);
+    let [ok, no_restart, uncounted] =
+        ["ok_exit", "no_restart_exit", "uncounted_exit"].map(|key| places.written(&format!("{path}.{key}")));
+    let mut said = Vec::new();
+    for (written, list) in
+        [(ok, &worker.ok_exit), (no_restart, &worker.no_restart_exit), (uncounted, &worker.uncounted_exit)]
+    {
+        if written {
+            said.extend_from_slice(list);
+        }
+    }
+    for (written, list) in [
+        (ok, &mut worker.ok_exit),
+        (no_restart, &mut worker.no_restart_exit),
+        (uncounted, &mut worker.uncounted_exit),
+    ] {
+        if !written {
+            list.retain(|code| !said.contains(code));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `[[grant]]`: who may send what to whom.
+
+use toml::de::DeValue;
+
+use super::fields::Fields;
+use super::vocabulary::Table;
+use crate::check::{Diagnostic, quote};
+use crate::spec::{FdKind, Grant};
+
+/// The most grants of one system.
+const MAX_GRANTS: usize = 4096;
+/// Asks that a sender may have open at a time, unless the grant says otherwise.
+const MAX_INFLIGHT: u32 = 64;
+
+/// Reads every grant; one that names nobody is left out.
+pub(super) fn all(top: &mut Fields<'_, '_>) -> Vec<Grant> {
+    let entries = top.elements("grant");
+    if let Some(first) = entries.get(MAX_GRANTS) {
+        let title = format!("{} grants, the limit is {MAX_GRANTS}", entries.len());
+        top.reader.refuse(Diagnostic::error(title).at(first.head.clone(), "one too many"));
+    }
+    let mut grants = Vec::new();
+    for entry in entries.iter().take(MAX_GRANTS) {
+        // Its number among the grants that were kept, so that a check finds the place by it.
+        let path = format!("grant[{}]", grants.len());
+        let mut fields = Fields::entry(top.reader, path, Table::Grant, entry);
+        grants.extend(grant(&mut fields));
+        fields.finish();
+    }
+    grants
+}
+
+fn grant(fields: &mut Fields<'_, '_>) -> Option<Grant> {
+    let from: Option<String> = fields.require("from", "name the sending worker: `from = \"WORKER\"`");
+    let to: Option<String> = fields.require("to", "name the receiver: `to = \"WORKER/ACTOR\"`");
+    let mut grant = Grant {
+        from: from.unwrap_or_default(),
+        to_worker: String::new(),
+        to_actor: None,
+        methods: None,
+        fds_send: None,
+        fds_receive: None,
+        max_inflight: MAX_INFLIGHT,
+    };
+    fields.set("methods", &mut grant.methods);
+    fields.set_within("max_inflight", 1..=65_536, &mut grant.max_inflight);
+    if let Some(mut fds) = fields.table("fds", Table::Fds) {
+        grant.fds_send = fds.read::<Vec<FdKind>>("send").or(Some(Vec::new()));
+        grant.fds_receive = fds.read::<Vec<FdKind>>("receive").or(Some(Vec::new()));
+        fds.finish();
+    }
+    if grant.methods.as_ref().is_some_and(Vec::is_empty) {
+        let error = Diagnostic::error("a grant of no methods grants nothing")
+            .at_key(fields.key("methods"), "empty")
+            .help("name the methods, or remove the key to grant every method of the protocol");
+        fields.reader.refuse(error);
+    }
+    let to = to?;
+    (grant.to_worker, grant.to_actor) = match to.split_once('/') {
+        Some((worker, actor)) => (worker.to_owned(), Some(actor.to_owned())),
+        None => (to.clone(), None),
+    };
+    address(fields, &grant).then_some(grant).filter(|grant| !grant.from.is_empty())
+}
+
+/// Tells whether the two ends are names; says so where they are more than that.
+fn address(fields: &mut Fields<'_, '_>, grant: &Grant) -> bool {
+    let actor = grant.to_actor.as_deref().unwrap_or_default();
+    let mut good = true;
+    for (key, part) in [("from", grant.from.as_str()), ("to", &grant.to_worker), ("to", actor)] {
+        let (text, help) = if key == "from" && part == "operator" {
+            ("orders from outside are not enforced by this version", "remove the grant")
+        } else if part.contains('.') {
+            (
+                "a grant to one instance is not enforced by this version",
+                "name the worker: every instance has the grant",
+            )
+        } else if part.contains(['/', '#']) {
+            (
+                "expected `WORKER` or `WORKER/ACTOR`",
+                "a grant names a worker, or an actor that its worker declares",
+            )
+        } else {
+            continue;
+        };
+        let Some(span) =
+            fields.take(key).filter(|v| matches!(v.get_ref(), DeValue::String(_))).map(|v| v.span())
+        else {
+            continue;
+        };
+        let title = format!("{} cannot stand in a grant", quote(part));
+        fields.reader.refuse(Diagnostic::error(title).at(span, text).help(help));
+        good = false;
+    }
+    good
+}

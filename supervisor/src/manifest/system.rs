@@ -1,0 +1,76 @@
+//! The top of the manifest: `[supervisor]`, `[group.NAME]` and the order in which the rest is read.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::fields::{Fields, Reader};
+use super::names::named;
+use super::vocabulary::Table;
+use super::{grant, worker};
+use crate::check::Diagnostic;
+use crate::spec::{Group, OnExhausted, Strategy, System};
+
+/// The most groups of one system.
+const MAX_GROUPS: usize = 256;
+
+/// Reads a whole manifest; what is wrong is left in the reader.
+pub(super) fn read<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, name: &str) -> System {
+    let mut system =
+        System { name: name.to_owned(), shutdown_timeout: Duration::from_secs(60), ..System::default() };
+    let mut top = Fields::root(reader, table);
+    if let Some(mut fields) = top.table("supervisor", Table::Supervisor) {
+        supervisor(&mut fields, &mut system);
+        fields.finish();
+    }
+    for entry in named(&mut top, "group", MAX_GROUPS) {
+        let path = format!("group.{}", entry.name);
+        let mut fields = Fields::entry(top.reader, path, Table::Group, &entry);
+        system.groups.push(group(&mut fields, entry.name));
+        fields.finish();
+    }
+    system.workers = worker::all(&mut top);
+    system.grants = grant::all(&mut top);
+    let empty = system.workers.is_empty() && !table.contains_key("worker");
+    top.finish();
+    if empty {
+        let lacks = Diagnostic::error("the manifest declares no worker");
+        reader.refuse(lacks.help("add `[worker.NAME]` with `exec = \"PROGRAM\"`"));
+    }
+    system
+}
+
+fn supervisor(fields: &mut Fields<'_, '_>, system: &mut System) {
+    system.state_dir = fields.read::<PathBuf>("state_dir");
+    fields.set("shutdown_timeout", &mut system.shutdown_timeout);
+    let Some(name) = fields.read::<String>("name") else { return };
+    if super::names::is_name(&name) {
+        system.name = name;
+    } else if let Some(value) = fields.take("name") {
+        let expected = "a letter, then letters, digits, `_` and `-`, 63 at most";
+        fields.reader.mismatch("name", value, expected, None);
+    }
+}
+
+fn group(fields: &mut Fields<'_, '_>, name: &str) -> Group {
+    let mut group = Group {
+        name: name.to_owned(),
+        parent: None,
+        strategy: Strategy::default(),
+        max_restarts: 5,
+        period: Duration::from_secs(30),
+        on_exhausted: OnExhausted::default(),
+    };
+    fields.set("group", &mut group.parent);
+    fields.set("strategy", &mut group.strategy);
+    fields.set_within("max_restarts", 0..=10_000, &mut group.max_restarts);
+    fields.set("on_exhausted", &mut group.on_exhausted);
+    if let Some(period) = fields.read::<Duration>("period") {
+        group.period = period;
+        if let (true, Some(value)) = (period.is_zero(), fields.take("period")) {
+            fields.reader.mismatch("period", value, "a time above zero", None);
+        }
+    }
+    group
+}

@@ -1,0 +1,175 @@
+//! Words that are no keys of this version but not mistyped either, and what to say to each.
+
+/// A table of the manifest, as far as its keys are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    Manifest,
+    Supervisor,
+    Group,
+    Worker,
+    Backoff,
+    Sandbox,
+    Actor,
+    Mailbox,
+    Grant,
+    Fds,
+}
+
+/// What becomes of a known word that is no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Its mechanism is planned but not built.
+    Later,
+    /// It is called or placed differently.
+    Say(&'static str),
+}
+
+impl Table {
+    /// Names the table for a person.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Self::Manifest => "the manifest",
+            Self::Supervisor => "the supervisor",
+            Self::Group => "a group",
+            Self::Worker => "a worker",
+            Self::Backoff => "a backoff",
+            Self::Sandbox => "a sandbox",
+            Self::Actor => "an actor",
+            Self::Mailbox => "a mailbox",
+            Self::Grant => "a grant",
+            Self::Fds => "the descriptors of a grant",
+        }
+    }
+}
+
+/// Returns what becomes of a word that is no key of a table.
+pub(super) fn fate(table: Table, word: &str) -> Option<Fate> {
+    if later(table).any(|later| later == word) {
+        return Some(Fate::Later);
+    }
+    ADVICE.iter().find(|(of, old, _)| *of == table && *old == word).map(|(_, _, advice)| Fate::Say(advice))
+}
+
+/// Returns the keys of a table whose mechanism is not built yet.
+pub(super) fn later(table: Table) -> impl Iterator<Item = &'static str> {
+    LATER.iter().filter(move |(of, _)| *of == table).flat_map(|(_, words)| words.split_whitespace())
+}
+
+const LATER: &[(Table, &str)] = &[
+    (Table::Manifest, "listen admin log dev link uid_range include"),
+    (Table::Supervisor, "sandbox_policy log_level control uid_range may log metrics upgrade persist"),
+    (Table::Group, "auto_shutdown on stuck significant"),
+    (
+        Table::Worker,
+        "wants after significant abort_timeout liveness_timeout heartbeat stuck_handler stop_signal oom \
+         while_down threads max_messages max_age start idle_stop on on_sigstop on_need_restart spare \
+         trust_domain log channel link max_children survive exit_code_from dumpable pass_environment \
+         load_credential extend_timeout schedule",
+    ),
+    (
+        Table::Sandbox,
+        "supplementary_groups no_new_privileges secure_bits private_users private_pids private_network \
+         private_ipc private_mounts private_tmp protect_hostname root_directory protect_proc proc_subset \
+         private_devices protect_system protect_home bind_read_only_paths bind_paths inaccessible_paths \
+         no_exec_paths exec_paths temporary_file_system system_call_filter system_call_error_number \
+         system_call_log system_call_architectures restrict_address_families restrict_namespaces \
+         restrict_realtime restrict_suid_sgid lock_personality memory_deny_write_execute memfd_no_exec \
+         keyring_mode umask dumpable limit_core limit_fsize limit_as limit_stack limit_memlock limit_cpu \
+         limit_msgqueue limit_sigpending memory_high memory_low memory_min memory_swap_max cpu_weight \
+         cpu_quota io_weight oom_policy pass_environment load_credential landlock udp_bind",
+    ),
+    (Table::Actor, "blocking instances survive handoff restart backoff max_children"),
+    (Table::Mailbox, "survive rendezvous unbounded ttl"),
+    (Table::Grant, "once rate delegate args kind"),
+    (Table::Fds, "credit"),
+];
+
+const ADVICE: &[(Table, &str, &str)] = &[
+    (Table::Manifest, "workers", "each worker is a table of its own: `[worker.NAME]`"),
+    (Table::Manifest, "groups", "each group is a table of its own: `[group.NAME]`"),
+    (Table::Manifest, "grants", "each grant is an element of its own: `[[grant]]`"),
+    (Table::Manifest, "actor", "an actor belongs to its worker: `[worker.NAME.actor.NAME]`"),
+    (Table::Manifest, "sandbox", "a sandbox belongs to its worker: `[worker.NAME.sandbox]`"),
+    (Table::Manifest, "state_dir", "it stands in `[supervisor]`"),
+    (Table::Manifest, "name", "it stands in `[supervisor]`"),
+    (Table::Manifest, "shutdown_timeout", "it stands in `[supervisor]`"),
+    (Table::Supervisor, "max_restarts", "budgets belong to groups: `[group.NAME]`"),
+    (Table::Supervisor, "state_directory", "it is called `state_dir`"),
+    (Table::Group, "intensity", "it is called `max_restarts`"),
+    (Table::Group, "workers", "a worker names its group: `group = \"NAME\"` in `[worker.NAME]`"),
+    (Table::Group, "restart", "it is a key of a worker; a group has `strategy`"),
+    (Table::Worker, "max_restarts", "budgets belong to groups: put the worker into a `[group.NAME]`"),
+    (Table::Worker, "period", "budgets belong to groups: put the worker into a `[group.NAME]`"),
+    (Table::Worker, "strategy", "strategies belong to groups: put the worker into a `[group.NAME]`"),
+    (Table::Worker, "on_exhausted", "budgets belong to groups: put the worker into a `[group.NAME]`"),
+    (Table::Worker, "command", "it is called `exec`"),
+    (Table::Worker, "exec_start", "it is called `exec`"),
+    (Table::Worker, "type", "it is called `kind`; the type of an actor stands in its own table"),
+    (Table::Worker, "requires", "it is called `needs`"),
+    (Table::Worker, "depends_on", "it is called `needs`"),
+    (Table::Worker, "env", "it is called `environment`"),
+    (Table::Worker, "cwd", "it is called `working_directory`"),
+    (Table::Worker, "numprocs", "it is called `instances`"),
+    (Table::Worker, "grant", "grants stand at the top: `[[grant]]` with `from` and `to`"),
+    (Table::Worker, "restart_sec", "it is called `backoff`: `backoff = { base = \"100ms\" }`"),
+    (Table::Worker, "preset", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "user", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "uid", "it stands in `[worker.NAME.sandbox]` and is called `user`"),
+    (Table::Worker, "gid", "it stands in `[worker.NAME.sandbox]` and is called `group`"),
+    (Table::Worker, "capabilities", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "read_only_paths", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "read_write_paths", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "tcp_bind", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "tcp_connect", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "memory_max", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "tasks_max", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "pids_max", "it stands in `[worker.NAME.sandbox]` and is called `tasks_max`"),
+    (Table::Worker, "limit_nofile", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "nice", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "oom_score_adjust", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "args", "arguments belong to an actor: `[worker.NAME.actor.NAME]`"),
+    (Table::Worker, "mailbox", "a mailbox belongs to an actor: `[worker.NAME.actor.NAME]`"),
+    (Table::Worker, "actors", "each actor is a table of its own: `[worker.NAME.actor.NAME]`"),
+    (Table::Backoff, "max", "it is called `cap`"),
+    (Table::Backoff, "min", "it is called `base`"),
+    (Table::Backoff, "initial", "it is called `first`"),
+    (Table::Sandbox, "privileged", "it stands in `[worker.NAME]`"),
+    (Table::Sandbox, "environment", "it stands in `[worker.NAME]`"),
+    (Table::Sandbox, "working_directory", "it stands in `[worker.NAME]`"),
+    (Table::Sandbox, "uid", "it is called `user`"),
+    (Table::Sandbox, "gid", "it is called `group`"),
+    (Table::Sandbox, "capability_bounding_set", "it is called `capabilities`, and nothing else is bounding"),
+    (Table::Sandbox, "ambient_capabilities", "it is called `capabilities`, and these are ambient too"),
+    (Table::Sandbox, "pids_max", "it is called `tasks_max`"),
+    (Table::Sandbox, "limit_nproc", "it is called `tasks_max`"),
+    (Table::Sandbox, "oom_score_adj", "it is called `oom_score_adjust`"),
+    (Table::Sandbox, "fs_ro", "it is called `read_only_paths`"),
+    (Table::Sandbox, "fs_rw", "it is called `read_write_paths`"),
+    (Table::Actor, "capacity", "it stands in `mailbox = { capacity = … }`"),
+    (Table::Actor, "on_full", "it stands in `mailbox = { on_full = … }`"),
+    (Table::Actor, "kind", "it is called `type`: the name under which the program registered the actor"),
+    (Table::Actor, "arguments", "it is called `args`"),
+    (Table::Mailbox, "size", "it is called `capacity`"),
+    (Table::Mailbox, "bytes", "it is called `capacity_bytes`"),
+    (Table::Grant, "messages", "it is called `methods`"),
+    (Table::Grant, "method", "it is called `methods` and is a list"),
+    (Table::Grant, "actor", "write it behind the worker: `to = \"worker/actor\"`"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_has_one_fate_in_a_table() {
+        let mut words: Vec<(String, &str)> =
+            ADVICE.iter().map(|(table, word, _)| (format!("{table:?}"), *word)).collect();
+        for (table, list) in LATER {
+            words.extend(list.split_whitespace().map(|word| (format!("{table:?}"), word)));
+        }
+        words.sort_unstable();
+        for pair in words.windows(2) {
+            assert_ne!(pair[0], pair[1]);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `[worker.NAME]` and its sandbox.
+
+use std::time::Duration;
+
+use super::fields::Fields;
+use super::names::named;
+use super::values::{Account, Bytes, Choice};
+use super::vocabulary::Table;
+use super::{actor, contradictions};
+use crate::check::{Diagnostic, quote};
+use crate::spec::{Backoff, Exec, Sandbox, Worker};
+
+/// The most workers of one system.
+const MAX_WORKERS: usize = 256;
+/// The most processes of one worker.
+const MAX_INSTANCES: u16 = 64;
+
+/// What the crash of a less privileged worker may bring down besides itself.
+#[derive(Clone, Copy)]
+struct All;
+
+impl Choice for All {
+    const WORDS: &'static [(&'static str, Self)] = &[("all", Self)];
+    const LATER: &'static [&'static str] = &[];
+}
+
+/// Reads every worker.
+pub(super) fn all(top: &mut Fields<'_, '_>) -> Vec<Worker> {
+    let mut workers = Vec::new();
+    for entry in named(top, "worker", MAX_WORKERS) {
+        let path = format!("worker.{}", entry.name);
+        let mut fields = Fields::entry(top.reader, path, Table::Worker, &entry);
+        workers.push(worker(&mut fields, entry.name));
+        fields.finish();
+    }
+    workers
+}
+
+fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
+    let exec = fields.require("exec", "name the program: `exec = \"PROGRAM\"`, from the manifest's folder");
+    let mut worker = Worker::new(name, Exec::Path(exec.unwrap_or_default()));
+    fields.set("kind", &mut worker.kind);
+    fields.set_within("instances", 1..=MAX_INSTANCES, &mut worker.instances);
+    fields.set("group", &mut worker.group);
+    fields.set("needs", &mut worker.needs);
+    fields.set("kept", &mut worker.kept);
+    fields.set("restart", &mut worker.restart);
+    fields.set("essential", &mut worker.essential);
+    fields.set("privileged", &mut worker.privileged);
+    fields.set("start_timeout", &mut worker.start_timeout);
+    fields.set("stop_timeout", &mut worker.stop_timeout);
+    fields.set("drain_timeout", &mut worker.drain_timeout);
+    fields.set("stable_after", &mut worker.stable_after);
+    fields.set("ok_exit", &mut worker.ok_exit);
+    fields.set("no_restart_exit", &mut worker.no_restart_exit);
+    fields.set("uncounted_exit", &mut worker.uncounted_exit);
+    fields.set("working_directory", &mut worker.working_directory);
+    fields.set("may", &mut worker.may);
+    worker.crash_may_stop_all = fields.read::<All>("crash_may_stop").is_some();
+    environment(fields, &mut worker);
+    if let Some(mut table) = fields.table("backoff", Table::Backoff) {
+        worker.backoff = backoff(&mut table);
+        table.finish();
+    }
+    if let Some(mut table) = fields.table("sandbox", Table::Sandbox) {
+        worker.sandbox = sandbox(&mut table);
+        table.finish();
+    }
+    worker.actors = actor::all(fields);
+    let found = contradictions::settle(&mut worker, &fields.reader.places);
+    fields.reader.found.extend(found);
+    worker
+}
+
+fn environment(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
+    for (name, value) in fields.free("environment") {
+        let bad = match name.get_ref().as_ref() {
+            text if text.is_empty() || text.contains(['=', '\0']) => {
+                "a variable's name has no `=` and no NUL"
+            }
+            text if text.starts_with("BAILIWICK_") => "variables with this prefix are the supervisor's own",
+            text => {
+                let key = format!("{}.environment.{text}", fields.path);
+                if let Some(value) = super::values::FromToml::from_toml(value, &key, fields.reader) {
+                    worker.environment.insert(text.to_owned(), value);
+                }
+                continue;
+            }
+        };
+        let title = format!("{} cannot be set in the environment", quote(name.get_ref()));
+        fields.reader.refuse(Diagnostic::error(title).at(name.span(), bad).help("choose another name"));
+    }
+}
+
+fn backoff(fields: &mut Fields<'_, '_>) -> Backoff {
+    let mut backoff = Backoff::default();
+    fields.set("first", &mut backoff.first);
+    fields.set("base", &mut backoff.base);
+    fields.set_within("factor", 1.0..=100.0, &mut backoff.factor);
+    fields.set("cap", &mut backoff.cap);
+    fields.set_within("jitter", 0.0..=1.0, &mut backoff.jitter);
+    for (key, pause) in [("first", backoff.first), ("base", backoff.base)] {
+        if pause > backoff.cap {
+            let written = |found: Duration| format!("{found:?}");
+            let error = Diagnostic::error(format!("`{key}` is longer than the longest pause, `cap`"))
+                .at_key(fields.key(key), written(pause))
+                .at_key(fields.key("cap"), format!("`cap` is {}", written(backoff.cap)))
+                .help("raise `cap`; its default is 30s");
+            fields.reader.refuse(error);
+        }
+    }
+    backoff
+}
+
+fn sandbox(fields: &mut Fields<'_, '_>) -> Sandbox {
+    let mut sandbox = Sandbox::default();
+    fields.set("preset", &mut sandbox.preset);
+    sandbox.user = fields.read::<Account>("user").map(|account| account.0).filter(|user| user != "dynamic");
+    sandbox.group = fields.read::<Account>("group").map(|account| account.0);
+    fields.set("capabilities", &mut sandbox.capabilities);
+    fields.set("read_only_paths", &mut sandbox.read_only_paths);
+    fields.set("read_write_paths", &mut sandbox.read_write_paths);
+    fields.set("tcp_bind", &mut sandbox.tcp_bind);
+    fields.set("tcp_connect", &mut sandbox.tcp_connect);
+    let mut memory = Bytes(0);
+    fields.set_within("memory_max", Bytes(1 << 20)..=Bytes(1 << 50), &mut memory);
+    sandbox.memory_max = (memory.0 > 0).then_some(memory.0);
+    sandbox.tasks_max = within(fields, "tasks_max", 1, 4 << 20);
+    sandbox.limit_nofile = within(fields, "limit_nofile", 16, 1 << 20);
+    sandbox.nice = within(fields, "nice", -20, 19);
+    sandbox.oom_score_adjust = within(fields, "oom_score_adjust", -1000, 1000);
+    sandbox
+}
+
+/// Reads an optional number within limits.
+fn within<T>(fields: &mut Fields<'_, '_>, key: &'static str, least: T, most: T) -> Option<T>
+where
+    T: super::values::FromToml + PartialOrd + std::fmt::Display + Copy,
+{
+    fields.key_span(key)?;
+    let mut value = least;
+    fields.set_within(key, least..=most, &mut value);
+    Some(value)
+}
