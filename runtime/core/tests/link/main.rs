@@ -1,0 +1,6 @@
+//! Two link machines against each other, and one against a hostile peer.
+mod exploration;
+mod hostile;
+mod pair;
+mod properties;
+mod scenarios;

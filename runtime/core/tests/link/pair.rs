@@ -1,0 +1,413 @@
+//! A simulation of two workers: two link machines, drivers that keep payloads, and pipes between them.
+//!
+//! The simulation checks as it goes: no honest side is ever found at fault, each ask ends at most once, what
+//! was reported as not delivered is never started, messages to one actor arrive in the order sent and never
+//! twice, nothing is delivered over a closed transport, and `Down` comes once, after the last message.
+
+mod driver;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use bailiwick_core::asks::Ticket;
+use bailiwick_core::credit::{Grant, Size};
+use bailiwick_core::link::{
+    Asked, Cause, Config, Event, Export, ExportId, Failure, Frame, Import, ImportId, Link, Methods,
+    NotDelivered, Outcome, Patience, Send, Target, Unknown, WatchId,
+};
+use bailiwick_core::time::Instant;
+
+/// Which of the two workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Who {
+    Left,
+    Right,
+}
+
+impl Who {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Who::Left => Who::Right,
+            Who::Right => Who::Left,
+        }
+    }
+}
+
+/// A message by number, so that it can be followed.
+pub(crate) type Number = u32;
+
+/// A frame under way, with the number of the message whose payload it carries.
+type Packet = (Frame, Option<Number>);
+
+/// What lies in a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Letter {
+    export: ExportId,
+    size: Size,
+    number: Number,
+    asked: Option<Asked>,
+    deadline: Option<Instant>,
+}
+
+/// One worker: its link and what its driver keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Side {
+    pub(crate) link: Link,
+    config: Config,
+    actors: u32,
+    pub(crate) generation: u32,
+    /// Frames that were ordered but did not leave the process yet.
+    out: VecDeque<Packet>,
+    /// Frames that left.
+    pipe: VecDeque<Packet>,
+    ordered: u64,
+    connected: bool,
+    /// Payloads kept under tickets.
+    kept: BTreeMap<Ticket, Number>,
+    /// Asks that have not ended.
+    asking: BTreeMap<Ticket, Number>,
+    pub(crate) mailboxes: Vec<VecDeque<Letter>>,
+    /// Asks whose handlers run.
+    pub(crate) handlers: Vec<Asked>,
+    pub(crate) streams: Vec<(Asked, u32)>,
+    watching: BTreeSet<WatchId>,
+    pub(crate) downs: Vec<u32>,
+    pub(crate) opened: u32,
+    pub(crate) drained: bool,
+}
+
+/// What became of the messages of one worker, over all its incarnations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Fate {
+    pub(crate) ended: BTreeMap<Number, Outcome>,
+    pub(crate) cancelled: BTreeSet<Number>,
+    /// Tells that were certainly not handled.
+    pub(crate) undelivered: BTreeMap<Number, NotDelivered>,
+    /// Messages that a handler began with.
+    pub(crate) started: BTreeSet<Number>,
+    pub(crate) sent: Number,
+}
+
+/// Both workers and the time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Pair {
+    pub(crate) now: Instant,
+    sides: [Side; 2],
+    /// What became of each side's messages.
+    fates: [Fate; 2],
+    /// The last number delivered, by receiver and actor.
+    newest: BTreeMap<(Who, u32), Number>,
+}
+
+/// The method of every message.
+pub(crate) const METHOD: u16 = 0;
+const SCHEMA: [u8; 16] = [7; 16];
+pub(crate) const MESSAGE: Size = Size { bytes: 10, fds: 0 };
+
+impl Side {
+    fn new(config: Config, actors: u32, first: Grant, wait: bool, generation: u32) -> Self {
+        let mut side = Self {
+            link: Link::new(config),
+            config,
+            actors,
+            generation,
+            out: VecDeque::new(),
+            pipe: VecDeque::new(),
+            ordered: 0,
+            connected: false,
+            kept: BTreeMap::new(),
+            asking: BTreeMap::new(),
+            mailboxes: vec![VecDeque::new(); actors as usize],
+            handlers: Vec::new(),
+            streams: Vec::new(),
+            watching: BTreeSet::new(),
+            downs: Vec::new(),
+            opened: 0,
+            drained: false,
+        };
+        let mut nothing = Vec::new();
+        for slot in 0..actors {
+            let export = Export {
+                methods: Methods::NONE.with(METHOD),
+                fingerprints: vec![SCHEMA],
+                first,
+                wait,
+                asks: 4,
+                lasting: true,
+            };
+            side.link.handle(Instant::START, Event::Export { slot, export: Box::new(export) }, &mut nothing);
+            let entry =
+                Import { target: Target { slot, generation: 0 }, uses: vec![(METHOD, SCHEMA)], named: None };
+            let event = Event::Import { import: ImportId(slot), entry: Box::new(entry) };
+            side.link.handle(Instant::START, event, &mut nothing);
+        }
+        assert_eq!(nothing, []);
+        side
+    }
+
+    /// Tells whether bytes of this worker's are still to be read by the peer.
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.pipe.is_empty()
+    }
+
+    pub(crate) fn has_unflushed(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// Tells whether something waits for room or for the link.
+    pub(crate) fn keeps(&self) -> usize {
+        self.kept.len()
+    }
+}
+
+impl Pair {
+    /// Two workers with `actors` actors each, whose senders start with `first` credit; not linked yet.
+    pub(crate) fn new(config: Config, actors: u32, first: Grant) -> Self {
+        let side = || Side::new(config, actors, first, true, 1);
+        Self {
+            now: Instant::START,
+            sides: [side(), side()],
+            fates: [Fate::default(), Fate::default()],
+            newest: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn side(&self, who: Who) -> &Side {
+        &self.sides[who as usize]
+    }
+
+    pub(crate) fn side_mut(&mut self, who: Who) -> &mut Side {
+        &mut self.sides[who as usize]
+    }
+
+    pub(crate) fn fate(&self, who: Who) -> &Fate {
+        &self.fates[who as usize]
+    }
+
+    /// Lets the supervisor hand a fresh transport to both.
+    pub(crate) fn link(&mut self) {
+        for who in [Who::Left, Who::Right] {
+            let side = &mut self.sides[who as usize];
+            (side.out, side.pipe) = Default::default();
+            side.ordered = 0;
+        }
+        for who in [Who::Left, Who::Right] {
+            self.sides[who as usize].connected = true;
+            let generation = self.side(who.other()).generation;
+            self.feed(who, Event::Linked { generation }, None);
+        }
+    }
+
+    /// Links, and lets the hellos arrive.
+    pub(crate) fn open(&mut self) {
+        self.link();
+        self.settle();
+    }
+
+    /// Tells actor `to` of the other side; returns the message's number.
+    pub(crate) fn tell(&mut self, who: Who, to: u32, patience: Patience) -> Number {
+        self.send(who, to, patience, None, None)
+    }
+
+    /// Asks actor `to` of the other side; returns the message's number.
+    pub(crate) fn ask(&mut self, who: Who, to: u32, within: Option<Duration>) -> Number {
+        self.send(who, to, Patience::Wait, within, Some(false))
+    }
+
+    /// Asks actor `to` of the other side for a stream.
+    pub(crate) fn ask_stream(&mut self, who: Who, to: u32) -> Number {
+        self.send(who, to, Patience::Wait, None, Some(true))
+    }
+
+    fn send(
+        &mut self,
+        who: Who,
+        to: u32,
+        patience: Patience,
+        within: Option<Duration>,
+        stream: Option<bool>,
+    ) -> Number {
+        let number = self.fates[who as usize].sent;
+        self.fates[who as usize].sent += 1;
+        let deadline = within.map(|within| self.now + within);
+        let side = &mut self.sides[who as usize];
+        let ticket = side.link.vacant_ticket().expect("the table has room");
+        let send = Send { ticket, import: ImportId(to), method: METHOD, size: MESSAGE, patience, deadline };
+        let event = match stream {
+            Some(stream) => {
+                side.asking.insert(ticket, number);
+                Event::Ask { send, stream }
+            }
+            None => Event::Tell(send),
+        };
+        self.feed(who, event, Some(number));
+        number
+    }
+
+    /// Cancels a send that has not ended.
+    pub(crate) fn cancel(&mut self, who: Who, number: Number) {
+        let side = &mut self.sides[who as usize];
+        let all = side.asking.iter().chain(&side.kept);
+        let Some(ticket) = all.filter(|(_, n)| **n == number).map(|(ticket, _)| *ticket).next() else {
+            return;
+        };
+        side.asking.remove(&ticket);
+        side.kept.remove(&ticket);
+        self.fates[who as usize].cancelled.insert(number);
+        self.feed(who, Event::Cancel { ticket }, None);
+    }
+
+    /// Lets `who` write everything that was ordered.
+    pub(crate) fn flush(&mut self, who: Who) {
+        let side = &mut self.sides[who as usize];
+        if !side.connected {
+            return;
+        }
+        let mut out = std::mem::take(&mut side.out);
+        side.pipe.append(&mut out);
+        let frames = side.ordered;
+        self.feed(who, Event::Written { frames }, None);
+    }
+
+    /// Lets `who` read one frame; false if there is none.
+    pub(crate) fn read(&mut self, who: Who) -> bool {
+        if !self.side(who).connected {
+            return false;
+        }
+        let Some((frame, number)) = self.sides[who.other() as usize].pipe.pop_front() else { return false };
+        self.feed(who, Event::Received(frame), number);
+        true
+    }
+
+    /// Lets actor `slot` of `who` take its next message: an ask begins to be handled, a tell is done.
+    pub(crate) fn take(&mut self, who: Who, slot: u32) -> bool {
+        let Some(letter) = self.sides[who as usize].mailboxes[slot as usize].pop_front() else {
+            return false;
+        };
+        let Letter { export, size, number, asked, deadline } = letter;
+        self.feed(who, Event::Taken { export, size }, None);
+        if deadline.is_some_and(|deadline| deadline <= self.now) {
+            if let Some(asked) = asked {
+                let failure = Failure::NotDelivered(NotDelivered::Expired);
+                self.feed(who, Event::Fail { asked, failure }, None);
+            }
+            return true;
+        }
+        let asker = who.other();
+        let fate = &mut self.fates[asker as usize];
+        assert!(fate.started.insert(number), "{asker:?}'s message {number} was handled twice");
+        let ended = fate.ended.get(&number);
+        assert!(
+            !matches!(ended, Some(Outcome::Failed(Failure::NotDelivered(_)))),
+            "{asker:?}'s message {number} was reported as {ended:?} and then handled"
+        );
+        assert!(!fate.undelivered.contains_key(&number), "an undelivered tell was handled");
+        if let Some(asked) = asked {
+            self.sides[who as usize].handlers.push(asked);
+        }
+        true
+    }
+
+    /// Lets the oldest handler of `who` answer.
+    pub(crate) fn reply(&mut self, who: Who) -> bool {
+        let side = &mut self.sides[who as usize];
+        if side.handlers.is_empty() {
+            return false;
+        }
+        let asked = side.handlers.remove(0);
+        self.feed(who, Event::Reply { asked, size: MESSAGE }, None);
+        true
+    }
+
+    /// Kills `who` and starts its next incarnation, which is not linked yet. What it wrote stays readable.
+    pub(crate) fn crash(&mut self, who: Who) {
+        let old = &self.sides[who as usize];
+        let first = Grant { messages: 2, bytes: 100, fds: 0 };
+        let mut fresh = Side::new(old.config, old.actors, first, true, old.generation + 1);
+        fresh.pipe = old.pipe.clone();
+        let lost: Vec<_> = old.asking.values().copied().collect();
+        self.sides[who as usize] = fresh;
+        // The dead ask no more; nobody waits for their answers.
+        self.fates[who as usize].cancelled.extend(lost);
+        self.sides[who.other() as usize].pipe.clear();
+    }
+
+    /// Tells the other side of `who` that its last incarnation is dead.
+    pub(crate) fn tell_death(&mut self, who: Who) {
+        let generation = self.side(who).generation - 1;
+        self.feed(who.other(), Event::PeerDied { generation, cause: Cause(9) }, None);
+    }
+
+    /// Lets the survivor read what the dead wrote to the end.
+    pub(crate) fn empty(&mut self, survivor: Who) {
+        while self.read(survivor) {}
+        self.feed(survivor, Event::Emptied, None);
+    }
+
+    /// Moves the time, and lets both notice.
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.now += by;
+        for who in [Who::Left, Who::Right] {
+            self.feed(who, Event::Tick, None);
+        }
+    }
+
+    /// Lets everything arrive that is under way; actors take nothing.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            let mut moved = false;
+            for who in [Who::Left, Who::Right] {
+                moved |= self.side(who).has_unflushed();
+                self.flush(who);
+                moved |= self.read(who.other());
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// Lets everything arrive, be handled and be answered.
+    pub(crate) fn finish(&mut self) {
+        loop {
+            self.settle();
+            let mut moved = false;
+            for who in [Who::Left, Who::Right] {
+                for slot in 0..self.side(who).actors {
+                    moved |= self.take(who, slot);
+                }
+                moved |= self.reply(who);
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// Watches actor `to` of the other side.
+    pub(crate) fn watch(&mut self, who: Who, to: u32, watch: u32) {
+        self.sides[who as usize].watching.insert(WatchId(watch));
+        self.feed(who, Event::Watch { import: ImportId(to), watch: WatchId(watch) }, None);
+    }
+
+    /// Returns how many watches of `who` are unanswered.
+    pub(crate) fn watching(&self, who: Who) -> usize {
+        self.side(who).watching.len()
+    }
+
+    /// Asserts that every ask of `who` ended, and once.
+    pub(crate) fn assert_all_ended(&self, who: Who) {
+        let side = self.side(who);
+        assert!(side.asking.is_empty(), "{who:?} still asks {:?}", side.asking);
+        assert_eq!(
+            side.link.outstanding() as usize,
+            side.kept.len(),
+            "the machine holds what nobody waits for"
+        );
+    }
+}
+
+/// The outcome of an ask whose answer will never be known.
+pub(crate) const LOST: Outcome = Outcome::Failed(Failure::Unknown(Unknown::PeerDown));
+/// The outcome of an ask that never left.
+pub(crate) const NEVER_LEFT: Outcome = Outcome::Failed(Failure::NotDelivered(NotDelivered::PeerDown));

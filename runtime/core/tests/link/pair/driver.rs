@@ -1,0 +1,135 @@
+//! What a driver does: it feeds its machine and carries out what the machine orders.
+
+use bailiwick_core::link::{Action, Closed, Event, Failure, Frame, Outcome};
+use bailiwick_core::time::Instant;
+
+use super::{Letter, Number, Pair, Who};
+
+impl Pair {
+    /// Gives `who` an event and does what follows. `number` is the message that the event is about.
+    pub(crate) fn feed(&mut self, who: Who, event: Event, number: Option<Number>) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let received = match &event {
+            Event::Received(frame) => Some(frame.clone()),
+            _ => None,
+        };
+        self.sides[who as usize].link.handle(self.now, event, &mut actions);
+        for action in &actions {
+            self.perform(who, action, received.as_ref(), number);
+        }
+        actions
+    }
+
+    fn perform(&mut self, who: Who, action: &Action, received: Option<&Frame>, number: Option<Number>) {
+        let side = &mut self.sides[who as usize];
+        let fate = &mut self.fates[who as usize];
+        match action {
+            Action::Send(frame) => {
+                assert!(side.connected, "{who:?} orders {frame:?} without a transport");
+                side.out.push_back((frame.clone(), None));
+                side.ordered += 1;
+            }
+            Action::Transmit { ticket, frame } => {
+                assert!(side.connected, "{who:?} orders {frame:?} without a transport");
+                let number = side.kept.remove(ticket).or(number).expect("a payload is kept or at hand");
+                side.out.push_back((frame.clone(), Some(number)));
+                side.ordered += 1;
+            }
+            Action::Keep { ticket } => {
+                side.kept.insert(*ticket, number.expect("what is kept was just sent"));
+            }
+            Action::Undelivered { ticket, reason } => {
+                let number = side.kept.remove(ticket).or(number).expect("a payload is kept or at hand");
+                assert!(!self.fates[who as usize].started.contains(&number));
+                self.fates[who as usize].undelivered.insert(number, *reason);
+            }
+            Action::Resolve { ticket, outcome } => {
+                side.kept.remove(ticket);
+                let number = side.asking.remove(ticket).expect("only what is asked ends, and once");
+                if let Outcome::Failed(Failure::NotDelivered(_)) = outcome {
+                    assert!(!fate.started.contains(&number), "{number} was started, and is {outcome:?}");
+                }
+                assert_eq!(fate.ended.insert(number, *outcome), None, "an ask ended twice");
+            }
+            Action::Deliver { export, asked, deadline, .. } => {
+                assert!(side.connected, "delivered over a closed transport");
+                let number = number.expect("a message carries a number");
+                let size = match received {
+                    Some(Frame::Tell { size, .. } | Frame::Ask { size, .. }) => *size,
+                    other => panic!("{other:?} is not a message"),
+                };
+                let (export, asked, deadline) = (*export, *asked, *deadline);
+                self.deliver(who, Letter { export, size, number, asked, deadline });
+            }
+            Action::CancelHandler { asked } => {
+                side.handlers.retain(|handler| handler != asked);
+                side.streams.retain(|(handler, _)| handler != asked);
+                for mailbox in &mut side.mailboxes {
+                    for letter in mailbox.iter_mut().filter(|letter| letter.asked == Some(*asked)) {
+                        // Nobody waits: it is to be dropped unhandled when its turn comes.
+                        letter.deadline = Some(Instant::START);
+                    }
+                }
+            }
+            Action::Borrow { export, grant } => {
+                let event = Event::Lent { export: *export, grant: *grant };
+                self.feed(who, event, None);
+            }
+            other => self.note(who, other),
+        }
+    }
+
+    /// Notes what is not about a single message.
+    fn note(&mut self, who: Who, action: &Action) {
+        let side = &mut self.sides[who as usize];
+        match action {
+            Action::Close { reason } => {
+                assert!(
+                    !matches!(reason, Closed::Violation(_)),
+                    "an honest peer was found at fault: {reason:?}"
+                );
+                side.connected = false;
+                side.out.clear();
+            }
+            Action::ActorDown { watch, .. } => {
+                assert!(side.watching.remove(watch), "a watch was answered twice");
+            }
+            Action::Down { generation, .. } => {
+                assert!(!side.connected, "down before the transport was closed");
+                assert!(!side.downs.contains(generation), "down came twice");
+                side.downs.push(*generation);
+            }
+            Action::Opened => side.opened += 1,
+            Action::Drained => side.drained = true,
+            Action::MoreItems { asked, items } => {
+                if let Some((_, left)) = side.streams.iter_mut().find(|(handler, _)| handler == asked) {
+                    *left += items;
+                }
+            }
+            Action::Accuse { fault } => panic!("an honest peer was accused of {fault:?}"),
+            Action::Refused { refusal, .. } => panic!("equal schemas were refused: {refusal:?}"),
+            Action::Send(_)
+            | Action::Transmit { .. }
+            | Action::Keep { .. }
+            | Action::Undelivered { .. }
+            | Action::Resolve { .. }
+            | Action::Deliver { .. }
+            | Action::CancelHandler { .. }
+            | Action::Borrow { .. } => unreachable!("done above"),
+            Action::DeliverItem { .. }
+            | Action::DeadLetter { .. }
+            | Action::GiveBack { .. }
+            | Action::Watched { .. }
+            | Action::Unwatched { .. }
+            | Action::ExportGone { .. }
+            | Action::PeerDrains => {}
+        }
+    }
+
+    fn deliver(&mut self, who: Who, letter: Letter) {
+        let slot = letter.export.target.slot;
+        let newest = self.newest.insert((who, slot), letter.number);
+        assert!(newest < Some(letter.number), "message {} came after {newest:?}", letter.number);
+        self.sides[who as usize].mailboxes[slot as usize].push_back(letter);
+    }
+}

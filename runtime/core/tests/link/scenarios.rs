@@ -1,0 +1,399 @@
+//! Single stories, told with numbers.
+
+use std::time::Duration;
+
+use bailiwick_core::asks::Ticket;
+use bailiwick_core::credit::{Grant, Size};
+use bailiwick_core::link::{
+    Action, Cause, CloseReason, Closed, Config, Event, Failure, Frame, Hello, Import, ImportId, Link,
+    NotDelivered, Offer, Outcome, Patience, Refusal, Send, Target, Unknown, Use, VERSION, WhileDown,
+};
+use bailiwick_core::time::Instant;
+
+use crate::pair::{LOST, MESSAGE, METHOD, NEVER_LEFT, Pair, Who};
+
+const FIRST: Grant = Grant { messages: 2, bytes: 100, fds: 0 };
+
+fn opened(actors: u32) -> Pair {
+    let mut pair = Pair::new(Config::default(), actors, FIRST);
+    pair.open();
+    assert_eq!((pair.side(Who::Left).opened, pair.side(Who::Right).opened), (1, 1));
+    pair
+}
+
+#[test]
+fn an_ask_is_answered() {
+    let mut pair = opened(1);
+    let number = pair.ask(Who::Left, 0, None);
+    pair.finish();
+    assert_eq!(pair.fate(Who::Left).ended[&number], Outcome::Replied);
+}
+
+#[test]
+fn a_full_actor_stalls_only_those_who_send_to_it() {
+    let mut pair = opened(2);
+    for _ in 0..5 {
+        pair.tell(Who::Left, 0, Patience::Wait);
+    }
+    pair.settle();
+    assert_eq!(pair.side(Who::Left).keeps(), 3);
+    let number = pair.ask(Who::Left, 1, None);
+    pair.settle();
+    assert!(pair.take(Who::Right, 1) && pair.reply(Who::Right));
+    pair.settle();
+    assert_eq!(pair.fate(Who::Left).ended[&number], Outcome::Replied);
+    assert_eq!(pair.side(Who::Left).keeps(), 3);
+    pair.finish();
+    assert_eq!(pair.side(Who::Left).keeps(), 0);
+    assert_eq!(pair.fate(Who::Left).started.len(), 6);
+}
+
+#[test]
+fn an_impatient_tell_without_credit_is_refused() {
+    let mut pair = opened(1);
+    pair.tell(Who::Left, 0, Patience::Now);
+    pair.tell(Who::Left, 0, Patience::Now);
+    let third = pair.tell(Who::Left, 0, Patience::Now);
+    assert_eq!(pair.fate(Who::Left).undelivered[&third], NotDelivered::Full);
+}
+
+#[test]
+fn credit_grows_for_an_actor_that_keeps_up() {
+    let mut pair = opened(1);
+    for _ in 0..20 {
+        for _ in 0..40 {
+            pair.tell(Who::Left, 0, Patience::Wait);
+        }
+        pair.finish();
+    }
+    let before = pair.fate(Who::Left).sent;
+    for _ in 0..16 {
+        pair.tell(Who::Left, 0, Patience::Now);
+    }
+    assert_eq!(pair.fate(Who::Left).sent, before + 16);
+    assert!(pair.fate(Who::Left).undelivered.is_empty());
+}
+
+#[test]
+fn an_ask_that_waits_expires_as_not_delivered_and_one_that_was_written_as_unknown() {
+    let mut pair = opened(1);
+    let second = Some(Duration::from_secs(1));
+    let numbers: Vec<_> = (0..3).map(|_| pair.ask(Who::Left, 0, second)).collect();
+    pair.settle();
+    pair.advance(Duration::from_secs(1));
+    let ended = &pair.fate(Who::Left).ended;
+    assert_eq!(ended[&numbers[0]], Outcome::Failed(Failure::Unknown(Unknown::Expired)));
+    assert_eq!(ended[&numbers[2]], Outcome::Failed(Failure::NotDelivered(NotDelivered::Expired)));
+    pair.finish();
+    assert!(pair.fate(Who::Left).started.is_empty(), "the cancel arrived before the actor's turn");
+}
+
+#[test]
+fn death_of_the_peer_ends_its_asks_at_once_and_tells_it_after_the_last_message() {
+    let mut pair = opened(1);
+    let answered = pair.ask(Who::Left, 0, None);
+    let lost = pair.ask(Who::Left, 0, None);
+    let unwritten = pair.ask(Who::Left, 0, None);
+    pair.watch(Who::Left, 0, 1);
+    pair.settle();
+    pair.take(Who::Right, 0);
+    pair.reply(Who::Right);
+    pair.tell(Who::Right, 0, Patience::Wait);
+    pair.flush(Who::Right);
+    pair.crash(Who::Right);
+    pair.tell_death(Who::Right);
+    assert!(pair.side(Who::Left).downs.is_empty());
+    pair.empty(Who::Left);
+    let side = pair.side(Who::Left);
+    assert_eq!(side.downs, [1]);
+    assert_eq!(side.mailboxes[0].len(), 1, "the last message of the dead arrives");
+    assert_eq!(pair.watching(Who::Left), 0);
+    assert_eq!(pair.fate(Who::Left).ended[&answered], Outcome::Replied);
+    assert_eq!(pair.fate(Who::Left).ended[&lost], LOST);
+    assert!(!pair.fate(Who::Left).ended.contains_key(&unwritten), "it waits for the next incarnation");
+    pair.open();
+    pair.finish();
+    assert_eq!(pair.fate(Who::Left).ended[&unwritten], Outcome::Replied);
+}
+
+#[test]
+fn what_never_left_the_process_is_not_delivered() {
+    let mut pair = opened(1);
+    let number = pair.ask(Who::Left, 0, None);
+    pair.crash(Who::Right);
+    pair.tell_death(Who::Right);
+    pair.empty(Who::Left);
+    assert_eq!(pair.fate(Who::Left).ended[&number], NEVER_LEFT);
+}
+
+#[test]
+fn a_peer_that_is_down_takes_as_many_as_may_wait_and_no_more() {
+    let while_down = WhileDown { messages: 2, bytes: 1000 };
+    let mut pair = Pair::new(Config { while_down, ..Config::default() }, 1, FIRST);
+    let numbers: Vec<_> = (0..3).map(|_| pair.ask(Who::Left, 0, None)).collect();
+    assert_eq!(pair.fate(Who::Left).ended[&numbers[2]], NEVER_LEFT);
+    pair.open();
+    pair.finish();
+    assert_eq!(pair.fate(Who::Left).ended[&numbers[1]], Outcome::Replied);
+
+    let while_down = WhileDown { messages: 9, bytes: 2 * MESSAGE.bytes };
+    let mut pair = Pair::new(Config { while_down, ..Config::default() }, 1, FIRST);
+    let numbers: Vec<_> = (0..3).map(|_| pair.ask(Who::Left, 0, None)).collect();
+    assert_eq!(pair.fate(Who::Left).ended.keys().collect::<Vec<_>>(), [&numbers[2]]);
+
+    let while_down = WhileDown { messages: 0, bytes: 0 };
+    let mut pair = Pair::new(Config { while_down, ..Config::default() }, 1, FIRST);
+    let number = pair.ask(Who::Left, 0, None);
+    assert_eq!(pair.fate(Who::Left).ended[&number], NEVER_LEFT);
+}
+
+#[test]
+fn a_draining_side_finishes_what_it_has_and_takes_nothing_new() {
+    let mut pair = opened(1);
+    let taken = pair.ask(Who::Left, 0, None);
+    pair.settle();
+    pair.feed(Who::Right, Event::Drain, None);
+    let crossing = pair.ask(Who::Left, 0, None);
+    pair.settle();
+    let waits = pair.ask(Who::Left, 0, None);
+    pair.settle();
+    assert!(!pair.side(Who::Right).drained);
+    assert!(pair.take(Who::Right, 0) && pair.reply(Who::Right));
+    pair.settle();
+    assert!(pair.side(Who::Right).drained);
+    let ended = &pair.fate(Who::Left).ended;
+    assert_eq!(ended[&taken], Outcome::Replied);
+    assert_eq!(ended[&crossing], Outcome::Failed(Failure::NotDelivered(NotDelivered::Draining)));
+    assert!(!ended.contains_key(&waits), "it waits for the next incarnation");
+}
+
+#[test]
+fn closing_answers_what_is_being_handled() {
+    let mut pair = opened(1);
+    let number = pair.ask(Who::Left, 0, None);
+    pair.settle();
+    pair.take(Who::Right, 0);
+    let actions = pair.feed(Who::Right, Event::Close, None);
+    assert!(actions.contains(&Action::Send(Frame::Failure {
+        correlation: Ticket::new(0, 0),
+        failure: Failure::Unknown(Unknown::Stopped),
+    })));
+    assert!(actions.contains(&Action::Send(Frame::Close(CloseReason::Done))));
+    assert!(actions.contains(&Action::Close { reason: Closed::ByUs }));
+    pair.feed(Who::Left, Event::Lost, None);
+    assert_eq!(
+        pair.fate(Who::Left).ended[&number],
+        Outcome::Failed(Failure::Unknown(Unknown::LinkClosed)),
+        "in this story the last frames got lost with the transport"
+    );
+}
+
+#[test]
+fn a_reply_to_an_earlier_incarnation_goes_nowhere() {
+    let mut pair = opened(1);
+    pair.ask(Who::Left, 0, None);
+    pair.settle();
+    pair.take(Who::Right, 0);
+    let stale = pair.side(Who::Right).handlers[0];
+    pair.crash(Who::Left);
+    pair.tell_death(Who::Left);
+    pair.empty(Who::Right);
+    pair.open();
+    let fresh = pair.ask(Who::Left, 0, None);
+    pair.settle();
+    let actions = pair.feed(Who::Right, Event::Reply { asked: stale, size: MESSAGE }, None);
+    assert_eq!(actions, []);
+    pair.finish();
+    assert_eq!(pair.fate(Who::Left).ended[&fresh], Outcome::Replied);
+}
+
+#[test]
+fn a_stream_stops_at_its_credit_and_goes_on_when_items_are_taken() {
+    let mut pair = opened(1);
+    let number = pair.ask_stream(Who::Left, 0);
+    pair.settle();
+    pair.take(Who::Right, 0);
+    let asked = pair.side(Who::Right).handlers[0];
+    let items = Config::default().limits.items;
+    for _ in 0..items {
+        let actions = pair.feed(Who::Right, Event::Item { asked, size: MESSAGE }, None);
+        assert!(matches!(actions[..], [Action::Send(Frame::Item { .. })]));
+    }
+    let actions = pair.feed(Who::Right, Event::Item { asked, size: MESSAGE }, None);
+    assert_eq!(actions, [Action::MoreItems { asked, items: 0 }]);
+    pair.settle();
+    pair.feed(Who::Left, Event::ItemsTaken { ticket: asked.ticket, items }, None);
+    pair.settle();
+    let actions = pair.feed(Who::Right, Event::Item { asked, size: MESSAGE }, None);
+    assert!(matches!(actions[..], [Action::Send(Frame::Item { .. })]));
+    pair.feed(Who::Right, Event::End { asked }, None);
+    pair.settle();
+    assert_eq!(pair.fate(Who::Left).ended[&number], Outcome::Ended);
+}
+
+/// A link of the left side alone, greeted by a peer of the test's making.
+fn alone(offer: Offer, limits: bailiwick_core::link::Limits) -> Link {
+    let mut link = Link::new(Config::default());
+    let mut actions = Vec::new();
+    let entry =
+        Import { target: Target { slot: 0, generation: 0 }, uses: vec![(METHOD, [7; 16])], named: None };
+    for event in [
+        Event::Import { import: ImportId(0), entry: Box::new(entry) },
+        Event::Linked { generation: 1 },
+        Event::Received(Frame::Hello(Hello { version: VERSION, limits, uses: vec![] })),
+        Event::Received(Frame::HelloAck(vec![offer])),
+    ] {
+        link.handle(Instant::START, event, &mut actions);
+    }
+    assert!(link.is_open());
+    link
+}
+
+fn offer(messages: u32, bytes: u32, fds: u16) -> Offer {
+    Offer {
+        target: Target { slot: 0, generation: 0 },
+        grant: Grant { messages, bytes, fds },
+        wait: true,
+        asks: 2,
+    }
+}
+
+fn tell(link: &mut Link, size: Size) -> Vec<Action> {
+    let ticket = link.vacant_ticket().expect("the table has room");
+    let send =
+        Send { ticket, import: ImportId(0), method: METHOD, size, patience: Patience::Wait, deadline: None };
+    let mut actions = Vec::new();
+    link.handle(Instant::START, Event::Tell(send), &mut actions);
+    actions
+}
+
+#[test]
+fn the_receivers_limits_bind_the_sender_at_the_limit_and_beyond() {
+    let mut limits = Config::default().limits;
+    (limits.message_bytes, limits.message_fds) = (100, 1);
+    let mut link = alone(offer(9, 1000, 9), limits);
+    assert!(matches!(tell(&mut link, Size { bytes: 0, fds: 0 })[..], [Action::Transmit { .. }]));
+    assert!(matches!(tell(&mut link, Size { bytes: 100, fds: 1 })[..], [Action::Transmit { .. }]));
+    let reason = |actions: Vec<Action>| match actions[..] {
+        [Action::Undelivered { reason, .. }] => reason,
+        _ => panic!("{actions:?}"),
+    };
+    assert_eq!(reason(tell(&mut link, Size { bytes: 101, fds: 0 })), NotDelivered::TooLarge { limit: 100 });
+    assert_eq!(reason(tell(&mut link, Size { bytes: 1, fds: 2 })), NotDelivered::TooManyFds { limit: 1 });
+}
+
+#[test]
+fn a_message_larger_than_the_credit_overdraws_once() {
+    let mut link = alone(offer(9, 50, 0), Config::default().limits);
+    assert!(matches!(tell(&mut link, Size { bytes: 80, fds: 0 })[..], [Action::Transmit { .. }]));
+    assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 0 })[..], [Action::Keep { .. }]));
+    let grant = Grant { messages: 1, bytes: 30, fds: 0 };
+    let mut actions = Vec::new();
+    let credit = Frame::Credit { target: Target { slot: 0, generation: 0 }, grant };
+    link.handle(Instant::START, Event::Received(credit.clone()), &mut actions);
+    assert_eq!(actions, [], "the overdraft is paid, and nothing is left");
+    link.handle(Instant::START, Event::Received(credit), &mut actions);
+    assert!(matches!(actions[..], [Action::Transmit { .. }]));
+}
+
+#[test]
+fn a_message_with_descriptors_waits_for_descriptor_credit() {
+    let mut link = alone(offer(9, 50, 1), Config::default().limits);
+    assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 1 })[..], [Action::Transmit { .. }]));
+    assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 1 })[..], [Action::Keep { .. }]));
+    let grant = Grant { messages: 0, bytes: 0, fds: 1 };
+    let mut actions = Vec::new();
+    let credit = Frame::Credit { target: Target { slot: 0, generation: 0 }, grant };
+    link.handle(Instant::START, Event::Received(credit), &mut actions);
+    assert!(matches!(actions[..], [Action::Transmit { .. }]));
+}
+
+#[test]
+fn more_asks_than_the_grant_allows_wait() {
+    let mut link = alone(offer(9, 1000, 0), Config::default().limits);
+    let ask = |link: &mut Link| {
+        let ticket = link.vacant_ticket().expect("the table has room");
+        let (import, patience) = (ImportId(0), Patience::Wait);
+        let send = Send { ticket, import, method: METHOD, size: MESSAGE, patience, deadline: None };
+        let mut actions = Vec::new();
+        link.handle(Instant::START, Event::Ask { send, stream: false }, &mut actions);
+        actions.remove(0)
+    };
+    assert!(matches!(ask(&mut link), Action::Transmit { .. }));
+    assert!(matches!(ask(&mut link), Action::Transmit { .. }));
+    assert!(matches!(ask(&mut link), Action::Keep { .. }));
+    let mut actions = Vec::new();
+    let reply = Frame::Reply { correlation: Ticket::new(0, 0), size: MESSAGE };
+    link.handle(Instant::START, Event::Received(reply), &mut actions);
+    assert!(matches!(actions[..], [Action::Resolve { .. }, Action::Transmit { .. }]));
+}
+
+#[test]
+fn different_schemas_refuse_the_link_and_nothing_waits_for_it() {
+    let mut pair = Pair::new(Config::default(), 1, FIRST);
+    let side = pair.side_mut(Who::Left);
+    let mut actions = Vec::new();
+    side.link.handle(Instant::START, Event::Linked { generation: 1 }, &mut actions);
+    actions.clear();
+    let uses = vec![Use { slot: 0, method: METHOD, fingerprint: [8; 16] }];
+    let hello = Hello { version: VERSION, limits: Config::default().limits, uses };
+    side.link.handle(Instant::START, Event::Received(Frame::Hello(hello)), &mut actions);
+    let refusal = Refusal::Schema { slot: 0, method: METHOD, fingerprint: [7; 16] };
+    assert_eq!(
+        actions,
+        [
+            Action::Send(Frame::Refuse(refusal)),
+            Action::Refused { refusal, by_peer: false },
+            Action::Close { reason: Closed::Refused },
+        ]
+    );
+    assert!(matches!(
+        tell(&mut side.link, MESSAGE)[..],
+        [Action::Undelivered { reason: NotDelivered::Refused, .. }]
+    ));
+}
+
+#[test]
+fn another_version_is_refused() {
+    let mut link = Link::new(Config::default());
+    let mut actions = Vec::new();
+    link.handle(Instant::START, Event::Linked { generation: 1 }, &mut actions);
+    let hello = Hello { version: VERSION + 1, limits: Config::default().limits, uses: vec![] };
+    link.handle(Instant::START, Event::Received(Frame::Hello(hello)), &mut actions);
+    let refusal = Refusal::Version { spoken: VERSION };
+    assert!(actions.contains(&Action::Refused { refusal, by_peer: false }));
+}
+
+#[test]
+fn a_watch_on_a_revoked_actor_is_answered_at_once() {
+    let mut pair = opened(1);
+    pair.watch(Who::Left, 0, 1);
+    pair.settle();
+    pair.feed(Who::Right, Event::Revoke { slot: 0 }, None);
+    pair.feed(
+        Who::Right,
+        Event::ActorDown { watch: bailiwick_core::link::WatchId(1), cause: Cause(3) },
+        None,
+    );
+    pair.settle();
+    assert_eq!(pair.watching(Who::Left), 0);
+    pair.watch(Who::Left, 0, 2);
+    assert_eq!(pair.watching(Who::Left), 0);
+    let number = pair.ask(Who::Left, 0, None);
+    assert_eq!(
+        pair.fate(Who::Left).ended[&number],
+        Outcome::Failed(Failure::NotDelivered(NotDelivered::Gone))
+    );
+}
+
+#[test]
+fn what_races_with_a_revocation_is_not_delivered() {
+    let mut pair = opened(1);
+    let number = pair.ask(Who::Left, 0, None);
+    pair.feed(Who::Right, Event::Revoke { slot: 0 }, None);
+    pair.settle();
+    assert_eq!(
+        pair.fate(Who::Left).ended[&number],
+        Outcome::Failed(Failure::NotDelivered(NotDelivered::Gone))
+    );
+}
