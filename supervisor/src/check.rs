@@ -2,6 +2,7 @@
 //!
 //! Whoever makes a `spec::System` has it checked here; the supervisor may then rely on what is said below.
 
+mod coupling;
 mod diagnostic;
 mod machine;
 mod nearest;
@@ -13,6 +14,7 @@ mod trust;
 
 use crate::spec::System;
 
+pub use coupling::{Reach, reach, stopped_with};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, line_of, quote};
 pub use nearest::nearest;
 pub use order::MAX_DEPTH;
@@ -25,6 +27,7 @@ pub fn system(system: &System) -> Vec<Diagnostic> {
     let mut found = references::check(system);
     found.extend(order::check(system));
     found.extend(privilege::check(system));
+    found.extend(coupling::check(system));
     found.extend(schedule::check(system));
     found
 }

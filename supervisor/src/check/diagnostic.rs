@@ -59,6 +59,8 @@ pub enum Place {
     Span(Range<usize>),
     /// The value of a key, written as `worker.web.needs[0]`; of a table, its name in the header.
     Key(String),
+    /// The same, but nothing where that very key is not written.
+    Written(String),
 }
 
 /// Where the values of the keys stand in the text.
@@ -97,6 +99,12 @@ impl Diagnostic {
         self
     }
 
+    /// Points at the value of a key if it stands in the text; a default has no place.
+    pub fn at_key_if_written(mut self, key: impl Into<String>, text: impl Into<String>) -> Self {
+        self.labels.push(Label { place: Place::Written(key.into()), text: text.into() });
+        self
+    }
+
     /// Adds a fact that stands on no line.
     pub fn note(mut self, text: impl Into<String>) -> Self {
         self.notes.push(text.into());
@@ -118,7 +126,7 @@ impl Place {
     fn start(&self) -> usize {
         match self {
             Self::Span(span) => span.start,
-            Self::Key(_) => 0,
+            Self::Key(_) | Self::Written(_) => 0,
         }
     }
 }
@@ -153,15 +161,18 @@ impl Diagnostics {
         for diagnostic in &mut diagnostics.items {
             let mut kept = Vec::new();
             for mut label in diagnostic.labels.drain(..) {
-                match &label.place {
-                    Place::Span(_) => kept.push(label),
-                    Place::Key(key) => match places.find(key) {
-                        Some(span) => {
-                            label.place = Place::Span(span);
-                            kept.push(label);
-                        }
-                        None => diagnostic.notes.push(format!("{key}: {}", label.text)),
-                    },
+                let span = match &label.place {
+                    Place::Span(span) => Some(span.clone()),
+                    Place::Key(key) => places.find(key),
+                    Place::Written(key) => places.0.get(key).cloned(),
+                };
+                match (span, label.place) {
+                    (Some(span), _) => {
+                        label.place = Place::Span(span);
+                        kept.push(label);
+                    }
+                    (None, Place::Key(key)) => diagnostic.notes.push(format!("{key}: {}", label.text)),
+                    (None, Place::Span(_) | Place::Written(_)) => {}
                 }
             }
             diagnostic.labels = kept;
@@ -189,7 +200,7 @@ impl Diagnostics {
     pub fn line(&self, diagnostic: &Diagnostic) -> Option<usize> {
         match &diagnostic.labels.first()?.place {
             Place::Span(span) => Some(line_of(&self.shown, span.start)),
-            Place::Key(_) => None,
+            Place::Key(_) | Place::Written(_) => None,
         }
     }
 
@@ -334,7 +345,8 @@ mod tests {
 
     #[test]
     fn a_span_outside_the_text_or_inside_a_character_is_drawn_all_the_same() {
-        for span in [0..99, 98..99, 1..2, 2..1, 5..5] {
+        for (start, end) in [(0, 99), (98, 99), (1, 2), (2, 1), (5, 5)] {
+            let span = Range { start, end };
             let text = one("é = 1", Diagnostic::error("no").at(span, "here"));
             assert!(text.contains("a.toml:1"), "{text}");
         }

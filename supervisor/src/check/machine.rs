@@ -56,9 +56,7 @@ fn executable(worker: &Worker, path: &Path, found: &mut Vec<Diagnostic>) {
 
 fn cause(error: &Untrusted) -> &'static str {
     match error {
-        Untrusted::Unreadable { error, .. } if error.kind() == std::io::ErrorKind::NotFound => {
-            "not there".into()
-        }
+        Untrusted::Unreadable { error, .. } if error.kind() == std::io::ErrorKind::NotFound => "not there",
         Untrusted::Unreadable { .. } => "cannot be opened",
         Untrusted::NotExecutable { .. } | Untrusted::NotAFile { .. } => "not a program",
         _ => "must be in the hands of root or of the supervisor's user",

@@ -1,8 +1,8 @@
-//! Whether privilege is only where the operator wrote it out, and no crash of the powerless reaches it.
+//! Whether privilege is only where the operator wrote it out.
 
 use super::references::suggest;
 use super::{Diagnostic, quote};
-use crate::spec::{Kind, Preset, System, Worker};
+use crate::spec::{Preset, System, Worker};
 
 /// Checks every worker's privilege.
 pub(super) fn check(system: &System) -> Vec<Diagnostic> {
@@ -11,7 +11,6 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
         capabilities(worker, &mut found);
         without_sandbox(worker, &mut found);
         as_root(worker, &mut found);
-        stops_all(worker, &mut found);
     }
     found
 }
@@ -54,20 +53,6 @@ fn as_root(worker: &Worker, found: &mut Vec<Diagnostic>) {
     let error = Diagnostic::error(format!("worker `{}` would run as root", worker.name))
         .at_key(format!("worker.{}.sandbox.user", worker.name), "uid 0 owns /etc even without a capability")
         .help("remove `user` for a uid of its own, or write out `privileged = true` in the worker");
-    found.push(error);
-}
-
-/// The end of an essential worker ends everything, so whoever can crash it can end everything.
-fn stops_all(worker: &Worker, found: &mut Vec<Diagnostic>) {
-    let coupled = worker.essential && worker.kind != Kind::Main && !worker.holds_privilege();
-    if !coupled || worker.crash_may_stop_all {
-        return;
-    }
-    let title =
-        format!("a crash of worker `{}`, which holds no privilege, could stop everything", worker.name);
-    let error = Diagnostic::error(title)
-        .at_key(format!("worker.{}.essential", worker.name), "when it is given up, the system stops")
-        .help("remove `essential`, or write out `crash_may_stop = \"all\"` in the worker");
     found.push(error);
 }
 

@@ -11,6 +11,10 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
     for group in &system.groups {
         let key = format!("group.{}.group", group.name);
         group_exists(system, &key, group.parent.as_deref(), &mut found);
+        if is_its_own_ancestor(system, &group.name) {
+            let error = Diagnostic::error(format!("group `{}` is inside itself", group.name));
+            found.push(error.at_key(key, "leads back to it").help("remove one of these parents"));
+        }
     }
     for worker in &system.workers {
         let path = format!("worker.{}", worker.name);
@@ -54,6 +58,19 @@ fn unique(system: &System) -> Vec<Diagnostic> {
             Diagnostic::error(format!("`{key}` is declared {count} times")).at_key(key, "here")
         })
         .collect()
+}
+
+fn is_its_own_ancestor(system: &System, name: &str) -> bool {
+    let parent = |name: &str| system.groups.iter().find(|group| group.name == name)?.parent.as_deref();
+    let mut above = parent(name);
+    for _ in 0..system.groups.len() {
+        match above {
+            Some(group) if group == name => return true,
+            Some(group) => above = parent(group),
+            None => return false,
+        }
+    }
+    false
 }
 
 fn group_exists(system: &System, key: &str, name: Option<&str>, found: &mut Vec<Diagnostic>) {

@@ -39,16 +39,6 @@ pub(super) fn settle(worker: &mut Worker, places: &Places) -> Vec<Diagnostic> {
             help: "remove one of the two",
         });
     }
-    if worker.crash_may_stop_all && !worker.essential {
-        pairs.push(Pair {
-            title: "`crash_may_stop` for a worker whose end stops nothing".into(),
-            key: "crash_may_stop",
-            key_text: "only an essential worker stops the system",
-            other: if written("essential") { "essential" } else { "crash_may_stop" },
-            other_text: "not essential",
-            help: "remove it, or write `essential = true`",
-        });
-    }
     if worker.sandbox.preset == Preset::None {
         for key in UNSANDBOXED {
             if written(key) {
@@ -74,10 +64,8 @@ const UNSANDBOXED: [&str; 4] =
 
 impl Pair<'_> {
     fn diagnostic(self, path: &str) -> Diagnostic {
-        Diagnostic::error(self.title)
-            .at_key(format!("{path}.{}", self.key), self.key_text)
-            .at_key(format!("{path}.{}", self.other), self.other_text)
-            .help(self.help)
+        let error = Diagnostic::error(self.title).at_key(format!("{path}.{}", self.key), self.key_text);
+        error.at_key_if_written(format!("{path}.{}", self.other), self.other_text).help(self.help)
     }
 }
 

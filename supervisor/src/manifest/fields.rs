@@ -58,7 +58,7 @@ impl<'t> Reader<'t> {
         expected: &str,
         help: Option<String>,
     ) {
-        let title = format!("`{}` is {}, expected {expected}", short(key), describe(value.get_ref()));
+        let title = format!("`{}` is {}", short(key), describe(value.get_ref()));
         let diagnostic = Diagnostic::error(title).at(value.span(), format!("expected {expected}"));
         self.refuse(match help {
             Some(help) => diagnostic.help(help),
@@ -267,7 +267,7 @@ fn unknown(
 }
 
 /// Returns the last parts of a key, enough to tell which one is meant.
-fn short(key: &str) -> &str {
+pub(super) fn short(key: &str) -> &str {
     let start = key.rmatch_indices('.').next().map_or(0, |(at, _)| at + 1);
     &key[start..]
 }

@@ -1,6 +1,7 @@
 //! From a path to the manifest's text; and what to say when the text is no TOML.
 
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::check::{Diagnostic, Diagnostics, Places, Trust};
@@ -50,34 +51,62 @@ pub(super) fn read(path: &Path) -> Result<Source, Diagnostics> {
 
 /// Tells what is wrong with text that is no TOML.
 pub(super) fn syntax(text: &str, errors: &[toml::de::Error]) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    for error in errors.iter().take(MAX_SYNTAX) {
-        let message = error.message();
-        let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
-        let label = if expected.is_empty() { "here".into() } else { format!("expected {expected}") };
-        let span = error.span().unwrap_or(text.len()..text.len());
-        let diagnostic = Diagnostic::error(format!("the text is no TOML: {what}")).at(span.clone(), label);
-        found.push(match advice(text, what, span.start) {
-            Some(advice) => diagnostic.help(advice),
-            None => diagnostic,
-        });
+    errors.iter().take(MAX_SYNTAX).map(|error| mistake(text, error)).collect()
+}
+
+fn mistake(text: &str, error: &toml::de::Error) -> Diagnostic {
+    let message = error.message();
+    let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    let span = error.span().unwrap_or(text.len()..text.len());
+    let start = text.floor_char_boundary(span.start.min(text.len()));
+    let line = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let rest = text[line..].lines().next().unwrap_or_default();
+    let label = if expected.is_empty() { "here".into() } else { format!("expected {expected}") };
+    let mut diagnostic = Diagnostic::error(format!("the text is no TOML: {what}")).at(span, label);
+    if what.contains("duplicate key")
+        && let Some(first) = first_of(&text[..line], &text[line..], start - line)
+    {
+        diagnostic = diagnostic.at(first, "given before");
     }
-    found
+    match advice(what, rest) {
+        Some(advice) => diagnostic.help(advice),
+        None => diagnostic,
+    }
+}
+
+/// Finds what a duplicate repeats: the same header, or the same key under the same header.
+fn first_of(before: &str, line: &str, column: usize) -> Option<Range<usize>> {
+    let end = column + line[column..].find(|c: char| !(c.is_alphanumeric() || "_-\"'".contains(c)))?;
+    let repeated = line[..end].trim_start();
+    let is_header = repeated.starts_with('[');
+    let mut at = before.len();
+    for earlier in before.split_inclusive('\n').rev() {
+        at -= earlier.len();
+        let text = earlier.trim_start();
+        let start = at + earlier.len() - text.len();
+        let whole = text.strip_prefix(repeated).is_some_and(|rest| rest.starts_with([']', ' ', '=', '\t']));
+        if whole {
+            return Some(start..start + repeated.len());
+        }
+        if !is_header && text.starts_with('[') {
+            return None;
+        }
+    }
+    None
 }
 
 /// Returns what to do about the mistakes that are made most.
-fn advice(text: &str, what: &str, at: usize) -> Option<&'static str> {
-    let start = text.floor_char_boundary(at.min(text.len()));
-    let line = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-    let rest = text[line..].lines().next().unwrap_or_default();
+fn advice(what: &str, line: &str) -> Option<&'static str> {
     if what.contains("duplicate key") {
-        Some("it was given before; keep one of the two")
-    } else if rest.contains(['“', '”', '‘', '’']) {
+        Some("keep one of the two")
+    } else if line.contains(['“', '”', '‘', '’']) {
         Some("write straight quotes: \"…\"")
-    } else if rest.contains(": ") && !rest.contains('=') {
-        Some("write `key = value`; this is no YAML")
-    } else if what.contains("string values must be quoted") || what.contains("basic string") {
+    } else if !line.contains('=') && (line.contains(": ") || line.trim_end().ends_with(':')) {
+        Some("write `key = value` below a `[table]`; this is no YAML")
+    } else if what.contains("must be quoted") {
         Some("write texts in quotes: key = \"value\"")
+    } else if what.contains("basic string") {
+        Some("close the quotes on the same line")
     } else {
         None
     }

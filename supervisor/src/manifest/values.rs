@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::fields::{Reader, describe};
+use super::fields::{Reader, describe, short};
 use crate::check::{Diagnostic, nearest, quote};
 use crate::spec::{FdKind, Kind, May, OnExhausted, OnFull, Preset, RestartType, Strategy};
 
@@ -69,6 +69,7 @@ impl FromToml for String {
             DeValue::String(text) => return Some(text.clone().into_owned()),
             DeValue::Integer(number) => Some(format!("write it in quotes: \"{number}\"")),
             DeValue::Array(array) if array.len() == 1 => Some("write it without the brackets".into()),
+            DeValue::Array(_) => Some("write one text, not a list".into()),
             _ => None,
         };
         reader.mismatch(key, value, "a text in quotes", help);
@@ -209,7 +210,8 @@ impl FromToml for PathBuf {
         } else if text.contains('$') {
             "write the whole path: variables are not expanded"
         } else {
-            return Some(reader.folder.join(text));
+            // By its components, so that `.` and doubled slashes vanish.
+            return Some(reader.folder.join(text).components().collect());
         };
         reader.mismatch(key, value, "a path", Some(help.into()));
         None
@@ -278,7 +280,7 @@ impl<T: Choice> FromToml for T {
                 .help("what cannot be enforced is refused rather than ignored")
         } else {
             let near = nearest(text, words);
-            Diagnostic::error(format!("{} is no value of {}", describe(value.get_ref()), quote(key)))
+            Diagnostic::error(format!("{} is no value of `{}`", describe(value.get_ref()), short(key)))
                 .at(value.span(), format!("expected one of {list}"))
                 .help(match near {
                     Some(near) => format!("did you mean \"{near}\"?"),
@@ -306,7 +308,9 @@ choices! {
         "temporary" = RestartType::Temporary
     } later [];
     Strategy { "one_for_one" = Strategy::OneForOne } later ["rest_for_one", "one_for_all", "pool", "shared_fate"];
-    OnExhausted { "cool_down" = OnExhausted::CoolDown, "fail" = OnExhausted::Fail } later ["escalate"];
+    OnExhausted {
+        "cool_down" = OnExhausted::CoolDown, "fail" = OnExhausted::Fail, "escalate" = OnExhausted::Escalate
+    } later [];
     OnFull { "wait" = OnFull::Wait, "reject" = OnFull::Reject } later ["drop_oldest", "drop_newest"];
     May { "status" = May::Status } later [];
     Preset {

@@ -104,8 +104,8 @@ fn backoff(fields: &mut Fields<'_, '_>) -> Backoff {
             let written = |found: Duration| format!("{found:?}");
             let error = Diagnostic::error(format!("`{key}` is longer than the longest pause, `cap`"))
                 .at_key(fields.key(key), written(pause))
-                .at_key(fields.key("cap"), format!("`cap` is {}", written(backoff.cap)))
-                .help("raise `cap`; its default is 30s");
+                .at_key_if_written(fields.key("cap"), written(backoff.cap))
+                .help(format!("raise `cap`, which is {:?}", backoff.cap));
             fields.reader.refuse(error);
         }
     }
