@@ -18,7 +18,7 @@ pub const TICKETS_MAX: usize = 1 << 16;
 /// | bits | meaning |
 /// | --- | --- |
 /// | 0–15 | index |
-/// | 16–63 | epoch |
+/// | 16–63 | epoch, from 1, so that no ticket is zero |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(u64);
 
@@ -101,7 +101,7 @@ impl<T> Asks<T> {
     pub fn vacant(&self) -> Option<Ticket> {
         match self.free.last() {
             Some(&index) => Some(self.ticket(index)),
-            None if self.entries.len() < TICKETS_MAX => Some(Ticket::new(self.entries.len() as u16, 0)),
+            None if self.entries.len() < TICKETS_MAX => Some(Ticket::new(self.entries.len() as u16, 1)),
             None => None,
         }
     }
@@ -114,7 +114,7 @@ impl<T> Asks<T> {
         }
         let index = ticket.index();
         if self.free.pop().is_none() {
-            self.entries.push(Entry { epoch: 0, pending: None, queued: false, before: None, after: None });
+            self.entries.push(Entry { epoch: 1, pending: None, queued: false, before: None, after: None });
         }
         self.entries[usize::from(index)].pending = Some(pending);
         if let Some(at) = deadline {
@@ -138,7 +138,7 @@ impl<T> Asks<T> {
     /// Tells what a ticket that came from outside means.
     pub fn standing(&self, ticket: Ticket) -> Standing {
         match self.entries.get(usize::from(ticket.index())) {
-            Some(entry) if ticket.epoch() < entry.epoch => Standing::Ended,
+            Some(entry) if ticket.epoch() > 0 && ticket.epoch() < entry.epoch => Standing::Ended,
             Some(entry) if ticket.epoch() == entry.epoch && entry.pending.is_some() => Standing::Pending,
             Some(_) | None => Standing::NeverIssued,
         }
@@ -153,6 +153,13 @@ impl<T> Asks<T> {
         self.deadlines.remove(index);
         self.free.push(index);
         Some(pending)
+    }
+
+    /// Lets a send stay pending without a deadline.
+    pub fn forget_deadline(&mut self, ticket: Ticket) {
+        if self.pending(ticket).is_some() {
+            self.deadlines.remove(ticket.index());
+        }
     }
 
     /// Puts a pending send at the end of a queue.
@@ -330,12 +337,12 @@ mod tests {
         assert_eq!(asks.end(first), Some('a'));
         assert_eq!(asks.end(first), None);
         let second = asks.vacant().unwrap();
-        assert_eq!((second.index(), second.epoch()), (0, 1));
+        assert_eq!((second.index(), second.epoch()), (0, 2));
         assert_eq!(asks.standing(first), Standing::Ended);
         assert_eq!(asks.standing(second), Standing::NeverIssued);
         assert!(asks.claim(second, 'c', None));
         assert_eq!(asks.standing(second), Standing::Pending);
-        assert_eq!(asks.standing(Ticket::new(1, 0)), Standing::NeverIssued);
+        assert_eq!(asks.standing(Ticket::new(1, 1)), Standing::NeverIssued);
     }
 
     #[test]
@@ -346,8 +353,8 @@ mod tests {
             assert!(asks.claim(ticket, (), None));
         }
         assert_eq!(asks.vacant(), None);
-        asks.end(Ticket::new(77, 0));
-        assert_eq!(asks.vacant(), Some(Ticket::new(77, 1)));
+        asks.end(Ticket::new(77, 1));
+        assert_eq!(asks.vacant(), Some(Ticket::new(77, 2)));
     }
 
     #[test]

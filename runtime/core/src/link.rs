@@ -44,7 +44,7 @@ pub use tables::{Export, ExportId, Import, ImportId, Methods, Named};
 
 use handling::Handling;
 use life::Undecodable;
-use sending::{Pending, Waiting};
+use sending::{Kind, Pending, Waiting};
 use tables::{ExportSlot, ImportSlot};
 use watches::Watch;
 
@@ -210,12 +210,13 @@ impl Link {
             Event::Received(frame) => self.received(now, frame, actions),
             Event::Malformed => self.violation(Fault::Malformed, actions),
             Event::Written { frames } => self.written = self.written.max(frames),
-            Event::Tell(send) => self.send(now, send, None, actions),
-            Event::Ask { send, stream } => self.send(now, send, Some(stream), actions),
+            Event::Tell(send) => self.send(now, send, Kind::Tell, actions),
+            Event::Ask(send) => self.send(now, send, Kind::Ask(None), actions),
             Event::Cancel { ticket } => self.cancel(now, ticket, actions),
             Event::ItemsTaken { ticket, items } => self.items_taken(ticket, items, actions),
             Event::Reply { asked, size } => self.reply(asked, size, actions),
             Event::Fail { asked, failure } => self.fail(asked, failure, actions),
+            Event::Open { asked } => self.open_stream(asked, actions),
             Event::Item { asked, size } => self.item(asked, size, actions),
             Event::End { asked } => self.end(asked, actions),
             Event::Taken { export, size } => self.taken(export, size, actions),

@@ -30,6 +30,13 @@ impl Link {
         }
     }
 
+    /// Tells the asker that a stream begins.
+    pub(super) fn open_stream(&mut self, asked: Asked, actions: &mut Vec<Action>) {
+        if asked.link == self.link && self.handling.open_mut(asked.ticket).is_some() {
+            self.order(Frame::Opened { correlation: asked.ticket }, actions);
+        }
+    }
+
     /// Gives one item of a stream, if the asker has room for it.
     pub(super) fn item(&mut self, asked: Asked, size: Size, actions: &mut Vec<Action>) {
         if asked.link != self.link || !self.is_connected() {

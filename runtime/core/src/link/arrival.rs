@@ -12,7 +12,7 @@ use super::failure::{Failure, NotDelivered};
 use super::fault::Fault;
 use super::frame::{CloseReason, Frame, Target};
 use super::handling::{Asked, Open};
-use super::sending::Kind;
+use super::sending::{Kind, Stream};
 use super::tables::{ExportId, Reach};
 use super::{Link, State};
 use crate::asks::{Standing, Ticket};
@@ -68,6 +68,7 @@ impl Link {
                 | Frame::Ask { .. }
                 | Frame::Reply { .. }
                 | Frame::Failure { .. }
+                | Frame::Opened { .. }
                 | Frame::Item { .. }
                 | Frame::End { .. }
                 | Frame::Cancel { .. }
@@ -101,6 +102,7 @@ impl Link {
                 }
                 Ok(())
             }
+            Frame::Opened { correlation } => self.stream_opened(correlation, actions),
             Frame::Item { correlation, size } => self.item_arrived(correlation, size, actions),
             Frame::Cancel { correlation } => {
                 let asked = Asked { ticket: correlation, link: self.link };
@@ -235,13 +237,31 @@ impl Link {
         }
         let kind = self.pending.pending(ticket).map(|pending| pending.kind);
         let outcome = match (kind, size) {
-            (Some(Kind::Ask), Some(_)) => Outcome::Replied,
-            (Some(Kind::Stream { .. }), None) => Outcome::Ended,
-            (Some(Kind::Ask), None) | (Some(Kind::Stream { .. }), Some(_)) | (Some(Kind::Tell) | None, _) => {
+            (Some(Kind::Ask(None)), Some(_)) => Outcome::Replied,
+            (Some(Kind::Ask(Some(_))), None) => Outcome::Ended,
+            (Some(Kind::Ask(None)), None)
+            | (Some(Kind::Ask(Some(_))), Some(_))
+            | (Some(Kind::Tell) | None, _) => {
                 return Err(Fault::BadStream { correlation: ticket });
             }
         };
         self.resolve(now, ticket, outcome, actions);
+        Ok(())
+    }
+
+    fn stream_opened(&mut self, ticket: Ticket, actions: &mut Vec<Action>) -> Result<(), Fault> {
+        if !self.is_open_ask(ticket)? {
+            return Ok(());
+        }
+        let left = self.limits.items;
+        match self.pending.pending_mut(ticket).map(|pending| &mut pending.kind) {
+            Some(Kind::Ask(stream @ None)) => *stream = Some(Stream { left, taken: 0 }),
+            Some(Kind::Ask(Some(_)) | Kind::Tell) | None => {
+                return Err(Fault::BadStream { correlation: ticket });
+            }
+        }
+        self.pending.forget_deadline(ticket);
+        actions.push(Action::StreamOpened { ticket });
         Ok(())
     }
 
@@ -252,8 +272,8 @@ impl Link {
             return Ok(());
         }
         match self.pending.pending_mut(ticket).map(|pending| &mut pending.kind) {
-            Some(Kind::Stream { left, .. }) if *left > 0 => *left -= 1,
-            Some(Kind::Stream { .. } | Kind::Ask | Kind::Tell) | None => {
+            Some(Kind::Ask(Some(Stream { left, .. }))) if *left > 0 => *left -= 1,
+            Some(Kind::Ask(_) | Kind::Tell) | None => {
                 return Err(Fault::BadStream { correlation: ticket });
             }
         }

@@ -43,12 +43,7 @@ pub enum Event {
     /// A local actor tells.
     Tell(Send),
     /// A local actor asks.
-    Ask {
-        /// The message.
-        send: Send,
-        /// Whether the answer is a stream.
-        stream: bool,
-    },
+    Ask(Send),
     /// The sender of a waiting tell, or the asker, no longer waits.
     Cancel {
         /// The send.
@@ -74,6 +69,11 @@ pub enum Event {
         asked: Asked,
         /// Why.
         failure: Failure,
+    },
+    /// A handler will answer with a stream.
+    Open {
+        /// The ask.
+        asked: Asked,
     },
     /// A handler gives one of a stream of replies.
     Item {
@@ -175,7 +175,7 @@ pub struct Send {
     pub size: Size,
     /// What to do without credit.
     pub patience: Patience,
-    /// Until when the sender waits: an asker for the answer, a teller for room.
+    /// Until when the sender waits: an asker for the answer or the opening of a stream, a teller for room.
     pub deadline: Option<Instant>,
 }
 
@@ -219,6 +219,11 @@ pub enum Action {
         ticket: Ticket,
         /// How.
         outcome: Outcome,
+    },
+    /// Tell the asker that a stream of replies begins; its deadline no longer counts.
+    StreamOpened {
+        /// The ask.
+        ticket: Ticket,
     },
     /// Hand the item that just arrived to the asker.
     DeliverItem {

@@ -55,6 +55,11 @@ pub enum Frame {
         /// The reason.
         failure: Failure,
     },
+    /// The answer is a stream, and it begins.
+    Opened {
+        /// The ask.
+        correlation: Ticket,
+    },
     /// One of a stream of replies.
     Item {
         /// The ask.
@@ -224,7 +229,7 @@ pub struct Target {
 
 /// By what a watch is known, chosen by the watcher's machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WatchId(pub u32);
+pub struct WatchId(pub u64);
 
 /// Why something ended, as a code that the machine only carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -23,20 +23,23 @@ pub(super) struct Pending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Tell,
-    Ask,
-    /// An ask that is answered by a stream: items that the peer may still send, and items that were taken here
-    /// and not yet given back.
-    Stream {
-        left: u32,
-        taken: u32,
-    },
+    /// With the stream that answers it, once that has begun.
+    Ask(Option<Stream>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Stream {
+    /// Items that the peer may still send.
+    pub(super) left: u32,
+    /// Items that were taken here and not yet given back.
+    pub(super) taken: u32,
 }
 
 impl Kind {
     fn is_ask(self) -> bool {
         match self {
             Kind::Tell => false,
-            Kind::Ask | Kind::Stream { .. } => true,
+            Kind::Ask(_) => true,
         }
     }
 }
@@ -49,13 +52,8 @@ pub(super) struct Waiting {
 }
 
 impl Link {
-    /// Sends, keeps or refuses a message. `stream` is set for an ask, and true if a stream answers it.
-    pub(super) fn send(&mut self, now: Instant, send: Send, stream: Option<bool>, actions: &mut Vec<Action>) {
-        let kind = match stream {
-            None => Kind::Tell,
-            Some(false) => Kind::Ask,
-            Some(true) => Kind::Stream { left: 0, taken: 0 },
-        };
+    /// Sends, keeps or refuses a message.
+    pub(super) fn send(&mut self, now: Instant, send: Send, kind: Kind, actions: &mut Vec<Action>) {
         if let Err(reason) = self.check(now, &send) {
             return refuse(send.ticket, kind, reason, actions);
         }
@@ -160,12 +158,9 @@ impl Link {
     }
 
     fn transmit_ask(&mut self, now: Instant, ticket: Ticket, actions: &mut Vec<Action>) {
-        let (seq, items) = (self.ordered, self.limits.items);
+        let seq = self.ordered;
         let Some(pending) = self.pending.pending_mut(ticket) else { return };
         pending.sent = Some(seq);
-        if let Kind::Stream { left, .. } = &mut pending.kind {
-            *left = items;
-        }
         let send = pending.send;
         let Some(import) = self.import_mut(send.import) else { return };
         let paid = import.allowance.spend(send.size);
@@ -331,7 +326,7 @@ impl Link {
     pub(super) fn items_taken(&mut self, ticket: Ticket, items: u32, actions: &mut Vec<Action>) {
         let half = self.limits.items.div_ceil(2);
         let Some(pending) = self.pending.pending_mut(ticket) else { return };
-        let Kind::Stream { left, taken } = &mut pending.kind else { return };
+        let Kind::Ask(Some(Stream { left, taken })) = &mut pending.kind else { return };
         *taken = taken.saturating_add(items);
         if *taken >= half {
             let items = core::mem::take(taken);
@@ -345,8 +340,6 @@ impl Link {
 fn refuse(ticket: Ticket, kind: Kind, reason: NotDelivered, actions: &mut Vec<Action>) {
     actions.push(match kind {
         Kind::Tell => Action::Undelivered { ticket, reason },
-        Kind::Ask | Kind::Stream { .. } => {
-            Action::Resolve { ticket, outcome: Outcome::Failed(Failure::NotDelivered(reason)) }
-        }
+        Kind::Ask(_) => Action::Resolve { ticket, outcome: Outcome::Failed(Failure::NotDelivered(reason)) },
     });
 }

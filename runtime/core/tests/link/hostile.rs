@@ -165,6 +165,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         1 => (ticket(), size()).prop_map(|(correlation, size)| Frame::Reply { correlation, size }),
         1 => ticket().prop_map(move |correlation| Frame::Failure { correlation, failure }),
         1 => (ticket(), size()).prop_map(|(correlation, size)| Frame::Item { correlation, size }),
+        1 => ticket().prop_map(|correlation| Frame::Opened { correlation }),
         1 => ticket().prop_map(|correlation| Frame::End { correlation }),
         2 => ticket().prop_map(|correlation| Frame::Cancel { correlation }),
         1 => (ticket(), any::<u32>()).prop_map(|(correlation, items)| Frame::More { correlation, items }),
@@ -172,9 +173,9 @@ fn frame() -> impl Strategy<Value = Frame> {
             target,
             grant: Grant { messages: n, bytes: n, fds: n as u16 },
         }),
-        1 => (target(), 0..4u32).prop_map(|(target, id)| Frame::Watch { target, watch: WatchId(id) }),
-        1 => (0..4u32).prop_map(|id| Frame::Unwatch { watch: WatchId(id) }),
-        1 => (0..4u32).prop_map(|id| Frame::Down { watch: WatchId(id), cause: Cause(1) }),
+        1 => (target(), 0..4u64).prop_map(|(target, id)| Frame::Watch { target, watch: WatchId(id) }),
+        1 => (0..4u64).prop_map(|id| Frame::Unwatch { watch: WatchId(id) }),
+        1 => (0..4u64).prop_map(|id| Frame::Down { watch: WatchId(id), cause: Cause(1) }),
         1 => target().prop_map(|target| Frame::Release { target }),
         1 => target().prop_map(|target| Frame::Revoke { target }),
         1 => Just(Frame::Draining),
@@ -201,7 +202,7 @@ proptest! {
                 let send = Send { ticket, import, method: 0, size, patience, deadline: None };
                 asks += 1;
                 open_asks += 1;
-                link.handle(Instant::START, Event::Ask { send, stream: false }, &mut actions);
+                link.handle(Instant::START, Event::Ask(send), &mut actions);
             }
             for action in actions {
                 match action {

@@ -206,17 +206,12 @@ impl Pair {
 
     /// Tells actor `to` of the other side; returns the message's number.
     pub(crate) fn tell(&mut self, who: Who, to: u32, patience: Patience) -> Number {
-        self.send(who, to, patience, None, None)
+        self.send(who, to, patience, None, false)
     }
 
     /// Asks actor `to` of the other side; returns the message's number.
     pub(crate) fn ask(&mut self, who: Who, to: u32, within: Option<Duration>) -> Number {
-        self.send(who, to, Patience::Wait, within, Some(false))
-    }
-
-    /// Asks actor `to` of the other side for a stream.
-    pub(crate) fn ask_stream(&mut self, who: Who, to: u32) -> Number {
-        self.send(who, to, Patience::Wait, None, Some(true))
+        self.send(who, to, Patience::Wait, within, true)
     }
 
     fn send(
@@ -225,7 +220,7 @@ impl Pair {
         to: u32,
         patience: Patience,
         within: Option<Duration>,
-        stream: Option<bool>,
+        asks: bool,
     ) -> Number {
         let number = self.fates[who as usize].sent;
         self.fates[who as usize].sent += 1;
@@ -233,12 +228,11 @@ impl Pair {
         let side = &mut self.sides[who as usize];
         let ticket = side.link.vacant_ticket().expect("the table has room");
         let send = Send { ticket, import: ImportId(to), method: METHOD, size: MESSAGE, patience, deadline };
-        let event = match stream {
-            Some(stream) => {
-                side.asking.insert(ticket, number);
-                Event::Ask { send, stream }
-            }
-            None => Event::Tell(send),
+        let event = if asks {
+            side.asking.insert(ticket, number);
+            Event::Ask(send)
+        } else {
+            Event::Tell(send)
         };
         self.feed(who, event, Some(number));
         number
@@ -385,7 +379,7 @@ impl Pair {
     }
 
     /// Watches actor `to` of the other side.
-    pub(crate) fn watch(&mut self, who: Who, to: u32, watch: u32) {
+    pub(crate) fn watch(&mut self, who: Who, to: u32, watch: u64) {
         self.sides[who as usize].watching.insert(WatchId(watch));
         self.feed(who, Event::Watch { import: ImportId(to), watch: WatchId(watch) }, None);
     }

@@ -44,7 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn perform(pair: &mut Pair, step: Step, watches: &mut u32) {
+fn perform(pair: &mut Pair, step: Step, watches: &mut u64) {
     match step {
         Step::Tell(who, to, wait) => {
             pair.tell(who, to, if wait { Patience::Wait } else { Patience::Now });

@@ -175,7 +175,7 @@ fn closing_answers_what_is_being_handled() {
     pair.take(Who::Right, 0);
     let actions = pair.feed(Who::Right, Event::Close, None);
     assert!(actions.contains(&Action::Send(Frame::Failure {
-        correlation: Ticket::new(0, 0),
+        correlation: Ticket::new(0, 1),
         failure: Failure::Unknown(Unknown::Stopped),
     })));
     assert!(actions.contains(&Action::Send(Frame::Close(CloseReason::Done))));
@@ -210,11 +210,15 @@ fn a_reply_to_an_earlier_incarnation_goes_nowhere() {
 #[test]
 fn a_stream_stops_at_its_credit_and_goes_on_when_items_are_taken() {
     let mut pair = opened(1);
-    let number = pair.ask_stream(Who::Left, 0);
+    let number = pair.ask(Who::Left, 0, Some(Duration::from_secs(1)));
     pair.settle();
     pair.take(Who::Right, 0);
     let asked = pair.side(Who::Right).handlers[0];
     let items = Config::default().limits.items;
+    pair.feed(Who::Right, Event::Open { asked }, None);
+    pair.settle();
+    // What is open has no deadline.
+    pair.advance(Duration::from_secs(2));
     for _ in 0..items {
         let actions = pair.feed(Who::Right, Event::Item { asked, size: MESSAGE }, None);
         assert!(matches!(actions[..], [Action::Send(Frame::Item { .. })]));
@@ -316,14 +320,14 @@ fn more_asks_than_the_grant_allows_wait() {
         let (import, patience) = (ImportId(0), Patience::Wait);
         let send = Send { ticket, import, method: METHOD, size: MESSAGE, patience, deadline: None };
         let mut actions = Vec::new();
-        link.handle(Instant::START, Event::Ask { send, stream: false }, &mut actions);
+        link.handle(Instant::START, Event::Ask(send), &mut actions);
         actions.remove(0)
     };
     assert!(matches!(ask(&mut link), Action::Transmit { .. }));
     assert!(matches!(ask(&mut link), Action::Transmit { .. }));
     assert!(matches!(ask(&mut link), Action::Keep { .. }));
     let mut actions = Vec::new();
-    let reply = Frame::Reply { correlation: Ticket::new(0, 0), size: MESSAGE };
+    let reply = Frame::Reply { correlation: Ticket::new(0, 1), size: MESSAGE };
     link.handle(Instant::START, Event::Received(reply), &mut actions);
     assert!(matches!(actions[..], [Action::Resolve { .. }, Action::Transmit { .. }]));
 }

@@ -116,7 +116,8 @@ impl Pair {
             | Action::Deliver { .. }
             | Action::CancelHandler { .. }
             | Action::Borrow { .. } => unreachable!("done above"),
-            Action::DeliverItem { .. }
+            Action::StreamOpened { .. }
+            | Action::DeliverItem { .. }
             | Action::DeadLetter { .. }
             | Action::GiveBack { .. }
             | Action::Watched { .. }
