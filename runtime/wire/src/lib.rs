@@ -1,6 +1,25 @@
 //! What travels between processes: frames, schemas and the budgeted codec.
+//!
+//! This crate reads bytes that a hostile process wrote. It has no unsafe code, makes no system call and
+//! knows a descriptor only as number n of kind K. Nothing in it panics on input, and nothing in it
+//! allocates more than [`Limits`] permits.
+//!
+//! From the outside in: a packet is a row of [`frame::Frame`]s; a frame is a [`frame::Header`], its
+//! [`frame::Extensions`] and a payload; [`codec`] turns a payload into a value and back; [`schema`] says
+//! whether two ends mean the same value; [`fault`] says what follows when something is wrong.
 #![forbid(unsafe_code)]
 
+pub mod bootstrap;
+pub mod codec;
+pub mod control;
+pub mod descriptors;
+pub mod fault;
 mod fd_kind;
+pub mod frame;
+pub mod handshake;
+mod limits;
+pub mod reason;
+pub mod schema;
 
-pub use fd_kind::FdKind;
+pub use fd_kind::{FdKind, FdKinds};
+pub use limits::{Limit, Limits};

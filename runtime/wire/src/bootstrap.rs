@@ -1,0 +1,185 @@
+//! The first packet on a worker's descriptor 3: what the supervisor tells it about itself and its peers.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::codec::{self, DecodeError, EncodeError};
+use crate::{FdKind, Limits};
+
+/// The largest bootstrap packet.
+pub const BOOTSTRAP_BYTES: usize = Limits::BOOTSTRAP.frame_bytes as usize;
+
+/// What a worker learns at its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bootstrap {
+    /// The worker's name.
+    pub worker: String,
+    /// Its instance, from 1.
+    pub instance: u16,
+    /// The number of this life, from 1.
+    pub generation: u32,
+    /// Its work is `Program`'s main function.
+    pub is_main: bool,
+    /// The actors it hosts.
+    pub actors: Vec<Actor>,
+    /// The peers it may have links to.
+    pub peers: Vec<Peer>,
+    /// The second stage of its sandbox.
+    pub confinement: Confinement,
+}
+
+/// An actor to host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// Its name.
+    pub name: String,
+    /// The name of its factory.
+    pub type_name: String,
+    /// Arguments: text and the line of the manifest.
+    pub args: Option<(String, u32)>,
+    /// Messages its mailbox holds.
+    pub mailbox_messages: u32,
+    /// Bytes its mailbox holds.
+    pub mailbox_bytes: u32,
+    /// Whether a full mailbox refuses instead of letting senders wait.
+    pub mailbox_rejects: bool,
+}
+
+/// A peer that there may be a link to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// By what records name it.
+    pub number: u16,
+    /// Its worker's name.
+    pub worker: String,
+    /// Its instance, from 1.
+    pub instance: u16,
+    /// How many instances its worker has.
+    pub instances: u16,
+    /// Whether this side may accuse it.
+    pub may_accuse: bool,
+    /// What it may reach here, by slot.
+    pub exports: Vec<Slot>,
+    /// What may be reached there, by slot.
+    pub imports: Vec<Slot>,
+}
+
+/// One slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// The actor.
+    pub actor: String,
+    /// The methods; `None` is all of them.
+    pub methods: Option<Vec<String>>,
+    /// Kinds of descriptors that may travel with a message.
+    pub fds_send: Option<Vec<FdKind>>,
+    /// Kinds of descriptors that may travel back.
+    pub fds_receive: Option<Vec<FdKind>>,
+    /// Asks that may be open at a time.
+    pub max_inflight: u32,
+}
+
+/// The second stage of the sandbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// The system call filter, as the kernel's instructions.
+    pub filter: Option<Vec<u8>>,
+    /// Whether a Landlock ruleset is attached to the packet.
+    pub ruleset: bool,
+    /// Whether others of the user may look into the process.
+    pub dumpable: bool,
+}
+
+/// Why there is no bootstrap.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BootstrapError {
+    /// It does not fit into one packet: the manifest has too many actors, peers or arguments for one worker.
+    #[error("the bootstrap of worker {worker} does not fit into {BOOTSTRAP_BYTES} bytes: {error}")]
+    Encode {
+        /// The worker's name.
+        worker: String,
+        /// What there is too much of.
+        error: EncodeError,
+    },
+    /// It does not decode: supervisor and worker were built from different sources.
+    #[error("bootstrap of {bytes} bytes: {error}")]
+    Decode {
+        /// The packet's length.
+        bytes: usize,
+        /// What is wrong.
+        error: DecodeError,
+    },
+}
+
+impl Bootstrap {
+    /// Writes the packet.
+    ///
+    /// # Errors
+    /// `Encode` if it is over [`Limits::BOOTSTRAP`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, BootstrapError> {
+        let mut bytes = Vec::new();
+        codec::encode(self, &Limits::BOOTSTRAP, &mut bytes)
+            .map_err(|error| BootstrapError::Encode { worker: self.worker.clone(), error })?;
+        Ok(bytes)
+    }
+
+    /// Reads the packet.
+    ///
+    /// # Errors
+    /// `Decode` if it is not exactly one bootstrap.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BootstrapError> {
+        codec::decode(bytes, &Limits::BOOTSTRAP)
+            .map_err(|error| BootstrapError::Decode { bytes: bytes.len(), error })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bootstrap() -> Bootstrap {
+        let slot = Slot {
+            actor: "thumbs".into(),
+            methods: Some(vec!["shrink".into()]),
+            fds_send: Some(vec![FdKind::File]),
+            fds_receive: None,
+            max_inflight: 64,
+        };
+        let peer = Peer {
+            number: 1,
+            worker: "shrinker".into(),
+            instance: 2,
+            instances: 2,
+            may_accuse: true,
+            exports: Vec::new(),
+            imports: vec![slot],
+        };
+        let confinement = Confinement { filter: Some(vec![6, 0, 0, 0]), ruleset: true, dumpable: false };
+        Bootstrap {
+            worker: "front".into(),
+            instance: 1,
+            generation: 3,
+            peers: vec![peer],
+            confinement,
+            ..Bootstrap::default()
+        }
+    }
+
+    #[test]
+    fn a_bootstrap_comes_back_and_no_cut_of_it_does() {
+        let bytes = bootstrap().to_bytes().unwrap();
+        assert_eq!(Bootstrap::from_bytes(&bytes), Ok(bootstrap()));
+        for end in 0..bytes.len() {
+            assert!(Bootstrap::from_bytes(&bytes[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_bootstrap_larger_than_its_packet_is_refused_by_the_supervisor() {
+        let mut large = bootstrap();
+        large.confinement.filter = Some(vec![0; BOOTSTRAP_BYTES]);
+        let error = large.to_bytes().unwrap_err();
+        assert!(error.to_string().contains("worker front does not fit into 65536 bytes"), "{error}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Values to bytes and back, within [`Limits`], at one place.
+//!
+//! The bytes are those of bincode 2 with fixed-width little-endian integers: lengths take 8 bytes, the
+//! number of a variant 4, the tag of an option 1. Fixed width was chosen over variable width because then
+//! every value has exactly one encoding, the size of each item is known before it is read, so that the
+//! count of bytes left is exact, and reading has no branch per integer.
+//!
+//! Neither side trusts the value. Encoding counts what decoding will count, so that the *sender* learns
+//! that a message is too large. Decoding bounds, before anything is allocated for it: depth, elements,
+//! the bytes of memory it fills; it refuses elements without bytes, bytes left over, and whatever is not a
+//! valid bool, char, UTF-8, option or variant.
+//!
+//! What counts as *produced bytes*: text and byte strings with their length, each element of a sequence
+//! with the size of its Rust type, entries of maps with twice theirs (hash tables keep slots free), and
+//! what stands behind a `Box` where it is larger than the pointer.
+//!
+//! No type of bincode is public, so that the codec can be exchanged.
+
+mod budget;
+mod error;
+mod read;
+mod read_access;
+mod write;
+mod write_access;
+
+use bincode::config::{Configuration, Fixint, LittleEndian};
+use serde::{Deserialize, Serialize};
+
+pub use error::{DecodeError, DecodeProblem, EncodeError, EncodeProblem, FieldPath};
+
+use crate::Limits;
+use crate::descriptors::{Guard, Incoming, Outgoing};
+
+const CONFIG: Configuration<LittleEndian, Fixint> = bincode::config::standard().with_fixed_int_encoding();
+
+/// Appends the bytes of `value` to `out`. A value with descriptors or addresses is refused.
+///
+/// ```
+/// use bailiwick_wire::{Limits, codec};
+/// let mut out = Vec::new();
+/// codec::encode(&(7u16, "seven"), &Limits::default(), &mut out).unwrap();
+/// let back: (u16, String) = codec::decode(&out, &Limits::default()).unwrap();
+/// assert_eq!(back, (7, "seven".to_owned()));
+/// ```
+///
+/// # Errors
+/// What the value has too much of, or why it cannot be encoded; `out` is as it was.
+pub fn encode<T: Serialize + ?Sized>(
+    value: &T,
+    limits: &Limits,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    write::encode(value, limits, out)
+}
+
+/// Reads a value from the whole of `bytes`. A value with descriptors or addresses is refused.
+///
+/// # Errors
+/// What was found, where, and what was expected.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], limits: &Limits) -> Result<T, DecodeError> {
+    read::decode(bytes, limits)
+}
+
+/// Appends the bytes of `value` to `out` and returns what travels beside them. The value keeps its descriptors.
+///
+/// # Errors
+/// As [`encode`]; also within another message's encoding or decoding.
+pub fn encode_message<T: Serialize + ?Sized>(
+    value: &T,
+    limits: &Limits,
+    out: &mut Vec<u8>,
+) -> Result<Outgoing, EncodeError> {
+    let start = out.len();
+    let guard = Guard::encoding(limits)?;
+    let result = write::encode(value, limits, out);
+    // A field may be refused by the table and its error lost by the code around it.
+    if let Some(error) = guard.error() {
+        out.truncate(start);
+        return Err(error.into());
+    }
+    result.map(|()| guard.outgoing())
+}
+
+/// Reads a value from the whole of `bytes` and from what came beside them.
+///
+/// # Errors
+/// As [`decode`]; also if a descriptor or address is missing, named twice, of another kind, or left over.
+/// All of them are closed then.
+pub fn decode_message<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    incoming: Incoming,
+    limits: &Limits,
+) -> Result<T, DecodeError> {
+    let guard = Guard::decoding(incoming)?;
+    let result = read::decode(bytes, limits);
+    if let Some(error) = guard.error() {
+        return Err(match result {
+            Err(failed) => failed.with_field_error(error),
+            Ok(_) => error.into(),
+        });
+    }
+    let value = result?;
+    guard.finish()?;
+    Ok(value)
+}

@@ -1,0 +1,282 @@
+//! The records on a worker's descriptor 3 after the bootstrap packet: 64 bytes each, both ways.
+//!
+//! | offset | bytes | meaning |
+//! | ---: | ---: | --- |
+//! | 0 | 1 | kind: 1 to 127 from the worker, 128 to 255 from the supervisor |
+//! | 1 | 1 | zero |
+//! | 2 | 2 | number of the peer |
+//! | 4 | 4 | generation of the peer |
+//! | 8 | 4 | detail: a fault or a cause |
+//! | 12 | 4 | zero |
+//! | 16 | 32 | name of a kept descriptor, filled up with zeros |
+//! | 48 | 16 | zero |
+//!
+//! A field that a kind does not have is zero. What a worker writes is hostile: a record that is not exactly
+//! what [`ToSupervisor::to_bytes`] writes is refused.
+
+use thiserror::Error;
+
+use crate::fault::Fault;
+
+/// The size of every record.
+pub const RECORD_BYTES: usize = 64;
+/// The longest name of a kept descriptor.
+pub const KEPT_NAME_BYTES: usize = 32;
+
+/// Worker to supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToSupervisor {
+    /// The second stage of the sandbox stands; no code of the user ran yet.
+    Confined,
+    /// At work.
+    Ready,
+    /// Asks for a pause.
+    Unready,
+    /// Everything begun is finished.
+    Drained,
+    /// Keep the attached descriptor.
+    Keep {
+        /// Under this name.
+        name: String,
+    },
+    /// Close what is kept.
+    Discard {
+        /// Under this name.
+        name: String,
+    },
+    /// The peer broke the protocol.
+    Accuse {
+        /// The peer.
+        peer: u16,
+        /// Its incarnation.
+        generation: u32,
+        /// What it did: the code of a [`Fault`], see [`ToSupervisor::fault`].
+        fault: u32,
+    },
+    /// Asks for the process tree.
+    Status,
+}
+
+/// Supervisor to worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToWorker {
+    /// User code may run.
+    Go,
+    /// A fresh link; its descriptor is attached.
+    Link {
+        /// The peer.
+        peer: u16,
+        /// Its incarnation.
+        generation: u32,
+    },
+    /// A peer's incarnation is dead.
+    PeerDown {
+        /// The peer.
+        peer: u16,
+        /// The incarnation.
+        generation: u32,
+        /// Why: the code of a [`DownCause`](crate::reason::DownCause).
+        cause: u32,
+    },
+    /// A kept descriptor is attached.
+    Kept {
+        /// Its name.
+        name: String,
+    },
+    /// Finish what was begun, take nothing new.
+    Drain,
+    /// Stop.
+    Stop,
+    /// The process tree is attached, in memory.
+    Status,
+    /// The process tree is not for this worker.
+    StatusRefused,
+}
+
+/// Why bytes are no record. The writer's fault.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// Neither shorter nor longer is taken.
+    #[error("control record of {found} bytes, expected {RECORD_BYTES}")]
+    Length {
+        /// The bytes.
+        found: usize,
+    },
+    /// No such kind in this direction.
+    #[error("control record of unknown kind {found}")]
+    Kind {
+        /// The kind.
+        found: u8,
+    },
+    /// A name is none.
+    #[error("control record with an invalid name")]
+    Name,
+    /// Bytes stand where this kind has none.
+    #[error("control record of kind {kind} with bytes in fields that it does not have")]
+    Reserve {
+        /// The kind.
+        kind: u8,
+    },
+}
+
+/// Returns whether a descriptor can be kept under this name: 1 to 32 letters, digits and `. _ -`.
+pub fn is_kept_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=KEPT_NAME_BYTES).contains(&name.len()) && name.bytes().all(plain)
+}
+
+#[derive(Default)]
+struct Fields {
+    kind: u8,
+    peer: u16,
+    generation: u32,
+    detail: u32,
+    name: String,
+}
+
+impl Fields {
+    fn of(kind: u8) -> Fields {
+        Fields { kind, ..Fields::default() }
+    }
+
+    fn named(kind: u8, name: &str) -> Fields {
+        Fields { kind, name: name.to_owned(), ..Fields::default() }
+    }
+
+    fn to_bytes(&self) -> [u8; RECORD_BYTES] {
+        let mut bytes = [0; RECORD_BYTES];
+        bytes[0] = self.kind;
+        bytes[2..4].copy_from_slice(&self.peer.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.generation.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.detail.to_le_bytes());
+        // A name that is none is left out, and the record refused at the other end, instead of a part of it.
+        if is_kept_name(&self.name) {
+            bytes[16..16 + self.name.len()].copy_from_slice(self.name.as_bytes());
+        }
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Fields, ControlError> {
+        let bytes: &[u8; RECORD_BYTES] =
+            bytes.try_into().map_err(|_| ControlError::Length { found: bytes.len() })?;
+        let name = bytes[16..16 + KEPT_NAME_BYTES].split(|byte| *byte == 0).next().unwrap_or_default();
+        Ok(Fields {
+            kind: bytes[0],
+            peer: u16::from_le_bytes([bytes[2], bytes[3]]),
+            generation: u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]),
+            detail: u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]),
+            name: String::from_utf8(name.to_vec()).map_err(|_| ControlError::Name)?,
+        })
+    }
+
+    fn name(self) -> Result<String, ControlError> {
+        if is_kept_name(&self.name) { Ok(self.name) } else { Err(ControlError::Name) }
+    }
+}
+
+/// Refuses bytes that a record of this kind, written by us, does not have.
+fn exactly(written: [u8; RECORD_BYTES], found: &[u8]) -> Result<(), ControlError> {
+    if written == found { Ok(()) } else { Err(ControlError::Reserve { kind: written[0] }) }
+}
+
+impl ToSupervisor {
+    /// Writes the record. A name that [`is_kept_name`] refuses makes a record that the supervisor refuses.
+    pub fn to_bytes(&self) -> [u8; RECORD_BYTES] {
+        match self {
+            Self::Confined => Fields::of(1),
+            Self::Ready => Fields::of(2),
+            Self::Unready => Fields::of(3),
+            Self::Drained => Fields::of(4),
+            Self::Keep { name } => Fields::named(5, name),
+            Self::Discard { name } => Fields::named(6, name),
+            &Self::Accuse { peer, generation, fault } => {
+                Fields { peer, generation, detail: fault, ..Fields::of(7) }
+            }
+            Self::Status => Fields::of(8),
+        }
+        .to_bytes()
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ControlError> {
+        let fields = Fields::from_bytes(bytes)?;
+        let record = match fields.kind {
+            1 => Self::Confined,
+            2 => Self::Ready,
+            3 => Self::Unready,
+            4 => Self::Drained,
+            5 => Self::Keep { name: fields.name()? },
+            6 => Self::Discard { name: fields.name()? },
+            7 => Self::Accuse { peer: fields.peer, generation: fields.generation, fault: fields.detail },
+            8 => Self::Status,
+            found => return Err(ControlError::Kind { found }),
+        };
+        exactly(record.to_bytes(), bytes)?;
+        Ok(record)
+    }
+
+    /// Returns the fault of an accusation, if it is one and names one that there is.
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Accuse { fault, .. } => u8::try_from(*fault).ok().and_then(Fault::from_code),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a descriptor is attached.
+    pub fn carries_fd(&self) -> bool {
+        matches!(self, Self::Keep { .. })
+    }
+}
+
+impl ToWorker {
+    /// Writes the record. A name that [`is_kept_name`] refuses makes a record that the worker refuses.
+    pub fn to_bytes(&self) -> [u8; RECORD_BYTES] {
+        match self {
+            Self::Go => Fields::of(129),
+            &Self::Link { peer, generation } => Fields { peer, generation, ..Fields::of(130) },
+            &Self::PeerDown { peer, generation, cause } => {
+                Fields { peer, generation, detail: cause, ..Fields::of(131) }
+            }
+            Self::Kept { name } => Fields::named(132, name),
+            Self::Drain => Fields::of(133),
+            Self::Stop => Fields::of(134),
+            Self::Status => Fields::of(135),
+            Self::StatusRefused => Fields::of(136),
+        }
+        .to_bytes()
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ControlError> {
+        let fields = Fields::from_bytes(bytes)?;
+        let record = match fields.kind {
+            129 => Self::Go,
+            130 => Self::Link { peer: fields.peer, generation: fields.generation },
+            131 => Self::PeerDown { peer: fields.peer, generation: fields.generation, cause: fields.detail },
+            132 => Self::Kept { name: fields.name()? },
+            133 => Self::Drain,
+            134 => Self::Stop,
+            135 => Self::Status,
+            136 => Self::StatusRefused,
+            found => return Err(ControlError::Kind { found }),
+        };
+        exactly(record.to_bytes(), bytes)?;
+        Ok(record)
+    }
+
+    /// Returns whether a descriptor is attached.
+    pub fn carries_fd(&self) -> bool {
+        matches!(self, Self::Link { .. } | Self::Kept { .. } | Self::Status)
+    }
+}
+
+#[cfg(test)]
+mod tests;

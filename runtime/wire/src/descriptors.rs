@@ -1,0 +1,299 @@
+//! Descriptors and addresses inside values: the ambient table of one synchronous encode or decode.
+//!
+//! A field deep in a value is (de)serialised by serde, which has no place for anything but bytes. So for
+//! the length of one [`encode_message`](crate::codec::encode_message) or
+//! [`decode_message`](crate::codec::decode_message) a table stands ready in a thread-local; a field of
+//! kind K puts its descriptor there and writes its number n, or reads n and takes the descriptor out.
+//! Invariants:
+//!
+//! - The table is there only within such a call: a guard takes it away again, also on unwinding, and what
+//!   it still holds is closed. It never spans an await, since the calls are not async.
+//! - A call within a call is refused, so a field cannot reach a table that is not its message's.
+//! - Encoding shares descriptors ([`Arc`]) and leaves the value as it was: if it fails, or the message must
+//!   be sent elsewhere, nothing is lost. The kernel's copy is made by the link; ours close by ownership.
+//! - Decoding gives each descriptor out once. One taken twice, of another kind, or left over at the end is
+//!   an error, and all are closed.
+//!
+//! Outside such a call the fields refuse with [`FieldError::Outside`].
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use crate::{FdKind, Limit, Limits};
+
+/// An address as the runtime knows it; only the runtime can look inside.
+pub type AnyAddress = Box<dyn Any + Send>;
+
+/// What an encoded message carries beside its bytes, in the order of the numbers in the payload.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    /// The descriptors, with what was promised of each.
+    pub descriptors: Vec<(FdKind, Arc<OwnedFd>)>,
+    /// The addresses; the link gives each a slot of its own.
+    pub addresses: Vec<AnyAddress>,
+}
+
+/// What a received message carries beside its bytes. What is not taken is closed.
+#[derive(Debug, Default)]
+pub struct Incoming {
+    descriptors: Vec<Place<(FdKind, OwnedFd)>>,
+    addresses: Vec<Place<AnyAddress>>,
+}
+
+#[derive(Debug)]
+enum Place<T> {
+    Waiting(T),
+    Taken,
+}
+
+impl Incoming {
+    /// Takes the descriptors with what each was *observed* to be, and the addresses made for this message.
+    pub fn new(descriptors: Vec<(FdKind, OwnedFd)>, addresses: Vec<AnyAddress>) -> Incoming {
+        Incoming {
+            descriptors: descriptors.into_iter().map(Place::Waiting).collect(),
+            addresses: addresses.into_iter().map(Place::Waiting).collect(),
+        }
+    }
+
+    /// Returns how many descriptors and how many addresses have not been taken.
+    pub fn left(&self) -> (usize, usize) {
+        (waiting(&self.descriptors), waiting(&self.addresses))
+    }
+}
+
+fn waiting<T>(places: &[Place<T>]) -> usize {
+    places.iter().filter(|place| matches!(place, Place::Waiting(_))).count()
+}
+
+/// Why a field with a descriptor or an address could not be written or read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum FieldError {
+    /// There is no message being encoded or decoded on this thread: plain serde has no place for descriptors.
+    #[error("{what} can only be part of a message, not of serialised data")]
+    Outside {
+        /// What the field holds.
+        what: &'static str,
+    },
+    /// The message has as many as it may.
+    #[error("more than {max} {limit} in one message")]
+    TooMany {
+        /// Which limit.
+        limit: Limit,
+        /// The limit.
+        max: u16,
+    },
+    /// The payload names a number that did not come with it.
+    #[error("the payload names {what} {number}, {count} came with it")]
+    Missing {
+        /// What it names.
+        what: &'static str,
+        /// The number.
+        number: u16,
+        /// How many there are.
+        count: usize,
+    },
+    /// The payload names the same one twice.
+    #[error("the payload names {what} {number} twice")]
+    TakenTwice {
+        /// What it names.
+        what: &'static str,
+        /// The number.
+        number: u16,
+    },
+    /// The descriptor is of another kind than its field promises.
+    #[error("descriptor {number} is of kind {found}, {promised} was promised")]
+    Kind {
+        /// The number.
+        number: u16,
+        /// What it was observed to be.
+        found: FdKind,
+        /// What the field promises.
+        promised: FdKind,
+    },
+    /// Something came that the payload does not name.
+    #[error("{count} {what} came that the payload does not name")]
+    LeftOver {
+        /// What came.
+        what: &'static str,
+        /// How many.
+        count: usize,
+    },
+    /// A message was being encoded or decoded within another's encoding or decoding.
+    #[error("a message cannot be encoded or decoded within another")]
+    Nested,
+}
+
+enum Table {
+    Encoding { outgoing: Outgoing, limits: Limits },
+    Decoding(Incoming),
+}
+
+#[derive(Default)]
+struct Ambient {
+    table: Option<Table>,
+    // The first refusal, kept because serde's errors carry only text.
+    error: Option<FieldError>,
+}
+
+thread_local! {
+    // The one exception to "no statics": see the module's documentation for what bounds it.
+    static AMBIENT: RefCell<Ambient> = RefCell::default();
+}
+
+const DESCRIPTOR: &str = "descriptor";
+const ADDRESS: &str = "address";
+
+/// Puts a descriptor beside the message being encoded and returns its number, which the field writes.
+///
+/// # Errors
+/// `Outside` if no message is being encoded on this thread, `TooMany` if it has as many as it may.
+pub fn put(kind: FdKind, fd: &Arc<OwnedFd>) -> Result<u16, FieldError> {
+    encoding(DESCRIPTOR, |outgoing, limits| {
+        let number = next(outgoing.descriptors.len(), limits.fds, Limit::Fds)?;
+        outgoing.descriptors.push((kind, Arc::clone(fd)));
+        Ok(number)
+    })
+}
+
+/// Puts an address beside the message being encoded and returns its number, which the field writes.
+///
+/// # Errors
+/// As [`put`].
+pub fn put_address(address: AnyAddress) -> Result<u16, FieldError> {
+    encoding(ADDRESS, |outgoing, limits| {
+        let number = next(outgoing.addresses.len(), limits.addresses, Limit::Addresses)?;
+        outgoing.addresses.push(address);
+        Ok(number)
+    })
+}
+
+/// Takes the descriptor with this number, if it was observed to be what the field promises.
+///
+/// # Errors
+/// `Outside`, `Missing`, `TakenTwice` or `Kind`.
+pub fn take(number: u16, promised: FdKind) -> Result<OwnedFd, FieldError> {
+    decoding(DESCRIPTOR, |incoming| {
+        let (found, fd) = take_place(&mut incoming.descriptors, DESCRIPTOR, number)?;
+        if found.keeps(promised) { Ok(fd) } else { Err(FieldError::Kind { number, found, promised }) }
+    })
+}
+
+/// Takes the address with this number.
+///
+/// # Errors
+/// `Outside`, `Missing` or `TakenTwice`.
+pub fn take_address(number: u16) -> Result<AnyAddress, FieldError> {
+    decoding(ADDRESS, |incoming| take_place(&mut incoming.addresses, ADDRESS, number))
+}
+
+fn next(count: usize, max: u16, limit: Limit) -> Result<u16, FieldError> {
+    u16::try_from(count).ok().filter(|number| *number < max).ok_or(FieldError::TooMany { limit, max })
+}
+
+fn take_place<T>(places: &mut [Place<T>], what: &'static str, number: u16) -> Result<T, FieldError> {
+    let count = places.len();
+    let place = places.get_mut(usize::from(number)).ok_or(FieldError::Missing { what, number, count })?;
+    match std::mem::replace(place, Place::Taken) {
+        Place::Waiting(value) => Ok(value),
+        Place::Taken => Err(FieldError::TakenTwice { what, number }),
+    }
+}
+
+fn encoding<R>(
+    what: &'static str,
+    act: impl FnOnce(&mut Outgoing, &Limits) -> Result<R, FieldError>,
+) -> Result<R, FieldError> {
+    with_table(|table| match table {
+        Some(Table::Encoding { outgoing, limits }) => act(outgoing, limits),
+        Some(Table::Decoding(_)) | None => Err(FieldError::Outside { what }),
+    })
+}
+
+fn decoding<R>(
+    what: &'static str,
+    act: impl FnOnce(&mut Incoming) -> Result<R, FieldError>,
+) -> Result<R, FieldError> {
+    with_table(|table| match table {
+        Some(Table::Decoding(incoming)) => act(incoming),
+        Some(Table::Encoding { .. }) | None => Err(FieldError::Outside { what }),
+    })
+}
+
+fn with_table<R>(act: impl FnOnce(Option<&mut Table>) -> Result<R, FieldError>) -> Result<R, FieldError> {
+    AMBIENT.with_borrow_mut(|ambient| {
+        let result = act(ambient.table.as_mut());
+        if let (Err(error), Some(_)) = (&result, &ambient.table) {
+            ambient.error.get_or_insert_with(|| error.clone());
+        }
+        result
+    })
+}
+
+/// The table's presence. Dropping it takes the table away and closes what it holds.
+pub(crate) struct Guard {
+    // Not Send: the table belongs to the thread that made it.
+    thread: std::marker::PhantomData<*const ()>,
+}
+
+impl Guard {
+    pub(crate) fn encoding(limits: &Limits) -> Result<Guard, FieldError> {
+        Guard::enter(Table::Encoding { outgoing: Outgoing::default(), limits: *limits })
+    }
+
+    pub(crate) fn decoding(incoming: Incoming) -> Result<Guard, FieldError> {
+        Guard::enter(Table::Decoding(incoming))
+    }
+
+    fn enter(table: Table) -> Result<Guard, FieldError> {
+        // A refused table is dropped, and its descriptors closed, after the borrow has ended.
+        let refused = AMBIENT.with_borrow_mut(|ambient| match ambient.table {
+            Some(_) => Some(table),
+            None => {
+                ambient.table = Some(table);
+                None
+            }
+        });
+        match refused {
+            Some(_) => Err(FieldError::Nested),
+            None => Ok(Guard { thread: std::marker::PhantomData }),
+        }
+    }
+
+    /// Returns the first refusal of a field within this call.
+    pub(crate) fn error(&self) -> Option<FieldError> {
+        AMBIENT.with_borrow_mut(|ambient| ambient.error.take())
+    }
+
+    pub(crate) fn outgoing(self) -> Outgoing {
+        match AMBIENT.with_borrow_mut(|ambient| ambient.table.take()) {
+            Some(Table::Encoding { outgoing, .. }) => outgoing,
+            Some(Table::Decoding(_)) | None => Outgoing::default(),
+        }
+    }
+
+    /// Checks that nothing is left over.
+    pub(crate) fn finish(self) -> Result<(), FieldError> {
+        AMBIENT.with_borrow(|ambient| {
+            let (descriptors, addresses) = match &ambient.table {
+                Some(Table::Decoding(incoming)) => incoming.left(),
+                Some(Table::Encoding { .. }) | None => (0, 0),
+            };
+            match (descriptors, addresses) {
+                (0, 0) => Ok(()),
+                (0, count) => Err(FieldError::LeftOver { what: "addresses", count }),
+                (count, _) => Err(FieldError::LeftOver { what: "descriptors", count }),
+            }
+        })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Taken out first: dropping an address may run code that looks at the table.
+        let ambient = AMBIENT.with_borrow_mut(std::mem::take);
+        drop(ambient);
+    }
+}
