@@ -18,14 +18,26 @@ pub struct Bootstrap {
     pub instance: u16,
     /// The number of this life, from 1.
     pub generation: u32,
-    /// Its work is `Program`'s main function.
-    pub is_main: bool,
+    /// When its work is done.
+    pub work: Work,
     /// The actors it hosts.
     pub actors: Vec<Actor>,
     /// The peers it may have links to.
     pub peers: Vec<Peer>,
     /// The second stage of its sandbox.
     pub confinement: Confinement,
+}
+
+/// When the work of a worker is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Work {
+    /// When it is told to stop.
+    #[default]
+    Resident,
+    /// When all its actors have started.
+    Oneshot,
+    /// When `Program`'s main function returns.
+    Main,
 }
 
 /// An actor to host.

@@ -75,7 +75,7 @@ pub enum ToWorker {
         peer: u16,
         /// The incarnation.
         generation: u32,
-        /// Why: the code of a [`DownCause`](crate::reason::DownCause).
+        /// Why: a code of the supervisor's.
         cause: u32,
     },
     /// A kept descriptor is attached.

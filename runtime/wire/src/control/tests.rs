@@ -1,5 +1,3 @@
-//! Golden bytes and hostile bytes of the records.
-
 use super::*;
 
 fn from_worker() -> Vec<ToSupervisor> {
