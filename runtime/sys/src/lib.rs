@@ -11,6 +11,7 @@ pub mod events;
 pub mod files;
 pub mod guardian;
 pub mod identity;
+pub mod inherited;
 pub mod landlock;
 pub mod process;
 pub mod seccomp;
