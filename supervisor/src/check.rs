@@ -2,7 +2,6 @@
 //!
 //! Whoever makes a `spec::System` has it checked here; the supervisor may then rely on what is said below.
 
-mod accounts;
 mod coupling;
 mod diagnostic;
 mod machine;
@@ -15,7 +14,6 @@ mod trust;
 
 use crate::spec::System;
 
-pub use accounts::user_name;
 pub use coupling::{Reach, reach, stopped_with};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, line_of, quote};
 pub use nearest::nearest;

@@ -9,14 +9,16 @@
 //! the kernel's credentials of the peer: root and the supervisor's own user operate, nobody else.
 
 mod bytes;
+mod cause;
 mod client;
+mod connections;
 mod record;
 mod request;
 
+pub use cause::Cause;
 pub use client::{Client, ClientError, Status};
-pub use record::{
-    Cause, End, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError, Row, State,
-};
+pub use connections::{CONNECTIONS_MAX, ConnectionId, Connections, Turn};
+pub use record::{End, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError, Row, State};
 pub use request::{REQUEST_BYTES, Request, RequestError, Target, Verb};
 
 /// The name of the socket in the state directory.

@@ -1,9 +1,53 @@
-//! The one loop of the supervisor.
+//! The one loop of the supervisor: waits, tells the machine what happened, does what it orders.
+//!
+//! One thread, never blocked: every wait is in one place, every send may fail, everything that a
+//! worker can make happen is done once per turn of the loop. Decisions are in
+//! [`bailiwick_core::tree`]; this file and those below it carry them out.
 
-use std::os::fd::OwnedFd;
+mod child;
+mod life;
+mod links;
+mod orders;
+mod perform;
+mod reports;
+mod start;
+mod status;
+mod token;
+mod words;
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use bailiwick_core::child::{self as tree, State};
+use bailiwick_core::time::Instant;
+use bailiwick_core::tree::{ChildId, Event, Incarnation, Outcome, Tree};
+use bailiwick_sys::Failed;
+use bailiwick_sys::events::{Interest, Poller, Signal, Signals, Timer, Woken, monotonic_ns};
+use bailiwick_sys::wait;
+
+use crate::broker::Broker;
+use crate::control::Connections;
+use crate::logs::Sink;
+use crate::roster::Roster;
+use crate::spawn::Launcher;
 use crate::spec::System;
+use crate::state_dir::StateDir;
+use crate::store::Store;
+
+use child::Child;
+use orders::PendingOrder;
+use token::Token;
+
+/// Events that one wait reports; whoever is not among them is among the next.
+const BATCH: usize = 64;
+
+/// How soon a send is tried again for which the kernel had no room.
+const ROOM_RETRY: Duration = Duration::from_millis(50);
+
+/// How soon a stream that people read is looked at again when it is full, in milliseconds.
+const SINK_RETRY_MS: u32 = 20;
 
 /// What the caller of [`supervise`] decides, beside what is to be supervised.
 #[derive(Debug, Default)]
@@ -21,6 +65,174 @@ pub struct Options {
 ///
 /// Blocks. Must be called from the process's first and only thread.
 pub fn supervise(system: System, options: Options) -> ExitCode {
-    let _ = (system, options);
-    ExitCode::from(69)
+    start::run(system, options)
+}
+
+/// Everything that the loop owns.
+struct Daemon {
+    system: System,
+    roster: Roster,
+    tree: Tree,
+    broker: Broker,
+    store: Store,
+    children: Vec<Child>,
+    launcher: Launcher,
+    connections: Connections,
+    orders: Vec<PendingOrder>,
+    /// What happened and was not told to the machine yet.
+    events: VecDeque<Event>,
+    /// Links that are to be made once the kernel has room for them.
+    missing_links: Vec<(Incarnation, Incarnation)>,
+    poller: Poller,
+    signals: Signals,
+    timer: Timer,
+    /// When sends are tried again for which the kernel had no room.
+    retry_at: Option<Instant>,
+    stdout: Sink,
+    stderr: Sink,
+    ready: Option<OwnedFd>,
+    started_at: Instant,
+    last_signal: Option<Signal>,
+    left: Option<Outcome>,
+    state: StateDir,
+}
+
+impl Daemon {
+    /// Runs until the machine says that nothing is left to supervise.
+    fn run(&mut self) -> Result<Outcome, Failed> {
+        self.events.push_back(Event::Boot);
+        loop {
+            self.settle();
+            if let Some(outcome) = self.left {
+                return Ok(outcome);
+            }
+            self.timer.set(self.next_wake().map(Instant::as_nanos))?;
+            let timeout_ms = self.flush_sinks().then_some(SINK_RETRY_MS);
+            let woken: Vec<Woken> = self.poller.wait(timeout_ms)?.collect();
+            for woken in woken {
+                self.wake(woken);
+            }
+        }
+    }
+
+    /// Tells the machine what happened, and carries out what follows, until nothing does.
+    fn settle(&mut self) {
+        let mut actions = Vec::new();
+        while let Some(event) = self.events.pop_front() {
+            self.tree.handle(self.now(), event, &mut actions);
+            for action in actions.drain(..) {
+                self.perform(action);
+            }
+        }
+        self.answer_orders();
+        self.tell_ready();
+    }
+
+    fn wake(&mut self, woken: Woken) {
+        match Token::from_u64(woken.token) {
+            Some(Token::Signals) => self.take_signals(),
+            Some(Token::Timer) => self.take_time(),
+            Some(Token::Listener) => self.accept(),
+            Some(Token::Connection(id)) => self.serve(id),
+            Some(Token::Line(child)) => drop(self.take_report(child)),
+            Some(Token::Start(child)) => self.take_start(child),
+            Some(Token::Output(child)) => self.take_output(child),
+            Some(Token::Process(child)) => self.take_end(child),
+            Some(Token::Tree(child)) => self.take_tree(child),
+            None => {}
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(monotonic_ns())
+    }
+
+    /// Returns when the loop has something to do even if nothing happens.
+    fn next_wake(&self) -> Option<Instant> {
+        let orders = self.orders.iter().map(PendingOrder::until);
+        orders.chain(self.tree.deadline()).chain(self.retry_at).min()
+    }
+
+    fn take_time(&mut self) {
+        self.timer.acknowledge();
+        self.events.push_back(Event::Tick);
+        if self.retry_at.is_some_and(|at| at <= self.now()) {
+            self.retry_at = None;
+            self.link_missing();
+            for child in self.roster.children() {
+                self.flush_line(child);
+            }
+        }
+    }
+
+    fn take_signals(&mut self) {
+        while let Ok(Some((signal, _))) = self.signals.next() {
+            match signal {
+                Signal::SIGCHLD => self.reap_orphans(),
+                Signal::SIGTERM | Signal::SIGINT => self.stop_by(signal, Event::ShutDown),
+                Signal::SIGQUIT => self.stop_by(signal, Event::Kill),
+                // A terminal that went away is no reason to stop, and there is nothing to reload.
+                _ => {}
+            }
+        }
+    }
+
+    fn stop_by(&mut self, signal: Signal, event: Event) {
+        self.say(signal.as_str());
+        self.last_signal = Some(signal);
+        self.events.push_back(event);
+    }
+
+    /// Takes the ends of descendants whose own parents are gone, so that none stays a zombie.
+    fn reap_orphans(&mut self) {
+        let known: Vec<i32> = self.children.iter().filter_map(|c| c.life.as_ref()).map(|l| l.pid).collect();
+        if let Err(error) = wait::reap_orphans(|pid| known.contains(&pid)) {
+            self.say(&format!("orphans: {error}"));
+        }
+    }
+
+    fn take_output(&mut self, child: ChildId) {
+        let now = self.now();
+        // A pipe that has ended is closed by this, and with that it is watched no more.
+        self.children[usize::from(child.0)].output.drain(now, &mut self.stdout);
+    }
+
+    /// Says once that every worker is ready, or done if it is to be.
+    fn tell_ready(&mut self) {
+        let is_up = |child: &tree::Child| child.is_ready() || child.state() == State::Done;
+        if self.ready.is_some() && self.tree.children().iter().all(is_up) {
+            // Closing it says as much to whoever does not read.
+            if let Some(ready) = self.ready.take() {
+                let _ = nix::unistd::write(&ready, b"ready\n");
+            }
+        }
+    }
+
+    fn flush_sinks(&mut self) -> bool {
+        let out = self.stdout.flush();
+        self.stderr.flush() || out
+    }
+
+    fn watch(&self, fd: impl AsFd, token: Token, interest: Interest) -> Result<(), Failed> {
+        self.poller.add(fd, token.to_u64(), interest)
+    }
+
+    /// Says one line to the person who runs this.
+    fn say(&mut self, text: &str) {
+        self.stderr.line("bailiwick", text);
+    }
+
+    fn child(&mut self, child: ChildId) -> &mut Child {
+        &mut self.children[usize::from(child.0)]
+    }
+
+    /// Returns the present or last life of a child.
+    fn incarnation(&self, child: ChildId) -> Incarnation {
+        self.tree.child(child).map_or(Incarnation { child, generation: 0 }, |known| known.incarnation())
+    }
+
+    /// Returns what people call a life.
+    fn name(&self, of: Incarnation) -> String {
+        format!("{}#{}", self.roster.seat(of.child).title, of.generation)
+    }
 }

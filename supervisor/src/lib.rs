@@ -1,11 +1,16 @@
 //! The supervisor process: manifest, policy loop, sandbox, broker; and the binary `bailiwickd`.
 #![forbid(unsafe_code)]
 
+pub mod broker;
 pub mod check;
 pub mod control;
 pub mod daemon;
+pub mod line;
 pub mod logs;
 pub mod manifest;
+pub mod roster;
+pub mod spawn;
 pub mod spec;
 pub mod state_dir;
+pub mod store;
 pub use daemon::{Options, supervise};

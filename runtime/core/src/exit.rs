@@ -107,9 +107,7 @@ impl fmt::Display for Cause {
             Self::Killed => f.write_str("killed"),
             Self::Stopped => f.write_str("stopped"),
             Self::Exited(code) => write!(f, "exit code {code}"),
-            // These two do not come from what the process itself did wrong.
-            Self::Signalled(signal @ (SIGKILL | SIGTERM)) => write!(f, "signal {signal} from outside"),
-            Self::Signalled(signal) => write!(f, "signal {signal}"),
+            Self::Signalled(signal) => write!(f, "signal {signal} from outside"),
         }
     }
 }

@@ -41,21 +41,7 @@ impl Writer {
     }
 
     pub(super) fn cause(&mut self, cause: Cause) {
-        let (kind, detail) = match cause {
-            Cause::Exit(code) => (1, code.into()),
-            Cause::Signal(signal) => (2, signal.into()),
-            Cause::Stopped => (3, 0),
-            Cause::StartTimeout => (4, 0),
-            Cause::StopTimeout => (5, 0),
-            Cause::OutOfMemory => (6, 0),
-            Cause::Protocol => (7, 0),
-            Cause::Accused => (8, 0),
-            Cause::ForbiddenSyscall => (9, 0),
-            Cause::SpawnFailed(errno) => (10, errno),
-            Cause::Dependency => (11, 0),
-        };
-        self.u16(kind);
-        self.u16(detail);
+        self.u32(cause.code());
     }
 
     /// Writes a byte that says whether the value is there, then the value.
@@ -133,23 +119,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn cause(&mut self) -> Result<Cause, RecordError> {
-        let kind = self.u16();
-        let detail = self.u16();
-        let byte =
-            u8::try_from(detail).map_err(|_| RecordError::Field { field: "cause", found: detail.into() });
-        Ok(match kind {
-            1 => Cause::Exit(byte?),
-            2 => Cause::Signal(byte?),
-            3 => Cause::Stopped,
-            4 => Cause::StartTimeout,
-            5 => Cause::StopTimeout,
-            6 => Cause::OutOfMemory,
-            7 => Cause::Protocol,
-            8 => Cause::Accused,
-            9 => Cause::ForbiddenSyscall,
-            10 => Cause::SpawnFailed(detail),
-            11 => Cause::Dependency,
-            kind => return Err(RecordError::Field { field: "cause", found: kind.into() }),
-        })
+        let code = self.u32();
+        Cause::from_code(code).ok_or(RecordError::Field { field: "cause", found: code.into() })
     }
 }

@@ -1,10 +1,10 @@
 //! What the supervisor answers, in records of 192 bytes.
 
-use std::fmt;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use super::Cause;
 use super::bytes::{Reader, Writer};
 
 /// The size of every record. Byte 0 is the kind (1 head, 2 row, 3 end); the fields follow in the
@@ -138,34 +138,6 @@ pub enum MemoryMechanism {
     CgroupV1,
     /// RLIMIT_AS, which counts addresses and not memory.
     AddressSpace,
-}
-
-/// Why an incarnation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Cause {
-    /// It exited by itself with this code.
-    Exit(u8),
-    /// A signal that the supervisor did not send killed it.
-    Signal(u8),
-    /// It was told to stop, and did.
-    Stopped,
-    /// It was not ready in time.
-    StartTimeout,
-    /// It did not stop in time and was killed.
-    StopTimeout,
-    /// The kernel killed it for its memory.
-    OutOfMemory,
-    /// It broke the protocol of its descriptor 3 and was killed.
-    Protocol,
-    /// A more privileged peer accused it and it was killed.
-    Accused,
-    /// It made a system call that it may not make.
-    ForbiddenSyscall,
-    /// It could not be started; the kernel's error number.
-    SpawnFailed(u16),
-    /// A worker that it needs was given up.
-    Dependency,
 }
 
 /// The last packet of every answer.
@@ -349,31 +321,6 @@ impl MemoryMechanism {
             Self::CgroupV2 => "cgroup v2",
             Self::CgroupV1 => "cgroup v1",
             Self::AddressSpace => "address space",
-        }
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exit(code) => write!(f, "exit code {code}"),
-            Self::Signal(9) => f.write_str("SIGKILL from outside"),
-            Self::Signal(signal) => match nix::sys::signal::Signal::try_from(i32::from(*signal)) {
-                Ok(named) => f.write_str(named.as_str()),
-                Err(_) => write!(f, "signal {signal}"),
-            },
-            Self::Stopped => f.write_str("stopped"),
-            Self::StartTimeout => f.write_str("not ready within start_timeout"),
-            Self::StopTimeout => f.write_str("killed after stop_timeout"),
-            Self::OutOfMemory => f.write_str("out of memory"),
-            Self::Protocol => f.write_str("killed for breaking the control protocol"),
-            Self::Accused => f.write_str("killed on a privileged peer's accusation"),
-            Self::ForbiddenSyscall => f.write_str("forbidden system call"),
-            Self::SpawnFailed(errno) => {
-                let error = nix::errno::Errno::from_raw((*errno).into());
-                write!(f, "could not be started: {}", error.desc())
-            }
-            Self::Dependency => f.write_str("a worker that it needs was given up"),
         }
     }
 }

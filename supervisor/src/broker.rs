@@ -1,0 +1,274 @@
+//! Which links exist: between every two instances of which one may send to the other, and no others.
+//!
+//! Tables only. The loop makes the socket pairs that [`Broker::up`] names, and tells the peers that
+//! [`Broker::down`] names.
+
+use std::collections::BTreeMap;
+
+use bailiwick_core::tree::{ChildId, Incarnation};
+
+use crate::roster::Roster;
+use crate::spec::{FdKind, Grant, System};
+
+/// The links that grants ask for, and which of their ends live.
+#[derive(Debug)]
+pub struct Broker {
+    ends: Vec<End>,
+}
+
+/// One instance as its peers see it.
+#[derive(Debug)]
+struct End {
+    /// The generation that lives, if one does.
+    live: Option<u32>,
+    /// It may accuse those who are not privileged, and is never accused by them.
+    privileged: bool,
+    peers: BTreeMap<ChildId, Terms>,
+}
+
+/// What an instance and one peer may send to each other. Slots are positions in these lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// What the peer may reach here.
+    pub exports: Vec<Slot>,
+    /// What may be reached at the peer: its exports, in the same order.
+    pub imports: Vec<Slot>,
+}
+
+/// One actor that one peer may reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The actor's name.
+    pub actor: String,
+    /// The methods; `None` is all of them.
+    pub methods: Option<Vec<String>>,
+    /// Kinds of descriptors that may travel with a message; `None` is what the methods declare.
+    pub fds_send: Option<Vec<FdKind>>,
+    /// Kinds of descriptors that may travel back; `None` is what the methods declare.
+    pub fds_receive: Option<Vec<FdKind>>,
+    /// Asks that may be open at a time.
+    pub max_inflight: u32,
+}
+
+/// What an accusation comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The accused is killed.
+    Guilty,
+    /// The accuser may not accuse, or nobody it may accuse: counted, nothing else.
+    Ignored,
+}
+
+impl Broker {
+    /// Lays out every link that `system` grants.
+    pub fn new(system: &System, roster: &Roster) -> Self {
+        let end = |child| End { live: None, privileged: roster.is_privileged(child), peers: BTreeMap::new() };
+        let mut broker = Self { ends: roster.children().map(end).collect() };
+        for grant in &system.grants {
+            let slots = slots(system, grant);
+            for from in roster.instances_of(&grant.from) {
+                for to in roster.instances_of(&grant.to_worker).filter(|to| *to != from) {
+                    broker.terms(from, to).imports.extend(slots.iter().cloned());
+                    broker.terms(to, from).exports.extend(slots.iter().cloned());
+                }
+            }
+        }
+        broker
+    }
+
+    /// Returns the peers of `child`, each with what may be sent either way.
+    pub fn peers(&self, child: ChildId) -> impl Iterator<Item = (ChildId, &Terms)> {
+        self.ends[usize::from(child.0)].peers.iter().map(|(peer, terms)| (*peer, terms))
+    }
+
+    /// Notes that `child` lives; returns the peers that live too, to each of which it needs a link.
+    pub fn up(&mut self, child: ChildId, generation: u32) -> Vec<(ChildId, u32)> {
+        self.ends[usize::from(child.0)].live = Some(generation);
+        self.live_peers(child)
+    }
+
+    /// Notes that `child` is dead; returns the peers that had a link to it.
+    pub fn down(&mut self, child: ChildId) -> Vec<(ChildId, u32)> {
+        match self.ends[usize::from(child.0)].live.take() {
+            Some(_) => self.live_peers(child),
+            None => Vec::new(),
+        }
+    }
+
+    /// Returns how many links `child` has at the moment.
+    pub fn links(&self, child: ChildId) -> usize {
+        if self.ends[usize::from(child.0)].live.is_some() { self.live_peers(child).len() } else { 0 }
+    }
+
+    /// Returns whether exactly this life is going on.
+    pub fn is_live(&self, of: Incarnation) -> bool {
+        self.ends.get(usize::from(of.child.0)).is_some_and(|end| end.live == Some(of.generation))
+    }
+
+    /// Judges the accusation that `accused` broke the protocol of its link with `accuser`.
+    ///
+    /// Only the more privileged end may accuse, and only a peer that lives and that it has a link to.
+    pub fn judge(&self, accuser: ChildId, accused: Incarnation) -> Verdict {
+        let by = &self.ends[usize::from(accuser.0)];
+        let is_linked = by.peers.contains_key(&accused.child) && self.is_live(accused);
+        if is_linked && by.privileged && !self.ends[usize::from(accused.child.0)].privileged {
+            Verdict::Guilty
+        } else {
+            Verdict::Ignored
+        }
+    }
+
+    fn live_peers(&self, child: ChildId) -> Vec<(ChildId, u32)> {
+        let peers = self.ends[usize::from(child.0)].peers.keys();
+        peers.filter_map(|peer| Some((*peer, self.ends[usize::from(peer.0)].live?))).collect()
+    }
+
+    fn terms(&mut self, child: ChildId, peer: ChildId) -> &mut Terms {
+        self.ends[usize::from(child.0)].peers.entry(peer).or_default()
+    }
+}
+
+/// Returns what one grant opens: one actor, or every actor that the receiver declares.
+fn slots(system: &System, grant: &Grant) -> Vec<Slot> {
+    let slot = |actor: &str| Slot {
+        actor: actor.to_owned(),
+        methods: grant.methods.clone(),
+        fds_send: grant.fds_send.clone(),
+        fds_receive: grant.fds_receive.clone(),
+        max_inflight: grant.max_inflight,
+    };
+    match &grant.to_actor {
+        Some(actor) => vec![slot(actor)],
+        None => {
+            let to = system.workers.iter().filter(|worker| worker.name == grant.to_worker);
+            to.flat_map(|worker| &worker.actors).map(|actor| slot(&actor.name)).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Actor, Exec, Mailbox, Worker};
+
+    const FRONT: ChildId = ChildId(0);
+    const ONE: ChildId = ChildId(1);
+    const TWO: ChildId = ChildId(2);
+    const PRIV: ChildId = ChildId(3);
+
+    fn worker(name: &str, instances: u16, actors: &[&str]) -> Worker {
+        let actor = |name: &&str| Actor {
+            name: (*name).into(),
+            type_name: (*name).into(),
+            args: None,
+            mailbox: Mailbox::default(),
+        };
+        Worker { instances, actors: actors.iter().map(actor).collect(), ..Worker::new(name, Exec::Own) }
+    }
+
+    fn grant(from: &str, to: &str, actor: Option<&str>) -> Grant {
+        Grant {
+            from: from.into(),
+            to_worker: to.into(),
+            to_actor: actor.map(str::to_owned),
+            methods: None,
+            fds_send: None,
+            fds_receive: None,
+            max_inflight: 64,
+        }
+    }
+
+    /// `front` may send to two `shrinker`s and to `priv`; `priv` may send to `front`.
+    fn broker() -> Broker {
+        let privileged = Worker { privileged: true, ..worker("priv", 1, &["keys"]) };
+        let system = System {
+            workers: vec![
+                worker("front", 1, &["web"]),
+                worker("shrinker", 2, &["thumbs", "stats"]),
+                privileged,
+            ],
+            grants: vec![
+                grant("front", "shrinker", None),
+                grant("front", "priv", Some("keys")),
+                grant("priv", "front", Some("web")),
+            ],
+            ..System::default()
+        };
+        let roster = Roster::new(&system).unwrap();
+        Broker::new(&system, &roster)
+    }
+
+    fn actors(slots: &[Slot]) -> Vec<&str> {
+        slots.iter().map(|slot| slot.actor.as_str()).collect()
+    }
+
+    #[test]
+    fn a_grant_opens_slots_that_both_ends_number_alike() {
+        let broker = broker();
+        let front: BTreeMap<_, _> = broker.peers(FRONT).collect();
+        assert_eq!(front.keys().copied().collect::<Vec<_>>(), [ONE, TWO, PRIV]);
+        assert_eq!(actors(&front[&ONE].imports), ["thumbs", "stats"]);
+        assert_eq!(actors(&front[&PRIV].exports), ["web"]);
+        let two: BTreeMap<_, _> = broker.peers(TWO).collect();
+        assert_eq!(two.len(), 1, "siblings have no link");
+        assert_eq!(two[&FRONT].exports, front[&TWO].imports);
+        assert!(two[&FRONT].imports.is_empty(), "nobody may send back");
+    }
+
+    #[test]
+    fn a_link_is_made_when_both_ends_live_and_ends_with_either() {
+        let mut broker = broker();
+        assert_eq!(broker.up(ONE, 1), []);
+        assert_eq!(broker.up(FRONT, 1), [(ONE, 1)]);
+        assert_eq!(broker.links(FRONT), 1);
+        assert_eq!(broker.down(ONE), [(FRONT, 1)]);
+        assert_eq!(broker.down(ONE), [], "a death is told once");
+        assert_eq!(broker.links(FRONT), 0);
+        assert_eq!(broker.up(ONE, 2), [(FRONT, 1)]);
+    }
+
+    #[test]
+    fn only_the_more_privileged_end_of_a_living_link_may_accuse() {
+        let mut broker = broker();
+        for (child, generation) in [(FRONT, 3), (ONE, 1), (PRIV, 1)] {
+            broker.up(child, generation);
+        }
+        assert_eq!(broker.judge(PRIV, Incarnation { child: FRONT, generation: 3 }), Verdict::Guilty);
+        assert_eq!(
+            broker.judge(PRIV, Incarnation { child: FRONT, generation: 2 }),
+            Verdict::Ignored,
+            "a life that is over"
+        );
+        assert_eq!(
+            broker.judge(PRIV, Incarnation { child: ONE, generation: 1 }),
+            Verdict::Ignored,
+            "no link"
+        );
+        assert_eq!(
+            broker.judge(FRONT, Incarnation { child: PRIV, generation: 1 }),
+            Verdict::Ignored,
+            "upwards"
+        );
+        assert_eq!(
+            broker.judge(FRONT, Incarnation { child: ONE, generation: 1 }),
+            Verdict::Ignored,
+            "between equals"
+        );
+        assert_eq!(
+            broker.judge(PRIV, Incarnation { child: PRIV, generation: 1 }),
+            Verdict::Ignored,
+            "itself"
+        );
+        assert_eq!(
+            broker.judge(PRIV, Incarnation { child: ChildId(99), generation: 1 }),
+            Verdict::Ignored,
+            "nobody"
+        );
+        broker.down(FRONT);
+        assert_eq!(
+            broker.judge(PRIV, Incarnation { child: FRONT, generation: 3 }),
+            Verdict::Ignored,
+            "the dead"
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! One supervised instance: what outlives its lives, and what belongs to the present one.
+
+use std::os::fd::OwnedFd;
+
+use bailiwick_core::time::Instant;
+use bailiwick_core::tree::Incarnation;
+use bailiwick_sys::process::StartReport;
+
+use crate::control::Cause;
+use crate::line::Line;
+use crate::logs::Output;
+
+/// One instance.
+#[derive(Debug)]
+pub(super) struct Child {
+    pub(super) output: Output,
+    pub(super) life: Option<Life>,
+    pub(super) last_cause: Option<Cause>,
+    /// Why the supervisor condemned the present life, where the machine only knows that it did.
+    pub(super) doom: Option<Cause>,
+    pub(super) accusations_ignored: u64,
+}
+
+/// The life of one process.
+#[derive(Debug)]
+pub(super) struct Life {
+    pub(super) of: Incarnation,
+    pub(super) pid: i32,
+    pub(super) process: OwnedFd,
+    /// How its start goes, until that is over.
+    pub(super) start: Option<StartReport>,
+    /// Its descriptor 3, until its process has ended.
+    pub(super) line: Option<Line>,
+    /// The kernel's buffer is full of orders, and is watched for room.
+    pub(super) waits_for_room: bool,
+    /// Why its program never ran.
+    pub(super) failed_start: Option<i32>,
+    /// Its process has ended and was taken; descendants may be left.
+    pub(super) reaped: bool,
+    /// What tells that nothing is left of it, while that is being waited for.
+    pub(super) tree: Option<OwnedFd>,
+}
+
+impl Child {
+    pub(super) fn new(title: &str, now: Instant) -> Self {
+        Self {
+            output: Output::new(title.to_owned(), now),
+            life: None,
+            last_cause: None,
+            doom: None,
+            accusations_ignored: 0,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! From the start of a process to its end, and what it is told in between.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::fd::{AsFd, OwnedFd};
+
+use bailiwick_core::exit::Exit;
+use bailiwick_core::tree::{ChildId, Event, Incarnation};
+use bailiwick_sys::events::Interest;
+use bailiwick_sys::process::{Progress, SpawnError};
+use bailiwick_sys::wait::{self, Change};
+use bailiwick_sys::{Failed, socket};
+use bailiwick_wire::control::ToWorker;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use thiserror::Error;
+
+use super::child::Life;
+use super::token::Token;
+use super::{Daemon, ROOM_RETRY};
+use crate::control::Cause;
+use crate::line::{Flushed, Line};
+use crate::spawn::Descriptors;
+
+/// Reports that are read at most of a worker that has ended.
+const LAST_REPORTS: usize = 512;
+
+/// Why a process was not made.
+#[derive(Debug, Error)]
+enum StartError {
+    #[error(transparent)]
+    Refused(#[from] Failed),
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    #[error(transparent)]
+    Bootstrap(#[from] bailiwick_wire::bootstrap::BootstrapError),
+}
+
+impl Daemon {
+    pub(super) fn spawn(&mut self, of: Incarnation) {
+        if let Err(error) = self.try_spawn(of) {
+            self.complain(of.child, &error);
+            let errno = match error {
+                StartError::Refused(failed) | StartError::Spawn(SpawnError::Refused(failed)) => failed.errno,
+                StartError::Spawn(_) | StartError::Bootstrap(_) => nix::errno::Errno::EINVAL,
+            };
+            self.fail_start(of, errno as i32);
+        }
+    }
+
+    fn try_spawn(&mut self, of: Incarnation) -> Result<(), StartError> {
+        let child = of.child;
+        let bootstrap = self.bootstrap(of).to_bytes()?;
+        let (output, their_output) = output_pipe()?;
+        let (ours, theirs) = socket::pair(socket::Kind::SeqPacket)?;
+        let descriptors = Descriptors { output: their_output.as_fd(), control: theirs.as_fd() };
+        let process = self.launcher.spawn(child, &descriptors)?;
+        let mut line = Line::new(ours, self.broker.peers(child).count());
+        line.bootstrap(bootstrap, Vec::new());
+        self.watch(&process.pidfd, Token::Process(child), Interest::READ)?;
+        self.watch(&process.start, Token::Start(child), Interest::READ)?;
+        self.watch(line.socket(), Token::Line(child), Interest::READ)?;
+        self.watch(&output, Token::Output(child), Interest::READ)?;
+        let place = &mut self.children[usize::from(child.0)];
+        place.output.attach(output);
+        place.life = Some(Life {
+            of,
+            pid: process.pid,
+            process: process.pidfd,
+            start: Some(process.start),
+            line: Some(line),
+            waits_for_room: false,
+            failed_start: None,
+            reaped: false,
+            tree: None,
+        });
+        self.give_kept(child);
+        Ok(())
+    }
+
+    /// Looks how far a start has come, and tells the machine when it is over.
+    pub(super) fn take_start(&mut self, child: ChildId) {
+        let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
+        let (of, progress) = match &life.start {
+            Some(start) => (life.of, start.progress()),
+            None => return,
+        };
+        if progress == Progress::Underway {
+            return;
+        }
+        // No copy of the descriptor exists, so closing it ends the watch as well.
+        life.start = None;
+        if let Progress::Failed(failed) = progress {
+            // The process exits by itself; the machine is told when it is gone.
+            life.failed_start = Some(failed.errno as i32);
+            self.complain(child, &failed);
+        } else {
+            self.events.push_back(Event::Spawned(of));
+            self.link_up(of);
+        }
+    }
+
+    /// Takes the end of a process, after everything that it still said.
+    pub(super) fn take_end(&mut self, child: ChildId) {
+        self.take_start(child);
+        let Some(life) = &self.children[usize::from(child.0)].life else { return };
+        let exit = match wait::take_change(life.process.as_fd()) {
+            Ok(Some(Change::Exited { code, .. })) => Exit::Code(code),
+            Ok(Some(Change::Killed { signal, .. })) => Exit::Signal(u8::try_from(signal).unwrap_or(u8::MAX)),
+            Ok(Some(Change::Stopped { .. } | Change::Continued) | None) => return,
+            // Somebody else took the end: all that is known is that there was one.
+            Err(_) => Exit::Signal(0),
+        };
+        for _ in 0..LAST_REPORTS {
+            if !self.take_report(child) {
+                break;
+            }
+        }
+        let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
+        let (of, failed_start) = (life.of, life.failed_start);
+        life.reaped = true;
+        life.line = None;
+        let _ = self.poller.remove(&life.process);
+        match failed_start {
+            Some(errno) => self.fail_start(of, errno),
+            None => self.events.push_back(Event::Exited { of, exit }),
+        }
+    }
+
+    /// Looks whether a tree that is being killed is gone.
+    pub(super) fn take_tree(&mut self, child: ChildId) {
+        let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
+        let Some(tree) = life.tree.take() else { return };
+        let (of, reaped) = (life.of, life.reaped);
+        drop(tree);
+        if reaped {
+            self.emptied(of);
+        }
+    }
+
+    pub(super) fn emptied(&mut self, of: Incarnation) {
+        let now = self.now();
+        let place = &mut self.children[usize::from(of.child.0)];
+        place.output.finish(now, &mut self.stdout);
+        place.life = None;
+        self.events.push_back(Event::Emptied { of, chance: chance() });
+    }
+
+    fn fail_start(&mut self, of: Incarnation, errno: i32) {
+        let now = self.now();
+        let place = &mut self.children[usize::from(of.child.0)];
+        place.output.finish(now, &mut self.stdout);
+        place.life = None;
+        self.events.push_back(Event::SpawnFailed { of, step: 0, errno, chance: chance() });
+    }
+
+    /// Orders that a worker be killed for what it did.
+    pub(super) fn condemn(&mut self, child: ChildId, cause: Cause) {
+        let place = &mut self.children[usize::from(child.0)];
+        let Some(life) = &place.life else { return };
+        self.events.push_back(Event::Violated(life.of));
+        place.doom.get_or_insert(cause);
+    }
+
+    /// Sends an order; a worker that does not read its orders is killed.
+    pub(super) fn order(&mut self, child: ChildId, order: ToWorker, fd: Option<OwnedFd>) {
+        let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
+        let Some(line) = &mut life.line else { return };
+        match line.send(order, fd) {
+            Ok(()) => self.flush_line(child),
+            Err(error) => {
+                self.complain(child, &error);
+                self.condemn(child, Cause::Protocol);
+            }
+        }
+    }
+
+    /// Sends what waits for a worker, as far as its socket takes it.
+    pub(super) fn flush_line(&mut self, child: ChildId) {
+        let now = self.now();
+        let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
+        let Some(line) = &mut life.line else { return };
+        let flushed = line.flush();
+        if flushed == Flushed::Later {
+            self.retry_at = Some(self.retry_at.unwrap_or(now + ROOM_RETRY));
+        }
+        let waits = flushed == Flushed::WhenWritable;
+        if waits != life.waits_for_room {
+            life.waits_for_room = waits;
+            let interest = if waits { Interest::READ_WRITE } else { Interest::READ };
+            let _ = self.poller.change(line.socket(), Token::Line(child).to_u64(), interest);
+        }
+    }
+
+    pub(super) fn life(&mut self, of: Incarnation) -> Option<&mut Life> {
+        self.children[usize::from(of.child.0)].life.as_mut().filter(|life| life.of == of)
+    }
+
+    /// Says what went wrong with one worker.
+    pub(super) fn complain(&mut self, child: ChildId, error: &dyn std::fmt::Display) {
+        let text = format!("{}: {error}", self.name(self.incarnation(child)));
+        self.say(&text);
+    }
+}
+
+/// Makes a pipe of which only the end that the supervisor reads never blocks.
+fn output_pipe() -> Result<(OwnedFd, OwnedFd), Failed> {
+    let failed = |call| move |errno| Failed { call, errno };
+    let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("pipe2"))?;
+    fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed("fcntl(F_SETFL)"))?;
+    Ok((read, write))
+}
+
+/// Draws a number. Only the spread of restarts hangs on it.
+fn chance() -> u32 {
+    (RandomState::new().build_hasher().finish() >> 32) as u32
+}

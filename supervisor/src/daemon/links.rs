@@ -1,0 +1,136 @@
+//! Makes links, tells of their ends, and hands out what the store keeps.
+
+use std::os::fd::OwnedFd;
+
+use bailiwick_core::tree::{ChildId, Incarnation};
+use bailiwick_sys::socket;
+use bailiwick_wire::bootstrap::{Actor, Bootstrap, Peer, Slot, Work};
+use bailiwick_wire::control::ToWorker;
+
+use super::{Daemon, ROOM_RETRY};
+use crate::broker;
+use crate::control::Cause;
+use crate::spec;
+
+impl Daemon {
+    /// Tells a worker everything that is known before it runs.
+    pub(super) fn bootstrap(&self, of: Incarnation) -> Bootstrap {
+        let seat = self.roster.seat(of.child);
+        let worker = &self.system.workers[seat.worker];
+        Bootstrap {
+            worker: worker.name.clone(),
+            instance: seat.instance,
+            generation: of.generation,
+            work: match worker.kind {
+                spec::Kind::Resident => Work::Resident,
+                spec::Kind::Oneshot => Work::Oneshot,
+                spec::Kind::Main => Work::Main,
+            },
+            actors: worker.actors.iter().map(actor).collect(),
+            peers: self
+                .broker
+                .peers(of.child)
+                .map(|(peer, terms)| self.peer(of.child, peer, terms))
+                .collect(),
+            confinement: self.launcher.confinement(of.child).0,
+        }
+    }
+
+    fn peer(&self, child: ChildId, peer: ChildId, terms: &broker::Terms) -> Peer {
+        let seat = self.roster.seat(peer);
+        let worker = &self.system.workers[seat.worker];
+        Peer {
+            number: peer.0,
+            worker: worker.name.clone(),
+            instance: seat.instance,
+            instances: worker.instances,
+            may_accuse: self.roster.is_privileged(child) && !self.roster.is_privileged(peer),
+            exports: terms.exports.iter().map(slot).collect(),
+            imports: terms.imports.iter().map(slot).collect(),
+        }
+    }
+
+    /// Gives a life that began, and each peer that lives, the ends of a fresh link.
+    pub(super) fn link_up(&mut self, of: Incarnation) {
+        for (peer, generation) in self.broker.up(of.child, of.generation) {
+            self.link(of, Incarnation { child: peer, generation });
+        }
+    }
+
+    /// Makes the links for which there was no room.
+    pub(super) fn link_missing(&mut self) {
+        for (one, other) in std::mem::take(&mut self.missing_links) {
+            if self.broker.is_live(one) && self.broker.is_live(other) {
+                self.link(one, other);
+            }
+        }
+    }
+
+    fn link(&mut self, one: Incarnation, other: Incarnation) {
+        match socket::pair(socket::Kind::SeqPacket) {
+            Ok((left, right)) => {
+                self.hand_over(one.child, other, left);
+                self.hand_over(other.child, one, right);
+            }
+            Err(failed) => {
+                self.complain(one.child, &failed);
+                self.missing_links.push((one, other));
+                self.retry_at = Some(self.now() + ROOM_RETRY);
+            }
+        }
+    }
+
+    fn hand_over(&mut self, to: ChildId, peer: Incarnation, end: OwnedFd) {
+        let order = ToWorker::Link { peer: peer.child.0, generation: peer.generation };
+        self.order(to, order, Some(end));
+    }
+
+    /// Tells the peers of a life that it is over.
+    pub(super) fn link_down(&mut self, of: Incarnation, cause: Cause) {
+        for (peer, _) in self.broker.down(of.child) {
+            let order =
+                ToWorker::PeerDown { peer: of.child.0, generation: of.generation, cause: cause.code() };
+            self.order(peer, order, None);
+        }
+    }
+
+    /// Gives a life what was kept for it: by its earlier lives, or by workers that it needs.
+    pub(super) fn give_kept(&mut self, child: ChildId) {
+        let worker = &self.system.workers[self.roster.seat(child).worker];
+        let needed: Vec<ChildId> =
+            worker.needs.iter().flat_map(|need| self.roster.instances_of(need)).collect();
+        let mut found: Vec<(String, OwnedFd)> = Vec::new();
+        for (name, fd) in self.store.own(child) {
+            found.extend(fd.try_clone_to_owned().ok().map(|fd| (name.to_owned(), fd)));
+        }
+        for name in worker.kept.iter().filter(|name| self.store.find(child, name).is_none()) {
+            let fd = needed.iter().find_map(|keeper| self.store.find(*keeper, name));
+            let fd = fd.and_then(|fd| fd.try_clone_to_owned().ok());
+            found.extend(fd.map(|fd| (name.clone(), fd)));
+        }
+        for (name, fd) in found {
+            self.order(child, ToWorker::Kept { name }, Some(fd));
+        }
+    }
+}
+
+fn actor(actor: &spec::Actor) -> Actor {
+    Actor {
+        name: actor.name.clone(),
+        type_name: actor.type_name.clone(),
+        args: actor.args.as_ref().map(|args| (args.text.clone(), args.line)),
+        mailbox_messages: actor.mailbox.capacity,
+        mailbox_bytes: actor.mailbox.capacity_bytes,
+        mailbox_rejects: actor.mailbox.on_full == spec::OnFull::Reject,
+    }
+}
+
+fn slot(slot: &broker::Slot) -> Slot {
+    Slot {
+        actor: slot.actor.clone(),
+        methods: slot.methods.clone(),
+        fds_send: slot.fds_send.clone(),
+        fds_receive: slot.fds_receive.clone(),
+        max_inflight: slot.max_inflight,
+    }
+}

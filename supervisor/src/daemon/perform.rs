@@ -1,0 +1,99 @@
+//! Carries out what the machine orders.
+
+use std::os::fd::AsFd;
+
+use bailiwick_core::tree::{Action, Incarnation, News, Record};
+use bailiwick_sys::events::{Interest, Signal};
+use bailiwick_sys::wait;
+use bailiwick_wire::control::ToWorker;
+
+use super::token::Token;
+use super::{Daemon, words};
+use crate::control::Cause;
+use crate::spawn::TreeKill;
+
+impl Daemon {
+    pub(super) fn perform(&mut self, action: Action) {
+        match action {
+            Action::Spawn(of) => self.spawn(of),
+            Action::Drain(of) => self.order(of.child, ToWorker::Drain, None),
+            Action::Terminate(of) => self.terminate(of),
+            Action::KillTree(of) => self.kill_tree(of),
+            Action::Announce { of, news } => self.announce(of, news),
+            Action::Record(record) => self.record(&record),
+            Action::Alert(alert) => {
+                if let Some(text) = words::alert(&self.roster, alert) {
+                    self.say(&text);
+                }
+            }
+            Action::Leave(outcome) => self.left = Some(outcome),
+        }
+    }
+
+    fn terminate(&mut self, of: Incarnation) {
+        self.order(of.child, ToWorker::Stop, None);
+        // A stopped process takes its signals when it runs again.
+        self.signal(of, Signal::SIGTERM);
+        self.signal(of, Signal::SIGCONT);
+    }
+
+    fn signal(&mut self, of: Incarnation, signal: Signal) {
+        let Some(life) = self.life(of).filter(|life| !life.reaped) else { return };
+        if let Err(failed) = wait::send_signal(life.process.as_fd(), signal) {
+            self.complain(of.child, &failed);
+        }
+    }
+
+    /// Kills what is left of a life; asked for again while something is.
+    fn kill_tree(&mut self, of: Incarnation) {
+        self.signal(of, Signal::SIGKILL);
+        let Some(reaped) = self.life(of).map(|life| life.reaped) else { return };
+        match self.launcher.kill_tree(of.child) {
+            Ok(TreeKill::Gone) if reaped => self.emptied(of),
+            // The leader's own descriptor tells of its end.
+            Ok(TreeKill::Gone) => {}
+            Ok(TreeKill::Underway(fd)) => {
+                let watched = self.watch(&fd, Token::Tree(of.child), Interest::READ);
+                if let Some(life) = self.life(of) {
+                    life.tree = Some(fd);
+                }
+                if let Err(failed) = watched {
+                    self.complain(of.child, &failed);
+                }
+            }
+            Err(failed) => self.complain(of.child, &failed),
+        }
+    }
+
+    fn announce(&mut self, of: Incarnation, news: News) {
+        match news {
+            News::Up => {
+                let text = format!("{} is ready", self.name(of));
+                self.say(&text);
+            }
+            // The links tell the peers themselves.
+            News::Unready | News::Draining => {}
+            News::Down(cause) => {
+                let cause = self.true_cause(of, words::cause(cause));
+                self.link_down(of, cause);
+            }
+        }
+    }
+
+    fn record(&mut self, record: &Record) {
+        let cause = self.true_cause(record.of, words::cause(record.cause));
+        let place = self.child(record.of.child);
+        place.last_cause = Some(cause);
+        place.doom = None;
+        let text = words::record(&self.roster, record, cause);
+        self.say(&text);
+    }
+
+    /// The machine knows of a violation only that there was one.
+    fn true_cause(&mut self, of: Incarnation, told: Cause) -> Cause {
+        match (told, self.child(of.child).doom) {
+            (Cause::Protocol, Some(true_cause)) => true_cause,
+            (told, _) => told,
+        }
+    }
+}

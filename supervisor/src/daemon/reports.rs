@@ -1,0 +1,119 @@
+//! What workers say, one report of each per turn.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+
+use bailiwick_core::tree::{ChildId, Event, Incarnation};
+use bailiwick_wire::control::{ToSupervisor, ToWorker};
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::Daemon;
+use crate::broker::Verdict;
+use crate::control::Cause;
+use crate::line::Received;
+use crate::spec::May;
+
+impl Daemon {
+    /// Takes one report. Returns whether there may be more.
+    pub(super) fn take_report(&mut self, child: ChildId) -> bool {
+        self.flush_line(child);
+        let Some(life) = &mut self.children[usize::from(child.0)].life else { return false };
+        let Some(line) = &mut life.line else { return false };
+        let of = life.of;
+        match line.receive() {
+            Ok(Received::Nothing) => false,
+            Ok(Received::Report(report, fd)) => {
+                self.act_on(of, report, fd);
+                true
+            }
+            Ok(Received::Closed) => {
+                // Usually the process is about to end. If not, it is stopped by signals.
+                let _ = self.poller.remove(line.socket());
+                false
+            }
+            Err(error) => {
+                let _ = self.poller.remove(line.socket());
+                self.complain(child, &error);
+                self.condemn(child, Cause::Protocol);
+                false
+            }
+        }
+    }
+
+    fn act_on(&mut self, of: Incarnation, report: ToSupervisor, fd: Option<OwnedFd>) {
+        match report {
+            ToSupervisor::Confined => self.release(of),
+            ToSupervisor::Ready => self.events.push_back(Event::Ready(of)),
+            ToSupervisor::Unready => self.events.push_back(Event::Unready(of)),
+            ToSupervisor::Drained => self.events.push_back(Event::Drained(of)),
+            ToSupervisor::Keep { name } => {
+                // Without its descriptor the report lost it to a full table of ours.
+                let Some(fd) = fd else { return };
+                if let Err(error) = self.store.keep(of.child, &name, fd) {
+                    self.complain(of.child, &error);
+                }
+            }
+            ToSupervisor::Discard { name } => {
+                self.store.discard(of.child, &name);
+            }
+            ToSupervisor::Accuse { peer, generation, fault } => {
+                let accused = Incarnation { child: ChildId(peer), generation };
+                self.judge(of, accused, fault);
+            }
+            ToSupervisor::Status => self.show_tree(of.child),
+        }
+    }
+
+    /// Lets the code of the user run, after a look at what the kernel says of the process.
+    fn release(&mut self, of: Incarnation) {
+        self.order(of.child, ToWorker::Go, None);
+    }
+
+    fn judge(&mut self, by: Incarnation, accused: Incarnation, fault: u32) {
+        match self.broker.judge(by.child, accused) {
+            Verdict::Guilty => {
+                let text = format!(
+                    "{} is killed: {} accuses it of fault {fault}",
+                    self.name(accused),
+                    self.name(by)
+                );
+                self.say(&text);
+                self.condemn(accused.child, Cause::Accused);
+            }
+            Verdict::Ignored => {
+                let place = self.child(by.child);
+                place.accusations_ignored = place.accusations_ignored.saturating_add(1);
+                let count = place.accusations_ignored;
+                // Enough to see, too little to drown in.
+                if count.is_power_of_two() {
+                    let text = format!("{} accuses without right, {count} times so far", self.name(by));
+                    self.say(&text);
+                }
+            }
+        }
+    }
+
+    /// Answers a worker that may see the process tree with a copy of it in sealed memory.
+    fn show_tree(&mut self, child: ChildId) {
+        let worker = &self.system.workers[self.roster.seat(child).worker];
+        let answer = if worker.may.contains(&May::Status) { self.tree_in_memory().ok() } else { None };
+        match answer {
+            Some(memory) => self.order(child, ToWorker::Status, Some(memory)),
+            None => self.order(child, ToWorker::StatusRefused, None),
+        }
+    }
+
+    fn tree_in_memory(&self) -> std::io::Result<OwnedFd> {
+        let memory = memfd_create(c"status", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
+        let mut file = File::from(memory);
+        for record in self.status() {
+            file.write_all(&record.to_bytes())?;
+        }
+        let all =
+            SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
+        fcntl(file.as_fd(), FcntlArg::F_ADD_SEALS(all))?;
+        Ok(file.into())
+    }
+}

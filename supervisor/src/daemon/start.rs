@@ -1,0 +1,154 @@
+//! From a specification to a running loop, and from its end to an exit code.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use bailiwick_core::time::Instant;
+use bailiwick_core::tree::{Outcome, Tree};
+use bailiwick_sys::events::{Interest, Poller, Signal, Signals, Timer, monotonic_ns};
+use bailiwick_sys::{Failed, process};
+use nix::sys::signal::{SigSet, raise};
+
+use super::child::Child;
+use super::token::Token;
+use super::{BATCH, Daemon, Options};
+use crate::broker::Broker;
+use crate::control::Connections;
+use crate::logs::Sink;
+use crate::roster::{Roster, RosterError};
+use crate::spawn::Launcher;
+use crate::spec::System;
+use crate::state_dir::{StateDir, StateDirError, default_path};
+use crate::store::Store;
+
+/// A mechanism of the kernel is missing.
+const UNAVAILABLE: u8 = 69;
+/// Another supervisor holds the state directory.
+const BUSY: u8 = 75;
+/// What was configured is not acceptable.
+const CONFIGURATION: u8 = 78;
+
+/// Every signal that the loop takes. The rest keep their meaning.
+const SIGNALS: [Signal; 5] =
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGCHLD];
+
+/// Runs `system` to its end.
+pub(super) fn run(system: System, options: Options) -> ExitCode {
+    match prepare(system, options) {
+        Ok(mut daemon) => {
+            let end = daemon.run();
+            finish(daemon, end)
+        }
+        Err(refusal) => {
+            eprintln!("bailiwick | {}", refusal.reason);
+            ExitCode::from(refusal.code)
+        }
+    }
+}
+
+/// Why nothing was started.
+struct Refusal {
+    code: u8,
+    reason: String,
+}
+
+fn refuse(code: u8) -> impl Fn(&dyn Display) -> Refusal {
+    move |reason| Refusal { code, reason: reason.to_string() }
+}
+
+fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
+    if !process::is_single_threaded() {
+        return Err(refuse(CONFIGURATION)(&"the process has more than one thread and cannot supervise"));
+    }
+    let roster = Roster::new(&system).map_err(|error| refuse(CONFIGURATION)(&error))?;
+    let tree = make_tree(&system, &roster).map_err(|error| refuse(CONFIGURATION)(&error))?;
+    let mut state = claim(&system, &options).map_err(|error| refuse(code_of(&error))(&error))?;
+    let listener = state.listen().map_err(|error| refuse(code_of(&error))(&error))?;
+    let launcher = Launcher::prepare(&system, &roster).map_err(|error| refuse(UNAVAILABLE)(&error))?;
+    let now = Instant::from_nanos(monotonic_ns());
+    let mechanisms = || -> Result<_, Failed> {
+        process::adopt_orphans()?;
+        Ok((Poller::new(BATCH)?, Signals::take(&SIGNALS)?, Timer::new()?))
+    };
+    let (poller, signals, timer) = mechanisms().map_err(|error| refuse(UNAVAILABLE)(&error))?;
+    let connections = Connections::new(listener);
+    let watch = || -> Result<(), Failed> {
+        poller.add(&signals, Token::Signals.to_u64(), Interest::READ)?;
+        poller.add(&timer, Token::Timer.to_u64(), Interest::READ)?;
+        poller.add(connections.listener(), Token::Listener.to_u64(), Interest::READ)
+    };
+    watch().map_err(|error| refuse(UNAVAILABLE)(&error))?;
+    let mut daemon = Daemon {
+        broker: Broker::new(&system, &roster),
+        children: roster.children().map(|child| Child::new(&roster.seat(child).title, now)).collect(),
+        system,
+        roster,
+        tree,
+        store: Store::default(),
+        launcher,
+        connections,
+        orders: Vec::new(),
+        events: Default::default(),
+        missing_links: Vec::new(),
+        poller,
+        signals,
+        timer,
+        retry_at: None,
+        stdout: Sink::stdout(),
+        stderr: Sink::stderr(),
+        ready: options.ready,
+        started_at: now,
+        last_signal: None,
+        left: None,
+        state,
+    };
+    if let Some(pid) = daemon.state.last_died() {
+        daemon.say(&format!("the supervisor that ran here before, pid {pid}, died"));
+    }
+    Ok(daemon)
+}
+
+fn make_tree(system: &System, roster: &Roster) -> Result<Tree, RosterError> {
+    Tree::new(roster.config(system)?).map_err(|error| roster.explain(error))
+}
+
+fn claim(system: &System, options: &Options) -> Result<StateDir, StateDirError> {
+    match &system.state_dir {
+        Some(path) => StateDir::claim(path),
+        None if options.private_state_dir => StateDir::claim_private(),
+        None => StateDir::claim(&default_path(&system.name)),
+    }
+}
+
+fn code_of(error: &StateDirError) -> u8 {
+    match error {
+        StateDirError::Busy { .. } => BUSY,
+        _ => CONFIGURATION,
+    }
+}
+
+/// Gives back what the supervisor held and ends as the machine decided.
+fn finish(mut daemon: Daemon, end: Result<Outcome, Failed>) -> ExitCode {
+    let code = match end {
+        Ok(outcome) => outcome.exit_code(),
+        Err(failed) => {
+            daemon.say(&format!("the loop cannot go on: {failed}"));
+            Some(UNAVAILABLE)
+        }
+    };
+    daemon.flush_sinks();
+    let forced_by = daemon.last_signal;
+    drop(daemon);
+    match code {
+        Some(code) => ExitCode::from(code),
+        None => die_of(forced_by.unwrap_or(Signal::SIGTERM)),
+    }
+}
+
+/// Dies of a signal, so that whoever started this sees that the stop was forced.
+fn die_of(signal: Signal) -> ExitCode {
+    let _ = SigSet::from(signal).thread_unblock();
+    let _ = raise(signal);
+    // Reached only if somebody changed the signal's meaning.
+    ExitCode::from(128 + signal as u8)
+}

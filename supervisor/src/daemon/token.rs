@@ -1,0 +1,86 @@
+//! What the loop waits for, as the number under which the kernel reports it.
+
+use bailiwick_core::tree::ChildId;
+
+use crate::control::ConnectionId;
+
+/// One thing that the loop waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    /// A signal to the supervisor.
+    Signals,
+    /// The time that was set.
+    Timer,
+    /// Somebody connects to the control socket.
+    Listener,
+    /// One connection to it.
+    Connection(ConnectionId),
+    /// A worker's descriptor 3.
+    Line(ChildId),
+    /// A worker's output.
+    Output(ChildId),
+    /// A worker's process, readable once it has ended.
+    Process(ChildId),
+    /// How a worker's start goes.
+    Start(ChildId),
+    /// Whatever tells that nothing of a worker is left.
+    Tree(ChildId),
+}
+
+impl Token {
+    pub(super) fn to_u64(self) -> u64 {
+        let (kind, number) = match self {
+            Self::Signals => (0, 0),
+            Self::Timer => (1, 0),
+            Self::Listener => (2, 0),
+            Self::Connection(id) => (3, id),
+            Self::Line(child) => (4, child.0.into()),
+            Self::Output(child) => (5, child.0.into()),
+            Self::Process(child) => (6, child.0.into()),
+            Self::Start(child) => (7, child.0.into()),
+            Self::Tree(child) => (8, child.0.into()),
+        };
+        kind << 32 | u64::from(number)
+    }
+
+    pub(super) fn from_u64(token: u64) -> Option<Self> {
+        let number = (token & u64::from(u32::MAX)) as u32;
+        let child = || u16::try_from(number).ok().map(ChildId);
+        Some(match token >> 32 {
+            0 => Self::Signals,
+            1 => Self::Timer,
+            2 => Self::Listener,
+            3 => Self::Connection(number),
+            4 => Self::Line(child()?),
+            5 => Self::Output(child()?),
+            6 => Self::Process(child()?),
+            7 => Self::Start(child()?),
+            8 => Self::Tree(child()?),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_reads_back() {
+        let child = ChildId(u16::MAX);
+        for token in [
+            Token::Signals,
+            Token::Timer,
+            Token::Listener,
+            Token::Connection(u32::MAX),
+            Token::Line(child),
+            Token::Output(child),
+            Token::Process(child),
+            Token::Start(child),
+            Token::Tree(child),
+        ] {
+            assert_eq!(Token::from_u64(token.to_u64()), Some(token));
+        }
+        assert_eq!(Token::from_u64(u64::MAX), None);
+    }
+}

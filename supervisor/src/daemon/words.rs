@@ -1,0 +1,79 @@
+//! What the supervisor says to people about its workers, one line each.
+
+use bailiwick_core::exit::{Cause, GivenUp};
+use bailiwick_core::tree::{Alert, Decision, Outcome, Record};
+
+use crate::control;
+use crate::roster::Roster;
+
+/// Returns the cause as the control socket and the peers know it.
+pub(super) fn cause(cause: Cause) -> control::Cause {
+    match cause {
+        Cause::SpawnFailed { errno, .. } => {
+            control::Cause::SpawnFailed(u16::try_from(errno).unwrap_or_default())
+        }
+        Cause::Violation => control::Cause::Protocol,
+        Cause::StartTimeout => control::Cause::StartTimeout,
+        Cause::StopTimeout => control::Cause::StopTimeout,
+        Cause::Killed | Cause::Stopped => control::Cause::Stopped,
+        Cause::Exited(code) => control::Cause::Exit(code),
+        Cause::Signalled(signal) => control::Cause::Signal(signal),
+    }
+}
+
+/// Says how a life ended and what follows, with the budget that is left.
+pub(super) fn record(roster: &Roster, record: &Record, cause: control::Cause) -> String {
+    let title = &roster.seat(record.of.child).title;
+    let ended = if record.exit.is_some() {
+        format!("{title}#{} ended after {:.1?}: {cause}", record.of.generation, record.uptime)
+    } else {
+        format!("{title}#{}: {cause}", record.of.generation)
+    };
+    let budget = if record.charged {
+        format!(" ({} of {} restarts left)", record.budget_left, record.budget_max)
+    } else {
+        String::new()
+    };
+    let follows = match record.decision {
+        Decision::Restart { delay, .. } if delay.is_zero() => "restarts now".to_owned(),
+        Decision::Restart { delay, .. } => format!("restarts in {delay:.1?}"),
+        Decision::CoolDown { delay, .. } => format!("its budget is spent, retries in {delay:.1?}"),
+        Decision::StartAgain => "starts again by order".to_owned(),
+        Decision::Stop => "stays stopped".to_owned(),
+        Decision::Done => "is done".to_owned(),
+        Decision::GiveUp(why) => format!("is given up: {}", given_up(roster, why)),
+        Decision::Escalate(_) => "its group's budget is spent, the group stops".to_owned(),
+    };
+    format!("{ended}; {follows}{budget}")
+}
+
+/// Says what a person should look at; `None` where the record said it already.
+pub(super) fn alert(roster: &Roster, alert: Alert) -> Option<String> {
+    match alert {
+        Alert::Unkillable(of) => {
+            let title = &roster.seat(of.child).title;
+            Some(format!("{title}#{} does not die of SIGKILL: it hangs in the kernel", of.generation))
+        }
+        Alert::ShuttingDown(Outcome::Stopped) => Some("stopping in order".to_owned()),
+        Alert::ShuttingDown(Outcome::MainFailed) => Some("stopping in order: main failed".to_owned()),
+        Alert::ShuttingDown(Outcome::StartFailed) => {
+            Some("stopping in order: an essential worker did not start".to_owned())
+        }
+        Alert::ShuttingDown(Outcome::GaveUp) => Some("stopping in order: gave up".to_owned()),
+        Alert::ShuttingDown(Outcome::Forced) => Some("killing everything".to_owned()),
+        Alert::CutShort => Some("the ordered stop took too long: killing what is left".to_owned()),
+        // The record of the last life says as much.
+        Alert::CoolingDown(_) | Alert::Escalated(_) => None,
+        Alert::GivenUp(child, why) => {
+            Some(format!("{} is given up: {}", roster.seat(child).title, given_up(roster, why)))
+        }
+        _ => None,
+    }
+}
+
+fn given_up(roster: &Roster, why: GivenUp) -> String {
+    match why {
+        GivenUp::Dependency(need) => format!("it needs {}, which is given up", roster.seat(need).title),
+        other => other.to_string(),
+    }
+}

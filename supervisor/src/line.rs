@@ -1,0 +1,171 @@
+//! The supervisor's end of one worker's descriptor 3.
+//!
+//! Orders go out in order and without waiting: what the socket does not take is queued, and the
+//! queue is bounded, because news of a peer that is not sent yet gives way to later news of it.
+//! What comes in was written by somebody who may be hostile.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use bailiwick_sys::socket::{self, LostFds, ReceiveError, SendError};
+use bailiwick_wire::control::{ControlError, RECORD_BYTES, ToSupervisor, ToWorker};
+use thiserror::Error;
+
+/// Orders that may wait beside those about peers, of which there are at most two for each.
+const SPARE_ORDERS: usize = 64;
+
+/// One worker's descriptor 3 as the supervisor holds it.
+#[derive(Debug)]
+pub struct Line {
+    socket: OwnedFd,
+    queue: VecDeque<Waiting>,
+    capacity: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    bytes: Vec<u8>,
+    order: Option<ToWorker>,
+    fds: Vec<OwnedFd>,
+}
+
+/// What became of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flushed {
+    /// Everything is sent.
+    Empty,
+    /// The socket must become writable first.
+    WhenWritable,
+    /// The kernel has no room for descriptors; to be tried again later.
+    Later,
+    /// The worker's end is closed.
+    Closed,
+}
+
+/// What came of looking for a report.
+#[derive(Debug)]
+pub enum Received {
+    /// There is none at present.
+    Nothing,
+    /// One report, with the descriptor that belongs to it unless our own table was full.
+    Report(ToSupervisor, Option<OwnedFd>),
+    /// The worker closed its end; there will be no more.
+    Closed,
+}
+
+/// Why a worker's descriptor 3 cannot be used any further.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LineError {
+    /// It sent what is no record.
+    #[error("a packet of {bytes} bytes is no report: {error}")]
+    Malformed {
+        /// The bytes that arrived.
+        bytes: usize,
+        /// What is wrong with them.
+        error: ControlError,
+    },
+    /// It attached descriptors to a report that carries none, or none where one belongs.
+    #[error("{found} descriptors came with a report, expected {expected}")]
+    Descriptors {
+        /// How many came.
+        found: usize,
+        /// How many belong to the report.
+        expected: usize,
+    },
+    /// It does not read what it is told.
+    #[error("{limit} orders wait to be read")]
+    Overrun {
+        /// How many may wait.
+        limit: usize,
+    },
+}
+
+impl Line {
+    /// Takes the supervisor's end for a worker that has this many peers.
+    pub fn new(socket: OwnedFd, peers: usize) -> Self {
+        Self { socket, queue: VecDeque::new(), capacity: 2 * peers + SPARE_ORDERS }
+    }
+
+    /// Returns the socket, to wait for it.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Queues the first packet.
+    pub fn bootstrap(&mut self, packet: Vec<u8>, fds: Vec<OwnedFd>) {
+        self.queue.push_back(Waiting { bytes: packet, order: None, fds });
+    }
+
+    /// Queues an order, with the descriptor that belongs to it.
+    ///
+    /// # Errors
+    /// [`LineError::Overrun`] if too many wait.
+    pub fn send(&mut self, order: ToWorker, fd: Option<OwnedFd>) -> Result<(), LineError> {
+        if self.is_superseded(&order) {
+            return Ok(());
+        }
+        if self.queue.len() >= self.capacity {
+            return Err(LineError::Overrun { limit: self.capacity });
+        }
+        let bytes = order.to_bytes().to_vec();
+        self.queue.push_back(Waiting { bytes, order: Some(order), fds: fd.into_iter().collect() });
+        Ok(())
+    }
+
+    /// Sends what the socket takes now.
+    pub fn flush(&mut self) -> Flushed {
+        while let Some(first) = self.queue.front() {
+            let fds: Vec<_> = first.fds.iter().map(AsFd::as_fd).collect();
+            match socket::send(self.socket.as_fd(), &[IoSlice::new(&first.bytes)], &fds) {
+                Ok(_) => drop(self.queue.pop_front()),
+                Err(SendError::WouldBlock) => return Flushed::WhenWritable,
+                Err(SendError::NoRoom(_)) => return Flushed::Later,
+                Err(_) => return Flushed::Closed,
+            }
+        }
+        Flushed::Empty
+    }
+
+    /// Reads one report.
+    ///
+    /// # Errors
+    /// What an honest worker cannot have sent.
+    pub fn receive(&mut self) -> Result<Received, LineError> {
+        // One byte more than a record, so that a longer packet shows as one.
+        let mut bytes = [0; RECORD_BYTES + 1];
+        let packet = match socket::receive(self.socket.as_fd(), &mut bytes) {
+            Ok(Some(packet)) => packet,
+            Err(ReceiveError::WouldBlock) => return Ok(Received::Nothing),
+            Ok(None) | Err(_) => return Ok(Received::Closed),
+        };
+        let report = ToSupervisor::from_bytes(&bytes[..packet.bytes])
+            .map_err(|error| LineError::Malformed { bytes: packet.bytes, error })?;
+        let expected = usize::from(report.carries_fd());
+        // A descriptor that did not fit into our own full table is nobody's guilt.
+        if packet.lost != Some(LostFds::TableFull) && packet.fds.len() != expected {
+            return Err(LineError::Descriptors { found: packet.fds.len(), expected });
+        }
+        Ok(Received::Report(report, packet.fds.into_iter().next()))
+    }
+
+    /// Lets later news of a peer take the place of earlier news that is not sent yet.
+    ///
+    /// A link that the worker has not seen goes with its end, and with the next link.
+    fn is_superseded(&mut self, order: &ToWorker) -> bool {
+        let (peer, over) = match order {
+            ToWorker::PeerDown { peer, generation, .. } => (*peer, Some(*generation)),
+            ToWorker::Link { peer, .. } => (*peer, None),
+            _ => return false,
+        };
+        let before = self.queue.len();
+        self.queue.retain(|waiting| match &waiting.order {
+            Some(ToWorker::Link { peer: other, generation, .. }) => {
+                *other != peer || over.is_some_and(|over| over != *generation)
+            }
+            _ => true,
+        });
+        over.is_some() && self.queue.len() < before
+    }
+}

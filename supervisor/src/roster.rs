@@ -1,0 +1,281 @@
+//! Who is supervised: every instance of every worker, with the number by which the machine knows it.
+
+use std::ops::Range;
+
+use bailiwick_core::backoff::Backoff;
+use bailiwick_core::exit::ExitCodes;
+use bailiwick_core::tree::{self, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId};
+use thiserror::Error;
+
+use crate::spec::{self, System, Worker};
+
+/// Every instance of every worker, in the order of the manifest.
+#[derive(Debug)]
+pub struct Roster {
+    workers: Vec<Entry>,
+    seats: Vec<Seat>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    privileged: bool,
+    children: Range<u16>,
+}
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// The index of its worker in the system.
+    pub worker: usize,
+    /// Its number among the instances, from 1.
+    pub instance: u16,
+    /// What people call it: the worker's name, with the instance if there are several.
+    pub title: String,
+}
+
+/// Why a system cannot be supervised. Whatever made the system should have said so better.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RosterError {
+    /// Something is named that is not declared.
+    #[error("{by} names {what} {name}, which does not exist")]
+    Unknown {
+        /// Who names it.
+        by: String,
+        /// Whether it is a worker or a group.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Two workers have one name.
+    #[error("two workers are called {name}")]
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// There are more instances than the machine counts.
+    #[error("{found} instances, at most {max} are supervised", max = u16::MAX)]
+    TooMany {
+        /// The instances of all workers.
+        found: usize,
+    },
+    /// Groups enclose each other.
+    #[error("group {name} encloses itself")]
+    GroupCycle {
+        /// One of the groups.
+        name: String,
+    },
+    /// Workers need each other.
+    #[error("workers need each other: {path}")]
+    Cycle {
+        /// The workers, each needing the next.
+        path: String,
+    },
+}
+
+impl Roster {
+    /// Numbers the instances of `system`.
+    ///
+    /// # Errors
+    /// When a name is used twice, or there are too many instances.
+    pub fn new(system: &System) -> Result<Self, RosterError> {
+        let found = system.workers.iter().map(|worker| usize::from(worker.instances)).sum();
+        if found > usize::from(u16::MAX) {
+            return Err(RosterError::TooMany { found });
+        }
+        let mut roster = Self { workers: Vec::new(), seats: Vec::with_capacity(found) };
+        for (index, worker) in system.workers.iter().enumerate() {
+            if roster.workers.iter().any(|entry| entry.name == worker.name) {
+                return Err(RosterError::Twice { name: worker.name.clone() });
+            }
+            let first = roster.next();
+            for instance in 1..=worker.instances {
+                let title = match worker.instances {
+                    1 => worker.name.clone(),
+                    _ => format!("{}.{instance}", worker.name),
+                };
+                roster.seats.push(Seat { worker: index, instance, title });
+            }
+            let children = first..roster.next();
+            roster.workers.push(Entry {
+                name: worker.name.clone(),
+                privileged: is_privileged(worker),
+                children,
+            });
+        }
+        Ok(roster)
+    }
+
+    /// Returns the machine's terms for every instance of `system`, from which this roster was made.
+    ///
+    /// # Errors
+    /// When a name leads nowhere, or in a circle.
+    pub fn config(&self, system: &System) -> Result<Config, RosterError> {
+        let (groups, names) = groups(&system.groups)?;
+        let mut children = Vec::with_capacity(self.seats.len());
+        for seat in &self.seats {
+            let worker = &system.workers[seat.worker];
+            let group = match &worker.group {
+                None => GroupId(0),
+                Some(name) => position(&names, name).ok_or_else(|| unknown(worker, "group", name))?,
+            };
+            let mut needs = Vec::new();
+            for need in &worker.needs {
+                if !self.workers.iter().any(|entry| entry.name == *need) {
+                    return Err(unknown(worker, "worker", need));
+                }
+                needs.extend(self.instances_of(need));
+            }
+            children.push(child_config(worker, group, needs));
+        }
+        Ok(Config { groups, children, shutdown_timeout: system.shutdown_timeout })
+    }
+
+    /// Says in names what the machine says in numbers.
+    pub fn explain(&self, error: ConfigError) -> RosterError {
+        match error {
+            ConfigError::Cycle(path) => {
+                let titles: Vec<_> = path.iter().map(|child| self.seat(*child).title.as_str()).collect();
+                RosterError::Cycle { path: titles.join(" -> ") }
+            }
+            // The rest cannot come from the configuration that this roster makes.
+            other => RosterError::Cycle { path: other.to_string() },
+        }
+    }
+
+    /// Returns every instance.
+    pub fn children(&self) -> impl Iterator<Item = ChildId> + use<> {
+        (0..self.next()).map(ChildId)
+    }
+
+    /// Returns every instance of one worker; none if there is no such worker.
+    pub fn instances_of(&self, name: &str) -> impl Iterator<Item = ChildId> + use<> {
+        let entry = self.workers.iter().find(|entry| entry.name == name);
+        entry.map_or(0..0, |entry| entry.children.clone()).map(ChildId)
+    }
+
+    /// Returns what is known of one instance.
+    ///
+    /// # Panics
+    /// If `child` is not of this roster.
+    pub fn seat(&self, child: ChildId) -> &Seat {
+        &self.seats[usize::from(child.0)]
+    }
+
+    /// Returns whether the instance may accuse those who are not privileged.
+    pub fn is_privileged(&self, child: ChildId) -> bool {
+        self.workers[self.seat(child).worker].privileged
+    }
+
+    fn next(&self) -> u16 {
+        u16::try_from(self.seats.len()).expect("the number of instances was checked")
+    }
+}
+
+/// Whoever holds more than an ordinary user does counts as privileged, declared or not.
+fn is_privileged(worker: &Worker) -> bool {
+    let root = matches!(worker.sandbox.user.as_deref(), Some("root" | "0"));
+    worker.privileged || root || !worker.sandbox.capabilities.is_empty()
+}
+
+/// Puts every group after its parent, with the root first.
+fn groups(declared: &[spec::Group]) -> Result<(Vec<GroupConfig>, Vec<Option<String>>), RosterError> {
+    let mut groups = vec![GroupConfig::default()];
+    let mut names = vec![None];
+    let mut waiting: Vec<&spec::Group> = declared.iter().collect();
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut later = Vec::new();
+        for group in waiting {
+            let parent = match &group.parent {
+                None => Some(GroupId(0)),
+                Some(name) => position(&names, name),
+            };
+            match parent {
+                Some(parent) => {
+                    groups.push(group_config(group, parent));
+                    names.push(Some(group.name.clone()));
+                }
+                None => later.push(group),
+            }
+        }
+        if later.len() == before {
+            return Err(group_error(declared, later[0]));
+        }
+        waiting = later;
+    }
+    Ok((groups, names))
+}
+
+fn group_error(declared: &[spec::Group], group: &spec::Group) -> RosterError {
+    let parent = group.parent.as_deref().unwrap_or_default();
+    if declared.iter().any(|other| other.name == parent) {
+        RosterError::GroupCycle { name: group.name.clone() }
+    } else {
+        RosterError::Unknown { by: group.name.clone(), what: "group", name: parent.to_owned() }
+    }
+}
+
+fn position(names: &[Option<String>], name: &str) -> Option<GroupId> {
+    let at = names.iter().position(|known| known.as_deref() == Some(name))?;
+    u16::try_from(at).ok().map(GroupId)
+}
+
+fn unknown(worker: &Worker, what: &'static str, name: &str) -> RosterError {
+    RosterError::Unknown { by: worker.name.clone(), what, name: name.to_owned() }
+}
+
+fn group_config(group: &spec::Group, parent: GroupId) -> GroupConfig {
+    GroupConfig {
+        parent: Some(parent),
+        max_restarts: group.max_restarts,
+        period: group.period,
+        on_exhausted: match group.on_exhausted {
+            spec::OnExhausted::CoolDown => tree::OnExhausted::CoolDown,
+            spec::OnExhausted::Fail => tree::OnExhausted::Fail,
+            spec::OnExhausted::Escalate => tree::OnExhausted::Escalate,
+        },
+    }
+}
+
+fn child_config(worker: &Worker, group: GroupId, needs: Vec<ChildId>) -> ChildConfig {
+    ChildConfig {
+        group,
+        kind: match worker.kind {
+            spec::Kind::Resident => tree::Kind::Resident,
+            spec::Kind::Oneshot => tree::Kind::Oneshot,
+            spec::Kind::Main => tree::Kind::Main,
+        },
+        restart: match worker.restart {
+            spec::RestartType::Permanent => tree::Restart::Permanent,
+            spec::RestartType::Transient => tree::Restart::Transient,
+            spec::RestartType::Temporary => tree::Restart::Temporary,
+        },
+        essential: worker.essential,
+        needs,
+        backoff: backoff(&worker.backoff),
+        start_timeout: worker.start_timeout,
+        stop_timeout: worker.stop_timeout,
+        drain_timeout: worker.drain_timeout,
+        stable_after: worker.stable_after,
+        ok_exit: ExitCodes::new(&worker.ok_exit),
+        no_restart_exit: ExitCodes::new(&worker.no_restart_exit),
+        uncounted_exit: ExitCodes::new(&worker.uncounted_exit),
+    }
+}
+
+fn backoff(declared: &spec::Backoff) -> Backoff {
+    Backoff {
+        first: declared.first,
+        base: declared.base,
+        factor_permille: permille(declared.factor),
+        cap: declared.cap,
+        jitter_permille: permille(declared.jitter),
+    }
+}
+
+/// Returns a share in thousandths; what is no share becomes none.
+fn permille(share: f64) -> u32 {
+    (share * 1000.0).round() as u32
+}
