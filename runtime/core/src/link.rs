@@ -14,6 +14,7 @@
 //! * who sends to an actor without room waits in that actor's queue; no other send waits behind it;
 //! * `Down` comes once for each incarnation of the peer, after everything that it sent.
 
+mod agreement;
 mod answering;
 mod arrival;
 mod event;
@@ -37,10 +38,11 @@ pub use event::{Action, Closed, Event, Outcome, Patience, Send};
 pub use failure::{Failure, NotDelivered, Unknown};
 pub use fault::Fault;
 pub use frame::{
-    Cause, CloseReason, Fingerprint, Frame, Hello, Limits, Offer, Refusal, Target, Use, VERSION, WatchId,
+    Cause, CloseReason, Fingerprint, Frame, Hello, Limits, Method, MethodName, Offer, Refusal, Target, Terms,
+    VERSION, WatchId,
 };
 pub use handling::Asked;
-pub use tables::{Export, ExportId, Import, ImportId, Methods, Named};
+pub use tables::{Export, ExportId, Import, ImportId, Methods};
 
 use handling::Handling;
 use life::Undecodable;
@@ -228,7 +230,8 @@ impl Link {
             Event::Export { slot, export } => self.export(slot, *export, actions),
             Event::Revoke { slot } => self.revoke(slot, actions),
             Event::RevokeMethod { slot, method } => self.revoke_method(slot, method),
-            Event::Import { import, entry } => self.import(import, *entry),
+            Event::Import { import, entry } => self.import(import, *entry, actions),
+            Event::Uses { import, uses } => self.more_uses(import, uses, actions),
             Event::Forget { import } => self.forget(import, actions),
             Event::Drain => self.drain(actions),
             Event::Close => self.close(actions),

@@ -41,7 +41,7 @@ impl Link {
         let outcome = match self.state {
             // Bytes behind the last frame of a closed transport are nobody's.
             State::Closed => Ok(()),
-            State::Greeting { heard } => self.greeted(now, heard, frame, actions),
+            State::Greeting { heard } => self.greeted(heard, frame, actions),
             State::Open | State::Draining { .. } => self.heard(now, frame, actions),
         };
         if let Err(fault) = outcome {
@@ -49,22 +49,20 @@ impl Link {
         }
     }
 
-    fn greeted(
-        &mut self,
-        now: Instant,
-        heard: bool,
-        frame: Frame,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), Fault> {
+    fn greeted(&mut self, heard: bool, frame: Frame, actions: &mut Vec<Action>) -> Result<(), Fault> {
         match (heard, frame) {
             (false, Frame::Hello(hello)) => self.hello(&hello, actions),
-            (true, Frame::HelloAck(offers)) => self.hello_ack(now, &offers, actions),
+            (true, Frame::HelloAck) => self.hello_ack(actions),
+            (true, Frame::Uses { slot, uses }) => self.uses_arrived(slot, &uses, actions),
             (_, Frame::Refuse(refusal)) => self.refused_by_peer(refusal, actions),
             (_, Frame::Close(reason)) => self.conclude(Closed::ByPeer(reason), actions),
-            (true, Frame::Hello(_)) | (false, Frame::HelloAck(_)) => return Err(Fault::OutOfPlace),
+            (true, Frame::Hello(_)) | (false, Frame::HelloAck | Frame::Uses { .. }) => {
+                return Err(Fault::OutOfPlace);
+            }
             (
                 _,
-                Frame::Tell { .. }
+                Frame::Offer(_)
+                | Frame::Tell { .. }
                 | Frame::Ask { .. }
                 | Frame::Reply { .. }
                 | Frame::Failure { .. }
@@ -142,7 +140,19 @@ impl Link {
                 self.conclude(Closed::ByPeer(reason), actions);
                 Ok(())
             }
-            Frame::Hello(_) | Frame::HelloAck(_) | Frame::Refuse(_) => Err(Fault::OutOfPlace),
+            Frame::Uses { slot, uses } => {
+                self.uses_arrived(slot, &uses, actions);
+                Ok(())
+            }
+            Frame::Offer(offer) => {
+                self.offer_arrived(now, &offer, actions);
+                Ok(())
+            }
+            Frame::Refuse(refusal) => {
+                self.use_refused(now, refusal, actions);
+                Ok(())
+            }
+            Frame::Hello(_) | Frame::HelloAck => Err(Fault::OutOfPlace),
         }
     }
 
@@ -158,7 +168,7 @@ impl Link {
         let fds_max = self.limits.message_fds;
         let items = self.limits.items;
         let Some(live) = self.live(export) else { return Err(Fault::NoSuchSlot { target }) };
-        if !live.export.methods.has(method) {
+        if !live.export.granted.has(method) {
             return Err(Fault::NeverGranted { target, method });
         }
         let granted = live.granted.has(method);

@@ -1,10 +1,11 @@
 //! What happens to a link, and what it orders.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::failure::{Failure, NotDelivered};
 use super::fault::Fault;
-use super::frame::{Cause, CloseReason, Frame, Refusal, Target, WatchId};
+use super::frame::{Cause, CloseReason, Frame, Method, Refusal, Target, WatchId};
 use super::handling::Asked;
 use super::tables::{Export, ExportId, Import, ImportId};
 use crate::asks::Ticket;
@@ -149,6 +150,13 @@ pub enum Event {
         /// How to reach it.
         entry: Box<Import>,
     },
+    /// More methods of an actor of the peer's will be used; they are appended.
+    Uses {
+        /// The actor.
+        import: ImportId,
+        /// The methods.
+        uses: Vec<Method>,
+    },
     /// No local address names that actor of the peer's any more.
     Forget {
         /// The place.
@@ -169,7 +177,7 @@ pub struct Send {
     pub ticket: Ticket,
     /// To whom.
     pub import: ImportId,
-    /// The method's index within the protocol.
+    /// The method's place among the uses of the import.
     pub method: u16,
     /// What it weighs.
     pub size: Size,
@@ -234,7 +242,7 @@ pub enum Action {
     Deliver {
         /// The mailbox.
         export: ExportId,
-        /// The method's index within the protocol.
+        /// The method's index among the actor's methods.
         method: u16,
         /// What to answer, if it is an ask.
         asked: Option<Asked>,
@@ -301,7 +309,8 @@ pub enum Action {
     },
     /// The hellos agree: messages flow.
     Opened,
-    /// The hellos do not agree.
+    /// The hellos do not agree, and the link is closed; or a use that was named later does not hold, and the
+    /// link stays.
     Refused {
         /// What does not hold.
         refusal: Refusal,

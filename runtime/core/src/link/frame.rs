@@ -13,17 +13,26 @@ pub const VERSION: u16 = 1;
 /// One thing said over a link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Frame {
-    /// The first frame of each side: what it is, what it takes, and which methods it will use.
+    /// The first frame of each side: what it is and what it takes.
     Hello(Hello),
-    /// The second frame of each side: the peer's hello holds, and this much may be sent to each slot.
-    HelloAck(Vec<Offer>),
-    /// Instead of the second frame: the shapes of a method differ. The driver adds this side's shape.
+    /// The peer's hello holds.
+    HelloAck,
+    /// Which methods of an actor this side will use, each with what it was compiled with.
+    Uses {
+        /// The actor's slot, in the receiver's table.
+        slot: u32,
+        /// The methods.
+        uses: Vec<Method>,
+    },
+    /// The answer to [`Frame::Uses`]: how the actor is to be reached.
+    Offer(Offer),
+    /// The hello, or a use, does not hold. The driver adds this side's shape.
     Refuse(Refusal),
     /// A message without a reply.
     Tell {
         /// The actor.
         target: Target,
-        /// The method's index within the slot's protocol.
+        /// The method's index among the actor's methods.
         method: u16,
         /// What the message weighs.
         size: Size,
@@ -32,7 +41,7 @@ pub enum Frame {
     Ask {
         /// The actor.
         target: Target,
-        /// The method's index within the slot's protocol.
+        /// The method's index among the actor's methods.
         method: u16,
         /// What the message weighs.
         size: Size,
@@ -133,30 +142,42 @@ pub struct Hello {
     pub version: u16,
     /// What this side takes.
     pub limits: Limits,
-    /// The methods that this side will use, each with the fingerprint that it was compiled with.
-    pub uses: Vec<Use>,
 }
 
-/// One method that a side will use.
+/// One method of an actor, as one side was compiled with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Use {
-    /// The slot, in the receiver's table.
-    pub slot: u32,
-    /// The method's index within the slot's protocol.
-    pub method: u16,
-    /// What the user of the method takes it to be.
+pub struct Method {
+    /// Which method is meant.
+    pub name: MethodName,
+    /// What it is taken to be.
     pub fingerprint: Fingerprint,
 }
+
+/// A hash over the names of protocol and method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MethodName(pub u64);
 
 /// A hash over the structure of a method: name, arguments, reply.
 pub type Fingerprint = [u8; 16];
 
-/// The credit that a receiver lends with the handshake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How an actor is to be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Offer {
     /// The slot.
-    pub target: Target,
-    /// The first credit.
+    pub slot: u32,
+    /// The terms; none if there is no such actor.
+    pub terms: Option<Terms>,
+    /// The methods that were named and are granted, with their index in frames. What is named and stands
+    /// neither here nor in a refusal is not granted.
+    pub methods: Vec<(MethodName, u16)>,
+}
+
+/// What a receiver grants to all that the sender's worker sends to one actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Terms {
+    /// Which use of the slot the offer is for.
+    pub generation: u32,
+    /// The first credit; none if the slot was offered before on this transport.
     pub grant: Grant,
     /// Whether a sender without credit waits; otherwise its send fails with `Full`.
     pub wait: bool,
@@ -177,7 +198,7 @@ pub enum Refusal {
         /// The slot.
         slot: u32,
         /// The method.
-        method: u16,
+        method: MethodName,
         /// What the refusing side takes the method to be.
         fingerprint: Fingerprint,
     },

@@ -6,12 +6,11 @@ use core::time::Duration;
 use super::event::{Action, Closed, Outcome};
 use super::failure::{Failure, NotDelivered, Unknown};
 use super::fault::Fault;
-use super::frame::{Cause, CloseReason, Frame, Hello, Offer, Refusal, Target, Use, VERSION};
+use super::frame::{Cause, CloseReason, Frame, Hello, Refusal, Target, VERSION};
 use super::handling::Asked;
-use super::tables::{ExportId, Named, Reach};
+use super::tables::ExportId;
 use super::{Link, State};
 use crate::asks::Ticket;
-use crate::credit::Ledger;
 use crate::time::Instant;
 
 /// Payloads that did not decode, within a period.
@@ -37,93 +36,41 @@ impl Link {
         (self.ordered, self.written) = (0, 0);
         self.refused = false;
         self.state = State::Greeting { heard: false };
-        let uses = self.uses();
-        let hello = Hello { version: VERSION, limits: self.config.limits, uses };
+        let hello = Hello { version: VERSION, limits: self.config.limits };
         self.order(Frame::Hello(hello), actions);
+        self.name_uses(actions);
     }
 
-    fn uses(&self) -> Vec<Use> {
-        let lasting = self.imports.iter().flatten().filter(|slot| slot.import.named.is_none());
-        lasting
-            .flat_map(|slot| {
-                let target = slot.import.target.slot;
-                slot.import.uses.iter().map(move |&(method, fingerprint)| Use {
-                    slot: target,
-                    method,
-                    fingerprint,
-                })
-            })
-            .collect()
-    }
-
-    /// Checks the peer's hello and offers what it will use.
+    /// Checks the peer's hello.
     pub(super) fn hello(&mut self, hello: &Hello, actions: &mut Vec<Action>) {
         if hello.version != VERSION {
-            return self.refuse(Refusal::Version { spoken: VERSION }, actions);
-        }
-        if let Some(refusal) = self.disagreement(&hello.uses) {
-            return self.refuse(refusal, actions);
+            return self.refuse_link(Refusal::Version { spoken: VERSION }, actions);
         }
         self.limits = self.config.limits.common(hello.limits);
-        let mut slots: Vec<u32> = hello.uses.iter().map(|used| used.slot).collect();
-        slots.sort_unstable();
-        slots.dedup();
-        let offers = slots.into_iter().filter_map(|slot| self.offer(slot)).collect();
         self.state = State::Greeting { heard: true };
-        self.order(Frame::HelloAck(offers), actions);
+        self.order(Frame::HelloAck, actions);
     }
 
-    /// Returns the first method that the two sides take for different things. What is not granted, or no longer
-    /// there, is not used and so not compared.
-    fn disagreement(&self, uses: &[Use]) -> Option<Refusal> {
-        uses.iter().find_map(|used| {
-            let live = self.exports.get(used.slot as usize)?.live.as_ref()?;
-            let ours = *live.export.fingerprints.get(usize::from(used.method))?;
-            let differs = live.granted.has(used.method) && ours != used.fingerprint;
-            differs.then_some(Refusal::Schema { slot: used.slot, method: used.method, fingerprint: ours })
-        })
-    }
-
-    fn offer(&mut self, index: u32) -> Option<Offer> {
-        let slot = self.exports.get_mut(index as usize)?;
-        let live = slot.live.as_mut()?;
-        live.offer();
-        let export = &live.export;
-        let target = Target { slot: index, generation: slot.generation };
-        Some(Offer { target, grant: export.first, wait: export.wait, asks: export.asks })
-    }
-
-    /// Takes the peer's offers and opens.
-    pub(super) fn hello_ack(&mut self, now: Instant, offers: &[Offer], actions: &mut Vec<Action>) {
-        for import in self.imports.iter_mut().flatten().filter(|slot| slot.import.named.is_none()) {
-            import.reach = Reach::Gone;
-        }
-        for offer in offers {
-            let named = Named { grant: offer.grant, wait: offer.wait, asks: offer.asks };
-            let import = self.imports_by_slot.get(&offer.target.slot).copied();
-            if let Some(import) = import.and_then(|import| self.import_mut(import)) {
-                import.offered(offer.target, named);
-            }
-        }
+    /// Opens: the peer took our hello.
+    pub(super) fn hello_ack(&mut self, actions: &mut Vec<Action>) {
         self.state = State::Open;
         actions.push(Action::Opened);
         if self.draining {
             self.announce_draining(actions);
         }
-        self.watch_again(actions);
-        self.flush_all(now, actions);
     }
 
-    fn refuse(&mut self, refusal: Refusal, actions: &mut Vec<Action>) {
+    /// Ends a link whose sides do not agree.
+    pub(super) fn refuse_link(&mut self, refusal: Refusal, actions: &mut Vec<Action>) {
         self.order(Frame::Refuse(refusal), actions);
+        self.order(Frame::Close(CloseReason::Refused), actions);
         actions.push(Action::Refused { refusal, by_peer: false });
-        self.refused = true;
         self.conclude(Closed::Refused, actions);
     }
 
+    /// Ends a link that the peer refused.
     pub(super) fn refused_by_peer(&mut self, refusal: Refusal, actions: &mut Vec<Action>) {
         actions.push(Action::Refused { refusal, by_peer: true });
-        self.refused = true;
         self.conclude(Closed::Refused, actions);
     }
 
@@ -162,11 +109,19 @@ impl Link {
         self.withdraw_exports(actions);
         self.resolve_sent(dead, actions);
         self.withdraw_imports(actions);
+        self.unorder_watches();
         self.limits = self.config.limits;
         match why {
             Closed::ByUs => self.give_up_waiting(NotDelivered::LinkClosed, actions),
-            Closed::Refused => self.give_up_waiting(NotDelivered::Refused, actions),
-            Closed::ByPeer(_) | Closed::Violation(_) | Closed::PeerDead | Closed::Lost | Closed::Replaced => {
+            Closed::Refused | Closed::ByPeer(CloseReason::Refused) => {
+                self.refused = true;
+                self.give_up_waiting(NotDelivered::Refused, actions);
+            }
+            Closed::ByPeer(CloseReason::Done | CloseReason::Protocol)
+            | Closed::Violation(_)
+            | Closed::PeerDead
+            | Closed::Lost
+            | Closed::Replaced => {
                 self.trim_waiting(actions);
             }
         }
@@ -208,7 +163,7 @@ impl Link {
             if !grant.is_none() {
                 actions.push(Action::GiveBack { export: ExportId { target, link: self.link }, grant });
             }
-            (live.ledger, live.asks) = (Ledger::default(), 0);
+            live.withdraw();
             if !live.export.lasting {
                 gone.push(index as u32);
             }
@@ -221,11 +176,10 @@ impl Link {
     fn withdraw_imports(&mut self, actions: &mut Vec<Action>) {
         for index in 0..self.imports.len() {
             let Some(import) = &mut self.imports[index] else { continue };
-            if import.import.named.is_none() {
-                import.reach = Reach::Unknown;
+            import.withdraw();
+            if import.import.lasting {
                 continue;
             }
-            import.reach = Reach::Gone;
             while let Some(ticket) =
                 self.imports[index].as_ref().and_then(|import| self.pending.first(&import.waiting))
             {

@@ -28,11 +28,7 @@ impl Link {
         }
         let Some(place) = self.vacant_exports.iter().rposition(|vacant| *vacant == slot) else { return };
         self.vacant_exports.swap_remove(place);
-        let mut live = LiveExport::new(export);
-        if !live.export.lasting {
-            live.offer();
-        }
-        self.exports[slot as usize].live = Some(live);
+        self.exports[slot as usize].live = Some(LiveExport::new(export));
     }
 
     /// Ends the use of a slot and tells the peer.
@@ -86,7 +82,7 @@ impl Link {
     }
 
     /// Notes an actor of the peer's.
-    pub(super) fn import(&mut self, import: ImportId, entry: Import) {
+    pub(super) fn import(&mut self, import: ImportId, entry: Import, actions: &mut Vec<Action>) {
         let index = import.0 as usize;
         if index > self.imports.len() || self.imports.get(index).is_some_and(Option::is_some) {
             return;
@@ -96,13 +92,15 @@ impl Link {
         } else {
             self.vacant_imports.retain(|vacant| *vacant != import.0);
         }
-        self.imports_by_slot.insert(entry.target.slot, import);
+        let (slot, uses) = (entry.slot, entry.uses.clone());
+        self.imports_by_slot.insert(slot, import);
         self.imports[index] = Some(ImportSlot::new(entry));
+        self.order(Frame::Uses { slot, uses }, actions);
     }
 
     /// Notes that no local address names an actor of the peer's any more.
     pub(super) fn forget(&mut self, import: ImportId, actions: &mut Vec<Action>) {
-        if let Some(entry) = self.import_mut(import).filter(|entry| entry.import.named.is_some()) {
+        if let Some(entry) = self.import_mut(import).filter(|entry| !entry.import.lasting) {
             entry.forgotten = true;
             self.free_if_forgotten(import, actions);
         }
@@ -114,7 +112,7 @@ impl Link {
         if !entry.forgotten || entry.asks > 0 || !entry.waiting.is_empty() {
             return;
         }
-        let (target, reach) = (entry.import.target, entry.reach);
+        let (target, reach) = (entry.target(), entry.reach);
         self.imports[import.0 as usize] = None;
         self.vacant_imports.push(import.0);
         if self.imports_by_slot.get(&target.slot) == Some(&import) {
@@ -133,11 +131,5 @@ impl Link {
     /// Returns an actor of the peer's, to be changed.
     pub(super) fn import_mut(&mut self, import: ImportId) -> Option<&mut ImportSlot> {
         self.imports.get_mut(import.0 as usize).and_then(Option::as_mut)
-    }
-
-    /// Finds the actor that the peer means by a slot of its table.
-    pub(super) fn import_of(&self, target: Target) -> Option<ImportId> {
-        let import = *self.imports_by_slot.get(&target.slot)?;
-        self.import_at(import).filter(|entry| entry.import.target == target).map(|_| import)
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::event::{Action, Outcome, Patience, Send};
 use super::failure::{Failure, NotDelivered, Unknown};
 use super::frame::Frame;
-use super::tables::{ImportId, Reach};
+use super::tables::{Access, ImportId, Reach};
 use super::{Link, State};
 use crate::asks::Ticket;
 use crate::credit::Size;
@@ -79,8 +79,10 @@ impl Link {
         if import.reach == Reach::Gone {
             return Err(NotDelivered::Gone);
         }
-        if !import.methods.has(send.method) {
-            return Err(NotDelivered::NotGranted);
+        match import.access.get(usize::from(send.method)) {
+            Some(Access::Asked | Access::As(_)) => {}
+            Some(Access::NotGranted) | None => return Err(NotDelivered::NotGranted),
+            Some(Access::Refused) => return Err(NotDelivered::Refused),
         }
         self.check_size(send.size)?;
         if send.deadline.is_some_and(|deadline| deadline <= now) {
@@ -125,6 +127,7 @@ impl Link {
     fn admits(&self, send: &Send, kind: Kind) -> bool {
         self.import_at(send.import).is_some_and(|import| {
             import.reach == Reach::Offered
+                && import.wire_method(send.method).is_some()
                 && import.allowance.admits(send.size)
                 && (!kind.is_ask() || import.asks < import.asks_max)
         })
@@ -152,7 +155,8 @@ impl Link {
         let Some(import) = self.import_mut(send.import) else { return };
         let paid = import.allowance.spend(send.size);
         debug_assert!(paid, "an admitted message is paid for");
-        let frame = Frame::Tell { target: import.import.target, method: send.method, size: send.size };
+        let Some(method) = import.wire_method(send.method) else { return };
+        let frame = Frame::Tell { target: import.target(), method, size: send.size };
         self.ordered += 1;
         actions.push(Action::Transmit { ticket: send.ticket, frame });
     }
@@ -165,10 +169,11 @@ impl Link {
         let Some(import) = self.import_mut(send.import) else { return };
         let paid = import.allowance.spend(send.size);
         debug_assert!(paid, "an admitted message is paid for");
+        let Some(method) = import.wire_method(send.method) else { return };
         import.asks += 1;
         let frame = Frame::Ask {
-            target: import.import.target,
-            method: send.method,
+            target: import.target(),
+            method,
             size: send.size,
             correlation: ticket,
             remaining: send.deadline.map(|deadline| deadline.since(now)),
@@ -189,12 +194,8 @@ impl Link {
             let Some(ticket) = self.pending.first(&entry.waiting) else { return };
             let Some(pending) = self.pending.pending(ticket) else { return };
             let (send, kind) = (pending.send, pending.kind);
-            if entry.reach == Reach::Gone {
-                self.give_up(ticket, NotDelivered::Gone, actions);
-                continue;
-            }
-            // What waited for this transport was measured before the peer had named its limits.
-            if let Err(reason) = self.check_size(send.size) {
+            // What waited for this transport was measured before the peer had named its limits and offers.
+            if let Err(reason) = self.check(now, &send) {
                 self.give_up(ticket, reason, actions);
                 continue;
             }
@@ -208,13 +209,6 @@ impl Link {
             } else {
                 self.transmit_ask(now, ticket, actions);
             }
-        }
-    }
-
-    /// Sends what waits before any actor, as far as there is room now.
-    pub(super) fn flush_all(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        for index in 0..self.imports.len() {
-            self.flush(now, ImportId(index as u32), actions);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::frame::{Fingerprint, Target};
+use super::frame::{Method, Target, Terms};
 use crate::asks::Queue;
 use crate::credit::{Allowance, Grant, Ledger};
 
@@ -56,10 +56,10 @@ pub struct ImportId(pub u32);
 /// An actor of this side that the peer may reach.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Export {
-    /// What is granted.
-    pub methods: Methods,
-    /// What each method of the protocol is, by index.
-    pub fingerprints: Vec<Fingerprint>,
+    /// Every method of the actor, by index in frames; at most [`Methods::MAX`].
+    pub methods: Vec<Method>,
+    /// What is granted of them.
+    pub granted: Methods,
     /// The credit that the peer has from the start.
     pub first: Grant,
     /// Whether a sender without credit waits.
@@ -73,23 +73,12 @@ pub struct Export {
 /// An actor of the peer's that this side may reach.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Import {
-    /// The slot in the peer's table.
-    pub target: Target,
-    /// The methods that will be used, with what this side takes them to be.
-    pub uses: Vec<(u16, Fingerprint)>,
-    /// For an actor that the peer named in a message: the credit that came with the name.
-    pub named: Option<Named>,
-}
-
-/// What comes with the name of an actor in a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Named {
-    /// The first credit.
-    pub grant: Grant,
-    /// Whether a sender without credit waits.
-    pub wait: bool,
-    /// Asks that may be open at a time.
-    pub asks: u32,
+    /// The slot in the peer's table; its generation is learnt by the offer.
+    pub slot: u32,
+    /// The methods that will be used; a send names one by its place here.
+    pub uses: Vec<Method>,
+    /// Whether the slot outlives the peer's incarnation, as those of the manifest do.
+    pub lasting: bool,
 }
 
 /// One slot of the table of exports. The generation of a vacant slot is the one of its next use.
@@ -102,25 +91,37 @@ pub(super) struct ExportSlot {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LiveExport {
     pub(super) export: Export,
-    /// `export.methods` without what was revoked.
+    /// `export.granted` without what was revoked.
     pub(super) granted: Methods,
     pub(super) ledger: Ledger,
     /// Asks of the peer that are being handled.
     pub(super) asks: u32,
     /// What was lent beyond the first credit.
     pub(super) borrowed: Grant,
+    /// The peer holds an offer on the present transport.
+    pub(super) offered: bool,
 }
 
 impl LiveExport {
     pub(super) fn new(export: Export) -> Self {
-        let granted = export.methods;
-        Self { export, granted, ledger: Ledger::default(), asks: 0, borrowed: Grant::NONE }
+        let granted = export.granted;
+        Self { export, granted, ledger: Ledger::default(), asks: 0, borrowed: Grant::NONE, offered: false }
     }
 
-    /// Opens the books for a fresh transport.
-    pub(super) fn offer(&mut self) {
-        self.ledger = Ledger::new(self.export.first);
-        self.asks = 0;
+    /// Returns the terms, and opens the books at the first offer on a transport.
+    pub(super) fn offer(&mut self, generation: u32) -> Terms {
+        let Export { first, wait, asks, .. } = self.export;
+        let grant = if self.offered { Grant::NONE } else { first };
+        if !self.offered {
+            self.ledger = Ledger::new(first);
+            self.offered = true;
+        }
+        Terms { generation, grant, wait, asks }
+    }
+
+    /// Closes the books with the transport.
+    pub(super) fn withdraw(&mut self) {
+        (self.ledger, self.asks, self.offered) = (Ledger::default(), 0, false);
     }
 }
 
@@ -128,8 +129,10 @@ impl LiveExport {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ImportSlot {
     pub(super) import: Import,
-    pub(super) methods: Methods,
+    /// What is known of each of the uses.
+    pub(super) access: Vec<Access>,
     pub(super) reach: Reach,
+    pub(super) generation: u32,
     pub(super) allowance: Allowance,
     pub(super) wait: bool,
     pub(super) asks_max: u32,
@@ -153,13 +156,27 @@ pub(super) enum Reach {
     Gone,
 }
 
+/// What is known of a use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Access {
+    /// The peer has not answered yet on the present transport.
+    Asked,
+    /// Granted, with this index in frames.
+    As(u16),
+    /// Not granted, or the actor has no such method.
+    NotGranted,
+    /// The two sides take it for different things.
+    Refused,
+}
+
 impl ImportSlot {
     pub(super) fn new(import: Import) -> Self {
-        let methods = import.uses.iter().fold(Methods::NONE, |methods, (method, _)| methods.with(*method));
-        let mut slot = Self {
+        let access = import.uses.iter().map(|_| Access::Asked).collect();
+        Self {
             import,
-            methods,
+            access,
             reach: Reach::Unknown,
+            generation: 0,
             allowance: Allowance::default(),
             wait: true,
             asks_max: 0,
@@ -167,20 +184,36 @@ impl ImportSlot {
             waiting: Queue::default(),
             waiting_count: 0,
             forgotten: false,
-        };
-        if let Some(named) = slot.import.named {
-            slot.offered(slot.import.target, named);
         }
-        slot
+    }
+
+    pub(super) fn target(&self) -> Target {
+        Target { slot: self.import.slot, generation: self.generation }
+    }
+
+    /// Returns the index in frames of a use, once the peer has told it.
+    pub(super) fn wire_method(&self, used: u16) -> Option<u16> {
+        match self.access.get(usize::from(used)) {
+            Some(Access::As(index)) => Some(*index),
+            Some(Access::Asked | Access::NotGranted | Access::Refused) | None => None,
+        }
     }
 
     /// Notes that the peer takes messages for this actor.
-    pub(super) fn offered(&mut self, target: Target, named: Named) {
-        self.import.target = target;
-        self.reach = Reach::Offered;
-        self.allowance = Allowance::default();
-        self.allowance.add(named.grant);
-        self.wait = named.wait;
-        self.asks_max = named.asks;
+    pub(super) fn offered(&mut self, terms: &Terms) {
+        if self.reach != Reach::Offered {
+            self.reach = Reach::Offered;
+            self.generation = terms.generation;
+            self.allowance = Allowance::default();
+        }
+        self.allowance.add(terms.grant);
+        self.wait = terms.wait;
+        self.asks_max = terms.asks;
+    }
+
+    /// Forgets what the peer offered; a slot that does not last is gone with the transport.
+    pub(super) fn withdraw(&mut self) {
+        self.reach = if self.import.lasting { Reach::Unknown } else { Reach::Gone };
+        self.access.fill(Access::Asked);
     }
 }

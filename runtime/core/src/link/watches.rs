@@ -9,12 +9,14 @@ use super::event::Action;
 use super::fault::Fault;
 use super::frame::{Cause, Frame, Target, WatchId};
 use super::tables::{ImportId, Reach};
-use super::{Link, State, arrival};
+use super::{Link, arrival};
 
 /// A wish of a local actor's to be told when a remote one ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Watch {
     import: ImportId,
+    /// The peer knows of it, on the present transport.
+    ordered: bool,
 }
 
 impl Link {
@@ -29,43 +31,48 @@ impl Link {
             actions.push(Action::ActorDown { watch, cause: gone.then_some(Cause::GONE) });
             return;
         }
-        self.watches.insert(watch, Watch { import });
-        match self.state {
-            State::Closed | State::Greeting { .. } => {}
-            State::Open | State::Draining { .. } => self.order_watch(import, watch, actions),
-        }
+        self.watches.insert(watch, Watch { import, ordered: false });
+        self.order_watch(import, watch, actions);
     }
 
     /// Takes a wish back.
     pub(super) fn unwatch(&mut self, watch: WatchId, actions: &mut Vec<Action>) {
-        if self.watches.remove(&watch).is_none() {
-            return;
-        }
-        match self.state {
-            State::Closed | State::Greeting { .. } => {}
-            State::Open | State::Draining { .. } => self.order(Frame::Unwatch { watch }, actions),
+        if self.watches.remove(&watch).is_some_and(|watch| watch.ordered) {
+            self.order(Frame::Unwatch { watch }, actions);
         }
     }
 
-    /// Sends every wish over a fresh transport.
-    pub(super) fn watch_again(&mut self, actions: &mut Vec<Action>) {
-        let watches: Vec<_> = self.watches.iter().map(|(id, watch)| (*id, watch.import)).collect();
-        for (count, (watch, import)) in watches.into_iter().enumerate() {
-            let gone = self.import_at(import).is_none_or(|entry| entry.reach == Reach::Gone);
-            if gone || count >= self.limits.watches as usize {
+    /// Sends the wishes for an actor that was just offered, once for each transport.
+    pub(super) fn watch_again(&mut self, import: ImportId, actions: &mut Vec<Action>) {
+        let of_import = self.watches.iter().filter(|(_, watch)| watch.import == import && !watch.ordered);
+        let watches: Vec<_> = of_import.map(|(id, _)| *id).collect();
+        for watch in watches {
+            self.order_watch(import, watch, actions);
+        }
+    }
+
+    /// Sends a wish, if the actor is offered; answers it, if the actor is gone.
+    fn order_watch(&mut self, import: ImportId, watch: WatchId, actions: &mut Vec<Action>) {
+        let Some(entry) = self.import_at(import) else { return };
+        match entry.reach {
+            Reach::Unknown => {}
+            Reach::Offered => {
+                let target = entry.target();
+                if let Some(watch) = self.watches.get_mut(&watch) {
+                    watch.ordered = true;
+                }
+                self.order(Frame::Watch { target, watch }, actions);
+            }
+            Reach::Gone => {
                 self.watches.remove(&watch);
-                actions.push(Action::ActorDown { watch, cause: gone.then_some(Cause::GONE) });
-            } else {
-                self.order_watch(import, watch, actions);
+                actions.push(Action::ActorDown { watch, cause: Some(Cause::GONE) });
             }
         }
     }
 
-    fn order_watch(&mut self, import: ImportId, watch: WatchId, actions: &mut Vec<Action>) {
-        if let Some(entry) = self.import_at(import) {
-            let target = entry.import.target;
-            self.order(Frame::Watch { target, watch }, actions);
-        }
+    /// Notes that the transport which carried the wishes is gone.
+    pub(super) fn unorder_watches(&mut self) {
+        self.watches.values_mut().for_each(|watch| watch.ordered = false);
     }
 
     /// Answers every wish: the peer's incarnation is dead.

@@ -4,7 +4,8 @@ use bailiwick_core::asks::Ticket;
 use bailiwick_core::credit::{Grant, Size};
 use bailiwick_core::link::{
     Action, Cause, CloseReason, Closed, Config, Event, Export, Failure, Fault, Frame, Hello, Import,
-    ImportId, Limits, Link, Methods, NotDelivered, Offer, Patience, Send, Target, VERSION, WatchId,
+    ImportId, Limits, Link, Method, MethodName, Methods, NotDelivered, Offer, Patience, Send, Target, Terms,
+    VERSION, WatchId,
 };
 use bailiwick_core::time::Instant;
 use proptest::prelude::*;
@@ -15,33 +16,26 @@ const LIMITS: Limits = Limits { message_bytes: 100, message_fds: 2, items: 2, wa
 fn open(may_accuse: bool) -> Link {
     let mut link = Link::new(Config { may_accuse, limits: LIMITS, ..Config::default() });
     let mut actions = Vec::new();
+    let method = |name| Method { name: MethodName(name), fingerprint: [0; 16] };
     let export = || {
         let first = Grant { messages: 2, bytes: 150, fds: 2 };
-        let methods = Methods::first(2);
-        Box::new(Export {
-            methods,
-            fingerprints: vec![[0; 16]; 3],
-            first,
-            wait: true,
-            asks: 1,
-            lasting: true,
-        })
+        let methods = vec![method(0), method(1), method(2)];
+        Box::new(Export { methods, granted: Methods::first(2), first, wait: true, asks: 1, lasting: true })
     };
-    let entry = Import { target: Target { slot: 0, generation: 0 }, uses: vec![(0, [0; 16])], named: None };
-    let uses = vec![bailiwick_core::link::Use { slot: 0, method: 0, fingerprint: [0; 16] }];
+    let entry = Import { slot: 0, uses: vec![method(0)], lasting: true };
+    let grant = Grant { messages: 9, bytes: 900, fds: 9 };
+    let terms = Terms { generation: 0, grant, wait: true, asks: 9 };
+    let methods = vec![(MethodName(0), 0)];
     for event in [
         Event::Export { slot: 0, export: export() },
         Event::Revoke { slot: 0 },
         Event::Export { slot: 0, export: export() },
         Event::Import { import: ImportId(0), entry: Box::new(entry) },
         Event::Linked { generation: 1 },
-        Event::Received(Frame::Hello(Hello { version: VERSION, limits: LIMITS, uses })),
-        Event::Received(Frame::HelloAck(vec![Offer {
-            target: Target { slot: 0, generation: 0 },
-            grant: Grant { messages: 9, bytes: 900, fds: 9 },
-            wait: true,
-            asks: 9,
-        }])),
+        Event::Received(Frame::Hello(Hello { version: VERSION, limits: LIMITS })),
+        Event::Received(Frame::Uses { slot: 0, uses: vec![method(0), method(1)] }),
+        Event::Received(Frame::HelloAck),
+        Event::Received(Frame::Offer(Offer { slot: 0, terms: Some(terms), methods })),
         Event::RevokeMethod { slot: 0, method: 1 },
     ] {
         link.handle(Instant::START, event, &mut actions);
@@ -106,7 +100,7 @@ fn violations_close_and_only_the_privileged_side_accuses() {
     assert_fault(&[ask(0), ask(1)], Fault::TooManyAsks { limit: 1 });
     let correlation = Ticket::new(5, 0);
     assert_fault(&[Frame::Reply { correlation, size: SMALL }], Fault::BadCorrelation { correlation });
-    assert_fault(&[Frame::HelloAck(vec![])], Fault::OutOfPlace);
+    assert_fault(&[Frame::HelloAck], Fault::OutOfPlace);
     let watch = |id| Frame::Watch { target: target(0, 1), watch: WatchId(id) };
     assert_fault(&[watch(1), watch(1)], Fault::BadWatch);
     assert_fault(&[watch(1), watch(2), watch(3)], Fault::BadWatch);
@@ -180,7 +174,13 @@ fn frame() -> impl Strategy<Value = Frame> {
         1 => target().prop_map(|target| Frame::Revoke { target }),
         1 => Just(Frame::Draining),
         1 => Just(Frame::Close(CloseReason::Done)),
-        1 => Just(Frame::HelloAck(vec![])),
+        1 => Just(Frame::HelloAck),
+        1 => (0..2u32, 0..4u64).prop_map(|(slot, n)| Frame::Uses { slot, uses: vec![Method { name: MethodName(n), fingerprint: [0; 16] }] }),
+        1 => (0..2u32, 0..3u32, any::<u32>()).prop_map(|(slot, generation, n)| {
+            let grant = Grant { messages: n, bytes: n, fds: n as u16 };
+            let terms = Some(Terms { generation, grant, wait: true, asks: n });
+            Frame::Offer(Offer { slot, terms, methods: vec![(MethodName(0), 0)] })
+        }),
     ]
 }
 

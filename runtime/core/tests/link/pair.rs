@@ -12,8 +12,8 @@ use std::time::Duration;
 use bailiwick_core::asks::Ticket;
 use bailiwick_core::credit::{Grant, Size};
 use bailiwick_core::link::{
-    Asked, Cause, Config, Event, Export, ExportId, Failure, Frame, Import, ImportId, Link, Methods,
-    NotDelivered, Outcome, Patience, Send, Target, Unknown, WatchId,
+    Asked, Cause, Config, Event, Export, ExportId, Failure, Frame, Import, ImportId, Link, Method,
+    MethodName, Methods, NotDelivered, Outcome, Patience, Send, Unknown, WatchId,
 };
 use bailiwick_core::time::Instant;
 
@@ -92,6 +92,8 @@ pub(crate) struct Fate {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Pair {
     pub(crate) now: Instant,
+    /// Whether a refusal is part of the story.
+    pub(crate) refuses: bool,
     sides: [Side; 2],
     /// What became of each side's messages.
     fates: [Fate; 2],
@@ -101,7 +103,7 @@ pub(crate) struct Pair {
 
 /// The method of every message.
 pub(crate) const METHOD: u16 = 0;
-const SCHEMA: [u8; 16] = [7; 16];
+pub(crate) const SCHEMA: Method = Method { name: MethodName(1), fingerprint: [7; 16] };
 pub(crate) const MESSAGE: Size = Size { bytes: 10, fds: 0 };
 
 impl Side {
@@ -128,16 +130,15 @@ impl Side {
         let mut nothing = Vec::new();
         for slot in 0..actors {
             let export = Export {
-                methods: Methods::NONE.with(METHOD),
-                fingerprints: vec![SCHEMA],
+                methods: vec![SCHEMA],
+                granted: Methods::NONE.with(METHOD),
                 first,
                 wait,
                 asks: 4,
                 lasting: true,
             };
             side.link.handle(Instant::START, Event::Export { slot, export: Box::new(export) }, &mut nothing);
-            let entry =
-                Import { target: Target { slot, generation: 0 }, uses: vec![(METHOD, SCHEMA)], named: None };
+            let entry = Import { slot, uses: vec![SCHEMA], lasting: true };
             let event = Event::Import { import: ImportId(slot), entry: Box::new(entry) };
             side.link.handle(Instant::START, event, &mut nothing);
         }
@@ -166,6 +167,7 @@ impl Pair {
         let side = || Side::new(config, actors, first, true, 1);
         Self {
             now: Instant::START,
+            refuses: false,
             sides: [side(), side()],
             fates: [Fate::default(), Fate::default()],
             newest: BTreeMap::new(),

@@ -5,12 +5,13 @@ use std::time::Duration;
 use bailiwick_core::asks::Ticket;
 use bailiwick_core::credit::{Grant, Size};
 use bailiwick_core::link::{
-    Action, Cause, CloseReason, Closed, Config, Event, Failure, Frame, Hello, Import, ImportId, Link,
-    NotDelivered, Offer, Outcome, Patience, Refusal, Send, Target, Unknown, Use, VERSION, WhileDown,
+    Action, Cause, CloseReason, Closed, Config, Event, Failure, Frame, Hello, Import, ImportId, Limits, Link,
+    Method, MethodName, NotDelivered, Offer, Outcome, Patience, Refusal, Send, Target, Terms, Unknown,
+    VERSION, WhileDown,
 };
 use bailiwick_core::time::Instant;
 
-use crate::pair::{LOST, MESSAGE, METHOD, NEVER_LEFT, Pair, Who};
+use crate::pair::{LOST, MESSAGE, METHOD, NEVER_LEFT, Pair, SCHEMA, Who};
 
 const FIRST: Grant = Grant { messages: 2, bytes: 100, fds: 0 };
 
@@ -236,16 +237,17 @@ fn a_stream_stops_at_its_credit_and_goes_on_when_items_are_taken() {
 }
 
 /// A link of the left side alone, greeted by a peer of the test's making.
-fn alone(offer: Offer, limits: bailiwick_core::link::Limits) -> Link {
+fn alone(terms: Terms, limits: Limits) -> Link {
     let mut link = Link::new(Config::default());
     let mut actions = Vec::new();
-    let entry =
-        Import { target: Target { slot: 0, generation: 0 }, uses: vec![(METHOD, [7; 16])], named: None };
+    let entry = Import { slot: 0, uses: vec![SCHEMA], lasting: true };
+    let methods = vec![(SCHEMA.name, 0)];
     for event in [
         Event::Import { import: ImportId(0), entry: Box::new(entry) },
         Event::Linked { generation: 1 },
-        Event::Received(Frame::Hello(Hello { version: VERSION, limits, uses: vec![] })),
-        Event::Received(Frame::HelloAck(vec![offer])),
+        Event::Received(Frame::Hello(Hello { version: VERSION, limits })),
+        Event::Received(Frame::HelloAck),
+        Event::Received(Frame::Offer(Offer { slot: 0, terms: Some(terms), methods })),
     ] {
         link.handle(Instant::START, event, &mut actions);
     }
@@ -253,13 +255,8 @@ fn alone(offer: Offer, limits: bailiwick_core::link::Limits) -> Link {
     link
 }
 
-fn offer(messages: u32, bytes: u32, fds: u16) -> Offer {
-    Offer {
-        target: Target { slot: 0, generation: 0 },
-        grant: Grant { messages, bytes, fds },
-        wait: true,
-        asks: 2,
-    }
+fn terms(messages: u32, bytes: u32, fds: u16) -> Terms {
+    Terms { generation: 0, grant: Grant { messages, bytes, fds }, wait: true, asks: 2 }
 }
 
 fn tell(link: &mut Link, size: Size) -> Vec<Action> {
@@ -275,7 +272,7 @@ fn tell(link: &mut Link, size: Size) -> Vec<Action> {
 fn the_receivers_limits_bind_the_sender_at_the_limit_and_beyond() {
     let mut limits = Config::default().limits;
     (limits.message_bytes, limits.message_fds) = (100, 1);
-    let mut link = alone(offer(9, 1000, 9), limits);
+    let mut link = alone(terms(9, 1000, 9), limits);
     assert!(matches!(tell(&mut link, Size { bytes: 0, fds: 0 })[..], [Action::Transmit { .. }]));
     assert!(matches!(tell(&mut link, Size { bytes: 100, fds: 1 })[..], [Action::Transmit { .. }]));
     let reason = |actions: Vec<Action>| match actions[..] {
@@ -288,7 +285,7 @@ fn the_receivers_limits_bind_the_sender_at_the_limit_and_beyond() {
 
 #[test]
 fn a_message_larger_than_the_credit_overdraws_once() {
-    let mut link = alone(offer(9, 50, 0), Config::default().limits);
+    let mut link = alone(terms(9, 50, 0), Config::default().limits);
     assert!(matches!(tell(&mut link, Size { bytes: 80, fds: 0 })[..], [Action::Transmit { .. }]));
     assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 0 })[..], [Action::Keep { .. }]));
     let grant = Grant { messages: 1, bytes: 30, fds: 0 };
@@ -302,7 +299,7 @@ fn a_message_larger_than_the_credit_overdraws_once() {
 
 #[test]
 fn a_message_with_descriptors_waits_for_descriptor_credit() {
-    let mut link = alone(offer(9, 50, 1), Config::default().limits);
+    let mut link = alone(terms(9, 50, 1), Config::default().limits);
     assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 1 })[..], [Action::Transmit { .. }]));
     assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 1 })[..], [Action::Keep { .. }]));
     let grant = Grant { messages: 0, bytes: 0, fds: 1 };
@@ -314,7 +311,7 @@ fn a_message_with_descriptors_waits_for_descriptor_credit() {
 
 #[test]
 fn more_asks_than_the_grant_allows_wait() {
-    let mut link = alone(offer(9, 1000, 0), Config::default().limits);
+    let mut link = alone(terms(9, 1000, 0), Config::default().limits);
     let ask = |link: &mut Link| {
         let ticket = link.vacant_ticket().expect("the table has room");
         let (import, patience) = (ImportId(0), Patience::Wait);
@@ -338,15 +335,17 @@ fn different_schemas_refuse_the_link_and_nothing_waits_for_it() {
     let side = pair.side_mut(Who::Left);
     let mut actions = Vec::new();
     side.link.handle(Instant::START, Event::Linked { generation: 1 }, &mut actions);
-    actions.clear();
-    let uses = vec![Use { slot: 0, method: METHOD, fingerprint: [8; 16] }];
-    let hello = Hello { version: VERSION, limits: Config::default().limits, uses };
+    let hello = Hello { version: VERSION, limits: Config::default().limits };
     side.link.handle(Instant::START, Event::Received(Frame::Hello(hello)), &mut actions);
-    let refusal = Refusal::Schema { slot: 0, method: METHOD, fingerprint: [7; 16] };
+    actions.clear();
+    let uses = vec![Method { fingerprint: [8; 16], ..SCHEMA }];
+    side.link.handle(Instant::START, Event::Received(Frame::Uses { slot: 0, uses }), &mut actions);
+    let refusal = Refusal::Schema { slot: 0, method: SCHEMA.name, fingerprint: [7; 16] };
     assert_eq!(
         actions,
         [
             Action::Send(Frame::Refuse(refusal)),
+            Action::Send(Frame::Close(CloseReason::Refused)),
             Action::Refused { refusal, by_peer: false },
             Action::Close { reason: Closed::Refused },
         ]
@@ -358,11 +357,33 @@ fn different_schemas_refuse_the_link_and_nothing_waits_for_it() {
 }
 
 #[test]
+fn a_different_method_that_is_named_later_is_refused_alone() {
+    let mut pair = opened(1);
+    let uses =
+        vec![Method { name: MethodName(9), fingerprint: [9; 16] }, Method { fingerprint: [8; 16], ..SCHEMA }];
+    let before = pair.ask(Who::Left, 0, None);
+    let first = pair.feed(Who::Left, Event::Uses { import: ImportId(0), uses }, None);
+    assert!(matches!(first[..], [Action::Send(Frame::Uses { slot: 0, .. })]));
+    pair.refuses = true;
+    pair.finish();
+    assert_eq!(pair.fate(Who::Left).ended[&before], Outcome::Replied);
+    let mut actions = Vec::new();
+    let link = &mut pair.side_mut(Who::Left).link;
+    for (method, reason) in [(1, NotDelivered::NotGranted), (2, NotDelivered::Refused)] {
+        let ticket = link.vacant_ticket().unwrap();
+        let (import, patience) = (ImportId(0), Patience::Wait);
+        let send = Send { ticket, import, method, size: MESSAGE, patience, deadline: None };
+        link.handle(Instant::START, Event::Tell(send), &mut actions);
+        assert_eq!(actions.pop(), Some(Action::Undelivered { ticket, reason }));
+    }
+}
+
+#[test]
 fn another_version_is_refused() {
     let mut link = Link::new(Config::default());
     let mut actions = Vec::new();
     link.handle(Instant::START, Event::Linked { generation: 1 }, &mut actions);
-    let hello = Hello { version: VERSION + 1, limits: Config::default().limits, uses: vec![] };
+    let hello = Hello { version: VERSION + 1, limits: Config::default().limits };
     link.handle(Instant::START, Event::Received(Frame::Hello(hello)), &mut actions);
     let refusal = Refusal::Version { spoken: VERSION };
     assert!(actions.contains(&Action::Refused { refusal, by_peer: false }));

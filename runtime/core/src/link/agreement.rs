@@ -1,0 +1,133 @@
+//! What the two sides agree on before messages flow: which methods are used, and whether both take them for
+//! the same.
+//!
+//! A side names the methods that it will use of an actor; the other compares and answers with an offer: credit,
+//! terms, and the index of each granted method. Until then sends to that actor wait. A use that is named with
+//! the hello and does not hold refuses the link; one that is named later refuses that method.
+
+use alloc::vec::Vec;
+
+use super::event::Action;
+use super::frame::{Frame, Method, Offer, Refusal, Target};
+use super::tables::{Access, ImportId, LiveExport, Methods, Reach};
+use super::{Link, State};
+use crate::time::Instant;
+
+impl Link {
+    /// Names everything that this side will use of what lasts.
+    pub(super) fn name_uses(&mut self, actions: &mut Vec<Action>) {
+        for index in 0..self.imports.len() {
+            let Some(import) = self.imports[index].as_ref().filter(|slot| slot.import.lasting) else {
+                continue;
+            };
+            let (slot, uses) = (import.import.slot, import.import.uses.clone());
+            self.order(Frame::Uses { slot, uses }, actions);
+        }
+    }
+
+    /// Names further methods.
+    pub(super) fn more_uses(&mut self, import: ImportId, uses: Vec<Method>, actions: &mut Vec<Action>) {
+        let Some(entry) = self.import_mut(import) else { return };
+        let slot = entry.import.slot;
+        entry.import.uses.extend_from_slice(&uses);
+        entry.access.resize(entry.import.uses.len(), Access::Asked);
+        self.order(Frame::Uses { slot, uses }, actions);
+    }
+
+    /// Compares what the peer will use, and offers it.
+    pub(super) fn uses_arrived(&mut self, slot: u32, uses: &[Method], actions: &mut Vec<Action>) {
+        let (mut methods, mut refusals) = (Vec::new(), Vec::new());
+        let entry = self.exports.get_mut(slot as usize);
+        let terms = entry.and_then(|entry| {
+            let live = entry.live.as_mut()?;
+            for used in uses {
+                match compare(live, used) {
+                    Compared::Same(index) => methods.push((used.name, index)),
+                    Compared::Different(method) => {
+                        let Method { name, fingerprint } = method;
+                        refusals.push(Refusal::Schema { slot, method: name, fingerprint });
+                    }
+                    Compared::NotGranted => {}
+                }
+            }
+            Some(live.offer(entry.generation))
+        });
+        for refusal in refusals {
+            match self.state {
+                State::Closed => return,
+                State::Greeting { .. } => return self.refuse_link(refusal, actions),
+                State::Open | State::Draining { .. } => {
+                    self.order(Frame::Refuse(refusal), actions);
+                    actions.push(Action::Refused { refusal, by_peer: false });
+                }
+            }
+        }
+        self.order(Frame::Offer(Offer { slot, terms, methods }), actions);
+    }
+
+    /// Takes an offer of the peer's. One that was not asked for is nothing.
+    pub(super) fn offer_arrived(&mut self, now: Instant, offer: &Offer, actions: &mut Vec<Action>) {
+        let Some(import) = self.imports_by_slot.get(&offer.slot).copied() else { return };
+        let Some(entry) = self.import_mut(import) else { return };
+        match &offer.terms {
+            None => entry.reach = Reach::Gone,
+            Some(terms) => {
+                entry.offered(terms);
+                for (used, access) in entry.import.uses.iter().zip(&mut entry.access) {
+                    let named = offer.methods.iter().find(|(name, _)| *name == used.name);
+                    *access = match (*access, named) {
+                        (Access::Asked | Access::NotGranted | Access::As(_), Some((_, index))) => {
+                            Access::As(*index)
+                        }
+                        (Access::Asked, None) => Access::NotGranted,
+                        (access, None) | (access @ Access::Refused, Some(_)) => access,
+                    };
+                }
+            }
+        }
+        self.watch_again(import, actions);
+        self.flush(now, import, actions);
+    }
+
+    /// The peer takes a method for something else than this side does.
+    pub(super) fn use_refused(&mut self, now: Instant, refusal: Refusal, actions: &mut Vec<Action>) {
+        actions.push(Action::Refused { refusal, by_peer: true });
+        let Refusal::Schema { slot, method, .. } = refusal else { return };
+        let Some(import) = self.imports_by_slot.get(&slot).copied() else { return };
+        let Some(entry) = self.import_mut(import) else { return };
+        for (used, access) in entry.import.uses.iter().zip(&mut entry.access) {
+            if used.name == method {
+                *access = Access::Refused;
+            }
+        }
+        self.flush(now, import, actions);
+    }
+
+    /// Finds the actor that the peer means by a slot of its table.
+    pub(super) fn import_of(&self, target: Target) -> Option<ImportId> {
+        let import = *self.imports_by_slot.get(&target.slot)?;
+        self.import_at(import).filter(|entry| entry.target() == target).map(|_| import)
+    }
+}
+
+enum Compared {
+    Same(u16),
+    Different(Method),
+    NotGranted,
+}
+
+/// Compares a use with the method of that name. What is not granted is not used, and so not compared.
+fn compare(live: &LiveExport, used: &Method) -> Compared {
+    let methods = live.export.methods.iter().take(usize::from(Methods::MAX));
+    let Some((index, ours)) = methods.enumerate().find(|(_, method)| method.name == used.name) else {
+        return Compared::NotGranted;
+    };
+    if !live.granted.has(index as u16) {
+        return Compared::NotGranted;
+    }
+    if ours.fingerprint == used.fingerprint {
+        Compared::Same(index as u16)
+    } else {
+        Compared::Different(*ours)
+    }
+}
