@@ -1,2 +1,123 @@
 //! Actors that span processes, each with exactly the privileges its manifest grants.
+//!
+//! The contract between two actors is a trait under [`protocol`]; an actor is a struct that implements it; a method
+//! of the typed reference makes a [`Call`], which is inert until the caller says how to send it. Where the actor
+//! lives, in this process or in another one, changes nothing for the caller.
+//!
+//! ```
+//! use bailiwick::prelude::*;
+//! use std::time::Duration;
+//!
+//! #[protocol]
+//! pub trait Counter {
+//!     /// Adds `amount` and returns the total.
+//!     async fn add(&mut self, amount: u64) -> u64;
+//! }
+//!
+//! #[derive(Default)]
+//! struct Total(u64);
+//!
+//! impl Counter for Total {
+//!     async fn add(&mut self, amount: u64) -> u64 {
+//!         self.0 += amount;
+//!         self.0
+//!     }
+//! }
+//!
+//! bailiwick::local(async |mut cx| -> Result<(), ActorError> {
+//!     let counter: CounterRef = cx.spawn(CounterRef::serve(Total::default))?;
+//!     counter.add(2).tell().await?;
+//!     assert_eq!(counter.add(3).ask(Duration::from_secs(1)).await?, 5);
+//!     Ok(())
+//! })
+//! .unwrap();
+//! ```
 #![forbid(unsafe_code)]
+#![allow(dead_code)] // The drivers of links and of workers use what is private to the crate.
+
+// What `#[protocol]` writes names this crate from outside; its own tests are inside.
+#[allow(unused_extern_crates)]
+extern crate self as bailiwick;
+
+mod actor;
+mod address;
+mod args;
+mod asked;
+mod call;
+mod cell;
+mod chain;
+mod context;
+mod dead_letters;
+mod envelope;
+mod error;
+mod executor;
+mod family;
+mod hosted;
+mod later;
+mod life;
+mod local;
+mod mailbox;
+mod name;
+mod node;
+mod outcome;
+mod outlet;
+mod panics;
+mod payload;
+mod pool;
+pub mod prelude;
+mod protocol;
+mod queue;
+mod replies;
+mod reply;
+mod restart;
+mod sandbox;
+mod schema;
+mod scope;
+mod sent;
+mod served;
+mod signal;
+mod slot;
+mod stream_slot;
+mod ticket;
+mod turn;
+
+pub use actor::{Actor, Reconfigured};
+pub use address::Address;
+pub use args::{Args, ArgsError};
+pub use bailiwick_macros::protocol;
+pub use call::Call;
+pub use context::{Context, Timer, Watch};
+pub use dead_letters::DeadLetter;
+pub use error::ActorError;
+pub use hosted::Hosted;
+pub use later::{Answer, Later};
+pub use local::local;
+pub use mailbox::{Mailbox, OnFull};
+pub use name::{ActorName, NameError};
+pub use node::{PeerError, SpawnError};
+pub use outcome::{AskError, Cause, NotDelivered, Unknown};
+pub use payload::Portable;
+pub use protocol::{Protocol, ProtocolMessage, ServedBy};
+pub use replies::{Replies, ReplyStream};
+pub use restart::Restart;
+pub use sandbox::Sandbox;
+pub use served::{Factory, FactoryArgs, Served};
+pub use signal::Down;
+
+/// What `#[protocol]` writes refers to. No part of the contract.
+#[doc(hidden)]
+pub mod private {
+    pub use crate::payload::{Encoded, Payload, decode, encode};
+    pub use crate::reply::Reply;
+    pub use crate::schema::{MethodSchema, ProtocolSchema};
+    pub use std::sync::LazyLock;
+
+    /// Compiles only for types that can travel.
+    pub fn portable<T: crate::Portable>() {}
+
+    /// Answers an index that no method has.
+    pub fn no_such_method(protocol: &str, method: u16) -> crate::NotDelivered {
+        let reason = format!("the protocol `{protocol}` has no method {method}");
+        crate::NotDelivered::Undecodable { reason }
+    }
+}

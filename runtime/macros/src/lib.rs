@@ -1,2 +1,19 @@
-//! #[protocol] and #[message].
+//! `#[protocol]`: from a trait to a typed reference, a message enum, a schema and the dispatch.
 #![forbid(unsafe_code)]
+
+mod protocol;
+
+use proc_macro::TokenStream;
+
+/// Makes a trait the contract between actors.
+///
+/// The trait stays as it is. Beside `trait Thumbs` there are then `ThumbsRef`, whose methods make inert calls, and
+/// `ThumbsMessage`, an enum with one variant per method; every struct that implements `Thumbs` can be served by
+/// `ThumbsRef::serve`.
+///
+/// A method takes `&mut self`, optionally `cx: &mut Context` right after it, and owned arguments; it may be `async`
+/// or not. Returning `Later<T>` answers later, returning `Replies<T>` gives many answers.
+#[proc_macro_attribute]
+pub fn protocol(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    protocol::expand(attribute.into(), item.into()).unwrap_or_else(|error| error.to_compile_error()).into()
+}

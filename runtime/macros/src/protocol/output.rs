@@ -1,0 +1,234 @@
+//! Writes the typed reference, the message enum, the schema and the dispatch.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{ItemTrait, Type, Visibility};
+
+use super::Protocol;
+use super::method::{Answer, Method};
+
+/// The names that the generated items share.
+struct Names<'a> {
+    vis: &'a Visibility,
+    protocol: &'a Ident,
+    reference: Ident,
+    message: Ident,
+}
+
+/// Returns the trait and everything beside it.
+pub(super) fn write(protocol: &Protocol) -> TokenStream {
+    let Protocol { item, methods } = protocol;
+    let names = Names {
+        vis: &item.vis,
+        protocol: &item.ident,
+        reference: format_ident!("{}Ref", item.ident.unraw(), span = item.ident.span()),
+        message: format_ident!("{}Message", item.ident.unraw(), span = item.ident.span()),
+    };
+    let the_trait = the_trait(item);
+    let portable = portable(methods);
+    let reference = reference(&names, methods);
+    let message = message(&names, methods);
+    let protocol = protocol_impl(&names, methods);
+    let dispatch = dispatch(&names, methods);
+    quote! { #the_trait #portable #reference #message #protocol #dispatch }
+}
+
+fn the_trait(item: &ItemTrait) -> TokenStream {
+    quote! {
+        #[allow(async_fn_in_trait)]
+        #item
+    }
+}
+
+/// Asserts of each type that it can travel, at the place where it is written.
+fn portable(methods: &[Method]) -> TokenStream {
+    let types = methods.iter().flat_map(|method| {
+        method.arguments.iter().map(|argument| &argument.ty).chain(std::iter::once(method.answer.travels()))
+    });
+    let checks = types.map(|ty| quote_spanned! { ty.span() => ::bailiwick::private::portable::<#ty>(); });
+    quote! {
+        const _: fn() = || { #(#checks)* };
+    }
+}
+
+fn reference(names: &Names<'_>, methods: &[Method]) -> TokenStream {
+    let Names { vis, protocol, reference, message } = names;
+    let doc = format!(
+        "A reference to an actor that serves [`{protocol}`]: its methods make calls that are yet to be sent."
+    );
+    let calls = methods.iter().map(|method| {
+        let Method { name, variant, docs, arguments, answer, .. } = method;
+        let (fields, types) = fields(method);
+        let reply = answer.call();
+        let many = (arguments.len() > 6).then(|| quote! { #[allow(clippy::too_many_arguments)] });
+        quote! {
+            #(#docs)*
+            #many
+            pub fn #name(&self, #(#fields: #types),*) -> ::bailiwick::Call<#reply> {
+                ::bailiwick::Call::new(self, #message::#variant { #(#fields),* })
+            }
+        }
+    });
+    quote! {
+        #[doc = #doc]
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #vis struct #reference {
+            address: ::bailiwick::Address,
+        }
+
+        #[allow(clippy::wrong_self_convention, clippy::should_implement_trait)]
+        impl #reference {
+            #(#calls)*
+        }
+    }
+}
+
+fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
+    let Names { vis, protocol, message, .. } = names;
+    let doc = format!("The messages of [`{protocol}`].");
+    let variants = methods.iter().map(|method| {
+        let Method { variant, docs, .. } = method;
+        let (fields, types) = fields(method);
+        quote! { #(#docs)* #[allow(missing_docs)] #variant { #(#fields: #types),* } }
+    });
+    let indices = methods.iter().enumerate().map(|(index, method)| {
+        let (variant, index) = (&method.variant, index_literal(index));
+        quote! { Self::#variant { .. } => #index }
+    });
+    let encode = methods.iter().map(|method| {
+        let variant = &method.variant;
+        let (fields, _) = fields(method);
+        quote! { Self::#variant { #(#fields),* } => ::bailiwick::private::encode(&(#(#fields,)*)) }
+    });
+    let decode = methods.iter().enumerate().map(|(index, method)| {
+        let (variant, index) = (&method.variant, index_literal(index));
+        let (fields, types) = fields(method);
+        quote! {
+            #index => {
+                let (#(#fields,)*): (#(#types,)*) = ::bailiwick::private::decode(payload)?;
+                ::core::result::Result::Ok(Self::#variant { #(#fields),* })
+            }
+        }
+    });
+    let debug = methods.iter().map(|method| {
+        let (variant, text) = (&method.variant, method.name.unraw().to_string());
+        quote! { Self::#variant { .. } => #text }
+    });
+    let name = protocol.unraw().to_string();
+    quote! {
+        #[doc = #doc]
+        #vis enum #message { #(#variants),* }
+
+        impl ::bailiwick::ProtocolMessage for #message {
+            fn method(&self) -> u16 {
+                match *self { #(#indices,)* }
+            }
+
+            fn encode(&self) -> ::core::result::Result<::bailiwick::private::Encoded, ::bailiwick::NotDelivered> {
+                match self { #(#encode,)* }
+            }
+
+            fn decode(
+                method: u16,
+                payload: ::bailiwick::private::Payload,
+            ) -> ::core::result::Result<Self, ::bailiwick::NotDelivered> {
+                match method {
+                    #(#decode)*
+                    _ => ::core::result::Result::Err(::bailiwick::private::no_such_method(#name, method)),
+                }
+            }
+        }
+
+        /// Names the method; the arguments may be secrets.
+        impl ::core::fmt::Debug for #message {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let method: &str = match *self { #(#debug,)* };
+                ::core::write!(f, "{}::{}", #name, method)
+            }
+        }
+    }
+}
+
+fn protocol_impl(names: &Names<'_>, methods: &[Method]) -> TokenStream {
+    let Names { reference, message, protocol, .. } = names;
+    let schema = super::schema::write(protocol, methods);
+    quote! {
+        impl ::bailiwick::Protocol for #reference {
+            type Message = #message;
+
+            fn schema() -> &'static ::bailiwick::private::ProtocolSchema {
+                #schema
+            }
+
+            fn from_address(address: ::bailiwick::Address) -> Self {
+                Self { address }
+            }
+
+            fn address(&self) -> &::bailiwick::Address {
+                &self.address
+            }
+        }
+    }
+}
+
+fn dispatch(names: &Names<'_>, methods: &[Method]) -> TokenStream {
+    let Names { protocol, reference, message, .. } = names;
+    let arms = methods.iter().map(|method| {
+        let Method { name, variant, is_async, takes_context, answer, .. } = method;
+        let (fields, _) = fields(method);
+        let context = takes_context.then(|| quote! { cx, });
+        let wait = is_async.then(|| quote! { .await });
+        let send = match answer {
+            Answer::Value(_) => quote! { reply.send(answer) },
+            Answer::Later(_) => quote! { reply.later(answer) },
+            Answer::Replies(_) => quote! { reply.stream(answer, cx) },
+        };
+        quote! {
+            #message::#variant { #(#fields),* } => {
+                let answer = <A as #protocol>::#name(actor, #context #(#fields),*) #wait;
+                #send
+            }
+        }
+    });
+    quote! {
+        impl<A: #protocol> ::bailiwick::ServedBy<A> for #reference {
+            #[allow(clippy::unit_arg, clippy::let_unit_value, unused_variables)]
+            async fn dispatch(
+                actor: &mut A,
+                message: #message,
+                cx: &mut ::bailiwick::Context,
+                reply: &::bailiwick::private::Reply,
+            ) {
+                match message { #(#arms)* }
+            }
+        }
+    }
+}
+
+fn fields(method: &Method) -> (Vec<&Ident>, Vec<&Type>) {
+    method.arguments.iter().map(|argument| (&argument.name, &argument.ty)).unzip()
+}
+
+fn index_literal(index: usize) -> proc_macro2::Literal {
+    // The number of methods is checked when the trait is read.
+    proc_macro2::Literal::u16_suffixed(u16::try_from(index).unwrap_or(u16::MAX))
+}
+
+impl Answer {
+    /// The type that travels.
+    fn travels(&self) -> &Type {
+        match self {
+            Self::Value(ty) | Self::Later(ty) | Self::Replies(ty) => ty,
+        }
+    }
+
+    /// The type that a call answers with.
+    fn call(&self) -> TokenStream {
+        match self {
+            Self::Value(ty) | Self::Later(ty) => quote! { #ty },
+            Self::Replies(ty) => quote! { ::bailiwick::Replies<#ty> },
+        }
+    }
+}

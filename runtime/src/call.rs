@@ -1,0 +1,227 @@
+//! A call: made by a method of a typed reference, inert until the caller chooses how to send it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::address::Address;
+use crate::asked::{Asked, expired};
+use crate::envelope::{Body, Envelope, Message, method_name};
+use crate::executor::{self, Role};
+use crate::outcome::{AskError, NotDelivered};
+use crate::outlet::Room;
+use crate::payload::Portable;
+use crate::protocol::{Protocol, ProtocolMessage};
+use crate::replies::{Replies, ReplyStream};
+use crate::reply::Reply;
+use crate::schema::ProtocolSchema;
+use crate::scope::Scope;
+use crate::sent::Sent;
+use crate::slot::Slot;
+use crate::stream_slot::StreamSlot;
+
+/// A message to an actor that answers with an `R`. Nothing happens until it is sent.
+///
+/// ```
+/// use bailiwick::prelude::*;
+/// use std::time::Duration;
+///
+/// #[protocol]
+/// pub trait Counter {
+///     async fn add(&mut self, amount: u64) -> u64;
+/// }
+///
+/// #[derive(Default)]
+/// struct Total(u64);
+///
+/// impl Counter for Total {
+///     async fn add(&mut self, amount: u64) -> u64 {
+///         self.0 += amount;
+///         self.0
+///     }
+/// }
+///
+/// bailiwick::local(async |mut cx| -> Result<(), ActorError> {
+///     let counter = cx.spawn(CounterRef::serve(Total::default))?;
+///     counter.add(1).tell().await?;                                 // one way; waits for room
+///     counter.add(2).try_tell()?;                                   // one way; never waits
+///     let total = counter.add(3).ask(Duration::from_secs(1)).await?;
+///     assert_eq!(total, 6);
+///     Ok(())
+/// })
+/// .unwrap();
+/// ```
+#[must_use = "a call does nothing until it is sent: `.ask(deadline)`, `.tell()`, `.try_tell()`"]
+pub struct Call<R> {
+    address: Address,
+    protocol: &'static ProtocolSchema,
+    method: u16,
+    message: Box<dyn Message>,
+    reply: PhantomData<fn() -> R>,
+}
+
+impl<R> Call<R> {
+    /// Makes a call: what the methods of a typed reference do.
+    #[doc(hidden)]
+    pub fn new<P: Protocol>(reference: &P, message: P::Message) -> Self {
+        Self {
+            address: reference.address().clone(),
+            protocol: P::schema(),
+            method: message.method(),
+            message: Box::new(message),
+            reply: PhantomData,
+        }
+    }
+
+    /// Sends it and asks for no reply. Waits while the mailbox has no room.
+    ///
+    /// Dropping the future before it is ready takes the message back. `Ok` means that the message is in the mailbox,
+    /// or on its way to another worker's; not that it is handled.
+    ///
+    /// # Errors
+    /// Why the message certainly is not handled.
+    pub async fn tell(self) -> Result<(), NotDelivered> {
+        let (address, envelope) = self.seal(&Scope::current(), None, Reply::nobody());
+        let mut sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
+        poll_fn(|task| sent.poll_admitted(task)).await
+    }
+
+    /// Sends it without waiting and asks for no reply.
+    ///
+    /// # Errors
+    /// Why the message certainly is not handled; `Full` if there is no room now.
+    pub fn try_tell(self) -> Result<(), NotDelivered> {
+        let (address, envelope) = self.seal(&Scope::current(), None, Reply::nobody());
+        Sent::offer(&address, envelope, Room::Now).map(drop).map_err(|refused| refused.reason)
+    }
+
+    fn seal(self, scope: &Scope, deadline: Option<Instant>, reply: Reply) -> (Address, Envelope) {
+        let Self { address, protocol, method, message, reply: _ } = self;
+        // Only who waits can close a cycle.
+        let chain = if deadline.is_some() { scope.chain() } else { None };
+        let (body, trace) = (Body::Value(message), scope.trace);
+        (address, Envelope { protocol, method, body, reply, deadline, chain, trace, credit: None })
+    }
+}
+
+impl<R: Portable> Call<R> {
+    /// Sends it and waits for the reply, no longer than `deadline` and no longer than the deadline of the message
+    /// that is being handled.
+    ///
+    /// Dropping the future takes the ask back: a message that waits is not handled, and a handler that runs is
+    /// dropped at its next await.
+    ///
+    /// # Errors
+    /// [`AskError::NotDelivered`] if the message certainly is not handled, else [`AskError::Unknown`].
+    pub async fn ask(self, deadline: Duration) -> Result<R, AskError> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(NotDelivered::NoExecutor.into());
+        }
+        let scope = Scope::current();
+        let deadline = until(&scope, deadline);
+        let mut timer = pin!(sleep_until(deadline));
+        let slot = Arc::new(Slot::<R>::new());
+        let (address, envelope) = self.seal(&scope, Some(deadline), Reply::local(slot.clone()));
+        let mut asked = Asked::begin(address, envelope, slot)?;
+        poll_fn(|task| match asked.poll(task.waker()) {
+            Poll::Ready(outcome) => Poll::Ready(outcome),
+            Poll::Pending => timer.as_mut().poll(task).map(|()| Err(asked.expire())),
+        })
+        .await
+    }
+
+    /// Sends it and blocks this thread until the reply or the deadline: for threads that may block, outside of any
+    /// executor, and for the handlers of a blocking actor.
+    ///
+    /// # Errors
+    /// As [`Call::ask`]; `NotDelivered(WouldBlockExecutor)` on a thread whose actors would have to wait.
+    pub fn ask_blocking(self, deadline: Duration) -> Result<R, AskError> {
+        if !may_block(&self.address) {
+            return Err(NotDelivered::WouldBlockExecutor.into());
+        }
+        let scope = Scope::current();
+        let deadline = until(&scope, deadline);
+        let slot = Arc::new(Slot::<R>::new());
+        let (address, envelope) = self.seal(&scope, Some(deadline), Reply::local(slot.clone()));
+        let mut asked = Asked::begin(address, envelope, slot)?;
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            if let Poll::Ready(outcome) = asked.poll(&waker) {
+                return outcome;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(asked.expire());
+            }
+            thread::park_timeout(left);
+        }
+    }
+}
+
+impl<T: Portable> Call<Replies<T>> {
+    /// Sends it and waits until the actor has begun to answer, no longer than `deadline`; the replies then come for
+    /// as long as both sides wish.
+    ///
+    /// # Errors
+    /// As [`Call::ask`].
+    pub async fn stream(self, deadline: Duration) -> Result<ReplyStream<T>, AskError> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(NotDelivered::NoExecutor.into());
+        }
+        let scope = Scope::current();
+        let deadline = until(&scope, deadline);
+        let mut timer = pin!(sleep_until(deadline));
+        let slot = Arc::new(StreamSlot::<T>::new());
+        // The stream gives the ask up when it is dropped, so it is there before anything can go wrong.
+        let stream = ReplyStream::new(Arc::clone(&slot));
+        let (address, envelope) = self.seal(&scope, Some(deadline), Reply::local(slot.clone()));
+        let _sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
+        poll_fn(|task| match slot.poll_open(task.waker()) {
+            Poll::Ready(opened) => Poll::Ready(opened),
+            Poll::Pending => timer.as_mut().poll(task).map(|()| Err(expired(slot.abandon()))),
+        })
+        .await?;
+        Ok(stream)
+    }
+}
+
+/// Returns whether this thread may wait for `address` without waiting for itself.
+fn may_block(address: &Address) -> bool {
+    match executor::role() {
+        Role::Outside => true,
+        Role::Shared => false,
+        Role::Own => address.thread() != Some(thread::current().id()),
+    }
+}
+
+/// Wakes a thread that blocks.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl<R> fmt::Debug for Call<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{} to {}", self.protocol.name, method_name(self.protocol, self.method), self.address)
+    }
+}
+
+/// Returns when an ask made in `scope` has to be answered.
+fn until(scope: &Scope, pause: Duration) -> Instant {
+    let now = Instant::now();
+    // A deadline beyond what the clock can say is as good as one in a century.
+    let own = now.checked_add(pause).unwrap_or_else(|| now + CENTURY);
+    scope.deadline.map_or(own, |inherited| inherited.min(own))
+}
+
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

@@ -1,0 +1,203 @@
+//! A local actor as others see it: its name, its queue and those who watch it. It outlives every incarnation.
+
+use std::mem;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::ThreadId;
+
+use crate::address::{Address, WatchId};
+use crate::chain::{Waiting, id_of};
+use crate::envelope::Envelope;
+use crate::mailbox::Mailbox;
+use crate::name::ActorName;
+use crate::node::Shared;
+use crate::outcome::{Cause, NotDelivered};
+use crate::outlet::{Accepted, Notify, Outlet, Refused, Room};
+use crate::queue::Queue;
+use crate::signal::{Down, Signal};
+use crate::ticket::Ticket;
+
+/// The lasting part of a local actor.
+pub(crate) struct Cell {
+    pub(crate) node: Arc<Shared>,
+    path: Box<str>,
+    generation: AtomicU32,
+    pub(crate) queue: Queue,
+    watchers: Mutex<Watchers>,
+    /// How chains of asks name it, made when the first nested ask needs it.
+    waiting: OnceLock<Waiting>,
+    /// The thread on which the actor lives, known once it does.
+    thread: OnceLock<ThreadId>,
+    /// Whether this is the address of a main function and no actor.
+    main: bool,
+    this: std::sync::Weak<Self>,
+}
+
+#[derive(Default)]
+struct Watchers {
+    watches: Vec<(WatchId, Notify)>,
+    /// Called once when no further incarnation will come.
+    finale: Vec<Box<dyn FnOnce() + Send>>,
+    ended: Option<Cause>,
+}
+
+impl Cell {
+    pub(crate) fn new(node: Arc<Shared>, path: &str, bounds: Mailbox) -> Arc<Self> {
+        Self::build(node, path, bounds, false)
+    }
+
+    /// Makes the cell of a main function: it receives the ends of what is watched, and no messages.
+    pub(crate) fn main(node: Arc<Shared>) -> Arc<Self> {
+        Self::build(node, "main", Mailbox::default(), true)
+    }
+
+    fn build(node: Arc<Shared>, path: &str, bounds: Mailbox, main: bool) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            node,
+            path: path.into(),
+            generation: AtomicU32::new(0),
+            queue: Queue::new(bounds),
+            watchers: Mutex::default(),
+            waiting: OnceLock::new(),
+            thread: OnceLock::new(),
+            main,
+            this: this.clone(),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn is_main(&self) -> bool {
+        self.main
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// Returns how chains of asks name it.
+    pub(crate) fn waiting(&self) -> &Waiting {
+        self.waiting.get_or_init(|| {
+            let name = ActorName::new(&self.node.worker, self.node.instance, &self.path, None).to_string();
+            Waiting { id: id_of(&name), name: Some(name.into()) }
+        })
+    }
+
+    /// Returns the thread on which the actor lives.
+    pub(crate) fn thread(&self) -> Option<ThreadId> {
+        self.thread.get().copied()
+    }
+
+    /// Starts the next incarnation, on the calling thread. Returns its number.
+    pub(crate) fn begin(&self) -> u32 {
+        // Every incarnation lives where the first one did, so only the first call says where.
+        let _ = self.thread.set(std::thread::current().id());
+        self.generation.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Tells all who watch that the incarnation has ended.
+    pub(crate) fn incarnation_ended(&self, cause: &Cause) {
+        let watches = mem::take(&mut self.lock().watches);
+        for (_, notify) in watches {
+            notify(self.down(cause.clone()));
+        }
+    }
+
+    /// Ends the actor for good: what waits and what comes is not delivered.
+    pub(crate) fn end(&self, cause: &Cause) {
+        let reason = NotDelivered::Ended { cause: cause.clone() };
+        for envelope in self.queue.close(reason.clone()) {
+            self.lose(envelope, reason.clone());
+        }
+        let (watches, finale) = {
+            let mut watchers = self.lock();
+            watchers.ended = Some(cause.clone());
+            (mem::take(&mut watchers.watches), mem::take(&mut watchers.finale))
+        };
+        for (_, notify) in watches {
+            notify(self.down(cause.clone()));
+        }
+        for finale in finale {
+            finale();
+        }
+    }
+
+    /// Calls `finale` once the actor has ended for good; at once if it has.
+    pub(crate) fn at_end(&self, finale: Box<dyn FnOnce() + Send>) {
+        let mut watchers = self.lock();
+        if watchers.ended.is_none() {
+            watchers.finale.push(finale);
+        } else {
+            drop(watchers);
+            finale();
+        }
+    }
+
+    /// Records a message that was taken and is not handled, and tells its asker.
+    pub(crate) fn lose(&self, envelope: Envelope, reason: NotDelivered) {
+        self.node.dead_letters.record(&self.name(), envelope.protocol, envelope.method, &reason);
+        envelope.refuse(reason);
+    }
+
+    /// Returns whether no further incarnation will come.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.lock().ended.is_some()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.queue.signal(signal);
+    }
+
+    fn down(&self, cause: Cause) -> Down {
+        Down { address: Address::local(self.strong()), generation: self.generation(), cause }
+    }
+
+    fn strong(&self) -> Arc<Self> {
+        self.this.upgrade().expect("whoever calls a method of the cell holds it")
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Watchers> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Outlet for Cell {
+    fn name(&self) -> ActorName {
+        let generation = Some(self.generation()).filter(|number| *number > 0);
+        ActorName::new(&self.node.worker, self.node.instance, &self.path, generation)
+    }
+
+    fn id(&self) -> u64 {
+        self.waiting().id
+    }
+
+    fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Refused> {
+        self.queue.offer(envelope, room, |dropped| self.lose(dropped, NotDelivered::Dropped))
+    }
+
+    fn withdraw(&self, ticket: &Ticket) {
+        self.queue.withdraw(ticket);
+    }
+
+    fn watch(&self, id: WatchId, notify: Notify) {
+        let mut watchers = self.lock();
+        match &watchers.ended {
+            None => watchers.watches.push((id, notify)),
+            Some(cause) => {
+                let cause = cause.clone();
+                drop(watchers);
+                notify(self.down(cause));
+            }
+        }
+    }
+
+    fn unwatch(&self, id: WatchId) {
+        let mut watchers = self.lock();
+        let position = watchers.watches.iter().position(|(known, _)| *known == id);
+        let forgotten = position.map(|at| watchers.watches.swap_remove(at));
+        drop(watchers);
+        drop(forgotten);
+    }
+}

@@ -1,0 +1,338 @@
+//! What an actor may do besides answering: children, watches, timers, streams, blocking work, peers.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::address::{Address, Target, WatchId};
+use crate::call::Call;
+use crate::cell::Cell;
+use crate::executor::{self, Role};
+use crate::family::Family;
+use crate::hosted::Hosted;
+use crate::node::{PeerError, Shared, SpawnError};
+use crate::outcome::NotDelivered;
+use crate::outlet::Outlet;
+use crate::panics::catch_async;
+use crate::protocol::Protocol;
+use crate::queue::Next;
+use crate::served::{Dispatch, FactoryArgs, Served};
+use crate::signal::{Down, Ended, Signal};
+
+/// The surroundings of one incarnation of an actor, or of a main function.
+///
+/// Children, watches, timers and streams belong to the incarnation: when it ends, so do they.
+pub struct Context {
+    cell: Arc<Cell>,
+    stopping: bool,
+    /// Made at the first use, because most actors need none of it.
+    belongings: Option<Box<Belongings>>,
+}
+
+#[derive(Default)]
+struct Belongings {
+    tasks: JoinSet<()>,
+    watches: BTreeSet<WatchId>,
+    children: Family,
+}
+
+/// One watch, to take it back. Dropping it changes nothing.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    id: WatchId,
+    address: Address,
+}
+
+/// A timer that is running. Dropping it changes nothing; it ends with its incarnation.
+#[derive(Clone, Debug)]
+pub struct Timer(AbortHandle);
+
+impl Timer {
+    /// Stops the timer. A message that it has sent already stays sent.
+    pub fn cancel(&self) {
+        self.0.abort();
+    }
+}
+
+impl Context {
+    pub(crate) fn of(cell: Arc<Cell>) -> Self {
+        Self { cell, stopping: false, belongings: None }
+    }
+
+    /// Makes a context without an actor, to call an actor's methods in a test.
+    ///
+    /// Messages to its address are not delivered, it has no peers, and children need a running
+    /// [`local`](crate::local).
+    ///
+    /// ```
+    /// let cx = bailiwick::Context::detached();
+    /// assert_eq!(cx.address().to_string(), "detached/test");
+    /// ```
+    #[must_use]
+    pub fn detached() -> Self {
+        let cell = Cell::new(Shared::detached(), "test", crate::Mailbox::default());
+        drop(cell.queue.close(NotDelivered::NoSuchActor { name: "detached/test".to_owned() }));
+        Self::of(cell)
+    }
+
+    /// Returns the actor's own address.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        Address::local(Arc::clone(&self.cell))
+    }
+
+    /// Returns a reference to the actor itself, typed by a protocol that it serves.
+    #[must_use]
+    pub fn me<P: Protocol>(&self) -> P {
+        P::from_address(self.address())
+    }
+
+    /// Returns a reference to an actor of another worker: `worker`, `worker.instance`, `worker/actor`.
+    ///
+    /// Without an actor's name it is the one actor of that worker that serves `P`. Of a worker with several
+    /// instances it is a pool: each message goes to the instance with the fewest outstanding asks.
+    ///
+    /// # Errors
+    /// Where no grant stands, the worker or the actor does not exist, or it does not serve `P`.
+    pub fn peer<P: Protocol>(&self, name: &str) -> Result<P, PeerError> {
+        self.cell.node.host.peer(name, P::schema()).map(P::from_address)
+    }
+
+    /// Starts a child. It stops with this actor, and if it fails more often than its budget allows, so does this
+    /// actor.
+    ///
+    /// # Errors
+    /// When the name is taken or malformed, no executor runs here, or a thread cannot be had.
+    pub fn spawn<P, A, D, T>(&mut self, served: Served<P, A, D, T>) -> Result<P, SpawnError>
+    where
+        P: Protocol,
+        A: 'static,
+        D: Dispatch<A>,
+        T: FactoryArgs,
+    {
+        self.spawn_hosted(Hosted::from(served)).map(P::from_address)
+    }
+
+    fn spawn_hosted(&mut self, hosted: Hosted) -> Result<Address, SpawnError> {
+        if executor::role() == Role::Outside {
+            return Err(SpawnError::NoExecutor);
+        }
+        let node = Arc::clone(&self.cell.node);
+        if self.cell.is_main() {
+            // What a main function spawns outlives its context, so that it can be stopped in order.
+            return hosted.spawn_into(&mut node.family(), &node, None);
+        }
+        let parent = Arc::clone(&self.cell);
+        hosted.spawn_into(&mut self.belongings().children, &node, Some(parent))
+    }
+
+    /// Stops the actor after the message in hand. What waits in its mailbox is not delivered.
+    pub fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Watches the present incarnation of another actor: [`Actor::down`](crate::Actor::down) is called exactly once,
+    /// with the cause of its end, after its last message. Watch again to hear of the next incarnation.
+    pub fn watch<P: Protocol>(&mut self, other: &P) -> Watch {
+        self.watch_address(other.address())
+    }
+
+    /// Watches an actor by its address.
+    pub fn watch_address(&mut self, address: &Address) -> Watch {
+        let id = WatchId::next();
+        self.belongings().watches.insert(id);
+        let watcher = Arc::downgrade(&self.cell);
+        let notify = Box::new(move |down: Down| {
+            if let Some(cell) = watcher.upgrade() {
+                cell.queue.ended(Ended { watch: id, down });
+            }
+        });
+        match &address.0 {
+            Target::Local(cell) => cell.watch(id, notify),
+            Target::Peer(peer) => peer.watch(id, notify),
+            Target::Pool(pool) => pool.watch(id, notify),
+        }
+        Watch { id, address: address.clone() }
+    }
+
+    /// Takes a watch back: its `Down` will not come any more.
+    pub fn unwatch(&mut self, watch: &Watch) {
+        if self.forget_watch(watch.id) {
+            match &watch.address.0 {
+                Target::Local(cell) => cell.unwatch(watch.id),
+                Target::Peer(peer) => peer.unwatch(watch.id),
+                Target::Pool(pool) => pool.unwatch(watch.id),
+            }
+        }
+    }
+
+    /// Waits for the end of something that a main function watches.
+    ///
+    /// Only for the context of a main function: an actor is told by [`Actor::down`](crate::Actor::down).
+    pub async fn next_down(&mut self) -> Down {
+        loop {
+            match poll_fn(|task| self.cell.queue.poll_next(task)).await {
+                Next::Ended(ended) if self.forget_watch(ended.watch) => return ended.down,
+                Next::Ended(_) | Next::Signal(_) => {}
+                Next::Message(envelope) => {
+                    let name = self.cell.name().to_string();
+                    self.cell.lose(envelope, NotDelivered::NoSuchActor { name });
+                }
+            }
+        }
+    }
+
+    /// Tells a message after `pause`.
+    pub fn send_after<R: 'static>(&mut self, pause: Duration, call: Call<R>) -> Timer {
+        Timer(self.run_beside(async move {
+            tokio::time::sleep(pause).await;
+            report(call.tell().await);
+        }))
+    }
+
+    /// Tells a message every `period`, first after one period. A period is skipped while the mailbox has no room.
+    pub fn send_every<R: 'static>(
+        &mut self,
+        period: Duration,
+        mut call: impl FnMut() -> Call<R> + 'static,
+    ) -> Timer {
+        Timer(self.run_beside(async move {
+            // A period of zero would never let anything else run.
+            let period = period.max(Duration::from_millis(1));
+            let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            loop {
+                ticks.tick().await;
+                report(call().tell().await);
+            }
+        }))
+    }
+
+    /// Tells a message for each item of a stream, as fast as the mailbox takes them. The stream need not be `Send`.
+    pub fn stream<S, R>(&mut self, stream: S, mut call: impl FnMut(S::Item) -> Call<R> + 'static) -> Timer
+    where
+        S: Stream + 'static,
+        R: 'static,
+    {
+        Timer(self.run_beside(async move {
+            let mut stream = std::pin::pin!(stream);
+            while let Some(item) = stream.next().await {
+                if let Err(reason) = call(item).tell().await {
+                    report(Err(reason));
+                    return;
+                }
+            }
+        }))
+    }
+
+    /// Runs `work` on a thread that may block, while this executor goes on. A panic in it continues here.
+    pub async fn run_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(value) => value,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime shuts down, and with it whoever awaits this.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    /// Gives the supervisor a descriptor to keep under `name`, for the next incarnation of this worker and for
+    /// workers that the manifest hands it to.
+    ///
+    /// # Errors
+    /// When the worker may not keep this name, or the supervisor cannot be reached.
+    pub fn keep(&self, name: &str, fd: impl Into<OwnedFd>) -> io::Result<()> {
+        self.cell.node.host.keep(name, fd.into())
+    }
+
+    /// Returns the descriptor that is kept for this worker under `name`. Each call returns a duplicate.
+    ///
+    /// # Errors
+    /// `NotFound` if none is kept for it.
+    pub fn kept<T: From<OwnedFd>>(&self, name: &str) -> io::Result<T> {
+        self.cell.node.host.kept(name).map(T::from)
+    }
+
+    /// Returns a directory that the sandbox grants to this worker, opened before the switch of the user.
+    ///
+    /// # Errors
+    /// `NotFound` if the sandbox grants no such path.
+    pub fn granted_dir(&self, path: impl AsRef<Path>) -> io::Result<OwnedFd> {
+        self.cell.node.host.granted_dir(path.as_ref())
+    }
+
+    /// Returns the latest messages of this worker that reached no handler, the oldest first.
+    #[must_use]
+    pub fn dead_letters(&self) -> Vec<crate::DeadLetter> {
+        self.cell.node.dead_letters.latest()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Forgets a watch. Returns `false` if there was none.
+    pub(crate) fn forget_watch(&mut self, id: WatchId) -> bool {
+        self.belongings.as_mut().is_some_and(|belongings| belongings.watches.remove(&id))
+    }
+
+    /// Runs a task that ends with the incarnation; a panic in it is a failure of the incarnation.
+    pub(crate) fn run_beside(&mut self, task: impl Future<Output = ()> + 'static) -> AbortHandle {
+        let cell = Arc::clone(&self.cell);
+        let tasks = &mut self.belongings().tasks;
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn_local(async move {
+            if let Err(cause) = catch_async(task).await {
+                cell.signal(Signal::Failed(cause));
+            }
+        })
+    }
+
+    /// Stops all children, the youngest first, and waits for their end.
+    pub(crate) async fn stop_children(&mut self) {
+        let Some(belongings) = &mut self.belongings else { return };
+        belongings.tasks.abort_all();
+        for child in belongings.children.leave() {
+            stop(&child, Signal::Stop).await;
+        }
+    }
+
+    fn belongings(&mut self) -> &mut Belongings {
+        self.belongings.get_or_insert_default()
+    }
+}
+
+/// Signals an actor and waits for its end.
+pub(crate) async fn stop(cell: &Arc<Cell>, signal: Signal) {
+    let (ended, end) = oneshot::channel();
+    cell.at_end(Box::new(move || {
+        // Whoever waited may have given up.
+        let _ = ended.send(());
+    }));
+    cell.signal(signal);
+    // The other half is dropped unsent only together with the cell, which is an end as well.
+    let _ = end.await;
+}
+
+/// A timer's or stream's message that does not arrive has no sender to tell.
+fn report(sent: Result<(), NotDelivered>) {
+    if let Err(reason) = sent {
+        tracing::debug!(target: "bailiwick::actor", %reason, "a timer's message was not delivered");
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("actor", &self.cell.name()).finish_non_exhaustive()
+    }
+}

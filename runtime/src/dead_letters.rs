@@ -1,0 +1,90 @@
+//! What could not be delivered: counted by reason, the latest kept for inspection.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use crate::schema::ProtocolSchema;
+
+use crate::envelope::method_name;
+use crate::name::ActorName;
+use crate::outcome::NotDelivered;
+
+/// A message that was accepted and then reached no handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The actor that it was for.
+    pub to: ActorName,
+    /// The protocol.
+    pub protocol: &'static str,
+    /// The method.
+    pub method: &'static str,
+    /// Why it was not delivered.
+    pub reason: NotDelivered,
+}
+
+/// The dead letters of one node. A message refused at the send is none: its sender knows.
+#[derive(Default)]
+pub(crate) struct DeadLetters(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    latest: VecDeque<DeadLetter>,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl DeadLetters {
+    pub(crate) fn record(
+        &self,
+        to: &ActorName,
+        protocol: &'static ProtocolSchema,
+        method: u16,
+        reason: &NotDelivered,
+    ) {
+        let method = method_name(protocol, method);
+        let protocol = protocol.name;
+        tracing::debug!(target: "bailiwick::dead_letter", %to, protocol, method, %reason);
+        let letter = DeadLetter { to: to.clone(), protocol, method, reason: reason.clone() };
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *state.counts.entry(word(reason)).or_default() += 1;
+        if state.latest.len() == KEPT_MAX {
+            state.latest.pop_front();
+        }
+        state.latest.push_back(letter);
+    }
+
+    /// Returns the latest letters, the oldest first.
+    pub(crate) fn latest(&self) -> Vec<DeadLetter> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).latest.iter().cloned().collect()
+    }
+
+    /// Returns how many there were of each reason.
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).counts.clone()
+    }
+}
+
+/// The reason as a label of a count.
+fn word(reason: &NotDelivered) -> &'static str {
+    match reason {
+        NotDelivered::Full { .. } => "full",
+        NotDelivered::Dropped => "dropped",
+        NotDelivered::Expired => "expired",
+        NotDelivered::Ended { .. } => "ended",
+        NotDelivered::Draining => "draining",
+        NotDelivered::NoSuchActor { .. } => "no_such_actor",
+        NotDelivered::NotServed { .. } => "not_served",
+        NotDelivered::NotGranted { .. } => "not_granted",
+        NotDelivered::PeerDown { .. } => "peer_down",
+        NotDelivered::LinkClosed => "link_closed",
+        NotDelivered::TooLarge { .. } => "too_large",
+        NotDelivered::Unencodable { .. } => "unencodable",
+        NotDelivered::Undecodable { .. } => "undecodable",
+        NotDelivered::NoRoomForDescriptors => "no_room_for_descriptors",
+        NotDelivered::Cycle { .. } => "cycle",
+        NotDelivered::WouldBlockExecutor => "would_block_executor",
+        NotDelivered::NoExecutor => "no_executor",
+    }
+}
+
+const KEPT_MAX: usize = 128;

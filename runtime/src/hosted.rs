@@ -1,0 +1,154 @@
+//! A declared actor with its types erased: what a worker hosts, as often as it is told to.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::schema::ProtocolSchema;
+use tokio::sync::oneshot;
+
+use crate::address::Address;
+use crate::args::Args;
+use crate::cell::Cell;
+use crate::executor::{Executor, ExecutorHandle, Role};
+use crate::family::Family;
+use crate::life::Life;
+use crate::mailbox::Mailbox;
+use crate::node::{Shared, SpawnError};
+use crate::served::{Dispatch, FactoryArgs, Served};
+
+/// An actor that a worker can host: any [`Served`], without its types.
+#[derive(Clone)]
+#[must_use = "a declared actor does nothing until it is hosted"]
+pub struct Hosted {
+    pub(crate) name: Option<String>,
+    pub(crate) mailbox: Option<Mailbox>,
+    pub(crate) protocols: Vec<&'static ProtocolSchema>,
+    blocking: bool,
+    /// Starts the actor's task on the calling thread.
+    launch: Arc<dyn Fn(Start, Place) + Send + Sync>,
+}
+
+/// What one start of an actor needs.
+pub(crate) struct Start {
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) args: Option<Args>,
+    pub(crate) parent: Option<Arc<Cell>>,
+    pub(crate) born: Option<oneshot::Sender<()>>,
+}
+
+/// How the actor's task runs on the calling thread.
+enum Place {
+    /// Beside the other actors of the executor.
+    Beside,
+    /// Alone: the call returns when the actor has ended.
+    Alone(Executor),
+}
+
+impl Hosted {
+    /// Returns the actor's name: the declared one, else the name of its protocol in lower case.
+    #[must_use]
+    pub fn actor_name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.default_name())
+    }
+
+    /// Returns what it serves.
+    #[must_use]
+    pub fn protocols(&self) -> &[&'static ProtocolSchema] {
+        &self.protocols
+    }
+
+    pub(crate) fn default_name(&self) -> String {
+        self.protocols.first().map_or_else(|| "actor".to_owned(), |protocol| snake_case(protocol.name))
+    }
+
+    /// Starts the actor on this thread as a member of a family.
+    pub(crate) fn spawn_into(
+        &self,
+        family: &mut Family,
+        node: &Arc<Shared>,
+        parent: Option<Arc<Cell>>,
+    ) -> Result<Address, SpawnError> {
+        let name = family.name(self.name.as_deref(), &self.default_name())?;
+        let path = match &parent {
+            Some(parent) => format!("{}/{name}", parent.path()),
+            None => name,
+        };
+        let cell = Cell::new(Arc::clone(node), &path, self.mailbox.unwrap_or_default());
+        self.start(Start { cell: Arc::clone(&cell), args: None, parent, born: None }, None)?;
+        family.adopt(Arc::clone(&cell), self.name.as_deref());
+        Ok(Address::local(cell))
+    }
+
+    /// Starts the actor: on a thread of its own if it is blocking, else on `executor`, else on this thread.
+    pub(crate) fn start(&self, start: Start, executor: Option<&ExecutorHandle>) -> Result<(), SpawnError> {
+        let launch = Arc::clone(&self.launch);
+        if self.blocking {
+            let name = start.cell.path().to_owned();
+            let cell = Arc::clone(&start.cell);
+            let run = move || match Executor::new(Role::Own) {
+                Ok(executor) => launch(start, Place::Alone(executor)),
+                Err(error) => {
+                    let cause = crate::Cause::Failed { error: error.to_string() };
+                    start.cell.end(&cause);
+                }
+            };
+            return match std::thread::Builder::new().name(name).spawn(run) {
+                Ok(_) => Ok(()),
+                Err(source) => Err(SpawnError::NoThread { actor: cell.path().to_owned(), source }),
+            };
+        }
+        match executor {
+            None => launch(start, Place::Beside),
+            Some(executor) => {
+                if !executor.submit(move || launch(start, Place::Beside)) {
+                    return Err(SpawnError::NoExecutor);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<P, A: 'static, D: Dispatch<A>, T: FactoryArgs> From<Served<P, A, D, T>> for Hosted {
+    fn from(served: Served<P, A, D, T>) -> Self {
+        let mut protocols = Vec::new();
+        D::protocols(&mut protocols);
+        let Served { make, name, mailbox, lifecycle, restart, blocking, .. } = served;
+        let launch = Arc::new(move |start: Start, place: Place| {
+            let Start { cell, args, parent, born } = start;
+            let make = Arc::clone(&make);
+            let dispatch = PhantomData::<fn() -> D>;
+            let life = Life { cell, make, lifecycle, restart, args, parent, born, dispatch };
+            match place {
+                Place::Beside => {
+                    tokio::task::spawn_local(life.run());
+                }
+                Place::Alone(executor) => executor.block_on(life.run()),
+            }
+        });
+        Self { name, mailbox, protocols, blocking, launch }
+    }
+}
+
+impl fmt::Debug for Hosted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let protocols: Vec<_> = self.protocols.iter().map(|protocol| protocol.name).collect();
+        f.debug_struct("Hosted")
+            .field("name", &self.name)
+            .field("protocols", &protocols)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Returns `HttpFront` as `http_front`.
+fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for (index, letter) in name.char_indices() {
+        if letter.is_uppercase() && index > 0 {
+            out.push('_');
+        }
+        out.extend(letter.to_lowercase());
+    }
+    out
+}

@@ -1,0 +1,296 @@
+//! One worker's actors in this process: where they run, what is around them, how they stop.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::address::Address;
+use crate::args::Args;
+use crate::cell::Cell;
+use crate::context::{Context, stop};
+use crate::dead_letters::DeadLetters;
+use crate::executor::ExecutorHandle;
+use crate::family::Family;
+use crate::hosted::{Hosted, Start};
+use crate::mailbox::Mailbox;
+use crate::name::{ActorName, NameError};
+use crate::outcome::Cause;
+use crate::schema::ProtocolSchema;
+use crate::signal::Signal;
+
+/// What surrounds a worker's actors: other workers, the supervisor, the sandbox. A worker process and a program
+/// in one process each bring their own.
+pub(crate) trait Host: Send + Sync {
+    /// Resolves `worker[.instance][/actor]` for messages of `protocol`.
+    fn peer(&self, name: &str, protocol: &'static ProtocolSchema) -> Result<Address, PeerError>;
+    /// Gives the supervisor a descriptor to keep.
+    fn keep(&self, name: &str, fd: OwnedFd) -> io::Result<()>;
+    /// Returns a duplicate of what is kept for this worker.
+    fn kept(&self, name: &str) -> io::Result<OwnedFd>;
+    /// Returns a duplicate of a directory that the sandbox grants.
+    fn granted_dir(&self, path: &Path) -> io::Result<OwnedFd>;
+    /// An actor without a parent has failed more often than its budget allows. Called once for each.
+    fn gave_up(&self, actor: &ActorName, cause: &Cause);
+}
+
+/// The actors of one worker.
+pub(crate) struct Node {
+    pub(crate) shared: Arc<Shared>,
+    executors: Vec<ExecutorHandle>,
+    next: AtomicUsize,
+}
+
+/// What every actor of a worker has at hand.
+pub(crate) struct Shared {
+    pub(crate) worker: String,
+    pub(crate) instance: Option<u16>,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) host: Arc<dyn Host>,
+    /// The actors that were declared, in the order of their start. Children are known to their parents.
+    actors: Mutex<Vec<Declared>>,
+    /// What the main function spawned.
+    family: Mutex<Family>,
+}
+
+/// A declared actor that runs, as peers may address it.
+#[derive(Clone)]
+pub(crate) struct Declared {
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) protocols: Vec<&'static ProtocolSchema>,
+}
+
+/// Why an actor was not started.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// There is an actor of this name already.
+    #[error("there is an actor `{name}` already")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The name has characters that names do not have.
+    #[error(transparent)]
+    BadName(#[from] NameError),
+    /// No executor runs on this thread.
+    #[error("no executor of actors runs on this thread")]
+    NoExecutor,
+    /// The thread of a blocking actor could not be started.
+    #[error("no thread for the blocking actor `{actor}`")]
+    NoThread {
+        /// The actor's name.
+        actor: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// It failed more often than its budget allows before it had started once.
+    #[error("the actor `{actor}` did not start")]
+    DidNotStart {
+        /// The actor's name.
+        actor: String,
+    },
+}
+
+/// Why there is no reference to a peer's actor.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PeerError {
+    /// The name is malformed.
+    #[error(transparent)]
+    BadName(#[from] NameError),
+    /// There is no such worker, or nothing grants it.
+    #[error("no grant from `{from}` to a worker `{name}`{}", nearest.as_ref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
+    UnknownWorker {
+        /// The worker that looks for it.
+        from: String,
+        /// The name that was asked for.
+        name: String,
+        /// The nearest name that is granted.
+        nearest: Option<String>,
+    },
+    /// The worker has no such instance.
+    #[error("the worker `{worker}` has no instance {instance}")]
+    UnknownInstance {
+        /// The worker.
+        worker: String,
+        /// The number that was asked for.
+        instance: u16,
+    },
+    /// The worker has no such actor.
+    #[error("the worker `{worker}` has no actor `{name}`{}", nearest.as_ref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
+    UnknownActor {
+        /// The worker.
+        worker: String,
+        /// The name that was asked for.
+        name: String,
+        /// The nearest name that it has.
+        nearest: Option<String>,
+    },
+    /// No actor, or not the named one, serves the protocol.
+    #[error("`{name}` does not serve the protocol `{protocol}`")]
+    NotServed {
+        /// The worker or actor.
+        name: String,
+        /// The protocol.
+        protocol: String,
+    },
+    /// Several actors of the worker serve the protocol, so that one must be named.
+    #[error("`{worker}` has several actors that serve `{protocol}`, name one: {}", actors.join(", "))]
+    Ambiguous {
+        /// The worker.
+        worker: String,
+        /// The protocol.
+        protocol: String,
+        /// The actors that serve it.
+        actors: Vec<String>,
+    },
+}
+
+/// How the actors of a node end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// After the message in hand.
+    Now,
+    /// After the messages that wait.
+    Drained,
+}
+
+impl Node {
+    /// Makes a node without actors. They run on `executors` in turn; without any, on the calling thread's.
+    pub(crate) fn new(
+        worker: &str,
+        instance: Option<u16>,
+        host: Arc<dyn Host>,
+        executors: Vec<ExecutorHandle>,
+    ) -> Self {
+        let shared = Shared::new(worker, instance, host);
+        Self { shared: Arc::new(shared), executors, next: AtomicUsize::new(0) }
+    }
+
+    /// Starts a declared actor and waits until it has started, so that whoever hears that the worker is ready finds
+    /// it.
+    ///
+    /// `name` and `mailbox` are the manifest's, which go before those of the declaration.
+    pub(crate) async fn host(
+        &self,
+        hosted: &Hosted,
+        name: Option<&str>,
+        args: Option<Args>,
+        mailbox: Option<Mailbox>,
+    ) -> Result<Address, SpawnError> {
+        let name = name.map_or_else(|| hosted.actor_name(), ToOwned::to_owned);
+        crate::name::check_part(&name)?;
+        let mailbox = mailbox.or(hosted.mailbox).unwrap_or_default();
+        let cell = Cell::new(Arc::clone(&self.shared), &name, mailbox);
+        self.shared.declare(Declared { cell: Arc::clone(&cell), protocols: hosted.protocols.clone() })?;
+        let (started, start) = oneshot::channel();
+        let at = self.next.fetch_add(1, Ordering::Relaxed);
+        let executor =
+            if self.executors.is_empty() { None } else { self.executors.get(at % self.executors.len()) };
+        hosted.start(Start { cell: Arc::clone(&cell), args, parent: None, born: Some(started) }, executor)?;
+        start.await.map_err(|_| SpawnError::DidNotStart { actor: name })?;
+        Ok(Address::local(cell))
+    }
+
+    /// Runs a main function, which is no actor but has an address of its own. All actors
+    /// are stopped at its end.
+    pub(crate) async fn run_main<T>(&self, main: impl AsyncFnOnce(Context) -> T) -> T {
+        let cell = Cell::main(Arc::clone(&self.shared));
+        let output = main(Context::of(cell)).await;
+        self.stop(Stop::Now).await;
+        output
+    }
+
+    /// Stops what the main function spawned and then all declared actors, the last one first, and waits for their end.
+    pub(crate) async fn stop(&self, how: Stop) {
+        let children = self.shared.family().leave();
+        for child in children {
+            stop(&child, Signal::Stop).await;
+        }
+        let actors = self.shared.declared();
+        if how == Stop::Drained {
+            // All of them first, so that none waits for one that is not yet told.
+            for actor in &actors {
+                actor.cell.signal(Signal::Drain);
+            }
+        }
+        for actor in actors.iter().rev() {
+            stop(&actor.cell, if how == Stop::Now { Signal::Stop } else { Signal::Drain }).await;
+        }
+    }
+
+    /// Gives an actor new arguments. Returns `false` if there is none of this name.
+    pub(crate) fn reconfigure(&self, name: &str, args: Args) -> bool {
+        let actor = self.shared.declared().into_iter().find(|actor| actor.cell.path() == name);
+        let found = actor.is_some();
+        if let Some(actor) = actor {
+            actor.cell.signal(Signal::Reconfigure(args));
+        }
+        found
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(worker: &str, instance: Option<u16>, host: Arc<dyn Host>) -> Self {
+        let (worker, dead_letters) = (worker.to_owned(), DeadLetters::default());
+        let (actors, family) = (Mutex::default(), Mutex::default());
+        Self { worker, instance, dead_letters, host, actors, family }
+    }
+
+    /// Makes the surroundings of a context that belongs to no worker.
+    pub(crate) fn detached() -> Arc<Self> {
+        Arc::new(Self::new("detached", None, Arc::new(Nowhere)))
+    }
+
+    /// Returns the declared actors in the order of their start.
+    pub(crate) fn declared(&self) -> Vec<Declared> {
+        self.actors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns what the main function spawned.
+    pub(crate) fn family(&self) -> MutexGuard<'_, Family> {
+        self.family.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn declare(&self, actor: Declared) -> Result<(), SpawnError> {
+        let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        if actors.iter().any(|known| known.cell.path() == actor.cell.path()) {
+            return Err(SpawnError::NameTaken { name: actor.cell.path().to_owned() });
+        }
+        actors.push(actor);
+        Ok(())
+    }
+}
+
+/// Surroundings without anything in them.
+pub(crate) struct Nowhere;
+
+impl Host for Nowhere {
+    fn peer(&self, name: &str, _protocol: &'static ProtocolSchema) -> Result<Address, PeerError> {
+        let from = "this process".to_owned();
+        Err(PeerError::UnknownWorker { from, name: name.to_owned(), nearest: None })
+    }
+
+    fn keep(&self, name: &str, _fd: OwnedFd) -> io::Result<()> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, format!("nobody keeps `{name}` here")))
+    }
+
+    fn kept(&self, name: &str) -> io::Result<OwnedFd> {
+        Err(io::Error::new(io::ErrorKind::NotFound, format!("nothing is kept under `{name}`")))
+    }
+
+    /// Without a sandbox every directory that the process may open is as good as granted.
+    fn granted_dir(&self, path: &Path) -> io::Result<OwnedFd> {
+        let path: PathBuf = path.to_owned();
+        std::fs::File::open(path).map(OwnedFd::from)
+    }
+
+    fn gave_up(&self, actor: &ActorName, cause: &Cause) {
+        tracing::error!(target: "bailiwick::actor", %actor, %cause, "gave up, and nobody is there to tell");
+    }
+}

@@ -1,0 +1,16 @@
+//! What a program that is written as actors needs: `use bailiwick::prelude::*;`.
+
+pub use crate::actor::{Actor, Reconfigured};
+pub use crate::address::Address;
+pub use crate::call::Call;
+pub use crate::context::{Context, Timer, Watch};
+pub use crate::error::ActorError;
+pub use crate::later::{Answer, Later};
+pub use crate::mailbox::{Mailbox, OnFull};
+pub use crate::outcome::{AskError, Cause, NotDelivered, Unknown};
+pub use crate::protocol::Protocol;
+pub use crate::replies::{Replies, ReplyStream};
+pub use crate::restart::Restart;
+pub use crate::sandbox::Sandbox;
+pub use crate::signal::Down;
+pub use bailiwick_macros::protocol;

@@ -1,0 +1,210 @@
+//! Where the answer to one message goes. Dropping it unanswered is an answer too.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::mem;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use crate::envelope::{Body, RemoteReply};
+use crate::later::Later;
+use crate::outcome::{AskError, NotDelivered, Unknown};
+use crate::payload::{self, Portable};
+use crate::replies::Replies;
+use crate::slot::{AskSlot, Slot};
+use crate::stream_slot::StreamSlot;
+
+/// The way back to the asker. Generated code answers through it; nobody else needs it.
+pub struct Reply {
+    to: RefCell<To>,
+    started: Cell<bool>,
+}
+
+enum To {
+    /// Nobody asked, or the answer has been given.
+    Nobody,
+    Local(Arc<dyn AskSlot>),
+    Remote(Box<dyn RemoteReply>),
+}
+
+impl Reply {
+    pub(crate) fn nobody() -> Self {
+        Self::to(To::Nobody)
+    }
+
+    pub(crate) fn local(slot: Arc<dyn AskSlot>) -> Self {
+        Self::to(To::Local(slot))
+    }
+
+    pub(crate) fn remote(reply: Box<dyn RemoteReply>) -> Self {
+        Self::to(To::Remote(reply))
+    }
+
+    fn to(to: To) -> Self {
+        Self { to: RefCell::new(to), started: Cell::new(false) }
+    }
+
+    /// Moves the way back to a new owner; nobody is answered through this one any more.
+    pub(crate) fn take(&self) -> Self {
+        Self { to: RefCell::new(self.to.replace(To::Nobody)), started: self.started.clone() }
+    }
+
+    /// Returns whether an answer is awaited.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !matches!(*self.to.borrow(), To::Nobody)
+    }
+
+    /// Returns the slot of a local asker, for a link that forwards the ask.
+    pub(crate) fn local_slot(&self) -> Option<Arc<dyn AskSlot>> {
+        match &*self.to.borrow() {
+            To::Local(slot) => Some(Arc::clone(slot)),
+            To::Nobody | To::Remote(_) => None,
+        }
+    }
+
+    /// Called right before the handler runs; `false` if the asker has given up.
+    pub(crate) fn start(&self) -> bool {
+        self.started.set(true);
+        match &mut *self.to.borrow_mut() {
+            To::Nobody => true,
+            To::Local(slot) => slot.start(),
+            To::Remote(reply) => reply.start(),
+        }
+    }
+
+    /// Returns whether the asker has given up; if not, wakes `waker` when it does.
+    pub(crate) fn poll_abandoned(&self, waker: &Waker) -> bool {
+        match &mut *self.to.borrow_mut() {
+            To::Nobody => false,
+            To::Local(slot) => slot.poll_abandoned(waker),
+            To::Remote(reply) => reply.poll_abandoned(waker),
+        }
+    }
+
+    /// Ends the ask without a reply.
+    pub(crate) fn fail(&self, error: AskError) {
+        match self.to.replace(To::Nobody) {
+            To::Nobody => {}
+            To::Local(slot) => slot.fail(error),
+            To::Remote(reply) => reply.fail(error),
+        }
+    }
+
+    /// Gives the message back unhandled.
+    pub(crate) fn bounce(&self, body: Body, reason: NotDelivered) {
+        match self.to.replace(To::Nobody) {
+            To::Nobody => {}
+            To::Local(slot) => slot.bounce(body, reason),
+            To::Remote(reply) => reply.fail(AskError::NotDelivered(reason)),
+        }
+    }
+
+    /// Gives the reply.
+    #[doc(hidden)]
+    pub fn send<R: Portable>(&self, value: R) {
+        match self.to.replace(To::Nobody) {
+            To::Nobody => {}
+            To::Local(slot) => {
+                let slot: Arc<dyn Any + Send + Sync> = slot;
+                if let Ok(slot) = slot.downcast::<Slot<R>>() {
+                    slot.reply(value);
+                }
+            }
+            To::Remote(reply) => match payload::encode(&value) {
+                Ok(payload) => reply.reply(payload),
+                Err(error) => reply.fail(Unknown::ReplyUnencodable { reason: error.to_string() }.into()),
+            },
+        }
+    }
+
+    /// Gives the reply when there is one.
+    #[doc(hidden)]
+    pub fn later<R: Portable>(&self, later: Later<R>) {
+        later.answer_to(self.take());
+    }
+
+    /// Gives replies as long as there are any, on a task of the incarnation that `cx` belongs to.
+    #[doc(hidden)]
+    pub fn stream<T: Portable>(&self, replies: Replies<T>, cx: &mut crate::Context) {
+        let reply = self.take();
+        if reply.is_awaited() {
+            cx.run_beside(replies.pump(reply));
+        }
+    }
+
+    /// Tells the asker that a stream begins.
+    pub(crate) fn open(&self) {
+        match &mut *self.to.borrow_mut() {
+            To::Nobody => {}
+            To::Local(slot) => slot.open(),
+            To::Remote(reply) => reply.open(),
+        }
+    }
+
+    /// Ready with `true` when an item may be sent, with `false` when nobody takes any more.
+    pub(crate) fn poll_room<T: Portable>(&self, waker: &Waker) -> Poll<bool> {
+        match &mut *self.to.borrow_mut() {
+            To::Nobody => Poll::Ready(false),
+            To::Local(slot) => match stream_slot::<T>(slot) {
+                Some(slot) => slot.poll_room(waker),
+                None => Poll::Ready(false),
+            },
+            To::Remote(reply) => reply.poll_room(waker),
+        }
+    }
+
+    /// Sends one item of a stream. An item that cannot be encoded ends the stream.
+    pub(crate) fn item<T: Portable>(&self, item: T) {
+        let unencodable = match &mut *self.to.borrow_mut() {
+            To::Nobody => None,
+            To::Local(slot) => {
+                if let Some(slot) = stream_slot::<T>(slot) {
+                    slot.push(item);
+                }
+                None
+            }
+            To::Remote(reply) => match payload::encode(&item) {
+                Ok(payload) => {
+                    reply.item(payload);
+                    None
+                }
+                Err(error) => Some(error.to_string()),
+            },
+        };
+        if let Some(reason) = unencodable {
+            self.fail(Unknown::ReplyUnencodable { reason }.into());
+        }
+    }
+
+    /// Ends a stream in order.
+    pub(crate) fn end(&self) {
+        match self.to.replace(To::Nobody) {
+            To::Nobody => {}
+            To::Local(slot) => slot.end(),
+            To::Remote(reply) => reply.end(),
+        }
+    }
+}
+
+fn stream_slot<T: Portable>(slot: &Arc<dyn AskSlot>) -> Option<Arc<StreamSlot<T>>> {
+    let slot: Arc<dyn Any + Send + Sync> = Arc::clone(slot) as Arc<dyn AskSlot>;
+    slot.downcast().ok()
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        let to = mem::replace(self.to.get_mut(), To::Nobody);
+        let error = || {
+            if self.started.get() {
+                AskError::Unknown(Unknown::Unanswered)
+            } else {
+                AskError::NotDelivered(NotDelivered::Ended { cause: crate::Cause::Stopped })
+            }
+        };
+        match to {
+            To::Nobody => {}
+            To::Local(slot) => slot.fail(error()),
+            To::Remote(reply) => reply.fail(error()),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What a handler's own asks inherit: the time that is left, the chain of asks and the trace.
+//!
+//! The scope stands in a thread-local only while the handler is polled, put there before and taken back after each
+//! poll, also when the poll panics. Nothing in it outlives the poll, so what a handler hands to another task inherits
+//! nothing.
+
+use std::cell;
+use std::sync::Arc;
+
+use crate::schema::TraceContext;
+use tokio::time::Instant;
+
+use crate::cell::Cell;
+use crate::chain::Chain;
+
+/// The scope of the message that is handled.
+#[derive(Clone, Default)]
+pub(crate) struct Scope {
+    pub(crate) deadline: Option<Instant>,
+    /// The actor that handles.
+    pub(crate) actor: Option<Arc<Cell>>,
+    /// Those that wait for it.
+    pub(crate) before: Option<Arc<Chain>>,
+    pub(crate) trace: Option<TraceContext>,
+}
+
+thread_local! {
+    static CURRENT: cell::Cell<Option<Scope>> = const { cell::Cell::new(None) };
+}
+
+impl Scope {
+    /// Runs `poll` with this scope as the current one.
+    pub(crate) fn enter<T>(&mut self, poll: impl FnOnce() -> T) -> T {
+        let _entered = Entered { outer: CURRENT.replace(Some(std::mem::take(self))), home: self };
+        poll()
+    }
+
+    /// Returns a copy of the current scope; an empty one outside of any handler.
+    pub(crate) fn current() -> Self {
+        let current = CURRENT.take();
+        let copy = current.clone().unwrap_or_default();
+        CURRENT.set(current);
+        copy
+    }
+
+    /// Returns the chain that an ask made in this scope carries: the handling actor, and those before it.
+    pub(crate) fn chain(&self) -> Option<Arc<Chain>> {
+        let actor = self.actor.as_ref()?.waiting().clone();
+        Some(Arc::new(Chain { actor, before: self.before.clone() }))
+    }
+}
+
+/// While it lives its scope is the current one; when it is dropped, also by a panic, the scope goes home.
+struct Entered<'a> {
+    outer: Option<Scope>,
+    home: &'a mut Scope,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if let Some(scope) = CURRENT.replace(self.outer.take()) {
+            *self.home = scope;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(id: u64) -> Scope {
+        Scope { before: Chain::from_ids([id]), ..Scope::default() }
+    }
+
+    fn current() -> Option<u64> {
+        Scope::current().before.map(|chain| chain.actor.id)
+    }
+
+    #[test]
+    fn a_nested_scope_hides_the_outer_one_and_gives_it_back() {
+        numbered(1).enter(|| {
+            numbered(2).enter(|| assert_eq!(current(), Some(2)));
+            assert_eq!(current(), Some(1));
+        });
+        assert_eq!(current(), None);
+    }
+
+    #[test]
+    fn a_panic_takes_the_scope_back() {
+        let mut scope = numbered(1);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            scope.enter(|| panic!("in the handler"));
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(current(), None);
+        assert_eq!(scope.before.unwrap().actor.id, 1);
+    }
+}

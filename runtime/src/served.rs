@@ -1,0 +1,250 @@
+//! The declaration of an actor: how it is made, what it serves and within which bounds it lives.
+
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::schema::ProtocolSchema;
+use serde::de::DeserializeOwned;
+
+use crate::actor::{Actor, Lifecycle};
+use crate::args::{Args, ArgsError};
+use crate::context::Context;
+use crate::mailbox::Mailbox;
+use crate::outcome::NotDelivered;
+use crate::protocol::{Incoming, ServedBy};
+use crate::reply::Reply;
+use crate::restart::Restart;
+
+/// An actor that is declared and not yet running. Made by [`Protocol::serve`](crate::Protocol::serve).
+///
+/// `P` is the protocol of the reference that a spawn returns, `A` the actor's struct; the other parameters are
+/// filled in by the methods and never written.
+#[must_use = "a declared actor does nothing until it is spawned or hosted"]
+pub struct Served<P, A: 'static, D, T> {
+    pub(crate) make: Make<A, T>,
+    pub(crate) name: Option<String>,
+    pub(crate) mailbox: Option<Mailbox>,
+    pub(crate) lifecycle: Option<&'static dyn Lifecycle<A>>,
+    pub(crate) restart: Restart,
+    pub(crate) blocking: bool,
+    serves: PhantomData<fn() -> (P, D)>,
+}
+
+/// Makes the actor's struct; shared by all instances that one process may run.
+pub(crate) type Make<A, T> = Arc<Mutex<dyn FnMut(T) -> A + Send>>;
+
+/// What makes an actor: a function without parameters, or one that takes the arguments from the manifest.
+pub trait Factory<M>: Send + 'static {
+    /// The actor's struct.
+    type Actor: 'static;
+    /// Whether it takes arguments, and which.
+    type Args: 'static;
+
+    #[doc(hidden)]
+    fn into_make(self) -> Arc<Mutex<dyn FnMut(Self::Args) -> Self::Actor + Send>>;
+}
+
+/// The factory takes no arguments.
+#[derive(Debug)]
+pub struct NoArgs(());
+
+/// The factory takes a `T`, and nothing says yet where it comes from.
+pub struct Undeclared<T>(T);
+
+/// The factory takes a `T` that is decoded from the manifest.
+pub struct Declared<T>(T);
+
+impl<F, A> Factory<fn() -> A> for F
+where
+    F: FnMut() -> A + Send + 'static,
+    A: 'static,
+{
+    type Actor = A;
+    type Args = NoArgs;
+
+    fn into_make(mut self) -> Make<A, NoArgs> {
+        Arc::new(Mutex::new(move |_: NoArgs| self()))
+    }
+}
+
+impl<F, T, A> Factory<fn(T) -> A> for F
+where
+    F: FnMut(T) -> A + Send + 'static,
+    T: 'static,
+    A: 'static,
+{
+    type Actor = A;
+    type Args = Undeclared<T>;
+
+    fn into_make(mut self) -> Make<A, Undeclared<T>> {
+        Arc::new(Mutex::new(move |args: Undeclared<T>| self(args.0)))
+    }
+}
+
+/// Where the arguments of a factory come from.
+#[diagnostic::on_unimplemented(
+    message = "the factory takes arguments and nothing says where they come from",
+    note = "add `.with_args::<T>()`: they are then decoded from the manifest"
+)]
+pub trait FactoryArgs: Sized + 'static {
+    #[doc(hidden)]
+    fn decode(actor: &str, args: Option<&Args>) -> Result<Self, ArgsError>;
+}
+
+impl FactoryArgs for NoArgs {
+    fn decode(_actor: &str, _args: Option<&Args>) -> Result<Self, ArgsError> {
+        Ok(Self(()))
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FactoryArgs for Declared<T> {
+    fn decode(actor: &str, args: Option<&Args>) -> Result<Self, ArgsError> {
+        let args = args.ok_or_else(|| ArgsError::Missing { actor: actor.to_owned() })?;
+        Ok(Self(args.decode()?))
+    }
+}
+
+impl<P, A: 'static, T: 'static> Served<P, A, One<P>, T> {
+    pub(crate) fn new<F, M>(factory: F) -> Self
+    where
+        F: Factory<M, Actor = A, Args = T>,
+    {
+        Self {
+            make: factory.into_make(),
+            name: None,
+            mailbox: None,
+            lifecycle: None,
+            restart: Restart::default(),
+            blocking: false,
+            serves: PhantomData,
+        }
+    }
+}
+
+impl<P, A: 'static, D, T> Served<P, A, D, T> {
+    /// Names the actor; otherwise it is named after its protocol, and a child is numbered.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Bounds its mailbox; otherwise it holds 1024 messages and 4 MiB, and senders wait.
+    pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
+        self.mailbox = Some(mailbox);
+        self
+    }
+
+    /// Says how often it may be restarted, and when.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
+    }
+
+    /// Gives it a thread of its own, because its handlers compute or block for long.
+    pub fn blocking(mut self) -> Self {
+        self.blocking = true;
+        self
+    }
+
+    /// Calls its [`Actor`] methods: when it has started, before it stops, at the end of what it watches.
+    pub fn with_lifecycle(mut self) -> Self
+    where
+        A: Actor,
+    {
+        self.lifecycle = Some(crate::actor::lifecycle_of::<A>());
+        self
+    }
+
+    /// Serves one more protocol from the same mailbox.
+    pub fn and<Q>(self) -> Served<P, A, And<D, Q>, T>
+    where
+        Q: ServedBy<A>,
+    {
+        let Self { make, name, mailbox, lifecycle, restart, blocking, serves: _ } = self;
+        Served { make, name, mailbox, lifecycle, restart, blocking, serves: PhantomData }
+    }
+}
+
+impl<P, A: 'static, D, T: 'static> Served<P, A, D, Undeclared<T>> {
+    /// Says that the factory's argument is decoded from the actor's `args` in the manifest.
+    pub fn with_args<U>(self) -> Served<P, A, D, Declared<T>>
+    where
+        T: IsArgs<U> + DeserializeOwned,
+    {
+        let Self { make, name, mailbox, lifecycle, restart, blocking, serves: _ } = self;
+        let make: Make<A, Declared<T>> = Arc::new(Mutex::new(move |args: Declared<T>| {
+            let mut make = make.lock().unwrap_or_else(PoisonError::into_inner);
+            make(Undeclared(args.0))
+        }));
+        Served { make, name, mailbox, lifecycle, restart, blocking, serves: PhantomData }
+    }
+}
+
+/// `.with_args::<T>()` names the type that the factory takes.
+#[diagnostic::on_unimplemented(message = "the factory takes `{Self}`, not `{U}`")]
+pub trait IsArgs<U> {}
+
+impl<T> IsArgs<T> for T {}
+
+/// The protocols that one actor serves.
+#[doc(hidden)]
+#[allow(async_fn_in_trait)] // Actors are never moved between threads, so their futures need not be `Send`.
+pub trait Dispatch<A>: 'static {
+    fn protocols(list: &mut Vec<&'static ProtocolSchema>);
+
+    /// Handles the message, or gives it back if it is of no protocol that is served.
+    async fn dispatch(
+        actor: &mut A,
+        incoming: Incoming,
+        cx: &mut Context,
+        reply: &Reply,
+    ) -> Result<Result<(), NotDelivered>, Incoming>;
+}
+
+/// One protocol.
+#[doc(hidden)]
+pub struct One<P>(PhantomData<P>);
+
+/// All protocols of `D`, and `P`.
+#[doc(hidden)]
+pub struct And<D, P>(PhantomData<(D, P)>);
+
+impl<A, P: ServedBy<A>> Dispatch<A> for One<P> {
+    fn protocols(list: &mut Vec<&'static ProtocolSchema>) {
+        list.push(P::schema());
+    }
+
+    async fn dispatch(
+        actor: &mut A,
+        incoming: Incoming,
+        cx: &mut Context,
+        reply: &Reply,
+    ) -> Result<Result<(), NotDelivered>, Incoming> {
+        match incoming.claim::<P>()? {
+            Ok(message) => {
+                P::dispatch(actor, message, cx, reply).await;
+                Ok(Ok(()))
+            }
+            Err(undecodable) => Ok(Err(undecodable)),
+        }
+    }
+}
+
+impl<A, D: Dispatch<A>, P: ServedBy<A>> Dispatch<A> for And<D, P> {
+    fn protocols(list: &mut Vec<&'static ProtocolSchema>) {
+        D::protocols(list);
+        list.push(P::schema());
+    }
+
+    async fn dispatch(
+        actor: &mut A,
+        incoming: Incoming,
+        cx: &mut Context,
+        reply: &Reply,
+    ) -> Result<Result<(), NotDelivered>, Incoming> {
+        match D::dispatch(actor, incoming, cx, reply).await {
+            Err(incoming) => One::<P>::dispatch(actor, incoming, cx, reply).await,
+            handled => handled,
+        }
+    }
+}

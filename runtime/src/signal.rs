@@ -1,0 +1,37 @@
+//! What reaches an actor besides messages: the end of what it watches, and orders from its surroundings.
+
+use crate::address::{Address, WatchId};
+use crate::args::Args;
+use crate::outcome::Cause;
+
+/// The end of a watched actor's incarnation. Comes exactly once for each watch, after the last message of the dead.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Down {
+    /// The actor that was watched.
+    pub address: Address,
+    /// Which incarnation of it has ended.
+    pub generation: u32,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// An entry of the lifecycle lane: taken before any message, dropped by no policy.
+#[derive(Debug)]
+pub(crate) enum Signal {
+    /// Stop after the message in hand; what waits is not delivered.
+    Stop,
+    /// Take no new messages, handle what waits, then stop.
+    Drain,
+    /// Something that belongs to the incarnation has failed beside its handlers.
+    Failed(Cause),
+    /// The arguments have changed.
+    Reconfigure(Args),
+}
+
+/// A `Down` on its way to the actor that set the watch. It keeps its place among the messages.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) watch: WatchId,
+    pub(crate) down: Down,
+}

@@ -1,0 +1,164 @@
+//! One actor's turns: take a message, run its handler, answer.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+use tracing::{Level, Span};
+
+use crate::cell::Cell;
+use crate::context::Context;
+use crate::envelope::Envelope;
+use crate::outcome::{AskError, Cause, NotDelivered, Unknown};
+use crate::outlet::Outlet;
+use crate::panics::catch;
+use crate::protocol::Incoming;
+use crate::queue::Next;
+use crate::reply::Reply;
+use crate::scope::Scope;
+use crate::served::Dispatch;
+
+/// The state that lasts from one message to the next.
+pub(crate) struct Turns {
+    cell: Arc<Cell>,
+    scope: Scope,
+    /// Messages handled since the executor last ran something else.
+    run: u32,
+}
+
+/// How a handler ended.
+enum Handled {
+    Finished(Result<Result<(), NotDelivered>, Incoming>),
+    Panicked(Cause),
+    /// The asker has given up.
+    Abandoned,
+    /// The deadline has passed.
+    Expired,
+}
+
+impl Turns {
+    pub(crate) fn new(cell: Arc<Cell>) -> Self {
+        let scope = Scope { actor: Some(Arc::clone(&cell)), ..Scope::default() };
+        Self { cell, scope, run: 0 }
+    }
+
+    /// Waits for what comes next.
+    pub(crate) async fn next(&mut self) -> Next {
+        self.run += 1;
+        if self.run >= MESSAGES_PER_RUN {
+            self.run = 0;
+            tokio::task::yield_now().await;
+        }
+        poll_fn(|task| {
+            let next = self.cell.queue.poll_next(task);
+            if next.is_pending() {
+                self.run = 0;
+            }
+            next
+        })
+        .await
+    }
+
+    /// Handles one message. Fails if the handler panicked; the asker has been told.
+    pub(crate) async fn handle<A, D: Dispatch<A>>(
+        &mut self,
+        actor: &mut A,
+        cx: &mut Context,
+        envelope: Envelope,
+    ) -> Result<(), Cause> {
+        if envelope.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            self.cell.lose(envelope, NotDelivered::Expired);
+            return Ok(());
+        }
+        let Envelope { protocol, method: index, body, reply, deadline, chain, trace, credit } = envelope;
+        drop(credit);
+        if !reply.start() {
+            return Ok(());
+        }
+        (self.scope.deadline, self.scope.before, self.scope.trace) = (deadline, chain, trace);
+        let incoming = Incoming { protocol, method: index, body };
+        let handled = self.run_handler::<A, D>(actor, cx, incoming, &reply).await;
+        match handled {
+            Handled::Finished(Ok(Ok(()))) | Handled::Abandoned => Ok(()),
+            Handled::Finished(Ok(Err(undecodable))) => {
+                self.cell.node.dead_letters.record(&self.cell.name(), protocol, index, &undecodable);
+                reply.fail(undecodable.into());
+                Ok(())
+            }
+            Handled::Finished(Err(_)) => {
+                let name = self.cell.name();
+                let (actor, served) = (name.to_string(), protocol.name.to_string());
+                let reason = NotDelivered::NotServed { actor, protocol: served };
+                self.cell.node.dead_letters.record(&name, protocol, index, &reason);
+                reply.fail(reason.into());
+                Ok(())
+            }
+            Handled::Expired => {
+                reply.fail(AskError::Unknown(Unknown::Expired));
+                Ok(())
+            }
+            Handled::Panicked(cause) => {
+                reply.fail(AskError::Unknown(panicked(&cause)));
+                Err(cause)
+            }
+        }
+    }
+
+    async fn run_handler<A, D: Dispatch<A>>(
+        &mut self,
+        actor: &mut A,
+        cx: &mut Context,
+        incoming: Incoming,
+        reply: &Reply,
+    ) -> Handled {
+        let deadline = self.scope.deadline;
+        let span = self.span(&incoming);
+        let scope = &mut self.scope;
+        let mut expiry: Option<Pin<Box<Sleep>>> = None;
+        let mut handler = pin!(Some(D::dispatch(actor, incoming, cx, reply)));
+        let handled = poll_fn(|task| {
+            let Some(running) = handler.as_mut().as_pin_mut() else { return Poll::Ready(Handled::Abandoned) };
+            match catch(|| span.in_scope(|| scope.enter(|| running.poll(task)))) {
+                Err(cause) => return Poll::Ready(Handled::Panicked(cause)),
+                Ok(Poll::Ready(finished)) => return Poll::Ready(Handled::Finished(finished)),
+                Ok(Poll::Pending) => {}
+            }
+            if reply.poll_abandoned(task.waker()) {
+                return Poll::Ready(Handled::Abandoned);
+            }
+            // Most handlers never wait, so the timer is made only for those that do.
+            let Some(deadline) = deadline else { return Poll::Pending };
+            let expiry = expiry.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            expiry.as_mut().poll(task).map(|()| Handled::Expired)
+        })
+        .await;
+        // An unfinished handler is dropped here, and its destructors may panic too.
+        match catch(|| handler.set(None)) {
+            Ok(()) => handled,
+            Err(cause) => Handled::Panicked(cause),
+        }
+    }
+
+    /// Makes the span of one message; next to nothing while nobody listens.
+    fn span(&self, incoming: &Incoming) -> Span {
+        if tracing::enabled!(target: "bailiwick::actor", Level::DEBUG) {
+            let (protocol, method) = (incoming.protocol.name, incoming.method_name());
+            let trace = self.scope.trace.map(|trace| format!("{:032x}", u128::from_be_bytes(trace.trace)));
+            tracing::debug_span!(target: "bailiwick::actor", "handle", actor = %self.cell.name(), protocol, method, trace)
+        } else {
+            Span::none()
+        }
+    }
+}
+
+fn panicked(cause: &Cause) -> Unknown {
+    match cause {
+        Cause::Panicked { message, .. } => Unknown::Panicked { message: message.clone() },
+        other => Unknown::Ended { cause: other.clone() },
+    }
+}
+
+/// How many messages one actor handles before it lets others run, if it never has to wait.
+const MESSAGES_PER_RUN: u32 = 128;
