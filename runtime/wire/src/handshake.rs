@@ -1,4 +1,4 @@
-//! The payloads of the handshake: what each end of a link will use, and why one refuses.
+//! The payloads of the handshake: what each end of a link takes and will use, and why one refuses.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,36 +20,47 @@ pub struct Hello {
     pub items: u32,
     /// Watches that the sender permits at a time.
     pub watches: u32,
-    /// The methods that the sender will use.
-    pub uses: Vec<Use>,
 }
 
-/// One method that the sender of a hello will use.
+/// The payload of a `Uses` frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uses(pub Vec<Use>);
+
+/// One method that the sender will use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Use {
-    /// The slot in the receiver's table.
-    pub slot: u32,
-    /// The method's index.
-    pub method: u16,
+    /// Which method: see [`method_name`].
+    pub name: u64,
     /// What the sender was compiled with.
     pub fingerprint: Fingerprint,
 }
 
-/// The payload of a `HelloAck` frame: the first credit for each slot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offers(pub Vec<Offer>);
+/// Returns the number by which two ends mean the same method, wherever it stands in its protocol.
+pub fn method_name(protocol: &str, method: &str) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = Fingerprint::of(&format!("{protocol}::{method}")).0;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
 
-/// The first credit for one slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The payload of an `Offer` frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
-    /// The slot.
-    pub slot: u32,
-    /// Its generation.
+    /// The terms; none if there is no such actor.
+    pub terms: Option<Terms>,
+    /// The methods that are granted, and the index of each in frames.
+    pub methods: Vec<(u64, u16)>,
+}
+
+/// What a receiver grants for one slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The slot's generation.
     pub generation: u32,
-    /// Messages.
+    /// The first credit: messages.
     pub messages: u32,
     /// Bytes of payload.
     pub bytes: u32,
+    /// Descriptors.
+    pub fds: u32,
     /// Whether a sender without credit waits; otherwise its send fails with `Full`.
     pub wait: bool,
     /// Asks that may be open at a time.
@@ -68,8 +79,8 @@ pub enum Refusal {
     Schema {
         /// The slot.
         slot: u32,
-        /// The method's index.
-        method: u16,
+        /// The method: see [`method_name`].
+        method: u64,
         /// What the refusing end takes it to be.
         theirs: MethodShape,
     },

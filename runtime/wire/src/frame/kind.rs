@@ -88,12 +88,16 @@ const REPLY: Rule = Rule {
 };
 
 kinds! {
-    /// Opens a link: the wire's version and the fingerprints of the methods used. Payload: `handshake::Hello`.
+    /// Opens a link: the wire's version and what the sender takes. Payload: `handshake::Hello`.
     Hello = 1, CONTROL;
-    /// Accepts the other end's hello. Payload: `handshake::Offers`.
-    HelloAck = 2, CONTROL;
-    /// Refuses the other end's hello. Payload: `handshake::Refusal`.
+    /// Accepts the other end's hello.
+    HelloAck = 2, NOTHING;
+    /// Refuses the other end's hello, or a use. Payload: `handshake::Refusal`.
     Refuse = 3, CONTROL;
+    /// Names methods of the actor in the slot that the sender will use. Payload: `handshake::Uses`.
+    Uses = 4, Rule { slot: true, ..CONTROL };
+    /// Answers `Uses`: how the actor in the sender's slot is to be reached. Payload: `handshake::Offer`.
+    Offer = 5, Rule { slot: true, ..CONTROL };
 
     /// A one-way message.
     Tell = 16, TELL;
@@ -109,15 +113,15 @@ kinds! {
     End = 21, CORRELATED;
     /// The asker no longer waits.
     Cancel = 22, CORRELATED;
+    /// The answer to an ask is a stream, and it begins.
+    Opened = 24, CORRELATED;
     /// A further piece of a message: `slot` is the number of the [`super::Part`], `generation` counts the pieces.
     Fragment = 23, Rule { payload: PayloadRule::Data, ..SLOT };
 
-    /// Grants credit for a slot. Payload: messages u32, bytes u32.
-    Credit = 32, Rule { payload: PayloadRule::Exactly(8), ..SLOT };
-    /// Grants credit on the link itself. Payload: bytes u32, descriptors u32.
-    LinkCredit = 33, Rule { payload: PayloadRule::Exactly(8), ..NOTHING };
-    /// Grants credit for items of a streamed reply. Payload: items u32, bytes u32.
-    ItemCredit = 34, Rule { payload: PayloadRule::Exactly(8), ..CORRELATED };
+    /// Grants credit for a slot. Payload: messages u32, bytes u32, descriptors u32.
+    Credit = 32, Rule { payload: PayloadRule::Exactly(12), ..SLOT };
+    /// Grants credit for items of a streamed reply. Payload: items u32.
+    ItemCredit = 34, Rule { payload: PayloadRule::Exactly(4), ..CORRELATED };
 
     /// Asks for one `Down` when the actor in the slot ends.
     Watch = 40, Rule { correlation: true, ..SLOT };
