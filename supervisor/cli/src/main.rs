@@ -1,2 +1,5 @@
-//! The command line.
-fn main() {}
+//! The command line of Bailiwick.
+
+fn main() -> std::process::ExitCode {
+    bailiwick_cli::main()
+}

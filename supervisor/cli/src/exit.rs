@@ -1,0 +1,178 @@
+//! What each exit code means, and which failure leads to which.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bailiwick_supervisor::check::Diagnostics;
+use bailiwick_supervisor::control::{ClientError, Outcome};
+use thiserror::Error;
+
+/// The exit codes of every command except `run`, which has those of the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Exit {
+    /// It was done.
+    Done = 0,
+    /// It failed.
+    Failed = 1,
+    /// The command was not understood.
+    Usage = 2,
+    /// `status`: a worker that was named is not ready.
+    NotReady = 3,
+    /// No worker has that name.
+    UnknownName = 4,
+    /// No supervisor answers.
+    Unreachable = 5,
+    /// It was ordered, but not reached in time.
+    TimedOut = 6,
+    /// The user may not do this.
+    NotAllowed = 7,
+    /// The manifest is refused.
+    InvalidManifest = 8,
+}
+
+/// Why a command failed, with what to do next.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The manifest is refused.
+    #[error("{count} {word} in the manifest", count = .0.len(), word = if .0.len() == 1 { "error" } else { "errors" })]
+    Manifest(Diagnostics),
+    /// The control socket did not answer, or said no.
+    #[error("{0}")]
+    Control(ClientError),
+    /// An order was refused.
+    #[error("{order}: {reason}")]
+    Refused {
+        /// What was ordered.
+        order: String,
+        /// Why not.
+        reason: &'static str,
+        /// The outcome that the supervisor named.
+        outcome: Outcome,
+    },
+    /// It was ordered, but not reached in time.
+    #[error("{order}: not reached within {waited:?}; the order stands")]
+    TimedOut {
+        /// What was ordered.
+        order: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// No worker has this name.
+    #[error("no worker is called `{name}`")]
+    UnknownName {
+        /// The name, escaped.
+        name: String,
+        /// The nearest name that exists, or all of them.
+        advice: String,
+    },
+    /// Nobody said which system is meant.
+    #[error("no running system was found below {base}", base = base.display())]
+    NoSystem {
+        /// Where it was looked for.
+        base: PathBuf,
+    },
+    /// Several systems run.
+    #[error("several systems run: {}", names.join(", "))]
+    SeveralSystems {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// The supervisor's program is not there or cannot be executed.
+    #[error("cannot execute {program}: {error}", program = program.display())]
+    NoSupervisor {
+        /// The program that was tried last.
+        program: PathBuf,
+        /// The kernel's error.
+        error: std::io::Error,
+    },
+    /// The command names neither workers nor all of them.
+    #[error("say which workers to stop, or --all for the whole system")]
+    NobodyNamed,
+}
+
+impl Failure {
+    /// Returns the exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Manifest(_) => Exit::InvalidManifest,
+            Self::Control(error) => control(error),
+            Self::Refused { outcome, .. } => refused(*outcome),
+            Self::TimedOut { .. } => Exit::TimedOut,
+            Self::UnknownName { .. } => Exit::UnknownName,
+            Self::NoSystem { .. } => Exit::Unreachable,
+            Self::SeveralSystems { .. } | Self::NobodyNamed => Exit::Usage,
+            Self::NoSupervisor { .. } => Exit::Failed,
+        }
+    }
+
+    /// Says what to do next, where something can be done.
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::Control(error) => match control(error) {
+                Exit::NotAllowed => Some("run it as root or as the supervisor's own user".into()),
+                Exit::Unreachable => Some(
+                    "is it running? Name it with --system NAME, --state-dir DIR or --manifest FILE".into(),
+                ),
+                _ => None,
+            },
+            Self::Refused { outcome: Outcome::NotPermitted, .. } => {
+                Some("run it as root or as the supervisor's own user".into())
+            }
+            Self::UnknownName { advice, .. } => Some(advice.clone()),
+            Self::NoSystem { .. } => Some(
+                "start one with `bailiwick run MANIFEST`, or name its folder with --state-dir DIR".into(),
+            ),
+            Self::SeveralSystems { .. } => Some("choose one with --system NAME".into()),
+            Self::NoSupervisor { .. } => {
+                Some("install bailiwickd beside bailiwick, or in a folder of PATH".into())
+            }
+            Self::Manifest(_) | Self::Refused { .. } | Self::TimedOut { .. } | Self::NobodyNamed => None,
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::Control(error)
+    }
+}
+
+impl From<Diagnostics> for Failure {
+    fn from(found: Diagnostics) -> Self {
+        Self::Manifest(found)
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+fn control(error: &ClientError) -> Exit {
+    match error {
+        ClientError::Unreachable { errno, .. } if is_permission(*errno as i32) => Exit::NotAllowed,
+        ClientError::Unreachable { .. } => Exit::Unreachable,
+        ClientError::TimedOut { .. } => Exit::TimedOut,
+        ClientError::Refused { outcome } => refused(*outcome),
+        _ => Exit::Failed,
+    }
+}
+
+fn refused(outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::NotPermitted => Exit::NotAllowed,
+        Outcome::UnknownTarget => Exit::UnknownName,
+        Outcome::TimedOut => Exit::TimedOut,
+        _ => Exit::Failed,
+    }
+}
+
+/// EPERM and EACCES.
+fn is_permission(errno: i32) -> bool {
+    std::io::Error::from_raw_os_error(errno).kind() == std::io::ErrorKind::PermissionDenied
+}

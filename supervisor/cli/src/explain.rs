@@ -1,0 +1,146 @@
+//! What a manifest means, worker by worker, in sentences.
+
+use std::fmt::Write;
+
+use bailiwick_supervisor::check::{End, Reach, reach, schedule, stopped_with};
+use bailiwick_supervisor::spec::{Exec, Kind, Preset, RestartType, Sandbox, System, Worker};
+
+use crate::status::short;
+
+/// Returns one line on the whole system.
+pub(crate) fn summary(system: &System) -> String {
+    let processes: u32 = system.workers.iter().map(|worker| u32::from(worker.instances)).sum();
+    format!(
+        "{}: {}, {}, {}\n",
+        system.name,
+        counted(system.workers.len(), "worker"),
+        counted(processes as usize, "process"),
+        counted(system.grants.len(), "grant"),
+    )
+}
+
+/// Returns what an attacker who took over a worker could reach, and what its crashes stop.
+pub(crate) fn blast_radius(system: &System, worker: &Worker) -> String {
+    let mut parts = Vec::new();
+    if worker.privileged {
+        parts.push("is privileged".to_owned());
+    }
+    let sandbox = &worker.sandbox;
+    match sandbox.preset {
+        Preset::None => parts.push("has NO sandbox".to_owned()),
+        Preset::Exec => parts.push("may execute programs".to_owned()),
+        Preset::Sealed | Preset::NetClient | Preset::NetServer | Preset::FsRo => {}
+    }
+    parts.extend(authority(sandbox));
+    let calls = calls(system, worker);
+    if !calls.is_empty() {
+        parts.push(format!("may call {}", calls.join(", ")));
+    }
+    if parts.is_empty() {
+        parts.push("may call nobody and touch nothing".to_owned());
+    }
+    let stops = match (reach(system, worker), stopped_with(system, worker)) {
+        (Reach::Itself, _) => "its crashes stop only itself".to_owned(),
+        (Reach::All, _) => "when it is given up, EVERYTHING stops".to_owned(),
+        (Reach::Group(group), others) => {
+            let names: Vec<&str> = others.iter().map(|other| other.name.as_str()).collect();
+            format!("its crashes may stop group {group}: {}", names.join(", "))
+        }
+    };
+    format!("  {}: {}; {stops}\n", worker.name, parts.join("; "))
+}
+
+/// Returns what a sandbox grants beyond computing.
+fn authority(sandbox: &Sandbox) -> Vec<String> {
+    let paths = |list: &[std::path::PathBuf]| {
+        let shown: Vec<String> = list.iter().map(|path| path.display().to_string()).collect();
+        shown.join(", ")
+    };
+    let ports = |list: &[u16]| list.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    let mut parts = Vec::new();
+    if let Some(user) = &sandbox.user {
+        parts.push(format!("runs as {user}"));
+    }
+    for (verb, list) in [
+        ("holds", sandbox.capabilities.join(", ")),
+        ("may read", paths(&sandbox.read_only_paths)),
+        ("may write", paths(&sandbox.read_write_paths)),
+        ("may bind TCP", ports(&sandbox.tcp_bind)),
+        ("may connect to TCP", ports(&sandbox.tcp_connect)),
+    ] {
+        if !list.is_empty() {
+            parts.push(format!("{verb} {list}"));
+        }
+    }
+    parts
+}
+
+fn calls(system: &System, worker: &Worker) -> Vec<String> {
+    let own = system.grants.iter().filter(|grant| grant.from == worker.name);
+    own.map(|grant| {
+        let mut text = grant.to_worker.clone();
+        if let Some(actor) = &grant.to_actor {
+            let _ = write!(text, "/{actor}");
+        }
+        if let Some(methods) = &grant.methods {
+            let _ = write!(text, " ({})", methods.join(", "));
+        }
+        text
+    })
+    .collect()
+}
+
+/// Returns the rest that is to be known about a worker.
+pub(crate) fn worker(system: &System, worker: &Worker) -> String {
+    let mut out = String::new();
+    let mut line = |text: String| out.push_str(&format!("      {text}\n"));
+    if let Exec::Path(path) = &worker.exec {
+        line(format!("executes {} in {}", path.display(), counted(worker.instances.into(), "process")));
+    }
+    if !worker.needs.is_empty() {
+        line(format!("starts after {}; not at all if one of them is given up", worker.needs.join(", ")));
+    }
+    for actor in &worker.actors {
+        let mailbox = actor.mailbox;
+        line(format!(
+            "actor {}: {}, a mailbox of {} messages",
+            actor.name, actor.type_name, mailbox.capacity
+        ));
+    }
+    line(format!(
+        "must be ready within {} of its start; has {} to drain and {} to stop before it is killed",
+        short(worker.start_timeout),
+        short(worker.drain_timeout),
+        short(worker.stop_timeout)
+    ));
+    line(restarts(system, worker));
+    out
+}
+
+/// Returns when a worker is restarted that crashes as soon as it is started.
+fn restarts(system: &System, worker: &Worker) -> String {
+    let when = match (worker.restart, worker.kind) {
+        (RestartType::Temporary, _) => return "is never restarted".into(),
+        (RestartType::Transient, _) | (_, Kind::Oneshot | Kind::Main) => "after a failure",
+        (RestartType::Permanent, Kind::Resident) => "after every end",
+    };
+    let schedule = schedule(system, worker);
+    let pauses: Vec<String> = schedule.pauses.iter().map(|pause| short(*pause)).collect();
+    let cap = short(worker.backoff.cap);
+    let end = match schedule.end {
+        End::Never => "is never restarted".to_owned(),
+        End::CoolDown(Some(after)) => {
+            format!("after {} cools down: a try every {cap}, and an alert; it never gives up", short(after))
+        }
+        End::CoolDown(None) | End::OutrunsWindow => {
+            format!("never gives up: a try every {cap} at the longest")
+        }
+        End::GivenUp(after) => format!("gives up after {}", short(after)),
+    };
+    format!("is restarted {when}; crashing at once, with pauses of {}; {end}", pauses.join(", "))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if what.ends_with('s') { "es" } else { "s" };
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}{plural}") }
+}

@@ -1,0 +1,138 @@
+//! `status`: every worker, and why it is as it is.
+
+mod json;
+mod table;
+mod words;
+
+use bailiwick_supervisor::check::{nearest, quote};
+use bailiwick_supervisor::control::{Client, Row, State, Status as Found, Target};
+
+use crate::arguments::Status;
+use crate::exit::{Exit, Failure};
+use crate::place;
+use crate::screen::Screen;
+pub(crate) use words::short;
+
+pub(crate) fn status(status: &Status, screen: &Screen) -> Result<Exit, Failure> {
+    let mut found = Client::connect(&place::find(&status.place)?)?.status()?;
+    let targets = status.names.iter().map(|name| target(&found, name).ok_or_else(|| unknown(&found, name)));
+    let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
+    if !targets.is_empty() {
+        found.workers.retain(|row| targets.iter().any(|target| is_meant(row, target)));
+    }
+    if status.json {
+        screen.print(&json::document(&found));
+    } else {
+        screen.print(&table::table(&found, screen.stdout_colour()));
+    }
+    let asked = status.check || !targets.is_empty();
+    let down = found.workers.iter().any(|row| !matches!(row.state, State::Ready | State::Done));
+    Ok(if asked && down { Exit::NotReady } else { Exit::Done })
+}
+
+/// Returns whom a name means: a worker, or one instance of it.
+pub(crate) fn target(found: &Found, name: &str) -> Option<Target> {
+    if found.workers.iter().any(|row| row.name == name) {
+        return Some(Target::Worker(name.to_owned()));
+    }
+    let (worker, instance) = name.rsplit_once('.')?;
+    let instance = instance.parse().ok()?;
+    let known = found.workers.iter().any(|row| row.name == worker && row.instance == instance);
+    known.then(|| Target::Instance(worker.to_owned(), instance))
+}
+
+/// Says that nobody has a name, and who was perhaps meant.
+pub(crate) fn unknown(found: &Found, name: &str) -> Failure {
+    let mut names: Vec<&str> = found.workers.iter().map(|row| row.name.as_str()).collect();
+    names.dedup();
+    let advice = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the workers are: {}", names.join(", ")),
+    };
+    Failure::UnknownName { name: quote(name).trim_matches('`').to_owned(), advice }
+}
+
+fn is_meant(row: &Row, target: &Target) -> bool {
+    match target {
+        Target::System => true,
+        Target::Worker(name) => row.name == *name,
+        Target::Instance(name, instance) => row.name == *name && row.instance == *instance,
+    }
+}
+
+/// A status as a supervisor would report it, for the tests of what is made of it.
+#[cfg(test)]
+fn sample() -> Found {
+    use bailiwick_supervisor::control::{Cause, Head, MemoryMechanism, Phase};
+    use std::time::Duration;
+
+    let supervisor = Head {
+        name: "shop".into(),
+        pid: 100,
+        uid: 0,
+        uptime: Duration::from_secs(3700),
+        phase: Phase::Running,
+        degraded: false,
+    };
+    let ready = Row {
+        name: "web".into(),
+        instance: 1,
+        state: State::Ready,
+        pid: Some(101),
+        generation: 1,
+        restarts: 0,
+        uptime: Some(Duration::from_millis(1500)),
+        uid: 0x7000_0000,
+        gid: 0x7000_0000,
+        capabilities: 0,
+        privileged: false,
+        memory_max: Some(256 << 20),
+        memory: MemoryMechanism::CgroupV1,
+        next_start: None,
+        last_cause: None,
+        kept: 0,
+        links: 1,
+        output_dropped: 0,
+        accusations_ignored: 0,
+    };
+    let backoff = Row {
+        instance: 2,
+        state: State::Backoff,
+        pid: None,
+        uptime: None,
+        generation: 4,
+        restarts: 3,
+        next_start: Some(Duration::from_millis(3200)),
+        last_cause: Some(Cause::Exit(1)),
+        ..ready.clone()
+    };
+    let done =
+        Row { name: "binder".into(), state: State::Done, pid: None, memory_max: None, ..ready.clone() };
+    Found { supervisor, workers: vec![done, ready, backoff] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_a_worker_or_one_instance() {
+        let found = sample();
+        assert_eq!(target(&found, "web"), Some(Target::Worker("web".into())));
+        assert_eq!(target(&found, "web.2"), Some(Target::Instance("web".into(), 2)));
+        for nobody in ["", "wb", "web.3", "web.", ".1", "web.x", "web.70000"] {
+            assert_eq!(target(&found, nobody), None, "{nobody}");
+        }
+        assert!(is_meant(&found.workers[2], &Target::Instance("web".into(), 2)));
+        assert!(!is_meant(&found.workers[1], &Target::Instance("web".into(), 2)));
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_by_the_nearest_or_by_all() {
+        let found = sample();
+        assert_eq!(unknown(&found, "bindr").advice().as_deref(), Some("did you mean `binder`?"));
+        assert_eq!(unknown(&found, "files").advice().as_deref(), Some("the workers are: binder, web"));
+        assert_eq!(unknown(&found, "\u{1b}[31m").to_string(), "no worker is called `\\u{1b}[31m`");
+        assert_eq!(unknown(&found, "x").exit(), Exit::UnknownName);
+    }
+}

@@ -1,0 +1,120 @@
+//! The document that a program reads.
+
+use bailiwick_supervisor::control::{Phase, Row, State, Status};
+use serde::Serialize;
+
+use super::words::{detail, mechanism, word};
+
+/// The shape of the document; a reader of version 1 may rely on every field of it. Times are in seconds.
+const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    supervisor: Supervisor<'a>,
+    workers: Vec<Worker<'a>>,
+}
+
+#[derive(Serialize)]
+struct Supervisor<'a> {
+    name: &'a str,
+    pid: u32,
+    uid: u32,
+    uptime_s: f64,
+    phase: &'static str,
+    degraded: bool,
+}
+
+#[derive(Serialize)]
+struct Worker<'a> {
+    name: &'a str,
+    instance: u16,
+    state: &'static str,
+    ready: bool,
+    pid: Option<u32>,
+    generation: u32,
+    restarts: u32,
+    uptime_s: Option<f64>,
+    uid: u32,
+    gid: u32,
+    capabilities: String,
+    privileged: bool,
+    memory_max_bytes: Option<u64>,
+    memory_mechanism: Option<&'static str>,
+    next_start_in_s: Option<f64>,
+    last_cause: Option<String>,
+    kept: u16,
+    links: u16,
+    output_dropped_bytes: u64,
+    accusations_ignored: u64,
+    detail: String,
+}
+
+/// Returns the whole document, with a newline at its end.
+pub(super) fn document(found: &Status) -> String {
+    let supervisor = &found.supervisor;
+    let document = Document {
+        schema_version: SCHEMA_VERSION,
+        supervisor: Supervisor {
+            name: &supervisor.name,
+            pid: supervisor.pid,
+            uid: supervisor.uid,
+            uptime_s: supervisor.uptime.as_secs_f64(),
+            phase: if supervisor.phase == Phase::ShuttingDown { "shutting_down" } else { "running" },
+            degraded: supervisor.degraded,
+        },
+        workers: found.workers.iter().map(worker).collect(),
+    };
+    let text =
+        serde_json::to_string_pretty(&document).expect("plain fields with text as keys always serialise");
+    text + "\n"
+}
+
+fn worker(row: &Row) -> Worker<'_> {
+    Worker {
+        name: &row.name,
+        instance: row.instance,
+        state: word(row.state),
+        ready: row.state == State::Ready,
+        pid: row.pid,
+        generation: row.generation,
+        restarts: row.restarts,
+        uptime_s: row.uptime.map(|time| time.as_secs_f64()),
+        uid: row.uid,
+        gid: row.gid,
+        capabilities: format!("{:016x}", row.capabilities),
+        privileged: row.privileged,
+        memory_max_bytes: row.memory_max,
+        memory_mechanism: row.memory_max.map(|_| mechanism(row.memory)),
+        next_start_in_s: row.next_start.map(|time| time.as_secs_f64()),
+        last_cause: row.last_cause.map(|cause| cause.to_string()),
+        kept: row.kept,
+        links: row.links,
+        output_dropped_bytes: row.output_dropped,
+        accusations_ignored: row.accusations_ignored,
+        detail: detail(row),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::sample;
+
+    #[test]
+    fn the_document_has_a_version_numbers_for_times_and_the_reason() {
+        let text = document(&sample());
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(document["schema_version"], 1);
+        assert_eq!(document["supervisor"]["uptime_s"], 3700.0);
+        let web = &document["workers"][2];
+        assert_eq!(
+            (&web["name"], &web["instance"], &web["state"]),
+            (&"web".into(), &2.into(), &"backoff".into())
+        );
+        assert_eq!((&web["ready"], &web["next_start_in_s"]), (&false.into(), &3.2.into()));
+        assert_eq!(web["last_cause"], "exit code 1");
+        assert_eq!(web["detail"], "next start in 3.2 s: exit code 1");
+        assert!(!text.contains('\u{1b}') && text.ends_with("}\n"));
+    }
+}

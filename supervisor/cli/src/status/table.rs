@@ -1,0 +1,122 @@
+//! The table that a person reads.
+
+use bailiwick_supervisor::control::{Phase, Row, State, Status};
+
+use super::words::{detail, mechanism, short, user, word};
+
+const COLUMNS: [&str; 9] = ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "READY", "USER", "MEM", "DETAIL"];
+
+pub(super) fn table(found: &Status, colour: bool) -> String {
+    let mut lines = vec![COLUMNS.map(str::to_owned)];
+    lines.extend(found.workers.iter().map(|row| cells(found, row)));
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
+    let mut out = head(found);
+    for (number, line) in lines.iter().enumerate() {
+        let mut text = String::new();
+        for (column, cell) in line.iter().enumerate() {
+            let padded = format!("{cell:<width$}  ", width = widths[column]);
+            // Colour comes after the padding, so that it does not count as width.
+            match (colour && column == 1 && number > 0, number) {
+                (true, _) => text.push_str(&painted(&padded, &found.workers[number - 1])),
+                (false, _) => text.push_str(&padded),
+            }
+        }
+        out.push_str(text.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn head(found: &Status) -> String {
+    let supervisor = &found.supervisor;
+    let mut notes = String::new();
+    if supervisor.phase == Phase::ShuttingDown {
+        notes.push_str(", stopping");
+    }
+    if supervisor.degraded {
+        notes.push_str(", DEGRADED: a floor of the sandbox is missing on this machine");
+    }
+    let uptime = short(supervisor.uptime);
+    let user = user(supervisor.uid);
+    format!("{}: pid {}, user {user}, up {uptime}{notes}\n", supervisor.name, supervisor.pid)
+}
+
+fn painted(cell: &str, row: &Row) -> String {
+    let code = match row.state {
+        State::Ready | State::Done => "32",
+        State::Failed => "31",
+        State::Stopped => "2",
+        _ => "33",
+    };
+    format!("\x1b[{code}m{cell}\x1b[0m")
+}
+
+fn cells(found: &Status, row: &Row) -> [String; 9] {
+    let none = || "-".to_owned();
+    [
+        title(found, row),
+        word(row.state).to_owned(),
+        row.pid.map_or_else(none, |pid| pid.to_string()),
+        row.uptime.map_or_else(none, short),
+        row.restarts.to_string(),
+        if row.state == State::Ready { "yes" } else { "no" }.to_owned(),
+        if row.pid.is_some() { user(row.uid) } else { none() },
+        memory(row).unwrap_or_else(none),
+        detail(row),
+    ]
+}
+
+/// Returns the worker's name, with the instance where there are several.
+fn title(found: &Status, row: &Row) -> String {
+    let several = found.workers.iter().any(|other| other.name == row.name && other.instance != row.instance);
+    if several || row.instance > 1 { format!("{}.{}", row.name, row.instance) } else { row.name.clone() }
+}
+
+/// Returns the limit of memory and what enforces it.
+fn memory(row: &Row) -> Option<String> {
+    let limit = row.memory_max?;
+    let size = match limit {
+        limit if limit >= 1 << 30 && limit % (1 << 30) == 0 => format!("{}G", limit >> 30),
+        limit if limit >= 1 << 20 => format!("{}M", limit >> 20),
+        limit => format!("{}K", limit >> 10),
+    };
+    Some(format!("{size} ({})", mechanism(row.memory)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::sample;
+
+    #[test]
+    fn the_table_says_of_each_worker_why_it_is_as_it_is() {
+        let expected = "\
+shop: pid 100, user root, up 1 h 1 min
+NAME    STATE    PID  UPTIME  RESTARTS  READY  USER        MEM             DETAIL
+binder  done     -    1.5 s   0         no     -           -               ended as it should
+web.1   ready    101  1.5 s   0         yes    1879048192  256M (cgroup1)  at work
+web.2   backoff  -    -       3         no     -           256M (cgroup1)  next start in 3.2 s: exit code 1
+";
+        assert_eq!(table(&sample(), false), expected);
+    }
+
+    #[test]
+    fn colours_change_no_column() {
+        let coloured = table(&sample(), true);
+        assert!(coloured.contains("\x1b[32mready    \x1b[0m"), "{coloured}");
+        let mut plain = coloured;
+        for code in ["\x1b[32m", "\x1b[33m", "\x1b[0m"] {
+            plain = plain.replace(code, "");
+        }
+        assert_eq!(plain, table(&sample(), false));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_whole_system_stands_at_the_top() {
+        let mut found = sample();
+        (found.supervisor.phase, found.supervisor.degraded) = (Phase::ShuttingDown, true);
+        let text = table(&found, false);
+        assert!(text.lines().next().is_some_and(|line| line.contains(", stopping, DEGRADED")), "{text}");
+    }
+}

@@ -1,0 +1,130 @@
+//! How a state, its reason, a time and a user are said.
+
+use std::time::Duration;
+
+use bailiwick_supervisor::check::user_name;
+use bailiwick_supervisor::control::{MemoryMechanism, Row, State};
+
+pub(super) fn word(state: State) -> &'static str {
+    match state {
+        State::Stopped => "stopped",
+        State::Waiting => "waiting",
+        State::Spawning => "spawning",
+        State::Starting => "starting",
+        State::Ready => "ready",
+        State::Unready => "unready",
+        State::Draining => "draining",
+        State::Stopping => "stopping",
+        State::Killing => "killing",
+        State::Reaping => "reaping",
+        State::Backoff => "backoff",
+        State::Done => "done",
+        State::Failed => "failed",
+        _ => "unknown",
+    }
+}
+
+/// Says why a worker is in its state.
+pub(super) fn detail(row: &Row) -> String {
+    let last = row.last_cause.map(|cause| cause.to_string());
+    let after =
+        |what: &str| last.as_ref().map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}"));
+    let mut parts = vec![match row.state {
+        State::Stopped if row.generation == 0 => "not started yet".to_owned(),
+        State::Stopped => "stopped by order".to_owned(),
+        State::Waiting => "waits for a worker that it needs".to_owned(),
+        State::Spawning | State::Starting if row.restarts > 0 => after("restarted after"),
+        State::Spawning | State::Starting => "not ready yet".to_owned(),
+        State::Ready if row.restarts > 0 => after("restarted after"),
+        State::Ready => "at work".to_owned(),
+        State::Unready => "asked to be spared".to_owned(),
+        State::Draining => "finishes what it has begun".to_owned(),
+        State::Stopping => "told to stop".to_owned(),
+        State::Killing => "sent SIGKILL".to_owned(),
+        State::Reaping => "its descendants are being killed".to_owned(),
+        State::Backoff => match row.next_start {
+            Some(pause) => after(&format!("next start in {}", short(pause))),
+            None => after("waits for its next start"),
+        },
+        State::Done => "ended as it should".to_owned(),
+        State::Failed => after("given up"),
+        _ => after("ended"),
+    }];
+    if row.output_dropped > 0 {
+        parts.push(format!("{} bytes of output dropped", row.output_dropped));
+    }
+    if row.accusations_ignored > 0 {
+        parts.push(format!("{} accusations ignored", row.accusations_ignored));
+    }
+    parts.join("; ")
+}
+
+pub(super) fn mechanism(memory: MemoryMechanism) -> &'static str {
+    match memory {
+        MemoryMechanism::Unlimited => "not enforced",
+        MemoryMechanism::CgroupV2 => "cgroup2",
+        MemoryMechanism::CgroupV1 => "cgroup1",
+        MemoryMechanism::AddressSpace => "rlimit",
+        _ => "unknown",
+    }
+}
+
+pub(super) fn user(uid: u32) -> String {
+    user_name(uid).unwrap_or_else(|| uid.to_string())
+}
+
+/// Writes a time in its two largest units.
+pub(crate) fn short(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0 => format!("{} ms", time.as_millis()),
+        1..10 => format!("{:.1} s", time.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86400, seconds % 86400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::sample;
+    use bailiwick_supervisor::control::Cause;
+
+    #[test]
+    fn every_state_has_a_reason() {
+        let mut row = sample().workers.remove(1);
+        let mut of = |state, generation, restarts, cause| {
+            (row.state, row.generation, row.restarts, row.last_cause) = (state, generation, restarts, cause);
+            detail(&row)
+        };
+        assert_eq!(of(State::Stopped, 0, 0, None), "not started yet");
+        assert_eq!(of(State::Stopped, 2, 0, Some(Cause::Stopped)), "stopped by order");
+        assert_eq!(of(State::Failed, 6, 5, Some(Cause::Signal(11))), "given up: SIGSEGV");
+        assert_eq!(of(State::Ready, 2, 1, Some(Cause::Signal(9))), "restarted after: SIGKILL from outside");
+        assert_eq!(of(State::Starting, 1, 0, None), "not ready yet");
+    }
+
+    #[test]
+    fn dropped_output_and_ignored_accusations_are_told() {
+        let mut row = sample().workers.remove(1);
+        (row.output_dropped, row.accusations_ignored) = (7, 10_000);
+        assert_eq!(detail(&row), "at work; 7 bytes of output dropped; 10000 accusations ignored");
+    }
+
+    #[test]
+    fn a_time_is_written_in_its_largest_units() {
+        for (millis, text) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1500, "1.5 s"),
+            (59_000, "59 s"),
+            (61_000, "1 min 1 s"),
+            (3_600_000, "1 h 0 min"),
+            (90_000_000, "1 d 1 h"),
+        ] {
+            assert_eq!(short(Duration::from_millis(millis)), text);
+        }
+    }
+}
