@@ -2,6 +2,7 @@
 //!
 //! Whoever makes a `spec::System` has it checked here; the supervisor may then rely on what is said below.
 
+mod accounts;
 mod coupling;
 mod diagnostic;
 mod machine;
@@ -14,6 +15,7 @@ mod trust;
 
 use crate::spec::System;
 
+pub use accounts::user_name;
 pub use coupling::{Reach, reach, stopped_with};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, line_of, quote};
 pub use nearest::nearest;

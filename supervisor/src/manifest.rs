@@ -14,12 +14,15 @@ mod values;
 mod vocabulary;
 mod worker;
 
+pub use values::parse_duration as duration;
+
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
 use crate::check::{self, Diagnostic, Diagnostics, Places, Severity};
 use crate::spec::System;
+use crate::state_dir;
 
 /// How a manifest is to be read.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +58,7 @@ pub struct Text {
 /// The diagnostics hold at least one error: the file cannot be read or is not trustworthy, its text is
 /// no valid manifest, or what it asks for cannot be had.
 pub fn load(path: &Path, options: &Options) -> Result<Loaded, Diagnostics> {
-    let source = source::read(path)?;
-    let (mut system, text, mut found) = parse(path, &source.folder, source.text);
+    let (mut system, text, mut found) = read(path)?;
     if !is_refused(&found) {
         system.allow_degraded = options.allow_degraded;
         if options.state_dir.is_some() {
@@ -67,6 +69,24 @@ pub fn load(path: &Path, options: &Options) -> Result<Loaded, Diagnostics> {
     let refused = is_refused(&found);
     let diagnostics = text.diagnostics(found);
     if refused { Err(diagnostics) } else { Ok(Loaded { system, warnings: diagnostics, text }) }
+}
+
+/// Returns the state directory that a manifest names, or the default of its system. Whether this machine
+/// has what the manifest asks for does not matter.
+///
+/// # Errors
+/// As for [`load`], without the machine.
+pub fn state_dir(path: &Path) -> Result<PathBuf, Diagnostics> {
+    let (system, text, found) = read(path)?;
+    if is_refused(&found) {
+        return Err(text.diagnostics(found));
+    }
+    Ok(system.state_dir.unwrap_or_else(|| state_dir::default_path(&system.name)))
+}
+
+fn read(path: &Path) -> Result<(System, Text, Vec<Diagnostic>), Diagnostics> {
+    let source = source::read(path)?;
+    Ok(parse(path, &source.folder, source.text))
 }
 
 /// Parses a manifest's text and checks what can be known from it alone. `path` is how it is called in

@@ -3,9 +3,9 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use nix::unistd::{Group, User, geteuid};
+use nix::unistd::geteuid;
 
-use super::{Diagnostic, Trust, Untrusted, quote};
+use super::{Diagnostic, Trust, Untrusted, accounts, quote};
 use crate::spec::{Exec, System, Worker};
 use crate::{control, state_dir};
 
@@ -67,18 +67,18 @@ fn accounts(worker: &Worker, found: &mut Vec<Diagnostic>) {
     let key = |key: &str| format!("worker.{}.sandbox.{key}", worker.name);
     let sandbox = &worker.sandbox;
     if let Some(name) = &sandbox.user {
-        if !is_number(name) && !matches!(User::from_name(name), Ok(Some(_))) {
+        let uid = accounts::user_id(name);
+        if uid.is_none() {
             let help = "create it, or remove `user`: as root each worker has a uid of its own";
             found.push(unknown("user", name, key("user")).help(help));
-        } else if !geteuid().is_root() && !is_own(name) {
+        } else if !geteuid().is_root() && uid != Some(geteuid().as_raw()) {
             let title = format!("worker `{}` cannot run as {}", worker.name, quote(name));
             let error = Diagnostic::error(title).at_key(key("user"), "only root can switch users");
             found.push(error.help("run the supervisor as root, or remove `user`"));
         }
     }
     if let Some(name) = &sandbox.group
-        && !is_number(name)
-        && !matches!(Group::from_name(name), Ok(Some(_)))
+        && accounts::group_id(name).is_none()
     {
         found.push(unknown("group", name, key("group")).help("create it, or remove `group`"));
     }
@@ -95,17 +95,6 @@ fn accounts(worker: &Worker, found: &mut Vec<Diagnostic>) {
 
 fn unknown(what: &str, name: &str, key: String) -> Diagnostic {
     Diagnostic::error(format!("this machine has no {what} {}", quote(name))).at_key(key, "unknown")
-}
-
-fn is_number(name: &str) -> bool {
-    name.parse::<u32>().is_ok()
-}
-
-/// Tells whether a name or number is the user of this process.
-fn is_own(name: &str) -> bool {
-    let own = geteuid();
-    name.parse::<u32>() == Ok(own.as_raw())
-        || matches!(User::from_name(name), Ok(Some(user)) if user.uid == own)
 }
 
 fn paths(worker: &Worker, found: &mut Vec<Diagnostic>) {

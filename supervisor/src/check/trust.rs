@@ -9,8 +9,10 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use nix::fcntl::OFlag;
-use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid};
+use nix::unistd::{getegid, geteuid};
 use thiserror::Error;
+
+use super::accounts;
 
 /// Whose files are believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +84,7 @@ pub enum Untrusted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writers {
     /// The members of its group.
-    Group(Gid),
+    Group(u32),
     /// Every user.
     Others,
 }
@@ -97,8 +99,9 @@ const MAX_PARTS: usize = 256;
 impl Trust {
     /// Trusts root and the user of this process.
     pub fn of_this_process() -> Self {
-        let uid = geteuid();
-        Self { uid: uid.as_raw(), own_group: if uid.is_root() { None } else { group_of_one(uid, getegid()) } }
+        let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+        let own_group = (uid != 0 && accounts::is_group_of_one(uid, gid)).then_some(gid);
+        Self { uid, own_group }
     }
 
     /// Opens a regular file for reading if neither it nor a folder above it can be changed by others.
@@ -171,7 +174,7 @@ impl Trust {
         } else if mode & 0o002 != 0 {
             Writers::Others
         } else if mode & 0o020 != 0 && metadata.gid() != 0 && Some(metadata.gid()) != self.own_group {
-            Writers::Group(Gid::from_raw(metadata.gid()))
+            Writers::Group(metadata.gid())
         } else {
             return Ok(());
         };
@@ -212,9 +215,9 @@ impl std::fmt::Display for Writers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Others => f.write_str("every user"),
-            Self::Group(gid) => match Group::from_gid(*gid) {
-                Ok(Some(group)) => write!(f, "the group {}", group.name),
-                _ => write!(f, "the group {gid}"),
+            Self::Group(gid) => match accounts::group_name(*gid) {
+                Some(name) => write!(f, "the group {name}"),
+                None => write!(f, "the group {gid}"),
             },
         }
     }
@@ -222,20 +225,11 @@ impl std::fmt::Display for Writers {
 
 impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match User::from_uid(Uid::from_raw(self.0)) {
-            Ok(Some(user)) => write!(f, "{} (uid {})", user.name, self.0),
-            _ => write!(f, "uid {}", self.0),
+        match accounts::user_name(self.0) {
+            Some(name) => write!(f, "{name} (uid {})", self.0),
+            None => write!(f, "uid {}", self.0),
         }
     }
-}
-
-/// Returns the user's own group if it is one as many systems make for each user: of the same name and
-/// without other members.
-fn group_of_one(uid: Uid, gid: Gid) -> Option<u32> {
-    let user = User::from_uid(uid).ok()??;
-    let group = Group::from_gid(gid).ok()??;
-    let alone = group.mem.iter().all(|member| *member == user.name);
-    (user.gid == gid && group.name == user.name && alone).then_some(gid.as_raw())
 }
 
 fn too_deep() -> io::Error {

@@ -139,8 +139,8 @@ impl FromToml for Duration {
     }
 }
 
-/// Reads `250ms`, `10s`, `1.5s`, `5m`, `2h`, `1d`.
-fn parse_duration(text: &str) -> Option<Duration> {
+/// Reads a time as the manifest writes it: `250ms`, `10s`, `1.5s`, `5m`, `2h`, `1d`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = split_unit(text)?;
     let seconds = match unit {
         "ms" => 0.001,
