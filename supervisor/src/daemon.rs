@@ -186,8 +186,11 @@ impl Daemon {
     /// Takes the ends of descendants whose own parents are gone, so that none stays a zombie.
     fn reap_orphans(&mut self) {
         let known: Vec<i32> = self.children.iter().filter_map(|c| c.life.as_ref()).map(|l| l.pid).collect();
-        if let Err(error) = wait::reap_orphans(|pid| known.contains(&pid)) {
+        if let Err(error) = wait::reap_orphans(|pid| known.contains(&pid) || self.launcher.knows(pid)) {
             self.say(&format!("orphans: {error}"));
+        }
+        if let Err(error) = self.launcher.tend() {
+            self.say(&format!("guardian: {error}"));
         }
     }
 

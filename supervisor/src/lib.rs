@@ -9,6 +9,7 @@ pub mod line;
 pub mod logs;
 pub mod manifest;
 pub mod roster;
+pub mod sandbox;
 pub mod spawn;
 pub mod spec;
 pub mod state_dir;

@@ -1,23 +1,30 @@
-//! Makes the processes of workers.
+//! Makes the processes of workers, each in its sandbox, and ends what they leave.
 
-use std::ffi::CString;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use bailiwick_core::tree::ChildId;
-use bailiwick_sys::Failed;
-use bailiwick_sys::process::{self, ChildPlan, SpawnError, Step};
+use bailiwick_sys::events::{Interest, Poller, Signal};
+use bailiwick_sys::guardian::{Guardian, GuardianError};
+use bailiwick_sys::process::{self, ChildPlan, SpawnError};
+use bailiwick_sys::{Errno, Failed, wait};
 use bailiwick_wire::bootstrap::Confinement;
 
+use crate::control::MemoryMechanism;
 use crate::roster::Roster;
+use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, TreeError};
 use crate::spec::System;
 
 /// Everything that is opened before the first worker starts, so that each start is the same.
 #[derive(Debug)]
 pub struct Launcher {
-    exe: OwnedFd,
+    ground: Ground,
+    workers: Vec<Prepared>,
     null: OwnedFd,
-    names: Vec<CString>,
-    cwd: OwnedFd,
+    /// The lock on the state directory, which the guardian holds as well.
+    lock: OwnedFd,
+    guardian: Option<Guardian>,
 }
 
 /// The descriptors that every worker is born with.
@@ -34,7 +41,7 @@ pub struct Descriptors<'a> {
 pub enum TreeKill {
     /// Nothing is left but perhaps the leader.
     Gone,
-    /// The descriptor becomes readable when nothing is left.
+    /// The descriptor becomes readable when [`Launcher::is_empty`] should be asked.
     Underway(OwnedFd),
 }
 
@@ -48,68 +55,190 @@ pub struct Facts {
     /// Its capabilities, as the kernel's bit set.
     pub capabilities: u64,
     /// What enforces its limit of memory.
-    pub memory: crate::control::MemoryMechanism,
+    pub memory: MemoryMechanism,
+}
+
+/// Why the workers cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// A worker cannot have its sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// Nobody would end the workers if the supervisor were killed.
+    #[error("the guardian of the workers does not start: {0}")]
+    Guardian(#[from] GuardianError),
+    /// Something that every system has is missing.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// The kernel's reason.
+        source: io::Error,
+    },
+}
+
+impl LaunchError {
+    /// Returns the exit code of a supervisor that stops for this.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Sandbox(error) => error.exit_code(),
+            Self::Guardian(_) | Self::System { .. } => 69,
+        }
+    }
 }
 
 impl Launcher {
-    /// Opens everything.
+    /// Prepares the sandbox of every instance, and starts the guardian that ends them with the supervisor.
+    ///
+    /// `lock` is the lock on the state directory, which is at `state_dir`.
     ///
     /// # Errors
-    /// When something cannot be opened.
-    pub fn prepare(system: &System, roster: &Roster) -> Result<Self, std::io::Error> {
-        let name = |child| CString::new(system.workers[roster.seat(child).worker].name.as_str());
-        let names = roster.children().map(name).collect::<Result<_, _>>()?;
-        Ok(Self {
-            exe: std::fs::File::open("/proc/self/exe")?.into(),
-            null: std::fs::File::options().read(true).write(true).open("/dev/null")?.into(),
-            cwd: std::fs::File::open(".")?.into(),
-            names,
-        })
+    /// See [`LaunchError`].
+    pub fn prepare(
+        system: &System,
+        roster: &Roster,
+        state_dir: &Path,
+        lock: BorrowedFd<'_>,
+    ) -> Result<Self, LaunchError> {
+        let failed = |what| move |source| LaunchError::System { what, source };
+        let ground = Ground::new(Machine::probe(), state_dir, system.allow_degraded);
+        let prepare = |child| {
+            let seat = roster.seat(child);
+            ground.prepare(&system.workers[seat.worker], seat.instance, Role::Worker)
+        };
+        let workers = roster.children().map(prepare).collect::<Result<_, _>>()?;
+        let null = std::fs::File::options().read(true).write(true).open("/dev/null");
+        let mut launcher = Self {
+            ground,
+            workers,
+            null: null.map_err(failed("/dev/null"))?.into(),
+            lock: lock.try_clone_to_owned().map_err(failed("copy of the state directory's lock"))?,
+            guardian: None,
+        };
+        launcher.tend()?;
+        Ok(launcher)
+    }
+
+    /// Returns one line for everything that this machine does not give to an instance.
+    pub fn missing(&self, child: ChildId) -> impl Iterator<Item = String> {
+        self.workers[usize::from(child.0)].missing().iter().map(ToString::to_string)
     }
 
     /// Makes the process of one instance; returns before it has executed its program.
     ///
     /// # Errors
     /// When there is no process.
-    pub fn spawn(&mut self, child: ChildId, fds: &Descriptors<'_>) -> Result<process::Child, SpawnError> {
-        let steps = [
-            Step::DieWithParent,
-            Step::StillWanted,
-            Step::ResetSignals,
-            Step::NewSession,
-            Step::Descriptors,
-            Step::Directory(self.cwd.as_fd()),
-        ];
+    pub fn spawn(&self, child: ChildId, fds: &Descriptors<'_>) -> Result<process::Child, SpawnError> {
+        let worker = &self.workers[usize::from(child.0)];
         let plan = ChildPlan {
-            executable: self.exe.as_fd(),
-            argv: &[self.names[usize::from(child.0)].clone()],
-            environment: &[c"BAILIWICK_ROLE=worker".to_owned()],
+            executable: worker.as_fd(),
+            argv: worker.argv(),
+            environment: worker.environment(),
             descriptors: &[self.null.as_fd(), fds.output, fds.output, fds.control],
-            steps: &steps,
+            steps: &worker.steps(),
             namespaces: 0,
-            cgroup: None,
+            cgroup: worker.birthplace(),
         };
-        process::spawn(&plan)
+        let made = process::spawn(&plan)?;
+        // Its bounds hold before it does anything, since it waits for the word to go.
+        let admitted = worker.admit(made.pid).map_err(|error| Failed {
+            call: "entering the control group",
+            errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+        });
+        if let Err(failed) = admitted.and_then(|()| made.start.go()) {
+            let _ended_already = wait::send_signal(made.pidfd.as_fd(), Signal::SIGKILL);
+            let _taken_already = wait::wait_for_end(made.pidfd.as_fd());
+            return Err(failed.into());
+        }
+        Ok(made)
     }
 
-    /// Kills everything that an instance started.
+    /// Kills everything that an instance started. To be called after every end of its leader, whose heirs it finds.
     ///
     /// # Errors
     /// When that cannot be tried.
-    pub fn kill_tree(&mut self, child: ChildId) -> Result<TreeKill, Failed> {
-        let _ = child;
-        Ok(TreeKill::Gone)
+    pub fn kill_tree(&mut self, child: ChildId) -> Result<TreeKill, TreeError> {
+        let worker = &mut self.workers[usize::from(child.0)];
+        worker.kill_tree()?;
+        if worker.is_empty()? {
+            return Ok(TreeKill::Gone);
+        }
+        let Some((fd, interest)) = worker.tree_watch() else { return Ok(TreeKill::Gone) };
+        if interest == Interest::READ {
+            let copy = fd.try_clone_to_owned();
+            return copy.map(TreeKill::Underway).map_err(|error| refused("dup", &error).into());
+        }
+        // A control group announces itself by priority alone; an epoll around it is readable then.
+        let around = Poller::new(1)?;
+        around.add(fd, 0, interest)?;
+        Ok(TreeKill::Underway(around.into()))
+    }
+
+    /// Returns whether nothing is left of what an instance started, its leader included.
+    ///
+    /// # Errors
+    /// When that cannot be known; killing again finds out.
+    pub fn is_empty(&mut self, child: ChildId) -> Result<bool, TreeError> {
+        self.workers[usize::from(child.0)].is_empty()
+    }
+
+    /// Returns whether `pid` is a process of the launcher's own, whose end nobody else may take.
+    pub fn knows(&self, pid: i32) -> bool {
+        let guardian = self.guardian.as_ref().is_some_and(|guardian| guardian.process.pid == pid);
+        guardian || self.workers.iter().any(|worker| worker.killer() == Some(pid))
+    }
+
+    /// Sees to it that the guardian lives; to be called after SIGCHLD.
+    ///
+    /// # Errors
+    /// When it does not start; to be tried again.
+    pub fn tend(&mut self) -> Result<(), GuardianError> {
+        let lives =
+            |guardian: &Guardian| matches!(wait::take_change(guardian.process.pidfd.as_fd()), Ok(None));
+        if !self.guardian.as_ref().is_some_and(lives) {
+            self.guardian = self.ground.guard(&self.workers, self.lock.as_fd())?;
+        }
+        Ok(())
+    }
+
+    /// Ends the guardian, when every worker has ended in order.
+    pub fn dismiss_guardian(&mut self) {
+        if let Some(guardian) = self.guardian.take() {
+            guardian.dismiss();
+        }
     }
 
     /// Returns what an instance runs as.
     pub fn facts(&self, child: ChildId) -> Facts {
-        let _ = child;
-        Facts::default()
+        let worker = &self.workers[usize::from(child.0)];
+        let identity = worker.identity();
+        Facts {
+            uid: identity.uid,
+            gid: identity.gid,
+            capabilities: worker.capabilities().bits(),
+            memory: worker.memory_mechanism(),
+        }
+    }
+
+    /// Returns how often the kernel has killed in an instance for want of memory, over all its lives.
+    pub fn oom_kills(&self, child: ChildId) -> u64 {
+        self.workers[usize::from(child.0)].oom_kills()
     }
 
     /// Returns the second stage of an instance's sandbox, and its Landlock ruleset.
     pub fn confinement(&self, child: ChildId) -> (Confinement, Option<BorrowedFd<'_>>) {
-        let _ = child;
-        (Confinement { dumpable: true, ..Confinement::default() }, None)
+        let stage = self.workers[usize::from(child.0)].stage_b();
+        let filter = stage.filter.map(bailiwick_sys::seccomp::Filter::to_bytes);
+        (Confinement { filter, ruleset: stage.ruleset.is_some(), dumpable: stage.dumpable }, stage.ruleset)
     }
+
+    /// Returns what was prepared for an instance.
+    pub fn prepared(&self, child: ChildId) -> &Prepared {
+        &self.workers[usize::from(child.0)]
+    }
+}
+
+fn refused(call: &'static str, error: &io::Error) -> Failed {
+    Failed { call, errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)) }
 }

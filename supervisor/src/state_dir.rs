@@ -164,6 +164,11 @@ impl StateDir {
         &self.path
     }
 
+    /// Returns the descriptor of the lock: whoever holds a copy keeps the directory taken.
+    pub fn lock(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
+    }
+
     /// Returns the number of the supervisor that held it before and did not end in order.
     pub fn last_died(&self) -> Option<u32> {
         self.last_died

@@ -67,6 +67,11 @@ impl Capabilities {
         Self(self.0 & !other.0)
     }
 
+    /// Returns the set as the kernel shows it: bit n is capability number n.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// Returns the names in the set, in the kernel's order.
     pub fn iter(self) -> impl Iterator<Item = &'static str> {
         NAMES.iter().enumerate().filter(move |(n, _)| self.0 >> n & 1 == 1).map(|(_, name)| *name)

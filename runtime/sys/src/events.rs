@@ -1,6 +1,6 @@
 //! What a single-threaded loop waits on: epoll, signals, one timer, a doorbell, and the clock they share.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -126,6 +126,13 @@ impl Poller {
                 closed: flags.intersects(over),
             }
         }))
+    }
+}
+
+impl From<Poller> for OwnedFd {
+    /// Returns the descriptor: readable when something happened on one that is watched.
+    fn from(poller: Poller) -> Self {
+        poller.epoll.0
     }
 }
 

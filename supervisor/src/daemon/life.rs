@@ -131,8 +131,12 @@ impl Daemon {
         let Some(tree) = life.tree.take() else { return };
         let (of, reaped) = (life.of, life.reaped);
         drop(tree);
-        if reaped {
-            self.emptied(of);
+        match self.launcher.is_empty(child) {
+            Ok(true) if reaped => self.emptied(of),
+            // The leader's own descriptor tells of its end.
+            Ok(true) => {}
+            Ok(false) => self.kill_tree(of),
+            Err(error) => self.complain(child, &error),
         }
     }
 

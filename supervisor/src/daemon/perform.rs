@@ -45,7 +45,7 @@ impl Daemon {
     }
 
     /// Kills what is left of a life; asked for again while something is.
-    fn kill_tree(&mut self, of: Incarnation) {
+    pub(super) fn kill_tree(&mut self, of: Incarnation) {
         self.signal(of, Signal::SIGKILL);
         let Some(reaped) = self.life(of).map(|life| life.reaped) else { return };
         match self.launcher.kill_tree(of.child) {

@@ -64,7 +64,8 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     let tree = make_tree(&system, &roster).map_err(|error| refuse(CONFIGURATION)(&error))?;
     let mut state = claim(&system, &options).map_err(|error| refuse(code_of(&error))(&error))?;
     let listener = state.listen().map_err(|error| refuse(code_of(&error))(&error))?;
-    let launcher = Launcher::prepare(&system, &roster).map_err(|error| refuse(UNAVAILABLE)(&error))?;
+    let launcher = Launcher::prepare(&system, &roster, state.path(), state.lock());
+    let launcher = launcher.map_err(|error| refuse(error.exit_code())(&error))?;
     let now = Instant::from_nanos(monotonic_ns());
     let mechanisms = || -> Result<_, Failed> {
         process::adopt_orphans()?;
@@ -102,6 +103,11 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         left: None,
         state,
     };
+    for child in daemon.roster.children() {
+        for line in daemon.launcher.missing(child).collect::<Vec<_>>() {
+            daemon.complain(child, &line);
+        }
+    }
     if let Some(pid) = daemon.state.last_died() {
         daemon.say(&format!("the supervisor that ran here before, pid {pid}, died"));
     }
@@ -137,6 +143,7 @@ fn finish(mut daemon: Daemon, end: Result<Outcome, Failed>) -> ExitCode {
         }
     };
     daemon.flush_sinks();
+    daemon.launcher.dismiss_guardian();
     let forced_by = daemon.last_signal;
     drop(daemon);
     match code {

@@ -1,0 +1,31 @@
+//! The sandbox of a worker: prepared once at the supervisor's start, entered at every start of the worker.
+//!
+//! [`Machine::probe`] asks what there is, [`Ground::prepare`] turns a declared worker into [`Prepared`]: every path
+//! open, every filter compiled, its user locked, its control group made. After that nothing can fail for want of a
+//! file, and every restart gets the same. What the machine cannot give is an error if the worker's floor is
+//! concerned, and else one line in [`Prepared::missing`].
+
+mod account;
+mod cgroup;
+mod describe;
+mod error;
+mod executable;
+mod filter;
+mod limits;
+mod machine;
+mod paths;
+mod policy;
+mod prepared;
+mod report;
+mod steps;
+mod tree;
+mod uid_range;
+
+pub use error::{Exposure, SandboxError};
+pub use executable::Executable;
+pub use filter::{SystemCall, Verdict, system_calls};
+pub use machine::Machine;
+pub use paths::{Access, Granted};
+pub use prepared::{Ground, Prepared, Role};
+pub use report::{Aspect, Enforced, Missing};
+pub use tree::TreeError;

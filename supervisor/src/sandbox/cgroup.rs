@@ -1,0 +1,329 @@
+//! Control groups: bounds on memory and tasks, and the surest way to end everything that a worker started.
+//!
+//! Three drivers that may be there at once: version 2 with controllers, version 1 for memory and pids, and
+//! version 2 without controllers, which still kills whole trees. Every group is named after the supervisor's state
+//! directory and the worker, lies under the supervisor's own group, and is removed with its owner.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, access};
+
+use super::error::SandboxError;
+
+/// The hierarchies under which this process may make groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cgroups {
+    /// The own group in version 2.
+    pub(super) v2: Option<PathBuf>,
+    /// Controllers of version 2 that children may use: `memory`, `pids`.
+    pub(super) v2_controllers: Vec<String>,
+    /// The own group in version 1's memory hierarchy.
+    pub(super) v1_memory: Option<PathBuf>,
+    /// The own group in version 1's pids hierarchy.
+    pub(super) v1_pids: Option<PathBuf>,
+}
+
+/// What bounds a worker's memory or tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mechanism {
+    V2,
+    V1,
+    None,
+}
+
+/// The groups of one worker. Removed when dropped, for which everything in them must have ended.
+#[derive(Debug)]
+pub(super) struct Cgroup {
+    directories: Vec<PathBuf>,
+    v2: Option<Unified>,
+    /// Files of version 1 that take the process id of whom to admit.
+    admissions: Vec<File>,
+    /// Counts those whom the kernel killed for want of memory.
+    oom: Option<File>,
+}
+
+#[derive(Debug)]
+struct Unified {
+    directory: OwnedFd,
+    kill: File,
+    events: File,
+}
+
+impl Cgroups {
+    /// Looks where this process is and where it may make groups.
+    pub(super) fn probe() -> Self {
+        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let mut found = Self::locate(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"));
+        let usable = |path: &PathBuf| access(path, AccessFlags::W_OK).is_ok();
+        found.v1_memory = found.v1_memory.filter(usable);
+        found.v1_pids = found.v1_pids.filter(usable);
+        found.v2 = found.v2.filter(usable);
+        if let Some(v2) = &found.v2 {
+            let controllers = read_text(&v2.join("cgroup.controllers"));
+            found.v2_controllers = controllers
+                .split_whitespace()
+                .filter(|name| CONTROLLERS.contains(name))
+                .map(str::to_owned)
+                .collect();
+        }
+        found
+    }
+
+    fn locate(mounts: &str, own: &str) -> Self {
+        let mut found = Self::default();
+        for line in mounts.lines() {
+            let Some((head, tail)) = line.split_once(" - ") else { continue };
+            let mut head = head.split(' ').skip(3);
+            let (Some(root), Some(point)) = (head.next(), head.next()) else { continue };
+            let (kind, options) =
+                (tail.split(' ').next().unwrap_or_default(), tail.rsplit(' ').next().unwrap_or_default());
+            let group = |controller: &str| {
+                let path = own.lines().find_map(|line| {
+                    let mut parts = line.splitn(3, ':').skip(1);
+                    let named = parts.next()?.split(',').any(|name| name == controller);
+                    parts.next().filter(|_| named)
+                })?;
+                let below =
+                    Path::new(path).strip_prefix(root).or_else(|_| Path::new(path).strip_prefix("/")).ok()?;
+                Some(Path::new(point).join(below))
+            };
+            match kind {
+                "cgroup2" => found.v2 = found.v2.or_else(|| group("")),
+                "cgroup" if options.split(',').any(|option| option == "memory") => {
+                    found.v1_memory = group("memory")
+                }
+                "cgroup" if options.split(',').any(|option| option == "pids") => {
+                    found.v1_pids = group("pids")
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// Returns whether groups can kill everything in them.
+    pub(super) fn can_kill(&self) -> bool {
+        // The root group has no kill file of its own, but its children do.
+        self.v2
+            .as_deref()
+            .is_some_and(|own| own.join("cgroup.kill").exists() || own.join("cgroup.threads").exists())
+    }
+
+    pub(super) fn memory(&self) -> Mechanism {
+        self.mechanism("memory", &self.v1_memory)
+    }
+
+    pub(super) fn tasks(&self) -> Mechanism {
+        self.mechanism("pids", &self.v1_pids)
+    }
+
+    fn mechanism(&self, controller: &str, v1: &Option<PathBuf>) -> Mechanism {
+        match (self.v2_controllers.iter().any(|name| name == controller), v1) {
+            (true, _) => Mechanism::V2,
+            (false, Some(_)) => Mechanism::V1,
+            (false, None) => Mechanism::None,
+        }
+    }
+
+    /// Has the children of the own version 2 group use the controllers; without success they are given up.
+    pub(super) fn enable_controllers(&mut self, key: &str) {
+        let (Some(own), false) = (&self.v2, self.v2_controllers.is_empty()) else { return };
+        let wanted: String = self.v2_controllers.iter().map(|name| format!("+{name} ")).collect();
+        let enable = || std::fs::write(own.join("cgroup.subtree_control"), wanted.trim());
+        let enabled = enable().or_else(|error| {
+            // A group with controllers for its children must not hold processes itself: step down, if alone.
+            let alone = read_text(&own.join("cgroup.procs")).trim() == std::process::id().to_string();
+            let below = own.join(format!("bailiwick-{key}.supervisor"));
+            if !alone || make(&below).is_err() {
+                return Err(error);
+            }
+            std::fs::write(below.join("cgroup.procs"), "0")?;
+            enable()
+        });
+        if enabled.is_err() {
+            self.v2_controllers.clear();
+        }
+    }
+}
+
+impl Cgroup {
+    /// Makes the groups of `worker` with their bounds, and ends what an earlier supervisor left in them.
+    pub(super) fn create(
+        groups: &Cgroups,
+        key: &str,
+        worker: &str,
+        memory_bytes: Option<u64>,
+        tasks: Option<u32>,
+    ) -> Result<Self, SandboxError> {
+        let name = format!("bailiwick-{key}.{worker}");
+        let mut made = Self { directories: Vec::new(), v2: None, admissions: Vec::new(), oom: None };
+        if let (Some(bytes), Mechanism::V1, Some(own)) = (memory_bytes, groups.memory(), &groups.v1_memory) {
+            let group = made.add(own.join(&name))?;
+            set(&group, "memory.limit_in_bytes", bytes)?;
+            // Only there where swap is counted.
+            let _without_swap = set(&group, "memory.memsw.limit_in_bytes", bytes);
+            made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
+            made.oom = File::open(group.join("memory.oom_control")).ok();
+        }
+        if let (Some(tasks), Mechanism::V1, Some(own)) = (tasks, groups.tasks(), &groups.v1_pids) {
+            let group = made.add(own.join(&name))?;
+            set(&group, "pids.max", tasks)?;
+            made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
+        }
+        if let Some(own) = &groups.v2 {
+            let group = made.add(own.join(&name))?;
+            if let (Some(bytes), Mechanism::V2) = (memory_bytes, groups.memory()) {
+                set(&group, "memory.max", bytes)?;
+                // Neither is there on every kernel, and neither changes the bound.
+                let _without_swap = set(&group, "memory.swap.max", 0_u32);
+                let _group_kill = set(&group, "memory.oom.group", 1_u32);
+                made.oom = File::open(group.join("memory.events")).ok();
+            }
+            if let (Some(tasks), Mechanism::V2) = (tasks, groups.tasks()) {
+                set(&group, "pids.max", tasks)?;
+            }
+            made.v2 = Unified::open(&group);
+        }
+        made.kill().map_err(|source| SandboxError::Cgroup { path: PathBuf::from(name), source })?;
+        Ok(made)
+    }
+
+    fn add(&mut self, directory: PathBuf) -> Result<PathBuf, SandboxError> {
+        make(&directory).map_err(|source| SandboxError::Cgroup { path: directory.clone(), source })?;
+        self.directories.push(directory.clone());
+        Ok(directory)
+    }
+
+    /// Returns the version 2 group, for a child to start in.
+    pub(super) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        self.v2.as_ref().map(|v2| v2.directory.as_fd())
+    }
+
+    /// Puts the process into the groups of version 1.
+    pub(super) fn admit(&self, pid: i32) -> io::Result<()> {
+        let pid = pid.to_string();
+        self.admissions.iter().try_for_each(|mut file| file.write_all(pid.as_bytes()))
+    }
+
+    /// Sends SIGKILL to everything in the group; nothing escapes by forking. Without version 2 it does nothing.
+    pub(super) fn kill(&self) -> io::Result<()> {
+        self.v2.as_ref().map_or(Ok(()), |v2| (&v2.kill).write_all(b"1"))
+    }
+
+    /// Returns the open `cgroup.kill`.
+    pub(super) fn kill_file(&self) -> Option<BorrowedFd<'_>> {
+        self.v2.as_ref().map(|v2| v2.kill.as_fd())
+    }
+
+    /// Returns the file that changes when the group becomes empty.
+    pub(super) fn events(&self) -> Option<BorrowedFd<'_>> {
+        self.v2.as_ref().map(|v2| v2.events.as_fd())
+    }
+
+    /// Returns whether nothing lives in the group; `None` without version 2.
+    pub(super) fn is_empty(&self) -> Option<bool> {
+        let events = reread(&self.v2.as_ref()?.events);
+        Some(events.lines().any(|line| line == "populated 0"))
+    }
+
+    /// Returns how often the kernel killed in the group for want of memory.
+    pub(super) fn oom_kills(&self) -> u64 {
+        let Some(file) = &self.oom else { return 0 };
+        reread(file).lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// Returns the directories, to be removed when everything has ended.
+    pub(super) fn directories(&self) -> &[PathBuf] {
+        &self.directories
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        for directory in &self.directories {
+            // Busy when something in it still ends; the next supervisor of this state directory takes it over.
+            let _busy = std::fs::remove_dir(directory);
+        }
+    }
+}
+
+impl Unified {
+    /// Opens the group's files; `None` on kernels that cannot kill a group.
+    fn open(group: &Path) -> Option<Self> {
+        Some(Self {
+            directory: File::open(group).ok()?.into(),
+            kill: open_to_write(&group.join("cgroup.kill")).ok()?,
+            events: File::open(group.join("cgroup.events")).ok()?,
+        })
+    }
+}
+
+fn make(directory: &Path) -> io::Result<()> {
+    match std::fs::create_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+fn set(group: &Path, file: &str, value: impl Into<u64>) -> Result<(), SandboxError> {
+    let path = group.join(file);
+    std::fs::write(&path, value.into().to_string()).map_err(|source| SandboxError::Cgroup { path, source })
+}
+
+fn open_to_write(path: &Path) -> Result<File, SandboxError> {
+    let opened = File::options().write(true).open(path);
+    opened.map_err(|source| SandboxError::Cgroup { path: path.to_owned(), source })
+}
+
+fn read_text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Reads a file of the kernel's from its start again.
+fn reread(mut file: &File) -> String {
+    let mut text = String::new();
+    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text));
+    read.map_or_else(|_| String::new(), |_| text)
+}
+
+const CONTROLLERS: [&str; 2] = ["memory", "pids"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_versions_side_by_side_are_found_with_the_own_group() {
+        let mounts = "33 32 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
+                      34 32 0:29 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n\
+                      35 32 0:30 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+        let own = "8:pids:/\n4:memory:/a/b\n0::/\n";
+        let found = Cgroups::locate(mounts, own);
+        assert_eq!(found.v1_memory, Some("/sys/fs/cgroup/memory/a/b".into()));
+        assert_eq!(found.v1_pids, Some("/sys/fs/cgroup/pids/".into()));
+        assert_eq!(found.v2, Some("/sys/fs/cgroup/unified/".into()));
+        assert_eq!((found.memory(), found.tasks()), (Mechanism::V1, Mechanism::V1));
+    }
+
+    #[test]
+    fn a_container_sees_its_group_below_the_root_of_its_mount() {
+        let mounts = "29 23 0:26 /docker/c0ffee /sys/fs/cgroup rw,nosuid - cgroup2 cgroup rw,nsdelegate\n";
+        let found = Cgroups::locate(mounts, "0::/docker/c0ffee/app\n");
+        assert_eq!(found.v2, Some("/sys/fs/cgroup/app".into()));
+        let found = Cgroups::locate(mounts, "0::/app\n");
+        assert_eq!(found.v2, Some("/sys/fs/cgroup/app".into()));
+    }
+
+    #[test]
+    fn without_any_hierarchy_nothing_is_bounded() {
+        let found = Cgroups::locate("25 1 8:1 / / rw - ext4 /dev/sda1 rw\n", "0::/\n");
+        assert_eq!(found, Cgroups::default());
+        assert_eq!(
+            (found.memory(), found.tasks(), found.can_kill()),
+            (Mechanism::None, Mechanism::None, false)
+        );
+    }
+}

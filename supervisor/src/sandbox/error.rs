@@ -1,0 +1,168 @@
+//! Why a worker cannot have the sandbox that it needs.
+
+use std::path::PathBuf;
+
+use bailiwick_sys::{Errno, Failed};
+
+/// Why a sandbox cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SandboxError {
+    /// The machine lacks what must not be missing. Starting degraded would let it pass.
+    #[error("worker {worker} needs {what}, which this machine does not give: {why}")]
+    FloorMissing {
+        /// The worker.
+        worker: String,
+        /// What is missing.
+        what: &'static str,
+        /// What was found instead.
+        why: &'static str,
+    },
+    /// A path that is executed, granted or entered cannot be opened.
+    #[error("{role} {path} cannot be opened: {errno}", path = path.display())]
+    Unreachable {
+        /// What the path is for.
+        role: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// A path on whose way somebody else could put another target.
+    #[error("{role} {path} leads through a symbolic link; as root it must be written without", path = path.display())]
+    Link {
+        /// What the path is for.
+        role: &'static str,
+        /// The path.
+        path: PathBuf,
+    },
+    /// Somebody else could change what is executed.
+    #[error("{path} {fault}, so {executable} would run what somebody else chooses", path = path.display(), executable = executable.display())]
+    Exposed {
+        /// The executable.
+        executable: PathBuf,
+        /// The executable or one of its parent directories.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: Exposure,
+    },
+    /// The executable is not one that the kernel can run directly.
+    #[error("{path} is not an executable of this machine", path = path.display())]
+    NotExecutable {
+        /// The path.
+        path: PathBuf,
+    },
+    /// No such user or group.
+    #[error("worker {worker} runs as {kind} {name:?}, which does not exist")]
+    NoSuchAccount {
+        /// The worker.
+        worker: String,
+        /// `user` or `group`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Only root can change the user.
+    #[error("worker {worker} runs as uid {wanted}, but the supervisor is uid {own} and cannot change it")]
+    CannotSwitch {
+        /// The worker.
+        worker: String,
+        /// The user wanted.
+        wanted: u32,
+        /// The supervisor's user.
+        own: u32,
+    },
+    /// uid 0 owns the machine's files even without a capability.
+    #[error("worker {worker} runs as uid 0 without `privileged = true`")]
+    Root {
+        /// The worker.
+        worker: String,
+    },
+    /// No such capability.
+    #[error("worker {worker} wants {name:?}, which is no capability")]
+    NoSuchCapability {
+        /// The worker.
+        worker: String,
+        /// The name.
+        name: String,
+    },
+    /// The supervisor cannot give what it has not.
+    #[error("worker {worker} wants {names}, which the supervisor does not hold")]
+    CapabilityNotHeld {
+        /// The worker.
+        worker: String,
+        /// The names, separated by spaces.
+        names: String,
+    },
+    /// A name or value that cannot be an argument or a variable.
+    #[error("worker {worker}: {what} contains a NUL byte")]
+    Nul {
+        /// The worker.
+        worker: String,
+        /// Where it stands.
+        what: &'static str,
+    },
+    /// Every user of the range is taken.
+    #[error("no user is left for worker {worker}: {tried} of the range were tried and are locked")]
+    NoUserLeft {
+        /// The worker.
+        worker: String,
+        /// Users tried.
+        tried: u32,
+    },
+    /// A system call filter could not be compiled: our own fault.
+    #[error("the system call filter of worker {worker} does not compile")]
+    Filter {
+        /// The worker.
+        worker: String,
+        /// The compiler's reason.
+        source: seccompiler::BackendError,
+    },
+    /// A Landlock ruleset could not be made.
+    #[error("the Landlock ruleset of worker {worker} cannot be made")]
+    Ruleset {
+        /// The worker.
+        worker: String,
+        /// The kernel's or the crate's reason.
+        source: Box<landlock::RulesetError>,
+    },
+    /// A control group could not be made.
+    #[error("control group {path}: {source}", path = path.display())]
+    Cgroup {
+        /// Its directory or file.
+        path: PathBuf,
+        /// The kernel's reason.
+        source: std::io::Error,
+    },
+    /// The kernel refused something that it cannot refuse to a sound request.
+    #[error(transparent)]
+    Refused(#[from] Failed),
+}
+
+/// How somebody else could change a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Exposure {
+    /// Its owner is neither root nor the supervisor's user.
+    #[error("belongs to uid {owner}")]
+    Owner {
+        /// The owner.
+        owner: u32,
+    },
+    /// Its group or everybody may write to it.
+    #[error("is writable by others (mode {mode:04o})")]
+    Writable {
+        /// The permission bits.
+        mode: u32,
+    },
+}
+
+impl SandboxError {
+    /// Returns the exit code of a supervisor that stops for this: 69 for a missing kernel feature, else 78.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::FloorMissing { .. } => 69,
+            _ => 78,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What this machine gives: asked once, at the start, and data from then on.
+
+use bailiwick_sys::capability::{self, Capabilities};
+use bailiwick_sys::{identity, landlock, seccomp};
+
+use super::cgroup::Cgroups;
+
+/// What this kernel and this supervisor's own rights make possible.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The supervisor's user.
+    pub uid: u32,
+    /// The supervisor's group.
+    pub gid: u32,
+    /// Capabilities that the supervisor holds and may pass on.
+    pub capabilities: Capabilities,
+    /// The version of the kernel's Landlock interface; zero without.
+    pub landlock_abi: u32,
+    /// Whether system call filters that kill can be installed.
+    pub seccomp: bool,
+    /// How memory and tasks are bounded and trees are killed.
+    pub cgroups: Cgroups,
+}
+
+impl Machine {
+    /// Asks the kernel.
+    pub fn probe() -> Self {
+        let held = capability::held().map(|held| held.permitted.intersection(held.effective));
+        Self {
+            uid: identity::effective_uid(),
+            gid: identity::effective_gid(),
+            capabilities: held.unwrap_or(Capabilities::NONE).intersection(capability::bounding()),
+            landlock_abi: landlock::abi(),
+            seccomp: seccomp::is_available(),
+            cgroups: Cgroups::probe(),
+        }
+    }
+
+    /// Returns whether workers can be given users of their own.
+    pub fn can_switch_users(&self) -> bool {
+        let needed = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"];
+        self.uid == 0
+            && needed
+                .iter()
+                .filter_map(|name| Capabilities::named(name))
+                .all(|c| self.capabilities.contains(c))
+    }
+
+    /// Returns whether everything that a worker starts can be killed even if it runs away from its session.
+    ///
+    /// Where this is false a worker must not be able to fork, which every preset but `exec` and `none` makes sure.
+    pub fn can_kill_trees(&self) -> bool {
+        self.cgroups.can_kill() || self.can_switch_users()
+    }
+}

@@ -1,0 +1,386 @@
+//! A worker with everything made that its start needs.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+use bailiwick_sys::capability::Capabilities;
+use bailiwick_sys::confine::StageB;
+use bailiwick_sys::events::Interest;
+use bailiwick_sys::guardian::{Guardian, GuardianError, Victim};
+use bailiwick_sys::identity::Identity;
+use bailiwick_sys::seccomp::Filter;
+
+use super::account::Account;
+use super::cgroup::{Cgroup, Cgroups};
+use super::describe::TCP_ABI;
+use super::error::SandboxError;
+use super::executable::Executable;
+use super::filter::Filters;
+use super::limits::Limits;
+use super::machine::Machine;
+use super::paths::{Access, Granted, Rulesets};
+use super::report::{Aspect, Enforced, Missing};
+use super::tree::{Tree, TreeError};
+use super::uid_range::hash;
+use crate::control::MemoryMechanism;
+use crate::spec::{Exec, Preset, Worker};
+
+/// What the sandboxes of one supervisor have in common.
+#[derive(Debug)]
+pub struct Ground {
+    machine: Machine,
+    cgroups: Cgroups,
+    /// The state directory, as part of names that must differ between supervisors.
+    state_dir: String,
+    allow_degraded: bool,
+}
+
+/// What an executable is started as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It hosts actors.
+    Worker,
+    /// It tells its protocols and exits.
+    Describe,
+}
+
+/// One instance of a worker, ready to be started any number of times, one at a time.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(super) preset: Preset,
+    pub(super) account: Account,
+    pub(super) capabilities: Capabilities,
+    pub(super) limits: Limits,
+    pub(super) nice: Option<i8>,
+    pub(super) oom_score_adjust: Vec<u8>,
+    pub(super) directory: OwnedFd,
+    pub(super) rulesets: Option<Rulesets>,
+    pub(super) filters: Option<Filters>,
+    pub(super) granted: Vec<Granted>,
+    pub(super) tree: Tree,
+    pub(super) enforced: Vec<Enforced>,
+    pub(super) missing: Vec<Missing>,
+    exec: Exec,
+    executable: Executable,
+    argv: Vec<CString>,
+    environment: Vec<CString>,
+    cgroup: Option<Cgroup>,
+}
+
+impl Ground {
+    /// Lays the ground for the workers of the supervisor whose state directory is `state_dir` and is locked by it.
+    pub fn new(machine: Machine, state_dir: &Path, allow_degraded: bool) -> Self {
+        let mut cgroups = machine.cgroups.clone();
+        let state_dir = state_dir.to_string_lossy().into_owned();
+        cgroups.enable_controllers(&key(&state_dir));
+        Self { machine, cgroups, state_dir, allow_degraded }
+    }
+
+    /// Returns what the machine gives.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Prepares instance number `instance` (from 1) of `worker`.
+    ///
+    /// # Errors
+    /// [`SandboxError::FloorMissing`] if the machine lacks what the worker must have; the others are mistakes in
+    /// the declaration or refusals of the kernel. See [`SandboxError::exit_code`].
+    pub fn prepare(&self, worker: &Worker, instance: u16, role: Role) -> Result<Prepared, SandboxError> {
+        let sandboxed = worker.sandbox.preset != Preset::None;
+        let mut missing = Vec::new();
+        if sandboxed {
+            self.require_floor(worker, &mut missing)?;
+        }
+        let capabilities = self.capabilities(worker)?;
+        let executable = Executable::open(&worker.exec)?;
+        let granted = Granted::open_all(worker, &self.machine)?;
+        let name =
+            if worker.instances > 1 { format!("{}.{instance}", worker.name) } else { worker.name.clone() };
+        let account =
+            Account::choose(worker, &self.machine, &granted, &format!("{} {name}", self.state_dir))?;
+        let limits = Limits::new(&worker.sandbox, &self.cgroups, &account);
+        if worker.sandbox.tasks_max.is_some() && !limits.bounds_tasks() {
+            let why = "there is neither a pids control group nor a user of the worker's own";
+            self.floor_missing(worker, "tasks_max", why, Aspect::Tasks, &mut missing)?;
+        }
+        let cgroup = self.cgroup(&name, &limits)?;
+        let tree = tree(cgroup.as_ref(), &account);
+        let landlocked = sandboxed && self.machine.landlock_abi > 0;
+        let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
+        let filters = (sandboxed && self.machine.seccomp).then(|| Filters::compile(worker));
+        let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
+        let directory = Granted::open("working directory", start, Access::Read, &self.machine)?;
+        let mut prepared = Prepared {
+            preset: worker.sandbox.preset,
+            capabilities,
+            nice: worker.sandbox.nice,
+            oom_score_adjust: worker
+                .sandbox
+                .oom_score_adjust
+                .unwrap_or(OOM_SCORE_ADJUST)
+                .to_string()
+                .into_bytes(),
+            directory: directory.into(),
+            rulesets: rulesets.transpose()?,
+            filters: filters.transpose()?,
+            exec: worker.exec.clone(),
+            executable,
+            argv: vec![text(worker, "its name", name.into_bytes())?],
+            environment: environment(worker, role)?,
+            granted,
+            account,
+            limits,
+            cgroup,
+            tree,
+            enforced: Vec::new(),
+            missing,
+        };
+        prepared.describe(&worker.sandbox, &self.machine);
+        Ok(prepared)
+    }
+
+    /// Starts the process that ends everything of these workers should the supervisor be killed; `None` where the
+    /// kernel does it by itself, because none of them can fork.
+    ///
+    /// `lock` is the lock on the state directory: a successor of the supervisor has to wait for the guardian.
+    ///
+    /// # Errors
+    /// When the process cannot fork.
+    pub fn guard<'a>(
+        &self,
+        workers: impl IntoIterator<Item = &'a Prepared>,
+        lock: BorrowedFd<'_>,
+    ) -> Result<Option<Guardian>, GuardianError> {
+        let (mut victims, mut locks, mut leftovers) = (Vec::new(), vec![lock], Vec::new());
+        for worker in workers {
+            let own = worker.account.own();
+            victims.extend(own.map(|own| Victim::User(own.uid)));
+            locks.extend(own.map(AsFd::as_fd));
+            let cgroup = worker.cgroup.as_ref();
+            victims.extend(cgroup.and_then(Cgroup::kill_file).map(Victim::Cgroup));
+            let directories = cgroup.map(Cgroup::directories).unwrap_or_default();
+            let paths = directories.iter().map(|path| CString::new(path.clone().into_os_string().into_vec()));
+            leftovers.extend(paths.filter_map(Result::ok));
+        }
+        if victims.is_empty() {
+            return Ok(None);
+        }
+        Guardian::start(&victims, &locks, &leftovers).map(Some)
+    }
+
+    fn require_floor(&self, worker: &Worker, missing: &mut Vec<Missing>) -> Result<(), SandboxError> {
+        let sandbox = &worker.sandbox;
+        if self.machine.landlock_abi == 0 {
+            let why = "the kernel is older than 5.13 or has Landlock turned off";
+            self.floor_missing(worker, "Landlock", why, Aspect::Files, missing)?;
+        }
+        if !self.machine.seccomp {
+            let why = "the kernel has no system call filters";
+            self.floor_missing(worker, "seccomp", why, Aspect::SystemCalls, missing)?;
+        }
+        let ports = !(sandbox.tcp_bind.is_empty() && sandbox.tcp_connect.is_empty());
+        if ports && self.machine.landlock_abi < TCP_ABI {
+            let why = "the kernel is older than 6.7, whose Landlock knows no ports";
+            self.floor_missing(worker, "tcp_bind and tcp_connect", why, Aspect::Tcp, missing)?;
+        }
+        Ok(())
+    }
+
+    fn floor_missing(
+        &self,
+        worker: &Worker,
+        what: &'static str,
+        why: &'static str,
+        aspect: Aspect,
+        missing: &mut Vec<Missing>,
+    ) -> Result<(), SandboxError> {
+        if !self.allow_degraded {
+            return Err(SandboxError::FloorMissing { worker: worker.name.clone(), what, why });
+        }
+        missing.push(Missing { what: aspect, why });
+        Ok(())
+    }
+
+    fn capabilities(&self, worker: &Worker) -> Result<Capabilities, SandboxError> {
+        let mut wanted = Capabilities::NONE;
+        for name in &worker.sandbox.capabilities {
+            let known = Capabilities::named(name).ok_or_else(|| SandboxError::NoSuchCapability {
+                worker: worker.name.clone(),
+                name: name.clone(),
+            })?;
+            wanted = wanted.union(known);
+        }
+        let lacking = wanted.without(self.machine.capabilities);
+        if lacking.is_empty() {
+            Ok(wanted)
+        } else {
+            Err(SandboxError::CapabilityNotHeld { worker: worker.name.clone(), names: lacking.to_string() })
+        }
+    }
+
+    fn cgroup(&self, name: &str, limits: &Limits) -> Result<Option<Cgroup>, SandboxError> {
+        if self.cgroups == Cgroups::default() {
+            return Ok(None);
+        }
+        let key = key(&self.state_dir);
+        Cgroup::create(&self.cgroups, &key, name, limits.memory_bytes, limits.tasks).map(Some)
+    }
+}
+
+impl Prepared {
+    /// Returns who the worker runs as.
+    pub fn identity(&self) -> Identity {
+        self.account.identity()
+    }
+
+    /// Returns the capabilities that it keeps.
+    pub fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    /// Returns what is enforced and by which mechanism.
+    pub fn enforced(&self) -> &[Enforced] {
+        &self.enforced
+    }
+
+    /// Returns what this machine cannot enforce, one line each for the operator.
+    pub fn missing(&self) -> &[Missing] {
+        &self.missing
+    }
+
+    /// Returns the paths that it is granted, open, to be sent to it with its bootstrap.
+    pub fn granted(&self) -> &[Granted] {
+        &self.granted
+    }
+
+    /// Returns what the worker's runtime has to enter before user code runs.
+    pub fn stage_b(&self) -> StageB<'_> {
+        StageB {
+            dumpable: self.preset == Preset::None,
+            ruleset: self.rulesets.as_ref().map(|rulesets| rulesets.running.as_fd()),
+            filter: self.running_filter(),
+        }
+    }
+
+    pub(super) fn running_filter(&self) -> Option<&Filter> {
+        self.filters.as_ref().and_then(|filters| filters.running.as_ref())
+    }
+
+    /// Returns what is executed.
+    pub fn executable(&self) -> &Executable {
+        &self.executable
+    }
+
+    /// Opens the executable's path again: the next start runs what is there now.
+    ///
+    /// The Landlock ruleset still names the file that was there at the start, so it is made anew as well.
+    ///
+    /// # Errors
+    /// As [`Executable::open`]; nothing has changed then.
+    pub fn reopen(&mut self, ground: &Ground, worker: &Worker) -> Result<(), SandboxError> {
+        let executable = Executable::open(&self.exec)?;
+        if self.rulesets.is_some() {
+            self.rulesets = Some(Rulesets::make(worker, &ground.machine, &executable, &self.granted)?);
+        }
+        self.executable = executable;
+        Ok(())
+    }
+
+    /// Returns how often the kernel has killed in this worker for want of memory, over all its lives.
+    pub fn oom_kills(&self) -> u64 {
+        self.cgroup.as_ref().map_or(0, Cgroup::oom_kills)
+    }
+
+    /// Starts to kill everything that the worker has started. Killing again does no harm.
+    ///
+    /// To be called after every end of the worker's first process: what it left behind is found by it.
+    ///
+    /// # Errors
+    /// See [`TreeError`]; to be tried again.
+    pub fn kill_tree(&mut self) -> Result<(), TreeError> {
+        self.tree.kill(self.cgroup.as_ref())
+    }
+
+    /// Returns what to wait on after [`Self::kill_tree`]; `None` when [`Self::is_empty`] can be asked at once.
+    ///
+    /// To be asked anew after every [`Self::is_empty`] that says no.
+    pub fn tree_watch(&self) -> Option<(BorrowedFd<'_>, Interest)> {
+        self.tree.watch(self.cgroup.as_ref())
+    }
+
+    /// Returns whether nothing of the worker lives any more.
+    ///
+    /// # Errors
+    /// See [`TreeError`]; to be tried again.
+    pub fn is_empty(&mut self) -> Result<bool, TreeError> {
+        self.tree.is_empty(self.cgroup.as_ref())
+    }
+
+    /// Returns the process that kills the tree at the moment.
+    pub(crate) fn killer(&self) -> Option<i32> {
+        self.tree.killer()
+    }
+
+    pub(crate) fn memory_mechanism(&self) -> MemoryMechanism {
+        self.limits.memory_mechanism()
+    }
+
+    pub(crate) fn argv(&self) -> &[CString] {
+        &self.argv
+    }
+
+    pub(crate) fn environment(&self) -> &[CString] {
+        &self.environment
+    }
+
+    pub(crate) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        self.cgroup.as_ref().and_then(Cgroup::birthplace)
+    }
+
+    pub(crate) fn admit(&self, pid: i32) -> std::io::Result<()> {
+        self.cgroup.as_ref().map_or(Ok(()), |cgroup| cgroup.admit(pid))
+    }
+}
+
+impl AsFd for Prepared {
+    /// Returns the executable.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.executable.as_fd()
+    }
+}
+
+fn tree(cgroup: Option<&Cgroup>, account: &Account) -> Tree {
+    match (cgroup.and_then(Cgroup::kill_file), account.own()) {
+        (Some(_), _) => Tree::Cgroup,
+        (None, Some(own)) => Tree::User { uid: own.uid, killer: None, empty: true },
+        (None, None) => Tree::Alone,
+    }
+}
+
+fn environment(worker: &Worker, role: Role) -> Result<Vec<CString>, SandboxError> {
+    let role = match role {
+        Role::Worker => "worker",
+        Role::Describe => "describe",
+    };
+    let mut environment = vec![text(worker, "its role", format!("{ROLE_VARIABLE}={role}").into_bytes())?];
+    for (name, value) in &worker.environment {
+        environment.push(text(worker, "its environment", format!("{name}={value}").into_bytes())?);
+    }
+    Ok(environment)
+}
+
+fn text(worker: &Worker, what: &'static str, bytes: Vec<u8>) -> Result<CString, SandboxError> {
+    CString::new(bytes).map_err(|_| SandboxError::Nul { worker: worker.name.clone(), what })
+}
+
+/// Returns a short name for a state directory, different from those of others.
+fn key(state_dir: &str) -> String {
+    format!("{:016x}", hash(state_dir.as_bytes()))
+}
+
+/// Says to an executable that descriptor 3 is there, and what for.
+const ROLE_VARIABLE: &str = "BAILIWICK_ROLE";
+const OOM_SCORE_ADJUST: i16 = 500;

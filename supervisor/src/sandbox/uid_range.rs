@@ -1,0 +1,133 @@
+//! Users that belong to workers: a number each, held by a lock that counts on the whole machine.
+//!
+//! A worker gets the same number at every start, as long as nobody else took it meanwhile: where the search begins
+//! depends on the worker's name and its supervisor's state directory, and the lock file says whose it was last.
+
+use std::fs::DirBuilder;
+use std::io::{Read, Seek, Write};
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+use bailiwick_sys::files::Lock;
+use bailiwick_sys::guardian::WORKER_UIDS;
+use bailiwick_sys::{Errno, Failed};
+
+use super::error::SandboxError;
+
+/// The range of users, and where its locks are.
+#[derive(Clone, Debug)]
+pub(super) struct UidRange {
+    folder: PathBuf,
+    range: RangeInclusive<u32>,
+}
+
+/// A user that belongs to one worker for as long as this value, or a copy of its descriptor, lives.
+#[derive(Debug)]
+pub(super) struct OwnUid {
+    pub(super) uid: u32,
+    lock: Lock,
+}
+
+impl UidRange {
+    /// Returns the range that all supervisors on this machine share.
+    pub(super) fn host() -> Self {
+        Self { folder: PathBuf::from(LOCKS), range: WORKER_UIDS }
+    }
+
+    /// Takes a user for `owner`, preferably the one that it had before.
+    pub(super) fn claim(&self, owner: &str) -> Result<OwnUid, SandboxError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.map_err(|error| SandboxError::Unreachable {
+            role: "folder of user locks",
+            path: self.folder.clone(),
+            errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+        })?;
+        let count = self.range.end() - self.range.start() + 1;
+        let first = (hash(owner.as_bytes()) % u64::from(count)) as u32;
+        let tries = count.min(TRIES_MAX);
+        // A number that was another's may still own files somewhere, so those come last.
+        for others_too in [false, true] {
+            for step in 0..tries {
+                let uid = self.range.start() + (first + step) % count;
+                if let Some(own) = self.take(uid, owner, others_too)? {
+                    return Ok(own);
+                }
+            }
+        }
+        Err(SandboxError::NoUserLeft { worker: owner.to_owned(), tried: tries })
+    }
+
+    fn take(&self, uid: u32, owner: &str, others_too: bool) -> Result<Option<OwnUid>, Failed> {
+        let Some(lock) = Lock::take(&self.folder.join(uid.to_string()))? else { return Ok(None) };
+        let mut last = String::new();
+        let mut file = lock.file();
+        // What cannot be read was not written by us, and is taken for another's.
+        let known = file.read_to_string(&mut last).is_ok();
+        if !(others_too || (known && (last.is_empty() || last == owner))) {
+            return Ok(None);
+        }
+        // The name only helps to find the same number again; a full disk loses no more than that.
+        let _kept =
+            file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(owner.as_bytes()));
+        Ok(Some(OwnUid { uid, lock }))
+    }
+}
+
+impl AsFd for OwnUid {
+    /// Returns the lock.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
+    }
+}
+
+/// Hashes with FNV-1a: short, and the same on every machine and in every version.
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+const LOCKS: &str = "/run/bailiwick/uids";
+const TRIES_MAX: u32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(folder: &tempfile::TempDir, range: RangeInclusive<u32>) -> UidRange {
+        UidRange { folder: folder.path().canonicalize().unwrap().join("uids"), range }
+    }
+
+    #[test]
+    fn two_workers_never_share_a_user_and_each_gets_its_own_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let range = range(&folder, 100..=9_999);
+        let first = range.claim("/run/a web").unwrap();
+        let second = range.claim("/run/a web").unwrap();
+        assert_ne!(first.uid, second.uid);
+        let uid = first.uid;
+        drop(first);
+        assert_eq!(range.claim("/run/a web").unwrap().uid, uid);
+    }
+
+    #[test]
+    fn the_last_free_user_is_found_and_then_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let range = range(&folder, 100..=102);
+        let held: Vec<_> = ["a", "b", "c"].iter().map(|owner| range.claim(owner).unwrap()).collect();
+        assert!(matches!(range.claim("d").unwrap_err(), SandboxError::NoUserLeft { tried: 3, .. }));
+        drop(held);
+        assert!(range.claim("d").is_ok());
+    }
+
+    #[test]
+    fn what_was_anothers_comes_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let range = range(&folder, 100..=101);
+        let uid = range.claim("a").unwrap().uid;
+        assert_ne!(range.claim("b").unwrap().uid, uid);
+        assert_ne!(range.claim("c").map(|own| own.uid).ok(), None);
+    }
+}
