@@ -84,7 +84,7 @@ mod turn;
 pub use actor::{Actor, Reconfigured};
 pub use address::Address;
 pub use args::{Args, ArgsError};
-pub use bailiwick_macros::protocol;
+pub use bailiwick_macros::{message, protocol};
 pub use call::Call;
 pub use context::{Context, Timer, Watch};
 pub use dead_letters::DeadLetter;
@@ -110,6 +110,9 @@ pub mod private {
     pub use crate::payload::{Encoded, Payload, decode, encode};
     pub use crate::reply::Reply;
     pub use crate::schema::{MethodSchema, ProtocolSchema};
+    pub use bailiwick_wire::codec::bytes;
+    pub use bailiwick_wire::schema;
+    pub use serde;
     pub use std::sync::LazyLock;
 
     /// Compiles only for types that can travel.

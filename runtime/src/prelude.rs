@@ -13,4 +13,4 @@ pub use crate::replies::{Replies, ReplyStream};
 pub use crate::restart::Restart;
 pub use crate::sandbox::Sandbox;
 pub use crate::signal::Down;
-pub use bailiwick_macros::protocol;
+pub use bailiwick_macros::{message, protocol};

@@ -1,6 +1,9 @@
-//! `#[protocol]`: from a trait to a typed reference, a message enum, a schema and the dispatch.
+//! `#[protocol]`: from a trait to a typed reference, a message enum, a schema and the dispatch. `#[message]`: from a
+//! struct or enum to something that travels.
 #![forbid(unsafe_code)]
 
+mod message;
+mod message_serde;
 mod protocol;
 
 use proc_macro::TokenStream;
@@ -16,4 +19,13 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn protocol(attribute: TokenStream, item: TokenStream) -> TokenStream {
     protocol::expand(attribute.into(), item.into()).unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+/// Makes a struct or an enum part of messages: serialisation and a structural schema.
+///
+/// Every field's type has a schema itself: `#[message]`, a type of the standard library, or one declared with
+/// `foreign_schema!`. `#[message(name = "..")]` keeps the name in the schema when the type is renamed.
+#[proc_macro_attribute]
+pub fn message(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    message::expand(arguments.into(), item.into()).into()
 }

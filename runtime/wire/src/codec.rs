@@ -17,6 +17,7 @@
 //! No type of bincode is public, so that the codec can be exchanged.
 
 mod budget;
+pub mod bytes;
 mod error;
 mod read;
 mod read_access;
