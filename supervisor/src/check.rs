@@ -9,6 +9,7 @@ mod machine;
 mod nearest;
 mod order;
 mod privilege;
+mod protocols;
 mod references;
 mod schedule;
 mod trust;
@@ -17,10 +18,11 @@ use crate::spec::System;
 
 pub use accounts::user_name;
 pub use coupling::{Reach, reach, stopped_with};
-pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, line_of, quote};
+pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, escape, line_of, quote};
 pub use nearest::nearest;
 pub use order::MAX_DEPTH;
 pub use privilege::CAPABILITIES;
+pub use protocols::{Described, protocols};
 pub use schedule::{End, Schedule, schedule};
 pub use trust::{Name, Trust, Untrusted, Writers};
 

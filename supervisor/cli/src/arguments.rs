@@ -62,7 +62,7 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) allow_degraded: bool,
     /// Write one line to this descriptor as soon as every worker is ready.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=1 << 20))]
     pub(crate) ready_fd: Option<u32>,
 }
 

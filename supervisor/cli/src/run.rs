@@ -30,7 +30,9 @@ fn command(program: &Path, run: &Run) -> Command {
     if let Some(number) = run.ready_fd {
         command.arg("--ready-fd").arg(number.to_string());
     }
-    command.arg("--").arg(&run.manifest);
+    // A name that begins with a dash would be taken for an option.
+    let dashed = run.manifest.to_string_lossy().starts_with('-');
+    command.arg(if dashed { Path::new(".").join(&run.manifest) } else { run.manifest.clone() });
     command
 }
 
@@ -58,8 +60,8 @@ mod tests {
         };
         let command = command(Path::new(PROGRAM), &run);
         let arguments: Vec<_> = command.get_args().map(|one| one.to_string_lossy().into_owned()).collect();
-        let expected = ["--state-dir", "/s", "--allow-degraded", "--ready-fd", "7", "--", "-odd.toml"]
-            .map(str::to_owned);
+        let expected =
+            ["--state-dir", "/s", "--allow-degraded", "--ready-fd", "7", "./-odd.toml"].map(str::to_owned);
         assert_eq!(arguments, expected);
     }
 }

@@ -4,7 +4,7 @@ mod json;
 mod table;
 mod words;
 
-use bailiwick_supervisor::check::{nearest, quote};
+use bailiwick_supervisor::check::{escape, nearest};
 use bailiwick_supervisor::control::{Client, Row, State, Status as Found, Target};
 
 use crate::arguments::Status;
@@ -49,7 +49,7 @@ pub(crate) fn unknown(found: &Found, name: &str) -> Failure {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the workers are: {}", names.join(", ")),
     };
-    Failure::UnknownName { name: quote(name).trim_matches('`').to_owned(), advice }
+    Failure::UnknownName { name: escape(name), advice }
 }
 
 fn is_meant(row: &Row, target: &Target) -> bool {

@@ -69,8 +69,10 @@ pub struct Places(BTreeMap<String, Range<usize>>);
 
 /// The longest list of diagnostics that is printed.
 const MAX_SHOWN: usize = 50;
-/// The longest piece of foreign text inside a message, in characters.
+/// The longest foreign word inside a message, in characters.
 const MAX_QUOTED: usize = 60;
+/// The longest foreign message, in characters.
+const MAX_FOREIGN: usize = 400;
 
 impl Diagnostic {
     /// Returns an error that points nowhere yet.
@@ -117,6 +119,14 @@ impl Diagnostic {
         self
     }
 
+    /// Escapes what must not reach a terminal, wherever it came from: paths and system errors hold foreign text.
+    fn escape(&mut self) {
+        let labels = self.labels.iter_mut().map(|label| &mut label.text);
+        for text in labels.chain(&mut self.notes).chain(&mut self.help).chain([&mut self.title]) {
+            *text = quiet(text);
+        }
+    }
+
     fn position(&self) -> usize {
         self.labels.iter().map(|label| label.place.start()).next().unwrap_or(0)
     }
@@ -159,6 +169,7 @@ impl Diagnostics {
     pub fn new(path: &str, text: &str, places: &Places, items: Vec<Diagnostic>) -> Self {
         let mut diagnostics = Self { path: quiet(path), shown: shown(text), items };
         for diagnostic in &mut diagnostics.items {
+            diagnostic.escape();
             let mut kept = Vec::new();
             for mut label in diagnostic.labels.drain(..) {
                 let span = match &label.place {
@@ -257,11 +268,20 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
-/// Returns foreign text for use inside a message: between backquotes, escaped, cut when it is long.
-pub fn quote(text: &str) -> String {
-    let mut out = String::from("`");
+/// Returns a foreign word for use inside a message: between backquotes, escaped, cut when it is long.
+pub fn quote(word: &str) -> String {
+    format!("`{}`", escaped(word, MAX_QUOTED))
+}
+
+/// Returns foreign text as a message of its own: escaped, cut when it is long.
+pub fn escape(text: &str) -> String {
+    escaped(text, MAX_FOREIGN)
+}
+
+fn escaped(text: &str, most: usize) -> String {
+    let mut out = String::new();
     for (count, character) in text.chars().enumerate() {
-        if count == MAX_QUOTED {
+        if count == most {
             out.push('…');
             break;
         }
@@ -270,7 +290,6 @@ pub fn quote(text: &str) -> String {
             _ => out.extend(character.escape_debug()),
         }
     }
-    out.push('`');
     out
 }
 
@@ -294,7 +313,7 @@ fn shown(text: &str) -> String {
     out
 }
 
-/// Escapes a path for the head of a snippet.
+/// Escapes what must not reach a terminal; what is escaped already stays as it is.
 fn quiet(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {
@@ -337,6 +356,9 @@ mod tests {
         let text = one(hostile, Diagnostic::error(quote(hostile)).at(0..1, "x"));
         let bad = |c: &char| c.is_control() && *c != '\n';
         assert_eq!(text.chars().find(bad), None, "{text:?}");
+        let title = one("", Diagnostic::error("a\u{1b}[31m").help("b\u{9b}").note("c\n\u{202e}"));
+        assert!(title.contains("a\\u{1b}[31m") && title.contains("b\\u{9b}"), "{title}");
+        assert!(title.contains("c\\n\\u{202e}"), "{title}");
         for bidi in ['\u{202e}', '\u{e0041}', '\u{feff}'] {
             assert!(!text.contains(bidi), "{text:?}");
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Diagnostic, nearest, quote};
-use crate::spec::{System, Worker};
+use crate::spec::{Grant, System, Worker};
 
 /// Checks every name that a system uses.
 pub(super) fn check(system: &System) -> Vec<Diagnostic> {
@@ -109,9 +109,10 @@ fn grant(system: &System, index: usize, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Tells whether two grants speak of the same sender and the same actor.
-fn overlap(one: &crate::spec::Grant, other: &crate::spec::Grant) -> bool {
-    one.from == other.from && one.to_worker == other.to_worker && one.to_actor == other.to_actor
+/// Tells whether two grants speak of the same sender and of an actor in common.
+fn overlap(one: &Grant, other: &Grant) -> bool {
+    let common = one.to_actor.is_none() || other.to_actor.is_none() || one.to_actor == other.to_actor;
+    one.from == other.from && one.to_worker == other.to_worker && common
 }
 
 fn target_answers(target: &Worker, actor: Option<&str>, key: &str) -> Option<Diagnostic> {
