@@ -87,6 +87,53 @@ pub enum NotDelivered {
     /// The link to the peer was closed before the message left.
     #[error("the link was closed: {0}")]
     LinkClosed(CloseCause),
+    /// A mailbox was full, and its policy dropped the message after it had been taken.
+    #[error("the mailbox was full and its policy dropped the message")]
+    Dropped,
+    /// The actor has ended for good.
+    #[error("the actor has ended ({cause})")]
+    Ended {
+        /// Why it ended.
+        cause: DownCause,
+    },
+    /// The actor does not serve the protocol of the message.
+    #[error("the actor does not serve the protocol `{protocol}`")]
+    NotServed {
+        /// The protocol.
+        protocol: String,
+    },
+    /// A blocking ask was made on a thread that the answer needs.
+    #[error("a blocking ask on an executor thread would wait for itself; await `ask` instead")]
+    WouldBlockExecutor,
+    /// An ask was awaited where no executor runs.
+    #[error("no executor runs on this thread; use `ask_blocking`")]
+    NoExecutor,
+}
+
+impl Failure {
+    /// Returns whether the message was certainly not handled, so that repeating it cannot do the work twice.
+    ///
+    /// ```
+    /// use bailiwick_wire::reason::{Failure, NotDelivered, Unknown};
+    /// assert!(Failure::from(NotDelivered::Full).is_safe_to_repeat());
+    /// assert!(!Failure::from(Unknown::Expired).is_safe_to_repeat());
+    /// ```
+    #[must_use]
+    pub fn is_safe_to_repeat(&self) -> bool {
+        matches!(self, Failure::NotDelivered(_))
+    }
+}
+
+impl From<NotDelivered> for Failure {
+    fn from(reason: NotDelivered) -> Failure {
+        Failure::NotDelivered(reason)
+    }
+}
+
+impl From<Unknown> for Failure {
+    fn from(reason: Unknown) -> Failure {
+        Failure::Unknown(reason)
+    }
 }
 
 /// Why it is not known whether a message was handled.
