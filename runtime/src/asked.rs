@@ -12,9 +12,10 @@ use crate::outcome::{AskError, NotDelivered, Unknown};
 use crate::outlet::Room;
 use crate::payload::{self, Portable};
 use crate::reply::Reply;
-use crate::schema::{ProtocolSchema, TraceContext};
 use crate::sent::Sent;
 use crate::slot::{Abandoned, Answered, Slot};
+use bailiwick_wire::frame::TraceContext;
+use bailiwick_wire::schema::ProtocolSchema;
 
 /// An ask that was sent and is not yet answered. Dropping it takes the ask back.
 pub(crate) struct Asked<R: Portable> {
@@ -54,8 +55,9 @@ impl<R: Portable> Asked<R> {
             let Poll::Ready(answered) = self.slot.poll(waker) else { return Poll::Pending };
             return Poll::Ready(match answered {
                 Answered::Value(value) => Ok(value),
-                Answered::Bytes(payload) => payload::decode(payload)
-                    .map_err(|error| Unknown::ReplyUndecodable { reason: error.to_string() }.into()),
+                Answered::Bytes(payload) => {
+                    payload::decode(payload).map_err(|error| payload::undecodable_reply(&error).into())
+                }
                 Answered::Failed(error) => Err(error),
                 Answered::Bounced(body, reason) => match self.again.take() {
                     Some(stamp) => match self.send_again(stamp, body) {

@@ -21,11 +21,11 @@ use crate::payload::Portable;
 use crate::protocol::{Protocol, ProtocolMessage};
 use crate::replies::{Replies, ReplyStream};
 use crate::reply::Reply;
-use crate::schema::ProtocolSchema;
 use crate::scope::Scope;
 use crate::sent::Sent;
 use crate::slot::Slot;
 use crate::stream_slot::StreamSlot;
+use bailiwick_wire::schema::ProtocolSchema;
 
 /// A message to an actor that answers with an `R`. Nothing happens until it is sent.
 ///

@@ -107,7 +107,7 @@ impl Cell {
 
     /// Ends the actor for good: what waits and what comes is not delivered.
     pub(crate) fn end(&self, cause: &Cause) {
-        let reason = NotDelivered::Ended { cause: cause.clone() };
+        let reason = NotDelivered::Ended { cause: cause.brief() };
         for envelope in self.queue.close(reason.clone()) {
             self.lose(envelope, reason.clone());
         }
@@ -173,7 +173,7 @@ impl Outlet for Cell {
         self.waiting().id
     }
 
-    fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Refused> {
+    fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>> {
         self.queue.offer(envelope, room, |dropped| self.lose(dropped, NotDelivered::Dropped))
     }
 

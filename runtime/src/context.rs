@@ -80,7 +80,7 @@ impl Context {
     #[must_use]
     pub fn detached() -> Self {
         let cell = Cell::new(Shared::detached(), "test", crate::Mailbox::default());
-        drop(cell.queue.close(NotDelivered::NoSuchActor { name: "detached/test".to_owned() }));
+        drop(cell.queue.close(NotDelivered::NoSuchActor));
         Self::of(cell)
     }
 
@@ -184,8 +184,7 @@ impl Context {
                 Next::Ended(ended) if self.forget_watch(ended.watch) => return ended.down,
                 Next::Ended(_) | Next::Signal(_) => {}
                 Next::Message(envelope) => {
-                    let name = self.cell.name().to_string();
-                    self.cell.lose(envelope, NotDelivered::NoSuchActor { name });
+                    self.cell.lose(envelope, NotDelivered::NoSuchActor);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use crate::schema::ProtocolSchema;
+use bailiwick_wire::schema::ProtocolSchema;
 
 use crate::envelope::method_name;
 use crate::name::ActorName;
@@ -67,23 +67,24 @@ impl DeadLetters {
 /// The reason as a label of a count.
 fn word(reason: &NotDelivered) -> &'static str {
     match reason {
-        NotDelivered::Full { .. } => "full",
-        NotDelivered::Dropped => "dropped",
-        NotDelivered::Expired => "expired",
-        NotDelivered::Ended { .. } => "ended",
-        NotDelivered::Draining => "draining",
-        NotDelivered::NoSuchActor { .. } => "no_such_actor",
-        NotDelivered::NotServed { .. } => "not_served",
-        NotDelivered::NotGranted { .. } => "not_granted",
         NotDelivered::PeerDown { .. } => "peer_down",
-        NotDelivered::LinkClosed => "link_closed",
         NotDelivered::TooLarge { .. } => "too_large",
-        NotDelivered::Unencodable { .. } => "unencodable",
+        NotDelivered::Full => "full",
+        NotDelivered::Expired => "expired",
+        NotDelivered::Cancelled => "cancelled",
+        NotDelivered::NotGranted => "not_granted",
+        NotDelivered::SchemaMismatch { .. } => "schema_mismatch",
         NotDelivered::Undecodable { .. } => "undecodable",
-        NotDelivered::NoRoomForDescriptors => "no_room_for_descriptors",
-        NotDelivered::Cycle { .. } => "cycle",
-        NotDelivered::WouldBlockExecutor => "would_block_executor",
-        NotDelivered::NoExecutor => "no_executor",
+        NotDelivered::Draining => "draining",
+        NotDelivered::NoSuchActor => "no_such_actor",
+        NotDelivered::Stale { .. } => "stale",
+        NotDelivered::DescriptorsExhausted => "descriptors_exhausted",
+        NotDelivered::LinkClosed(_) => "link_closed",
+        NotDelivered::Dropped => "dropped",
+        NotDelivered::Ended { .. } => "ended",
+        NotDelivered::NotServed { .. } => "not_served",
+        // The rest is told to the sender before the message leaves its hands.
+        _ => "other",
     }
 }
 

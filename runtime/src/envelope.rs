@@ -4,12 +4,16 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::schema::{ProtocolSchema, TraceContext};
+use bailiwick_wire::Limits;
+use bailiwick_wire::codec::EncodeError;
+use bailiwick_wire::descriptors::Outgoing;
+use bailiwick_wire::frame::TraceContext;
+use bailiwick_wire::schema::ProtocolSchema;
 use tokio::time::Instant;
 
 use crate::chain::Chain;
 use crate::outcome::{AskError, NotDelivered};
-use crate::payload::{Encoded, Payload};
+use crate::payload::{Encode, Payload};
 use crate::reply::Reply;
 
 /// A message with everything that travels with it.
@@ -32,7 +36,7 @@ pub(crate) struct Envelope {
 /// The arguments: moved within the process, or as they came from a link, decoded in the actor's turn.
 pub(crate) enum Body {
     Value(Box<dyn Message>),
-    Bytes(Payload),
+    Bytes(Box<Payload>),
 }
 
 impl Body {
@@ -48,7 +52,7 @@ impl Body {
 /// A message value of any protocol.
 pub(crate) trait Message: Any + Send {
     /// Encodes the arguments. The message keeps its descriptors, so that it can still go elsewhere.
-    fn encode(&self) -> Result<Encoded, NotDelivered>;
+    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError>;
     fn size(&self) -> usize;
 }
 
@@ -103,16 +107,17 @@ pub(crate) trait RemoteReply: Send {
     fn start(&mut self) -> bool;
     /// Returns whether the asker has given up; if not, wakes `waker` when it does.
     fn poll_abandoned(&mut self, waker: &std::task::Waker) -> bool;
-    /// Sends the only reply.
-    fn reply(self: Box<Self>, payload: Encoded);
+    /// Sends the only reply; one that cannot be encoded fails with
+    /// [`unencodable_reply`](crate::payload::unencodable_reply).
+    fn reply(self: Box<Self>, value: &dyn Encode);
     /// Ends the ask without a reply.
     fn fail(self: Box<Self>, error: AskError);
     /// Tells the asker that a stream of replies begins.
     fn open(&mut self);
     /// Ready when one more item may be sent: `true`, or `false` if the asker has given up.
     fn poll_room(&mut self, waker: &std::task::Waker) -> std::task::Poll<bool>;
-    /// Sends one item of a stream.
-    fn item(&mut self, payload: Encoded);
+    /// Sends one item of a stream. After an error the stream is failed by the caller.
+    fn item(&mut self, value: &dyn Encode) -> Result<(), EncodeError>;
     /// Ends a stream of replies in order.
     fn end(self: Box<Self>);
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::schema::ProtocolSchema;
+use bailiwick_wire::schema::ProtocolSchema;
 use tokio::sync::oneshot;
 
 use crate::address::Address;

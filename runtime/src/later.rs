@@ -26,7 +26,7 @@ pub struct Later<T>(Arc<Mutex<State<T>>>);
 
 /// The other half of a [`Later`]: gives the answer, from wherever and whenever.
 ///
-/// Dropping it tells the asker `Unknown(Unanswered)`.
+/// Dropping it tells the asker `Unknown(ReplyDropped)`.
 #[derive(Debug)]
 #[must_use = "dropped, the asker is told that there is no answer"]
 pub struct Answer<T: Portable>(Option<Arc<Mutex<State<T>>>>);
@@ -125,7 +125,7 @@ impl<T: Portable> Future for Later<T> {
                 *state = State::Open(Some(task.waker().clone()));
                 Poll::Pending
             }
-            State::Asked(_) | State::Over => Poll::Ready(Err(Unknown::Unanswered)),
+            State::Asked(_) | State::Over => Poll::Ready(Err(Unknown::ReplyDropped)),
         }
     }
 }

@@ -65,13 +65,15 @@ mod panics;
 mod payload;
 mod pool;
 pub mod prelude;
+#[doc(hidden)]
+pub mod private;
 mod protocol;
 mod queue;
+mod reference;
 mod replies;
 mod reply;
 mod restart;
 mod sandbox;
-mod schema;
 mod scope;
 mod sent;
 mod served;
@@ -95,7 +97,7 @@ pub use local::local;
 pub use mailbox::{Mailbox, OnFull};
 pub use name::{ActorName, NameError};
 pub use node::{PeerError, SpawnError};
-pub use outcome::{AskError, Cause, NotDelivered, Unknown};
+pub use outcome::{AskError, Cause, CloseCause, DownCause, NotDelivered, Unknown};
 pub use payload::Portable;
 pub use protocol::{Protocol, ProtocolMessage, ServedBy};
 pub use replies::{Replies, ReplyStream};
@@ -103,24 +105,3 @@ pub use restart::Restart;
 pub use sandbox::Sandbox;
 pub use served::{Factory, FactoryArgs, Served};
 pub use signal::Down;
-
-/// What `#[protocol]` writes refers to. No part of the contract.
-#[doc(hidden)]
-pub mod private {
-    pub use crate::payload::{Encoded, Payload, decode, encode};
-    pub use crate::reply::Reply;
-    pub use crate::schema::{MethodSchema, ProtocolSchema};
-    pub use bailiwick_wire::codec::bytes;
-    pub use bailiwick_wire::schema;
-    pub use serde;
-    pub use std::sync::LazyLock;
-
-    /// Compiles only for types that can travel.
-    pub fn portable<T: crate::Portable>() {}
-
-    /// Answers an index that no method has.
-    pub fn no_such_method(protocol: &str, method: u16) -> crate::NotDelivered {
-        let reason = format!("the protocol `{protocol}` has no method {method}");
-        crate::NotDelivered::Undecodable { reason }
-    }
-}

@@ -20,8 +20,8 @@ use crate::hosted::{Hosted, Start};
 use crate::mailbox::Mailbox;
 use crate::name::{ActorName, NameError};
 use crate::outcome::Cause;
-use crate::schema::ProtocolSchema;
 use crate::signal::Signal;
+use bailiwick_wire::schema::ProtocolSchema;
 
 /// What surrounds a worker's actors: other workers, the supervisor, the sandbox. A worker process and a program
 /// in one process each bring their own.

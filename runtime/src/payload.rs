@@ -1,10 +1,13 @@
 //! A message or reply in the form that leaves the process: bytes, and the descriptors and addresses beside them.
 
+use bailiwick_wire::Limits;
+use bailiwick_wire::codec::{self, DecodeError, EncodeError};
+use bailiwick_wire::descriptors::{Incoming, Outgoing};
+use bailiwick_wire::schema::Schema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::outcome::NotDelivered;
-use crate::schema::{Incoming, Outgoing, Schema};
+use crate::outcome::{NotDelivered, Unknown};
 
 /// What came over a link and is not yet decoded.
 #[derive(Debug)]
@@ -13,15 +16,8 @@ pub struct Payload {
     pub(crate) bytes: Vec<u8>,
     /// The descriptors and addresses that it refers to by number; closed if nobody takes them.
     pub(crate) beside: Incoming,
-}
-
-/// What is written to a link.
-#[derive(Debug, Default)]
-pub struct Encoded {
-    /// The bytes of the value.
-    pub(crate) bytes: Vec<u8>,
-    /// The descriptors and addresses that it refers to by number.
-    pub(crate) beside: Outgoing,
+    /// What decoding may cost.
+    pub(crate) limits: Limits,
 }
 
 /// A type that may be an argument or a reply: it can be encoded, decoded, described and moved to another thread.
@@ -35,12 +31,37 @@ pub trait Portable: Serialize + DeserializeOwned + Schema + Send + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Schema + Send + 'static> Portable for T {}
 
-/// Encodes the arguments of a message, or a reply. The value keeps its descriptors.
-pub fn encode<T: Serialize>(_value: &T) -> Result<Encoded, NotDelivered> {
-    Err(NotDelivered::Unencodable { reason: "no codec".into() })
+/// Appends the arguments of a message to `out`. The values keep their descriptors.
+pub fn encode<T: Serialize>(value: &T, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError> {
+    codec::encode_message(value, limits, out)
 }
 
 /// Decodes the arguments of a message, or a reply, within the limits of one turn.
-pub fn decode<T: DeserializeOwned>(_payload: Payload) -> Result<T, NotDelivered> {
-    Err(NotDelivered::Undecodable { reason: "no codec".into() })
+pub(crate) fn decode<T: DeserializeOwned>(payload: Payload) -> Result<T, DecodeError> {
+    let Payload { bytes, beside, limits } = payload;
+    codec::decode_message(&bytes, beside, &limits)
+}
+
+/// A reply on its way to a link, which encodes it into its own buffer.
+pub(crate) trait Encode {
+    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError>;
+}
+
+impl<T: Serialize> Encode for T {
+    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError> {
+        encode(self, limits, out)
+    }
+}
+
+/// Returns what the asker is told of a reply that cannot be encoded.
+pub(crate) fn unencodable_reply(error: &EncodeError) -> Unknown {
+    match error.reason() {
+        NotDelivered::TooLarge { limit, found, max } => Unknown::ReplyTooLarge { limit, found, max },
+        _ => Unknown::ReplyUndecodable { detail: error.to_string() },
+    }
+}
+
+/// Returns what the asker is told of a reply that does not decode.
+pub(crate) fn undecodable_reply(error: &DecodeError) -> Unknown {
+    Unknown::ReplyUndecodable { detail: error.to_string() }
 }

@@ -3,13 +3,16 @@
 use std::any::Any;
 use std::hash::Hash;
 
-use crate::schema::ProtocolSchema;
+use bailiwick_wire::Limits;
+use bailiwick_wire::codec::EncodeError;
+use bailiwick_wire::descriptors::Outgoing;
+use bailiwick_wire::schema::ProtocolSchema;
 
 use crate::address::Address;
 use crate::context::Context;
 use crate::envelope::{Body, Message, method_name};
 use crate::outcome::NotDelivered;
-use crate::payload::{Encoded, Payload};
+use crate::payload::Payload;
 use crate::reply::Reply;
 use crate::served::{Factory, One, Served};
 
@@ -81,7 +84,7 @@ pub trait ProtocolMessage: Send + Sized + 'static {
 
     /// Encodes the arguments. The message keeps its descriptors.
     #[doc(hidden)]
-    fn encode(&self) -> Result<Encoded, NotDelivered>;
+    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError>;
 
     /// Decodes the arguments of the method with this index.
     #[doc(hidden)]
@@ -89,8 +92,8 @@ pub trait ProtocolMessage: Send + Sized + 'static {
 }
 
 impl<M: ProtocolMessage> Message for M {
-    fn encode(&self) -> Result<Encoded, NotDelivered> {
-        ProtocolMessage::encode(self)
+    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError> {
+        ProtocolMessage::encode(self, limits, out)
     }
 
     fn size(&self) -> usize {
@@ -135,7 +138,7 @@ impl Incoming {
                 Err(Self { body: Body::Value(message), ..self })
             }
             Body::Bytes(payload) if std::ptr::eq(self.protocol, P::schema()) => {
-                Ok(P::Message::decode(self.method, payload))
+                Ok(P::Message::decode(self.method, *payload))
             }
             Body::Bytes(payload) => Err(Self { body: Body::Bytes(payload), ..self }),
         }

@@ -38,6 +38,7 @@ struct State {
     closed: Option<NotDelivered>,
 }
 
+#[allow(clippy::large_enum_variant)] // Nearly every entry is a message.
 enum Entry {
     Message(Envelope),
     Ended(Box<Ended>),
@@ -45,6 +46,7 @@ enum Entry {
 
 /// What the actor takes.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // Nearly always a message.
 pub(crate) enum Next {
     Signal(Signal),
     Ended(Box<Ended>),
@@ -63,11 +65,11 @@ impl Queue {
         envelope: Envelope,
         room: Room,
         mut dropped: impl FnMut(Envelope),
-    ) -> Result<Accepted, Refused> {
+    ) -> Result<Accepted, Box<Refused>> {
         let mut state = self.lock();
         if let Some(reason) = &state.closed {
             let reason = reason.clone();
-            return Err(Refused { envelope, reason });
+            return Err(Box::new(Refused { envelope, reason }));
         }
         if state.parked.is_empty() && self.fits(&state, &envelope) {
             state.push(envelope);
@@ -83,7 +85,7 @@ impl Queue {
                 Ok(Accepted::Parked(ticket))
             }
             (OnFull::Wait, Room::Now) | (OnFull::Reject, _) => {
-                Err(Refused { envelope, reason: NotDelivered::Full { capacity: self.bounds.capacity() } })
+                Err(Box::new(Refused { envelope, reason: NotDelivered::Full }))
             }
             (OnFull::DropNewest, _) => {
                 drop(state);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures::Stream;
 
-use crate::outcome::{AskError, Unknown};
+use crate::outcome::AskError;
 use crate::payload::{self, Portable};
 use crate::reply::Reply;
 use crate::stream_slot::{Item, StreamSlot};
@@ -104,7 +104,7 @@ impl<T: Portable> Stream for ReplyStream<T> {
                 Item::Value(value) => Ok(value),
                 Item::Bytes(payload) => payload::decode(payload).map_err(|error| {
                     self.slot.abandon();
-                    Unknown::ReplyUndecodable { reason: error.to_string() }.into()
+                    payload::undecodable_reply(&error).into()
                 }),
             })
         })

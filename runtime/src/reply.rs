@@ -8,7 +8,7 @@ use std::task::{Poll, Waker};
 
 use crate::envelope::{Body, RemoteReply};
 use crate::later::Later;
-use crate::outcome::{AskError, NotDelivered, Unknown};
+use crate::outcome::{AskError, DownCause, NotDelivered, Unknown};
 use crate::payload::{self, Portable};
 use crate::replies::Replies;
 use crate::slot::{AskSlot, Slot};
@@ -110,10 +110,7 @@ impl Reply {
                     slot.reply(value);
                 }
             }
-            To::Remote(reply) => match payload::encode(&value) {
-                Ok(payload) => reply.reply(payload),
-                Err(error) => reply.fail(Unknown::ReplyUnencodable { reason: error.to_string() }.into()),
-            },
+            To::Remote(reply) => reply.reply(&value),
         }
     }
 
@@ -163,16 +160,10 @@ impl Reply {
                 }
                 None
             }
-            To::Remote(reply) => match payload::encode(&item) {
-                Ok(payload) => {
-                    reply.item(payload);
-                    None
-                }
-                Err(error) => Some(error.to_string()),
-            },
+            To::Remote(reply) => reply.item(&item).err().map(|error| payload::unencodable_reply(&error)),
         };
         if let Some(reason) = unencodable {
-            self.fail(Unknown::ReplyUnencodable { reason }.into());
+            self.fail(reason.into());
         }
     }
 
@@ -196,9 +187,9 @@ impl Drop for Reply {
         let to = mem::replace(self.to.get_mut(), To::Nobody);
         let error = || {
             if self.started.get() {
-                AskError::Unknown(Unknown::Unanswered)
+                AskError::Unknown(Unknown::ReplyDropped)
             } else {
-                AskError::NotDelivered(NotDelivered::Ended { cause: crate::Cause::Stopped })
+                AskError::NotDelivered(NotDelivered::Ended { cause: DownCause::Stopped })
             }
         };
         match to {

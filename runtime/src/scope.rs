@@ -7,7 +7,7 @@
 use std::cell;
 use std::sync::Arc;
 
-use crate::schema::TraceContext;
+use bailiwick_wire::frame::TraceContext;
 use tokio::time::Instant;
 
 use crate::cell::Cell;

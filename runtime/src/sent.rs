@@ -19,7 +19,7 @@ pub(crate) struct Sent {
 
 impl Sent {
     /// Offers the message; to a pool, once more elsewhere if the first member refuses it.
-    pub(crate) fn offer(address: &Address, envelope: Envelope, room: Room) -> Result<Self, Refused> {
+    pub(crate) fn offer(address: &Address, envelope: Envelope, room: Room) -> Result<Self, Box<Refused>> {
         let Target::Pool(pool) = &address.0 else {
             return Self::offer_to(address.clone(), envelope, room, None);
         };
@@ -36,7 +36,11 @@ impl Sent {
     }
 
     /// Offers a message again that came back from a member of a pool.
-    pub(crate) fn offer_elsewhere(&self, address: &Address, envelope: Envelope) -> Result<Self, Refused> {
+    pub(crate) fn offer_elsewhere(
+        &self,
+        address: &Address,
+        envelope: Envelope,
+    ) -> Result<Self, Box<Refused>> {
         let (Target::Pool(pool), Some(first)) = (&address.0, &self.chosen) else {
             return Err(nobody(envelope));
         };
@@ -56,7 +60,7 @@ impl Sent {
         envelope: Envelope,
         room: Room,
         chosen: Option<Chosen>,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, Box<Refused>> {
         let outlet: &dyn Outlet = match &target.0 {
             Target::Local(cell) => &**cell,
             Target::Peer(peer) => &**peer,
@@ -66,7 +70,7 @@ impl Sent {
         if let Some(chain) = &envelope.chain
             && let Some(chain) = chain.cycle(outlet.id(), || outlet.name())
         {
-            return Err(Refused { envelope, reason: NotDelivered::Cycle { chain } });
+            return Err(Box::new(Refused { envelope, reason: NotDelivered::Cycle { chain } }));
         }
         let ticket = match outlet.offer(envelope, room)? {
             Accepted::Queued => None,
@@ -97,7 +101,6 @@ impl Drop for Sent {
     }
 }
 
-fn nobody(envelope: Envelope) -> Refused {
-    let reason = NotDelivered::NoSuchActor { name: envelope.protocol.name.to_string() };
-    Refused { envelope, reason }
+fn nobody(envelope: Envelope) -> Box<Refused> {
+    Box::new(Refused { envelope, reason: NotDelivered::NoSuchActor })
 }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::schema::ProtocolSchema;
+use bailiwick_wire::schema::ProtocolSchema;
 use serde::de::DeserializeOwned;
 
 use crate::actor::{Actor, Lifecycle};
@@ -41,7 +41,7 @@ pub trait Factory<M>: Send + 'static {
     type Args: 'static;
 
     #[doc(hidden)]
-    fn into_make(self) -> Arc<Mutex<dyn FnMut(Self::Args) -> Self::Actor + Send>>;
+    fn into_make(self) -> Make<Self::Actor, Self::Args>;
 }
 
 /// The factory takes no arguments.

@@ -258,7 +258,7 @@ mod tests {
     fn a_broken_stream_says_so_once_after_its_items() {
         let slot = StreamSlot::new();
         slot.push(1);
-        slot.fail(AskError::Unknown(Unknown::LinkClosed));
+        slot.fail(AskError::Unknown(Unknown::ReplyDropped));
         assert_eq!(values(&slot), [1]);
         slot.fail(AskError::Unknown(Unknown::Expired));
         assert!(matches!(slot.poll_item(Waker::noop()), Poll::Ready(None)));

@@ -88,10 +88,8 @@ impl Turns {
                 Ok(())
             }
             Handled::Finished(Err(_)) => {
-                let name = self.cell.name();
-                let (actor, served) = (name.to_string(), protocol.name.to_string());
-                let reason = NotDelivered::NotServed { actor, protocol: served };
-                self.cell.node.dead_letters.record(&name, protocol, index, &reason);
+                let reason = NotDelivered::NotServed { protocol: protocol.name.to_owned() };
+                self.cell.node.dead_letters.record(&self.cell.name(), protocol, index, &reason);
                 reply.fail(reason.into());
                 Ok(())
             }
@@ -155,8 +153,8 @@ impl Turns {
 
 fn panicked(cause: &Cause) -> Unknown {
     match cause {
-        Cause::Panicked { message, .. } => Unknown::Panicked { message: message.clone() },
-        other => Unknown::Ended { cause: other.clone() },
+        Cause::Panicked { message, .. } => Unknown::Panicked { text: message.clone() },
+        _ => Unknown::ActorStopped,
     }
 }
 

@@ -32,7 +32,8 @@ pub(super) fn write(protocol: &Protocol) -> TokenStream {
     let message = message(&names, methods);
     let protocol = protocol_impl(&names, methods);
     let dispatch = dispatch(&names, methods);
-    quote! { #the_trait #portable #reference #message #protocol #dispatch }
+    let travelling = travelling(&names);
+    quote! { #the_trait #portable #reference #message #protocol #travelling #dispatch }
 }
 
 fn the_trait(item: &ItemTrait) -> TokenStream {
@@ -100,7 +101,7 @@ fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
     let encode = methods.iter().map(|method| {
         let variant = &method.variant;
         let (fields, _) = fields(method);
-        quote! { Self::#variant { #(#fields),* } => ::bailiwick::private::encode(&(#(#fields,)*)) }
+        quote! { Self::#variant { #(#fields),* } => ::bailiwick::private::encode(&(#(#fields,)*), limits, out) }
     });
     let decode = methods.iter().enumerate().map(|(index, method)| {
         let (variant, index) = (&method.variant, index_literal(index));
@@ -126,7 +127,11 @@ fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
                 match *self { #(#indices,)* }
             }
 
-            fn encode(&self) -> ::core::result::Result<::bailiwick::private::Encoded, ::bailiwick::NotDelivered> {
+            fn encode(
+                &self,
+                limits: &::bailiwick::private::Limits,
+                out: &mut ::std::vec::Vec<u8>,
+            ) -> ::core::result::Result<::bailiwick::private::Outgoing, ::bailiwick::private::EncodeError> {
                 match self { #(#encode,)* }
             }
 
@@ -168,6 +173,38 @@ fn protocol_impl(names: &Names<'_>, methods: &[Method]) -> TokenStream {
 
             fn address(&self) -> &::bailiwick::Address {
                 &self.address
+            }
+        }
+    }
+}
+
+/// References travel in messages themselves.
+fn travelling(names: &Names<'_>) -> TokenStream {
+    let Names { reference, protocol, .. } = names;
+    let name = protocol.unraw().to_string();
+    quote! {
+        impl ::bailiwick::private::serde::Serialize for #reference {
+            fn serialize<S: ::bailiwick::private::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                ::bailiwick::private::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> ::bailiwick::private::serde::Deserialize<'de> for #reference {
+            fn deserialize<D: ::bailiwick::private::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                ::bailiwick::private::deserialize(deserializer)
+            }
+        }
+
+        impl ::bailiwick::private::schema::Schema for #reference {
+            fn shape(
+                _shapes: &mut ::bailiwick::private::schema::Shapes,
+            ) -> ::bailiwick::private::schema::Shape {
+                ::bailiwick::private::schema::Shape::address(#name)
             }
         }
     }

@@ -4,13 +4,22 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
 
-use super::method::Method;
+use super::method::{Answer, Method};
 
+/// Returns the body of `schema()`: the schema is made once, when it is first needed.
 pub(super) fn write(protocol: &Ident, methods: &[Method]) -> TokenStream {
     let name = protocol.unraw().to_string();
     let methods = methods.iter().map(|method| {
         let name = method.name.unraw().to_string();
-        quote! { ::bailiwick::private::MethodSchema { name: #name } }
+        let arguments = method.arguments.iter().map(|argument| {
+            let (name, ty) = (argument.name.unraw().to_string(), &argument.ty);
+            quote! { .argument::<#ty>(#name) }
+        });
+        let reply = match &method.answer {
+            Answer::Value(ty) | Answer::Later(ty) => quote! { .reply::<#ty>() },
+            Answer::Replies(ty) => quote! { .replies::<#ty>() },
+        };
+        quote! { ::bailiwick::private::MethodSchema::build(#name) #(#arguments)* #reply }
     });
     quote! {
         static SCHEMA: ::bailiwick::private::LazyLock<::bailiwick::private::ProtocolSchema> =
