@@ -14,6 +14,7 @@ mod references;
 mod schedule;
 mod trust;
 
+use crate::sandbox::Machine;
 use crate::spec::System;
 
 pub use accounts::user_name;
@@ -21,7 +22,6 @@ pub use coupling::{Reach, reach, stopped_with};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, escape, line_of, quote};
 pub use nearest::nearest;
 pub use order::MAX_DEPTH;
-pub use privilege::CAPABILITIES;
 pub use protocols::{Described, protocols};
 pub use schedule::{End, Schedule, schedule};
 pub use trust::{Name, Trust, Untrusted, Writers};
@@ -38,5 +38,5 @@ pub fn system(system: &System) -> Vec<Diagnostic> {
 
 /// Finds what a system asks for and this machine does not have.
 pub fn machine(system: &System) -> Vec<Diagnostic> {
-    machine::check(system)
+    machine::check(system, &Machine::probe())
 }

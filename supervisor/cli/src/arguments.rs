@@ -74,6 +74,9 @@ pub(crate) struct Check {
     /// Also explain each worker: when it is restarted, what it may do, who it may call.
     #[arg(long)]
     pub(crate) explain: bool,
+    /// Only warn where this machine lacks a floor of a sandbox.
+    #[arg(long)]
+    pub(crate) allow_degraded: bool,
 }
 
 /// Show the workers of a running system.

@@ -8,7 +8,8 @@ use crate::explain;
 use crate::screen::Screen;
 
 pub(crate) fn check(check: &Check, screen: &Screen) -> Result<Exit, Failure> {
-    let loaded = manifest::load(&check.manifest, &Options::default())?;
+    let options = Options { allow_degraded: check.allow_degraded, ..Options::default() };
+    let loaded = manifest::load(&check.manifest, &options)?;
     screen.say(&loaded.warnings.render(screen.stderr_colour()));
     screen.print(&explain::summary(&loaded.system));
     for worker in &loaded.system.workers {

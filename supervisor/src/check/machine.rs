@@ -3,17 +3,21 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use nix::unistd::geteuid;
+use bailiwick_sys::capability::Capabilities;
 
 use super::{Diagnostic, Trust, Untrusted, accounts, quote};
-use crate::spec::{Exec, System, Worker};
+use crate::sandbox::Machine;
+use crate::spec::{Exec, Preset, System, Worker};
 use crate::{control, state_dir};
 
 /// The longest path of a Unix socket, in bytes.
 const MAX_SOCKET_PATH: usize = 107;
 
+/// The version of Landlock that knows TCP ports.
+const PORTS_ABI: u32 = 4;
+
 /// Checks what the system asks of this machine.
-pub(super) fn check(system: &System) -> Vec<Diagnostic> {
+pub(super) fn check(system: &System, machine: &Machine) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     state_directory(system, &mut found);
     let mut seen = Vec::new();
@@ -25,7 +29,8 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
             seen.push(path);
             executable(worker, path, &mut found);
         }
-        accounts(worker, &mut found);
+        accounts(worker, machine, &mut found);
+        floor(worker, machine, system.allow_degraded, &mut found);
         paths(worker, &mut found);
     }
     found
@@ -63,33 +68,80 @@ fn cause(error: &Untrusted) -> &'static str {
     }
 }
 
-fn accounts(worker: &Worker, found: &mut Vec<Diagnostic>) {
+fn accounts(worker: &Worker, machine: &Machine, found: &mut Vec<Diagnostic>) {
     let key = |key: &str| format!("worker.{}.sandbox.{key}", worker.name);
     let sandbox = &worker.sandbox;
-    if let Some(name) = &sandbox.user {
-        let uid = accounts::user_id(name);
-        if uid.is_none() {
+    let uid = sandbox.user.as_ref().map(|name| (name, accounts::user_id(name)));
+    match uid {
+        None => {}
+        Some((name, None)) => {
             let help = "create it, or remove `user`: as root each worker has a uid of its own";
             found.push(unknown("user", name, key("user")).help(help));
-        } else if !geteuid().is_root() && uid != Some(geteuid().as_raw()) {
+        }
+        Some((name, Some(0)))
+            if machine.can_switch_users() && !worker.privileged && name != "root" && name != "0" =>
+        {
+            let error = Diagnostic::error(format!("worker `{}` would run as root", worker.name));
+            let help = "choose another user, or write out `privileged = true` in the worker";
+            found.push(error.at_key(key("user"), "has uid 0").help(help));
+        }
+        Some((name, Some(uid))) if !machine.can_switch_users() && uid != machine.uid => {
             let title = format!("worker `{}` cannot run as {}", worker.name, quote(name));
             let error = Diagnostic::error(title).at_key(key("user"), "only root can switch users");
             found.push(error.help("run the supervisor as root, or remove `user`"));
         }
+        Some(_) => {}
     }
-    if let Some(name) = &sandbox.group
-        && accounts::group_id(name).is_none()
-    {
-        found.push(unknown("group", name, key("group")).help("create it, or remove `group`"));
-    }
-    if geteuid().is_root() {
-        return;
+    if let Some(name) = &sandbox.group {
+        if accounts::group_id(name).is_none() {
+            found.push(unknown("group", name, key("group")).help("create it, or remove `group`"));
+        } else if uid.is_none() && machine.can_switch_users() {
+            let error = Diagnostic::error(format!("worker `{}` has a group and no user", worker.name));
+            let help = "name the `user` too, or remove `group`: as root each worker has ids of its own";
+            found.push(error.at_key(key("group"), "whose group?").help(help));
+        }
     }
     for (index, name) in sandbox.capabilities.iter().enumerate() {
-        let title = format!("worker `{}` cannot be given {}", worker.name, quote(name));
-        let error =
-            Diagnostic::error(title).at_key(key(&format!("capabilities[{index}]")), "only root can grant it");
-        found.push(error.help("run the supervisor as root, or remove the capability"));
+        let held = Capabilities::named(name).is_none_or(|one| machine.capabilities.contains(one));
+        if !held {
+            let title = format!("worker `{}` cannot be given {}", worker.name, quote(name));
+            let error = Diagnostic::error(title)
+                .at_key(key(&format!("capabilities[{index}]")), "the supervisor does not hold it");
+            found.push(error.help("run the supervisor as root, or remove the capability"));
+        }
+    }
+}
+
+/// Refuses what this kernel cannot enforce: better no start than one that only looks confined.
+fn floor(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Diagnostic>) {
+    let sandbox = &worker.sandbox;
+    let mut lacks = |key: &str, what: &str, why: &str| {
+        let title = format!("this machine cannot confine worker `{}`: {what}", worker.name);
+        let diagnostic = if degraded { Diagnostic::warning(title) } else { Diagnostic::error(title) };
+        let diagnostic = diagnostic.at_key(format!("worker.{}.{key}", worker.name), why);
+        found.push(match degraded {
+            true => diagnostic,
+            false => diagnostic.help("--allow-degraded starts it all the same"),
+        });
+    };
+    let forks = matches!(sandbox.preset, Preset::Exec | Preset::None);
+    if forks && !machine.can_kill_trees() {
+        let why = "needs cgroup.kill or root, so that what it starts can be killed";
+        lacks("sandbox.preset", "it may fork, and its descendants could outlive it", why);
+    }
+    if sandbox.preset == Preset::None {
+        return;
+    }
+    if machine.landlock_abi == 0 {
+        lacks("sandbox", "the kernel has no Landlock", "needs Linux 5.13 with Landlock turned on");
+    } else if machine.landlock_abi < PORTS_ABI
+        && !(sandbox.tcp_bind.is_empty() && sandbox.tcp_connect.is_empty())
+    {
+        let key = if sandbox.tcp_bind.is_empty() { "sandbox.tcp_connect" } else { "sandbox.tcp_bind" };
+        lacks(key, "its Landlock knows no ports", "needs Linux 6.7");
+    }
+    if !machine.seccomp {
+        lacks("sandbox", "the kernel has no system call filters", "needs seccomp");
     }
 }
 
@@ -116,5 +168,78 @@ fn missing(key: &str, path: &Path, found: &mut Vec<Diagnostic>) {
         let title = format!("cannot grant `{}`: {error}", path.display());
         let help = "create it, or correct the path; a relative one starts at the manifest's folder";
         found.push(Diagnostic::error(title).at_key(key, "not there").help(help));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An unprivileged supervisor on a kernel that can do nothing.
+    fn poor() -> Machine {
+        Machine {
+            uid: 1000,
+            gid: 1000,
+            capabilities: Capabilities::NONE,
+            landlock_abi: 0,
+            seccomp: false,
+            ..Machine::probe()
+        }
+    }
+
+    fn worker(preset: Preset) -> Worker {
+        let mut worker = Worker::new("w", Exec::Own);
+        worker.sandbox.preset = preset;
+        worker
+    }
+
+    fn titles(worker: Worker, machine: &Machine, degraded: bool) -> Vec<String> {
+        let system = System { workers: vec![worker], allow_degraded: degraded, ..System::default() };
+        let errors = check(&system, machine).into_iter();
+        errors.filter(|one| one.severity == super::super::Severity::Error).map(|one| one.title).collect()
+    }
+
+    #[test]
+    fn a_kernel_without_a_floor_is_refused_unless_that_is_allowed() {
+        let found = titles(worker(Preset::Sealed), &poor(), false);
+        assert!(
+            found.len() == 2 && found[0].contains("no Landlock") && found[1].contains("filters"),
+            "{found:?}"
+        );
+        assert_eq!(titles(worker(Preset::Sealed), &poor(), true), [""; 0]);
+        let rich = Machine { landlock_abi: PORTS_ABI, seccomp: true, ..poor() };
+        assert_eq!(titles(worker(Preset::Sealed), &rich, false), [""; 0]);
+    }
+
+    #[test]
+    fn ports_need_a_landlock_that_knows_them() {
+        let mut client = worker(Preset::NetClient);
+        client.sandbox.tcp_connect = vec![443];
+        let machine = |landlock_abi| Machine { landlock_abi, seccomp: true, ..poor() };
+        assert!(titles(client.clone(), &machine(PORTS_ABI - 1), false)[0].contains("knows no ports"));
+        assert_eq!(titles(client, &machine(PORTS_ABI), false), [""; 0]);
+    }
+
+    #[test]
+    fn another_user_and_a_capability_need_a_supervisor_that_has_them() {
+        let mut wanting = worker(Preset::Sealed);
+        wanting.sandbox.user = Some("0".into());
+        wanting.sandbox.capabilities = vec!["CAP_CHOWN".into()];
+        let machine = Machine { landlock_abi: 9, seccomp: true, ..poor() };
+        let found = titles(wanting, &machine, false);
+        assert!(found[0].contains("cannot run as `0`") && found[1].contains("`CAP_CHOWN`"), "{found:?}");
+    }
+
+    #[test]
+    fn a_user_by_any_name_that_is_root_needs_to_be_written_out() {
+        let mut hidden = worker(Preset::Sealed);
+        hidden.sandbox.user = Some("00".into());
+        let root =
+            Machine { uid: 0, capabilities: Capabilities::ALL, landlock_abi: 9, seccomp: true, ..poor() };
+        assert!(titles(hidden.clone(), &root, false)[0].contains("would run as root"));
+        hidden.privileged = true;
+        assert_eq!(titles(hidden.clone(), &root, false), [""; 0]);
+        (hidden.sandbox.user, hidden.sandbox.group) = (None, Some("0".into()));
+        assert!(titles(hidden, &root, false)[0].contains("a group and no user"));
     }
 }

@@ -1,5 +1,7 @@
 //! Whether privilege is only where the operator wrote it out.
 
+use bailiwick_sys::capability::Capabilities;
+
 use super::references::suggest;
 use super::{Diagnostic, quote};
 use crate::spec::{Preset, System, Worker};
@@ -18,13 +20,14 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
 fn capabilities(worker: &Worker, found: &mut Vec<Diagnostic>) {
     for (index, name) in worker.sandbox.capabilities.iter().enumerate() {
         let key = format!("worker.{}.sandbox.capabilities[{index}]", worker.name);
-        if !CAPABILITIES.contains(&name.as_str()) {
+        if Capabilities::named(name).is_none() {
             let wanted = if name.to_ascii_uppercase().starts_with("CAP_") {
                 name.clone()
             } else {
                 format!("CAP_{name}")
             };
-            let help = suggest(&wanted, CAPABILITIES.iter().copied(), "capabilities(7) lists them all");
+            let help =
+                suggest(&wanted, Capabilities::names().iter().copied(), "capabilities(7) lists them all");
             let error = Diagnostic::error(format!("no capability is called {}", quote(name)));
             found.push(error.at_key(key, "unknown").help(help));
         } else if worker.sandbox.capabilities[..index].contains(name) {
@@ -55,48 +58,3 @@ fn as_root(worker: &Worker, found: &mut Vec<Diagnostic>) {
         .help("remove `user` for a uid of its own, or write out `privileged = true` in the worker");
     found.push(error);
 }
-
-/// The capabilities of capabilities(7).
-pub const CAPABILITIES: [&str; 41] = [
-    "CAP_AUDIT_CONTROL",
-    "CAP_AUDIT_READ",
-    "CAP_AUDIT_WRITE",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_KILL",
-    "CAP_LEASE",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_MAC_ADMIN",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MKNOD",
-    "CAP_NET_ADMIN",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_RAW",
-    "CAP_PERFMON",
-    "CAP_SETFCAP",
-    "CAP_SETGID",
-    "CAP_SETPCAP",
-    "CAP_SETUID",
-    "CAP_SYSLOG",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_NICE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_WAKE_ALARM",
-];

@@ -1,5 +1,6 @@
 //! The table that a person reads.
 
+use bailiwick_supervisor::check::escape;
 use bailiwick_supervisor::control::{Phase, Row, State, Status};
 
 use super::words::{detail, mechanism, short, user, word};
@@ -39,7 +40,7 @@ fn head(found: &Status) -> String {
     }
     let uptime = short(supervisor.uptime);
     let user = user(supervisor.uid);
-    format!("{}: pid {}, user {user}, up {uptime}{notes}\n", supervisor.name, supervisor.pid)
+    format!("{}: pid {}, user {user}, up {uptime}{notes}\n", escape(&supervisor.name), supervisor.pid)
 }
 
 fn painted(cell: &str, row: &Row) -> String {
@@ -70,7 +71,8 @@ fn cells(found: &Status, row: &Row) -> [String; 9] {
 /// Returns the worker's name, with the instance where there are several.
 fn title(found: &Status, row: &Row) -> String {
     let several = found.workers.iter().any(|other| other.name == row.name && other.instance != row.instance);
-    if several || row.instance > 1 { format!("{}.{}", row.name, row.instance) } else { row.name.clone() }
+    let name = escape(&row.name);
+    if several || row.instance > 1 { format!("{name}.{}", row.instance) } else { name }
 }
 
 /// Returns the limit of memory and what enforces it.
