@@ -1,0 +1,219 @@
+//! Bytes that travel as a descriptor: memory that its maker can no longer change, mapped by who receives it.
+//!
+//! The bytes are hostile, but they hold still: before a mapping is made the seals are verified, so nobody can
+//! write them, nor shrink the file below the mapping, which would end the reader by SIGBUS.
+
+use std::ffi::c_void;
+use std::fs::File;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::stat::fstat;
+use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
+
+use crate::error::{Errno, Failed, failed};
+use crate::kind::SEALED;
+
+/// Why memory cannot be mapped, or not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MemoryError {
+    /// The kernel refused a call.
+    #[error(transparent)]
+    Failed(#[from] Failed),
+    /// It is not a memfd, or its maker could still change it. The sender's fault.
+    #[error("memory has the seals {found:#x}, {SEALED:?} are needed")]
+    NotSealed {
+        /// The seals found.
+        found: i32,
+    },
+    /// It is of pages that only a privileged pool has, so that reading it could end the reader. The sender's fault.
+    #[error("memory is not of ordinary pages")]
+    NotOrdinary,
+    /// It is longer than the receiver takes. The sender's fault.
+    #[error("memory of {bytes} bytes, the limit is {limit}")]
+    TooLong {
+        /// Its length.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// It has holes, which the reader's own memory would fill. The sender's fault.
+    #[error("memory of {bytes} bytes holds only {held}")]
+    Sparse {
+        /// Its length.
+        bytes: u64,
+        /// What it holds.
+        held: u64,
+    },
+}
+
+/// Copies bytes into new memory and seals it, so that it can be given to anybody.
+///
+/// # Errors
+/// EMFILE, ENFILE or ENOMEM; it may be tried again.
+pub fn seal(bytes: &[u8]) -> Result<OwnedFd, Failed> {
+    let mut file = File::from(create()?);
+    file.write_all(bytes).map_err(|error| {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+        Failed { call: "write to a memfd", errno }
+    })?;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(SEALED)).map_err(failed("fcntl(F_ADD_SEALS)"))?;
+    Ok(file.into())
+}
+
+fn create() -> Result<OwnedFd, Failed> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let never_executable = flags | MFdFlags::from_bits_retain(libc::MFD_NOEXEC_SEAL);
+    match memfd_create(c"bailiwick", never_executable) {
+        // Kernels before 6.3 do not know the flag.
+        Err(Errno::EINVAL) => memfd_create(c"bailiwick", flags),
+        made => made,
+    }
+    .map_err(failed("memfd_create"))
+}
+
+/// Sealed memory, mapped for reading.
+#[derive(Debug)]
+pub struct SealedMemory {
+    // None for no bytes, of which no mapping can be made.
+    mapping: Option<(NonNull<c_void>, NonZeroUsize)>,
+}
+
+// SAFETY: the mapping is read-only and sealed, so that nothing changes it from any thread, and it is owned.
+unsafe impl Send for SealedMemory {}
+// SAFETY: as for Send; shared references only read.
+unsafe impl Sync for SealedMemory {}
+
+impl SealedMemory {
+    /// Verifies that the memory is sealed, of ordinary pages, without holes and at most `limit` bytes long, and maps it.
+    ///
+    /// # Errors
+    /// `Failed` if the kernel does not permit it; otherwise what is wrong with the memory.
+    pub fn map(fd: BorrowedFd<'_>, limit: u64) -> Result<SealedMemory, MemoryError> {
+        let found = fcntl(fd, FcntlArg::F_GET_SEALS).map_err(|_| MemoryError::NotSealed { found: 0 })?;
+        if !SealFlag::from_bits_retain(found).contains(SEALED) {
+            return Err(MemoryError::NotSealed { found });
+        }
+        if fstatfs(fd).map_err(failed("fstatfs"))?.filesystem_type() != TMPFS_MAGIC {
+            return Err(MemoryError::NotOrdinary);
+        }
+        let status = fstat(fd).map_err(failed("fstat"))?;
+        let bytes = u64::try_from(status.st_size).unwrap_or(0);
+        let held = u64::try_from(status.st_blocks).unwrap_or(0).saturating_mul(512);
+        if bytes > limit {
+            return Err(MemoryError::TooLong { bytes, limit });
+        }
+        if held < bytes {
+            return Err(MemoryError::Sparse { bytes, held });
+        }
+        let Some(length) = usize::try_from(bytes).ok().and_then(NonZeroUsize::new) else {
+            return Ok(SealedMemory { mapping: None });
+        };
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory that is in use.
+        let start = unsafe { mmap(None, length, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, fd.as_fd(), 0) };
+        Ok(SealedMemory { mapping: Some((start.map_err(failed("mmap"))?, length)) })
+    }
+}
+
+impl Deref for SealedMemory {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self.mapping {
+            // SAFETY: `map` made a readable mapping of this length; it lives until `self` is dropped; the seals
+            // verified there keep every byte of it in place and unchanged, and any byte is a `u8`.
+            Some((start, length)) => unsafe {
+                std::slice::from_raw_parts(start.as_ptr().cast(), length.get())
+            },
+            None => &[],
+        }
+    }
+}
+
+impl Drop for SealedMemory {
+    fn drop(&mut self) {
+        if let Some((start, length)) = self.mapping {
+            // SAFETY: `map` made this mapping, nobody else knows of it, and no borrow outlives `self`.
+            let unmapped = unsafe { munmap(start, length.get()) };
+            debug_assert_eq!(unmapped, Ok(()), "a mapping of our own can be taken away");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::{DescriptorKind, descriptor_kind};
+
+    const LIMIT: u64 = 1 << 20;
+
+    fn memory(bytes: &[u8], seals: SealFlag) -> File {
+        let mut file = File::from(create().unwrap());
+        file.write_all(bytes).unwrap();
+        fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).unwrap();
+        file
+    }
+
+    #[test]
+    fn sealed_bytes_are_mapped_as_they_were() {
+        for length in [0, 1, 4095, 4096, 4097, 100_000] {
+            let bytes: Vec<u8> = (0..length).map(|at| at as u8).collect();
+            let fd = seal(&bytes).unwrap();
+            assert_eq!(descriptor_kind(fd.as_fd()), Ok(DescriptorKind::SealedMemory));
+            let mapped = SealedMemory::map(fd.as_fd(), LIMIT).unwrap();
+            drop(fd);
+            assert_eq!(&*mapped, bytes);
+        }
+    }
+
+    #[test]
+    fn sealed_memory_cannot_be_changed_by_its_maker() {
+        let file = File::from(seal(b"before").unwrap());
+        assert!((&file).write_all(b"after").is_err());
+        assert!(file.set_len(0).is_err());
+        assert!(file.set_len(100).is_err());
+        let unsealed = fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_FUTURE_WRITE));
+        assert_eq!(unsealed, Err(Errno::EPERM));
+    }
+
+    #[test]
+    fn memory_that_lacks_any_one_seal_is_not_mapped() {
+        for missing in SEALED.iter() {
+            let file = memory(b"bytes", SEALED - missing);
+            let error = SealedMemory::map(file.as_fd(), LIMIT).unwrap_err();
+            assert!(matches!(error, MemoryError::NotSealed { .. }), "without {missing:?}: {error}");
+            assert_ne!(descriptor_kind(file.as_fd()), Ok(DescriptorKind::SealedMemory));
+        }
+    }
+
+    #[test]
+    fn a_file_is_not_mapped() {
+        let file = tempfile::tempfile().unwrap();
+        assert!(matches!(SealedMemory::map(file.as_fd(), LIMIT), Err(MemoryError::NotSealed { .. })));
+    }
+
+    #[test]
+    fn a_length_at_the_limit_is_mapped_and_one_byte_more_is_not() {
+        let fd = seal(&[7; 10]).unwrap();
+        assert_eq!(SealedMemory::map(fd.as_fd(), 10).unwrap().len(), 10);
+        let error = SealedMemory::map(fd.as_fd(), 9).unwrap_err();
+        assert_eq!(error, MemoryError::TooLong { bytes: 10, limit: 9 });
+        assert!(SealedMemory::map(fd.as_fd(), 0).is_err());
+    }
+
+    #[test]
+    fn memory_with_holes_is_not_mapped() {
+        let file = File::from(create().unwrap());
+        file.set_len(LIMIT).unwrap();
+        fcntl(&file, FcntlArg::F_ADD_SEALS(SEALED)).unwrap();
+        let error = SealedMemory::map(file.as_fd(), LIMIT).unwrap_err();
+        assert_eq!(error, MemoryError::Sparse { bytes: LIMIT, held: 0 });
+    }
+}
