@@ -12,6 +12,7 @@
 pub mod bootstrap;
 pub mod codec;
 pub mod control;
+pub mod description;
 pub mod descriptors;
 pub mod fault;
 mod fd_kind;
