@@ -60,6 +60,10 @@ impl Address {
         Self(Target::Peer(outlet))
     }
 
+    pub(crate) fn pool(pool: Pool) -> Self {
+        Self(Target::Pool(Arc::new(pool)))
+    }
+
     pub(crate) fn local(cell: Arc<Cell>) -> Self {
         Self(Target::Local(cell))
     }

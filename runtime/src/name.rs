@@ -117,8 +117,30 @@ impl FromStr for ActorName {
     }
 }
 
+/// What [`Context::peer`](crate::Context::peer) is asked for: `worker[.instance][/actor]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PeerName<'a> {
+    pub(crate) worker: &'a str,
+    pub(crate) instance: Option<u16>,
+    pub(crate) actor: Option<&'a str>,
+}
+
+impl<'a> PeerName<'a> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, NameError> {
+        let (worker, actor) = match text.split_once('/') {
+            Some((worker, actor)) => (worker, Some(actor)),
+            None => (text, None),
+        };
+        let (worker, instance) = split_worker(worker)?;
+        if let Some(actor) = actor {
+            check_part(actor)?;
+        }
+        Ok(Self { worker, instance, actor })
+    }
+}
+
 /// Splits `worker[.instance]`.
-pub(crate) fn split_worker(text: &str) -> Result<(&str, Option<u16>), NameError> {
+fn split_worker(text: &str) -> Result<(&str, Option<u16>), NameError> {
     let (worker, instance) = match text.split_once('.') {
         Some((worker, number)) => (worker, Some(parse_number(number, u16::MAX.into())?)),
         None => (text, None),
@@ -156,6 +178,15 @@ mod tests {
             let name: ActorName = text.parse().unwrap();
             assert_eq!(name.to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_peer_may_be_named_with_and_without_instance_and_actor() {
+        let parsed = |text| PeerName::parse(text).map(|peer| (peer.worker, peer.instance, peer.actor));
+        assert_eq!(parsed("shrinker"), Ok(("shrinker", None, None)));
+        assert_eq!(parsed("shrinker.2"), Ok(("shrinker", Some(2), None)));
+        assert_eq!(parsed("shrinker.2/thumbs"), Ok(("shrinker", Some(2), Some("thumbs"))));
+        assert!(parsed("shrinker/").is_err() && parsed("/thumbs").is_err() && parsed("a/b/c").is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -286,7 +286,6 @@ impl Host for Nowhere {
 
     /// Without a sandbox every directory that the process may open is as good as granted.
     fn granted_dir(&self, path: &Path) -> io::Result<OwnedFd> {
-        let path: PathBuf = path.to_owned();
         std::fs::File::open(path).map(OwnedFd::from)
     }
 
