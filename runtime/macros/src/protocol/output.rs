@@ -101,7 +101,7 @@ fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
     let encode = methods.iter().map(|method| {
         let variant = &method.variant;
         let (fields, _) = fields(method);
-        quote! { Self::#variant { #(#fields),* } => ::bailiwick::private::encode(&(#(#fields,)*), limits, out) }
+        quote! { Self::#variant { #(ref #fields),* } => ::bailiwick::private::encode(&(#(#fields,)*), limits, out) }
     });
     let decode = methods.iter().enumerate().map(|(index, method)| {
         let (variant, index) = (&method.variant, index_literal(index));
@@ -122,6 +122,8 @@ fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
         #[doc = #doc]
         #vis enum #message { #(#variants),* }
 
+        // A protocol without methods has no message to handle.
+        #[allow(unused_variables)]
         impl ::bailiwick::ProtocolMessage for #message {
             fn method(&self) -> u16 {
                 match *self { #(#indices,)* }
@@ -132,7 +134,7 @@ fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
                 limits: &::bailiwick::private::Limits,
                 out: &mut ::std::vec::Vec<u8>,
             ) -> ::core::result::Result<::bailiwick::private::Outgoing, ::bailiwick::private::EncodeError> {
-                match self { #(#encode,)* }
+                match *self { #(#encode,)* }
             }
 
             fn decode(
@@ -147,6 +149,7 @@ fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
         }
 
         /// Names the method; the arguments may be secrets.
+        #[allow(unreachable_code, unused_variables)]
         impl ::core::fmt::Debug for #message {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 let method: &str = match *self { #(#debug,)* };
