@@ -2,9 +2,11 @@
 
 pub use crate::actor::{Actor, Reconfigured};
 pub use crate::address::Address;
+pub use crate::blob::Blob;
 pub use crate::call::Call;
 pub use crate::context::{Context, Timer, Watch};
 pub use crate::error::ActorError;
+pub use crate::fd::{Directory, Fd};
 pub use crate::later::{Answer, Later};
 pub use crate::mailbox::{Mailbox, OnFull};
 pub use crate::outcome::{AskError, Cause, NotDelivered, Unknown};
