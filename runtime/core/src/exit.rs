@@ -107,7 +107,9 @@ impl fmt::Display for Cause {
             Self::Killed => f.write_str("killed"),
             Self::Stopped => f.write_str("stopped"),
             Self::Exited(code) => write!(f, "exit code {code}"),
-            Self::Signalled(signal) => write!(f, "signal {signal} from outside"),
+            // These two do not come from what the process itself did wrong.
+            Self::Signalled(signal @ (SIGKILL | SIGTERM)) => write!(f, "signal {signal} from outside"),
+            Self::Signalled(signal) => write!(f, "signal {signal}"),
         }
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn record(roster: &Roster, record: &Record, cause: control::Cause) ->
         Decision::StartAgain => "starts again by order".to_owned(),
         Decision::Stop => "stays stopped".to_owned(),
         Decision::Done => "is done".to_owned(),
+        Decision::EndAll(_) => "everything stops with it".to_owned(),
         Decision::GiveUp(why) => format!("is given up: {}", given_up(roster, why)),
         Decision::Escalate(_) => "its group's budget is spent, the group stops".to_owned(),
     };

@@ -96,6 +96,8 @@ pub enum Decision {
     Stop,
     /// It ended as it should and is not started again.
     Done,
+    /// It is the main child and has ended by itself: everything stops, to end like this.
+    EndAll(Outcome),
     /// It is given up.
     GiveUp(GivenUp),
     /// The budget is spent: its group stops, and the group's parent decides.

@@ -16,8 +16,12 @@ impl Tree {
         let decision = match verdict {
             Verdict::Stop => Decision::Stop,
             Verdict::Again => Decision::StartAgain,
-            Verdict::Done | Verdict::EndAll(_) => Decision::Done,
-            Verdict::GiveUp(why) => Decision::GiveUp(why),
+            Verdict::Done => Decision::Done,
+            Verdict::EndAll(outcome) => Decision::EndAll(outcome),
+            Verdict::GiveUp(why) => {
+                self.children[usize::from(id.0)].count_failure();
+                Decision::GiveUp(why)
+            }
             Verdict::Failure { charged } => return self.fail(id, &ended, charged, step),
         };
         self.record(id, &ended, (decision, false), step);
@@ -84,7 +88,7 @@ impl Tree {
                 self.with_child(id, step, |child, turn| child.give_up(GivenUp::BudgetSpent, turn.now));
                 self.escalate(group, step);
             }
-            Decision::StartAgain | Decision::Stop | Decision::Done => {}
+            Decision::StartAgain | Decision::Stop | Decision::Done | Decision::EndAll(_) => {}
         }
     }
 

@@ -114,6 +114,7 @@ impl fmt::Display for Decision {
             Self::StartAgain => f.write_str("start again"),
             Self::Stop => f.write_str("stay stopped"),
             Self::Done => f.write_str("done"),
+            Self::EndAll(outcome) => write!(f, "end all: {outcome}"),
             Self::GiveUp(why) => write!(f, "give up: {why}"),
             Self::Escalate(group) => write!(f, "escalate from group {}", group.0),
         }

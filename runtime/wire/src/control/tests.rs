@@ -1,3 +1,5 @@
+//! Golden bytes and hostile bytes of the records.
+
 use super::*;
 
 fn from_worker() -> Vec<ToSupervisor> {

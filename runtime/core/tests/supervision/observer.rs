@@ -1,0 +1,215 @@
+//! Watches what a tree is told and what it answers, and fails where an invariant is broken.
+
+use std::time::Duration;
+
+use bailiwick_core::child::KILL_GRACE;
+use bailiwick_core::time::Instant;
+use bailiwick_core::tree::{
+    Action, Alert, ChildConfig, ChildId, Config, Decision, Event, Incarnation, Line, News, Tree,
+};
+
+/// A tree under observation. It keeps its own account of which lives there are.
+#[derive(Clone)]
+pub(crate) struct Observed {
+    pub(crate) tree: Tree,
+    pub(crate) now: Instant,
+    lives: Vec<Life>,
+    /// Per group, when its budget was charged.
+    charges: Vec<Vec<Instant>>,
+    stop: Stop,
+}
+
+/// What the observer knows of one child.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Life {
+    /// The generation that was spawned and not recorded yet.
+    open: Option<u32>,
+    exited: bool,
+    newest: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Stop {
+    Never,
+    Ordered,
+    AllAtOnce,
+    Left,
+}
+
+impl Observed {
+    pub(crate) fn new(config: Config) -> Self {
+        let lives = vec![Life::default(); config.children.len()];
+        let charges = vec![Vec::new(); config.groups.len()];
+        let tree = Tree::new(config).expect("the tests' configurations are valid");
+        Self { tree, now: Instant::START, lives, charges, stop: Stop::Never }
+    }
+
+    /// Everything that decides about the future, with times as offsets.
+    pub(crate) fn key(&self) -> impl std::hash::Hash + Eq + use<> {
+        let lives: Vec<_> = self.lives.iter().map(|life| (life.open.is_some(), life.exited)).collect();
+        (self.tree.normalised(self.now), lives, self.stop)
+    }
+
+    /// The present or last life of a child.
+    pub(crate) fn life(&self, child: u16) -> Incarnation {
+        self.tree.child(ChildId(child)).expect("the tests name children that exist").incarnation()
+    }
+
+    /// Tells the tree and checks its answer.
+    pub(crate) fn tell(&mut self, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let had_left = self.stop == Stop::Left;
+        self.tree.handle(self.now, event, &mut actions);
+        let context = Line { now: self.now, event, actions: &actions }.to_string();
+        if had_left {
+            assert!(actions.is_empty(), "acts after it left: {context}");
+            return actions;
+        }
+        if let Event::Exited { of, .. } = event
+            && let Some(life) = self.lives.get_mut(usize::from(of.child.0))
+            && life.open == Some(of.generation)
+        {
+            self.expect_down_once(of, &actions, &context);
+        }
+        if matches!(event, Event::ShutDown | Event::Kill) {
+            self.stop = self.stop.after(event);
+        }
+        for action in &actions {
+            self.check(*action, event, &context);
+        }
+        actions
+    }
+
+    /// Lets time pass to the deadline, if there is one, and checks that this leads on.
+    pub(crate) fn tick(&mut self) -> bool {
+        let Some(deadline) = self.tree.deadline() else { return false };
+        self.now = self.now.max(deadline);
+        for _ in 0..4 {
+            self.tell(Event::Tick);
+            if self.tree.deadline().is_none_or(|next| next > self.now) {
+                return true;
+            }
+        }
+        panic!("the deadline stays in the past: {:?} at {}", self.tree, self.now);
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.stop == Stop::Left
+    }
+
+    fn expect_down_once(&mut self, of: Incarnation, actions: &[Action], context: &str) {
+        let down = |action: &&Action| matches!(action, Action::Announce { of: about, news: News::Down(_) } if *about == of);
+        let life = &mut self.lives[usize::from(of.child.0)];
+        let expected = usize::from(!life.exited);
+        assert_eq!(actions.iter().filter(down).count(), expected, "one Down for each end: {context}");
+        life.exited = true;
+    }
+
+    fn check(&mut self, action: Action, event: Event, context: &str) {
+        match action {
+            Action::Spawn(of) => self.check_spawn(of, context),
+            Action::Drain(of) | Action::Terminate(of) | Action::KillTree(of) => {
+                assert_eq!(self.open(of), Some(of.generation), "acts on a life that is over: {context}");
+            }
+            Action::Announce { of, news } => {
+                assert_eq!(self.open(of), Some(of.generation), "tells of a life that is over: {context}");
+                if news == News::Draining && self.stop == Stop::Ordered {
+                    self.check_order(of.child, context);
+                }
+            }
+            Action::Record(record) => {
+                let of = record.of;
+                assert_eq!(self.open(of), Some(of.generation), "recorded twice or without a life: {context}");
+                let ends = match event {
+                    Event::Emptied { of: about, .. } => {
+                        about == of && self.lives[usize::from(of.child.0)].exited
+                    }
+                    Event::SpawnFailed { of: about, .. } => about == of,
+                    _ => false,
+                };
+                assert!(ends, "recorded before nothing was left of it: {context}");
+                self.lives[usize::from(of.child.0)].open = None;
+                if record.charged {
+                    self.check_charge(of.child, record.decision, context);
+                }
+            }
+            Action::Alert(Alert::ShuttingDown(_)) => self.stop = Stop::Ordered,
+            Action::Alert(Alert::Hastened | Alert::CutShort) => self.stop = Stop::AllAtOnce,
+            Action::Alert(_) => {}
+            Action::Leave(_) => {
+                assert!(
+                    self.stop != Stop::Never && self.stop != Stop::Left,
+                    "leaves unasked or twice: {context}"
+                );
+                self.stop = Stop::Left;
+            }
+        }
+    }
+
+    fn check_spawn(&mut self, of: Incarnation, context: &str) {
+        assert!(self.stop == Stop::Never, "starts after the stop began: {context}");
+        let life = &mut self.lives[usize::from(of.child.0)];
+        assert_eq!(life.open, None, "two lives at once: {context}");
+        assert!(of.generation > life.newest, "a generation comes again: {context}");
+        *life = Life { open: Some(of.generation), exited: false, newest: of.generation };
+    }
+
+    /// While everything is stopped in order, nothing of a level above may be left.
+    fn check_order(&self, child: ChildId, context: &str) {
+        for (above, life) in (0..).map(ChildId).zip(&self.lives) {
+            let later = self.level(above) > self.level(child);
+            assert!(!later || life.open.is_none(), "{child} drains before {above} is gone: {context}");
+        }
+    }
+
+    /// Charges within a window are at most the budget, unless the answer is no ordinary restart.
+    fn check_charge(&mut self, child: ChildId, decision: Decision, context: &str) {
+        let group = self.terms(child).group;
+        let terms = self.tree.config().groups[usize::from(group.0)];
+        let charges = &mut self.charges[usize::from(group.0)];
+        charges.retain(|at| self.now.since(*at) < terms.period);
+        charges.push(self.now);
+        let covered = charges.len() <= terms.max_restarts as usize;
+        let restarts = matches!(decision, Decision::Restart { .. });
+        assert!(covered || !restarts, "restarts on a spent budget: {context}");
+        let cooling = matches!(decision, Decision::CoolDown { .. });
+        assert!(!covered || restarts || cooling, "gives up on a budget that is not spent: {context}");
+    }
+
+    fn open(&self, of: Incarnation) -> Option<u32> {
+        self.lives[usize::from(of.child.0)].open
+    }
+
+    fn terms(&self, child: ChildId) -> &ChildConfig {
+        &self.tree.config().children[usize::from(child.0)]
+    }
+
+    fn level(&self, child: ChildId) -> usize {
+        self.terms(child).needs.iter().map(|need| self.level(*need) + 1).max().unwrap_or(0)
+    }
+
+    /// Asks for the ordered stop and answers nothing more: it must end all the same, within its total.
+    pub(crate) fn check_that_a_stop_ends(mut self) {
+        let total = self.tree.config().shutdown_timeout + KILL_GRACE;
+        let latest = self.now + total + Duration::from_nanos(1);
+        self.tell(Event::ShutDown);
+        for _ in 0..100 {
+            if self.has_left() {
+                assert!(self.now <= latest, "the stop took longer than its total");
+                return;
+            }
+            assert!(self.tick(), "the stop waits for nothing: {:?}", self.tree);
+        }
+        panic!("the stop does not end: {:?}", self.tree);
+    }
+}
+
+impl Stop {
+    fn after(self, event: Event) -> Self {
+        match (self, event) {
+            (Self::Left, _) => Self::Left,
+            (_, Event::Kill) | (Self::Ordered | Self::AllAtOnce, _) => Self::AllAtOnce,
+            (Self::Never, _) => Self::Ordered,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Reads time and event of one line of a transcript.
+
+use bailiwick_core::exit::Exit;
+use bailiwick_core::time::Instant;
+use bailiwick_core::tree::{ChildId, Event, Incarnation, Verb};
+
+pub(super) fn line(line: &str) -> Option<(Instant, Event)> {
+    let (told, _) = line.split_once("->").unwrap_or((line, ""));
+    let words: Vec<_> = told.split_whitespace().collect();
+    let (now, words) = words.split_first()?;
+    Some((instant(now)?, event(words)?))
+}
+
+fn event(words: &[&str]) -> Option<Event> {
+    Some(match *words {
+        ["boot"] => Event::Boot,
+        ["spawned", of] => Event::Spawned(life(of)?),
+        ["spawn-failed", of, "step", step, "errno", errno, "chance", chance] => Event::SpawnFailed {
+            of: life(of)?,
+            step: step.parse().ok()?,
+            errno: errno.parse().ok()?,
+            chance: chance.parse().ok()?,
+        },
+        ["ready", of] => Event::Ready(life(of)?),
+        ["unready", of] => Event::Unready(life(of)?),
+        ["drained", of] => Event::Drained(life(of)?),
+        ["violated", of] => Event::Violated(life(of)?),
+        ["exited", of, "code", code] => Event::Exited { of: life(of)?, exit: Exit::Code(code.parse().ok()?) },
+        ["exited", of, "signal", signal] => {
+            Event::Exited { of: life(of)?, exit: Exit::Signal(signal.parse().ok()?) }
+        }
+        ["emptied", of, "chance", chance] => Event::Emptied { of: life(of)?, chance: chance.parse().ok()? },
+        ["operator", verb, child] => Event::Operator { verb: self::verb(verb)?, child: self::child(child)? },
+        ["shut-down"] => Event::ShutDown,
+        ["kill"] => Event::Kill,
+        ["tick"] => Event::Tick,
+        _ => return None,
+    })
+}
+
+fn instant(text: &str) -> Option<Instant> {
+    let (seconds, fraction) = text.split_once('.')?;
+    let nanos: u64 = format!("{fraction:0<9}").parse().ok()?;
+    Some(Instant::from_nanos(seconds.parse::<u64>().ok()? * 1_000_000_000 + nanos))
+}
+
+fn life(text: &str) -> Option<Incarnation> {
+    let (child, generation) = text.split_once('#')?;
+    Some(Incarnation { child: self::child(child)?, generation: generation.parse().ok()? })
+}
+
+fn child(text: &str) -> Option<ChildId> {
+    text.parse().ok().map(ChildId)
+}
+
+fn verb(text: &str) -> Option<Verb> {
+    match text {
+        "start" => Some(Verb::Start),
+        "stop" => Some(Verb::Stop),
+        "restart" => Some(Verb::Restart),
+        _ => None,
+    }
+}

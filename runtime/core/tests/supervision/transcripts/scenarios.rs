@@ -1,0 +1,235 @@
+//! The scenarios, each one transcript: named by what is expected, in the file of the same name.
+
+use std::time::Duration;
+
+use bailiwick_core::backoff::Backoff;
+use bailiwick_core::tree::{ChildConfig, ChildId, Config, GroupConfig, GroupId, Kind, OnExhausted, Restart};
+
+use super::replay;
+
+fn alone(child: ChildConfig) -> Config {
+    all(vec![child])
+}
+
+fn all(children: Vec<ChildConfig>) -> Config {
+    Config { children, ..Config::default() }
+}
+
+fn child() -> ChildConfig {
+    let backoff = Backoff { jitter_permille: 0, ..Backoff::default() };
+    ChildConfig { backoff, ..ChildConfig::default() }
+}
+
+fn of_type(restart: Restart) -> ChildConfig {
+    ChildConfig { restart, ..child() }
+}
+
+fn needing(needs: &[u16]) -> ChildConfig {
+    ChildConfig { needs: needs.iter().copied().map(ChildId).collect(), ..child() }
+}
+
+fn budget(max_restarts: u32, period_s: u64, on_exhausted: OnExhausted) -> GroupConfig {
+    GroupConfig {
+        max_restarts,
+        period: Duration::from_secs(period_s),
+        on_exhausted,
+        ..GroupConfig::default()
+    }
+}
+
+fn within(group: GroupConfig, child: ChildConfig) -> Config {
+    Config { groups: vec![group], ..alone(child) }
+}
+
+fn at_once() -> ChildConfig {
+    let none = Duration::ZERO;
+    ChildConfig { backoff: Backoff { base: none, ..child().backoff }, ..child() }
+}
+
+#[test]
+fn a1_a_permanent_child_that_exits_cleanly_is_restarted() {
+    replay("a1_permanent_exits_cleanly", alone(child()));
+}
+
+#[test]
+fn a2_a_transient_child_that_exits_cleanly_is_done_and_can_be_started() {
+    replay("a2_transient_exits_cleanly", alone(of_type(Restart::Transient)));
+}
+
+#[test]
+fn a3_a_transient_child_that_fails_or_is_killed_is_restarted() {
+    replay("a3_transient_fails", alone(of_type(Restart::Transient)));
+}
+
+#[test]
+fn a4_a_transient_child_stopped_by_an_operator_stays_stopped() {
+    replay("a4_transient_stopped", alone(of_type(Restart::Transient)));
+}
+
+#[test]
+fn a5_a_temporary_child_that_crashes_is_not_restarted() {
+    replay("a5_temporary_crashes", alone(of_type(Restart::Temporary)));
+}
+
+#[test]
+fn a6_a_crash_restarts_only_the_child_that_crashed() {
+    replay("a6_one_for_one", all(vec![child(), child(), child()]));
+}
+
+#[test]
+fn a10_a_budget_is_spent_at_its_limit_plus_one() {
+    for (max, period, name) in
+        [(1, 5, "a10_one_in_five_seconds"), (3, 2, "a10_three_in_two_seconds"), (0, 5, "a10_none")]
+    {
+        replay(name, within(budget(max, period, OnExhausted::Fail), at_once()));
+    }
+}
+
+#[test]
+fn a11_failures_620_ms_apart_never_spend_two_in_a_second() {
+    replay("a11_sliding_window", within(budget(2, 1, OnExhausted::Fail), at_once()));
+}
+
+#[test]
+fn a12_an_inner_group_escalates_to_the_outer_and_then_to_the_exit() {
+    let inner = GroupConfig { parent: Some(GroupId(0)), ..budget(0, 5, OnExhausted::Escalate) };
+    let in_inner = ChildConfig { group: GroupId(1), ..at_once() };
+    let config = Config {
+        groups: vec![budget(1, 5, OnExhausted::Escalate), inner],
+        ..all(vec![child(), in_inner.clone(), ChildConfig { needs: vec![ChildId(1)], ..in_inner }])
+    };
+    replay("a12_nested_escalation", config);
+}
+
+#[test]
+fn a20_an_essential_child_that_cannot_be_started_at_boot_ends_everything_in_reverse() {
+    let essential = ChildConfig { essential: true, ..needing(&[1]) };
+    replay("a20_first_start_fails", all(vec![child(), needing(&[0]), essential, needing(&[2])]));
+}
+
+#[test]
+fn b1_pauses_double_until_the_budget_is_spent() {
+    replay("b1_backoff_grows", within(budget(5, 30, OnExhausted::Fail), child()));
+}
+
+#[test]
+fn b1_a_spent_budget_cools_down_at_the_cap_for_ever() {
+    replay("b1_cool_down", within(budget(1, 30, OnExhausted::CoolDown), child()));
+}
+
+#[test]
+fn b3_a_child_that_was_stable_starts_again_at_once() {
+    replay("b3_stable", alone(child()));
+}
+
+#[test]
+fn b5_an_operator_ends_a_long_pause() {
+    let day = Duration::from_secs(86_400);
+    let backoff = Backoff { first: day, cap: day, ..child().backoff };
+    replay("b5_start_during_backoff", alone(ChildConfig { backoff, ..child() }));
+}
+
+#[test]
+fn b6_a_stop_during_a_pause_is_final() {
+    let backoff = Backoff { first: Duration::from_secs(1), ..child().backoff };
+    replay("b6_stop_during_backoff", alone(ChildConfig { backoff, ..child() }));
+}
+
+#[test]
+fn b7_manual_restarts_charge_nothing() {
+    let quick = ChildConfig { drain_timeout: Duration::ZERO, ..child() };
+    replay("b7_manual_restarts", within(budget(1, 30, OnExhausted::Fail), quick));
+}
+
+#[test]
+fn b9_exit_codes_that_forbid_a_restart_or_do_not_count() {
+    replay("b9_exit_78", alone(child()));
+    replay("b9_exit_75", within(budget(0, 30, OnExhausted::Fail), child()));
+}
+
+#[test]
+fn c3_a_stop_signal_from_elsewhere_is_a_failure() {
+    replay("c3_terminated_from_outside", alone(of_type(Restart::Transient)));
+}
+
+#[test]
+fn d1_a_child_that_is_never_ready_is_stopped_killed_and_counted() {
+    replay("d1_never_ready", alone(child()));
+}
+
+#[test]
+fn d3_a_process_that_cannot_be_made_is_tried_again_and_counted() {
+    replay("d3_spawn_fails", within(budget(1, 30, OnExhausted::Fail), child()));
+}
+
+#[test]
+fn d6_a_clean_exit_before_ready_is_a_failed_start_except_for_a_oneshot() {
+    replay("d6_exits_before_ready", alone(of_type(Restart::Transient)));
+    let oneshot = ChildConfig { kind: Kind::Oneshot, ..child() };
+    replay("d6_oneshot", all(vec![oneshot, needing(&[0])]));
+}
+
+#[test]
+fn d7_a_child_waits_for_what_it_needs_and_is_given_up_with_it() {
+    replay("d7_dependency_given_up", all(vec![child(), needing(&[0]), needing(&[1])]));
+}
+
+#[test]
+fn f2_a_child_that_ignores_the_stop_signal_is_killed() {
+    replay("f2_ignores_the_stop_signal", alone(child()));
+}
+
+#[test]
+fn f6_a_crash_while_everything_stops_is_not_answered() {
+    replay("f6_crash_during_shutdown", all(vec![child(), needing(&[0])]));
+}
+
+#[test]
+fn f8_a_level_stops_only_when_the_level_above_is_gone() {
+    replay("f8_level_by_level", all(vec![child(), needing(&[0]), needing(&[0])]));
+}
+
+#[test]
+fn f11_the_total_is_kept_whatever_the_parts_add_up_to() {
+    let slow = ChildConfig { stop_timeout: Duration::from_secs(60), ..child() };
+    let config = all(vec![slow.clone(), ChildConfig { needs: vec![ChildId(0)], ..slow }]);
+    replay("f11_total", Config { shutdown_timeout: Duration::from_secs(15), ..config });
+}
+
+#[test]
+fn f12_each_further_signal_hastens_the_stop() {
+    replay("f12_three_signals", all(vec![child(), needing(&[0])]));
+}
+
+#[test]
+fn f13_a_stop_may_be_brutal_or_take_for_ever() {
+    let brutal = ChildConfig { stop_timeout: Duration::ZERO, drain_timeout: Duration::ZERO, ..child() };
+    let patient = ChildConfig { stop_timeout: Duration::MAX, ..child() };
+    replay("f13_brutal_and_patient", all(vec![brutal, patient]));
+}
+
+#[test]
+fn f14_a_failure_while_stopping_is_recorded_and_nothing_else() {
+    replay("f14_exits_1_while_stopping", alone(child()));
+}
+
+#[test]
+fn main_ends_everything() {
+    let main = ChildConfig { kind: Kind::Main, ..needing(&[0]) };
+    replay("main_succeeds", all(vec![child(), main.clone()]));
+    replay("main_reports_an_error", all(vec![child(), main.clone()]));
+    replay(
+        "main_crashes",
+        Config { groups: vec![budget(0, 30, OnExhausted::Fail)], ..all(vec![child(), main]) },
+    );
+}
+
+#[test]
+fn a_violation_kills_once_and_counts_as_a_failure() {
+    replay("violation", alone(child()));
+}
+
+#[test]
+fn what_cannot_be_killed_keeps_its_place() {
+    replay("unkillable", alone(child()));
+}

@@ -1,0 +1,188 @@
+//! Random walks: any events in any order, also such as no driver would tell.
+
+use std::time::Duration;
+
+use bailiwick_core::backoff::Backoff;
+use bailiwick_core::exit::Exit;
+use bailiwick_core::tree::{
+    ChildConfig, ChildId, Config, Event, GroupConfig, GroupId, Incarnation, Kind, OnExhausted, Restart, Verb,
+};
+use proptest::prelude::*;
+
+use crate::observer::Observed;
+
+/// One step of a walk; which life an event is about is only known when it is told.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Of the child's present life, or of one before it.
+    About {
+        child: u16,
+        earlier: u32,
+        what: What,
+    },
+    Operator(Verb, u16),
+    Boot,
+    ShutDown,
+    Kill,
+    Pass(u64),
+    ToDeadline,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Spawned,
+    SpawnFailed,
+    Ready,
+    Unready,
+    Drained,
+    Violated,
+    Exited(Exit),
+    Emptied(u32),
+}
+
+const CHILDREN: u16 = 4;
+
+fn what() -> impl Strategy<Value = What> {
+    let exit = prop_oneof![
+        prop_oneof![Just(0), Just(1), Just(75), Just(78), any::<u8>()].prop_map(Exit::Code),
+        prop_oneof![Just(9), Just(15), Just(11)].prop_map(Exit::Signal),
+    ];
+    prop_oneof![
+        3 => Just(What::Spawned),
+        1 => Just(What::SpawnFailed),
+        4 => Just(What::Ready),
+        1 => Just(What::Unready),
+        2 => Just(What::Drained),
+        1 => Just(What::Violated),
+        5 => exit.prop_map(What::Exited),
+        7 => any::<u32>().prop_map(What::Emptied),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let verb = prop_oneof![Just(Verb::Start), Just(Verb::Stop), Just(Verb::Restart)];
+    let earlier = prop_oneof![9 => Just(0u32), 1 => 1u32..3];
+    prop_oneof![
+        80 => (0..CHILDREN + 1, earlier, what())
+            .prop_map(|(child, earlier, what)| Step::About { child, earlier, what }),
+        8 => (verb, 0..CHILDREN + 1).prop_map(|(verb, child)| Step::Operator(verb, child)),
+        2 => Just(Step::Boot),
+        1 => Just(Step::ShutDown),
+        1 => Just(Step::Kill),
+        8 => (0u64..4000).prop_map(Step::Pass),
+        8 => Just(Step::ToDeadline),
+    ]
+}
+
+fn timeout() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        1 => Just(Duration::ZERO),
+        6 => (1u64..3000).prop_map(Duration::from_millis),
+        1 => Just(Duration::MAX),
+    ]
+}
+
+fn child(id: u16) -> impl Strategy<Value = ChildConfig> {
+    let kind = prop_oneof![8 => Just(Kind::Resident), 3 => Just(Kind::Oneshot), 1 => Just(Kind::Main)];
+    let restart = prop_oneof![Just(Restart::Permanent), Just(Restart::Transient), Just(Restart::Temporary)];
+    let needs = proptest::collection::vec(0..id.max(1), 0..=usize::from(id.min(2)));
+    let backoff = (timeout(), timeout(), 0u32..3000, timeout(), 0u32..1001);
+    (
+        (0u16..3, kind, restart, proptest::bool::weighted(0.15), needs),
+        backoff,
+        [timeout(), timeout(), timeout(), timeout()],
+    )
+        .prop_map(|((group, kind, restart, essential, needs), backoff, timeouts)| {
+            let (first, base, factor_permille, cap, jitter_permille) = backoff;
+            let [start_timeout, stop_timeout, drain_timeout, stable_after] = timeouts;
+            ChildConfig {
+                group: GroupId(group),
+                kind,
+                restart,
+                essential,
+                needs: needs.into_iter().map(ChildId).collect(),
+                backoff: Backoff { first, base, factor_permille, cap, jitter_permille },
+                start_timeout,
+                stop_timeout,
+                drain_timeout,
+                stable_after,
+                ..ChildConfig::default()
+            }
+        })
+}
+
+fn group(parent: Option<GroupId>) -> impl Strategy<Value = GroupConfig> {
+    let on_exhausted =
+        prop_oneof![Just(OnExhausted::CoolDown), Just(OnExhausted::Fail), Just(OnExhausted::Escalate)];
+    (0u32..4, 1u64..5000, on_exhausted).prop_map(move |(max_restarts, period, on_exhausted)| GroupConfig {
+        parent,
+        max_restarts,
+        period: Duration::from_millis(period),
+        on_exhausted,
+    })
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let groups = (group(None), group(Some(GroupId(0))), group(Some(GroupId(1))));
+    let total = prop_oneof![Just(Duration::ZERO), (1u64..10_000).prop_map(Duration::from_millis)];
+    ((child(0), child(1), child(2), child(3)), groups, total).prop_map(
+        |(children, groups, shutdown_timeout)| {
+            let (a, b, c, d) = children;
+            let (root, inner, innermost) = groups;
+            Config { children: vec![a, b, c, d], groups: vec![root, inner, innermost], shutdown_timeout }
+        },
+    )
+}
+
+fn event(world: &Observed, child: u16, earlier: u32, what: What) -> Event {
+    let life = if child < CHILDREN {
+        world.life(child)
+    } else {
+        Incarnation { child: ChildId(child), generation: 1 }
+    };
+    let of = Incarnation { generation: life.generation.saturating_sub(earlier), ..life };
+    match what {
+        What::Spawned => Event::Spawned(of),
+        What::SpawnFailed => Event::SpawnFailed { of, step: 3, errno: 11, chance: 7 },
+        What::Ready => Event::Ready(of),
+        What::Unready => Event::Unready(of),
+        What::Drained => Event::Drained(of),
+        What::Violated => Event::Violated(of),
+        What::Exited(exit) => Event::Exited { of, exit },
+        What::Emptied(chance) => Event::Emptied { of, chance },
+    }
+}
+
+fn walk(world: &mut Observed, step: Step) {
+    match step {
+        Step::About { child, earlier, what } => drop(world.tell(event(world, child, earlier, what))),
+        Step::Operator(verb, child) => drop(world.tell(Event::Operator { verb, child: ChildId(child) })),
+        Step::Boot => drop(world.tell(Event::Boot)),
+        Step::ShutDown => drop(world.tell(Event::ShutDown)),
+        Step::Kill => drop(world.tell(Event::Kill)),
+        Step::Pass(ms) => {
+            world.now += Duration::from_millis(ms);
+            world.tell(Event::Tick);
+        }
+        Step::ToDeadline => drop(world.tick()),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_sequence_of_events_breaks_an_invariant(
+        config in config(),
+        steps in proptest::collection::vec(step(), 0..120),
+    ) {
+        let mut world = Observed::new(config);
+        world.tell(Event::Boot);
+        for step in steps {
+            walk(&mut world, step);
+        }
+        if !world.has_left() {
+            world.check_that_a_stop_ends();
+        }
+    }
+}
