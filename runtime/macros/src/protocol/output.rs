@@ -98,10 +98,11 @@ fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
         let (variant, index) = (&method.variant, index_literal(index));
         quote! { Self::#variant { .. } => #index }
     });
+    let [limits, out] = ["limits", "out"].map(ours);
     let encode = methods.iter().map(|method| {
         let variant = &method.variant;
         let (fields, _) = fields(method);
-        quote! { Self::#variant { #(ref #fields),* } => ::bailiwick::private::encode(&(#(#fields,)*), limits, out) }
+        quote! { Self::#variant { #(ref #fields),* } => ::bailiwick::private::encode(&(#(#fields,)*), #limits, #out) }
     });
     let decode = methods.iter().enumerate().map(|(index, method)| {
         let (variant, index) = (&method.variant, index_literal(index));
@@ -131,8 +132,8 @@ fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
 
             fn encode(
                 &self,
-                limits: &::bailiwick::private::Limits,
-                out: &mut ::std::vec::Vec<u8>,
+                #limits: &::bailiwick::private::Limits,
+                #out: &mut ::std::vec::Vec<u8>,
             ) -> ::core::result::Result<::bailiwick::private::Outgoing, ::bailiwick::private::EncodeError> {
                 match *self { #(#encode,)* }
             }
@@ -215,19 +216,20 @@ fn travelling(names: &Names<'_>) -> TokenStream {
 
 fn dispatch(names: &Names<'_>, methods: &[Method]) -> TokenStream {
     let Names { protocol, reference, message, .. } = names;
+    let [actor, cx, reply] = ["actor", "cx", "reply"].map(ours);
     let arms = methods.iter().map(|method| {
         let Method { name, variant, is_async, takes_context, answer, .. } = method;
         let (fields, _) = fields(method);
-        let context = takes_context.then(|| quote! { cx, });
+        let context = takes_context.then(|| quote! { #cx, });
         let wait = is_async.then(|| quote! { .await });
         let send = match answer {
-            Answer::Value(_) => quote! { reply.send(answer) },
-            Answer::Later(_) => quote! { reply.later(answer) },
-            Answer::Replies(_) => quote! { reply.stream(answer, cx) },
+            Answer::Value(_) => quote! { #reply.send(answer) },
+            Answer::Later(_) => quote! { #reply.later(answer) },
+            Answer::Replies(_) => quote! { #reply.stream(answer, #cx) },
         };
         quote! {
             #message::#variant { #(#fields),* } => {
-                let answer = <A as #protocol>::#name(actor, #context #(#fields),*) #wait;
+                let answer = <A as #protocol>::#name(#actor, #context #(#fields),*) #wait;
                 #send
             }
         }
@@ -236,10 +238,10 @@ fn dispatch(names: &Names<'_>, methods: &[Method]) -> TokenStream {
         impl<A: #protocol> ::bailiwick::ServedBy<A> for #reference {
             #[allow(clippy::unit_arg, clippy::let_unit_value, unused_variables)]
             async fn dispatch(
-                actor: &mut A,
+                #actor: &mut A,
                 message: #message,
-                cx: &mut ::bailiwick::Context,
-                reply: &::bailiwick::private::Reply,
+                #cx: &mut ::bailiwick::Context,
+                #reply: &::bailiwick::private::Reply,
             ) {
                 match message { #(#arms)* }
             }
@@ -249,6 +251,11 @@ fn dispatch(names: &Names<'_>, methods: &[Method]) -> TokenStream {
 
 fn fields(method: &Method) -> (Vec<&Ident>, Vec<&Type>) {
     method.arguments.iter().map(|argument| (&argument.name, &argument.ty)).unzip()
+}
+
+/// Names a variable of what is written here, so that an argument of the same name is another variable.
+fn ours(name: &str) -> Ident {
+    Ident::new(name, proc_macro2::Span::mixed_site())
 }
 
 fn index_literal(index: usize) -> proc_macro2::Literal {
