@@ -16,11 +16,12 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::address::{Address, Target, WatchId};
 use crate::call::Call;
 use crate::cell::Cell;
+use crate::error::ActorError;
 use crate::executor::{self, Role};
 use crate::family::Family;
 use crate::hosted::Hosted;
 use crate::node::{PeerError, Shared, SpawnError};
-use crate::outcome::NotDelivered;
+use crate::outcome::{Cause, NotDelivered};
 use crate::outlet::Outlet;
 use crate::panics::catch_async;
 use crate::protocol::Protocol;
@@ -138,6 +139,12 @@ impl Context {
     /// Stops the actor after the message in hand. What waits in its mailbox is not delivered.
     pub fn stop(&mut self) {
         self.stopping = true;
+    }
+
+    /// Ends this incarnation by a failure after the message in hand, as a panic would without its noise: the actor is
+    /// made anew within its budget, and who watches it is told the error.
+    pub fn fail(&mut self, error: impl Into<ActorError>) {
+        self.cell.signal(Signal::Failed(Cause::Failed { error: error.into().to_string() }));
     }
 
     /// Watches the present incarnation of another actor: [`Actor::down`](crate::Actor::down) is called exactly once,
