@@ -4,6 +4,7 @@
 
 mod accounts;
 mod coupling;
+mod describe;
 mod diagnostic;
 mod machine;
 mod nearest;
@@ -19,6 +20,7 @@ use crate::spec::System;
 
 pub use accounts::user_name;
 pub use coupling::{Reach, reach, stopped_with};
+pub use describe::{DescribeError, describe};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, escape, line_of, quote};
 pub use nearest::nearest;
 pub use order::MAX_DEPTH;

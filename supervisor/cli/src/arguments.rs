@@ -77,6 +77,9 @@ pub(crate) struct Check {
     /// Only warn where this machine lacks a floor of a sandbox.
     #[arg(long)]
     pub(crate) allow_degraded: bool,
+    /// Do not run the executables, sealed, to ask them for their actors and methods.
+    #[arg(long)]
+    pub(crate) do_not_run: bool,
 }
 
 /// Show the workers of a running system.
