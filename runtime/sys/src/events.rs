@@ -181,6 +181,15 @@ impl AsFd for Signals {
     }
 }
 
+/// Ends the process by `signal`, which must have kept its default meaning, though it may be blocked.
+///
+/// # Errors
+/// Returns at all only if the signal does not end the process.
+pub fn die_of(signal: Signal) -> Result<(), Failed> {
+    SigSet::from(signal).thread_unblock().map_err(failed("sigprocmask"))?;
+    nix::sys::signal::raise(signal).map_err(failed("raise"))
+}
+
 /// One timer that becomes readable at a time of [`monotonic_ns`].
 #[derive(Debug)]
 pub struct Timer {

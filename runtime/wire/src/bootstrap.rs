@@ -16,6 +16,8 @@ pub struct Bootstrap {
     pub worker: String,
     /// Its instance, from 1.
     pub instance: u16,
+    /// How many instances there are of it.
+    pub instances: u16,
     /// The number of this life, from 1.
     pub generation: u32,
     /// When its work is done.
@@ -26,6 +28,8 @@ pub struct Bootstrap {
     pub peers: Vec<Peer>,
     /// The second stage of its sandbox.
     pub confinement: Confinement,
+    /// The paths it is granted, one attached descriptor for each, after those of the confinement.
+    pub granted: Vec<String>,
 }
 
 /// When the work of a worker is done.

@@ -1,6 +1,7 @@
 //! From the start of a process to its end, and what it is told in between.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use bailiwick_core::exit::Exit;
@@ -9,7 +10,9 @@ use bailiwick_sys::events::Interest;
 use bailiwick_sys::process::{Progress, SpawnError};
 use bailiwick_sys::wait::{self, Change};
 use bailiwick_sys::{Failed, socket};
+use bailiwick_wire::bootstrap::BootstrapError;
 use bailiwick_wire::control::ToWorker;
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use thiserror::Error;
 
@@ -31,7 +34,11 @@ enum StartError {
     #[error(transparent)]
     Spawn(#[from] SpawnError),
     #[error(transparent)]
-    Bootstrap(#[from] bailiwick_wire::bootstrap::BootstrapError),
+    Bootstrap(#[from] BootstrapError),
+    #[error("its granted paths and its sandbox are {found} descriptors, the limit is {max}", max = socket::MAX_FDS)]
+    TooManyPaths { found: usize },
+    #[error("copies of its descriptors: {0}")]
+    Copies(#[from] io::Error),
 }
 
 impl Daemon {
@@ -40,7 +47,10 @@ impl Daemon {
             self.complain(of.child, &error);
             let errno = match error {
                 StartError::Refused(failed) | StartError::Spawn(SpawnError::Refused(failed)) => failed.errno,
-                StartError::Spawn(_) | StartError::Bootstrap(_) => nix::errno::Errno::EINVAL,
+                StartError::Spawn(_) | StartError::Bootstrap(_) | StartError::TooManyPaths { .. } => {
+                    Errno::EINVAL
+                }
+                StartError::Copies(error) => Errno::from_raw(error.raw_os_error().unwrap_or_default()),
             };
             self.fail_start(of, errno as i32);
         }
@@ -48,13 +58,17 @@ impl Daemon {
 
     fn try_spawn(&mut self, of: Incarnation) -> Result<(), StartError> {
         let child = of.child;
-        let bootstrap = self.bootstrap(of).to_bytes()?;
+        let (bootstrap, attached) = self.bootstrap(of)?;
+        if attached.len() > socket::MAX_FDS {
+            return Err(StartError::TooManyPaths { found: attached.len() });
+        }
+        let bootstrap = bootstrap.to_bytes()?;
         let (output, their_output) = output_pipe()?;
         let (ours, theirs) = socket::pair(socket::Kind::SeqPacket)?;
         let descriptors = Descriptors { output: their_output.as_fd(), control: theirs.as_fd() };
         let process = self.launcher.spawn(child, &descriptors)?;
         let mut line = Line::new(ours, self.broker.peers(child).count());
-        line.bootstrap(bootstrap, Vec::new());
+        line.bootstrap(bootstrap, attached);
         self.watch(&process.pidfd, Token::Process(child), Interest::READ)?;
         self.watch(&process.start, Token::Start(child), Interest::READ)?;
         self.watch(line.socket(), Token::Line(child), Interest::READ)?;

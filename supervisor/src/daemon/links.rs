@@ -1,6 +1,6 @@
 //! Makes links, tells of their ends, and hands out what the store keeps.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use bailiwick_core::tree::{ChildId, Incarnation};
 use bailiwick_sys::socket;
@@ -13,13 +13,18 @@ use crate::control::Cause;
 use crate::spec;
 
 impl Daemon {
-    /// Tells a worker everything that is known before it runs.
-    pub(super) fn bootstrap(&self, of: Incarnation) -> Bootstrap {
+    /// Returns everything that a worker is told before it runs, and what is attached to that.
+    pub(super) fn bootstrap(&self, of: Incarnation) -> std::io::Result<(Bootstrap, Vec<OwnedFd>)> {
         let seat = self.roster.seat(of.child);
         let worker = &self.system.workers[seat.worker];
-        Bootstrap {
+        let (confinement, ruleset) = self.launcher.confinement(of.child);
+        let granted = self.launcher.prepared(of.child).granted();
+        let attached = ruleset.into_iter().chain(granted.iter().map(AsFd::as_fd));
+        let attached = attached.map(|fd| fd.try_clone_to_owned()).collect::<Result<_, _>>()?;
+        let bootstrap = Bootstrap {
             worker: worker.name.clone(),
             instance: seat.instance,
+            instances: worker.instances,
             generation: of.generation,
             work: match worker.kind {
                 spec::Kind::Resident => Work::Resident,
@@ -32,8 +37,10 @@ impl Daemon {
                 .peers(of.child)
                 .map(|(peer, terms)| self.peer(of.child, peer, terms))
                 .collect(),
-            confinement: self.launcher.confinement(of.child).0,
-        }
+            confinement,
+            granted: granted.iter().map(|granted| granted.path().display().to_string()).collect(),
+        };
+        Ok((bootstrap, attached))
     }
 
     fn peer(&self, child: ChildId, peer: ChildId, terms: &broker::Terms) -> Peer {

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{Outcome, Tree};
-use bailiwick_sys::events::{Interest, Poller, Signal, Signals, Timer, monotonic_ns};
+use bailiwick_sys::events::{
+    Interest, Poller, Signal, Signals, Timer, die_of as die_of_signal, monotonic_ns,
+};
 use bailiwick_sys::{Failed, process};
-use nix::sys::signal::{SigSet, raise};
 
 use super::child::Child;
 use super::token::Token;
@@ -154,8 +155,7 @@ fn finish(mut daemon: Daemon, end: Result<Outcome, Failed>) -> ExitCode {
 
 /// Dies of a signal, so that whoever started this sees that the stop was forced.
 fn die_of(signal: Signal) -> ExitCode {
-    let _ = SigSet::from(signal).thread_unblock();
-    let _ = raise(signal);
-    // Reached only if somebody changed the signal's meaning.
+    // Comes back only if somebody changed the signal's meaning.
+    let _ = die_of_signal(signal);
     ExitCode::from(128 + signal as u8)
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag, fstat};
 
 /// What waits to be written at most; beyond that lines are dropped and counted.
 const QUEUE_BYTES: usize = 256 << 10;
@@ -33,14 +33,14 @@ impl Sink {
         Self::for_stream(std::io::stderr().as_fd())
     }
 
-    /// Returns a sink that writes to a description of `stream` of its own, so that making it
+    /// Returns a sink that writes to a description of `stream` of its own where that can block, so that making it
     /// non-blocking changes nothing for whoever shares the original.
     fn for_stream(stream: BorrowedFd<'_>) -> Self {
         let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
-        let flags =
-            OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        // A socket cannot be reopened; the check before each write stands in for the flag.
-        let own = open(path.as_str(), flags, Mode::empty()).ok();
+        let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        // A file keeps the position that it shares with others. A socket cannot be reopened: the check before each
+        // write stands in for the flag.
+        let own = if is_file(stream) { None } else { open(path.as_str(), flags, Mode::empty()).ok() };
         match own.or_else(|| stream.try_clone_to_owned().ok()) {
             Some(stream) => Self::to(stream),
             None => Self { stream: None, queue: VecDeque::new(), dropped_lines: 0 },
@@ -92,6 +92,11 @@ impl Sink {
         self.stream = None;
         self.queue.clear();
     }
+}
+
+fn is_file(stream: BorrowedFd<'_>) -> bool {
+    let kind = |mode| SFlag::from_bits_truncate(mode) & SFlag::S_IFMT;
+    fstat(stream).is_ok_and(|found| kind(found.st_mode) == SFlag::S_IFREG)
 }
 
 fn is_writable(stream: BorrowedFd<'_>) -> bool {
