@@ -69,11 +69,13 @@ mod panics;
 mod payload;
 mod pool;
 pub mod prelude;
-#[doc(hidden)]
 pub mod private;
+#[doc(hidden)]
+mod program;
 mod protocol;
 mod queue;
 mod reference;
+mod registry;
 mod replies;
 mod reply;
 mod restart;
@@ -86,6 +88,7 @@ mod slot;
 mod stream_slot;
 mod ticket;
 mod turn;
+mod worker;
 
 pub use actor::{Actor, Reconfigured};
 pub use address::Address;
@@ -105,6 +108,7 @@ pub use name::{ActorName, NameError};
 pub use node::{PeerError, SpawnError};
 pub use outcome::{AskError, Cause, CloseCause, DownCause, NotDelivered, Unknown};
 pub use payload::Portable;
+pub use program::{Group, Program, Worker};
 pub use protocol::{Protocol, ProtocolMessage, ServedBy};
 pub use replies::{Replies, ReplyStream};
 pub use restart::Restart;

@@ -1,0 +1,244 @@
+//! Workers and groups as a program declares them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bailiwick_supervisor::spec;
+
+use crate::hosted::Hosted;
+use crate::sandbox::Sandbox;
+
+/// Asks that one worker may have open at another at a time, unless a grant says otherwise.
+const MAX_INFLIGHT: u32 = 1024;
+
+/// One worker of a [`Program`](crate::Program): a process, or several alike, with its actors.
+///
+/// ```
+/// use bailiwick::prelude::*;
+/// use bailiwick::{Restart, Worker};
+///
+/// # #[protocol] pub trait Greeter { async fn greet(&mut self, name: String) -> String; }
+/// # struct Polite;
+/// # impl Greeter for Polite {
+/// #     async fn greet(&mut self, name: String) -> String { name }
+/// # }
+/// let worker = Worker::new("greeter", Sandbox::sealed())
+///     .instances(2)
+///     .serve(GreeterRef::serve(|| Polite));
+/// # let _ = worker;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a worker does nothing until it is added to a program"]
+pub struct Worker {
+    spec: spec::Worker,
+    sandbox: Sandbox,
+    actors: Vec<Hosted>,
+}
+
+impl Worker {
+    /// Returns a worker without actors.
+    pub fn new(name: impl Into<String>, sandbox: Sandbox) -> Self {
+        Self { spec: spec::Worker::new(name, spec::Exec::Own), sandbox, actors: Vec::new() }
+    }
+
+    pub(super) fn main(name: impl Into<String>, sandbox: Sandbox) -> Self {
+        let mut worker = Self::new(name, sandbox);
+        worker.spec.kind = spec::Kind::Main;
+        worker.spec.restart = spec::RestartType::Transient;
+        worker.spec.essential = true;
+        worker
+    }
+
+    /// Adds an actor.
+    pub fn serve(mut self, actor: impl Into<Hosted>) -> Self {
+        self.actors.push(actor.into());
+        self
+    }
+
+    /// Runs this many processes of it.
+    pub fn instances(mut self, instances: u16) -> Self {
+        self.spec.instances = instances;
+        self
+    }
+
+    /// It is done, and ends with success, when its actors have started.
+    pub fn oneshot(mut self) -> Self {
+        self.spec.kind = spec::Kind::Oneshot;
+        self.spec.restart = spec::RestartType::Transient;
+        self
+    }
+
+    /// Starts after the worker of this name is ready, or done if it is a oneshot.
+    pub fn needs(mut self, worker: impl Into<String>) -> Self {
+        self.spec.needs.push(worker.into());
+        self
+    }
+
+    /// Is handed the descriptor that a worker which it needs keeps under this name.
+    pub fn kept(mut self, name: impl Into<String>) -> Self {
+        self.spec.kept.push(name.into());
+        self
+    }
+
+    /// Is restarted only after a failure.
+    pub fn transient(mut self) -> Self {
+        self.spec.restart = spec::RestartType::Transient;
+        self
+    }
+
+    /// Is never restarted.
+    pub fn temporary(mut self) -> Self {
+        self.spec.restart = spec::RestartType::Temporary;
+        self
+    }
+
+    /// Giving it up stops the whole program with exit code 3.
+    pub fn essential(mut self) -> Self {
+        self.spec.essential = true;
+        self
+    }
+
+    /// Belongs to this group, whose restart budget it shares.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.spec.group = Some(group.into());
+        self
+    }
+
+    /// Pauses like this before each restart: `base` before the second in a row, doubled from one to the next, at
+    /// most `cap`. The first is immediate.
+    pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
+        self.spec.backoff = spec::Backoff { base, cap, ..spec::Backoff::default() };
+        self
+    }
+
+    /// Has to be ready this long after its start.
+    pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.spec.start_timeout = timeout;
+        self
+    }
+
+    /// Is killed this long after it was told to stop.
+    pub fn stop_timeout(mut self, timeout: Duration) -> Self {
+        self.spec.stop_timeout = timeout;
+        self
+    }
+
+    /// Is told to stop at the latest this long after it was told to drain.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.spec.drain_timeout = timeout;
+        self
+    }
+
+    /// Has this variable in its environment, which is built from nothing.
+    pub fn environment(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.spec.environment.insert(name.into(), value.into());
+        self
+    }
+
+    pub(super) fn is_main(&self) -> bool {
+        self.spec.kind == spec::Kind::Main
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    pub(super) fn actors(&self) -> &[Hosted] {
+        &self.actors
+    }
+
+    /// Returns the actors under the names by which the process that runs them finds them again.
+    pub(super) fn types(&self) -> impl Iterator<Item = (String, &Hosted)> {
+        self.actors.iter().map(|hosted| (self.type_name(hosted), hosted))
+    }
+
+    pub(super) fn grants(&self) -> impl Iterator<Item = spec::Grant> {
+        self.sandbox.grants.iter().map(|wish| spec::Grant {
+            from: self.spec.name.clone(),
+            to_worker: wish.to_worker.clone(),
+            to_actor: wish.to_actor.clone(),
+            methods: wish.methods.clone(),
+            fds_send: None,
+            fds_receive: None,
+            max_inflight: MAX_INFLIGHT,
+        })
+    }
+
+    /// Returns what is to be supervised. Relative paths start at `here`, where the worker starts too.
+    pub(super) fn to_spec(&self, here: &Path) -> spec::Worker {
+        let mut sandbox = self.sandbox.spec.clone();
+        for path in sandbox.read_only_paths.iter_mut().chain(&mut sandbox.read_write_paths) {
+            *path = here.join(&path);
+        }
+        let actor = |hosted: &Hosted| spec::Actor {
+            name: hosted.actor_name(),
+            type_name: self.type_name(hosted),
+            args: None,
+            mailbox: spec::Mailbox::default(),
+        };
+        spec::Worker {
+            actors: self.actors.iter().map(actor).collect(),
+            privileged: self.sandbox.privileged,
+            may: self.sandbox.may.clone(),
+            working_directory: Some(here.to_owned()),
+            sandbox,
+            ..self.spec.clone()
+        }
+    }
+
+    fn type_name(&self, hosted: &Hosted) -> String {
+        format!("{}/{}", self.spec.name, hosted.actor_name())
+    }
+}
+
+/// Workers that share a restart budget.
+#[derive(Clone, Debug)]
+#[must_use = "a group does nothing until it is added to a program"]
+pub struct Group {
+    spec: spec::Group,
+}
+
+impl Group {
+    /// Returns a group that may fail five times in 30 seconds before it is restarted only rarely.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            spec: spec::Group {
+                name: name.into(),
+                parent: None,
+                strategy: spec::Strategy::OneForOne,
+                max_restarts: 5,
+                period: Duration::from_secs(30),
+                on_exhausted: spec::OnExhausted::CoolDown,
+            },
+        }
+    }
+
+    /// May fail this often within this time.
+    pub fn budget(mut self, max_restarts: u32, period: Duration) -> Self {
+        self.spec.max_restarts = max_restarts;
+        self.spec.period = period;
+        self
+    }
+
+    /// Gives a worker up when the budget is spent, instead of restarting it rarely.
+    pub fn or_fail(mut self) -> Self {
+        self.spec.on_exhausted = spec::OnExhausted::Fail;
+        self
+    }
+
+    /// Stops the group when the budget is spent, and lets the enclosing one decide.
+    pub fn or_escalate(mut self) -> Self {
+        self.spec.on_exhausted = spec::OnExhausted::Escalate;
+        self
+    }
+
+    /// Belongs to another group.
+    pub fn within(mut self, parent: impl Into<String>) -> Self {
+        self.spec.parent = Some(parent.into());
+        self
+    }
+
+    pub(super) fn to_spec(&self) -> spec::Group {
+        self.spec.clone()
+    }
+}

@@ -1,0 +1,158 @@
+//! A worker process, seen from inside: from the supervisor's first packet to the exit code.
+//!
+//! The order of the start is fixed: everything is read and the sandbox is complete before a thread exists,
+//! and the supervisor's `Go` comes before any code of the user runs. Afterwards one task obeys the supervisor
+//! while the actors run; when the supervisor is gone, so is the worker, within [`ORPHAN_GRACE`].
+
+mod describe;
+mod host;
+mod line;
+mod obey;
+mod work;
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bailiwick_sys::Failed;
+use bailiwick_sys::confine::{ConfineError, StageB};
+use bailiwick_sys::events::{Signal, Signals};
+use bailiwick_sys::seccomp::{Filter, FilterError};
+use bailiwick_wire::bootstrap::Bootstrap;
+use bailiwick_wire::control::ToSupervisor;
+use thiserror::Error;
+
+use crate::executor::{Executor, Role};
+use crate::node::SpawnError;
+use crate::registry::Registry;
+use line::{Line, LineError};
+
+/// The variable that tells a process that it is a worker.
+const ROLE: &str = "BAILIWICK_ROLE";
+
+/// How long an orphaned worker may take to finish what it had begun.
+const ORPHAN_GRACE: Duration = Duration::from_secs(2);
+
+/// An actor has given up, and with it the worker.
+const ESCALATED: u8 = 81;
+/// What the worker was told to be, it cannot be.
+const CONFIGURATION: u8 = 78;
+/// The executable was called in a way that makes no sense.
+const USAGE: u8 = 64;
+/// The kernel or the supervisor did not give what was needed.
+const UNAVAILABLE: u8 = 69;
+
+/// Why a worker ends before it has begun.
+#[derive(Debug, Error)]
+enum StartError {
+    #[error("{ROLE} is set and descriptor 3 is no supervisor's: a worker is started by a supervisor only")]
+    NoSupervisor,
+    #[error("unknown role {role:?} in {ROLE}")]
+    UnknownRole { role: String },
+    #[error(transparent)]
+    Line(#[from] LineError),
+    #[error(transparent)]
+    Kernel(#[from] Failed),
+    #[error("the system call filter is damaged: {0}")]
+    Filter(#[from] FilterError),
+    #[error("{announced} descriptors are announced at the start, {found} came")]
+    Attached { announced: usize, found: usize },
+    #[error("the sandbox could not be completed: {0}")]
+    Confine(#[from] ConfineError),
+    #[error("no event queue for the executor: {0}")]
+    Executor(#[from] std::io::Error),
+    #[error("no actor is registered as `{type_name}`{hint}; there are: {known}")]
+    UnknownType { type_name: String, hint: String, known: String },
+    #[error("this executable has no main function")]
+    NoMain,
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}
+
+impl StartError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoSupervisor | Self::UnknownRole { .. } => USAGE,
+            Self::UnknownType { .. } | Self::NoMain => CONFIGURATION,
+            Self::Spawn(SpawnError::DidNotStart { .. }) => ESCALATED,
+            Self::Spawn(_) => CONFIGURATION,
+            Self::Line(_)
+            | Self::Kernel(_)
+            | Self::Filter(_)
+            | Self::Attached { .. }
+            | Self::Confine(_)
+            | Self::Executor(_) => UNAVAILABLE,
+        }
+    }
+}
+
+/// Returns the role that the environment gives to this process, if it gives one.
+pub(crate) fn role() -> Option<String> {
+    std::env::var(ROLE).ok()
+}
+
+/// Plays the role. Returns when the process is to end.
+pub(crate) fn run(role: &str, registry: Registry) -> ExitCode {
+    let played = match (role, Line::take()) {
+        ("worker", Some(line)) => work(line, registry),
+        ("describe", Some(line)) => describe::describe(&line, &registry).map_err(StartError::from),
+        ("worker" | "describe", None) => Err(StartError::NoSupervisor),
+        (role, _) => Err(StartError::UnknownRole { role: role.to_owned() }),
+    };
+    match played {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn work(line: Line, registry: Registry) -> Result<ExitCode, StartError> {
+    let (bootstrap, attached) = line.bootstrap()?;
+    let signals = Signals::take(&[Signal::SIGTERM])?;
+    let granted = confine(&bootstrap, attached)?;
+    line.report(&ToSupervisor::Confined, None)?;
+    let early = line.until_go()?;
+    let executor = Executor::new(Role::Shared)?;
+    let (line, start) = (Arc::new(line), work::Start { bootstrap, granted, early });
+    let ended = executor.block_on(work::run(line, signals, start, registry))?;
+    match ended {
+        // Whoever sent the signal, it was not the supervisor: it is to see that the signal was obeyed.
+        work::Ended::BySignal => Ok(die_of_sigterm()),
+        work::Ended::WithCode(code) => Ok(ExitCode::from(code)),
+    }
+}
+
+/// Completes the sandbox and returns the granted paths. There is one thread still, and no code of the user has run
+/// beyond `main`'s beginning.
+fn confine(
+    bootstrap: &Bootstrap,
+    mut attached: Vec<OwnedFd>,
+) -> Result<BTreeMap<PathBuf, OwnedFd>, StartError> {
+    let confinement = &bootstrap.confinement;
+    let announced = usize::from(confinement.ruleset) + bootstrap.granted.len();
+    if attached.len() != announced {
+        return Err(StartError::Attached { announced, found: attached.len() });
+    }
+    let granted = attached.split_off(usize::from(confinement.ruleset));
+    let filter = confinement.filter.as_deref().map(Filter::from_bytes).transpose()?;
+    let stage = StageB {
+        dumpable: confinement.dumpable,
+        ruleset: attached.first().map(AsFd::as_fd),
+        filter: filter.as_ref(),
+    };
+    stage.enter()?;
+    Ok(bootstrap.granted.iter().map(PathBuf::from).zip(granted).collect())
+}
+
+/// Ends the process by SIGTERM with its default meaning.
+fn die_of_sigterm() -> ExitCode {
+    if let Err(failed) = bailiwick_sys::events::die_of(Signal::SIGTERM) {
+        eprintln!("{failed}");
+    }
+    ExitCode::from(128 + Signal::SIGTERM as u8)
+}

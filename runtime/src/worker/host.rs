@@ -1,0 +1,122 @@
+//! What surrounds the actors of a worker process.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bailiwick_wire::bootstrap::Bootstrap;
+use bailiwick_wire::control::{ToSupervisor, is_kept_name};
+use bailiwick_wire::schema::ProtocolSchema;
+use tokio::sync::{oneshot, watch};
+
+use super::line::Line;
+use crate::address::Address;
+use crate::name::ActorName;
+use crate::node::{Host, Node, PeerError};
+use crate::outcome::{Cause, DownCause};
+
+/// The surroundings that a supervisor provides.
+pub(crate) struct WorkerHost {
+    worker: String,
+    line: Arc<Line>,
+    granted: BTreeMap<PathBuf, OwnedFd>,
+    kept: Mutex<BTreeMap<String, OwnedFd>>,
+    asked_for_status: Mutex<VecDeque<oneshot::Sender<io::Result<OwnedFd>>>>,
+    gave_up: watch::Sender<bool>,
+}
+
+impl WorkerHost {
+    pub(crate) fn new(worker: &str, granted: BTreeMap<PathBuf, OwnedFd>, line: Arc<Line>) -> Self {
+        Self {
+            worker: worker.to_owned(),
+            line,
+            granted,
+            kept: Mutex::default(),
+            asked_for_status: Mutex::default(),
+            gave_up: watch::Sender::new(false),
+        }
+    }
+
+    /// Takes a descriptor that the supervisor keeps for this worker.
+    pub(crate) fn give_kept(&self, name: String, fd: OwnedFd) {
+        lock(&self.kept).insert(name, fd);
+    }
+
+    /// Passes the supervisor's answer on to the first who asked for it.
+    pub(crate) fn answer_status(&self, answer: io::Result<OwnedFd>) {
+        if let Some(asker) = lock(&self.asked_for_status).pop_front() {
+            // Who no longer waits is not told.
+            let _ = asker.send(answer);
+        }
+    }
+
+    /// Learns which peers there may be.
+    pub(crate) fn attach(&self, node: &Node, bootstrap: &Bootstrap) {
+        let _ = (node, bootstrap);
+    }
+
+    /// Takes a fresh link to a peer.
+    pub(crate) fn link_up(&self, peer: u16, generation: u32, link: OwnedFd) {
+        let _ = (peer, generation, link);
+    }
+
+    /// Learns that a peer's incarnation is dead.
+    pub(crate) fn peer_down(&self, peer: u16, generation: u32, cause: DownCause) {
+        let _ = (peer, generation, cause);
+    }
+
+    /// Waits until an actor has given up.
+    pub(crate) async fn until_gave_up(&self) {
+        let mut gave_up = self.gave_up.subscribe();
+        // The sender lives as long as this value, so the wait ends in no other way.
+        let _ = gave_up.wait_for(|gave_up| *gave_up).await;
+    }
+}
+
+impl Host for WorkerHost {
+    fn peer(&self, name: &str, protocol: &'static ProtocolSchema) -> Result<Address, PeerError> {
+        let _ = protocol;
+        Err(PeerError::UnknownWorker { from: self.worker.clone(), name: name.to_owned(), nearest: None })
+    }
+
+    fn keep(&self, name: &str, fd: OwnedFd) -> io::Result<()> {
+        if !is_kept_name(name) {
+            let text = format!("`{name}` is no name for a kept descriptor");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let report = ToSupervisor::Keep { name: name.to_owned() };
+        self.line.report(&report, Some(fd.as_fd())).map_err(io::Error::other)?;
+        lock(&self.kept).insert(name.to_owned(), fd);
+        Ok(())
+    }
+
+    fn kept(&self, name: &str) -> io::Result<OwnedFd> {
+        match lock(&self.kept).get(name) {
+            Some(fd) => fd.try_clone(),
+            None => Err(io::Error::new(io::ErrorKind::NotFound, format!("nothing is kept under `{name}`"))),
+        }
+    }
+
+    fn granted_dir(&self, path: &Path) -> io::Result<OwnedFd> {
+        // Granted paths are absolute; a program may have written them as they are seen from its folder.
+        let found = self.granted.get(path).or_else(|| self.granted.get(&std::path::absolute(path).ok()?));
+        match found {
+            Some(place) => place.try_clone(),
+            None => {
+                let text = format!("the sandbox grants no {}", path.display());
+                Err(io::Error::new(io::ErrorKind::NotFound, text))
+            }
+        }
+    }
+
+    fn gave_up(&self, actor: &ActorName, cause: &Cause) {
+        eprintln!("the actor {actor} gave up: {cause}");
+        self.gave_up.send_replace(true);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,122 @@
+//! Obeys the supervisor while the actors run.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use bailiwick_supervisor::control;
+use bailiwick_sys::events::{Signal, Signals};
+use bailiwick_wire::control::ToWorker;
+use tokio::net::unix::pipe::Receiver;
+use tokio::sync::watch;
+
+use super::host::WorkerHost;
+use super::line::{Line, LineError, Order, Orders};
+use crate::outcome::DownCause;
+
+/// What the worker is to do, from the mildest to the hardest. It never goes back to a milder one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Course {
+    /// Go on.
+    Run,
+    /// Finish what was begun, say so, and wait to be stopped.
+    Drain,
+    /// Stop, by order.
+    Stop,
+    /// Stop: somebody sent SIGTERM, and it was not the supervisor.
+    Signalled,
+    /// The supervisor is gone. Finish what was begun, but not for long.
+    Orphaned,
+}
+
+/// Carries out orders, those that came early first, until the supervisor is gone.
+pub(super) async fn obey(
+    line: Arc<Line>,
+    early: Vec<Order>,
+    host: Arc<WorkerHost>,
+    course: watch::Sender<Course>,
+) {
+    for order in early {
+        carry_out(order, &host, &course);
+    }
+    let gone = match Orders::new(line) {
+        Ok(orders) => loop {
+            match orders.next().await {
+                Ok(order) => carry_out(order, &host, &course),
+                Err(error) => break error,
+            }
+        },
+        Err(_) => LineError::Closed,
+    };
+    if !matches!(gone, LineError::Closed) {
+        eprintln!("{gone}");
+    }
+    set(&course, Course::Orphaned);
+}
+
+/// Waits for SIGTERM. An order to stop that came with it is the milder reading.
+pub(super) async fn heed(signals: Signals, course: watch::Sender<Course>) {
+    // A type that the executor can watch; it reads nothing itself.
+    let watched = signals.as_fd().try_clone_to_owned().and_then(Receiver::from_owned_fd_unchecked);
+    let Ok(watched) = watched else { return };
+    let take = || match signals.next() {
+        Ok(Some((signal, _))) => Ok(signal),
+        Ok(None) | Err(_) => Err(io::ErrorKind::WouldBlock.into()),
+    };
+    loop {
+        if watched.readable().await.is_err() {
+            return;
+        }
+        if let Ok(Signal::SIGTERM) = watched.try_io(take) {
+            set(&course, Course::Signalled);
+        }
+    }
+}
+
+fn carry_out(order: Order, host: &WorkerHost, course: &watch::Sender<Course>) {
+    let Order { order, fd } = order;
+    match (order, fd) {
+        (ToWorker::Kept { name }, Some(fd)) => host.give_kept(name, fd),
+        (ToWorker::Status, Some(tree)) => host.answer_status(Ok(tree)),
+        (ToWorker::Status | ToWorker::StatusRefused, _) => {
+            let text = "this worker may not see the process tree: it needs may = [\"status\"]";
+            host.answer_status(Err(io::Error::new(io::ErrorKind::PermissionDenied, text)));
+        }
+        (ToWorker::Link { peer, generation }, Some(link)) => host.link_up(peer, generation, link),
+        (ToWorker::PeerDown { peer, generation, cause }, _) => {
+            host.peer_down(peer, generation, cause_of(cause));
+        }
+        (ToWorker::Drain, _) => set(course, Course::Drain),
+        (ToWorker::Stop, _) => set(course, Course::Stop),
+        // What lost its descriptor to a full table of this process is made again, or missed by nobody else.
+        (ToWorker::Go | ToWorker::Kept { .. } | ToWorker::Link { .. }, _) => {}
+    }
+}
+
+/// Says in the words of messages why a peer is down.
+fn cause_of(code: u32) -> DownCause {
+    use control::Cause;
+    match Cause::from_code(code) {
+        Some(Cause::Exit(code)) => DownCause::Exited(code),
+        Some(Cause::Signal(signal)) => DownCause::Signalled(signal),
+        Some(Cause::OutOfMemory) => DownCause::OutOfMemory,
+        Some(Cause::ForbiddenSyscall) => DownCause::ForbiddenSyscall,
+        Some(Cause::Protocol | Cause::Accused) => DownCause::Violation,
+        Some(Cause::SpawnFailed(_)) => DownCause::NotStarted,
+        Some(Cause::StartTimeout) => DownCause::Stuck,
+        Some(Cause::Stopped | Cause::StopTimeout) => DownCause::Stopped,
+        Some(Cause::Dependency) => DownCause::NotUp,
+        // A newer supervisor knows more causes than this executable.
+        Some(_) | None => DownCause::Failed,
+    }
+}
+
+fn set(course: &watch::Sender<Course>, new: Course) {
+    course.send_if_modified(|present| {
+        let is_harder = new > *present;
+        if is_harder {
+            *present = new;
+        }
+        is_harder
+    });
+}

@@ -1,0 +1,177 @@
+//! The life of a worker between `Go` and its exit code.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bailiwick_supervisor::check::nearest;
+use bailiwick_supervisor::spec;
+use bailiwick_sys::events::Signals;
+use bailiwick_wire::bootstrap::{Actor, Bootstrap, Work};
+use bailiwick_wire::control::ToSupervisor;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::host::WorkerHost;
+use super::line::{Line, Order};
+use super::obey::{Course, heed, obey};
+use super::{ESCALATED, ORPHAN_GRACE, StartError};
+use crate::args::Args;
+use crate::mailbox::Mailbox;
+use crate::node::{Host, Node, Stop};
+use crate::registry::{Main, Registry};
+
+/// How a worker ends.
+pub(super) enum Ended {
+    /// With this exit code.
+    WithCode(u8),
+    /// By the signal that it was sent.
+    BySignal,
+}
+
+/// What the supervisor gave before the actors run.
+pub(super) struct Start {
+    pub(super) bootstrap: Bootstrap,
+    pub(super) granted: BTreeMap<PathBuf, OwnedFd>,
+    pub(super) early: Vec<Order>,
+}
+
+/// The worker as it works.
+struct Worker {
+    line: Arc<Line>,
+    node: Node,
+    host: Arc<WorkerHost>,
+    course: watch::Receiver<Course>,
+}
+
+/// Hosts the actors, says when they are ready, and stops them when it is time.
+pub(super) async fn run(
+    line: Arc<Line>,
+    signals: Signals,
+    start: Start,
+    mut registry: Registry,
+) -> Result<Ended, StartError> {
+    let Start { bootstrap, granted, early } = start;
+    // A single instance has no number in its name.
+    let instance = (bootstrap.instances > 1).then_some(bootstrap.instance);
+    let host = Arc::new(WorkerHost::new(&bootstrap.worker, granted, Arc::clone(&line)));
+    let surroundings: Arc<dyn Host> = host.clone();
+    let node = Node::new(&bootstrap.worker, instance, surroundings, Vec::new());
+    host.attach(&node, &bootstrap);
+    let (sender, course) = watch::channel(Course::Run);
+    tokio::task::spawn_local(heed(signals, sender.clone()));
+    tokio::task::spawn_local(obey(Arc::clone(&line), early, Arc::clone(&host), sender));
+    let worker = Worker { line, node, host, course };
+    tokio::select! {
+        biased;
+        ended = worker.until_over() => return Ok(ended),
+        started = worker.start(&bootstrap.actors, &registry) => started?,
+    }
+    match bootstrap.work {
+        Work::Resident => {
+            worker.line.report(&ToSupervisor::Ready, None)?;
+            Ok(worker.until_stopped().await)
+        }
+        Work::Oneshot => {
+            worker.node.stop(Stop::Drained).await;
+            Ok(Ended::WithCode(0))
+        }
+        Work::Main => {
+            let main = registry.take_main().ok_or(StartError::NoMain)?;
+            worker.line.report(&ToSupervisor::Ready, None)?;
+            Ok(worker.run_main(main).await)
+        }
+    }
+}
+
+impl Worker {
+    /// Starts the actors in their order.
+    async fn start(&self, actors: &[Actor], registry: &Registry) -> Result<(), StartError> {
+        for actor in actors {
+            let hosted = registry.find(&actor.type_name);
+            let hosted = hosted.ok_or_else(|| unknown_type(&actor.type_name, registry))?;
+            let args = actor.args.as_ref().map(|(text, line)| Args::new(text.as_str(), *line));
+            self.node.host(hosted, Some(&actor.name), args, mailbox(actor)).await?;
+        }
+        Ok(())
+    }
+
+    async fn until_stopped(&self) -> Ended {
+        tokio::select! {
+            biased;
+            ended = self.until_over() => ended,
+            never = self.drain_if_told() => match never {},
+        }
+    }
+
+    /// Runs the main function. It has nothing to drain: what it has begun ends with it.
+    async fn run_main(&self, main: Main) -> Ended {
+        let returned = tokio::select! {
+            biased;
+            ended = self.until_over() => return ended,
+            returned = self.node.run_main(async |cx| main(cx).await) => returned,
+        };
+        match returned {
+            Ok(()) => Ended::WithCode(0),
+            Err(error) => {
+                eprintln!("error: {error}");
+                Ended::WithCode(1)
+            }
+        }
+    }
+
+    /// Waits until the worker must end, and ends the actors.
+    async fn until_over(&self) -> Ended {
+        let mut course = self.course.clone();
+        let hardest = tokio::select! {
+            () = self.host.until_gave_up() => {
+                // Other actors may hang for the same reason.
+                let _ = timeout(ORPHAN_GRACE, self.node.stop(Stop::Now)).await;
+                return Ended::WithCode(ESCALATED);
+            }
+            // Whoever could say that is gone together with the worker's end only.
+            hardest = course.wait_for(|course| *course >= Course::Stop) => {
+                hardest.map_or(Course::Orphaned, |course| *course)
+            }
+        };
+        if hardest == Course::Orphaned {
+            let _ = timeout(ORPHAN_GRACE, self.node.stop(Stop::Drained)).await;
+        } else {
+            self.node.stop(Stop::Now).await;
+        }
+        if hardest == Course::Signalled { Ended::BySignal } else { Ended::WithCode(0) }
+    }
+
+    /// Drains when told to, says so, and then waits to be stopped.
+    async fn drain_if_told(&self) -> Infallible {
+        let mut course = self.course.clone();
+        if course.wait_for(|course| *course >= Course::Drain).await.is_ok() {
+            self.node.stop(Stop::Drained).await;
+            // If nobody hears it, the supervisor is gone, and that ends the worker.
+            let _ = self.line.report(&ToSupervisor::Drained, None);
+        }
+        std::future::pending().await
+    }
+}
+
+fn unknown_type(type_name: &str, registry: &Registry) -> StartError {
+    let known: Vec<_> = registry.types().map(|(name, _)| name).collect();
+    let hint = nearest(type_name, known.iter().copied());
+    StartError::UnknownType {
+        type_name: type_name.to_owned(),
+        hint: hint.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default(),
+        known: known.join(", "),
+    }
+}
+
+/// Returns the mailbox of the manifest, if it says more than nothing: otherwise the declaration's holds.
+fn mailbox(actor: &Actor) -> Option<Mailbox> {
+    let stated = spec::Mailbox {
+        capacity: actor.mailbox_messages,
+        capacity_bytes: actor.mailbox_bytes,
+        on_full: if actor.mailbox_rejects { spec::OnFull::Reject } else { spec::OnFull::Wait },
+    };
+    (stated != spec::Mailbox::default()).then(|| stated.into())
+}
