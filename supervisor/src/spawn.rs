@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
 use bailiwick_core::tree::ChildId;
 use bailiwick_sys::events::{Interest, Poller, Signal};
@@ -15,6 +14,7 @@ use crate::control::MemoryMechanism;
 use crate::roster::Roster;
 use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, TreeError};
 use crate::spec::System;
+use crate::state_dir::StateDir;
 
 /// Everything that is opened before the first worker starts, so that each start is the same.
 #[derive(Debug)]
@@ -91,16 +91,9 @@ impl LaunchError {
 impl Launcher {
     /// Prepares the sandbox of every instance, and starts the guardian that ends them with the supervisor.
     ///
-    /// `lock` is the lock on the state directory, which is at `state_dir`.
-    ///
     /// # Errors
     /// See [`LaunchError`].
-    pub fn prepare(
-        system: &System,
-        roster: &Roster,
-        state_dir: &Path,
-        lock: BorrowedFd<'_>,
-    ) -> Result<Self, LaunchError> {
+    pub fn prepare(system: &System, roster: &Roster, state_dir: &StateDir) -> Result<Self, LaunchError> {
         let failed = |what| move |source| LaunchError::System { what, source };
         let ground = Ground::new(Machine::probe(), state_dir, system.allow_degraded);
         let prepare = |child| {
@@ -113,7 +106,10 @@ impl Launcher {
             ground,
             workers,
             null: null.map_err(failed("/dev/null"))?.into(),
-            lock: lock.try_clone_to_owned().map_err(failed("copy of the state directory's lock"))?,
+            lock: state_dir
+                .lock()
+                .try_clone_to_owned()
+                .map_err(failed("copy of the state directory's lock"))?,
             guardian: None,
         };
         launcher.tend()?;
@@ -138,7 +134,7 @@ impl Launcher {
             descriptors: &[self.null.as_fd(), fds.output, fds.output, fds.control],
             steps: &worker.steps(),
             namespaces: 0,
-            cgroup: worker.birthplace(),
+            cgroup: None,
         };
         let made = process::spawn(&plan)?;
         // Its bounds hold before it does anything, since it waits for the word to go.
@@ -185,8 +181,12 @@ impl Launcher {
 
     /// Returns whether `pid` is a process of the launcher's own, whose end nobody else may take.
     pub fn knows(&self, pid: i32) -> bool {
-        let guardian = self.guardian.as_ref().is_some_and(|guardian| guardian.process.pid == pid);
-        guardian || self.workers.iter().any(|worker| worker.killer() == Some(pid))
+        self.guardian() == Some(pid) || self.workers.iter().any(|worker| worker.killer() == Some(pid))
+    }
+
+    /// Returns the process that ends the workers should the supervisor be killed.
+    pub fn guardian(&self) -> Option<i32> {
+        self.guardian.as_ref().map(|guardian| guardian.process.pid)
     }
 
     /// Sees to it that the guardian lives; to be called after SIGCHLD.

@@ -164,6 +164,11 @@ impl StateDir {
         &self.path
     }
 
+    /// Returns whether no other run uses it, before or after this one.
+    pub fn is_private(&self) -> bool {
+        self.private
+    }
+
     /// Returns the descriptor of the lock: whoever holds a copy keeps the directory taken.
     pub fn lock(&self) -> BorrowedFd<'_> {
         self.lock.as_fd()

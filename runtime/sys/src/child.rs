@@ -105,7 +105,9 @@ impl<'a> Ready<'a> {
                 // A kept CAP_SETUID would make the attempt to return to uid 0 succeed: it is not effective now.
                 identity::verify_identity(*wanted)
             }
-            Step::Hold(set) => capability::hold(Held { permitted: *set, effective: *set, inheritable: *set }),
+            Step::Hold { own, inheritable } => {
+                capability::hold(Held { permitted: *own, effective: *own, inheritable: *inheritable })
+            }
             Step::Ambient(set) => capability::set_ambient(*set),
             Step::NoNewPrivileges => identity::set_no_new_privileges(),
             Step::Landlock(ruleset) => {

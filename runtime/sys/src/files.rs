@@ -1,11 +1,11 @@
 //! Opening without surprises, locks that end with their holder, and what kind of file system one is on.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use nix::fcntl::{AT_FDCWD, Flock, FlockArg, OFlag, OpenHow, ResolveFlag, openat2};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fstat, lstat};
 
 use crate::error::{Errno, Failed, failed};
 
@@ -56,6 +56,22 @@ fn open(at: impl AsFd, path: &Path, flags: OFlag, resolve: ResolveFlag) -> Resul
     openat2(at, path, how).map_err(failed("openat2"))
 }
 
+/// Takes the descriptor `number` that this process was started with; `None` if there is none, or if it was taken.
+///
+/// What was inherited over exec is the only kind of descriptor that exec would hand on: every other one is made
+/// close-on-exec, and so is this one from now on.
+pub fn take_inherited(number: RawFd) -> Option<OwnedFd> {
+    // SAFETY: asks for a flag; a number that is no descriptor is an error.
+    let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+    if number <= libc::STDERR_FILENO || flags < 0 || flags & libc::FD_CLOEXEC != 0 {
+        return None;
+    }
+    // SAFETY: sets a flag, on a descriptor that nobody in this process owns.
+    unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    // SAFETY: it is open, nobody in this process owns it, and the flag keeps it from being taken twice.
+    Some(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// An exclusive lock on a file. It ends when every copy of its descriptor is closed.
 #[derive(Debug)]
 pub struct Lock(Flock<File>);
@@ -66,15 +82,27 @@ impl Lock {
     /// # Errors
     /// Why the file can be neither opened nor made.
     pub fn take(path: &Path) -> Result<Option<Self>, Failed> {
-        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_CLOEXEC;
-        let how =
-            OpenHow::new().flags(flags).mode(Mode::from_bits_truncate(0o600)).resolve(resolve(Links::Refuse));
-        let file = File::from(openat2(AT_FDCWD, path, how).map_err(failed("openat2"))?);
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Some(Self(lock))),
-            Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-            Err((_, errno)) => Err(Failed { call: "flock", errno }),
+        loop {
+            let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_CLOEXEC;
+            let mode = Mode::from_bits_truncate(0o600);
+            let how = OpenHow::new().flags(flags).mode(mode).resolve(resolve(Links::Refuse));
+            let file = File::from(openat2(AT_FDCWD, path, how).map_err(failed("openat2"))?);
+            let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => Self(lock),
+                Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
+                Err((_, errno)) => return Err(Failed { call: "flock", errno }),
+            };
+            // Somebody may have removed the file between the opening and the lock, which then binds nobody.
+            if lock.is_at(path) {
+                return Ok(Some(lock));
+            }
         }
+    }
+
+    /// Returns whether `path` still leads to the locked file.
+    fn is_at(&self, path: &Path) -> bool {
+        let (Ok(held), Ok(found)) = (fstat(self), lstat(path)) else { return false };
+        (held.st_dev, held.st_ino) == (found.st_dev, found.st_ino)
     }
 
     /// Returns the locked file.
@@ -93,4 +121,71 @@ impl AsFd for Lock {
 pub fn is_cgroup2(directory: BorrowedFd<'_>) -> bool {
     nix::sys::statfs::fstatfs(directory)
         .is_ok_and(|found| found.filesystem_type() == nix::sys::statfs::CGROUP2_SUPER_MAGIC)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn a_lock_is_held_by_one_and_ends_with_its_last_copy() {
+        let (_folder, path) = folder();
+        let path = path.join("lock");
+        let first = Lock::take(&path).unwrap().unwrap();
+        assert!(Lock::take(&path).unwrap().is_none());
+        drop(first);
+        assert!(Lock::take(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_on_a_removed_file_binds_nobody() {
+        let (_folder, path) = folder();
+        let path = path.join("lock");
+        let first = Lock::take(&path).unwrap().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(!first.is_at(&path));
+        assert!(Lock::take(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn links_are_refused_or_followed_as_asked() {
+        let (_folder, path) = folder();
+        std::fs::create_dir(path.join("folder")).unwrap();
+        std::os::unix::fs::symlink("folder", path.join("link")).unwrap();
+        assert_eq!(open_place(&path.join("link"), Links::Refuse).unwrap_err().errno, Errno::ELOOP);
+        assert!(open_place(&path.join("link"), Links::Follow).is_ok());
+    }
+
+    #[test]
+    fn nothing_leads_out_of_a_folder() {
+        let (_folder, path) = folder();
+        std::fs::create_dir(path.join("in")).unwrap();
+        std::fs::write(path.join("secret"), "").unwrap();
+        std::fs::write(path.join("in/file"), "").unwrap();
+        std::os::unix::fs::symlink("../secret", path.join("in/link")).unwrap();
+        let place = open_place(&path.join("in"), Links::Refuse).unwrap();
+        let errno = |name: &str| {
+            open_beneath(place.as_fd(), Path::new(name)).map(drop).map_err(|failed| failed.errno)
+        };
+        assert_eq!(errno("file"), Ok(()));
+        assert_eq!(errno("../secret"), Err(Errno::EXDEV));
+        assert_eq!(errno("/etc/passwd"), Err(Errno::EXDEV));
+        assert_eq!(errno("link"), Err(Errno::ELOOP));
+    }
+
+    #[test]
+    fn an_own_descriptor_is_never_taken_for_an_inherited_one() {
+        let file = tempfile::tempfile().unwrap();
+        assert!(take_inherited(file.as_raw_fd()).is_none());
+        assert!(take_inherited(1).is_none());
+        assert!(take_inherited(-1).is_none());
+    }
 }

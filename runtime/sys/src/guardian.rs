@@ -12,7 +12,7 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 
 use crate::capability::{self, Capabilities, Held};
 use crate::child::exit;
-use crate::error::{Errno, check, failed};
+use crate::error::{Errno, Failed, check, failed};
 use crate::identity::{self, Identity};
 use crate::process::{SpawnError, clone, require_single_thread};
 
@@ -78,7 +78,7 @@ pub fn kill_user(uid: u32) -> Result<Forked, GuardianError> {
 
 impl Guardian {
     /// Starts the guardian of `victims`. `locks` stay held until it ends, so that a successor of the supervisor
-    /// waits for it; `leftovers` are cgroup directories that are removed once they are empty.
+    /// waits for it; `leftovers` are cgroup directories, removed once they are empty, and files.
     ///
     /// # Errors
     /// See [`GuardianError`].
@@ -219,7 +219,14 @@ fn remove_all(leftovers: &[CString]) {
 
 fn remove(path: &CStr) -> Result<(), Errno> {
     // SAFETY: a CStr is a valid string for the call.
-    check("rmdir", unsafe { libc::rmdir(path.as_ptr()) }.into()).map(drop).map_err(|failed| failed.errno)
+    match check("rmdir", unsafe { libc::rmdir(path.as_ptr()) }.into()) {
+        Err(Failed { errno: Errno::ENOTDIR, .. }) => {
+            // SAFETY: as above.
+            unsafe { libc::unlink(path.as_ptr()) };
+            Ok(())
+        }
+        other => other.map(drop).map_err(|failed| failed.errno),
+    }
 }
 
 /// Closes every descriptor that is not in `kept`, which is in ascending order.

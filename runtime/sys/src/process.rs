@@ -48,8 +48,13 @@ pub enum Step<'a> {
     SecureBits(SecureBits),
     /// Drops the groups, changes group and user, and verifies that there is no way back.
     Become(Identity),
-    /// Holds exactly these, permitted, effective and inheritable.
-    Hold(Capabilities),
+    /// Holds exactly `own`, of which `inheritable` may survive exec.
+    Hold {
+        /// Permitted and effective from now on.
+        own: Capabilities,
+        /// Part of `own` and of the bounding set.
+        inheritable: Capabilities,
+    },
     /// Has exactly these survive exec.
     Ambient(Capabilities),
     /// Renounces new privileges.
@@ -232,6 +237,19 @@ pub fn thread_count() -> std::io::Result<usize> {
     Ok(std::fs::read_dir("/proc/self/task")?.count())
 }
 
+/// Opens a descriptor that names the process `pid` and becomes readable when it has ended.
+///
+/// Only sound for a process that cannot have ended and been replaced, such as a child that was not waited for.
+///
+/// # Errors
+/// ESRCH when there is no such process.
+pub fn open_pidfd(pid: i32) -> Result<OwnedFd, Failed> {
+    // SAFETY: takes numbers and touches no memory of ours.
+    let fd = check("pidfd_open", unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0_u32) })?;
+    // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
 /// Has the kernel give this process the orphans among its descendants, whose ends it must then take.
 ///
 /// # Errors
@@ -290,7 +308,7 @@ impl Step<'_> {
             Self::Bound(_) => "drop bounding set",
             Self::SecureBits(_) => "securebits",
             Self::Become(_) => "change of user",
-            Self::Hold(_) => "capset",
+            Self::Hold { .. } => "capset",
             Self::Ambient(_) => "ambient capabilities",
             Self::NoNewPrivileges => "no_new_privs",
             Self::Landlock(_) => "landlock",

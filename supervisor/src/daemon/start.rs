@@ -65,7 +65,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     let tree = make_tree(&system, &roster).map_err(|error| refuse(CONFIGURATION)(&error))?;
     let mut state = claim(&system, &options).map_err(|error| refuse(code_of(&error))(&error))?;
     let listener = state.listen().map_err(|error| refuse(code_of(&error))(&error))?;
-    let launcher = Launcher::prepare(&system, &roster, state.path(), state.lock());
+    let launcher = Launcher::prepare(&system, &roster, &state);
     let launcher = launcher.map_err(|error| refuse(error.exit_code())(&error))?;
     let now = Instant::from_nanos(monotonic_ns());
     let mechanisms = || -> Result<_, Failed> {

@@ -21,13 +21,22 @@ pub(super) enum Account {
     Inherited(Identity),
 }
 
+/// In whose name a user of its own is taken.
+#[derive(Debug)]
+pub(super) struct Owner {
+    /// Names the worker among all workers of the machine.
+    pub(super) name: String,
+    /// Whether the name will be used again.
+    pub(super) comes_again: bool,
+}
+
 impl Account {
-    /// Decides who `worker` runs as. `owner` names it among all workers of the machine.
+    /// Decides who `worker` runs as. `owner` asks for a user of its own.
     pub(super) fn choose(
         worker: &Worker,
         machine: &Machine,
         granted: &[Granted],
-        owner: &str,
+        owner: &Owner,
     ) -> Result<Self, SandboxError> {
         let wanted = Self::named(worker, machine)?;
         if !machine.can_switch_users() {
@@ -45,7 +54,7 @@ impl Account {
                 Err(SandboxError::Root { worker: worker.name.clone() })
             }
             Some(identity) => Ok(Self::Shared(identity)),
-            None => Ok(Self::Own(UidRange::host().claim(owner)?)),
+            None => Ok(Self::Own(UidRange::host().claim(&owner.name, owner.comes_again)?)),
         }
     }
 

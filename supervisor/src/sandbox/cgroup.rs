@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
@@ -39,7 +39,8 @@ pub(super) enum Mechanism {
 pub(super) struct Cgroup {
     directories: Vec<PathBuf>,
     v2: Option<Unified>,
-    /// Files of version 1 that take the process id of whom to admit.
+    /// Files that take the process id of whom to admit. A child is not born into the group (CLONE_INTO_CGROUP),
+    /// since kernels were seen to kill at birth whoever starts in a group that was killed before.
     admissions: Vec<File>,
     /// Counts those whom the kernel killed for want of memory.
     oom: Option<File>,
@@ -47,7 +48,6 @@ pub(super) struct Cgroup {
 
 #[derive(Debug)]
 struct Unified {
-    directory: OwnedFd,
     kill: File,
     events: File,
 }
@@ -185,6 +185,7 @@ impl Cgroup {
             if let (Some(tasks), Mechanism::V2) = (tasks, groups.tasks()) {
                 set(&group, "pids.max", tasks)?;
             }
+            made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
             made.v2 = Unified::open(&group);
         }
         made.kill().map_err(|source| SandboxError::Cgroup { path: PathBuf::from(name), source })?;
@@ -197,12 +198,7 @@ impl Cgroup {
         Ok(directory)
     }
 
-    /// Returns the version 2 group, for a child to start in.
-    pub(super) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
-        self.v2.as_ref().map(|v2| v2.directory.as_fd())
-    }
-
-    /// Puts the process into the groups of version 1.
+    /// Puts the process into the groups.
     pub(super) fn admit(&self, pid: i32) -> io::Result<()> {
         let pid = pid.to_string();
         self.admissions.iter().try_for_each(|mut file| file.write_all(pid.as_bytes()))
@@ -254,7 +250,6 @@ impl Unified {
     /// Opens the group's files; `None` on kernels that cannot kill a group.
     fn open(group: &Path) -> Option<Self> {
         Some(Self {
-            directory: File::open(group).ok()?.into(),
             kill: open_to_write(&group.join("cgroup.kill")).ok()?,
             events: File::open(group.join("cgroup.events")).ok()?,
         })

@@ -253,6 +253,7 @@ pub(super) const STAGE_B: &[Allowed] = allow! {
     SYS_rseq Always => "start of a thread";
     SYS_set_tid_address Always => "start of a thread";
     SYS_clone Always, [Has(0, THREAD, THREAD)] => "threads; a new process would lack this flag";
+    SYS_clone3 Always => "stage A answers that it is absent; refused here, the C library would not try clone";
     SYS_exit Always => "end of a thread";
     SYS_exit_group Always => "end of the process";
     SYS_gettid Always => "names a thread";

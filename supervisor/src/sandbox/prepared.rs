@@ -2,8 +2,8 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::confine::StageB;
@@ -12,7 +12,7 @@ use bailiwick_sys::guardian::{Guardian, GuardianError, Victim};
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::seccomp::Filter;
 
-use super::account::Account;
+use super::account::{Account, Owner};
 use super::cgroup::{Cgroup, Cgroups};
 use super::describe::TCP_ABI;
 use super::error::SandboxError;
@@ -23,9 +23,10 @@ use super::machine::Machine;
 use super::paths::{Access, Granted, Rulesets};
 use super::report::{Aspect, Enforced, Missing};
 use super::tree::{Tree, TreeError};
-use super::uid_range::hash;
+use super::uid_range::{OwnUid, hash};
 use crate::control::MemoryMechanism;
 use crate::spec::{Exec, Preset, Worker};
+use crate::state_dir::StateDir;
 
 /// What the sandboxes of one supervisor have in common.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Ground {
     cgroups: Cgroups,
     /// The state directory, as part of names that must differ between supervisors.
     state_dir: String,
+    /// Whether this state directory will be used again.
+    lasting: bool,
     allow_degraded: bool,
 }
 
@@ -70,12 +73,13 @@ pub struct Prepared {
 }
 
 impl Ground {
-    /// Lays the ground for the workers of the supervisor whose state directory is `state_dir` and is locked by it.
-    pub fn new(machine: Machine, state_dir: &Path, allow_degraded: bool) -> Self {
+    /// Lays the ground for the workers of the supervisor that holds `state_dir`.
+    pub fn new(machine: Machine, state_dir: &StateDir, allow_degraded: bool) -> Self {
         let mut cgroups = machine.cgroups.clone();
-        let state_dir = state_dir.to_string_lossy().into_owned();
+        let lasting = !state_dir.is_private();
+        let state_dir = state_dir.path().to_string_lossy().into_owned();
         cgroups.enable_controllers(&key(&state_dir));
-        Self { machine, cgroups, state_dir, allow_degraded }
+        Self { machine, cgroups, state_dir, lasting, allow_degraded }
     }
 
     /// Returns what the machine gives.
@@ -99,8 +103,8 @@ impl Ground {
         let granted = Granted::open_all(worker, &self.machine)?;
         let name =
             if worker.instances > 1 { format!("{}.{instance}", worker.name) } else { worker.name.clone() };
-        let account =
-            Account::choose(worker, &self.machine, &granted, &format!("{} {name}", self.state_dir))?;
+        let owner = Owner { name: format!("{} {name}", self.state_dir), comes_again: self.lasting };
+        let account = Account::choose(worker, &self.machine, &granted, &owner)?;
         let limits = Limits::new(&worker.sandbox, &self.cgroups, &account);
         if worker.sandbox.tasks_max.is_some() && !limits.bounds_tasks() {
             let why = "there is neither a pids control group nor a user of the worker's own";
@@ -162,7 +166,12 @@ impl Ground {
             let cgroup = worker.cgroup.as_ref();
             victims.extend(cgroup.and_then(Cgroup::kill_file).map(Victim::Cgroup));
             let directories = cgroup.map(Cgroup::directories).unwrap_or_default();
-            let paths = directories.iter().map(|path| CString::new(path.clone().into_os_string().into_vec()));
+            let passing = own.and_then(OwnUid::passing);
+            let paths = directories
+                .iter()
+                .map(PathBuf::as_path)
+                .chain(passing)
+                .map(|path| CString::new(path.as_os_str().as_bytes()));
             leftovers.extend(paths.filter_map(Result::ok));
         }
         if victims.is_empty() {
@@ -334,10 +343,6 @@ impl Prepared {
 
     pub(crate) fn environment(&self) -> &[CString] {
         &self.environment
-    }
-
-    pub(crate) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
-        self.cgroup.as_ref().and_then(Cgroup::birthplace)
     }
 
     pub(crate) fn admit(&self, pid: i32) -> std::io::Result<()> {

@@ -54,7 +54,9 @@ impl Prepared {
         let full_power = identity.uid == 0 && self.preset == Preset::None;
         match &self.account {
             // Without the right to change users there is nothing to drop either; what is held is given up.
-            Account::Inherited(_) => steps.extend([Step::Ambient(Capabilities::NONE), Step::Hold(kept)]),
+            Account::Inherited(_) => {
+                steps.extend([Step::Ambient(Capabilities::NONE), Step::Hold { own: kept, inheritable: kept }])
+            }
             Account::Own(_) | Account::Shared(_) if full_power => steps.push(Step::Become(identity)),
             Account::Own(_) | Account::Shared(_) => {
                 let lock = Capabilities::named("CAP_SETPCAP").expect("the name is the kernel's");
@@ -64,10 +66,10 @@ impl Prepared {
                     Step::SecureBits(SecureBits::KeepCapabilities),
                     Step::Become(identity),
                     // CAP_SETPCAP stays just long enough to lock the door.
-                    Step::Hold(kept.union(lock)),
+                    Step::Hold { own: kept.union(lock), inheritable: kept },
                     Step::Ambient(kept),
                     Step::SecureBits(SecureBits::Locked),
-                    Step::Hold(kept),
+                    Step::Hold { own: kept, inheritable: kept },
                 ]);
             }
         }

@@ -8,7 +8,7 @@ use std::io::{Read, Seek, Write};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bailiwick_sys::files::Lock;
 use bailiwick_sys::guardian::WORKER_UIDS;
@@ -28,6 +28,8 @@ pub(super) struct UidRange {
 pub(super) struct OwnUid {
     pub(super) uid: u32,
     lock: Lock,
+    /// The lock's file, if nobody will ask for this number by the same name again.
+    passing: Option<PathBuf>,
 }
 
 impl UidRange {
@@ -36,8 +38,9 @@ impl UidRange {
         Self { folder: PathBuf::from(LOCKS), range: WORKER_UIDS }
     }
 
-    /// Takes a user for `owner`, preferably the one that it had before.
-    pub(super) fn claim(&self, owner: &str) -> Result<OwnUid, SandboxError> {
+    /// Takes a user for `owner`, preferably the one that it had before. An owner that does not come again leaves
+    /// no trace.
+    pub(super) fn claim(&self, owner: &str, comes_again: bool) -> Result<OwnUid, SandboxError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.map_err(|error| SandboxError::Unreachable {
             role: "folder of user locks",
@@ -51,27 +54,44 @@ impl UidRange {
         for others_too in [false, true] {
             for step in 0..tries {
                 let uid = self.range.start() + (first + step) % count;
-                if let Some(own) = self.take(uid, owner, others_too)? {
-                    return Ok(own);
+                let path = self.folder.join(uid.to_string());
+                if let Some(lock) = take(&path, owner, others_too)? {
+                    return Ok(OwnUid { uid, lock, passing: (!comes_again).then_some(path) });
                 }
             }
         }
         Err(SandboxError::NoUserLeft { worker: owner.to_owned(), tried: tries })
     }
+}
 
-    fn take(&self, uid: u32, owner: &str, others_too: bool) -> Result<Option<OwnUid>, Failed> {
-        let Some(lock) = Lock::take(&self.folder.join(uid.to_string()))? else { return Ok(None) };
-        let mut last = String::new();
-        let mut file = lock.file();
-        // What cannot be read was not written by us, and is taken for another's.
-        let known = file.read_to_string(&mut last).is_ok();
-        if !(others_too || (known && (last.is_empty() || last == owner))) {
-            return Ok(None);
+/// Takes the lock at `path` if it is free and, unless `others_too`, was nobody else's before.
+fn take(path: &Path, owner: &str, others_too: bool) -> Result<Option<Lock>, Failed> {
+    let Some(lock) = Lock::take(path)? else { return Ok(None) };
+    let mut last = String::new();
+    let mut file = lock.file();
+    // What cannot be read was not written by us, and is taken for another's.
+    let known = file.read_to_string(&mut last).is_ok();
+    if !(others_too || (known && (last.is_empty() || last == owner))) {
+        return Ok(None);
+    }
+    // The name only helps to find the same number again; a full disk loses no more than that.
+    let _kept = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(owner.as_bytes()));
+    Ok(Some(lock))
+}
+
+impl OwnUid {
+    /// Returns the lock's file if it is to go with its owner.
+    pub(super) fn passing(&self) -> Option<&Path> {
+        self.passing.as_deref()
+    }
+}
+
+impl Drop for OwnUid {
+    fn drop(&mut self) {
+        if let Some(path) = &self.passing {
+            // Under the lock, so that nobody else has it; whoever opened it meanwhile looks again.
+            let _gone_already = std::fs::remove_file(path);
         }
-        // The name only helps to find the same number again; a full disk loses no more than that.
-        let _kept =
-            file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(owner.as_bytes()));
-        Ok(Some(OwnUid { uid, lock }))
     }
 }
 
@@ -104,30 +124,40 @@ mod tests {
     fn two_workers_never_share_a_user_and_each_gets_its_own_again() {
         let folder = tempfile::tempdir().unwrap();
         let range = range(&folder, 100..=9_999);
-        let first = range.claim("/run/a web").unwrap();
-        let second = range.claim("/run/a web").unwrap();
+        let first = range.claim("/run/a web", true).unwrap();
+        let second = range.claim("/run/a web", true).unwrap();
         assert_ne!(first.uid, second.uid);
         let uid = first.uid;
         drop(first);
-        assert_eq!(range.claim("/run/a web").unwrap().uid, uid);
+        assert_eq!(range.claim("/run/a web", true).unwrap().uid, uid);
     }
 
     #[test]
     fn the_last_free_user_is_found_and_then_none() {
         let folder = tempfile::tempdir().unwrap();
         let range = range(&folder, 100..=102);
-        let held: Vec<_> = ["a", "b", "c"].iter().map(|owner| range.claim(owner).unwrap()).collect();
-        assert!(matches!(range.claim("d").unwrap_err(), SandboxError::NoUserLeft { tried: 3, .. }));
+        let held: Vec<_> = ["a", "b", "c"].iter().map(|owner| range.claim(owner, true).unwrap()).collect();
+        assert!(matches!(range.claim("d", true).unwrap_err(), SandboxError::NoUserLeft { tried: 3, .. }));
         drop(held);
-        assert!(range.claim("d").is_ok());
+        assert!(range.claim("d", true).is_ok());
+    }
+
+    #[test]
+    fn an_owner_that_does_not_come_again_leaves_no_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let range = range(&folder, 100..=102);
+        let held = range.claim("a", false).unwrap();
+        assert_eq!(std::fs::read_dir(&range.folder).unwrap().count(), 1);
+        drop(held);
+        assert_eq!(std::fs::read_dir(&range.folder).unwrap().count(), 0);
     }
 
     #[test]
     fn what_was_anothers_comes_last() {
         let folder = tempfile::tempdir().unwrap();
         let range = range(&folder, 100..=101);
-        let uid = range.claim("a").unwrap().uid;
-        assert_ne!(range.claim("b").unwrap().uid, uid);
-        assert_ne!(range.claim("c").map(|own| own.uid).ok(), None);
+        let uid = range.claim("a", true).unwrap().uid;
+        assert_ne!(range.claim("b", true).unwrap().uid, uid);
+        assert_ne!(range.claim("c", true).map(|own| own.uid).ok(), None);
     }
 }

@@ -1,0 +1,169 @@
+//! A supervisor of one worker, as far as the sandbox is concerned.
+
+use std::fs::File;
+use std::io::{IoSlice, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use bailiwick_core::tree::ChildId;
+use bailiwick_supervisor::roster::Roster;
+use bailiwick_supervisor::sandbox::Prepared;
+use bailiwick_supervisor::spawn::{Descriptors, LaunchError, Launcher, TreeKill};
+use bailiwick_supervisor::spec::{Exec, Preset, System, Worker};
+use bailiwick_supervisor::state_dir::StateDir;
+use bailiwick_sys::events::{Interest, Poller};
+use bailiwick_sys::process::{self, Progress};
+use bailiwick_sys::socket::{self, Kind};
+use bailiwick_sys::wait::{self, Change};
+
+/// The one worker of a bench.
+pub(crate) const WORKER: ChildId = ChildId(0);
+
+pub(crate) struct Bench {
+    pub(crate) launcher: Launcher,
+    _state: StateDir,
+}
+
+/// One life of the worker.
+pub(crate) struct Life {
+    pub(crate) child: process::Child,
+    control: OwnedFd,
+    log: OwnedFd,
+}
+
+/// Declares a worker that executes this program.
+pub(crate) fn worker(preset: Preset) -> Worker {
+    let mut worker = Worker::new("probe", Exec::Own);
+    worker.sandbox.preset = preset;
+    worker
+}
+
+impl Bench {
+    pub(crate) fn new(worker: Worker) -> Self {
+        Self::try_new(worker).expect("a sandbox")
+    }
+
+    pub(crate) fn try_new(worker: Worker) -> Result<Self, LaunchError> {
+        let state = StateDir::claim_private().expect("a private folder");
+        let system = System { workers: vec![worker], ..System::default() };
+        let roster = Roster::new(&system).expect("one worker");
+        process::adopt_orphans().expect("every kernel can");
+        let launcher = Launcher::prepare(&system, &roster, &state)?;
+        Ok(Self { launcher, _state: state })
+    }
+
+    pub(crate) fn prepared(&self) -> &Prepared {
+        self.launcher.prepared(WORKER)
+    }
+
+    /// Starts the worker and waits until its program runs.
+    pub(crate) fn start(&self) -> Life {
+        let life = self.spawn();
+        assert_eq!(life.hear(), "up", "{:?} {}", life.child.start.progress(), life.output());
+        assert_eq!(life.child.start.progress(), Progress::Over);
+        life
+    }
+
+    /// Starts the worker and does not wait.
+    pub(crate) fn spawn(&self) -> Life {
+        let (control, theirs) = socket::pair(Kind::SeqPacket).expect("a socket pair");
+        let (log, output) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("a pipe");
+        let fds = Descriptors { output: output.as_fd(), control: theirs.as_fd() };
+        let child = self.launcher.spawn(WORKER, &fds).expect("a process");
+        Life { child, control, log }
+    }
+
+    /// Starts the worker and has it enter the second stage of its sandbox.
+    pub(crate) fn start_confined(&self) -> Life {
+        let life = self.start();
+        let (confinement, ruleset) = self.launcher.confinement(WORKER);
+        let filter = confinement.filter.unwrap_or_default();
+        let dumpable = if confinement.dumpable { "confine dumpable" } else { "confine" };
+        life.send(dumpable, &[]);
+        life.send_bytes(&filter, ruleset.as_slice());
+        assert_eq!(life.hear(), "confined", "{}", life.output());
+        life
+    }
+
+    /// Kills everything of the worker and waits until nothing is left.
+    pub(crate) fn kill_tree(&mut self) {
+        while let TreeKill::Underway(fd) = self.launcher.kill_tree(WORKER).expect("a kill") {
+            await_readable(fd.as_fd());
+            wait::reap_orphans(|pid| self.launcher.knows(pid)).expect("orphans");
+            if self.launcher.is_empty(WORKER).expect("an answer") {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.kill_tree();
+        self.launcher.dismiss_guardian();
+    }
+}
+
+impl Life {
+    /// Tells the worker what to do and returns what came of it.
+    pub(crate) fn ask(&self, order: &str) -> String {
+        self.send(order, &[]);
+        self.hear()
+    }
+
+    /// As [`Self::ask`], with a descriptor.
+    pub(crate) fn ask_with(&self, order: &str, fd: BorrowedFd<'_>) -> String {
+        self.send(order, &[fd]);
+        self.hear()
+    }
+
+    pub(crate) fn send(&self, order: &str, fds: &[BorrowedFd<'_>]) {
+        self.send_bytes(order.as_bytes(), fds);
+    }
+
+    fn send_bytes(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) {
+        socket::send(self.control.as_fd(), &[IoSlice::new(bytes)], fds).expect("the worker listens");
+    }
+
+    /// Returns what the worker says next; empty if it has ended.
+    pub(crate) fn hear(&self) -> String {
+        await_readable(self.control.as_fd());
+        let mut buffer = [0; 4096];
+        match socket::receive(self.control.as_fd(), &mut buffer).expect("a packet or the end") {
+            Some(packet) => String::from_utf8_lossy(&buffer[..packet.bytes]).into_owned(),
+            None => String::new(),
+        }
+    }
+
+    /// Waits for the end of the worker's process.
+    pub(crate) fn end(&self) -> Change {
+        await_readable(self.child.pidfd.as_fd());
+        wait::wait_for_end(self.child.pidfd.as_fd()).expect("it is our child")
+    }
+
+    /// Returns what the worker has written so far, once it has ended or been killed.
+    pub(crate) fn output(&self) -> String {
+        let _ended_already =
+            wait::send_signal(self.child.pidfd.as_fd(), bailiwick_sys::events::Signal::SIGKILL);
+        let mut text = String::new();
+        let copy = self.log.try_clone().expect("a copy");
+        File::from(copy).read_to_string(&mut text).expect("text");
+        text
+    }
+
+    /// Returns a line of what the kernel says of the process.
+    pub(crate) fn status(&self, key: &str) -> String {
+        let text =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.pid)).expect("a live process");
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("no {key} in {text}")).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Waits until `fd` is readable; whoever waits longer than the watchdog has found a fault.
+pub(crate) fn await_readable(fd: BorrowedFd<'_>) {
+    let mut poller = Poller::new(1).expect("a poller");
+    poller.add(fd, 0, Interest::READ).expect("it can be watched");
+    assert!(poller.wait(Some(WATCHDOG_MS)).expect("a wait").count() > 0, "nothing came");
+}
+
+const WATCHDOG_MS: u32 = 20_000;

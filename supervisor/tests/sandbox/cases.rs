@@ -1,0 +1,62 @@
+//! What must hold.
+
+mod identity;
+mod limits;
+mod reach;
+mod start;
+mod tree;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Holds for every user.
+    Nothing,
+    /// Speaks of what only root can do.
+    Root,
+}
+
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) needs: Needs,
+    pub(crate) run: fn(),
+}
+
+macro_rules! cases {
+    ($($needs:ident $module:ident::$name:ident,)*) => {
+        &[$(Case { name: stringify!($name), needs: Needs::$needs, run: $module::$name }),*]
+    };
+}
+
+/// Supervisors that a case starts beside itself, to kill them.
+pub(crate) const SCENES: &[Case] = cases![
+    Nothing tree::a_supervisor_waits_with_runaways,
+    Nothing tree::a_supervisor_waits_with_a_sealed_worker,
+];
+
+pub(crate) const CASES: &[Case] = cases![
+    Nothing start::a_worker_holds_exactly_its_descriptors_and_environment,
+    Nothing start::a_worker_leads_a_session_of_its_own_and_starts_in_its_folder,
+    Nothing start::a_worker_dies_with_its_start_when_nobody_wants_it_any_more,
+    Nothing start::a_process_with_threads_starts_nobody,
+    Nothing start::what_cannot_be_prepared_is_refused_with_the_reason,
+    Root start::a_step_that_fails_is_named,
+    Nothing identity::a_sealed_worker_holds_no_privilege,
+    Nothing identity::the_second_stage_closes_inspection_and_adds_one_filter,
+    Root identity::each_worker_has_a_user_of_its_own_and_gets_it_again,
+    Root identity::a_granted_capability_is_kept_and_nothing_else,
+    Root identity::a_worker_runs_as_the_owner_of_what_it_is_granted,
+    Root identity::uid_0_needs_to_be_privileged,
+    Nothing reach::landlock_leaves_what_is_granted,
+    Nothing reach::ports_are_open_as_granted,
+    Nothing reach::nobody_outside_can_be_signalled,
+    Nothing reach::a_sealed_worker_neither_executes_nor_forks_but_has_threads,
+    Nothing reach::a_never_legal_call_kills,
+    Nothing reach::a_worker_of_preset_exec_runs_programs,
+    Root reach::a_granted_folder_below_a_closed_one_is_reached_by_its_descriptor,
+    Nothing limits::memory_beyond_the_limit_costs_the_worker_its_life,
+    Nothing limits::limits_are_what_is_declared,
+    Root limits::tasks_beyond_the_limit_are_refused,
+    Root tree::grandchildren_in_sessions_of_their_own_are_killed,
+    Root tree::a_killed_supervisor_leaves_nobody,
+    Nothing tree::a_worker_that_cannot_fork_dies_with_its_supervisor,
+    Root tree::the_guardian_is_replaced_when_it_dies,
+];

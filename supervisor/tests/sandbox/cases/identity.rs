@@ -1,0 +1,101 @@
+//! Who a worker is.
+
+use std::os::unix::fs::chown;
+
+use bailiwick_supervisor::spec::Preset;
+use bailiwick_sys::guardian::WORKER_UIDS;
+use bailiwick_sys::identity::effective_uid;
+
+use crate::bench::{Bench, worker};
+
+const NONE: &str = "0000000000000000";
+
+pub(super) fn a_sealed_worker_holds_no_privilege() {
+    let bench = Bench::new(worker(Preset::Sealed));
+    let life = bench.start();
+    let uid = bench.prepared().identity().uid;
+    if effective_uid() == 0 {
+        assert!(WORKER_UIDS.contains(&uid), "{uid}");
+        assert_eq!(life.status("CapBnd"), NONE);
+        assert_eq!(life.status("Groups"), "");
+    } else {
+        assert_eq!(uid, effective_uid());
+    }
+    assert_eq!(life.status("Uid"), format!("{uid} {uid} {uid} {uid}"));
+    let gid = bench.prepared().identity().gid;
+    assert_eq!(life.status("Gid"), format!("{gid} {gid} {gid} {gid}"));
+    for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert_eq!(life.status(set), NONE, "{set}");
+    }
+    assert_eq!((life.status("NoNewPrivs"), life.status("Seccomp")), ("1".into(), "2".into()));
+    let facts = life.ask("facts");
+    assert!(facts.starts_with("pdeathsig 9 "), "{facts}");
+}
+
+pub(super) fn the_second_stage_closes_inspection_and_adds_one_filter() {
+    let bench = Bench::new(worker(Preset::Sealed));
+    let life = bench.start();
+    let before: u32 = life.status("Seccomp_filters").parse().expect("a number");
+    drop(life);
+    let life = bench.start_confined();
+    assert_eq!(life.status("Seccomp_filters"), (before + 1).to_string());
+    let facts = life.ask("read /proc/self/status");
+    assert_eq!(facts, "EACCES");
+    if effective_uid() != 0 {
+        let memory = std::fs::File::open(format!("/proc/{}/environ", life.child.pid));
+        assert!(memory.is_err(), "the supervisor's own user looks into the worker");
+    }
+}
+
+pub(super) fn each_worker_has_a_user_of_its_own_and_gets_it_again() {
+    let (first, second) = (Bench::new(worker(Preset::Sealed)), Bench::new(worker(Preset::Sealed)));
+    let uid = |bench: &Bench| bench.prepared().identity().uid;
+    assert_ne!(uid(&first), uid(&second));
+    for life in [first.start(), first.start()] {
+        assert!(life.status("Uid").starts_with(&uid(&first).to_string()));
+    }
+}
+
+pub(super) fn a_granted_capability_is_kept_and_nothing_else() {
+    let mut worker = worker(Preset::NetServer);
+    worker.sandbox.capabilities = vec!["CAP_NET_BIND_SERVICE".into()];
+    worker.sandbox.tcp_bind = vec![81];
+    let bench = Bench::new(worker);
+    let life = bench.start();
+    let granted = "0000000000000400";
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_eq!(life.status(set), granted, "{set}");
+    }
+    assert!(WORKER_UIDS.contains(&bench.prepared().identity().uid));
+    // noroot, setuid fixup, keep caps and ambient raise: decided and locked.
+    assert!(life.ask("facts").contains("securebits 0xeb "), "{}", life.ask("facts"));
+    drop(life);
+    let life = bench.start_confined();
+    assert_eq!(life.ask("bind 81"), "ok");
+    assert_eq!(life.ask("bind 82"), "EACCES");
+}
+
+pub(super) fn a_worker_runs_as_the_owner_of_what_it_is_granted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    chown(folder.path(), Some(4711), Some(4712)).expect("root may");
+    let mut worker = worker(Preset::FsRo);
+    worker.sandbox.read_only_paths = vec![folder.path().canonicalize().expect("a folder")];
+    let bench = Bench::new(worker);
+    let life = bench.start();
+    assert_eq!(
+        (life.status("Uid"), life.status("Gid")),
+        ("4711 4711 4711 4711".into(), "4712 4712 4712 4712".into())
+    );
+    assert_eq!(life.status("Groups"), "");
+}
+
+pub(super) fn uid_0_needs_to_be_privileged() {
+    let mut root = worker(Preset::Sealed);
+    root.sandbox.user = Some("root".into());
+    let error = Bench::try_new(root.clone()).err().expect("a refusal");
+    assert_eq!(error.to_string(), "worker probe runs as uid 0 without `privileged = true`");
+    root.privileged = true;
+    let bench = Bench::new(root);
+    let life = bench.start();
+    assert_eq!((life.status("Uid"), life.status("CapEff")), ("0 0 0 0".into(), NONE.into()));
+}

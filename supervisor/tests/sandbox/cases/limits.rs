@@ -1,0 +1,59 @@
+//! How much a worker may use.
+
+use bailiwick_supervisor::control::MemoryMechanism;
+use bailiwick_supervisor::spec::Preset;
+use bailiwick_sys::events::Signal;
+use bailiwick_sys::identity::effective_uid;
+use bailiwick_sys::wait::Change;
+
+use crate::bench::{Bench, WORKER, worker};
+
+const MIB: u64 = 1 << 20;
+
+pub(super) fn memory_beyond_the_limit_costs_the_worker_its_life() {
+    let mut worker = worker(Preset::Sealed);
+    worker.sandbox.memory_max = Some(64 * MIB);
+    let bench = Bench::new(worker);
+    let life = bench.start_confined();
+    assert_eq!(life.ask(&format!("allocate {}", 16 * MIB)), format!("holds {}", 16 * MIB));
+    life.send(&format!("allocate {}", 256 * MIB), &[]);
+    let Change::Killed { signal, .. } = life.end() else { panic!("it lives on") };
+    match bench.launcher.facts(WORKER).memory {
+        MemoryMechanism::AddressSpace => assert_eq!(signal, Signal::SIGABRT as i32),
+        mechanism => {
+            assert_eq!(
+                (signal, bench.launcher.oom_kills(WORKER)),
+                (Signal::SIGKILL as i32, 1),
+                "{mechanism:?}"
+            );
+        }
+    }
+}
+
+pub(super) fn limits_are_what_is_declared() {
+    let mut worker = worker(Preset::Sealed);
+    worker.sandbox.limit_nofile = Some(77);
+    worker.sandbox.nice = Some(3);
+    let bench = Bench::new(worker);
+    let life = bench.start();
+    assert_eq!((life.ask("limit core"), life.ask("limit nofile")), ("(0, 0)".into(), "(77, 77)".into()));
+    if effective_uid() == 0 {
+        assert_eq!(life.ask("limit nproc"), "(64, 64)");
+    }
+    let read =
+        |file| std::fs::read_to_string(format!("/proc/{}/{file}", life.child.pid)).expect("our own child");
+    assert_eq!(read("oom_score_adj").trim(), "500");
+    let stat = read("stat");
+    assert_eq!(stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(16)), Some("3"), "{stat}");
+}
+
+pub(super) fn tasks_beyond_the_limit_are_refused() {
+    let mut worker = worker(Preset::Exec);
+    worker.sandbox.tasks_max = Some(8);
+    let mut bench = Bench::new(worker);
+    let life = bench.start_confined();
+    let bomb = "i=0; while [ $i -lt 32 ]; do sleep 60 & i=$((i+1)); done 2>/dev/null; exit 9";
+    assert_ne!(life.ask(&format!("run {bomb}")), "exit status: 9", "32 processes beside each other");
+    drop(life);
+    bench.kill_tree();
+}

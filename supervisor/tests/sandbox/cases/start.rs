@@ -1,0 +1,112 @@
+//! How a worker starts.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use bailiwick_supervisor::spec::{Exec, Preset};
+use bailiwick_sys::process::{Progress, SpawnError};
+use bailiwick_sys::wait::Change;
+use bailiwick_sys::{Errno, socket};
+use std::os::fd::AsFd;
+
+use crate::bench::{Bench, WORKER, await_readable, worker};
+
+pub(super) fn a_worker_holds_exactly_its_descriptors_and_environment() {
+    let mut worker = worker(Preset::Sealed);
+    worker.environment.insert("COLOUR".into(), "green".into());
+    // Descriptors that others forgot to mark must not reach the worker.
+    let (forgotten, _other) = nix::unistd::pipe().expect("a pipe");
+    let bench = Bench::new(worker);
+    let life = bench.start();
+    let folder = format!("/proc/{}/fd", life.child.pid);
+    let mut found: Vec<_> = std::fs::read_dir(folder)
+        .expect("our own child")
+        .map(|fd| fd.expect("an entry").file_name())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, ["0", "1", "2", "3"]);
+    let read =
+        |file| std::fs::read_to_string(format!("/proc/{}/{file}", life.child.pid)).expect("our own child");
+    assert_eq!(read("environ"), "BAILIWICK_ROLE=worker\0COLOUR=green\0");
+    assert_eq!(read("cmdline"), "probe\0");
+    drop(forgotten);
+}
+
+pub(super) fn a_worker_leads_a_session_of_its_own_and_starts_in_its_folder() {
+    let mut worker = worker(Preset::Sealed);
+    worker.working_directory = Some("/usr".into());
+    let bench = Bench::new(worker);
+    let life = bench.start();
+    let pid = life.child.pid.to_string();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("our own child");
+    let after_name: Vec<_> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
+    assert_eq!((after_name[2], after_name[3]), (pid.as_str(), pid.as_str()), "process group and session");
+    let folder = std::fs::read_link(format!("/proc/{pid}/cwd")).expect("our own child");
+    assert_eq!(folder, Path::new("/usr"));
+    assert_eq!(life.status("SigBlk"), "0000000000000000");
+    assert!(life.ask("facts").ends_with("umask 77"));
+}
+
+pub(super) fn a_worker_dies_with_its_start_when_nobody_wants_it_any_more() {
+    let bench = Bench::new(worker(Preset::Sealed));
+    let life = bench.spawn();
+    // Stopped or not, before or after its exec: a worker whose start is dropped before exec exits without a word.
+    let pidfd = life.child.pidfd.try_clone().expect("a copy");
+    drop(life);
+    await_readable(pidfd.as_fd());
+}
+
+pub(super) fn a_process_with_threads_starts_nobody() {
+    let bench = Bench::new(worker(Preset::Sealed));
+    let (control, log) = socket::pair(socket::Kind::SeqPacket).expect("a socket pair");
+    let fds = bailiwick_supervisor::spawn::Descriptors { output: log.as_fd(), control: control.as_fd() };
+    let (barrier, launcher) = (std::sync::Barrier::new(2), &bench.launcher);
+    let refused = std::thread::scope(|scope| {
+        scope.spawn(|| barrier.wait());
+        let refused = launcher.spawn(WORKER, &fds).expect_err("two threads");
+        barrier.wait();
+        refused
+    });
+    assert_eq!(refused, SpawnError::Threads { threads: 2 });
+}
+
+pub(super) fn what_cannot_be_prepared_is_refused_with_the_reason() {
+    let refusal = |change: fn(&mut bailiwick_supervisor::spec::Worker)| {
+        let mut worker = worker(Preset::Sealed);
+        change(&mut worker);
+        let error = Bench::try_new(worker).err().expect("a refusal");
+        (error.to_string(), error.exit_code())
+    };
+    let (text, code) = refusal(|worker| worker.sandbox.read_only_paths.push("/nonexistent/folder".into()));
+    assert_eq!(text, "granted path /nonexistent/folder cannot be opened: ENOENT: No such file or directory");
+    assert_eq!(code, 78);
+    let (text, _) = refusal(|worker| worker.exec = Exec::Path("/etc/passwd".into()));
+    assert_eq!(text, "/etc/passwd is not an executable of this machine");
+    let (text, _) = refusal(|worker| worker.sandbox.capabilities.push("CAP_FLY".into()));
+    assert_eq!(text, "worker probe wants \"CAP_FLY\", which is no capability");
+    let (text, _) = refusal(|worker| worker.sandbox.user = Some("nobody at all".into()));
+    assert_eq!(text, "worker probe runs as user \"nobody at all\", which does not exist");
+    if bailiwick_sys::identity::effective_uid() != 0 {
+        let (text, _) = refusal(|worker| worker.sandbox.capabilities.push("CAP_CHOWN".into()));
+        assert_eq!(text, "worker probe wants CAP_CHOWN, which the supervisor does not hold");
+        let (text, _) = refusal(|worker| worker.sandbox.user = Some("1".into()));
+        assert!(text.starts_with("worker probe runs as uid 1, but the supervisor is uid"), "{text}");
+    }
+}
+
+pub(super) fn a_step_that_fails_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let program = folder.path().canonicalize().expect("a folder").join("closed");
+    std::fs::copy("/bin/true", &program).expect("a copy");
+    // Executable for root, who opens it, and not for the worker's user.
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).expect("our own file");
+    let mut worker = worker(Preset::Sealed);
+    worker.exec = Exec::Path(program);
+    let bench = Bench::new(worker);
+    let life = bench.spawn();
+    assert!(matches!(life.end(), Change::Exited { code: 127, .. }));
+    let Progress::Failed(failed) = life.child.start.progress() else {
+        panic!("{:?}", life.child.start.progress())
+    };
+    assert_eq!((failed.step, failed.errno), ("execveat", Errno::EACCES));
+}

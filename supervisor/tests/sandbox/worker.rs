@@ -1,0 +1,112 @@
+//! The worker: does what it is told over descriptor 3 and says what came of it.
+
+use std::fs::File;
+use std::io::{IoSlice, Write};
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use bailiwick_sys::confine::StageB;
+use bailiwick_sys::seccomp::Filter;
+use bailiwick_sys::{Errno, capability, files, identity, socket};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+pub(crate) fn main() -> ExitCode {
+    let control = files::take_inherited(3).expect("descriptor 3");
+    assert!(files::take_inherited(3).is_none(), "an inherited descriptor is taken once");
+    say(&control, "up");
+    while let Some((order, mut fds)) = hear(&control) {
+        let order = String::from_utf8(order).expect("orders are text");
+        let answer = match order.strip_prefix("confine") {
+            Some(more) => {
+                confine(&control, more == " dumpable");
+                "confined".to_owned()
+            }
+            None => obey(&order, fds.pop()),
+        };
+        say(&control, &answer);
+    }
+    ExitCode::SUCCESS
+}
+
+fn confine(control: &OwnedFd, dumpable: bool) {
+    let (filter, fds) = hear(control).expect("the second stage");
+    let filter = (!filter.is_empty()).then(|| Filter::from_bytes(&filter).expect("a filter"));
+    let ruleset = fds.first().map(AsFd::as_fd);
+    StageB { dumpable, ruleset, filter: filter.as_ref() }.enter().expect("the second stage");
+}
+
+fn obey(order: &str, fd: Option<OwnedFd>) -> String {
+    let (verb, argument) = order.split_once(' ').unwrap_or((order, ""));
+    match verb {
+        "read" => outcome(std::fs::read(argument)),
+        "write" => outcome(std::fs::write(argument, "written")),
+        "list" => outcome(std::fs::read_dir(argument)),
+        "read-beneath" => {
+            let folder = fd.expect("a folder comes along");
+            let found = files::open_beneath(folder.as_fd(), Path::new(argument));
+            outcome(found.map_err(|failed| failed.errno.into()).map(File::from))
+        }
+        "bind" => outcome(TcpListener::bind(format!("127.0.0.1:{argument}"))),
+        "connect" => outcome(std::net::TcpStream::connect(format!("127.0.0.1:{argument}"))),
+        "udp" => outcome(std::net::UdpSocket::bind("127.0.0.1:0")),
+        "run" => match Command::new("/bin/sh").args(["-c", argument]).status() {
+            Ok(status) => status.to_string(),
+            Err(error) => refusal(&error),
+        },
+        "thread" => outcome(std::thread::Builder::new().spawn(|| ()).map(|thread| thread.join().is_ok())),
+        "signal" => {
+            let pid = nix::unistd::Pid::from_raw(argument.parse().expect("a process id"));
+            outcome(nix::sys::signal::kill(pid, None).map_err(std::io::Error::from))
+        }
+        "hostname" => outcome(nix::unistd::sethostname(argument).map_err(std::io::Error::from)),
+        "allocate" => {
+            let bytes = vec![1_u8; argument.parse().expect("a size")];
+            format!("holds {}", bytes.iter().map(|byte| usize::from(*byte)).sum::<usize>())
+        }
+        "facts" => format!(
+            "pdeathsig {} dumpable {} ambient {} bounding {} securebits {:#x} umask {:o}",
+            identity::parent_death_signal().expect("every kernel answers"),
+            identity::is_dumpable(),
+            capability::ambient(),
+            capability::bounding(),
+            identity::secure_bits(),
+            nix::sys::stat::umask(nix::sys::stat::Mode::empty()),
+        ),
+        "limit" => {
+            let resource = match argument {
+                "core" => nix::sys::resource::Resource::RLIMIT_CORE,
+                "nofile" => nix::sys::resource::Resource::RLIMIT_NOFILE,
+                "nproc" => nix::sys::resource::Resource::RLIMIT_NPROC,
+                _ => panic!("no such limit: {argument}"),
+            };
+            format!("{:?}", nix::sys::resource::getrlimit(resource).expect("every kernel answers"))
+        }
+        "exit" => std::process::exit(argument.parse().expect("an exit code")),
+        _ => panic!("no such order: {order}"),
+    }
+}
+
+fn outcome<T>(result: std::io::Result<T>) -> String {
+    result.map_or_else(|error| refusal(&error), |_| "ok".to_owned())
+}
+
+fn refusal(error: &std::io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |number| format!("{:?}", Errno::from_raw(number)))
+}
+
+fn say(control: &OwnedFd, text: &str) {
+    socket::send(control.as_fd(), &[IoSlice::new(text.as_bytes())], &[]).expect("the supervisor listens");
+    std::io::stdout().flush().expect("a log");
+}
+
+fn hear(control: &OwnedFd) -> Option<(Vec<u8>, Vec<OwnedFd>)> {
+    // By a call that needs no descriptor, since the cases count them.
+    let mut wanted = [PollFd::new(control.as_fd(), PollFlags::POLLIN)];
+    poll(&mut wanted, PollTimeout::NONE).expect("a wait");
+    let mut buffer = vec![0; 65_536];
+    let packet = socket::receive(control.as_fd(), &mut buffer).expect("an order or the end")?;
+    buffer.truncate(packet.bytes);
+    Some((buffer, packet.fds))
+}
