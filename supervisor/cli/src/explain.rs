@@ -135,6 +135,7 @@ fn restarts(system: &System, worker: &Worker) -> String {
         End::CoolDown(None) | End::OutrunsWindow => {
             format!("never gives up: a try every {cap} at the longest")
         }
+        End::Escalates(after) => format!("after {} stops its whole group", short(after)),
         End::GivenUp(after) => format!("gives up after {}", short(after)),
     };
     format!("is restarted {when}; crashing at once, with pauses of {}; {end}", pauses.join(", "))

@@ -23,6 +23,8 @@ pub enum End {
     CoolDown(Option<Duration>),
     /// It is given up after this time.
     GivenUp(Duration),
+    /// Its whole group is stopped after this time, and the group above decides.
+    Escalates(Duration),
     /// The pauses outrun the window, so that the budget is never spent.
     OutrunsWindow,
 }
@@ -42,9 +44,10 @@ pub fn schedule(system: &System, worker: &Worker) -> Schedule {
     let total = pauses(max_restarts).fold(Duration::ZERO, Duration::saturating_add);
     let end = match (total < period, on_exhausted) {
         (false, OnExhausted::CoolDown) => End::CoolDown(None),
-        (false, _) => End::OutrunsWindow,
+        (false, OnExhausted::Fail | OnExhausted::Escalate) => End::OutrunsWindow,
         (true, OnExhausted::CoolDown) => End::CoolDown(Some(total)),
-        (true, _) => End::GivenUp(total),
+        (true, OnExhausted::Fail) => End::GivenUp(total),
+        (true, OnExhausted::Escalate) => End::Escalates(total),
     };
     Schedule { pauses: pauses(max_restarts.min(8)).collect(), end }
 }
@@ -143,6 +146,10 @@ mod tests {
         let mut one = system(10_000, 30, OnExhausted::Fail);
         one.workers[0].backoff.factor = 100.0;
         assert_eq!(of(&one).pauses.last(), Some(&Duration::from_secs(30)));
+        one.groups[0].on_exhausted = OnExhausted::Escalate;
+        one.groups[0].max_restarts = 2;
+        assert_eq!(of(&one).end, End::Escalates(Duration::from_millis(100)));
+        one.groups[0].on_exhausted = OnExhausted::Fail;
         one.groups[0].max_restarts = 0;
         assert_eq!(of(&one).end, End::GivenUp(Duration::ZERO));
     }

@@ -4,6 +4,7 @@
 
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -127,6 +128,17 @@ impl<'r, 't> Fields<'r, 't> {
             let expected = format!("{} to {}", limits.start(), limits.end());
             let name = self.key(key);
             self.reader.mismatch(&name, found, &expected, None);
+        }
+    }
+
+    /// Overwrites `target` if the key is there and its value is a time above zero.
+    pub(super) fn set_positive(&mut self, key: &'static str, target: &mut Duration) {
+        let Some(time) = self.read::<Duration>(key) else { return };
+        if !time.is_zero() {
+            *target = time;
+        } else if let Some(found) = self.take(key) {
+            let name = self.key(key);
+            self.reader.mismatch(&name, found, "a time above zero", None);
         }
     }
 

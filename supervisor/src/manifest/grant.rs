@@ -8,7 +8,7 @@ use crate::check::{Diagnostic, quote};
 use crate::spec::{FdKind, Grant};
 
 /// The most grants of one system.
-const MAX_GRANTS: usize = 4096;
+const MAX_GRANTS: usize = 1024;
 /// Asks that a sender may have open at a time, unless the grant says otherwise.
 const MAX_INFLIGHT: u32 = 64;
 

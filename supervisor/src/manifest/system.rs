@@ -43,7 +43,7 @@ pub(super) fn read<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, name: &str)
 
 fn supervisor(fields: &mut Fields<'_, '_>, system: &mut System) {
     system.state_dir = fields.read::<PathBuf>("state_dir");
-    fields.set("shutdown_timeout", &mut system.shutdown_timeout);
+    fields.set_positive("shutdown_timeout", &mut system.shutdown_timeout);
     let Some(name) = fields.read::<String>("name") else { return };
     if super::names::is_name(&name) {
         system.name = name;
@@ -66,11 +66,6 @@ fn group(fields: &mut Fields<'_, '_>, name: &str) -> Group {
     fields.set("strategy", &mut group.strategy);
     fields.set_within("max_restarts", 0..=10_000, &mut group.max_restarts);
     fields.set("on_exhausted", &mut group.on_exhausted);
-    if let Some(period) = fields.read::<Duration>("period") {
-        group.period = period;
-        if let (true, Some(value)) = (period.is_zero(), fields.take("period")) {
-            fields.reader.mismatch("period", value, "a time above zero", None);
-        }
-    }
+    fields.set_positive("period", &mut group.period);
     group
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bailiwick_wire::control::is_kept_name;
+
 use super::fields::Fields;
 use super::names::named;
 use super::values::{Account, Bytes, Choice};
@@ -43,11 +45,11 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     fields.set_within("instances", 1..=MAX_INSTANCES, &mut worker.instances);
     fields.set("group", &mut worker.group);
     fields.set("needs", &mut worker.needs);
-    fields.set("kept", &mut worker.kept);
+    kept(fields, &mut worker);
     fields.set("restart", &mut worker.restart);
     fields.set("essential", &mut worker.essential);
     fields.set("privileged", &mut worker.privileged);
-    fields.set("start_timeout", &mut worker.start_timeout);
+    fields.set_positive("start_timeout", &mut worker.start_timeout);
     fields.set("stop_timeout", &mut worker.stop_timeout);
     fields.set("drain_timeout", &mut worker.drain_timeout);
     fields.set("stable_after", &mut worker.stable_after);
@@ -70,6 +72,21 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     let found = contradictions::settle(&mut worker, &fields.reader.places);
     fields.reader.found.extend(found);
     worker
+}
+
+fn kept(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
+    fields.set("kept", &mut worker.kept);
+    for (index, name) in worker.kept.iter().enumerate() {
+        let (text, help) = if !is_kept_name(name) {
+            ("expected 1 to 32 letters, digits, `_`, `-` and `.`", "choose the name under which it is kept")
+        } else if worker.kept[..index].contains(name) {
+            ("the second time", "remove one of the two")
+        } else {
+            continue;
+        };
+        let error = Diagnostic::error(format!("{} cannot be handed to `{}`", quote(name), worker.name));
+        fields.reader.refuse(error.at_key(fields.key(&format!("kept[{index}]")), text).help(help));
+    }
 }
 
 fn environment(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
