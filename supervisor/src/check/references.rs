@@ -33,6 +33,7 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
             }
         }
     }
+    found.extend(system.workers.iter().filter_map(kept_by_nobody));
     for index in 0..system.grants.len() {
         grant(system, index, &mut found);
     }
@@ -58,6 +59,18 @@ fn unique(system: &System) -> Vec<Diagnostic> {
             Diagnostic::error(format!("`{key}` is declared {count} times")).at_key(key, "here")
         })
         .collect()
+}
+
+/// What a worker is handed at its start was kept by a worker that it needs. What it kept itself in an
+/// earlier life it is handed without asking.
+fn kept_by_nobody(worker: &Worker) -> Option<Diagnostic> {
+    let name = worker.kept.first().filter(|_| worker.needs.is_empty())?;
+    let error =
+        Diagnostic::error(format!("nobody can have kept {} for worker `{}`", quote(name), worker.name))
+            .at_key(format!("worker.{}.kept", worker.name), "from workers that it needs, and it needs none");
+    Some(error.help(
+        "name the worker that keeps it: `needs = [\"WORKER\"]`; what it keeps itself comes back by itself",
+    ))
 }
 
 fn is_its_own_ancestor(system: &System, name: &str) -> bool {
