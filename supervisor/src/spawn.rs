@@ -95,7 +95,8 @@ impl Launcher {
     /// See [`LaunchError`].
     pub fn prepare(system: &System, roster: &Roster, state_dir: &StateDir) -> Result<Self, LaunchError> {
         let failed = |what| move |source| LaunchError::System { what, source };
-        let ground = Ground::new(Machine::probe(), state_dir, system.allow_degraded);
+        let ground = Ground::new(Machine::probe(), state_dir.path(), system.allow_degraded);
+        let ground = if state_dir.is_private() { ground.passing() } else { ground };
         let prepare = |child| {
             let seat = roster.seat(child);
             ground.prepare(&system.workers[seat.worker], seat.instance, Role::Worker)

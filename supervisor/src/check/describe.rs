@@ -86,7 +86,7 @@ impl DescribeError {
 /// See [`DescribeError`].
 pub fn describe(worker: &Worker) -> Result<Described, DescribeError> {
     let name = format!("describe {}", std::process::id());
-    let ground = Ground::new(Machine::probe(), Path::new(&name), true);
+    let ground = Ground::new(Machine::probe(), Path::new(&name), true).passing();
     let sealed = Worker {
         sandbox: Sandbox { memory_max: Some(MEMORY_MAX), ..Sandbox::default() },
         instances: 1,

@@ -26,7 +26,6 @@ use super::tree::{Tree, TreeError};
 use super::uid_range::{OwnUid, hash};
 use crate::control::MemoryMechanism;
 use crate::spec::{Exec, Preset, Worker};
-use crate::state_dir::StateDir;
 
 /// What the sandboxes of one supervisor have in common.
 #[derive(Debug)]
@@ -73,13 +72,18 @@ pub struct Prepared {
 }
 
 impl Ground {
-    /// Lays the ground for the workers of the supervisor that holds `state_dir`.
-    pub fn new(machine: Machine, state_dir: &StateDir, allow_degraded: bool) -> Self {
+    /// Lays the ground for the workers of the supervisor that holds the lock of `state_dir`.
+    pub fn new(machine: Machine, state_dir: &Path, allow_degraded: bool) -> Self {
         let mut cgroups = machine.cgroups.clone();
-        let lasting = !state_dir.is_private();
-        let state_dir = state_dir.path().to_string_lossy().into_owned();
+        let state_dir = state_dir.to_string_lossy().into_owned();
         cgroups.enable_controllers(&key(&state_dir));
-        Self { machine, cgroups, state_dir, lasting, allow_degraded }
+        Self { machine, cgroups, state_dir, lasting: true, allow_degraded }
+    }
+
+    /// Leaves no trace of the workers' users, since no later run will ask for the same ones.
+    #[must_use]
+    pub fn passing(self) -> Self {
+        Self { lasting: false, ..self }
     }
 
     /// Returns what the machine gives.
