@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bailiwick_supervisor::control::Status;
 use futures::{Stream, StreamExt};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
@@ -267,6 +268,15 @@ impl Context {
     /// `NotFound` if none is kept for it.
     pub fn kept<T: From<OwnedFd>>(&self, name: &str) -> io::Result<T> {
         self.cell.node.host.kept(name).map(T::from)
+    }
+
+    /// Returns the supervisor and every worker with its process, user, capabilities and state, as they are now.
+    ///
+    /// # Errors
+    /// `PermissionDenied` unless the sandbox says [`may_status`](crate::Sandbox::may_status); `Unsupported` without a
+    /// supervisor.
+    pub async fn processes(&self) -> io::Result<Status> {
+        self.cell.node.host.processes().await
     }
 
     /// Returns a directory that the sandbox grants to this worker, opened before the switch of the user.

@@ -8,7 +8,7 @@ use bailiwick_wire::schema::ProtocolSchema;
 use tokio::sync::oneshot;
 
 use crate::address::Address;
-use crate::args::Args;
+use crate::args::{Args, ArgsError};
 use crate::cell::Cell;
 use crate::executor::{Executor, ExecutorHandle, Role};
 use crate::family::Family;
@@ -27,6 +27,8 @@ pub struct Hosted {
     blocking: bool,
     /// Starts the actor's task on the calling thread.
     launch: Arc<dyn Fn(Start, Place) + Send + Sync>,
+    /// Decodes arguments, for the actor of this name, to nothing but an error.
+    check_args: fn(&str, Option<&Args>) -> Result<(), ArgsError>,
 }
 
 /// What one start of an actor needs.
@@ -56,6 +58,11 @@ impl Hosted {
     #[must_use]
     pub fn protocols(&self) -> &[&'static ProtocolSchema] {
         &self.protocols
+    }
+
+    /// Tries whether the factory could be given these arguments.
+    pub(crate) fn check_args(&self, actor: &str, args: Option<&Args>) -> Result<(), ArgsError> {
+        (self.check_args)(actor, args)
     }
 
     pub(crate) fn default_name(&self) -> String {
@@ -127,7 +134,8 @@ impl<P, A: 'static, D: Dispatch<A>, T: FactoryArgs> From<Served<P, A, D, T>> for
                 Place::Alone(executor) => executor.block_on(life.run()),
             }
         });
-        Self { name, mailbox, protocols, blocking, launch }
+        let check_args = |actor: &str, args: Option<&Args>| T::decode(actor, args).map(drop);
+        Self { name, mailbox, protocols, blocking, launch, check_args }
     }
 }
 

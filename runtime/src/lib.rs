@@ -94,6 +94,8 @@ pub use actor::{Actor, Reconfigured};
 pub use address::Address;
 pub use args::{Args, ArgsError};
 pub use bailiwick_macros::{message, protocol};
+/// The process tree as [`Context::processes`] returns it.
+pub use bailiwick_supervisor::control;
 pub use blob::Blob;
 pub use call::Call;
 pub use context::{Context, Timer, Watch};

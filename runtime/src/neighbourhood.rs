@@ -7,13 +7,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bailiwick_supervisor::check::nearest;
+use bailiwick_supervisor::control::Status;
 use bailiwick_supervisor::spec::Grant;
 use bailiwick_wire::schema::ProtocolSchema;
+use futures::future::BoxFuture;
 
 use crate::address::Address;
 use crate::granted::Granted;
 use crate::name::{ActorName, PeerName};
-use crate::node::{Declared, Host, PeerError, Shared};
+use crate::node::{Declared, Host, Nowhere, PeerError, Shared};
 use crate::outcome::Cause;
 use crate::pool::Pool;
 
@@ -173,6 +175,10 @@ impl Host for Neighbour {
             Some(fd) => fd.try_clone(),
             None => Err(io::Error::new(io::ErrorKind::NotFound, format!("nothing is kept under `{name}`"))),
         }
+    }
+
+    fn processes(&self) -> BoxFuture<'static, io::Result<Status>> {
+        Nowhere.processes()
     }
 
     /// Without a sandbox every directory that the process may open is as good as granted.

@@ -21,7 +21,10 @@ use crate::mailbox::Mailbox;
 use crate::name::{ActorName, NameError};
 use crate::outcome::Cause;
 use crate::signal::Signal;
+use bailiwick_supervisor::control::Status;
 use bailiwick_wire::schema::ProtocolSchema;
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
 
 /// What surrounds a worker's actors: other workers, the supervisor, the sandbox. A worker process and a program
 /// in one process each bring their own.
@@ -32,6 +35,8 @@ pub(crate) trait Host: Send + Sync {
     fn keep(&self, name: &str, fd: OwnedFd) -> io::Result<()>;
     /// Returns a duplicate of what is kept for this worker.
     fn kept(&self, name: &str) -> io::Result<OwnedFd>;
+    /// Asks the supervisor for the process tree.
+    fn processes(&self) -> BoxFuture<'static, io::Result<Status>>;
     /// Returns a duplicate of a directory that the sandbox grants.
     fn granted_dir(&self, path: &Path) -> io::Result<OwnedFd>;
     /// An actor without a parent has failed more often than its budget allows. Called once for each.
@@ -282,6 +287,11 @@ impl Host for Nowhere {
 
     fn kept(&self, name: &str) -> io::Result<OwnedFd> {
         Err(io::Error::new(io::ErrorKind::NotFound, format!("nothing is kept under `{name}`")))
+    }
+
+    fn processes(&self) -> BoxFuture<'static, io::Result<Status>> {
+        let text = "there is no supervisor, so there is no process tree";
+        ready(Err(io::Error::new(io::ErrorKind::Unsupported, text))).boxed()
     }
 
     /// Without a sandbox every directory that the process may open is as good as granted.

@@ -22,6 +22,7 @@ use bailiwick_sys::confine::{ConfineError, StageB};
 use bailiwick_sys::events::{Signal, Signals};
 use bailiwick_sys::seccomp::{Filter, FilterError};
 use bailiwick_wire::bootstrap::Bootstrap;
+use bailiwick_wire::codec::EncodeError;
 use bailiwick_wire::control::ToSupervisor;
 use thiserror::Error;
 
@@ -70,13 +71,15 @@ enum StartError {
     NoMain,
     #[error(transparent)]
     Spawn(#[from] SpawnError),
+    #[error("the description of this executable: {0}")]
+    Description(#[from] EncodeError),
 }
 
 impl StartError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::NoSupervisor | Self::UnknownRole { .. } => USAGE,
-            Self::UnknownType { .. } | Self::NoMain => CONFIGURATION,
+            Self::UnknownType { .. } | Self::NoMain | Self::Description(_) => CONFIGURATION,
             Self::Spawn(SpawnError::DidNotStart { .. }) => ESCALATED,
             Self::Spawn(_) => CONFIGURATION,
             Self::Line(_)
@@ -98,7 +101,7 @@ pub(crate) fn role() -> Option<String> {
 pub(crate) fn run(role: &str, registry: Registry) -> ExitCode {
     let played = match (role, Line::take()) {
         ("worker", Some(line)) => work(line, registry),
-        ("describe", Some(line)) => describe::describe(&line, &registry).map_err(StartError::from),
+        ("describe", Some(line)) => describe::describe(&line, &registry),
         ("worker" | "describe", None) => Err(StartError::NoSupervisor),
         (role, _) => Err(StartError::UnknownRole { role: role.to_owned() }),
     };

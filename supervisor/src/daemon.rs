@@ -92,6 +92,8 @@ struct Daemon {
     stderr: Sink,
     ready: Option<OwnedFd>,
     started_at: Instant,
+    /// System call filters that every worker inherits; `None` where nothing tells of them.
+    own_filters: Option<usize>,
     last_signal: Option<Signal>,
     left: Option<Outcome>,
     state: StateDir,

@@ -14,4 +14,5 @@ pub mod spawn;
 pub mod spec;
 pub mod state_dir;
 pub mod store;
+pub mod verify;
 pub use daemon::{Options, supervise};

@@ -1,14 +1,17 @@
 //! What surrounds the actors of a worker process.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
+use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bailiwick_supervisor::control::Status;
 use bailiwick_wire::bootstrap::Bootstrap;
 use bailiwick_wire::control::{ToSupervisor, is_kept_name};
 use bailiwick_wire::schema::ProtocolSchema;
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
 use tokio::sync::{oneshot, watch};
 
 use super::line::Line;
@@ -97,6 +100,27 @@ impl Host for WorkerHost {
             Some(fd) => fd.try_clone(),
             None => Err(io::Error::new(io::ErrorKind::NotFound, format!("nothing is kept under `{name}`"))),
         }
+    }
+
+    fn processes(&self) -> BoxFuture<'static, io::Result<Status>> {
+        let (asker, answer) = oneshot::channel();
+        // The answers come in the order of the questions, so the two must not be asked in different orders.
+        let mut asked = lock(&self.asked_for_status);
+        if let Err(error) = self.line.report(&ToSupervisor::Status, None) {
+            return ready(Err(io::Error::other(error))).boxed();
+        }
+        asked.push_back(asker);
+        drop(asked);
+        async move {
+            let memory = answer.await.map_err(io::Error::other)??;
+            let mut bytes = Vec::new();
+            let mut file = std::fs::File::from(memory);
+            // The supervisor wrote it, and with that the position is at the end.
+            file.rewind()?;
+            file.read_to_end(&mut bytes)?;
+            Status::from_bytes(&bytes).map_err(io::Error::other)
+        }
+        .boxed()
     }
 
     fn granted_dir(&self, path: &Path) -> io::Result<OwnedFd> {

@@ -98,8 +98,17 @@ impl Line {
     /// Says something to the supervisor. Waits for room, but not for ever.
     pub(crate) fn report(&self, report: &ToSupervisor, fd: Option<BorrowedFd<'_>>) -> Result<(), LineError> {
         let fds: Vec<_> = fd.into_iter().collect();
+        self.send_with(&report.to_bytes(), &fds)
+    }
+
+    /// Sends one packet of another kind.
+    pub(crate) fn send(&self, packet: &[u8]) -> Result<(), LineError> {
+        self.send_with(packet, &[])
+    }
+
+    fn send_with(&self, packet: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), LineError> {
         loop {
-            match socket::send(self.socket.as_fd(), &[IoSlice::new(&report.to_bytes())], &fds) {
+            match socket::send(self.socket.as_fd(), &[IoSlice::new(packet)], fds) {
                 Ok(_) => return Ok(()),
                 Err(SendError::WouldBlock) => {
                     let writable = events::Interest { readable: false, writable: true, priority: false };

@@ -32,6 +32,30 @@ pub struct Status {
     pub workers: Vec<Row>,
 }
 
+impl Status {
+    /// Reads what is written in records one after the other, as a worker is handed it.
+    ///
+    /// # Errors
+    /// When the bytes are no records, or lack the supervisor's.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
+        let records = bytes.chunks(RECORD_BYTES).map(Record::from_bytes).collect::<Result<Vec<_>, _>>()?;
+        Self::from_records(records).ok_or(RecordError::Length { found: bytes.len() })
+    }
+
+    fn from_records(records: Vec<Record>) -> Option<Self> {
+        let mut head = None;
+        let mut workers = Vec::new();
+        for record in records {
+            match record {
+                Record::Head(found) => head = Some(found),
+                Record::Row(row) => workers.push(row),
+                Record::End(_) => {}
+            }
+        }
+        head.map(|supervisor| Self { supervisor, workers })
+    }
+}
+
 /// Why a request has no answer.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -93,19 +117,7 @@ impl Client {
         let deadline = Duration::from_secs(5);
         let (records, outcome) =
             self.exchange(&Request { verb: Verb::Status, target: Target::System, deadline })?;
-        let mut head = None;
-        let mut workers = Vec::new();
-        for record in records {
-            match record {
-                Record::Head(found) => head = Some(found),
-                Record::Row(row) => workers.push(row),
-                Record::End(_) => {}
-            }
-        }
-        match head {
-            Some(supervisor) => Ok(Status { supervisor, workers }),
-            None => Err(ClientError::Refused { outcome }),
-        }
+        Status::from_records(records).ok_or(ClientError::Refused { outcome })
     }
 
     /// Gives an order and waits up to `deadline` until it is carried out.

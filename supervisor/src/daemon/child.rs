@@ -35,6 +35,8 @@ pub(super) struct Life {
     pub(super) waits_for_room: bool,
     /// Why its program never ran.
     pub(super) failed_start: Option<i32>,
+    /// How often the kernel had killed in it for want of memory before this life.
+    pub(super) oom_kills_before: u64,
     /// Its process has ended and was taken; descendants may be left.
     pub(super) reaped: bool,
     /// What tells that nothing is left of it, while that is being waited for.

@@ -83,6 +83,7 @@ impl Daemon {
             line: Some(line),
             waits_for_room: false,
             failed_start: None,
+            oom_kills_before: self.launcher.oom_kills(child),
             reaped: false,
             tree: None,
         });
@@ -130,9 +131,14 @@ impl Daemon {
         }
         let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
         let (of, failed_start) = (life.of, life.failed_start);
+        let oom_kills = self.launcher.oom_kills(child);
+        let is_out_of_memory = oom_kills > life.oom_kills_before;
         life.reaped = true;
         life.line = None;
         let _ = self.poller.remove(&life.process);
+        if is_out_of_memory {
+            self.child(child).doom.get_or_insert(Cause::OutOfMemory);
+        }
         match failed_start {
             Some(errno) => self.fail_start(of, errno),
             None => self.events.push_back(Event::Exited { of, exit }),

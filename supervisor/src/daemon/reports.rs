@@ -14,6 +14,7 @@ use crate::broker::Verdict;
 use crate::control::Cause;
 use crate::line::Received;
 use crate::spec::May;
+use crate::verify::Broken;
 
 impl Daemon {
     /// Takes one report. Returns whether there may be more.
@@ -68,7 +69,24 @@ impl Daemon {
 
     /// Lets the code of the user run, after a look at what the kernel says of the process.
     fn release(&mut self, of: Incarnation) {
-        self.order(of.child, ToWorker::Go, None);
+        let Some(pid) = self.life(of).map(|life| life.pid) else { return };
+        match self.verify(of.child, pid) {
+            Ok(()) => self.order(of.child, ToWorker::Go, None),
+            Err(broken) => {
+                self.complain(of.child, &format!("its sandbox does not hold: {broken}"));
+                self.condemn(of.child, Cause::Protocol);
+            }
+        }
+    }
+
+    fn verify(&self, child: ChildId, pid: i32) -> Result<(), Broken> {
+        // Without /proc there is nothing to look at; that was said at the start.
+        let Some(own_filters) = self.own_filters else { return Ok(()) };
+        let mut promise = self.launcher.prepared(child).promise();
+        promise.filters += own_filters;
+        // The process is our child and not reaped, so the number is its own.
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        promise.check(&status)
     }
 
     fn judge(&mut self, by: Incarnation, accused: Incarnation, fault: u32) {

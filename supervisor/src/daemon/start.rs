@@ -21,6 +21,7 @@ use crate::spawn::Launcher;
 use crate::spec::System;
 use crate::state_dir::{StateDir, StateDirError, default_path};
 use crate::store::Store;
+use crate::verify;
 
 /// A mechanism of the kernel is missing.
 const UNAVAILABLE: u8 = 69;
@@ -100,6 +101,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         stderr: Sink::stderr(),
         ready: options.ready,
         started_at: now,
+        own_filters: own_filters(),
         last_signal: None,
         left: None,
         state,
@@ -109,10 +111,17 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
             daemon.complain(child, &line);
         }
     }
+    if daemon.own_filters.is_none() {
+        daemon.say("/proc does not tell of system call filters: sandboxes are not verified");
+    }
     if let Some(pid) = daemon.state.last_died() {
         daemon.say(&format!("the supervisor that ran here before, pid {pid}, died"));
     }
     Ok(daemon)
+}
+
+fn own_filters() -> Option<usize> {
+    verify::filters(&std::fs::read_to_string("/proc/self/status").ok()?).ok()
 }
 
 fn make_tree(system: &System, roster: &Roster) -> Result<Tree, RosterError> {

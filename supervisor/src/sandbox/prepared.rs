@@ -26,6 +26,7 @@ use super::tree::{Tree, TreeError};
 use super::uid_range::{OwnUid, hash};
 use crate::control::MemoryMechanism;
 use crate::spec::{Exec, Preset, Worker};
+use crate::verify::Promise;
 
 /// What the sandboxes of one supervisor have in common.
 #[derive(Debug)]
@@ -280,6 +281,18 @@ impl Prepared {
 
     pub(super) fn running_filter(&self) -> Option<&Filter> {
         self.filters.as_ref().and_then(|filters| filters.running.as_ref())
+    }
+
+    /// Returns what has to hold once the worker has entered its second stage.
+    pub fn promise(&self) -> Promise {
+        let filters = self.filters.as_ref();
+        let standing = |filters: &Filters| filters.before_exec.len() + usize::from(filters.running.is_some());
+        Promise {
+            identity: self.identity(),
+            capabilities: (self.preset != Preset::None).then_some(self.capabilities),
+            no_new_privileges: self.preset != Preset::None,
+            filters: filters.map_or(0, standing),
+        }
     }
 
     /// Returns what is executed.
