@@ -33,3 +33,6 @@ pub use fragment::{Assembled, Reassembler};
 pub use header::{Flags, HEADER_BYTES, Header};
 pub use kind::{Kind, PayloadRule, Rule};
 pub use packet::{Frame, Frames, MAX_PACKET_BYTES, OpenFrame};
+
+#[cfg(test)]
+mod tests;

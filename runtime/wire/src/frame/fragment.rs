@@ -111,3 +111,6 @@ impl Reassembler {
         self.parts.iter().flatten().map(|part| part.payload.len()).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

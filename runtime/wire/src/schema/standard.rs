@@ -1,4 +1,7 @@
 //! Schemas of the standard library's types, as serde serialises them.
+//!
+//! serde leaves the scope and the flow label of an IPv6 socket address out; a message that needs them carries them
+//! in fields of its own.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};

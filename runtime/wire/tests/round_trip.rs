@@ -1,0 +1,151 @@
+//! Any value comes back; any prefix and any flipped bit of its bytes is read without a panic.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use bailiwick_wire::Limits;
+use bailiwick_wire::codec::{decode, encode};
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Tree {
+    Leaf,
+    Number(i64),
+    Text(String),
+    Pair(Box<Tree>, Box<Tree>),
+    Row { name: Cow<'static, str>, cells: Vec<Tree> },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Standard {
+    integers: (u8, i16, u32, i64, u128),
+    float: f64,
+    character: char,
+    flag: bool,
+    text: Box<str>,
+    #[serde(with = "bailiwick_wire::codec::bytes")]
+    bytes: Vec<u8>,
+    numbers: VecDeque<u16>,
+    optional: Option<NonZeroU32>,
+    outcome: Result<Range<u32>, String>,
+    map: HashMap<String, Duration>,
+    ordered: BTreeMap<i8, BTreeSet<char>>,
+    time: SystemTime,
+    place: PathBuf,
+    addresses: (IpAddr, SocketAddr),
+    array: [u16; 3],
+    unit: (),
+}
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let leaf =
+        prop_oneof![Just(Tree::Leaf), any::<i64>().prop_map(Tree::Number), ".{0,8}".prop_map(Tree::Text)];
+    leaf.prop_recursive(5, 60, 6, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone())
+                .prop_map(|(one, other)| Tree::Pair(Box::new(one), Box::new(other))),
+            (".{0,8}", prop::collection::vec(inner, 0..6))
+                .prop_map(|(name, cells)| Tree::Row { name: Cow::Owned(name), cells }),
+        ]
+    })
+}
+
+prop_compose! {
+    fn standard()(
+        integers in any::<(u8, i16, u32, i64, u128)>(),
+        (float, character, flag) in (prop::num::f64::NORMAL, any::<char>(), any::<bool>()),
+        (text, bytes, numbers) in (".{0,9}", any::<Vec<u8>>(), prop::collection::vec_deque(any::<u16>(), 0..9)),
+        (optional, outcome) in (any::<Option<u32>>(), any::<Result<Range<u32>, String>>()),
+        map in prop::collection::hash_map(".{0,5}", any::<Duration>(), 0..5),
+        ordered in prop::collection::btree_map(any::<i8>(), prop::collection::btree_set(any::<char>(), 0..4), 0..4),
+        (secs, place) in (0..u64::from(u32::MAX), "[a-z/]{0,12}"),
+        (ip, socket, array) in any::<(IpAddr, (IpAddr, u16), [u16; 3])>(),
+    ) -> Standard {
+        Standard {
+            integers, float, character, flag, text: text.into(), bytes, numbers,
+            optional: optional.and_then(NonZeroU32::new), outcome, map, ordered,
+            time: SystemTime::UNIX_EPOCH + Duration::from_secs(secs),
+            place: place.into(), addresses: (ip, socket.into()), array, unit: (),
+        }
+    }
+}
+
+fn check<T>(value: &T) -> Result<(), TestCaseError>
+where
+    T: Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let mut bytes = Vec::new();
+    encode(value, &Limits::DATA, &mut bytes).map_err(|error| TestCaseError::reject(error.to_string()))?;
+    let back = decode::<T>(&bytes, &Limits::DATA);
+    prop_assert_eq!(back.as_ref(), Ok(value));
+    for end in 0..bytes.len() {
+        prop_assert!(decode::<T>(&bytes[..end], &Limits::DATA).is_err(), "cut at {}", end);
+    }
+    for bit in 0..bytes.len().min(200) * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        // What still decodes must be within the limits of a sender again, up to the order of maps and sets.
+        if let Ok(other) = decode::<T>(&flipped, &Limits::DATA) {
+            let limits = Limits { produced_bytes: u32::MAX, ..Limits::DATA };
+            let encoded = encode(&other, &limits, &mut Vec::new());
+            prop_assert!(encoded.is_ok());
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn trees(value in tree()) {
+        check(&value)?;
+    }
+
+    #[test]
+    fn values_of_the_standard_library(value in standard()) {
+        check(&value)?;
+    }
+
+    #[test]
+    fn any_bytes_decode_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode::<Tree>(&bytes, &Limits::DATA);
+        let _ = decode::<Standard>(&bytes, &Limits::DATA);
+    }
+}
+
+#[test]
+fn bytes_copied_at_once_are_the_same_on_the_wire() {
+    #[derive(Serialize)]
+    struct AtOnce(#[serde(with = "bailiwick_wire::codec::bytes")] Vec<u8>);
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    encode(&AtOnce(vec![1, 2, 3]), &Limits::DATA, &mut one).expect("it is small");
+    encode(&vec![1_u8, 2, 3], &Limits::DATA, &mut other).expect("it is small");
+    assert_eq!(one, other);
+}
+
+#[test]
+fn the_bytes_of_a_value_are_golden() {
+    let mut bytes = Vec::new();
+    let value = Tree::Row { name: "ab".into(), cells: vec![Tree::Number(-2), Tree::Leaf] };
+    encode(&(Some(value), true, '\u{e9}'), &Limits::DATA, &mut bytes).expect("it is small");
+    let expected = concat!(
+        "01",
+        "04000000",
+        "0200000000000000",
+        "6162",
+        "0200000000000000",
+        "01000000",
+        "feffffffffffffff",
+        "00000000",
+        "01",
+        "c3a9",
+    );
+    assert_eq!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), expected);
+}
