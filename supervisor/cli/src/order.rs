@@ -38,6 +38,7 @@ fn each(verb: Verb, word: &str, order: &Order, screen: &Screen) -> Result<Exit, 
     if order.all {
         give(&client, verb, Target::System, &format!("{word} --all"), order)?;
         screen.say(&format!("{word} --all: done\n"));
+        return Ok(Exit::Done);
     }
     // Every name is looked up before the first order is given: a typing mistake stops nothing.
     let status = client.status()?;

@@ -14,19 +14,18 @@ use crate::screen::Screen;
 pub(crate) use words::short;
 
 pub(crate) fn status(status: &Status, screen: &Screen) -> Result<Exit, Failure> {
-    let mut found = Client::connect(&place::find(&status.place)?)?.status()?;
+    let found = Client::connect(&place::find(&status.place)?)?.status()?;
     let targets = status.names.iter().map(|name| target(&found, name).ok_or_else(|| unknown(&found, name)));
     let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
-    if !targets.is_empty() {
-        found.workers.retain(|row| targets.iter().any(|target| is_meant(row, target)));
-    }
+    let meant = |row: &&Row| targets.is_empty() || targets.iter().any(|target| is_meant(row, target));
+    let rows: Vec<&Row> = found.workers.iter().filter(meant).collect();
     if status.json {
-        screen.print(&json::document(&found));
+        screen.print(&json::document(&found.supervisor, &rows));
     } else {
-        screen.print(&table::table(&found, screen.stdout_colour()));
+        screen.print(&table::table(&found, &rows, screen.stdout_colour()));
     }
     let asked = status.check || !targets.is_empty();
-    let down = found.workers.iter().any(|row| !matches!(row.state, State::Ready | State::Done));
+    let down = rows.iter().any(|row| !matches!(row.state, State::Ready | State::Done));
     Ok(if asked && down { Exit::NotReady } else { Exit::Done })
 }
 

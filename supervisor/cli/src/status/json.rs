@@ -1,6 +1,6 @@
 //! The document that a program reads.
 
-use bailiwick_supervisor::control::{Phase, Row, State, Status};
+use bailiwick_supervisor::control::{Head, Phase, Row, State};
 use serde::Serialize;
 
 use super::words::{detail, mechanism, word};
@@ -51,8 +51,7 @@ struct Worker<'a> {
 }
 
 /// Returns the whole document, with a newline at its end.
-pub(super) fn document(found: &Status) -> String {
-    let supervisor = &found.supervisor;
+pub(super) fn document(supervisor: &Head, rows: &[&Row]) -> String {
     let document = Document {
         schema_version: SCHEMA_VERSION,
         supervisor: Supervisor {
@@ -63,7 +62,7 @@ pub(super) fn document(found: &Status) -> String {
             phase: if supervisor.phase == Phase::ShuttingDown { "shutting_down" } else { "running" },
             degraded: supervisor.degraded,
         },
-        workers: found.workers.iter().map(worker).collect(),
+        workers: rows.iter().map(|row| worker(row)).collect(),
     };
     let text =
         serde_json::to_string_pretty(&document).expect("plain fields with text as keys always serialise");
@@ -103,7 +102,9 @@ mod tests {
 
     #[test]
     fn the_document_has_a_version_numbers_for_times_and_the_reason() {
-        let text = document(&sample());
+        let found = sample();
+        let rows: Vec<&Row> = found.workers.iter().collect();
+        let text = document(&found.supervisor, &rows);
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["schema_version"], 1);
         assert_eq!(document["supervisor"]["uptime_s"], 3700.0);

@@ -7,9 +7,10 @@ use super::words::{detail, mechanism, short, user, word};
 
 const COLUMNS: [&str; 9] = ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "READY", "USER", "MEM", "DETAIL"];
 
-pub(super) fn table(found: &Status, colour: bool) -> String {
+/// Returns the table of `rows`, which are some of those found.
+pub(super) fn table(found: &Status, rows: &[&Row], colour: bool) -> String {
     let mut lines = vec![COLUMNS.map(str::to_owned)];
-    lines.extend(found.workers.iter().map(|row| cells(found, row)));
+    lines.extend(rows.iter().map(|row| cells(found, row)));
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
     let mut out = head(found);
@@ -19,7 +20,7 @@ pub(super) fn table(found: &Status, colour: bool) -> String {
             let padded = format!("{cell:<width$}  ", width = widths[column]);
             // Colour comes after the padding, so that it does not count as width.
             match (colour && column == 1 && number > 0, number) {
-                (true, _) => text.push_str(&painted(&padded, &found.workers[number - 1])),
+                (true, _) => text.push_str(&painted(&padded, rows[number - 1])),
                 (false, _) => text.push_str(&padded),
             }
         }
@@ -91,6 +92,10 @@ mod tests {
     use super::*;
     use crate::status::sample;
 
+    fn whole(found: &Status, colour: bool) -> String {
+        table(found, &found.workers.iter().collect::<Vec<_>>(), colour)
+    }
+
     #[test]
     fn the_table_says_of_each_worker_why_it_is_as_it_is() {
         let expected = "\
@@ -100,25 +105,32 @@ binder  done     -    1.5 s   0         no     -           -               ended
 web.1   ready    101  1.5 s   0         yes    1879048192  256M (cgroup1)  at work
 web.2   backoff  -    -       3         no     -           256M (cgroup1)  next start in 3.2 s: exit code 1
 ";
-        assert_eq!(table(&sample(), false), expected);
+        assert_eq!(whole(&sample(), false), expected);
+    }
+
+    #[test]
+    fn one_instance_alone_keeps_its_number() {
+        let found = sample();
+        let text = table(&found, &[&found.workers[1]], false);
+        assert!(text.contains("\nweb.1 ") && !text.contains("web.2"), "{text}");
     }
 
     #[test]
     fn colours_change_no_column() {
-        let coloured = table(&sample(), true);
+        let coloured = whole(&sample(), true);
         assert!(coloured.contains("\x1b[32mready    \x1b[0m"), "{coloured}");
         let mut plain = coloured;
         for code in ["\x1b[32m", "\x1b[33m", "\x1b[0m"] {
             plain = plain.replace(code, "");
         }
-        assert_eq!(plain, table(&sample(), false));
+        assert_eq!(plain, whole(&sample(), false));
     }
 
     #[test]
     fn what_is_wrong_with_the_whole_system_stands_at_the_top() {
         let mut found = sample();
         (found.supervisor.phase, found.supervisor.degraded) = (Phase::ShuttingDown, true);
-        let text = table(&found, false);
+        let text = whole(&found, false);
         assert!(text.lines().next().is_some_and(|line| line.contains(", stopping, DEGRADED")), "{text}");
     }
 }

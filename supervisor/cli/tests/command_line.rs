@@ -1,0 +1,136 @@
+//! The command line as a script sees it: exit codes, and what goes to which output.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A folder with a manifest that is good and one that is not.
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().canonicalize().expect("it was just made");
+    write(&path.join("shop"), "#!/bin/sh\n");
+    fs::set_permissions(path.join("shop"), PermissionsExt::from_mode(0o755)).expect("the file is ours");
+    let good = "[worker.web]\nexec = \"shop\"\n[worker.web.actor.front]\ntype = \"Web\"\n";
+    write(&path.join("good.toml"), good);
+    write(&path.join("bad.toml"), "[worker.web]\nexec = \"shop\"\ninstancse = 2\n");
+    (folder, path)
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("the folder is ours");
+    fs::set_permissions(path, PermissionsExt::from_mode(0o644)).expect("the file is ours");
+}
+
+fn bailiwick(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
+    command.current_dir(folder).stdin(Stdio::null());
+    for name in ["NO_COLOR", "CLICOLOR_FORCE", "TERM"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs a command and returns its exit code, its data and its messages.
+fn run(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("the program can be executed");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is text");
+    (status.code().expect("no signal ended it"), text(stdout), text(stderr))
+}
+
+#[test]
+fn a_good_manifest_is_told_on_stdout_and_exits_0() {
+    let (_keep, folder) = folder();
+    let (code, data, messages) = run(bailiwick(&folder).args(["check", "--do-not-run", "good.toml"]));
+    assert_eq!((code, messages.as_str()), (0, ""));
+    assert!(data.starts_with("good: 1 worker, 1 process, 0 grants\n  web: may call nobody"), "{data}");
+    let (_, explained, _) = run(bailiwick(&folder).args(["check", "--do-not-run", "--explain", "good.toml"]));
+    assert!(explained.contains("pauses of 0 ms, 100 ms, 200 ms, 400 ms, 800 ms"), "{explained}");
+}
+
+#[test]
+fn a_broken_manifest_is_told_on_stderr_and_exits_8() {
+    let (_keep, folder) = folder();
+    let (code, data, messages) = run(bailiwick(&folder).args(["check", "bad.toml"]));
+    assert_eq!((code, data.as_str()), (8, ""));
+    assert!(
+        messages.contains("bad.toml:3:1") && messages.contains("did you mean `instances`?"),
+        "{messages}"
+    );
+    assert!(messages.ends_with("bailiwick: 1 error in the manifest\n"), "{messages}");
+    let (code, _, messages) = run(bailiwick(&folder).args(["check", "none.toml"]));
+    assert_eq!(code, 8);
+    assert!(messages.contains("cannot open") && messages.contains("none.toml"), "{messages}");
+}
+
+#[test]
+fn a_program_that_is_no_worker_is_told_at_its_span() {
+    let (_keep, folder) = folder();
+    let program = Path::new("/bin/true").canonicalize().expect("every machine has it");
+    write(&folder.join("true.toml"), &format!("[worker.web]\nexec = {program:?}\n"));
+    let (code, _, messages) = run(bailiwick(&folder).args(["check", "true.toml"]));
+    assert!(messages.contains("true.toml:2:8"), "{messages}");
+    // Where no sandbox can be made it is not run, which is a warning.
+    let asked = messages.contains("does not say what it has");
+    assert_eq!(code, if asked { 8 } else { 0 }, "{messages}");
+}
+
+#[test]
+fn messages_are_coloured_only_for_a_person() {
+    let (_keep, folder) = folder();
+    let coloured = |command: &mut Command| {
+        let (_, data, messages) = run(command);
+        data.contains('\u{1b}') || messages.contains('\u{1b}')
+    };
+    let check = || {
+        let mut command = bailiwick(&folder);
+        command.args(["check", "bad.toml"]);
+        command
+    };
+    assert!(!coloured(&mut check()), "no terminal");
+    assert!(coloured(check().env("CLICOLOR_FORCE", "1")));
+    assert!(coloured(check().arg("--color=always")));
+    assert!(!coloured(check().env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1")));
+    assert!(!coloured(check().env("CLICOLOR_FORCE", "0")));
+}
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_panic() {
+    let (_keep, folder) = folder();
+    let mut command = bailiwick(&folder);
+    command.args(["check", "--do-not-run", "--explain", "good.toml"]);
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it can be executed");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_supervisor_that_does_not_answer_is_exit_5_with_the_path_that_was_tried() {
+    let (_keep, folder) = folder();
+    for verb in [&["status"][..], &["stop", "--all"], &["restart", "web"], &["start", "web"]] {
+        let (code, data, messages) =
+            run(bailiwick(&folder).args(verb).args(["--state-dir", "/nonexistent/dir"]));
+        assert_eq!((code, data.as_str()), (5, ""), "{verb:?}");
+        assert!(messages.contains("/nonexistent/dir/control.sock"), "{messages}");
+    }
+}
+
+#[test]
+fn a_command_that_is_not_understood_is_exit_2_with_the_nearest() {
+    let (_keep, folder) = folder();
+    for (arguments, hint) in [
+        (&["staus"][..], "'status'"),
+        (&["check", "--explian", "good.toml"], "'--explain'"),
+        (&["stop"], "--all"),
+        (&["stop", "web", "--all"], "cannot be used with"),
+        (&["run"], "<MANIFEST>"),
+        (&["stop", "--all", "--timeout", "10"], "10s"),
+    ] {
+        let (code, data, messages) = run(bailiwick(&folder).args(arguments));
+        assert_eq!((code, data.as_str()), (2, ""), "{arguments:?}: {messages}");
+        assert!(messages.contains(hint), "{messages}");
+    }
+}

@@ -1,0 +1,179 @@
+//! Orders and `status` against a supervisor that answers as it is told: what is asked, and which exit code follows.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bailiwick_supervisor::control::{
+    Cause, End, Head, MemoryMechanism, Outcome, Phase, REQUEST_BYTES, Record, Request, Row, State, Target,
+    Verb,
+};
+use bailiwick_supervisor::state_dir::StateDir;
+
+/// A supervisor that gives its answers in order to one client, and remembers what it was asked.
+struct Supervisor {
+    state: StateDir,
+    asked: JoinHandle<Vec<Request>>,
+}
+
+impl Supervisor {
+    fn answering(answers: impl IntoIterator<Item = Vec<Record>>) -> Self {
+        let mut state = StateDir::claim_private().expect("a private folder can be made");
+        let listener = UnixListener::from(state.listen().expect("the folder is ours"));
+        listener.set_nonblocking(false).expect("it is a socket");
+        let answers: Vec<_> = answers.into_iter().collect();
+        Self { state, asked: std::thread::spawn(move || serve(&listener, answers)) }
+    }
+
+    /// Runs a command against it; returns exit code, data, messages and what was asked.
+    fn run(self, arguments: &[&str]) -> (i32, String, String, Vec<(Verb, Target)>) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
+        command.args(arguments).arg("--state-dir").arg(self.state.path());
+        let output = command.output().expect("it can be executed");
+        let text = |bytes| String::from_utf8(bytes).expect("output is text");
+        let asked = self.asked.join().expect("the supervisor did not fail");
+        let asked = asked.into_iter().map(|request| (request.verb, request.target)).collect();
+        let code = output.status.code().expect("no signal ended it");
+        (code, text(output.stdout), text(output.stderr), asked)
+    }
+}
+
+/// Answers one client until the answers are used up or the client has gone.
+fn serve(listener: &UnixListener, answers: Vec<Vec<Record>>) -> Vec<Request> {
+    // Each read and each write of such a socket is one packet.
+    let (mut client, _) = listener.accept().expect("a client comes");
+    let mut asked = Vec::new();
+    for answer in answers {
+        let mut bytes = [0; REQUEST_BYTES];
+        if client.read(&mut bytes).expect("the client asks") == 0 {
+            break;
+        }
+        asked.push(Request::from_bytes(&bytes).expect("what it asks is a request"));
+        for record in answer {
+            client.write_all(&record.to_bytes()).expect("the client listens");
+        }
+    }
+    asked
+}
+
+fn end(outcome: Outcome) -> Vec<Record> {
+    vec![Record::End(End { outcome })]
+}
+
+/// Reports a worker `web` with two instances in these states.
+fn status(states: [State; 2]) -> Vec<Record> {
+    let head = Head {
+        name: "shop".into(),
+        pid: 1,
+        uid: 0,
+        uptime: Duration::from_secs(1),
+        phase: Phase::Running,
+        degraded: false,
+    };
+    let row = |(instance, state)| {
+        Record::Row(Row {
+            name: "web".into(),
+            instance,
+            state,
+            pid: None,
+            generation: 1,
+            restarts: 1,
+            uptime: None,
+            uid: 0,
+            gid: 0,
+            capabilities: 0,
+            privileged: false,
+            memory_max: None,
+            memory: MemoryMechanism::Unlimited,
+            next_start: None,
+            last_cause: Some(Cause::Exit(3)),
+            kept: 0,
+            links: 0,
+            output_dropped: 0,
+            accusations_ignored: 0,
+        })
+    };
+    let rows = (1..).zip(states).map(row);
+    std::iter::once(Record::Head(head)).chain(rows).chain(end(Outcome::Done)).collect()
+}
+
+const READY: [State; 2] = [State::Ready; 2];
+
+#[test]
+fn status_exits_with_3_only_if_a_worker_that_was_named_is_not_up() {
+    for (states, arguments, expected) in [
+        (READY, &["status"][..], 0),
+        ([State::Ready, State::Failed], &["status"], 0),
+        ([State::Ready, State::Failed], &["status", "web"], 3),
+        ([State::Ready, State::Failed], &["status", "web.1"], 0),
+        ([State::Ready, State::Backoff], &["status", "web.2"], 3),
+        ([State::Ready, State::Done], &["status", "web"], 0),
+        ([State::Ready, State::Failed], &["status", "--check"], 3),
+        (READY, &["status", "--check"], 0),
+    ] {
+        let (code, data, messages, asked) = Supervisor::answering([status(states)]).run(arguments);
+        assert_eq!((code, messages.as_str()), (expected, ""), "{states:?} {arguments:?}");
+        assert!(data.contains("web.1") != arguments.contains(&"web.2"), "{data}");
+        assert_eq!(asked, [(Verb::Status, Target::System)]);
+    }
+}
+
+#[test]
+fn status_as_json_is_one_document_even_without_colours() {
+    let supervisor = Supervisor::answering([status([State::Ready, State::Failed])]);
+    let (code, data, _, _) = supervisor.run(&["status", "--json", "--color=always", "web"]);
+    let document: serde_json::Value = serde_json::from_str(&data).expect("it is one document");
+    assert_eq!(code, 3);
+    assert_eq!(document["schema_version"], 1);
+    assert_eq!(document["workers"][1]["detail"], "given up: exit code 3");
+}
+
+#[test]
+fn an_unknown_name_exits_with_4_before_anything_is_ordered() {
+    for arguments in [&["status", "wob"][..], &["stop", "web", "wob"], &["restart", "web.3"]] {
+        let (code, data, messages, asked) = Supervisor::answering([status(READY)]).run(arguments);
+        assert_eq!((code, data.as_str()), (4, ""), "{arguments:?}");
+        assert!(messages.contains("no worker is called"), "{messages}");
+        assert_eq!(asked, [(Verb::Status, Target::System)], "nothing was ordered");
+    }
+}
+
+#[test]
+fn each_order_goes_to_whom_it_names() {
+    let answers = [status(READY), end(Outcome::Done), end(Outcome::Done)];
+    let (code, _, messages, asked) = Supervisor::answering(answers).run(&["restart", "web", "web.2"]);
+    assert_eq!((code, messages.as_str()), (0, "restart web: done\nrestart web.2: done\n"));
+    let web = || "web".to_owned();
+    let expected = [(Verb::Restart, Target::Worker(web())), (Verb::Restart, Target::Instance(web(), 2))];
+    assert_eq!(asked[1..], expected);
+    let (code, _, _, asked) = Supervisor::answering([end(Outcome::Done)]).run(&["stop", "--all"]);
+    assert_eq!((code, &asked[..]), (0, &[(Verb::ShutDown, Target::System)][..]));
+    let (code, _, _, asked) = Supervisor::answering([end(Outcome::Done)]).run(&["start", "--all"]);
+    assert_eq!((code, &asked[..]), (0, &[(Verb::Start, Target::System)][..]));
+}
+
+#[test]
+fn what_became_of_an_order_is_its_exit_code() {
+    for (outcome, expected, word) in [
+        (Outcome::Done, 0, "done"),
+        (Outcome::TimedOut, 6, "the order stands"),
+        (Outcome::NotPermitted, 7, "not allowed"),
+        (Outcome::UnknownTarget, 4, "no such worker"),
+        (Outcome::ShuttingDown, 1, "is stopping"),
+        (Outcome::Malformed, 1, "did not understand"),
+    ] {
+        let supervisor = Supervisor::answering([status(READY), end(outcome)]);
+        let (code, data, messages, _) = supervisor.run(&["stop", "web", "--timeout", "1s"]);
+        assert_eq!((code, data.as_str()), (expected, ""), "{outcome:?}: {messages}");
+        assert!(messages.contains(word), "{messages}");
+    }
+}
+
+#[test]
+fn a_supervisor_that_ends_before_it_answers_is_a_failure() {
+    let (code, data, messages, _) = Supervisor::answering([Vec::new()]).run(&["status"]);
+    assert_eq!((code, data.as_str()), (1, ""));
+    assert!(messages.contains("before it answered"), "{messages}");
+}
