@@ -201,9 +201,18 @@ impl Link {
         self.pending.len()
     }
 
+    /// Returns how many items the stream that answers an ask may send now; nothing if the asker no longer waits.
+    pub fn items_left(&self, asked: Asked) -> Option<u32> {
+        self.handling.open(asked.ticket).filter(|_| asked.link == self.link).map(|open| open.items)
+    }
+
+    /// Returns what both sides take; before the hellos agreed, what this side takes.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Takes in what happened at `now` and appends what is to be done, in order.
     pub fn handle(&mut self, now: Instant, event: Event, actions: &mut Vec<Action>) {
-        self.expire(now, actions);
         match event {
             Event::Linked { generation } => self.linked(generation, actions),
             Event::PeerDied { generation, cause } => self.peer_died(generation, cause, actions),
@@ -237,6 +246,8 @@ impl Link {
             Event::Close => self.close(actions),
             Event::Tick => {}
         }
+        // Last, so that the ticket that the event names is still the vacant one.
+        self.expire(now, actions);
         self.notice_drained(actions);
     }
 

@@ -58,6 +58,12 @@ impl Handling {
     }
 
     /// Returns an ask that is being handled.
+    pub(super) fn open(&self, ticket: Ticket) -> Option<&Open> {
+        let entry = self.entries.get(usize::from(ticket.index()))?;
+        entry.open.as_ref().filter(|_| entry.next_epoch == ticket.epoch() + 1)
+    }
+
+    /// Returns an ask that is being handled, to be changed.
     pub(super) fn open_mut(&mut self, ticket: Ticket) -> Option<&mut Open> {
         let entry = self.entries.get_mut(usize::from(ticket.index()))?;
         entry.open.as_mut().filter(|_| entry.next_epoch == ticket.epoch() + 1)
