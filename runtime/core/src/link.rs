@@ -201,6 +201,11 @@ impl Link {
         self.pending.len()
     }
 
+    /// Tells whether a send has not ended: an ask without an outcome, a tell that waits.
+    pub fn is_pending(&self, ticket: Ticket) -> bool {
+        self.pending.pending(ticket).is_some()
+    }
+
     /// Returns how many items the stream that answers an ask may send now; nothing if the asker no longer waits.
     pub fn items_left(&self, asked: Asked) -> Option<u32> {
         self.handling.open(asked.ticket).filter(|_| asked.link == self.link).map(|open| open.items)

@@ -17,7 +17,7 @@ impl Link {
     /// Names everything that this side will use of what lasts.
     pub(super) fn name_uses(&mut self, actions: &mut Vec<Action>) {
         for index in 0..self.imports.len() {
-            let Some(import) = self.imports[index].as_ref().filter(|slot| slot.import.lasting) else {
+            let Some(import) = self.imports[index].as_ref().filter(|slot| slot.import.is_lasting()) else {
                 continue;
             };
             let (slot, uses) = (import.import.slot, import.import.uses.clone());

@@ -177,7 +177,7 @@ impl Link {
         for index in 0..self.imports.len() {
             let Some(import) = &mut self.imports[index] else { continue };
             import.withdraw();
-            if import.import.lasting {
+            if import.import.is_lasting() {
                 continue;
             }
             while let Some(ticket) =

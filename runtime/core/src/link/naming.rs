@@ -100,7 +100,7 @@ impl Link {
 
     /// Notes that no local address names an actor of the peer's any more.
     pub(super) fn forget(&mut self, import: ImportId, actions: &mut Vec<Action>) {
-        if let Some(entry) = self.import_mut(import).filter(|entry| !entry.import.lasting) {
+        if let Some(entry) = self.import_mut(import).filter(|entry| !entry.import.is_lasting()) {
             entry.forgotten = true;
             self.free_if_forgotten(import, actions);
         }

@@ -73,12 +73,19 @@ pub struct Export {
 /// An actor of the peer's that this side may reach.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Import {
-    /// The slot in the peer's table; its generation is learnt by the offer.
+    /// The slot in the peer's table.
     pub slot: u32,
+    /// The use of the slot that is meant, if the peer named it in a message: then it goes with the peer's
+    /// incarnation. Those of the manifest last, and their use is learnt by the offer.
+    pub generation: Option<u32>,
     /// The methods that will be used; a send names one by its place here.
     pub uses: Vec<Method>,
-    /// Whether the slot outlives the peer's incarnation, as those of the manifest do.
-    pub lasting: bool,
+}
+
+impl Import {
+    pub(super) fn is_lasting(&self) -> bool {
+        self.generation.is_none()
+    }
 }
 
 /// One slot of the table of exports. The generation of a vacant slot is the one of its next use.
@@ -201,6 +208,11 @@ impl ImportSlot {
 
     /// Notes that the peer takes messages for this actor.
     pub(super) fn offered(&mut self, terms: &Terms) {
+        if self.import.generation.is_some_and(|meant| meant != terms.generation) {
+            // The slot has a new use already; the actor that was meant is gone.
+            self.reach = Reach::Gone;
+            return;
+        }
         if self.reach != Reach::Offered {
             self.reach = Reach::Offered;
             self.generation = terms.generation;
@@ -213,7 +225,7 @@ impl ImportSlot {
 
     /// Forgets what the peer offered; a slot that does not last is gone with the transport.
     pub(super) fn withdraw(&mut self) {
-        self.reach = if self.import.lasting { Reach::Unknown } else { Reach::Gone };
+        self.reach = if self.import.is_lasting() { Reach::Unknown } else { Reach::Gone };
         self.access.fill(Access::Asked);
     }
 }

@@ -22,7 +22,7 @@ fn open(may_accuse: bool) -> Link {
         let methods = vec![method(0), method(1), method(2)];
         Box::new(Export { methods, granted: Methods::first(2), first, wait: true, asks: 1, lasting: true })
     };
-    let entry = Import { slot: 0, uses: vec![method(0)], lasting: true };
+    let entry = Import { slot: 0, generation: None, uses: vec![method(0)] };
     let grant = Grant { messages: 9, bytes: 900, fds: 9 };
     let terms = Terms { generation: 0, grant, wait: true, asks: 9 };
     let methods = vec![(MethodName(0), 0)];

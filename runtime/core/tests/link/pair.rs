@@ -138,7 +138,7 @@ impl Side {
                 lasting: true,
             };
             side.link.handle(Instant::START, Event::Export { slot, export: Box::new(export) }, &mut nothing);
-            let entry = Import { slot, uses: vec![SCHEMA], lasting: true };
+            let entry = Import { slot, generation: None, uses: vec![SCHEMA] };
             let event = Event::Import { import: ImportId(slot), entry: Box::new(entry) };
             side.link.handle(Instant::START, event, &mut nothing);
         }
