@@ -58,6 +58,7 @@ mod granted;
 mod hosted;
 mod later;
 mod life;
+mod link;
 mod local;
 mod mailbox;
 mod name;

@@ -58,6 +58,10 @@ impl Queue {
         Self { bounds, state: Mutex::default() }
     }
 
+    pub(crate) fn bounds(&self) -> Mailbox {
+        self.bounds
+    }
+
     /// Takes a message, parks it or gives it back, by the bounds and the policy. Messages that the policy drops are
     /// handed to `dropped`.
     pub(crate) fn offer(

@@ -1,0 +1,34 @@
+//! Links: how the actors of one worker reach those of another.
+//!
+//! A [`Peers`](peers::Peers) has one [`Peer`](peer::Peer) for each instance of another worker that a grant names.
+//! A peer has the pure link machine of `bailiwick-core`, which decides everything, and the tables of what the
+//! machine only numbers: payloads, askers, mailboxes, watchers. Its transport is a socket that the supervisor
+//! hands over; a task moves the bytes. From the inside out:
+//!
+//! | file | what it owns |
+//! | --- | --- |
+//! | `frames` | what a frame says, to bytes and back |
+//! | `outbox`, `inbox` | packets on their way out and in |
+//! | `socket` | the task of one transport |
+//! | `peer` | the lock, the machine, one turn |
+//! | `perform` | what the machine orders |
+//! | `effect` | what concerns others, after the lock |
+//! | `exports`, `imports` | the two tables of actors; an address resolves to an import |
+//! | `answer`, `handlers` | the way back to askers over there |
+//! | `peers` | names, and what the supervisor says |
+//!
+//! Within one process workers reach each other without any of this: see [`neighbourhood`](crate::neighbourhood).
+
+mod answer;
+mod effect;
+mod exports;
+mod frames;
+mod handlers;
+mod imports;
+mod inbox;
+mod outbox;
+pub(crate) mod peer;
+pub(crate) mod peers;
+mod perform;
+mod reasons;
+mod socket;

@@ -1,0 +1,223 @@
+//! The actors of this worker that a peer may reach: methods, credit, and where messages go.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bailiwick_core::credit::Grant;
+use bailiwick_core::link::{Event, Export, ExportId, Method, MethodName, Methods, WatchId};
+use bailiwick_wire::frame::AddressEntry;
+use bailiwick_wire::handshake::method_name;
+use bailiwick_wire::schema::{MethodSchema, ProtocolSchema};
+
+use super::effect::Effect;
+use super::peer::{Parcel, Turn};
+use crate::address;
+use crate::cell::Cell;
+use crate::envelope::Envelope;
+use crate::mailbox::{Mailbox, OnFull};
+use crate::reference::Passed;
+
+/// What stands behind one slot.
+pub(super) struct Exported {
+    pub(super) actor: Behind,
+    /// The methods by their index in frames: protocol, and index within it.
+    pub(super) methods: Vec<(&'static ProtocolSchema, u16)>,
+    /// What may be lent beyond the first credit, over all peers.
+    pub(super) lending: Arc<Lending>,
+}
+
+/// The actor behind a slot.
+pub(super) enum Behind {
+    /// It runs, or did.
+    Cell(Arc<Cell>),
+    /// It is declared and does not run yet; what came for it.
+    Early(String, VecDeque<Envelope>),
+}
+
+/// What a mailbox still lends to senders in other workers.
+#[derive(Debug)]
+pub(super) struct Lending(Mutex<Grant>);
+
+impl Lending {
+    /// Lends up to the capacity of a mailbox.
+    pub(super) fn of(mailbox: &Mailbox) -> Self {
+        let bytes = mailbox.bytes().try_into().unwrap_or(u32::MAX);
+        Self(Mutex::new(Grant { messages: mailbox.capacity(), bytes, fds: 0 }))
+    }
+
+    /// Takes as much of a wish as is there.
+    fn take(&self, wish: Grant) -> Grant {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (messages, bytes) = (wish.messages.min(left.messages), wish.bytes.min(left.bytes));
+        // Credit for messages without bytes, or the reverse, helps nobody.
+        if messages == 0 || bytes == 0 {
+            return Grant::NONE;
+        }
+        left.messages -= messages;
+        left.bytes -= bytes;
+        Grant { messages, bytes, fds: 0 }
+    }
+
+    fn give_back(&self, grant: Grant) {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = left.plus(grant);
+    }
+}
+
+/// Returns the machine's view of some protocols on one mailbox, and which method each index is.
+pub(super) fn flatten(
+    protocols: &[&'static ProtocolSchema],
+) -> (Vec<Method>, Vec<(&'static ProtocolSchema, u16)>) {
+    let mut methods = Vec::new();
+    let mut places = Vec::new();
+    for protocol in protocols {
+        for (method, index) in protocol.methods.iter().zip(0..) {
+            methods.push(as_method(protocol, method));
+            places.push((*protocol, index));
+        }
+    }
+    (methods, places)
+}
+
+/// Returns the machine's view of a method.
+pub(super) fn as_method(protocol: &ProtocolSchema, method: &MethodSchema) -> Method {
+    let name = MethodName(method_name(protocol.name, method.name));
+    Method { name, fingerprint: method.fingerprint.0 }
+}
+
+/// Returns the export of an actor with these protocols, of which some methods, or all, are granted.
+pub(super) fn export(
+    protocols: &[&'static ProtocolSchema],
+    granted: Option<&[String]>,
+    mailbox: &Mailbox,
+    asks: u32,
+) -> (Export, Vec<(&'static ProtocolSchema, u16)>) {
+    let (methods, places) = flatten(protocols);
+    let is_granted = |&(protocol, index): &(&'static ProtocolSchema, u16)| {
+        let name = protocol.methods[usize::from(index)].name;
+        granted.is_none_or(|granted| granted.iter().any(|method| method == name))
+    };
+    let all = places.iter().zip(0..).filter(|(place, _)| is_granted(place));
+    let granted = all.fold(Methods::NONE, |methods, (_, index)| methods.with(index));
+    let (first, wait) = match mailbox.policy() {
+        OnFull::Wait => (Grant { messages: mailbox.capacity().clamp(1, FIRST.messages), ..FIRST }, true),
+        // Who may not wait needs the whole room from the start, or it is refused while there is some.
+        OnFull::Reject => {
+            let bytes = mailbox.bytes().try_into().unwrap_or(u32::MAX);
+            (Grant { messages: mailbox.capacity().max(1), bytes, fds: FIRST.fds }, false)
+        }
+        // The policy is the mailbox's: the sender is never held up.
+        OnFull::DropOldest | OnFull::DropNewest => {
+            (Grant { messages: mailbox.capacity().max(FIRST.messages), ..FIRST }, true)
+        }
+    };
+    (Export { methods, granted, first, wait, asks, lasting: true }, places)
+}
+
+impl Turn<'_> {
+    /// Returns the actor, the protocol and the method that a frame's index means.
+    pub(super) fn exported(&self, export: ExportId, method: u16) -> Option<(&'static ProtocolSchema, u16)> {
+        let exported = self.state.exports.get(export.target.slot as usize)?.as_ref()?;
+        exported.methods.get(usize::from(method)).copied()
+    }
+
+    /// Returns the schema of an exported method.
+    pub(super) fn exported_method(&self, slot: u32, name: MethodName) -> Option<&'static MethodSchema> {
+        let exported = self.state.exports.get(slot as usize)?.as_ref()?;
+        let mut methods = exported
+            .methods
+            .iter()
+            .map(|(protocol, index)| (*protocol, &protocol.methods[usize::from(*index)]));
+        methods.find(|(protocol, method)| as_method(protocol, method).name == name).map(|(_, method)| method)
+    }
+
+    /// Hands a message to the actor, or keeps it until the actor runs.
+    pub(super) fn hand_over(&mut self, export: ExportId, envelope: Envelope) {
+        match self.state.exports.get_mut(export.target.slot as usize) {
+            Some(Some(exported)) => match &mut exported.actor {
+                Behind::Cell(cell) => {
+                    self.effects.push(Effect::Deliver(Arc::clone(cell), Box::new(envelope)));
+                }
+                Behind::Early(_, early) => early.push_back(envelope),
+            },
+            Some(None) | None => self.effects.push(Effect::Drop(Box::new(envelope))),
+        }
+    }
+
+    /// Notes that a declared actor runs, and hands over what came for it.
+    pub(super) fn actor_runs(&mut self, cell: &Arc<Cell>) {
+        for exported in self.state.exports.iter_mut().flatten() {
+            let Behind::Early(name, early) = &mut exported.actor else { continue };
+            if name == cell.path() {
+                let early = std::mem::take(early);
+                exported.actor = Behind::Cell(Arc::clone(cell));
+                let delivered =
+                    early.into_iter().map(|envelope| Effect::Deliver(Arc::clone(cell), Box::new(envelope)));
+                self.effects.extend(delivered);
+            }
+        }
+    }
+
+    pub(super) fn borrow(&mut self, export: ExportId, wish: Grant) -> Grant {
+        let exported = self.state.exports.get(export.target.slot as usize).and_then(Option::as_ref);
+        exported.map_or(Grant::NONE, |exported| exported.lending.take(wish))
+    }
+
+    pub(super) fn give_back(&mut self, export: ExportId, grant: Grant) {
+        if let Some(Some(exported)) = self.state.exports.get(export.target.slot as usize) {
+            exported.lending.give_back(grant);
+        }
+    }
+
+    /// Watches an actor for the peer.
+    pub(super) fn watched(&mut self, export: ExportId, watch: WatchId) {
+        let exported = self.state.exports.get(export.target.slot as usize).and_then(Option::as_ref);
+        let Some(Exported { actor: Behind::Cell(cell), .. }) = exported else {
+            // An actor that does not run yet cannot end; it is watched when it is asked for again.
+            return self.actor_down(watch, bailiwick_wire::reason::DownCause::NotUp);
+        };
+        let (cell, id) = (Arc::clone(cell), address::WatchId::next());
+        self.state.watched.insert(watch.0, (Arc::clone(&cell), id));
+        self.effects.push(Effect::Watch(cell, id, watch.0));
+    }
+
+    pub(super) fn export_gone(&mut self, slot: u32) {
+        let gone = self.state.exports.get_mut(slot as usize).and_then(Option::take);
+        if let Some(Exported { actor, .. }) = gone {
+            self.effects.push(Effect::Drop(Box::new(actor)));
+        }
+    }
+
+    /// Makes an actor known to the machine and to this side, in the slot that the machine names next.
+    pub(super) fn add_export(&mut self, export: Export, exported: Exported) -> u32 {
+        let slot = self.state.link.vacant_export().slot;
+        let index = slot as usize;
+        if self.state.exports.len() <= index {
+            self.state.exports.resize_with(index + 1, || None);
+        }
+        self.state.exports[index] = Some(exported);
+        self.event(Event::Export { slot, export: Box::new(export) });
+        slot
+    }
+
+    /// Gives each address that travels with a message a slot of its own.
+    pub(super) fn name_addresses(&mut self, parcel: &mut Parcel) {
+        for address in &parcel.beside.addresses {
+            let Some(Passed { cell, protocol }) = address.downcast_ref::<Passed>() else { continue };
+            let mailbox = cell.queue.bounds();
+            let (export, methods) = export(&[protocol], None, &mailbox, PASSED_ASKS);
+            let lending = Arc::new(Lending::of(&mailbox));
+            let actor = Behind::Cell(Arc::clone(cell));
+            let target = self.state.link.vacant_export();
+            self.add_export(Export { lasting: false, ..export }, Exported { actor, methods, lending });
+            let entry = AddressEntry { slot: target.slot, generation: target.generation };
+            // The codec lets no more addresses into a message than fit here.
+            let _ = parcel.extensions.addresses.push(entry);
+        }
+    }
+}
+
+/// The credit of a sender that has not shown yet that it needs more.
+const FIRST: Grant = Grant { messages: 16, bytes: 64 << 10, fds: 16 };
+/// Asks that may be open at a time to an actor whose address was passed on.
+const PASSED_ASKS: u32 = 64;

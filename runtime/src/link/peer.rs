@@ -1,0 +1,383 @@
+//! One peer: the link machine, what is kept for it, and the one way to give it an event.
+//!
+//! Everything that one worker has with another goes through [`Peer::turn`]: the state is locked, the machine
+//! takes an event, its actions are carried out on the state, and what concerns others (mailboxes, askers,
+//! watchers) is done after the lock is released, because it may run anybody's code. The lock is never held
+//! while an actor's code runs, and the machine is never asked from two threads at once.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bailiwick_core::asks::Ticket as SendId;
+use bailiwick_core::credit::Size;
+use bailiwick_core::link::{Action, Config, Event, ExportId, Link};
+use bailiwick_core::time;
+use bailiwick_wire::Limits;
+use bailiwick_wire::descriptors::Outgoing;
+use bailiwick_wire::fault::Fault;
+use bailiwick_wire::frame::Extensions;
+use bailiwick_wire::reason::{DownCause, NotDelivered};
+use futures::task::AtomicWaker;
+use tokio::time::Instant;
+
+use super::effect::{self, Effect};
+use super::exports::Exported;
+use super::frames::Words;
+use super::handlers::Handlers;
+use super::imports::Imported;
+use super::outbox::Outbox;
+use super::reasons::PeerState;
+use super::socket::Socket;
+use crate::address::WatchId;
+use crate::cell::Cell;
+use crate::envelope::{Body, CreditSink, Envelope};
+use crate::outlet::Notify;
+use crate::reply::Reply;
+use crate::slot::AnsweringLink;
+use crate::ticket::Ticket;
+
+/// Another worker's instance, as this worker deals with it over all its incarnations.
+pub(crate) struct Peer {
+    pub(super) number: u16,
+    pub(super) worker: String,
+    /// Its instance, if its worker has several.
+    pub(super) instance: Option<u16>,
+    accuse: Accuse,
+    /// The origin of the machine's clock.
+    origin: Instant,
+    /// What encoding and decoding may cost.
+    pub(super) limits: Limits,
+    state: Mutex<State>,
+    /// A buffer to encode into, between two uses.
+    spare: Mutex<Vec<u8>>,
+    /// Wakes who writes.
+    pub(super) writer: AtomicWaker,
+    this: Weak<Self>,
+}
+
+/// Tells the supervisor that the incarnation of a peer broke the protocol.
+pub(crate) type Accuse = Arc<dyn Fn(u16, u32, Fault) + Send + Sync>;
+
+/// What the lock guards.
+pub(super) struct State {
+    pub(super) link: Link,
+    actions: Vec<Action>,
+    pub(super) outbox: Outbox,
+    pub(super) transport: Option<Transport>,
+    /// Frames that left over the present transport.
+    pub(super) written: u64,
+    /// Counts the transports, so that a task knows whether it still serves the present one.
+    serial: u32,
+    /// What the supervisor said last.
+    pub(super) peer: PeerState,
+    pub(super) exports: Vec<Option<Exported>>,
+    pub(super) imports: Vec<Option<Imported>>,
+    pub(super) sends: Vec<Sending>,
+    pub(super) handlers: Handlers,
+    pub(super) delivered: Delivered,
+    pub(super) watches: BTreeMap<u64, Watching>,
+    pub(super) watched: BTreeMap<u64, (Arc<Cell>, WatchId)>,
+}
+
+/// The transport as the machine and its task share it.
+pub(super) struct Transport {
+    pub(super) serial: u32,
+    pub(super) socket: Arc<Socket>,
+    /// The peer is dead: read until nothing is left.
+    pub(super) dying: bool,
+}
+
+/// What is kept for one ticket.
+#[derive(Default)]
+pub(super) enum Sending {
+    #[default]
+    Nothing,
+    /// It waits for room or for the link.
+    Kept(Box<Kept>),
+    /// It is written; the answer goes here. The message stays, for it may come back and be sent elsewhere.
+    Asked(Reply, Body),
+}
+
+/// A message that waits.
+pub(super) struct Kept {
+    pub(super) parcel: Parcel,
+    pub(super) envelope: Envelope,
+    pub(super) line: Ticket,
+    pub(super) ticket: SendId,
+}
+
+/// An encoded message and what travels beside it.
+#[derive(Default)]
+pub(super) struct Parcel {
+    pub(super) bytes: Vec<u8>,
+    pub(super) beside: Outgoing,
+    pub(super) extensions: Extensions,
+}
+
+/// Someone who waits for the end of one of the peer's actors.
+pub(super) struct Watching {
+    pub(super) notify: Notify,
+    pub(super) address: crate::Address,
+}
+
+/// Messages of the peer's that lie in mailboxes, by the key of their credit.
+#[derive(Default)]
+pub(super) struct Delivered {
+    entries: Vec<Option<(ExportId, Size)>>,
+    free: Vec<usize>,
+}
+
+impl Delivered {
+    pub(super) fn insert(&mut self, export: ExportId, size: Size) -> u64 {
+        let key = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            self.entries.len() - 1
+        });
+        self.entries[key] = Some((export, size));
+        key as u64
+    }
+
+    fn remove(&mut self, key: u64) -> Option<(ExportId, Size)> {
+        let key = usize::try_from(key).ok()?;
+        let taken = self.entries.get_mut(key)?.take()?;
+        self.free.push(key);
+        Some(taken)
+    }
+}
+
+/// What is at hand while the machine takes one event: the payload or the words that the event is about.
+#[derive(Default)]
+pub(super) struct Hand<'a> {
+    /// The message that a local actor sends.
+    pub(super) sent: Option<Sent>,
+    /// The reply or item that a handler gives.
+    pub(super) answer: Option<Parcel>,
+    /// What goes with a frame of the runtime's own, out or in.
+    pub(super) words: Words,
+    /// The frame that arrived.
+    pub(super) arrived: Option<Arrived<'a>>,
+}
+
+/// A message that a local actor sends, and what became of it.
+pub(super) struct Sent {
+    pub(super) ticket: SendId,
+    pub(super) parcel: Parcel,
+    pub(super) envelope: Option<Envelope>,
+    pub(super) outcome: SendOutcome,
+}
+
+/// What became of a message that was just sent.
+pub(super) enum SendOutcome {
+    Written,
+    Kept(Ticket),
+    Refused(NotDelivered),
+}
+
+/// What came with the frame that arrived.
+pub(super) struct Arrived<'a> {
+    pub(super) payload: &'a [u8],
+    pub(super) fds: Vec<OwnedFd>,
+    /// Some of its descriptors did not fit into this process's table.
+    pub(super) fds_lost: bool,
+    pub(super) extensions: Extensions,
+    pub(super) size: Size,
+}
+
+/// The locked state with what is to be done after the lock.
+pub(super) struct Turn<'a> {
+    pub(super) peer: &'a Peer,
+    pub(super) state: &'a mut State,
+    pub(super) effects: &'a mut Vec<Effect>,
+}
+
+impl Peer {
+    /// Makes a peer that is not linked yet.
+    pub(super) fn new(who: Who, config: Config, accuse: Accuse) -> Arc<Self> {
+        let state = State {
+            link: Link::new(config),
+            actions: Vec::new(),
+            outbox: Outbox::default(),
+            transport: None,
+            written: 0,
+            serial: 0,
+            peer: PeerState { cause: DownCause::NotUp, generation: 0 },
+            exports: Vec::new(),
+            imports: Vec::new(),
+            sends: Vec::new(),
+            handlers: Handlers::default(),
+            delivered: Delivered::default(),
+            watches: BTreeMap::new(),
+            watched: BTreeMap::new(),
+        };
+        let Who { number, worker, instance } = who;
+        Arc::new_cyclic(|this| Self {
+            number,
+            worker,
+            instance,
+            accuse,
+            origin: Instant::now(),
+            limits: Limits::of_frame(config.limits.message_bytes),
+            state: Mutex::new(state),
+            spare: Mutex::default(),
+            writer: AtomicWaker::new(),
+            this: this.clone(),
+        })
+    }
+
+    /// Locks the state, lets `act` give the machine events, and then does what concerns others.
+    pub(super) fn turn<R>(&self, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
+        let mut effects = Vec::new();
+        let result = self.turn_with(&mut effects, act);
+        effect::run_all(self, &mut effects);
+        result
+    }
+
+    /// Like [`Peer::turn`], but leaves what concerns others to the caller.
+    pub(super) fn turn_with<R>(&self, effects: &mut Vec<Effect>, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
+        let mut state = self.lock();
+        let result = act(&mut Turn { peer: self, state: &mut state, effects });
+        let wake = state.transport.is_some() && !state.outbox.is_empty();
+        drop(state);
+        if wake {
+            self.writer.wake();
+        }
+        result
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the machine's time.
+    pub(super) fn now(&self) -> time::Instant {
+        self.instant(Instant::now())
+    }
+
+    /// Returns a time of tokio's as the machine's.
+    pub(super) fn instant(&self, at: Instant) -> time::Instant {
+        time::Instant::START + at.saturating_duration_since(self.origin)
+    }
+
+    /// Returns a time of the machine's as tokio's; one beyond the clock's reach is no deadline.
+    pub(super) fn deadline(&self, at: time::Instant) -> Option<Instant> {
+        self.origin.checked_add(at.since(time::Instant::START))
+    }
+
+    /// Takes a buffer to encode into.
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        self.spare.try_lock().map(|mut spare| std::mem::take(&mut *spare)).unwrap_or_default()
+    }
+
+    /// Gives a buffer back for the next use.
+    pub(super) fn recycle(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= BUFFER_MAX
+            && let Ok(mut spare) = self.spare.try_lock()
+        {
+            buffer.clear();
+            *spare = buffer;
+        }
+    }
+
+    pub(super) fn strong(&self) -> Arc<Self> {
+        self.this.upgrade().expect("whoever calls a method of the peer holds it")
+    }
+
+    pub(super) fn accuse(&self, generation: u32, fault: Fault) {
+        (self.accuse)(self.number, generation, fault);
+    }
+
+    /// Returns the name of the peer's worker, with the instance if there are several.
+    pub(super) fn title(&self) -> String {
+        match self.instance {
+            Some(instance) => format!("{}.{instance}", self.worker),
+            None => self.worker.clone(),
+        }
+    }
+}
+
+/// How a peer is named.
+pub(super) struct Who {
+    pub(super) number: u16,
+    pub(super) worker: String,
+    pub(super) instance: Option<u16>,
+}
+
+impl Turn<'_> {
+    /// Gives the machine an event that is about nothing but itself.
+    pub(super) fn event(&mut self, event: Event) {
+        self.event_with(event, &mut Hand::default());
+    }
+
+    /// Gives the machine an event and carries out its actions, with what the event is about at hand.
+    pub(super) fn event_with(&mut self, event: Event, hand: &mut Hand<'_>) {
+        // An action may lead to a further event, whose actions then have a list of their own.
+        let mut actions = std::mem::take(&mut self.state.actions);
+        self.state.link.handle(self.peer.now(), event, &mut actions);
+        for action in actions.drain(..) {
+            self.perform(action, hand);
+        }
+        self.state.actions = actions;
+    }
+
+    /// Greets over a fresh transport and returns its number.
+    pub(super) fn begin_transport(&mut self, generation: u32, socket: Arc<Socket>) -> u32 {
+        self.event(Event::Linked { generation });
+        self.state.peer.generation = generation;
+        (self.state.serial, self.state.written) = (self.state.serial + 1, 0);
+        let serial = self.state.serial;
+        self.state.transport = Some(Transport { serial, socket, dying: false });
+        serial
+    }
+
+    /// Tells whether the transport with this number is still the present one.
+    pub(super) fn serves(&self, serial: u32) -> bool {
+        self.state.transport.as_ref().is_some_and(|transport| transport.serial == serial)
+    }
+
+    /// Puts what is kept for a ticket aside.
+    pub(super) fn take_sending(&mut self, ticket: SendId) -> Sending {
+        let place = self.state.sends.get_mut(usize::from(ticket.index()));
+        place.map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(super) fn put_sending(&mut self, ticket: SendId, sending: Sending) {
+        let index = usize::from(ticket.index());
+        if self.state.sends.len() <= index {
+            self.state.sends.resize_with(index + 1, Sending::default);
+        }
+        let before = std::mem::replace(&mut self.state.sends[index], sending);
+        if !matches!(before, Sending::Nothing) {
+            self.effects.push(Effect::Drop(Box::new(before)));
+        }
+    }
+}
+
+impl CreditSink for Peer {
+    fn taken(&self, key: u64) {
+        self.turn(|turn| {
+            if let Some((export, size)) = turn.state.delivered.remove(key) {
+                turn.event(Event::Taken { export, size });
+            }
+        });
+    }
+}
+
+impl AnsweringLink for Peer {
+    fn abandoned(&self, key: u64) {
+        let ticket = SendId::from_bits(key);
+        self.turn(|turn| {
+            if turn.state.link.is_pending(ticket) {
+                turn.event(Event::Cancel { ticket });
+                turn.forget(ticket);
+            }
+        });
+    }
+
+    fn item_taken(&self, key: u64) {
+        self.turn(|turn| turn.event(Event::ItemsTaken { ticket: SendId::from_bits(key), items: 1 }));
+    }
+}
+
+/// A larger buffer than this is not kept for the next use.
+const BUFFER_MAX: usize = 64 << 10;

@@ -1,0 +1,224 @@
+//! The peers of a worker: what the supervisor says of them, and what their actors are called.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use bailiwick_core::link::{Cause, Config, Event, ImportId};
+use bailiwick_supervisor::check::nearest;
+use bailiwick_wire::bootstrap;
+use bailiwick_wire::reason::DownCause;
+use bailiwick_wire::schema::ProtocolSchema;
+
+use super::exports::{Behind, Exported, Lending, export};
+use super::imports::Import;
+use super::peer::{Accuse, Peer, Who};
+use super::socket::{self, Mover};
+use crate::address::Address;
+use crate::cell::Cell;
+use crate::mailbox::Mailbox;
+use crate::name::PeerName;
+use crate::node::PeerError;
+use crate::pool::Pool;
+
+/// An actor that this worker declares.
+pub(crate) struct Local {
+    pub(crate) name: String,
+    pub(crate) protocols: Vec<&'static ProtocolSchema>,
+    pub(crate) mailbox: Mailbox,
+}
+
+/// All peers of one worker.
+pub(crate) struct Peers {
+    worker: String,
+    peers: Vec<Known>,
+}
+
+/// One peer and what may be reached there.
+struct Known {
+    peer: Arc<Peer>,
+    instance: u16,
+    actors: Vec<Reachable>,
+}
+
+/// One actor of a peer's.
+struct Reachable {
+    name: String,
+    methods: Option<Vec<String>>,
+    import: Arc<Import>,
+}
+
+impl Peers {
+    /// Makes the peers that the bootstrap names. `local` are the actors that this worker declares.
+    pub(crate) fn new(worker: &str, peers: &[bootstrap::Peer], local: &[Local], accuse: &Accuse) -> Self {
+        let lending: Vec<_> = local.iter().map(|actor| Arc::new(Lending::of(&actor.mailbox))).collect();
+        let peers = peers.iter().map(|peer| known(peer, local, &lending, accuse)).collect();
+        Self { worker: worker.to_owned(), peers }
+    }
+
+    /// Notes that a declared actor runs: what came for it is handed over.
+    pub(crate) fn actor_runs(&self, cell: &Arc<Cell>) {
+        for known in &self.peers {
+            known.peer.turn(|turn| turn.actor_runs(cell));
+        }
+    }
+
+    /// Takes a fresh link to an incarnation of a peer. Called on the executor that is to move its bytes.
+    ///
+    /// # Errors
+    /// When the executor cannot watch the socket.
+    pub(crate) fn linked(&self, number: u16, generation: u32, socket: OwnedFd) -> io::Result<()> {
+        let Some(known) = self.by_number(number) else { return Ok(()) };
+        let peer = &known.peer;
+        let socket = Arc::new(socket::watch(socket)?);
+        let serial = peer.turn(|turn| turn.begin_transport(generation, Arc::clone(&socket)));
+        tokio::spawn(Mover::new(Arc::clone(peer), serial, socket).run());
+        Ok(())
+    }
+
+    /// Notes the supervisor's word that an incarnation of a peer is dead. What it wrote is read first.
+    pub(crate) fn died(&self, number: u16, generation: u32, cause: DownCause) {
+        let Some(known) = self.by_number(number) else { return };
+        known.peer.turn(|turn| {
+            turn.state.peer.cause = cause;
+            turn.event(Event::PeerDied { generation, cause: Cause(0) });
+            if let Some(transport) = &mut turn.state.transport {
+                transport.dying = true;
+            }
+        });
+        known.peer.writer.wake();
+    }
+
+    /// Takes no new messages from peers any more.
+    pub(crate) fn drain(&self) {
+        self.peers.iter().for_each(|known| known.peer.turn(|turn| turn.event(Event::Drain)));
+    }
+
+    /// Closes all links: what is still being handled ends without an answer.
+    pub(crate) fn close(&self) {
+        self.peers.iter().for_each(|known| known.peer.turn(|turn| turn.event(Event::Close)));
+    }
+
+    /// Returns the address of `worker[.instance][/actor]` for messages of a protocol.
+    pub(crate) fn resolve(
+        &self,
+        name: &str,
+        protocol: &'static ProtocolSchema,
+    ) -> Result<Address, PeerError> {
+        let wanted = PeerName::parse(name)?;
+        let mut instances: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|known| known.peer.worker == wanted.worker && !known.actors.is_empty())
+            .collect();
+        if instances.is_empty() {
+            return Err(self.unknown_worker(wanted.worker));
+        }
+        if let Some(instance) = wanted.instance {
+            instances.retain(|known| known.instance == instance);
+            if instances.is_empty() {
+                return Err(PeerError::UnknownInstance { worker: wanted.worker.to_owned(), instance });
+            }
+        }
+        let mut members = Vec::new();
+        let mut path = String::new();
+        for known in instances {
+            let actor = known.actor(wanted.actor, protocol)?;
+            actor.import.declare(protocol);
+            path.clone_from(&actor.name);
+            members.push((known.instance, Address::peer(actor.import.clone())));
+        }
+        if members.len() == 1 {
+            return Ok(members.swap_remove(0).1);
+        }
+        Pool::new(wanted.worker, &path, members)
+            .map(Address::pool)
+            .ok_or_else(|| self.unknown_worker(wanted.worker))
+    }
+
+    fn by_number(&self, number: u16) -> Option<&Known> {
+        self.peers.iter().find(|known| known.peer.number == number)
+    }
+
+    fn unknown_worker(&self, name: &str) -> PeerError {
+        let granted = self.peers.iter().filter(|known| !known.actors.is_empty());
+        let nearest = nearest(name, granted.map(|known| known.peer.worker.as_str())).map(ToOwned::to_owned);
+        PeerError::UnknownWorker { from: self.worker.clone(), name: name.to_owned(), nearest }
+    }
+}
+
+impl Known {
+    /// Returns the actor that is meant: the named one, or the only one that can serve the protocol.
+    fn actor(
+        &self,
+        wanted: Option<&str>,
+        protocol: &'static ProtocolSchema,
+    ) -> Result<&Reachable, PeerError> {
+        let worker = &self.peer.worker;
+        if let Some(name) = wanted {
+            return self.actors.iter().find(|actor| actor.name == name).ok_or_else(|| {
+                let names = self.actors.iter().map(|actor| actor.name.as_str());
+                let nearest = nearest(name, names).map(ToOwned::to_owned);
+                PeerError::UnknownActor { worker: worker.clone(), name: name.to_owned(), nearest }
+            });
+        }
+        let mut candidates: Vec<_> = self.actors.iter().filter(|actor| actor.may_serve(protocol)).collect();
+        if candidates.len() > 1 {
+            // The name of a declared actor is that of its protocol, unless it was given another.
+            let plain = protocol.name.to_lowercase();
+            let named: Vec<_> =
+                candidates.iter().copied().filter(|actor| actor.name.replace('_', "") == plain).collect();
+            if named.len() == 1 {
+                candidates = named;
+            }
+        }
+        match candidates[..] {
+            [] => {
+                let (name, protocol) = (worker.clone(), protocol.name.to_owned());
+                Err(PeerError::NotServed { name, protocol })
+            }
+            [actor] => Ok(actor),
+            [..] => Err(PeerError::Ambiguous {
+                worker: worker.clone(),
+                protocol: protocol.name.to_owned(),
+                actors: candidates.iter().map(|actor| actor.name.clone()).collect(),
+            }),
+        }
+    }
+}
+
+impl Reachable {
+    /// Tells whether the granted methods can be some of the protocol's.
+    fn may_serve(&self, protocol: &ProtocolSchema) -> bool {
+        self.methods.as_ref().is_none_or(|granted| granted.iter().any(|name| protocol.method(name).is_some()))
+    }
+}
+
+fn known(peer: &bootstrap::Peer, local: &[Local], lending: &[Arc<Lending>], accuse: &Accuse) -> Known {
+    let who = Who {
+        number: peer.number,
+        worker: peer.worker.clone(),
+        instance: (peer.instances > 1).then_some(peer.instance),
+    };
+    let config = Config { may_accuse: peer.may_accuse, ..Config::default() };
+    let made = Peer::new(who, config, Arc::clone(accuse));
+    let imports: Vec<ImportId> = made.turn(|turn| {
+        for slot in &peer.exports {
+            let actor = local.iter().zip(lending).find(|(actor, _)| actor.name == slot.actor);
+            let mailbox = actor.map_or_else(Mailbox::default, |(actor, _)| actor.mailbox);
+            let protocols = actor.map_or(&[][..], |(actor, _)| &actor.protocols);
+            let lending =
+                actor.map_or_else(|| Arc::new(Lending::of(&mailbox)), |(_, lending)| Arc::clone(lending));
+            let (export, methods) = export(protocols, slot.methods.as_deref(), &mailbox, slot.max_inflight);
+            let actor = Behind::Early(slot.actor.clone(), Default::default());
+            turn.add_export(export, Exported { actor, methods, lending });
+        }
+        (0..).zip(&peer.imports).map(|(slot, _)| turn.add_import(slot, None)).collect()
+    });
+    let actors = peer.imports.iter().zip(imports).map(|(slot, import)| Reachable {
+        name: slot.actor.clone(),
+        methods: slot.methods.clone(),
+        import: Import::new(Arc::clone(&made), import, &slot.actor, false),
+    });
+    Known { actors: actors.collect(), instance: peer.instance, peer: made }
+}

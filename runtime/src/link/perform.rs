@@ -1,0 +1,371 @@
+//! Carries out what the link machine orders.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use bailiwick_core::asks::Ticket as SendId;
+use bailiwick_core::link::{
+    Action, Asked, Closed, Event, ExportId, Failure, Frame, NotDelivered as Reason, Outcome, Refusal,
+};
+use bailiwick_core::time::Instant;
+use bailiwick_wire::descriptors::Incoming;
+use bailiwick_wire::frame::Extensions;
+use bailiwick_wire::reason::NotDelivered;
+use bailiwick_wire::schema::{Disagreement, MethodSchema};
+
+use super::answer::Answer;
+use super::effect::Effect;
+use super::frames;
+use super::peer::{Hand, Kept, Parcel, SendOutcome, Sending, Turn};
+use super::{reasons, socket};
+use crate::chain::Chain;
+use crate::envelope::{Body, Credit, Envelope};
+use crate::fd::observe;
+use crate::outcome::AskError;
+use crate::payload::Payload;
+use crate::reply::Reply;
+use crate::ticket::Ticket;
+
+impl Turn<'_> {
+    /// Carries out one action.
+    pub(super) fn perform(&mut self, action: Action, hand: &mut Hand<'_>) {
+        match action {
+            Action::Send(frame) => self.write(&frame, hand),
+            Action::Transmit { ticket, frame } => self.transmit(ticket, frame, hand),
+            Action::Keep { ticket } => self.keep(ticket, hand),
+            Action::Undelivered { ticket, reason } => self.give_up(ticket, reason, hand),
+            Action::Resolve { ticket, outcome } => self.resolve(ticket, outcome, hand),
+            Action::StreamOpened { ticket } => {
+                if let Some(slot) = self.asker(ticket) {
+                    self.effects.push(Effect::Opened(slot));
+                }
+            }
+            Action::DeliverItem { ticket } => match (self.asker(ticket), self.take_payload(hand)) {
+                (Some(slot), Some(payload)) => self.effects.push(Effect::Item(slot, payload)),
+                other => self.effects.push(Effect::Drop(Box::new(other))),
+            },
+            Action::Deliver { export, method, asked, deadline } => {
+                self.deliver(export, method, asked, deadline, hand);
+            }
+            Action::DeadLetter { target, reason } => {
+                let peer = self.peer.title();
+                tracing::debug!(target: "bailiwick::dead_letter", from = peer, slot = target.slot, ?reason);
+            }
+            Action::CancelHandler { asked } => {
+                let waker = self.state.handlers.end(asked);
+                self.effects.extend(waker.map(Effect::Wake));
+            }
+            Action::MoreItems { asked, .. } => {
+                let waker = self.state.handlers.waker(asked);
+                self.effects.extend(waker.map(Effect::Wake));
+            }
+            Action::Borrow { export, grant } => {
+                let grant = self.borrow(export, grant);
+                self.event(Event::Lent { export, grant });
+            }
+            Action::GiveBack { export, grant } => self.give_back(export, grant),
+            Action::Watched { export, watch } => self.watched(export, watch),
+            Action::Unwatched { watch } => {
+                let watched = self.state.watched.remove(&watch.0);
+                self.effects.extend(watched.map(|(cell, id)| Effect::Unwatch(cell, id)));
+            }
+            Action::ActorDown { watch, .. } => {
+                let cause = hand.words.cause.unwrap_or(self.state.peer.cause);
+                let generation = self.state.peer.generation;
+                if let Some(watching) = self.state.watches.remove(&watch.0) {
+                    self.effects.push(Effect::Down(watching, generation, cause));
+                }
+            }
+            Action::ExportGone { slot } => self.export_gone(slot),
+            Action::Refused { refusal, by_peer } => self.refused(refusal, by_peer, hand),
+            Action::Close { reason } => self.close(reason),
+            Action::Accuse { fault } => {
+                let generation = self.state.peer.generation;
+                self.effects.push(Effect::Accuse(generation, reasons::fault(fault)));
+            }
+            Action::Opened | Action::PeerDrains | Action::Drained | Action::Down { .. } => {
+                let peer = self.peer.title();
+                tracing::debug!(target: "bailiwick::link", peer, ?action);
+            }
+        }
+    }
+
+    /// Writes a frame: an answer with its payload, or one of the runtime's own.
+    fn write(&mut self, frame: &Frame, hand: &mut Hand<'_>) {
+        let header = frames::header(frame);
+        match frame {
+            Frame::Reply { .. } | Frame::Item { .. } => {
+                let Some(mut parcel) = hand.answer.take() else { return };
+                self.name_addresses(&mut parcel);
+                self.post(header, &parcel);
+                hand.answer = Some(parcel);
+            }
+            Frame::Hello(_)
+            | Frame::HelloAck
+            | Frame::Uses { .. }
+            | Frame::Offer(_)
+            | Frame::Refuse(_)
+            | Frame::Tell { .. }
+            | Frame::Ask { .. }
+            | Frame::Failure { .. }
+            | Frame::Opened { .. }
+            | Frame::End { .. }
+            | Frame::Cancel { .. }
+            | Frame::More { .. }
+            | Frame::Credit { .. }
+            | Frame::Watch { .. }
+            | Frame::Unwatch { .. }
+            | Frame::Down { .. }
+            | Frame::Release { .. }
+            | Frame::Revoke { .. }
+            | Frame::Draining
+            | Frame::Close(_) => {
+                let mut words = std::mem::take(&mut hand.words);
+                if let Frame::Refuse(Refusal::Schema { slot, method, .. }) = frame {
+                    words.shape = self.exported_method(*slot, *method).map(MethodSchema::to_shape);
+                }
+                let mut payload = self.peer.buffer();
+                payload.clear();
+                frames::write_control(frame, words, &mut payload);
+                self.state.outbox.frame(header, &Extensions::default(), &payload, std::iter::empty());
+                self.peer.recycle(payload);
+            }
+        }
+    }
+
+    fn post(&mut self, header: bailiwick_wire::frame::Header, parcel: &Parcel) {
+        let fds = parcel.beside.descriptors.iter().map(|(_, fd)| std::sync::Arc::clone(fd));
+        self.state.outbox.frame(header, &parcel.extensions, &parcel.bytes, fds);
+    }
+
+    /// Writes a message of a local actor's: the one that is at hand, or one that waited.
+    fn transmit(&mut self, ticket: SendId, frame: Frame, hand: &mut Hand<'_>) {
+        if let Some(sent) = hand.sent.as_mut().filter(|sent| sent.ticket == ticket) {
+            let mut parcel = std::mem::take(&mut sent.parcel);
+            sent.outcome = SendOutcome::Written;
+            let Some(envelope) = sent.envelope.take() else { return };
+            let left = self.put_on_the_wire(ticket, &frame, &mut parcel, envelope);
+            self.effects.extend(left.map(|body| Effect::Drop(Box::new(body))));
+            if let Some(sent) = &mut hand.sent {
+                sent.parcel = parcel;
+            }
+            return;
+        }
+        let Sending::Kept(kept) = self.take_sending(ticket) else { return };
+        let Kept { mut parcel, envelope, line, .. } = *kept;
+        let left = self.put_on_the_wire(ticket, &frame, &mut parcel, envelope);
+        self.effects.push(Effect::Admitted(line, left));
+    }
+
+    /// Writes a message. Returns what is left of a tell; of an ask everything stays until its end.
+    fn put_on_the_wire(
+        &mut self,
+        ticket: SendId,
+        frame: &Frame,
+        parcel: &mut Parcel,
+        envelope: Envelope,
+    ) -> Option<Body> {
+        let Envelope { body, reply, .. } = envelope;
+        let left = if let Frame::Ask { remaining, .. } = frame {
+            // An asker that gave up in this very moment says that nothing was handled. The message goes all the
+            // same, for its credit is spent, but without any time left, so that nobody will handle it.
+            let waits = reply.local_slot().is_none_or(|slot| slot.start());
+            parcel.extensions.remaining = if waits { *remaining } else { Some(Duration::ZERO) };
+            self.put_sending(ticket, Sending::Asked(reply, body));
+            None
+        } else {
+            Some(body)
+        };
+        self.name_addresses(parcel);
+        self.post(frames::header(frame), parcel);
+        left
+    }
+
+    fn keep(&mut self, ticket: SendId, hand: &mut Hand<'_>) {
+        let Some(sent) = hand.sent.as_mut().filter(|sent| sent.ticket == ticket) else { return };
+        let Some(envelope) = sent.envelope.take() else { return };
+        let line = Ticket::default();
+        sent.outcome = SendOutcome::Kept(line.clone());
+        let parcel = std::mem::take(&mut sent.parcel);
+        self.put_sending(ticket, Sending::Kept(Box::new(Kept { parcel, envelope, line, ticket })));
+    }
+
+    /// A message was certainly not handled, and was never written by this side.
+    fn give_up(&mut self, ticket: SendId, reason: Reason, hand: &mut Hand<'_>) {
+        if let Some(sent) = hand.sent.as_mut().filter(|sent| sent.ticket == ticket) {
+            let bytes = sent.parcel.bytes.len() as u64;
+            sent.outcome = SendOutcome::Refused(reasons::not_delivered(reason, self.state.peer, bytes));
+            return;
+        }
+        match self.take_sending(ticket) {
+            Sending::Kept(kept) => {
+                let Kept { parcel, envelope, line, .. } = *kept;
+                let reason = reasons::not_delivered(reason, self.state.peer, parcel.bytes.len() as u64);
+                self.effects.push(Effect::GiveBack(Box::new(envelope), line, reason));
+                self.effects.push(Effect::Drop(Box::new(parcel.beside)));
+            }
+            Sending::Asked(reply, body) => {
+                let reason = reasons::not_delivered(reason, self.state.peer, 0);
+                self.effects.push(Effect::Bounce(reply, body, reason));
+            }
+            Sending::Nothing => {}
+        }
+    }
+
+    fn resolve(&mut self, ticket: SendId, outcome: Outcome, hand: &mut Hand<'_>) {
+        let failure = match outcome {
+            Outcome::Replied => {
+                let payload = self.take_payload(hand);
+                match (self.take_sending(ticket), payload) {
+                    (Sending::Asked(reply, body), Some(payload)) => {
+                        self.effects.push(Effect::Receive(reply, body, payload));
+                    }
+                    other => self.effects.push(Effect::Drop(Box::new(other))),
+                }
+                return;
+            }
+            Outcome::Ended => {
+                if let Sending::Asked(reply, body) = self.take_sending(ticket) {
+                    self.effects.push(Effect::Ended(reply, body));
+                }
+                return;
+            }
+            Outcome::Failed(failure) => failure,
+        };
+        match (hand.words.failure.take(), failure) {
+            (None, Failure::NotDelivered(reason)) => self.give_up(ticket, reason, hand),
+            (None, Failure::Unknown(reason)) => {
+                let reason = reasons::unknown(reason, self.state.peer);
+                self.fail(ticket, AskError::Unknown(reason));
+            }
+            (Some(AskError::NotDelivered(reason)), _) => {
+                if let Sending::Asked(reply, body) = self.take_sending(ticket) {
+                    self.effects.push(Effect::Bounce(reply, body, reason));
+                }
+            }
+            (Some(error @ AskError::Unknown(_)), _) => self.fail(ticket, error),
+        }
+    }
+
+    fn fail(&mut self, ticket: SendId, error: AskError) {
+        if let Sending::Asked(reply, body) = self.take_sending(ticket) {
+            self.effects.push(Effect::Fail(reply, body, error));
+        }
+    }
+
+    /// Drops what is kept for a send that its caller took back.
+    pub(super) fn forget(&mut self, ticket: SendId) {
+        match self.take_sending(ticket) {
+            Sending::Nothing => {}
+            Sending::Kept(kept) => {
+                let Kept { parcel, envelope, .. } = *kept;
+                self.effects.push(Effect::Drop(Box::new((parcel.beside, envelope))));
+            }
+            Sending::Asked(reply, body) => self.effects.push(Effect::Drop(Box::new((reply, body)))),
+        }
+    }
+
+    fn asker(&self, ticket: SendId) -> Option<std::sync::Arc<dyn crate::slot::AskSlot>> {
+        match self.state.sends.get(usize::from(ticket.index())) {
+            Some(Sending::Asked(reply, _)) => reply.local_slot(),
+            Some(Sending::Kept(_) | Sending::Nothing) | None => None,
+        }
+    }
+
+    /// Makes a payload of what arrived. Descriptors that were lost on the way make it undecodable.
+    fn take_payload(&mut self, hand: &mut Hand<'_>) -> Option<Payload> {
+        let arrived = hand.arrived.as_mut()?;
+        let fds = std::mem::take(&mut arrived.fds);
+        let bytes = arrived.payload.to_vec();
+        let addresses = arrived.extensions.addresses;
+        let descriptors = fds.into_iter().map(|fd| (observe(fd.as_fd()), fd)).collect();
+        let addresses = self.introduce(&addresses);
+        Some(Payload { bytes, beside: Incoming::new(descriptors, addresses), limits: self.peer.limits })
+    }
+
+    fn deliver(
+        &mut self,
+        export: ExportId,
+        method: u16,
+        asked: Option<Asked>,
+        deadline: Option<Instant>,
+        hand: &mut Hand<'_>,
+    ) {
+        let Some(arrived) = &hand.arrived else { return };
+        let (size, extensions, fds_lost) = (arrived.size, arrived.extensions, arrived.fds_lost);
+        let key = self.state.delivered.insert(export, size);
+        let credit = Some(Credit::new(self.peer.strong(), key));
+        let reply = match asked {
+            Some(asked) => {
+                self.state.handlers.begin(asked);
+                Reply::remote(Box::new(Answer::new(self.peer.strong(), asked)))
+            }
+            None => Reply::nobody(),
+        };
+        let Some((protocol, method)) = self.exported(export, method) else {
+            return self.effects.push(Effect::Drop(Box::new((reply, credit))));
+        };
+        let Some(payload) = self.take_payload(hand) else {
+            return self.effects.push(Effect::Drop(Box::new((reply, credit))));
+        };
+        let envelope = Envelope {
+            protocol,
+            method,
+            body: Body::Bytes(Box::new(payload)),
+            reply,
+            deadline: deadline.and_then(|at| self.peer.deadline(at)),
+            chain: Chain::from_ids(extensions.chain.entries().iter().copied()),
+            trace: extensions.trace,
+            credit,
+        };
+        if fds_lost {
+            let reason = NotDelivered::DescriptorsExhausted;
+            self.effects.push(Effect::GiveBack(Box::new(envelope), Ticket::default(), reason));
+            return;
+        }
+        self.hand_over(export, envelope);
+    }
+
+    fn refused(&mut self, refusal: Refusal, by_peer: bool, hand: &mut Hand<'_>) {
+        let peer = self.peer.title();
+        match refusal {
+            Refusal::Version { spoken } => {
+                tracing::error!(target: "bailiwick::link", peer, spoken, by_peer, "the versions of the link differ");
+            }
+            Refusal::Schema { method, .. } if by_peer => {
+                let theirs = hand.words.shape.take().map(|shape| shape.shape).unwrap_or_default();
+                if let Some(ours) = self.imported_method(method) {
+                    let disagreement =
+                        Disagreement { method: ours.name.to_owned(), ours: ours.shape.clone(), theirs };
+                    tracing::error!(target: "bailiwick::link", peer, "{disagreement}");
+                }
+            }
+            Refusal::Schema { slot, method, .. } => {
+                let ours = self.exported_method(slot, method).map(|method| method.shape.clone());
+                tracing::error!(target: "bailiwick::link", peer, ours, "the peer means another method");
+            }
+        }
+    }
+
+    fn close(&mut self, reason: Closed) {
+        let peer = self.peer.title();
+        match reason {
+            Closed::Violation(fault) => {
+                tracing::error!(target: "bailiwick::link", peer, ?fault, "the peer broke the protocol");
+            }
+            Closed::ByUs
+            | Closed::ByPeer(_)
+            | Closed::Refused
+            | Closed::PeerDead
+            | Closed::Lost
+            | Closed::Replaced => {
+                tracing::debug!(target: "bailiwick::link", peer, ?reason, "closed");
+            }
+        }
+        if let Some(transport) = self.state.transport.take() {
+            socket::write_last(&transport, &mut self.state.outbox);
+            self.peer.writer.wake();
+        }
+        self.state.outbox.clear();
+    }
+}

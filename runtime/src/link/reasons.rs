@@ -1,0 +1,113 @@
+//! The machine's reasons and those that people read, one for one.
+
+use bailiwick_core::link::{self, Cause, CloseReason};
+use bailiwick_wire::Limit;
+use bailiwick_wire::fault::Fault;
+use bailiwick_wire::reason::{CloseCause, DownCause, Failure, NotDelivered, Unknown};
+
+/// A cause whose words the driver holds.
+pub(super) const SPOKEN: Cause = Cause(1);
+
+/// What the supervisor said last of a peer, for reasons that name it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PeerState {
+    pub(super) cause: DownCause,
+    pub(super) generation: u32,
+}
+
+/// Reduces a failure to what the machine distinguishes.
+pub(super) fn coarse(failure: &Failure) -> link::Failure {
+    match failure {
+        Failure::NotDelivered(reason) => link::Failure::NotDelivered(match reason {
+            NotDelivered::Expired => link::NotDelivered::Expired,
+            NotDelivered::NotGranted => link::NotDelivered::NotGranted,
+            NotDelivered::Draining => link::NotDelivered::Draining,
+            NotDelivered::Undecodable { .. } => link::NotDelivered::Undecodable,
+            NotDelivered::Full => link::NotDelivered::Full,
+            _ => link::NotDelivered::Gone,
+        }),
+        Failure::Unknown(reason) => link::Failure::Unknown(match reason {
+            Unknown::Expired => link::Unknown::Expired,
+            Unknown::Panicked { .. } => link::Unknown::Panicked,
+            Unknown::ActorStopped => link::Unknown::Stopped,
+            _ => link::Unknown::NoReply,
+        }),
+    }
+}
+
+/// Returns the words for a failure that the machine found by itself on this side.
+pub(super) fn full(failure: link::Failure) -> Failure {
+    let nothing = PeerState { cause: DownCause::NotUp, generation: 0 };
+    match failure {
+        link::Failure::NotDelivered(reason) => Failure::NotDelivered(not_delivered(reason, nothing, 0)),
+        link::Failure::Unknown(reason) => Failure::Unknown(unknown(reason, nothing)),
+    }
+}
+
+/// Returns the words for a message of `bytes` that was certainly not handled.
+pub(super) fn not_delivered(reason: link::NotDelivered, peer: PeerState, bytes: u64) -> NotDelivered {
+    let PeerState { cause, generation } = peer;
+    match reason {
+        link::NotDelivered::PeerDown => NotDelivered::PeerDown { cause, generation },
+        link::NotDelivered::LinkClosed => NotDelivered::LinkClosed(CloseCause::Io),
+        link::NotDelivered::Refused => {
+            NotDelivered::SchemaMismatch { detail: "the shapes of both sides stand in the log".to_owned() }
+        }
+        link::NotDelivered::TooLarge { limit } => {
+            NotDelivered::TooLarge { limit: Limit::FrameBytes, found: bytes, max: limit.into() }
+        }
+        link::NotDelivered::TooManyFds { limit } => {
+            NotDelivered::TooLarge { limit: Limit::Fds, found: u64::from(limit) + 1, max: limit.into() }
+        }
+        link::NotDelivered::Full => NotDelivered::Full,
+        link::NotDelivered::Expired => NotDelivered::Expired,
+        link::NotDelivered::NotGranted => NotDelivered::NotGranted,
+        link::NotDelivered::Gone => NotDelivered::NoSuchActor,
+        link::NotDelivered::Draining => NotDelivered::Draining,
+        link::NotDelivered::Undecodable => NotDelivered::Undecodable { detail: String::new() },
+        link::NotDelivered::Cycle => NotDelivered::Cycle { chain: Vec::new() },
+    }
+}
+
+/// Returns the words for a message that may have been handled.
+pub(super) fn unknown(reason: link::Unknown, peer: PeerState) -> Unknown {
+    let PeerState { cause, generation } = peer;
+    match reason {
+        link::Unknown::PeerDown => Unknown::PeerDown { cause, generation },
+        link::Unknown::LinkClosed => Unknown::LinkClosed(CloseCause::Io),
+        link::Unknown::Expired => Unknown::Expired,
+        link::Unknown::Panicked => Unknown::Panicked { text: String::new() },
+        link::Unknown::Stopped => Unknown::ActorStopped,
+        link::Unknown::NoReply => Unknown::ReplyDropped,
+        link::Unknown::ReplyTooLarge { limit } => Unknown::ReplyTooLarge {
+            limit: Limit::FrameBytes,
+            found: u64::from(limit) + 1,
+            max: limit.into(),
+        },
+    }
+}
+
+/// Reduces why a peer closes to what the machine distinguishes.
+pub(super) fn close_reason(cause: CloseCause) -> CloseReason {
+    match cause {
+        CloseCause::Protocol => CloseReason::Protocol,
+        CloseCause::Schema => CloseReason::Refused,
+        _ => CloseReason::Done,
+    }
+}
+
+/// Returns the entry of the table of faults, as accusations name it.
+pub(super) fn fault(fault: link::Fault) -> Fault {
+    match fault {
+        link::Fault::Malformed => Fault::Frame,
+        link::Fault::OutOfPlace => Fault::LinkState,
+        link::Fault::NoSuchSlot { .. } | link::Fault::BadWatch => Fault::UnknownSlot,
+        link::Fault::NeverGranted { .. } => Fault::MethodNotGranted,
+        link::Fault::TooManyAsks { .. } => Fault::InFlight,
+        link::Fault::BadCorrelation { .. } | link::Fault::BadStream { .. } => Fault::UnknownCorrelation,
+        link::Fault::Overspent { .. } => Fault::Credit,
+        link::Fault::TooLarge { .. } => Fault::PayloadOverLimit,
+        link::Fault::TooManyFds { .. } => Fault::DescriptorCount,
+        link::Fault::Undecodable => Fault::UndecodableRate,
+    }
+}

@@ -1,0 +1,247 @@
+//! The task that moves the bytes of one transport: many frames to a packet, written when the executor has
+//! nothing else to do.
+//!
+//! Who sends only appends to the outbox and wakes this task, which the executor runs after what was ready
+//! before it; so what those others send meanwhile goes out with the same system call.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bailiwick_core::link::Event;
+use bailiwick_sys::socket::{LostFds, Packet, ReceiveError, SendError, receive, send};
+use bailiwick_wire::frame::MAX_PACKET_BYTES;
+use tokio::io::Interest;
+use tokio::net::UnixDatagram;
+use tokio::time::{Sleep, sleep};
+
+use super::effect::{self, Effect};
+use super::inbox::Inbox;
+use super::outbox::Outbox;
+use super::peer::{Peer, Transport};
+
+/// Serves one transport until it is closed.
+pub(super) struct Mover {
+    peer: Arc<Peer>,
+    serial: u32,
+    socket: Arc<Socket>,
+    buffer: Vec<u8>,
+    inbox: Inbox,
+    effects: Vec<Effect>,
+    /// Set while the kernel has no room for more descriptors in flight.
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+/// A socket of packets that the executor watches. Only the readiness is the executor's business: sending and
+/// receiving are our own, for the sake of descriptors.
+pub(super) type Socket = UnixDatagram;
+
+/// Has the executor of the calling thread watch a socket.
+pub(super) fn watch(socket: OwnedFd) -> io::Result<Socket> {
+    let socket = net::UnixDatagram::from(socket);
+    socket.set_nonblocking(true)?;
+    UnixDatagram::from_std(socket)
+}
+
+/// Why writing stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopped {
+    /// Nothing is left.
+    Done,
+    /// The socket is full.
+    Full,
+    /// For now the kernel will not carry more.
+    NoRoom,
+    /// The transport is gone.
+    Gone,
+}
+
+impl Mover {
+    pub(super) fn new(peer: Arc<Peer>, serial: u32, socket: Arc<Socket>) -> Self {
+        let inbox = Inbox::new(peer.limits);
+        let (buffer, effects) = (vec![0; MAX_PACKET_BYTES + 1], Vec::new());
+        Self { peer, serial, socket, buffer, inbox, effects, pause: None }
+    }
+
+    /// Moves bytes both ways until the transport is closed.
+    pub(super) async fn run(mut self) {
+        std::future::poll_fn(|task| self.poll(task)).await;
+    }
+
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        self.peer.writer.register(task.waker());
+        let mut packets = 0;
+        while self.poll_read(task).is_ready() {
+            packets += 1;
+            if packets == PACKETS_PER_TURN {
+                // Others of this executor have their turn first.
+                task.waker().wake_by_ref();
+                break;
+            }
+        }
+        self.poll_write(task);
+        if self.peer.lock().transport.as_ref().is_some_and(|transport| transport.serial == self.serial) {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    /// Ready if a packet was read, or the end.
+    fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        let dying = {
+            let state = self.peer.lock();
+            let Some(transport) = state.transport.as_ref().filter(|own| own.serial == self.serial) else {
+                return Poll::Pending;
+            };
+            transport.dying
+        };
+        if dying {
+            // Readiness may lag behind; only the socket itself knows that it is empty.
+            return self.read_last();
+        }
+        loop {
+            if ready!(self.socket.poll_recv_ready(task)).is_err() {
+                self.lose();
+                return Poll::Ready(());
+            }
+            match self.receive() {
+                Ok(Some(packet)) => {
+                    self.take_in(packet);
+                    return Poll::Ready(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(None) | Err(_) => {
+                    self.lose();
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+
+    /// Receives one packet, and lets the executor watch again if there is none.
+    fn receive(&mut self) -> io::Result<Option<Packet>> {
+        let buffer = &mut self.buffer;
+        self.socket.try_io(Interest::READABLE, || match receive(self.socket.as_fd(), buffer) {
+            Ok(packet) => Ok(packet),
+            Err(ReceiveError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(error) => Err(io::Error::other(error)),
+        })
+    }
+
+    /// Reads what a dead peer left; at its end the machine is told.
+    fn read_last(&mut self) -> Poll<()> {
+        match receive(self.socket.as_fd(), &mut self.buffer) {
+            Ok(Some(packet)) => {
+                self.take_in(packet);
+                Poll::Ready(())
+            }
+            Ok(None) | Err(_) => {
+                let serial = self.serial;
+                self.peer.turn(|turn| {
+                    if turn.serves(serial) {
+                        turn.event(Event::Emptied);
+                    }
+                });
+                Poll::Pending
+            }
+        }
+    }
+
+    fn take_in(&mut self, packet: Packet) {
+        let Packet { bytes, fds, truncated, lost, .. } = packet;
+        let bytes = self.buffer.get(..bytes).unwrap_or_default();
+        let serial = self.serial;
+        let inbox = &mut self.inbox;
+        self.peer.turn_with(&mut self.effects, |turn| {
+            if !turn.serves(serial) {
+                return;
+            }
+            if truncated || lost == Some(LostFds::Excess) || bytes.is_empty() {
+                return turn.event(Event::Malformed);
+            }
+            inbox.packet(turn, serial, bytes, fds, lost.is_some());
+        });
+        effect::run_all(&self.peer, &mut self.effects);
+    }
+
+    fn lose(&mut self) {
+        let serial = self.serial;
+        self.peer.turn(|turn| {
+            if turn.serves(serial) {
+                turn.event(Event::Lost);
+            }
+        });
+    }
+
+    /// Writes as much as goes. What stops it wakes the task when it no longer does.
+    fn poll_write(&mut self, task: &mut Context<'_>) {
+        if let Some(pause) = &mut self.pause {
+            if pause.as_mut().poll(task).is_pending() {
+                return;
+            }
+            self.pause = None;
+        }
+        loop {
+            let serial = self.serial;
+            let socket = &self.socket;
+            let Poll::Ready(Ok(())) = socket.poll_send_ready(task) else { return };
+            let stopped = self.peer.turn(|turn| {
+                if !turn.serves(serial) || turn.state.outbox.is_empty() {
+                    return Stopped::Done;
+                }
+                let (frames, stopped) = write(socket.as_fd(), &mut turn.state.outbox);
+                let frames = turn.state.written + frames;
+                turn.state.written = frames;
+                turn.event(Event::Written { frames });
+                stopped
+            });
+            match stopped {
+                Stopped::Done => return,
+                // The executor is told that the socket was full, and watches it again.
+                Stopped::Full => {
+                    let full = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                    let _ = self.socket.try_io(Interest::WRITABLE, full);
+                }
+                Stopped::NoRoom => {
+                    let mut pause = Box::pin(sleep(NO_ROOM_PAUSE));
+                    if pause.as_mut().poll(task).is_pending() {
+                        self.pause = Some(pause);
+                        return;
+                    }
+                }
+                Stopped::Gone => return self.lose(),
+            }
+        }
+    }
+}
+
+/// Writes packets until nothing is left or the socket takes no more. Returns how many frames left.
+fn write(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> (u64, Stopped) {
+    let mut frames = 0;
+    while let Some(packet) = outbox.first() {
+        let fds: Vec<_> = packet.fds.iter().map(|fd| fd.as_fd()).collect();
+        match send(socket, &[IoSlice::new(&packet.bytes)], &fds) {
+            Ok(_) => frames += outbox.written(),
+            Err(SendError::WouldBlock) => return (frames, Stopped::Full),
+            Err(SendError::NoRoom(_)) => return (frames, Stopped::NoRoom),
+            // What is left cannot be written over this transport: an end of a packet socket takes all or nothing.
+            Err(_) => return (frames, Stopped::Gone),
+        }
+    }
+    (frames, Stopped::Done)
+}
+
+/// Writes what goes without waiting, before the transport is closed.
+pub(super) fn write_last(transport: &Transport, outbox: &mut Outbox) {
+    write(transport.socket.as_fd(), outbox);
+}
+
+/// Packets that are read before others of the executor have their turn.
+const PACKETS_PER_TURN: u32 = 16;
+/// How long to wait when the kernel has no room for descriptors in flight.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(5);
