@@ -113,6 +113,7 @@ impl Program {
             // Two of one name are two workers or two actors of one name, which is said when the program runs.
             self.registry.add(&type_name, hosted.clone());
         }
+        self.faults.extend_from_slice(worker.faults());
         self.workers.push(worker);
         self
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bailiwick_supervisor::spec;
+use serde::Serialize;
 
 use crate::hosted::Hosted;
 use crate::sandbox::Sandbox;
@@ -33,12 +34,16 @@ pub struct Worker {
     spec: spec::Worker,
     sandbox: Sandbox,
     actors: Vec<Hosted>,
+    /// The arguments of each actor, as a manifest would have them.
+    args: Vec<Option<String>>,
+    faults: Vec<String>,
 }
 
 impl Worker {
     /// Returns a worker without actors.
     pub fn new(name: impl Into<String>, sandbox: Sandbox) -> Self {
-        Self { spec: spec::Worker::new(name, spec::Exec::Own), sandbox, actors: Vec::new() }
+        let spec = spec::Worker::new(name, spec::Exec::Own);
+        Self { spec, sandbox, actors: Vec::new(), args: Vec::new(), faults: Vec::new() }
     }
 
     pub(super) fn main(name: impl Into<String>, sandbox: Sandbox) -> Self {
@@ -52,6 +57,21 @@ impl Worker {
     /// Adds an actor.
     pub fn serve(mut self, actor: impl Into<Hosted>) -> Self {
         self.actors.push(actor.into());
+        self.args.push(None);
+        self
+    }
+
+    /// Adds an actor whose factory takes these arguments: the factory runs in the worker, which knows nothing of
+    /// the program's own command line. The actor is declared `.with_args::<T>()`, as it is for a manifest.
+    pub fn serve_with(mut self, actor: impl Into<Hosted>, args: &impl Serialize) -> Self {
+        let actor = actor.into();
+        let mut text = String::new();
+        if let Err(error) = args.serialize(toml::ser::ValueSerializer::new(&mut text)) {
+            let (worker, actor) = (&self.spec.name, actor.actor_name());
+            self.faults.push(format!("the arguments of `{worker}/{actor}` cannot be written down: {error}"));
+        }
+        self.actors.push(actor);
+        self.args.push(Some(text));
         self
     }
 
@@ -143,6 +163,11 @@ impl Worker {
         &self.spec.name
     }
 
+    /// Returns what cannot be, found while it was declared.
+    pub(super) fn faults(&self) -> &[String] {
+        &self.faults
+    }
+
     pub(super) fn actors(&self) -> &[Hosted] {
         &self.actors
     }
@@ -170,14 +195,15 @@ impl Worker {
         for path in sandbox.read_only_paths.iter_mut().chain(&mut sandbox.read_write_paths) {
             *path = here.join(&path);
         }
-        let actor = |hosted: &Hosted| spec::Actor {
+        let actor = |(hosted, args): (&Hosted, &Option<String>)| spec::Actor {
             name: hosted.actor_name(),
             type_name: self.type_name(hosted),
-            args: None,
+            // No manifest has a line 0.
+            args: args.clone().map(|text| spec::Args { text, line: 0 }),
             mailbox: spec::Mailbox::default(),
         };
         spec::Worker {
-            actors: self.actors.iter().map(actor).collect(),
+            actors: self.actors.iter().zip(&self.args).map(actor).collect(),
             privileged: self.sandbox.privileged,
             may: self.sandbox.may.clone(),
             working_directory: Some(here.to_owned()),
