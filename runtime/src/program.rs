@@ -29,7 +29,7 @@ const CONFIGURATION: u8 = 78;
 ///
 /// ```no_run
 /// use bailiwick::prelude::*;
-/// use std::process::ExitCode;
+/// use std::{process::ExitCode, time::Duration};
 ///
 /// #[protocol]
 /// pub trait Greeter {
@@ -74,6 +74,13 @@ impl Program {
     /// Returns a program without workers.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Returns whether this process was started as a worker. What only the supervisor needs, such as to read the
+    /// command line or to make a folder, can then be left out before [`Program::run`].
+    #[must_use]
+    pub fn is_worker() -> bool {
+        worker::role().is_some()
     }
 
     /// Names the system; otherwise it is named after the executable.

@@ -292,6 +292,16 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Returns the capabilities it holds by the kernel's names, those that have none by number.
+    pub fn capability_names(&self) -> Vec<String> {
+        let names = bailiwick_sys::capability::Capabilities::names();
+        let is_held = |number: &usize| self.capabilities >> number & 1 == 1;
+        let name = |number: usize| names.get(number).map_or(format!("capability {number}"), |name| (*name).to_owned());
+        (0..64).filter(is_held).map(name).collect()
+    }
+}
+
 impl State {
     /// Returns the state in the word that people and JSON use.
     pub fn word(self) -> &'static str {
@@ -409,6 +419,12 @@ mod tests {
         for record in records {
             assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record));
         }
+    }
+
+    #[test]
+    fn capabilities_have_the_names_of_the_kernel() {
+        let row = Row { capabilities: 1 << 10 | 1 << 63, ..row() };
+        assert_eq!(row.capability_names(), ["CAP_NET_BIND_SERVICE", "capability 63"]);
     }
 
     #[test]
