@@ -29,7 +29,7 @@ use bailiwick_sys::wait;
 
 use crate::broker::Broker;
 use crate::control::Connections;
-use crate::logs::Sink;
+use crate::logs::{Drained, Sink};
 use crate::roster::Roster;
 use crate::spawn::Launcher;
 use crate::spec::System;
@@ -198,8 +198,17 @@ impl Daemon {
 
     fn take_output(&mut self, child: ChildId) {
         let now = self.now();
-        // A pipe that has ended is closed by this, and with that it is watched no more.
-        self.children[usize::from(child.0)].output.drain(now, &mut self.stdout);
+        if self.children[usize::from(child.0)].output.drain(now, &mut self.stdout) == Drained::Ended {
+            self.close_output(child);
+        }
+    }
+
+    /// Passes on the rest of what a worker printed.
+    fn close_output(&mut self, child: ChildId) {
+        let now = self.now();
+        if let Some(pipe) = self.children[usize::from(child.0)].output.close(now, &mut self.stdout) {
+            self.unwatch(&pipe);
+        }
     }
 
     /// Says once that every worker is ready, or done if it is to be.
@@ -220,6 +229,12 @@ impl Daemon {
 
     fn watch(&self, fd: impl AsFd, token: Token, interest: Interest) -> Result<(), Failed> {
         self.poller.add(fd, token.to_u64(), interest)
+    }
+
+    /// Ends a watch before its descriptor is closed: a process that is being started may hold a copy, which would keep
+    /// it alive. What is not watched needs no end.
+    fn unwatch(&self, fd: impl AsFd) {
+        let _ = self.poller.remove(fd);
     }
 
     /// Says one line to the person who runs this.

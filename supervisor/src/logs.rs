@@ -97,42 +97,38 @@ impl Output {
         self.last.iter().map(String::as_str)
     }
 
-    /// Reads once from the pipe, up to the quota, and passes whole lines on to `sink`.
+    /// Reads once from the pipe, up to the quota, and passes whole lines on to `sink`. A pipe that has ended stays
+    /// open until [`Output::close`].
     pub fn drain(&mut self, now: Instant, sink: &mut Sink) -> Drained {
         let Some(pipe) = &self.pipe else { return Drained::Ended };
         let mut bytes = [0; TURN_BYTES];
         match nix::unistd::read(pipe, &mut bytes) {
-            Ok(0) => self.end(now, sink),
+            Ok(0) => Drained::Ended,
             Ok(length) => {
                 self.feed(&bytes[..length], now, sink);
                 Drained::Open
             }
             Err(Errno::EAGAIN | Errno::EINTR) => Drained::Open,
-            Err(_) => self.end(now, sink),
+            Err(_) => Drained::Ended,
         }
     }
 
-    /// Reads what is left in the pipe of a worker that is gone, up to a bound, and closes it.
+    /// Reads what is left in the pipe, up to a bound, passes on what has no end of line, and returns the pipe.
     ///
-    /// A descendant that still holds the other end gets a broken pipe from now on.
-    pub fn finish(&mut self, now: Instant, sink: &mut Sink) {
+    /// Once it is dropped, a descendant that still holds the other end gets a broken pipe.
+    pub fn close(&mut self, now: Instant, sink: &mut Sink) -> Option<OwnedFd> {
         const PIPE_BYTES: usize = 64 << 10;
         for _ in 0..PIPE_BYTES / TURN_BYTES {
             if self.drain(now, sink) == Drained::Ended {
-                return;
+                break;
             }
         }
-        self.end(now, sink);
-    }
-
-    fn end(&mut self, now: Instant, sink: &mut Sink) -> Drained {
-        self.pipe = None;
         if !self.partial.is_empty() {
             let line = std::mem::take(&mut self.partial);
             self.line(&line, now, sink);
         }
         self.say_dropped(sink);
-        Drained::Ended
+        self.pipe.take()
     }
 
     fn feed(&mut self, mut bytes: &[u8], now: Instant, sink: &mut Sink) {
@@ -246,6 +242,7 @@ mod tests {
         assert_eq!(fixture.shown(), "web | hello\nweb | \nweb | world\n");
         drop(std::mem::replace(&mut fixture.writer, pipe().1));
         assert_eq!(fixture.output.drain(Instant::START, &mut fixture.sink), Drained::Ended);
+        assert!(fixture.output.close(Instant::START, &mut fixture.sink).is_some());
         assert_eq!(fixture.shown(), "web | rest\n");
         assert_eq!(fixture.output.last_lines().collect::<Vec<_>>(), ["hello", "", "world", "rest"]);
     }
@@ -256,7 +253,7 @@ mod tests {
         fixture.writer.write_all(&[b'x'; LINE_BYTES + 1]).unwrap();
         fixture.output.drain(Instant::START, &mut fixture.sink);
         assert_eq!(fixture.output.last_lines().map(str::len).collect::<Vec<_>>(), [LINE_BYTES]);
-        fixture.output.finish(Instant::START, &mut fixture.sink);
+        fixture.output.close(Instant::START, &mut fixture.sink);
         assert_eq!(fixture.output.last_lines().map(str::len).collect::<Vec<_>>(), [LINE_BYTES, 1]);
     }
 

@@ -88,6 +88,7 @@ impl Daemon {
             tree: None,
         });
         self.give_kept(child);
+        self.flush_line(child);
         Ok(())
     }
 
@@ -101,11 +102,13 @@ impl Daemon {
         if progress == Progress::Underway {
             return;
         }
-        // No copy of the descriptor exists, so closing it ends the watch as well.
-        life.start = None;
+        let start = life.start.take();
+        start.iter().for_each(|start| self.unwatch(start));
         if let Progress::Failed(failed) = progress {
             // The process exits by itself; the machine is told when it is gone.
-            life.failed_start = Some(failed.errno as i32);
+            if let Some(life) = self.life(of) {
+                life.failed_start = Some(failed.errno as i32);
+            }
             self.complain(child, &failed);
         } else {
             self.events.push_back(Event::Spawned(of));
@@ -134,7 +137,9 @@ impl Daemon {
         let oom_kills = self.launcher.oom_kills(child);
         let is_out_of_memory = oom_kills > life.oom_kills_before;
         life.reaped = true;
-        life.line = None;
+        if let Some(line) = life.line.take() {
+            let _ = self.poller.remove(line.socket());
+        }
         let _ = self.poller.remove(&life.process);
         if is_out_of_memory {
             self.child(child).doom.get_or_insert(Cause::OutOfMemory);
@@ -150,6 +155,7 @@ impl Daemon {
         let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
         let Some(tree) = life.tree.take() else { return };
         let (of, reaped) = (life.of, life.reaped);
+        self.unwatch(&tree);
         drop(tree);
         match self.launcher.is_empty(child) {
             Ok(true) if reaped => self.emptied(of),
@@ -161,18 +167,14 @@ impl Daemon {
     }
 
     pub(super) fn emptied(&mut self, of: Incarnation) {
-        let now = self.now();
-        let place = &mut self.children[usize::from(of.child.0)];
-        place.output.finish(now, &mut self.stdout);
-        place.life = None;
+        self.close_output(of.child);
+        self.child(of.child).life = None;
         self.events.push_back(Event::Emptied { of, chance: chance() });
     }
 
     fn fail_start(&mut self, of: Incarnation, errno: i32) {
-        let now = self.now();
-        let place = &mut self.children[usize::from(of.child.0)];
-        place.output.finish(now, &mut self.stdout);
-        place.life = None;
+        self.close_output(of.child);
+        self.child(of.child).life = None;
         self.events.push_back(Event::SpawnFailed { of, step: 0, errno, chance: chance() });
     }
 

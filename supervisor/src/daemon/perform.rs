@@ -54,8 +54,8 @@ impl Daemon {
             Ok(TreeKill::Gone) => {}
             Ok(TreeKill::Underway(fd)) => {
                 let watched = self.watch(&fd, Token::Tree(of.child), Interest::READ);
-                if let Some(life) = self.life(of) {
-                    life.tree = Some(fd);
+                if let Some(former) = self.life(of).and_then(|life| life.tree.replace(fd)) {
+                    self.unwatch(&former);
                 }
                 if let Err(failed) = watched {
                     self.complain(of.child, &failed);
