@@ -11,6 +11,7 @@ use bailiwick_supervisor::control::Status;
 use bailiwick_supervisor::spec::Grant;
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::future::BoxFuture;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::address::Address;
 use crate::granted::Granted;
@@ -24,8 +25,8 @@ pub(crate) struct Neighbourhood {
     grants: Vec<Grant>,
     workers: Mutex<Vec<Weak<Shared>>>,
     kept: Mutex<BTreeMap<String, OwnedFd>>,
-    /// Called with every actor that gives up: without a supervisor nobody starts its worker anew.
-    gave_up: Box<dyn Fn(&ActorName, &Cause) + Send + Sync>,
+    /// Told of every actor that gives up: without a supervisor nobody starts its worker anew.
+    gave_up: UnboundedSender<(ActorName, Cause)>,
 }
 
 /// One worker's view of the neighbourhood.
@@ -35,12 +36,9 @@ pub(crate) struct Neighbour {
 }
 
 impl Neighbourhood {
-    pub(crate) fn new(
-        grants: Vec<Grant>,
-        gave_up: impl Fn(&ActorName, &Cause) + Send + Sync + 'static,
-    ) -> Arc<Self> {
+    pub(crate) fn new(grants: Vec<Grant>, gave_up: UnboundedSender<(ActorName, Cause)>) -> Arc<Self> {
         let (workers, kept) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { grants, workers, kept, gave_up: Box::new(gave_up) })
+        Arc::new(Self { grants, workers, kept, gave_up })
     }
 
     /// Returns the surroundings of the worker with this name.
@@ -187,7 +185,8 @@ impl Host for Neighbour {
     }
 
     fn gave_up(&self, actor: &ActorName, cause: &Cause) {
-        (self.hood.gave_up)(actor, cause);
+        // After the end of the program nobody listens.
+        let _ = self.hood.gave_up.send((actor.clone(), cause.clone()));
     }
 }
 

@@ -159,9 +159,9 @@ pub enum PeerError {
 /// How the actors of a node end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// After the message in hand.
+    /// At the next await of the message in hand.
     Now,
-    /// After the messages that wait.
+    /// After the message in hand and those that wait.
     Drained,
 }
 

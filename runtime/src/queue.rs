@@ -118,6 +118,8 @@ impl Queue {
             state.closed.get_or_insert(NotDelivered::Draining);
         }
         state.lane.push_back(signal);
+        // A handler that waits is told as well: it may have to stop.
+        state.actor_waits = true;
         Self::wake_actor(state);
     }
 
@@ -161,6 +163,13 @@ impl Queue {
                 Poll::Pending
             }
         }
+    }
+
+    /// Returns whether an order to stop waits; if not, wakes the task when a signal comes.
+    pub(crate) fn poll_stop(&self, task: &Context<'_>) -> bool {
+        let mut state = self.lock();
+        state.remember(task);
+        state.lane.iter().any(|signal| matches!(signal, Signal::Stop))
     }
 
     /// Returns whether nothing at all waits.
@@ -253,12 +262,16 @@ impl Queue {
 }
 
 impl State {
-    fn wait(&mut self, task: &mut Context<'_>) {
+    fn wait(&mut self, task: &Context<'_>) {
+        self.remember(task);
+        self.actor_waits = true;
+    }
+
+    fn remember(&mut self, task: &Context<'_>) {
         match &self.actor {
             Some(known) if known.will_wake(task.waker()) => {}
             _ => self.actor = Some(task.waker().clone()),
         }
-        self.actor_waits = true;
     }
 
     fn push(&mut self, envelope: Envelope) {

@@ -1,5 +1,7 @@
 //! What reaches an actor besides messages: the end of what it watches, and orders from its surroundings.
 
+use std::fmt;
+
 use crate::address::{Address, WatchId};
 use crate::args::Args;
 use crate::outcome::Cause;
@@ -16,12 +18,19 @@ pub struct Down {
     pub cause: Cause,
 }
 
+/// Writes which incarnation ended and why: `shrinker/thumbs#3 panicked: ..`.
+impl fmt::Display for Down {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{} {}", self.address.name().without_generation(), self.generation, self.cause)
+    }
+}
+
 /// An entry of the lifecycle lane: taken before any message, dropped by no policy.
 #[derive(Debug)]
 pub(crate) enum Signal {
-    /// Stop after the message in hand; what waits is not delivered.
+    /// Stop at the next await of the message in hand; what waits is not delivered.
     Stop,
-    /// Take no new messages, handle what waits, then stop.
+    /// Take no new messages, finish the one in hand and what waits, then stop.
     Drain,
     /// Something that belongs to the incarnation has failed beside its handlers.
     Failed(Cause),

@@ -36,6 +36,8 @@ enum Handled {
     Abandoned,
     /// The deadline has passed.
     Expired,
+    /// The actor is to stop and does not wait for its handler.
+    Stopped,
 }
 
 impl Turns {
@@ -97,6 +99,10 @@ impl Turns {
                 reply.fail(AskError::Unknown(Unknown::Expired));
                 Ok(())
             }
+            Handled::Stopped => {
+                reply.fail(AskError::Unknown(Unknown::ActorStopped));
+                Ok(())
+            }
             Handled::Panicked(cause) => {
                 reply.fail(AskError::Unknown(panicked(&cause)));
                 Err(cause)
@@ -113,7 +119,7 @@ impl Turns {
     ) -> Handled {
         let deadline = self.scope.deadline;
         let span = self.span(&incoming);
-        let scope = &mut self.scope;
+        let (scope, queue) = (&mut self.scope, &self.cell.queue);
         let mut expiry: Option<Pin<Box<Sleep>>> = None;
         let mut handler = pin!(Some(D::dispatch(actor, incoming, cx, reply)));
         let handled = poll_fn(|task| {
@@ -122,6 +128,9 @@ impl Turns {
                 Err(cause) => return Poll::Ready(Handled::Panicked(cause)),
                 Ok(Poll::Ready(finished)) => return Poll::Ready(Handled::Finished(finished)),
                 Ok(Poll::Pending) => {}
+            }
+            if queue.poll_stop(task) {
+                return Poll::Ready(Handled::Stopped);
             }
             if reply.poll_abandoned(task.waker()) {
                 return Poll::Ready(Handled::Abandoned);
