@@ -2,13 +2,15 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bailiwick_core::link::{Cause, Config, Event, ImportId};
 use bailiwick_supervisor::check::nearest;
 use bailiwick_wire::bootstrap;
 use bailiwick_wire::reason::DownCause;
 use bailiwick_wire::schema::ProtocolSchema;
+use tokio::task::JoinHandle;
 
 use super::exports::{Behind, Exported, Lending, export};
 use super::imports::Import;
@@ -32,7 +34,12 @@ pub(crate) struct Local {
 pub(crate) struct Peers {
     worker: String,
     peers: Vec<Known>,
+    /// The tasks that move bytes.
+    movers: Mutex<Vec<JoinHandle<()>>>,
 }
+
+/// How long a peer that does not read may hold up the end of this worker.
+const FINISH_LIMIT: Duration = Duration::from_millis(500);
 
 /// One peer and what may be reached there.
 struct Known {
@@ -53,7 +60,7 @@ impl Peers {
     pub(crate) fn new(worker: &str, peers: &[bootstrap::Peer], local: &[Local], accuse: &Accuse) -> Self {
         let lending: Vec<_> = local.iter().map(|actor| Arc::new(Lending::of(&actor.mailbox))).collect();
         let peers = peers.iter().map(|peer| known(peer, local, &lending, accuse)).collect();
-        Self { worker: worker.to_owned(), peers }
+        Self { worker: worker.to_owned(), peers, movers: Mutex::default() }
     }
 
     /// Notes that a declared actor runs: what came for it is handed over.
@@ -72,7 +79,10 @@ impl Peers {
         let peer = &known.peer;
         let socket = Arc::new(socket::watch(socket)?);
         let serial = peer.turn(|turn| turn.begin_transport(generation, Arc::clone(&socket)));
-        tokio::spawn(Mover::new(Arc::clone(peer), serial, socket).run());
+        let mover = tokio::spawn(Mover::new(Arc::clone(peer), serial, socket).run());
+        let mut movers = self.movers.lock().unwrap_or_else(PoisonError::into_inner);
+        movers.retain(|mover| !mover.is_finished());
+        movers.push(mover);
         Ok(())
     }
 
@@ -92,6 +102,13 @@ impl Peers {
     /// Takes no new messages from peers any more.
     pub(crate) fn drain(&self) {
         self.peers.iter().for_each(|known| known.peer.turn(|turn| turn.event(Event::Drain)));
+    }
+
+    /// Closes all links and waits until what was written before has left, but not for a peer that does not read.
+    pub(crate) async fn finish(&self) {
+        self.close();
+        let movers = std::mem::take(&mut *self.movers.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = tokio::time::timeout(FINISH_LIMIT, futures::future::join_all(movers)).await;
     }
 
     /// Closes all links: what is still being handled ends without an answer.

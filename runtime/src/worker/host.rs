@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bailiwick_supervisor::control::Status;
-use bailiwick_wire::bootstrap::Bootstrap;
 use bailiwick_wire::control::{ToSupervisor, is_kept_name};
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::FutureExt;
@@ -16,13 +15,14 @@ use tokio::sync::{oneshot, watch};
 
 use super::line::Line;
 use crate::address::Address;
+use crate::link::peers::Peers;
 use crate::name::ActorName;
-use crate::node::{Host, Node, PeerError};
-use crate::outcome::{Cause, DownCause};
+use crate::node::{Host, PeerError};
+use crate::outcome::Cause;
 
 /// The surroundings that a supervisor provides.
 pub(crate) struct WorkerHost {
-    worker: String,
+    peers: Peers,
     line: Arc<Line>,
     granted: BTreeMap<PathBuf, OwnedFd>,
     kept: Mutex<BTreeMap<String, OwnedFd>>,
@@ -31,9 +31,9 @@ pub(crate) struct WorkerHost {
 }
 
 impl WorkerHost {
-    pub(crate) fn new(worker: &str, granted: BTreeMap<PathBuf, OwnedFd>, line: Arc<Line>) -> Self {
+    pub(crate) fn new(peers: Peers, granted: BTreeMap<PathBuf, OwnedFd>, line: Arc<Line>) -> Self {
         Self {
-            worker: worker.to_owned(),
+            peers,
             line,
             granted,
             kept: Mutex::default(),
@@ -55,19 +55,9 @@ impl WorkerHost {
         }
     }
 
-    /// Learns which peers there may be.
-    pub(crate) fn attach(&self, node: &Node, bootstrap: &Bootstrap) {
-        let _ = (node, bootstrap);
-    }
-
-    /// Takes a fresh link to a peer.
-    pub(crate) fn link_up(&self, peer: u16, generation: u32, link: OwnedFd) {
-        let _ = (peer, generation, link);
-    }
-
-    /// Learns that a peer's incarnation is dead.
-    pub(crate) fn peer_down(&self, peer: u16, generation: u32, cause: DownCause) {
-        let _ = (peer, generation, cause);
+    /// Returns the peers.
+    pub(super) fn peers(&self) -> &Peers {
+        &self.peers
     }
 
     /// Waits until an actor has given up.
@@ -80,8 +70,7 @@ impl WorkerHost {
 
 impl Host for WorkerHost {
     fn peer(&self, name: &str, protocol: &'static ProtocolSchema) -> Result<Address, PeerError> {
-        let _ = protocol;
-        Err(PeerError::UnknownWorker { from: self.worker.clone(), name: name.to_owned(), nearest: None })
+        self.peers.resolve(name, protocol)
     }
 
     fn keep(&self, name: &str, fd: OwnedFd) -> io::Result<()> {

@@ -82,9 +82,13 @@ fn carry_out(order: Order, host: &WorkerHost, course: &watch::Sender<Course>) {
             let text = "this worker may not see the process tree: it needs may = [\"status\"]";
             host.answer_status(Err(io::Error::new(io::ErrorKind::PermissionDenied, text)));
         }
-        (ToWorker::Link { peer, generation }, Some(link)) => host.link_up(peer, generation, link),
+        (ToWorker::Link { peer, generation }, Some(link)) => {
+            if let Err(error) = host.peers().linked(peer, generation, link) {
+                eprintln!("a link could not be joined: {error}");
+            }
+        }
         (ToWorker::PeerDown { peer, generation, cause }, _) => {
-            host.peer_down(peer, generation, cause_of(cause));
+            host.peers().died(peer, generation, cause_of(cause));
         }
         (ToWorker::Drain, _) => set(course, Course::Drain),
         (ToWorker::Stop, _) => set(course, Course::Stop),

@@ -18,7 +18,10 @@ use super::host::WorkerHost;
 use super::line::{Line, Order};
 use super::obey::{Course, heed, obey};
 use super::{ESCALATED, ORPHAN_GRACE, StartError};
+use crate::address::Target;
 use crate::args::Args;
+use crate::link::peer::Accuse;
+use crate::link::peers::{Local, Peers};
 use crate::mailbox::Mailbox;
 use crate::node::{Host, Node, Stop};
 use crate::registry::{Main, Registry};
@@ -56,44 +59,74 @@ pub(super) async fn run(
     let Start { bootstrap, granted, early } = start;
     // A single instance has no number in its name.
     let instance = (bootstrap.instances > 1).then_some(bootstrap.instance);
-    let host = Arc::new(WorkerHost::new(&bootstrap.worker, granted, Arc::clone(&line)));
+    let peers = peers(&bootstrap, &registry, &line)?;
+    let host = Arc::new(WorkerHost::new(peers, granted, Arc::clone(&line)));
     let surroundings: Arc<dyn Host> = host.clone();
     let node = Node::new(&bootstrap.worker, instance, surroundings, Vec::new());
-    host.attach(&node, &bootstrap);
     let (sender, course) = watch::channel(Course::Run);
     tokio::task::spawn_local(heed(signals, sender.clone()));
     tokio::task::spawn_local(obey(Arc::clone(&line), early, Arc::clone(&host), sender));
     let worker = Worker { line, node, host, course };
-    tokio::select! {
-        biased;
-        ended = worker.until_over() => return Ok(ended),
-        started = worker.start(&bootstrap.actors, &registry) => started?,
+    let ended = worker.work(&bootstrap, &mut registry).await;
+    worker.host.peers().finish().await;
+    ended
+}
+
+/// Makes the peers that the supervisor names, for the actors that this worker will have.
+fn peers(bootstrap: &Bootstrap, registry: &Registry, line: &Arc<Line>) -> Result<Peers, StartError> {
+    let mut local = Vec::new();
+    for actor in &bootstrap.actors {
+        let hosted = registry.find(&actor.type_name);
+        let hosted = hosted.ok_or_else(|| unknown_type(&actor.type_name, registry))?;
+        local.push(Local {
+            name: actor.name.clone(),
+            protocols: hosted.protocols.clone(),
+            mailbox: mailbox(actor).or(hosted.mailbox).unwrap_or_default(),
+        });
     }
-    match bootstrap.work {
-        Work::Resident => {
-            worker.line.report(&ToSupervisor::Ready, None)?;
-            Ok(worker.until_stopped().await)
-        }
-        Work::Oneshot => {
-            worker.node.stop(Stop::Drained).await;
-            Ok(Ended::WithCode(0))
-        }
-        Work::Main => {
-            let main = registry.take_main().ok_or(StartError::NoMain)?;
-            worker.line.report(&ToSupervisor::Ready, None)?;
-            Ok(worker.run_main(main).await)
-        }
-    }
+    let line = Arc::clone(line);
+    let accuse: Accuse = Arc::new(move |peer, generation, fault| {
+        let report = ToSupervisor::Accuse { peer, generation, fault: u32::from(fault as u8) };
+        // A supervisor that cannot be told is gone, and everything ends with it.
+        let _ = line.report(&report, None);
+    });
+    Ok(Peers::new(&bootstrap.worker, &bootstrap.peers, &local, &accuse))
 }
 
 impl Worker {
+    async fn work(&self, bootstrap: &Bootstrap, registry: &mut Registry) -> Result<Ended, StartError> {
+        tokio::select! {
+            biased;
+            ended = self.until_over() => return Ok(ended),
+            started = self.start(&bootstrap.actors, registry) => started?,
+        }
+        match bootstrap.work {
+            Work::Resident => {
+                self.line.report(&ToSupervisor::Ready, None)?;
+                Ok(self.until_stopped().await)
+            }
+            Work::Oneshot => {
+                self.node.stop(Stop::Drained).await;
+                Ok(Ended::WithCode(0))
+            }
+            Work::Main => {
+                let main = registry.take_main().ok_or(StartError::NoMain)?;
+                self.line.report(&ToSupervisor::Ready, None)?;
+                Ok(self.run_main(main).await)
+            }
+        }
+    }
+
     /// Starts the actors in their order.
     async fn start(&self, actors: &[Actor], registry: &Registry) -> Result<(), StartError> {
         for actor in actors {
             let hosted = registry.find(&actor.type_name);
             let hosted = hosted.ok_or_else(|| unknown_type(&actor.type_name, registry))?;
             let args = actor.args.as_ref().map(|(text, line)| Args::new(text.as_str(), *line));
-            self.node.host(hosted, Some(&actor.name), args, mailbox(actor)).await?;
+            let address = self.node.host(hosted, Some(&actor.name), args, mailbox(actor)).await?;
+            if let Target::Local(cell) = &address.0 {
+                self.host.peers().actor_runs(cell);
+            }
         }
         Ok(())
     }
@@ -148,6 +181,7 @@ impl Worker {
     async fn drain_if_told(&self) -> Infallible {
         let mut course = self.course.clone();
         if course.wait_for(|course| *course >= Course::Drain).await.is_ok() {
+            self.host.peers().drain();
             self.node.stop(Stop::Drained).await;
             // If nobody hears it, the supervisor is gone, and that ends the worker.
             let _ = self.line.report(&ToSupervisor::Drained, None);

@@ -297,7 +297,9 @@ impl Row {
     pub fn capability_names(&self) -> Vec<String> {
         let names = bailiwick_sys::capability::Capabilities::names();
         let is_held = |number: &usize| self.capabilities >> number & 1 == 1;
-        let name = |number: usize| names.get(number).map_or(format!("capability {number}"), |name| (*name).to_owned());
+        let name = |number: usize| {
+            names.get(number).map_or(format!("capability {number}"), |name| (*name).to_owned())
+        };
         (0..64).filter(is_held).map(name).collect()
     }
 }
