@@ -32,6 +32,14 @@ pub enum ArgsError {
         /// The actor's name.
         actor: String,
     },
+    /// The manifest gives some and the factory takes none.
+    #[error("line {line} of the manifest: the actor `{actor}` takes no arguments")]
+    NotTaken {
+        /// The actor's name.
+        actor: String,
+        /// The line of the manifest.
+        line: u32,
+    },
     /// They do not have the right form.
     #[error("line {line} of the manifest: {message}")]
     Malformed {
@@ -47,6 +55,11 @@ impl Args {
     #[must_use]
     pub fn new(text: impl Into<String>, line: u32) -> Self {
         Self { text: text.into(), line }
+    }
+
+    /// Returns the line of the manifest on which they stand.
+    pub(crate) fn line(&self) -> u32 {
+        self.line
     }
 
     /// Decodes them.

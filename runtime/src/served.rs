@@ -92,8 +92,11 @@ pub trait FactoryArgs: Sized + 'static {
 }
 
 impl FactoryArgs for NoArgs {
-    fn decode(_actor: &str, _args: Option<&Args>) -> Result<Self, ArgsError> {
-        Ok(Self(()))
+    fn decode(actor: &str, args: Option<&Args>) -> Result<Self, ArgsError> {
+        match args {
+            None => Ok(Self(())),
+            Some(args) => Err(ArgsError::NotTaken { actor: actor.to_owned(), line: args.line() }),
+        }
     }
 }
 
