@@ -29,6 +29,8 @@ pub struct Payload {
 )]
 pub trait Portable: Serialize + DeserializeOwned + Schema + Send + 'static {}
 
+// The message above says more than which of the four traits is missing.
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Schema + Send + 'static> Portable for T {}
 
 /// Appends the arguments of a message to `out`. The values keep their descriptors.

@@ -7,6 +7,7 @@ use bailiwick::prelude::*;
 #[protocol]
 trait Names {
     fn first(&mut self, cx: &mut Context, actor: u8, message: u8, reply: u8, answer: u8) -> u32;
+    #[allow(clippy::too_many_arguments)]
     async fn second(
         &mut self,
         limits: u8,
@@ -25,6 +26,7 @@ impl Names for Sum {
         [actor, message, reply, answer].into_iter().map(u32::from).sum()
     }
 
+    #[allow(clippy::too_many_arguments)]
     async fn second(
         &mut self,
         limits: u8,

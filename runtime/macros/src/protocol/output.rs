@@ -63,7 +63,7 @@ fn reference(names: &Names<'_>, methods: &[Method]) -> TokenStream {
         let Method { name, variant, docs, arguments, answer, .. } = method;
         let (fields, types) = fields(method);
         let reply = answer.call();
-        let many = (arguments.len() > 6).then(|| quote! { #[allow(clippy::too_many_arguments)] });
+        let many = (arguments.len() > 5).then(|| quote! { #[allow(clippy::too_many_arguments)] });
         quote! {
             #(#docs)*
             #many
