@@ -51,6 +51,19 @@ struct Renamed {
     r#height: u16,
 }
 
+mod elsewhere {
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    pub(crate) struct Url(pub(crate) String);
+}
+
+#[message]
+#[derive(Debug, PartialEq)]
+struct Link {
+    #[message(foreign = "elsewhere::Url@2")]
+    to: elsewhere::Url,
+    tries: u8,
+}
+
 mod validated {
     #[bailiwick::message]
     #[derive(Clone, Debug, PartialEq)]
@@ -125,6 +138,13 @@ fn a_type_checks_what_it_decodes() {
     let error = codec::decode::<validated::Percent>(&[101], &Limits::default()).unwrap_err();
     assert_eq!(error.to_string(), "cannot decode: 101 percent are more than the whole");
     assert_eq!(round_trip(&validated::Percent::try_from(100).unwrap()), 100.try_into().unwrap());
+}
+
+#[test]
+fn a_type_of_another_crate_is_declared_at_its_field() {
+    assert_eq!(shape::<Link>(), "Link) -> ()\nstruct Link { to: elsewhere::Url@2, tries: u8 }\n");
+    let link = || Link { to: elsewhere::Url("https://example.org".into()), tries: 7 };
+    assert_eq!(round_trip(&link()), link());
 }
 
 mod changed {

@@ -24,7 +24,9 @@ pub fn protocol(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a struct or an enum part of messages: serialisation and a structural schema.
 ///
 /// Every field's type has a schema itself: `#[message]`, a type of the standard library, or one declared with
-/// `foreign_schema!`. `#[message(name = "..")]` keeps the name in the schema when the type is renamed.
+/// `foreign_schema!`. `#[message(name = "..")]` keeps the name in the schema when the type is renamed. On a field,
+/// `#[message(foreign = "url::Url@2")]` stands for the schema of another crate's type: a name and a version of what
+/// it serialises.
 #[proc_macro_attribute]
 pub fn message(arguments: TokenStream, item: TokenStream) -> TokenStream {
     message::expand(arguments.into(), item.into()).into()

@@ -34,7 +34,8 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Takes away the attributes that only the derives know, which an item that is refused does not get.
 fn without_serde(mut input: DeriveInput) -> DeriveInput {
-    let keep = |attributes: &mut Vec<Attribute>| attributes.retain(|found| !found.path().is_ident("serde"));
+    let ours = |found: &Attribute| found.path().is_ident("serde") || found.path().is_ident("message");
+    let keep = |attributes: &mut Vec<Attribute>| attributes.retain(|found| !ours(found));
     keep(&mut input.attrs);
     if let Data::Enum(data) = &mut input.data {
         data.variants.iter_mut().for_each(|variant| keep(&mut variant.attrs));
@@ -82,6 +83,7 @@ fn message(arguments: &Arguments, mut input: DeriveInput) -> Result<TokenStream>
     let schema = schema_impl(arguments, &input, between.as_ref())?;
     for field in fields_mut(&mut input.data)? {
         speed_up_bytes(&private, field);
+        field.attrs.retain(|attribute| !attribute.path().is_ident("message"));
     }
     let serde = literal(quote!(#private::serde));
     let bound = quote!(#private::serde);
@@ -162,14 +164,15 @@ fn schema_impl(arguments: &Arguments, input: &DeriveInput, between: Option<&Betw
             quote!(structure::<Self>(#name, parameters, |shapes| #schema::Body::Tuple(::std::vec![#shape])))
         }
         (Data::Struct(data), None) => {
-            let body = body_of(&schema, &data.fields);
+            let body = body_of(&schema, &data.fields)?;
             quote!(structure::<Self>(#name, parameters, |shapes| #body))
         }
         (Data::Enum(data), None) => {
             let variants = data.variants.iter().map(|variant| {
-                let (name, body) = (variant.ident.unraw().to_string(), body_of(&schema, &variant.fields));
-                quote!((#name, #body))
+                let (name, body) = (variant.ident.unraw().to_string(), body_of(&schema, &variant.fields)?);
+                Ok(quote!((#name, #body)))
             });
+            let variants = variants.collect::<Result<Vec<_>>>()?;
             quote!(enumeration::<Self>(#name, parameters, |shapes| ::std::vec![#(#variants),*]))
         }
         (Data::Union(_), None) => fields_mut(&mut input.data.clone()).map(|_| TokenStream::new())?,
@@ -197,22 +200,53 @@ fn bounded(schema: &TokenStream, input: &DeriveInput) -> syn::Generics {
     generics
 }
 
-fn body_of(schema: &TokenStream, fields: &Fields) -> TokenStream {
-    match fields {
+fn body_of(schema: &TokenStream, fields: &Fields) -> Result<TokenStream> {
+    Ok(match fields {
         Fields::Unit => quote!(#schema::Body::Unit),
         Fields::Unnamed(fields) => {
-            let shapes = fields.unnamed.iter().map(|field| shape_of(schema, &field.ty));
+            let shapes =
+                fields.unnamed.iter().map(|field| field_shape(schema, field)).collect::<Result<Vec<_>>>()?;
             quote!(#schema::Body::Tuple(::std::vec![#(#shapes),*]))
         }
         Fields::Named(fields) => {
             let shapes = fields.named.iter().map(|field| {
                 let name = field.ident.clone().unwrap_or_else(|| format_ident!("_")).unraw().to_string();
-                let shape = shape_of(schema, &field.ty);
-                quote!((#name, #shape))
+                let shape = field_shape(schema, field)?;
+                Ok(quote!((#name, #shape)))
             });
+            let shapes = shapes.collect::<Result<Vec<_>>>()?;
             quote!(#schema::Body::Record(::std::vec![#(#shapes),*]))
         }
+    })
+}
+
+/// The shape of a field: its type's, or what `#[message(foreign = "name@version")]` declares it to be.
+fn field_shape(schema: &TokenStream, field: &Field) -> Result<TokenStream> {
+    let mut shape = shape_of(schema, &field.ty);
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("message")) {
+        attribute.parse_nested_meta(|meta| {
+            if !meta.path.is_ident("foreign") {
+                return Err(meta.error("a field knows `foreign = \"name@version\"`"));
+            }
+            let declared: LitStr = meta.value()?.parse()?;
+            if !is_declaration(&declared.value()) {
+                return Err(Error::new(
+                    declared.span(),
+                    "expected a name and a version, as in `\"url::Url@2\"`",
+                ));
+            }
+            shape = quote!(#schema::Shape::plain(#declared));
+            Ok(())
+        })?;
     }
+    Ok(shape)
+}
+
+fn is_declaration(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '.' | '-');
+    text.split_once('@').is_some_and(|(name, version)| {
+        !name.is_empty() && !version.is_empty() && name.chars().all(plain) && version.chars().all(plain)
+    })
 }
 
 /// At the span of the type, so that a missing schema is shown there.

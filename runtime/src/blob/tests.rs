@@ -1,3 +1,5 @@
+//! A blob arrives as it was, by either way.
+
 use bailiwick_wire::Limits;
 use bailiwick_wire::codec::{decode_message, encode_message};
 use bailiwick_wire::descriptors::{Incoming, Outgoing};

@@ -1,3 +1,5 @@
+//! Descriptors arrive as what they are promised to be, or not at all.
+
 use std::io::{Read, Write};
 
 use bailiwick_wire::Limits;

@@ -29,4 +29,12 @@ struct Inner {
 #[serde(try_from = "u8")]
 struct HalfConverted(u8);
 
+#[message]
+struct Declares {
+    #[message(foreign = "no version")]
+    field: Inner,
+    #[message(name = "x")]
+    other: u8,
+}
+
 fn main() {}

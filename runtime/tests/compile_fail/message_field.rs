@@ -1,5 +1,6 @@
 use bailiwick::message;
 
+#[derive(serde::Serialize, serde::Deserialize)]
 struct NotAMessage;
 
 #[message]

@@ -1,3 +1,5 @@
+//! Frames come back, and whatever else arrives is a violation.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

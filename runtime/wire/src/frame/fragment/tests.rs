@@ -1,3 +1,5 @@
+//! Pieces come out whole or are violations.
+
 use proptest::prelude::*;
 
 use super::super::{Frames, Header};
