@@ -94,8 +94,21 @@ impl Launcher {
     /// # Errors
     /// See [`LaunchError`].
     pub fn prepare(system: &System, roster: &Roster, state_dir: &StateDir) -> Result<Self, LaunchError> {
+        Self::prepare_on(Machine::probe(), system, roster, state_dir)
+    }
+
+    /// Prepares like [`Self::prepare`], on what `machine` is taken to give.
+    ///
+    /// # Errors
+    /// See [`LaunchError`].
+    pub fn prepare_on(
+        machine: Machine,
+        system: &System,
+        roster: &Roster,
+        state_dir: &StateDir,
+    ) -> Result<Self, LaunchError> {
         let failed = |what| move |source| LaunchError::System { what, source };
-        let ground = Ground::new(Machine::probe(), state_dir.path(), system.allow_degraded);
+        let ground = Ground::new(machine, state_dir.path(), system.allow_degraded);
         let ground = if state_dir.is_private() { ground.passing() } else { ground };
         let prepare = |child| {
             let seat = roster.seat(child);

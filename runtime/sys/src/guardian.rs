@@ -15,6 +15,7 @@ use crate::child::exit;
 use crate::error::{Errno, Failed, check, failed};
 use crate::identity::{self, Identity};
 use crate::process::{SpawnError, clone, require_single_thread};
+use crate::wait::{self, Change};
 
 /// The users that belong to workers: one a worker, nobody else's.
 pub const WORKER_UIDS: RangeInclusive<u32> = 0x7000_0000..=0x7000_FFFF;
@@ -60,9 +61,10 @@ pub enum GuardianError {
     Spawn(#[from] SpawnError),
 }
 
-/// Starts to kill everything that runs as `uid`, again and again until nothing is left, at most `REAPING_MS`.
+/// Starts to kill everything that runs as `uid` and waits, in a process of its own, until nothing is left.
 ///
-/// The process exits with 0 when nothing runs as `uid` any more, otherwise with [`REMAINING`] or by a signal.
+/// The process exits with 0 when [`user_is_idle`], or with [`REMAINING`] after `REAPING_MS`. The dead count until
+/// their parents have taken their ends.
 ///
 /// # Errors
 /// See [`GuardianError`].
@@ -71,9 +73,18 @@ pub fn kill_user(uid: u32) -> Result<Forked, GuardianError> {
     let forked = fork(|| {
         // A copy of the supervisor's descriptors would hide its death from those who watch for it.
         close_all_but(&[]);
-        kill_as(uid, REAPING_MS)
+        kill_as_another_process(uid);
+        if await_idle(uid, REAPING_MS) { 0 } else { REMAINING }
     });
     Ok(forked?)
+}
+
+/// Returns whether no process has `uid` as its real user, the dead included that nobody has waited for.
+pub fn user_is_idle(uid: u32) -> bool {
+    Errno::clear();
+    // SAFETY: takes numbers and touches no memory of ours.
+    let level = unsafe { libc::getpriority(libc::PRIO_USER, uid) };
+    level == -1 && Errno::last() == Errno::ESRCH
 }
 
 impl Guardian {
@@ -108,7 +119,7 @@ impl Guardian {
     /// Ends the guardian without killing anyone: the supervisor has stopped its workers itself.
     pub fn dismiss(self) {
         let _gone_already = nix::unistd::write(&self.alive, &[1]);
-        let _taken_already = crate::wait::wait_for_end(self.process.pidfd.as_fd());
+        let _taken_already = wait::wait_for_end(self.process.pidfd.as_fd());
     }
 }
 
@@ -154,6 +165,12 @@ fn watch(
             Victim::User(uid) => kill_as_another_process(*uid),
         }
     }
+    // Everybody is dying by now; who waits for the locks should find nobody.
+    for victim in victims {
+        if let Victim::User(uid) = victim {
+            await_idle(*uid, FAREWELL_MS);
+        }
+    }
     remove_all(leftovers);
     0
 }
@@ -162,9 +179,9 @@ fn watch(
 fn kill_as_another_process(uid: u32) {
     for _ in 0..ATTEMPTS {
         match clone(0, None) {
-            Ok(None) => exit(kill_as(uid, 0)),
-            Ok(Some((_, pidfd))) => match crate::wait::wait_for_end(pidfd.as_fd()) {
-                Ok(crate::wait::Change::Killed { .. }) => {}
+            Ok(None) => exit(kill_as(uid)),
+            Ok(Some((_, pidfd))) => match wait::wait_for_end(pidfd.as_fd()) {
+                Ok(Change::Killed { .. }) => {}
                 Ok(_) | Err(_) => return,
             },
             Err(_) => pause_ms(1),
@@ -172,11 +189,11 @@ fn kill_as_another_process(uid: u32) {
     }
 }
 
-/// Becomes `uid` and kills all that it may, repeatedly for up to `patience_ms`, until nothing is left.
+/// Becomes `uid` and kills all that it may.
 ///
-/// One signal to -1 reaches everyone at once: the kernel holds the list of processes still meanwhile, and a fork
-/// that is underway fails. The repetition only waits for the dead to be taken by their parents.
-fn kill_as(uid: u32, patience_ms: u32) -> libc::c_int {
+/// One signal to -1 reaches everyone: the kernel holds the list of processes still meanwhile, and a fork that is
+/// underway fails.
+fn kill_as(uid: u32) -> libc::c_int {
     let identity = Identity { uid, gid: uid };
     let none = Held {
         permitted: Capabilities::NONE,
@@ -191,21 +208,23 @@ fn kill_as(uid: u32, patience_ms: u32) -> libc::c_int {
     if powerless != Ok(none) || !WORKER_UIDS.contains(&uid) {
         return REFUSED;
     }
-    for _ in 0..=patience_ms {
-        // SAFETY: takes numbers; whom it reaches was established above.
-        let result = unsafe { libc::kill(-1, libc::SIGKILL) };
-        if result < 0 && Errno::last() == Errno::ESRCH {
-            return 0;
-        }
-        if patience_ms > 0 {
+    // The answer tells nothing: it is the same whether somebody was reached or not.
+    // SAFETY: takes numbers; whom it reaches was established above.
+    unsafe { libc::kill(-1, libc::SIGKILL) };
+    0
+}
+
+fn await_idle(uid: u32, patience_ms: u32) -> bool {
+    (0..patience_ms).any(|_| {
+        user_is_idle(uid) || {
             pause_ms(1);
+            false
         }
-    }
-    REMAINING
+    })
 }
 
 fn remove_all(leftovers: &[CString]) {
-    for _ in 0..REMOVAL_MS {
+    for _ in 0..FAREWELL_MS {
         let mut busy = false;
         for path in leftovers {
             busy |= remove(path) == Err(Errno::EBUSY);
@@ -257,7 +276,7 @@ pub const REMAINING: libc::c_int = 2;
 /// The exit code when the change of user could not be verified; nothing was signalled.
 const REFUSED: libc::c_int = 3;
 const REAPING_MS: u32 = 2_000;
-const REMOVAL_MS: u32 = 1_000;
+const FAREWELL_MS: u32 = 1_000;
 const ATTEMPTS: u32 = 100;
 
 #[cfg(test)]
@@ -271,6 +290,12 @@ mod tests {
             let refused = Guardian::start(&[Victim::User(uid)], &[], &[]).unwrap_err();
             assert_eq!(refused, GuardianError::NotAWorker { uid });
         }
+    }
+
+    #[test]
+    fn idle_is_who_runs_nothing() {
+        assert!(!user_is_idle(identity::effective_uid()));
+        assert!(user_is_idle(*WORKER_UIDS.end()), "the last user of the range is in use");
     }
 
     #[test]

@@ -106,6 +106,12 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         left: None,
         state,
     };
+    tell_what_is_odd(&mut daemon);
+    Ok(daemon)
+}
+
+/// Says what the operator should know before anything starts.
+fn tell_what_is_odd(daemon: &mut Daemon) {
     for child in daemon.roster.children() {
         for line in daemon.launcher.missing(child).collect::<Vec<_>>() {
             daemon.complain(child, &line);
@@ -117,7 +123,6 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     if let Some(pid) = daemon.state.last_died() {
         daemon.say(&format!("the supervisor that ran here before, pid {pid}, died"));
     }
-    Ok(daemon)
 }
 
 fn own_filters() -> Option<usize> {

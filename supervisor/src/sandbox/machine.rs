@@ -36,6 +36,12 @@ impl Machine {
         }
     }
 
+    /// Returns this machine as if it had no control groups, as in many containers.
+    #[must_use]
+    pub fn without_cgroups(self) -> Self {
+        Self { cgroups: Cgroups::default(), ..self }
+    }
+
     /// Returns whether workers can be given users of their own.
     pub fn can_switch_users(&self) -> bool {
         let needed = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"];

@@ -377,7 +377,7 @@ impl AsFd for Prepared {
 fn tree(cgroup: Option<&Cgroup>, account: &Account) -> Tree {
     match (cgroup.and_then(Cgroup::kill_file), account.own()) {
         (Some(_), _) => Tree::Cgroup,
-        (None, Some(own)) => Tree::User { uid: own.uid, killer: None, empty: true },
+        (None, Some(own)) => Tree::User { uid: own.uid, killer: None },
         (None, None) => Tree::Alone,
     }
 }

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::guardian::{self, Forked, GuardianError};
-use bailiwick_sys::wait::{self, Change};
+use bailiwick_sys::wait;
 use bailiwick_sys::{Errno, Failed};
 
 use super::cgroup::Cgroup;
@@ -19,8 +19,6 @@ pub(super) enum Tree {
         uid: u32,
         /// The process that kills, while it does.
         killer: Option<Forked>,
-        /// Whether the last killer found nobody.
-        empty: bool,
     },
     /// It cannot fork, so there is nobody but itself.
     Alone,
@@ -49,10 +47,9 @@ impl Tree {
                 let killed = cgroup.map_or(Ok(()), Cgroup::kill);
                 killed.map_err(|error| TreeError::Cgroup(Errno::from_raw(error.raw_os_error().unwrap_or(0))))
             }
-            Self::User { uid, killer, empty } => {
-                if killer.is_none() {
+            Self::User { uid, killer } => {
+                if killer.is_none() && !guardian::user_is_idle(*uid) {
                     *killer = Some(guardian::kill_user(*uid)?);
-                    *empty = false;
                 }
                 Ok(())
             }
@@ -77,19 +74,18 @@ impl Tree {
         }
     }
 
-    /// Returns whether nothing of the tree lives any more. A killer that was killed itself is sent again.
+    /// Returns whether nothing of the tree lives any more; if something does, it is to be killed again.
     pub(super) fn is_empty(&mut self, cgroup: Option<&Cgroup>) -> Result<bool, TreeError> {
         match self {
             Self::Cgroup => Ok(cgroup.and_then(Cgroup::is_empty).unwrap_or(true)),
-            Self::User { killer, empty, .. } => {
-                let Some(sent) = killer else { return Ok(*empty) };
-                let Some(change) = wait::take_change(sent.pidfd.as_fd())? else { return Ok(false) };
-                *killer = None;
-                *empty = matches!(change, Change::Exited { code: 0, .. });
-                if !*empty {
-                    self.kill(cgroup)?;
+            Self::User { uid, killer } => {
+                if let Some(sent) = killer {
+                    if wait::take_change(sent.pidfd.as_fd())?.is_none() {
+                        return Ok(false);
+                    }
+                    *killer = None;
                 }
-                Ok(matches!(self, Self::User { empty: true, .. }))
+                Ok(guardian::user_is_idle(*uid))
             }
             Self::Alone => Ok(true),
         }

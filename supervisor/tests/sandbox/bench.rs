@@ -6,11 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bailiwick_core::tree::ChildId;
 use bailiwick_supervisor::roster::Roster;
-use bailiwick_supervisor::sandbox::Prepared;
+use bailiwick_supervisor::sandbox::{Machine, Prepared};
 use bailiwick_supervisor::spawn::{Descriptors, LaunchError, Launcher, TreeKill};
 use bailiwick_supervisor::spec::{Exec, Preset, System, Worker};
 use bailiwick_supervisor::state_dir::StateDir;
-use bailiwick_sys::events::{Interest, Poller};
+use bailiwick_sys::events::{Interest, Poller, Signal, Signals};
 use bailiwick_sys::process::{self, Progress};
 use bailiwick_sys::socket::{self, Kind};
 use bailiwick_sys::wait::{self, Change};
@@ -20,6 +20,7 @@ pub(crate) const WORKER: ChildId = ChildId(0);
 
 pub(crate) struct Bench {
     pub(crate) launcher: Launcher,
+    signals: Signals,
     _state: StateDir,
 }
 
@@ -43,12 +44,17 @@ impl Bench {
     }
 
     pub(crate) fn try_new(worker: Worker) -> Result<Self, LaunchError> {
+        Self::on(Machine::probe(), worker)
+    }
+
+    pub(crate) fn on(machine: Machine, worker: Worker) -> Result<Self, LaunchError> {
         let state = StateDir::claim_private().expect("a private folder");
         let system = System { workers: vec![worker], ..System::default() };
         let roster = Roster::new(&system).expect("one worker");
+        let signals = Signals::take(&[Signal::SIGCHLD]).expect("a descriptor");
         process::adopt_orphans().expect("every kernel can");
-        let launcher = Launcher::prepare(&system, &roster, &state)?;
-        Ok(Self { launcher, _state: state })
+        let launcher = Launcher::prepare_on(machine, &system, &roster, &state)?;
+        Ok(Self { launcher, signals, _state: state })
     }
 
     pub(crate) fn prepared(&self) -> &Prepared {
@@ -86,10 +92,17 @@ impl Bench {
 
     /// Kills everything of the worker and waits until nothing is left.
     pub(crate) fn kill_tree(&mut self) {
+        let mut poller = Poller::new(4).expect("a poller");
+        poller.add(&self.signals, 0, Interest::READ).expect("it can be watched");
         while let TreeKill::Underway(fd) = self.launcher.kill_tree(WORKER).expect("a kill") {
-            await_readable(fd.as_fd());
+            poller.add(&fd, 1, Interest::READ).expect("it can be watched");
+            assert!(poller.wait(Some(WATCHDOG_MS)).expect("a wait").count() > 0, "somebody lives on");
+            while self.signals.next().expect("a signal or none").is_some() {}
+            poller.remove(&fd).expect("it is watched");
+            // The dead count as long as nobody has taken their ends, the killer's own among them.
+            let empty = self.launcher.is_empty(WORKER).expect("an answer");
             wait::reap_orphans(|pid| self.launcher.knows(pid)).expect("orphans");
-            if self.launcher.is_empty(WORKER).expect("an answer") {
+            if empty {
                 return;
             }
         }
@@ -142,8 +155,7 @@ impl Life {
 
     /// Returns what the worker has written so far, once it has ended or been killed.
     pub(crate) fn output(&self) -> String {
-        let _ended_already =
-            wait::send_signal(self.child.pidfd.as_fd(), bailiwick_sys::events::Signal::SIGKILL);
+        let _ended_already = wait::send_signal(self.child.pidfd.as_fd(), Signal::SIGKILL);
         let mut text = String::new();
         let copy = self.log.try_clone().expect("a copy");
         File::from(copy).read_to_string(&mut text).expect("text");

@@ -29,6 +29,7 @@ macro_rules! cases {
 /// Supervisors that a case starts beside itself, to kill them.
 pub(crate) const SCENES: &[Case] = cases![
     Nothing tree::a_supervisor_waits_with_runaways,
+    Nothing tree::a_supervisor_without_cgroups_waits_with_runaways,
     Nothing tree::a_supervisor_waits_with_a_sealed_worker,
 ];
 
@@ -54,6 +55,7 @@ pub(crate) const CASES: &[Case] = cases![
     Root reach::a_granted_folder_below_a_closed_one_is_reached_by_its_descriptor,
     Nothing limits::memory_beyond_the_limit_costs_the_worker_its_life,
     Nothing limits::limits_are_what_is_declared,
+    Nothing limits::a_bound_on_tasks_that_cannot_hold_is_refused,
     Root limits::tasks_beyond_the_limit_are_refused,
     Root tree::grandchildren_in_sessions_of_their_own_are_killed,
     Root tree::a_killed_supervisor_leaves_nobody,

@@ -1,6 +1,7 @@
 //! How much a worker may use.
 
 use bailiwick_supervisor::control::MemoryMechanism;
+use bailiwick_supervisor::sandbox::Machine;
 use bailiwick_supervisor::spec::Preset;
 use bailiwick_sys::events::Signal;
 use bailiwick_sys::identity::effective_uid;
@@ -13,7 +14,13 @@ const MIB: u64 = 1 << 20;
 pub(super) fn memory_beyond_the_limit_costs_the_worker_its_life() {
     let mut worker = worker(Preset::Sealed);
     worker.sandbox.memory_max = Some(64 * MIB);
-    let bench = Bench::new(worker);
+    exhaust(&Bench::new(worker.clone()));
+    let bench = Bench::on(Machine::probe().without_cgroups(), worker).expect("a sandbox");
+    assert_eq!(bench.launcher.facts(WORKER).memory, MemoryMechanism::AddressSpace);
+    exhaust(&bench);
+}
+
+fn exhaust(bench: &Bench) {
     let life = bench.start_confined();
     assert_eq!(life.ask(&format!("allocate {}", 16 * MIB)), format!("holds {}", 16 * MIB));
     life.send(&format!("allocate {}", 256 * MIB), &[]);
@@ -50,7 +57,25 @@ pub(super) fn limits_are_what_is_declared() {
 pub(super) fn tasks_beyond_the_limit_are_refused() {
     let mut worker = worker(Preset::Exec);
     worker.sandbox.tasks_max = Some(8);
-    let mut bench = Bench::new(worker);
+    // By a control group where there is one, and then by the worker's own user.
+    for machine in [Machine::probe(), Machine::probe().without_cgroups()] {
+        fill(Bench::on(machine, worker.clone()).expect("a sandbox"));
+    }
+}
+
+pub(super) fn a_bound_on_tasks_that_cannot_hold_is_refused() {
+    let mut worker = worker(Preset::Sealed);
+    worker.sandbox.tasks_max = Some(8);
+    worker.sandbox.user = Some(effective_uid().to_string());
+    worker.privileged = true;
+    let error = Bench::on(Machine::probe().without_cgroups(), worker).err().expect("a refusal");
+    assert_eq!(error.exit_code(), 69);
+    let text = "worker probe needs tasks_max, which this machine does not give: there is neither a pids control \
+                group nor a user of the worker's own";
+    assert_eq!(error.to_string(), text);
+}
+
+fn fill(mut bench: Bench) {
     let life = bench.start_confined();
     let bomb = "i=0; while [ $i -lt 32 ]; do sleep 60 & i=$((i+1)); done 2>/dev/null; exit 9";
     assert_ne!(life.ask(&format!("run {bomb}")), "exit status: 9", "32 processes beside each other");

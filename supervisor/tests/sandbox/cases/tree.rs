@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 
+use bailiwick_supervisor::sandbox::Machine;
 use bailiwick_supervisor::spec::Preset;
 use bailiwick_sys::events::Signal;
 use bailiwick_sys::process::open_pidfd;
@@ -35,7 +36,13 @@ fn everybody(bench: &Bench, life: &Life) -> Vec<i32> {
 }
 
 pub(super) fn grandchildren_in_sessions_of_their_own_are_killed() {
-    let mut bench = Bench::new(worker(Preset::Exec));
+    // By a control group where there is one, and then by the worker's own user.
+    for machine in [Machine::probe(), Machine::probe().without_cgroups()] {
+        leave_nobody(Bench::on(machine, worker(Preset::Exec)).expect("a sandbox"));
+    }
+}
+
+fn leave_nobody(mut bench: Bench) {
     let life = bench.start_confined();
     let everybody: Vec<_> =
         everybody(&bench, &life).into_iter().map(open_pidfd).filter_map(Result::ok).collect();
@@ -47,7 +54,13 @@ pub(super) fn grandchildren_in_sessions_of_their_own_are_killed() {
 }
 
 pub(super) fn a_killed_supervisor_leaves_nobody() {
-    let (mut supervisor, everybody) = supervise("a_supervisor_waits_with_runaways");
+    for scene in ["a_supervisor_waits_with_runaways", "a_supervisor_without_cgroups_waits_with_runaways"] {
+        kill_supervisor(scene);
+    }
+}
+
+fn kill_supervisor(scene: &str) {
+    let (mut supervisor, everybody) = supervise(scene);
     supervisor.kill().expect("it is a child of ours");
     let killed = std::time::Instant::now();
     everybody.iter().for_each(|pidfd| await_readable(pidfd.as_fd()));
@@ -75,6 +88,12 @@ pub(super) fn the_guardian_is_replaced_when_it_dies() {
 
 pub(super) fn a_supervisor_waits_with_runaways() {
     let bench = Bench::new(worker(Preset::Exec));
+    let life = bench.start_confined();
+    wait_with(&everybody(&bench, &life));
+}
+
+pub(super) fn a_supervisor_without_cgroups_waits_with_runaways() {
+    let bench = Bench::on(Machine::probe().without_cgroups(), worker(Preset::Exec)).expect("a sandbox");
     let life = bench.start_confined();
     wait_with(&everybody(&bench, &life));
 }
