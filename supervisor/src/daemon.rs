@@ -185,9 +185,12 @@ impl Daemon {
         self.events.push_back(event);
     }
 
-    /// Takes the ends of descendants whose own parents are gone, so that none stays a zombie.
-    fn reap_orphans(&mut self) {
-        let known: Vec<i32> = self.children.iter().filter_map(|c| c.life.as_ref()).map(|l| l.pid).collect();
+    /// Takes the ends of descendants whose own parents are gone, so that none stays a zombie. Those behind a child of
+    /// our own wait until its end is taken, hence this is called after that too.
+    pub(super) fn reap_orphans(&mut self) {
+        let lives = self.children.iter().filter_map(|child| child.life.as_ref());
+        // The number of one that was taken may be somebody else's by now.
+        let known: Vec<i32> = lives.filter(|life| !life.reaped).map(|life| life.pid).collect();
         if let Err(error) = wait::reap_orphans(|pid| known.contains(&pid) || self.launcher.knows(pid)) {
             self.say(&format!("orphans: {error}"));
         }

@@ -148,6 +148,7 @@ impl Daemon {
             Some(errno) => self.fail_start(of, errno),
             None => self.events.push_back(Event::Exited { of, exit }),
         }
+        self.reap_orphans();
     }
 
     /// Looks whether a tree that is being killed is gone.
@@ -157,7 +158,9 @@ impl Daemon {
         let (of, reaped) = (life.of, life.reaped);
         self.unwatch(&tree);
         drop(tree);
-        match self.launcher.is_empty(child) {
+        let is_empty = self.launcher.is_empty(child);
+        self.reap_orphans();
+        match is_empty {
             Ok(true) if reaped => self.emptied(of),
             // The leader's own descriptor tells of its end.
             Ok(true) => {}
