@@ -146,6 +146,11 @@ impl Cell {
         self.lock().ended.is_some()
     }
 
+    /// Returns why no further incarnation will come.
+    pub(crate) fn ended(&self) -> Option<Cause> {
+        self.lock().ended.clone()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         self.queue.signal(signal);
     }

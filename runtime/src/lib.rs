@@ -111,7 +111,7 @@ pub use name::{ActorName, NameError};
 pub use node::{PeerError, SpawnError};
 pub use outcome::{AskError, Cause, CloseCause, DownCause, NotDelivered, Unknown};
 pub use payload::Portable;
-pub use program::{Group, Program, Worker};
+pub use program::{Group, LocalError, Program, Worker};
 pub use protocol::{Protocol, ProtocolMessage, ServedBy};
 pub use replies::{Replies, ReplyStream};
 pub use restart::Restart;

@@ -94,10 +94,12 @@ pub enum SpawnError {
         source: io::Error,
     },
     /// It failed more often than its budget allows before it had started once.
-    #[error("the actor `{actor}` did not start")]
+    #[error("the actor `{actor}` did not start: {cause}")]
     DidNotStart {
         /// The actor's name.
         actor: String,
+        /// Why it failed the last time.
+        cause: Cause,
     },
 }
 
@@ -198,7 +200,10 @@ impl Node {
         let executor =
             if self.executors.is_empty() { None } else { self.executors.get(at % self.executors.len()) };
         hosted.start(Start { cell: Arc::clone(&cell), args, parent: None, born: Some(started) }, executor)?;
-        start.await.map_err(|_| SpawnError::DidNotStart { actor: name })?;
+        start.await.map_err(|_| {
+            let cause = cell.ended().unwrap_or(Cause::Stopped);
+            SpawnError::DidNotStart { actor: name, cause }
+        })?;
         Ok(Address::local(cell))
     }
 

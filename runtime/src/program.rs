@@ -1,6 +1,7 @@
 //! A program that is its own supervisor: run plainly it supervises, executed again with a role it is a worker.
 
 mod declare;
+mod local;
 mod wiring;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use bailiwick_supervisor::{Options, spec, supervise};
 
 pub use declare::{Group, Worker};
+pub use local::LocalError;
 
 use crate::context::Context;
 use crate::error::ActorError;
