@@ -112,7 +112,6 @@ impl Daemon {
             self.complain(child, &failed);
         } else {
             self.events.push_back(Event::Spawned(of));
-            self.link_up(of);
         }
     }
 

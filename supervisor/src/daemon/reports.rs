@@ -67,11 +67,14 @@ impl Daemon {
         }
     }
 
-    /// Lets the code of the user run, after a look at what the kernel says of the process.
+    /// Lets the code of the user run and gives it its links, after a look at what the kernel says of the process.
     fn release(&mut self, of: Incarnation) {
         let Some(pid) = self.life(of).map(|life| life.pid) else { return };
         match self.verify(of.child, pid) {
-            Ok(()) => self.order(of.child, ToWorker::Go, None),
+            Ok(()) => {
+                self.order(of.child, ToWorker::Go, None);
+                self.link_up(of);
+            }
             Err(broken) => {
                 self.complain(of.child, &format!("its sandbox does not hold: {broken}"));
                 self.condemn(of.child, Cause::Protocol);
