@@ -38,11 +38,13 @@ impl<P> Budget<P> {
         }
     }
 
+    #[inline]
     pub(super) fn bytes_left(&self) -> u64 {
         self.bytes_left.get()
     }
 
     /// Takes `count` bytes, or says how many are missing.
+    #[inline]
     pub(super) fn bytes(&self, count: u64) -> Result<(), u64> {
         let left = self.bytes_left.get();
         match left.checked_sub(count) {
@@ -54,15 +56,18 @@ impl<P> Budget<P> {
         }
     }
 
+    #[inline]
     pub(super) fn element(&self) -> Result<(), Over> {
         charge(&self.elements, 1, Limit::Elements, self.limits.elements)
     }
 
+    #[inline]
     pub(super) fn produce(&self, bytes: usize) -> Result<(), Over> {
         charge(&self.produced, bytes as u64, Limit::ProducedBytes, self.limits.produced_bytes)
     }
 
     /// Returns the depth of what lies within a value of depth `depth`.
+    #[inline]
     pub(super) fn below(&self, depth: u16) -> Result<u16, Over> {
         if depth < self.limits.depth {
             return Ok(depth + 1);
@@ -91,6 +96,7 @@ impl<P> Budget<P> {
     }
 }
 
+#[inline]
 fn charge(counter: &Cell<u64>, count: u64, limit: Limit, max: u32) -> Result<(), Over> {
     let found = counter.get().saturating_add(count);
     counter.set(found);

@@ -92,15 +92,18 @@ impl<'b> At<'b> {
         At { budget, depth: 0, room: size_of::<T>(), counted: false }
     }
 
+    #[inline]
     pub(super) fn check<T, E: Error>(&self, result: Result<T, Over>) -> Result<T, E> {
         result.map_err(|over| fail(self.budget, over.into()))
     }
 
+    #[inline]
     pub(super) fn bytes<E: Error>(&self, count: u64) -> Result<(), E> {
         self.budget.bytes(count).map_err(|missing| fail(self.budget, DecodeProblem::Truncated { missing }))
     }
 
     /// Counts an item of `bytes` that holds no other.
+    #[inline]
     fn item<E: Error>(&self, bytes: u64) -> Result<(), E> {
         if self.counted {
             self.check(self.budget.element())?;

@@ -59,6 +59,7 @@ struct Sink<'b> {
 }
 
 impl InnerWriter for Sink<'_> {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), Inner> {
         if let Err(missing) = self.budget.bytes(bytes.len() as u64) {
             let max = u64::from(self.max);
@@ -87,11 +88,13 @@ pub(super) struct At<'b> {
 }
 
 impl<'b> At<'b> {
+    #[inline]
     pub(super) fn check<T, E: Error>(&self, result: Result<T, Over>) -> Result<T, E> {
         result.map_err(|over| fail(self.budget, over.into()))
     }
 
     /// Counts an item that fills `size` bytes of memory.
+    #[inline]
     fn item<E: Error>(&self, size: usize) -> Result<(), E> {
         if self.counted {
             self.check(self.budget.element())?;
