@@ -48,7 +48,7 @@ fn a_descriptor_deep_in_a_message_arrives_as_the_same_file() {
 }
 
 #[test]
-fn a_descriptor_of_another_kind_is_refused_with_both_kinds() {
+fn c5_a_descriptor_of_another_kind_is_refused_with_both_kinds() {
     let (bytes, beside) = sent(&Fd::from(file()));
     let error = decode_message::<Fd<TcpListener>>(&bytes, beside, &LIMITS).unwrap_err();
     let expected = FieldError::Kind { number: 0, found: FdKind::File, promised: FdKind::TcpListener };
@@ -108,4 +108,12 @@ fn the_shape_names_the_kind_and_counts() {
     let kinds: Vec<_> = method.arguments.fds.iter().collect();
     assert_eq!(kinds, [FdKind::File, FdKind::UnixStream]);
     assert_eq!(method.reply.most_fds, bailiwick_wire::schema::Carries::UNBOUNDED);
+}
+
+#[test]
+fn c7_a_directory_is_never_taken_for_a_file() {
+    let (bytes, beside) = sent(&Fd::from(File::open("/").unwrap()));
+    let error = decode_message::<Fd<File>>(&bytes, beside, &LIMITS).unwrap_err();
+    let expected = FieldError::Kind { number: 0, found: FdKind::Directory, promised: FdKind::File };
+    assert_eq!(error.problem, DecodeProblem::Field(expected));
 }

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_lacks_any_one_seal_is_not_mapped() {
+    fn d3_memory_that_lacks_any_one_seal_is_not_mapped() {
         for missing in SEALED.iter() {
             let file = memory(b"bytes", SEALED - missing);
             let error = SealedMemory::map(file.as_fd(), LIMIT).unwrap_err();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_not_mapped() {
+    fn d4_a_file_is_not_mapped() {
         let file = tempfile::tempfile().unwrap();
         assert!(matches!(SealedMemory::map(file.as_fd(), LIMIT), Err(MemoryError::NotSealed { .. })));
     }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_with_holes_is_not_mapped() {
+    fn d4_memory_with_holes_is_not_mapped() {
         let file = File::from(create().unwrap());
         file.set_len(LIMIT).unwrap();
         fcntl(&file, FcntlArg::F_ADD_SEALS(SEALED)).unwrap();

@@ -114,7 +114,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_decode_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn b5_any_bytes_decode_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode::<Tree>(&bytes, &Limits::DATA);
         let _ = decode::<Standard>(&bytes, &Limits::DATA);
     }

@@ -72,7 +72,7 @@ fn after_a_violation_nothing_more_is_read() {
 }
 
 #[test]
-fn a_length_that_lies_is_a_violation_and_allocates_nothing() {
+fn b1_a_length_that_lies_is_a_violation_from_the_header_alone() {
     for length in [1_u32, 2, 1 << 20, u32::MAX] {
         let mut bytes = packet(&[(Header::new(Kind::Tell), Extensions::default(), b"")]);
         bytes[0..4].copy_from_slice(&length.to_le_bytes());
@@ -81,7 +81,7 @@ fn a_length_that_lies_is_a_violation_and_allocates_nothing() {
 }
 
 #[test]
-fn a_packet_that_ends_within_a_frame_is_a_violation() {
+fn b3_a_packet_that_ends_within_a_frame_is_a_violation() {
     let bytes = packet(&[(ask(), Extensions::default(), b"payload")]);
     for end in 1..bytes.len() {
         assert!(only(&bytes[..end]).is_err(), "cut at {end}");
@@ -177,7 +177,7 @@ proptest! {
     }
 
     #[test]
-    fn any_flipped_bit_is_read_without_a_panic(
+    fn b5_any_flipped_bit_is_read_without_a_panic(
         extensions in extensions(),
         payload in prop::collection::vec(any::<u8>(), 0..40),
     ) {
@@ -192,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn b5_any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         for frame in Frames::new(&bytes).flatten() {
             let _ = frame.extensions();
         }
