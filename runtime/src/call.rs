@@ -25,6 +25,7 @@ use crate::scope::Scope;
 use crate::sent::Sent;
 use crate::slot::Slot;
 use crate::stream_slot::StreamSlot;
+use crate::trace;
 use bailiwick_wire::schema::ProtocolSchema;
 
 /// A message to an actor that answers with an `R`. Nothing happens until it is sent.
@@ -106,7 +107,7 @@ impl<R> Call<R> {
         let Self { address, protocol, method, message, reply: _ } = self;
         // Only who waits can close a cycle.
         let chain = if deadline.is_some() { scope.chain() } else { None };
-        let (body, trace) = (Body::Value(message), scope.trace);
+        let (body, trace) = (Body::Value(message), trace::of_message(scope.trace));
         (address, Envelope { protocol, method, body, reply, deadline, chain, trace, credit: None })
     }
 }

@@ -1,6 +1,6 @@
 //! What an actor may do besides answering: children, watches, timers, streams, blocking work, peers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::address::{Address, Target, WatchId};
+use crate::args::Args;
 use crate::call::Call;
 use crate::cell::Cell;
 use crate::error::ActorError;
@@ -121,20 +122,34 @@ impl Context {
         D: Dispatch<A>,
         T: FactoryArgs,
     {
-        self.spawn_hosted(Hosted::from(served)).map(P::from_address)
+        self.spawn_hosted(&Hosted::from(served), None).map(P::from_address)
     }
 
-    fn spawn_hosted(&mut self, hosted: Hosted) -> Result<Address, SpawnError> {
+    /// Starts a child whose factory takes arguments: as [`Context::spawn`], for a declaration `.with_args::<T>()`.
+    ///
+    /// # Errors
+    /// As [`Context::spawn`]. Arguments of the wrong form are a failure of the child.
+    pub fn spawn_with<P, A, D, T>(&mut self, served: Served<P, A, D, T>, args: Args) -> Result<P, SpawnError>
+    where
+        P: Protocol,
+        A: 'static,
+        D: Dispatch<A>,
+        T: FactoryArgs,
+    {
+        self.spawn_hosted(&Hosted::from(served), Some(args)).map(P::from_address)
+    }
+
+    fn spawn_hosted(&mut self, hosted: &Hosted, args: Option<Args>) -> Result<Address, SpawnError> {
         if executor::role() == Role::Outside {
             return Err(SpawnError::NoExecutor);
         }
         let node = Arc::clone(&self.cell.node);
         if self.cell.is_main() {
             // What a main function spawns outlives its context, so that it can be stopped in order.
-            return hosted.spawn_into(&mut node.family(), &node, None);
+            return hosted.spawn_into(&mut node.family(), &node, None, args);
         }
         let parent = Arc::clone(&self.cell);
-        hosted.spawn_into(&mut self.belongings().children, &node, Some(parent))
+        hosted.spawn_into(&mut self.belongings().children, &node, Some(parent), args)
     }
 
     /// Stops the actor after the message in hand. What waits in its mailbox is not delivered.
@@ -285,6 +300,27 @@ impl Context {
     /// `NotFound` if the sandbox grants no such path.
     pub fn granted_dir(&self, path: impl AsRef<Path>) -> io::Result<OwnedFd> {
         self.cell.node.host.granted_dir(path.as_ref())
+    }
+
+    /// Gives an actor of this worker new arguments: it takes them over in
+    /// [`Actor::reconfigure`](crate::Actor::reconfigure), or is made anew with them, its mailbox kept.
+    ///
+    /// # Errors
+    /// `NotGranted` for an actor of another worker: arguments are its own worker's business.
+    pub fn reconfigure<P: Protocol>(&self, actor: &P, args: Args) -> Result<(), NotDelivered> {
+        match &actor.address().0 {
+            Target::Local(cell) => {
+                cell.signal(Signal::Reconfigure(args));
+                Ok(())
+            }
+            Target::Peer(_) | Target::Pool(_) => Err(NotDelivered::NotGranted),
+        }
+    }
+
+    /// Returns how many messages of this worker reached no handler, by reason.
+    #[must_use]
+    pub fn dead_letter_counts(&self) -> BTreeMap<&'static str, u64> {
+        self.cell.node.dead_letters.counts()
     }
 
     /// Returns the latest messages of this worker that reached no handler, the oldest first.

@@ -1,11 +1,9 @@
-//! One thread that runs actors: a current-thread runtime, and a way for other threads to start something on it.
+//! One thread that runs actors: a current-thread runtime with a local set, because actors need not be `Send`.
 
 use std::cell::Cell;
 use std::io;
-use std::thread::{self, ThreadId};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
 /// What the current thread does for actors.
@@ -32,63 +30,26 @@ pub(crate) fn role() -> Role {
 pub(crate) struct Executor {
     runtime: Runtime,
     local: LocalSet,
-    jobs: UnboundedReceiver<Job>,
-    handle: ExecutorHandle,
     role: Role,
-}
-
-type Job = Box<dyn FnOnce() + Send>;
-
-/// Starts things on an executor, from any thread.
-#[derive(Clone)]
-pub(crate) struct ExecutorHandle {
-    jobs: UnboundedSender<Job>,
-    thread: ThreadId,
 }
 
 impl Executor {
     /// Makes the executor of the calling thread.
     pub(crate) fn new(role: Role) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (sender, jobs) = unbounded_channel();
-        let handle = ExecutorHandle { jobs: sender, thread: thread::current().id() };
-        Ok(Self { runtime, local: LocalSet::new(), jobs, handle, role })
-    }
-
-    pub(crate) fn handle(&self) -> ExecutorHandle {
-        self.handle.clone()
+        Ok(Self { runtime, local: LocalSet::new(), role })
     }
 
     /// Runs `main` and everything that is started here, until `main` ends.
     pub(crate) fn block_on<F: Future>(self, main: F) -> F::Output {
         crate::panics::note_locations();
-        let Self { runtime, local, mut jobs, handle, role } = self;
+        let Self { runtime, local, role } = self;
         let _role = InRole(ROLE.replace(role));
-        // The loop below ends when nobody else can send jobs; `main` decides how long that is.
-        drop(handle);
-        let output = local.block_on(&runtime, async move {
-            tokio::task::spawn_local(async move {
-                while let Some(job) = jobs.recv().await {
-                    job();
-                }
-            });
-            main.await
-        });
+        let output = local.block_on(&runtime, main);
         // What still runs is dropped here, on its own thread and in its runtime.
         let _entered = runtime.enter();
         drop(local);
         output
-    }
-}
-
-impl ExecutorHandle {
-    /// Calls `job` on the executor's thread, soon. Returns `false` if the executor has ended.
-    pub(crate) fn submit(&self, job: impl FnOnce() + Send + 'static) -> bool {
-        self.jobs.send(Box::new(job)).is_ok()
-    }
-
-    pub(crate) fn thread(&self) -> ThreadId {
-        self.thread
     }
 }
 

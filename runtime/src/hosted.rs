@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::address::Address;
 use crate::args::{Args, ArgsError};
 use crate::cell::Cell;
-use crate::executor::{Executor, ExecutorHandle, Role};
+use crate::executor::{Executor, Role};
 use crate::family::Family;
 use crate::life::Life;
 use crate::mailbox::Mailbox;
@@ -75,6 +75,7 @@ impl Hosted {
         family: &mut Family,
         node: &Arc<Shared>,
         parent: Option<Arc<Cell>>,
+        args: Option<Args>,
     ) -> Result<Address, SpawnError> {
         let name = family.name(self.name.as_deref(), &self.default_name())?;
         let path = match &parent {
@@ -82,13 +83,13 @@ impl Hosted {
             None => name,
         };
         let cell = Cell::new(Arc::clone(node), &path, self.mailbox.unwrap_or_default());
-        self.start(Start { cell: Arc::clone(&cell), args: None, parent, born: None }, None)?;
+        self.start(Start { cell: Arc::clone(&cell), args, parent, born: None })?;
         family.adopt(Arc::clone(&cell), self.name.as_deref());
         Ok(Address::local(cell))
     }
 
-    /// Starts the actor: on a thread of its own if it is blocking, else on `executor`, else on this thread.
-    pub(crate) fn start(&self, start: Start, executor: Option<&ExecutorHandle>) -> Result<(), SpawnError> {
+    /// Starts the actor: on a thread of its own if it is blocking, else on this one.
+    pub(crate) fn start(&self, start: Start) -> Result<(), SpawnError> {
         let launch = Arc::clone(&self.launch);
         if self.blocking {
             let name = start.cell.path().to_owned();
@@ -105,14 +106,7 @@ impl Hosted {
                 Err(source) => Err(SpawnError::NoThread { actor: cell.path().to_owned(), source }),
             };
         }
-        match executor {
-            None => launch(start, Place::Beside),
-            Some(executor) => {
-                if !executor.submit(move || launch(start, Place::Beside)) {
-                    return Err(SpawnError::NoExecutor);
-                }
-            }
-        }
+        launch(start, Place::Beside);
         Ok(())
     }
 }

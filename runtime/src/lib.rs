@@ -33,7 +33,6 @@
 //! .unwrap();
 //! ```
 #![forbid(unsafe_code)]
-#![allow(dead_code)] // The drivers of links and of workers use what is private to the crate.
 
 // What `#[protocol]` writes names this crate from outside; its own tests are inside.
 #[allow(unused_extern_crates)]
@@ -88,6 +87,7 @@ mod signal;
 mod slot;
 mod stream_slot;
 mod ticket;
+mod trace;
 mod turn;
 mod worker;
 

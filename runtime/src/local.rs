@@ -41,7 +41,7 @@ pub fn local<T>(main: impl AsyncFnOnce(Context) -> T) -> T {
     let executor =
         Executor::new(Role::Shared).expect("a process that may run actors may have an event queue");
     executor.block_on(async {
-        let node = Node::new("local", None, Arc::new(Nowhere), Vec::new());
+        let node = Node::new("local", None, Arc::new(Nowhere));
         node.run_main(main).await
     })
 }

@@ -3,7 +3,6 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
@@ -14,7 +13,6 @@ use crate::args::Args;
 use crate::cell::Cell;
 use crate::context::{Context, stop};
 use crate::dead_letters::DeadLetters;
-use crate::executor::ExecutorHandle;
 use crate::family::Family;
 use crate::hosted::{Hosted, Start};
 use crate::mailbox::Mailbox;
@@ -46,8 +44,6 @@ pub(crate) trait Host: Send + Sync {
 /// The actors of one worker.
 pub(crate) struct Node {
     pub(crate) shared: Arc<Shared>,
-    executors: Vec<ExecutorHandle>,
-    next: AtomicUsize,
 }
 
 /// What every actor of a worker has at hand.
@@ -168,15 +164,9 @@ pub(crate) enum Stop {
 }
 
 impl Node {
-    /// Makes a node without actors. They run on `executors` in turn; without any, on the calling thread's.
-    pub(crate) fn new(
-        worker: &str,
-        instance: Option<u16>,
-        host: Arc<dyn Host>,
-        executors: Vec<ExecutorHandle>,
-    ) -> Self {
-        let shared = Shared::new(worker, instance, host);
-        Self { shared: Arc::new(shared), executors, next: AtomicUsize::new(0) }
+    /// Makes a node without actors. They run on the thread that hosts them.
+    pub(crate) fn new(worker: &str, instance: Option<u16>, host: Arc<dyn Host>) -> Self {
+        Self { shared: Arc::new(Shared::new(worker, instance, host)) }
     }
 
     /// Starts a declared actor and waits until it has started, so that whoever hears that the worker is ready finds
@@ -196,10 +186,7 @@ impl Node {
         let cell = Cell::new(Arc::clone(&self.shared), &name, mailbox);
         self.shared.declare(Declared { cell: Arc::clone(&cell), protocols: hosted.protocols.clone() })?;
         let (started, start) = oneshot::channel();
-        let at = self.next.fetch_add(1, Ordering::Relaxed);
-        let executor =
-            if self.executors.is_empty() { None } else { self.executors.get(at % self.executors.len()) };
-        hosted.start(Start { cell: Arc::clone(&cell), args, parent: None, born: Some(started) }, executor)?;
+        hosted.start(Start { cell: Arc::clone(&cell), args, parent: None, born: Some(started) })?;
         start.await.map_err(|_| {
             let cause = cell.ended().unwrap_or(Cause::Stopped);
             SpawnError::DidNotStart { actor: name, cause }
@@ -207,8 +194,8 @@ impl Node {
         Ok(Address::local(cell))
     }
 
-    /// Runs a main function, which is no actor but has an address of its own. All actors
-    /// are stopped at its end.
+    /// Runs a main function, which is no actor but has an address of its own. All actors are stopped
+    /// at its end.
     pub(crate) async fn run_main<T>(&self, main: impl AsyncFnOnce(Context) -> T) -> T {
         let cell = Cell::main(Arc::clone(&self.shared));
         let output = main(Context::of(cell)).await;
@@ -232,16 +219,6 @@ impl Node {
         for actor in actors.iter().rev() {
             stop(&actor.cell, if how == Stop::Now { Signal::Stop } else { Signal::Drain }).await;
         }
-    }
-
-    /// Gives an actor new arguments. Returns `false` if there is none of this name.
-    pub(crate) fn reconfigure(&self, name: &str, args: Args) -> bool {
-        let actor = self.shared.declared().into_iter().find(|actor| actor.cell.path() == name);
-        let found = actor.is_some();
-        if let Some(actor) = actor {
-            actor.cell.signal(Signal::Reconfigure(args));
-        }
-        found
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::time::{Instant, Sleep, sleep_until};
-use tracing::{Level, Span};
 
 use crate::cell::Cell;
 use crate::context::Context;
@@ -19,6 +18,7 @@ use crate::queue::Next;
 use crate::reply::Reply;
 use crate::scope::Scope;
 use crate::served::Dispatch;
+use crate::trace;
 
 /// The state that lasts from one message to the next.
 pub(crate) struct Turns {
@@ -118,7 +118,8 @@ impl Turns {
         reply: &Reply,
     ) -> Handled {
         let deadline = self.scope.deadline;
-        let span = self.span(&incoming);
+        let span =
+            trace::handle(&self.cell, incoming.protocol.name, incoming.method_name(), &mut self.scope.trace);
         let (scope, queue) = (&mut self.scope, &self.cell.queue);
         let mut expiry: Option<Pin<Box<Sleep>>> = None;
         let mut handler = pin!(Some(D::dispatch(actor, incoming, cx, reply)));
@@ -145,17 +146,6 @@ impl Turns {
         match catch(|| handler.set(None)) {
             Ok(()) => handled,
             Err(cause) => Handled::Panicked(cause),
-        }
-    }
-
-    /// Makes the span of one message; next to nothing while nobody listens.
-    fn span(&self, incoming: &Incoming) -> Span {
-        if tracing::enabled!(target: "bailiwick::actor", Level::DEBUG) {
-            let (protocol, method) = (incoming.protocol.name, incoming.method_name());
-            let trace = self.scope.trace.map(|trace| format!("{:032x}", u128::from_be_bytes(trace.trace)));
-            tracing::debug_span!(target: "bailiwick::actor", "handle", actor = %self.cell.name(), protocol, method, trace)
-        } else {
-            Span::none()
         }
     }
 }

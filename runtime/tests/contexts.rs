@@ -4,6 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
+use bailiwick::Args;
 use bailiwick::prelude::*;
 use futures::StreamExt;
 use futures::channel::{mpsc, oneshot};
@@ -233,6 +234,48 @@ fn a_blocking_actor_has_a_thread_of_its_own_and_holds_up_nobody() {
         assert_eq!(name.as_deref(), Ok("slow"));
         let asked = slow.ask_other(count).ask(Duration::from_secs(30)).await;
         assert_eq!(asked, Ok(Ok(0)), "it may block for an actor of another thread");
+    });
+}
+
+#[protocol]
+trait Greeting {
+    async fn greet(&mut self) -> String;
+}
+
+struct Greeter {
+    word: String,
+    keeps: bool,
+    greeted: u32,
+}
+
+impl Greeting for Greeter {
+    async fn greet(&mut self) -> String {
+        self.greeted += 1;
+        format!("{} {}", self.word, self.greeted)
+    }
+}
+
+impl Actor for Greeter {
+    async fn reconfigure(&mut self, args: Args, _cx: &mut Context) -> Result<Reconfigured, ActorError> {
+        if !self.keeps {
+            return Ok(Reconfigured::MakeAnew);
+        }
+        self.word = args.decode()?;
+        Ok(Reconfigured::Kept)
+    }
+}
+
+#[test]
+fn new_arguments_are_taken_over_or_the_actor_is_made_anew_with_them() {
+    bailiwick::local(async |mut cx| {
+        for (keeps, count_after) in [(true, 2), (false, 1)] {
+            let make = move |word: String| Greeter { word, keeps, greeted: 0 };
+            let served = GreetingRef::serve(make).with_args::<String>().with_lifecycle();
+            let greeter = cx.spawn_with(served, Args::new("\"hello\"", 3)).unwrap();
+            assert_eq!(greeter.greet().ask(SECOND).await.unwrap(), "hello 1");
+            cx.reconfigure(&greeter, Args::new("\"good day\"", 3)).unwrap();
+            assert_eq!(greeter.greet().ask(SECOND).await.unwrap(), format!("good day {count_after}"));
+        }
     });
 }
 

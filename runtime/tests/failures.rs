@@ -191,6 +191,52 @@ fn a_child_that_is_never_restarted_ends_alone() {
 }
 
 #[test]
+fn down_comes_after_the_last_message_of_the_dead() {
+    #[protocol]
+    trait Teller {
+        async fn tell_then_break(&mut self, listener: EarRef);
+    }
+    #[protocol]
+    trait Ear {
+        async fn hear(&mut self, number: u32);
+        async fn listen_to(&mut self, cx: &mut Context, teller: TellerRef);
+    }
+    struct Dying;
+    impl Teller for Dying {
+        async fn tell_then_break(&mut self, listener: EarRef) {
+            for number in 1..=3 {
+                listener.hear(number).tell().await.unwrap();
+            }
+            panic!("said all");
+        }
+    }
+    struct Listening(mpsc::UnboundedSender<String>);
+    impl Ear for Listening {
+        async fn hear(&mut self, number: u32) {
+            self.0.unbounded_send(number.to_string()).unwrap();
+        }
+        async fn listen_to(&mut self, cx: &mut Context, teller: TellerRef) {
+            cx.watch(&teller);
+        }
+    }
+    impl Actor for Listening {
+        async fn down(&mut self, down: Down, _cx: &mut Context) {
+            self.0.unbounded_send(down.cause.to_string()).unwrap();
+        }
+    }
+    bailiwick::local(async |mut cx| {
+        let (heard, events) = mpsc::unbounded();
+        let teller = cx.spawn(TellerRef::serve(|| Dying)).unwrap();
+        let listening = EarRef::serve(move || Listening(heard.clone())).with_lifecycle();
+        let ear = cx.spawn(listening).unwrap();
+        ear.listen_to(teller.clone()).ask(SECOND).await.unwrap();
+        teller.tell_then_break(ear).tell().await.unwrap();
+        let order: Vec<_> = events.take(4).collect().await;
+        assert_eq!(order, ["1", "2", "3", "panicked: said all"]);
+    });
+}
+
+#[test]
 fn children_stop_with_their_parent_and_before_it_is_gone() {
     let mut events = bailiwick::local(async |mut cx| {
         let (nursery, mut events) = nursery(&mut cx);

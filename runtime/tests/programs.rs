@@ -26,6 +26,7 @@ trait Thumbs {
     async fn whoami(&mut self, cx: &mut Context) -> String;
     async fn break_now(&mut self);
     async fn hold(&mut self) -> Later<()>;
+    async fn stop(&mut self, cx: &mut Context);
 }
 
 #[derive(Default)]
@@ -56,6 +57,10 @@ impl Thumbs for Shrinker {
         let (later, answer) = Later::pair();
         self.held.push(answer);
         later
+    }
+
+    async fn stop(&mut self, cx: &mut Context) {
+        cx.stop();
     }
 }
 
@@ -155,6 +160,37 @@ fn asks_of_a_pool_go_to_the_instance_with_the_fewest() {
         assert_eq!(names.len(), 1, "{names:?}");
         held.abort();
         assert_eq!(first.whoami().ask(SECOND).await?, "shrinker.1/thumbs#1");
+        Ok(())
+    });
+    program.run_local().unwrap();
+}
+
+#[test]
+fn a_pool_sends_once_more_elsewhere_what_one_instance_did_not_take() {
+    let program = front(Sandbox::sealed().grant("shrinker"), async |cx: Context| {
+        let pool: ThumbsRef = cx.peer("shrinker")?;
+        pool.instance(1).unwrap().stop().ask(SECOND).await?;
+        for _ in 0..6 {
+            assert_eq!(pool.whoami().ask(SECOND).await?, "shrinker.2/thumbs#1");
+            pool.whoami().tell().await?;
+        }
+        Ok(())
+    });
+    program.run_local().unwrap();
+}
+
+#[test]
+fn what_waited_at_an_instance_that_stops_is_sent_once_more_elsewhere() {
+    let program = front(Sandbox::sealed().grant("shrinker"), async |cx: Context| {
+        let pool: ThumbsRef = cx.peer("shrinker")?;
+        let ask = || pool.whoami().ask(SECOND);
+        // The order to stop stands in front of half of the asks, which then come back.
+        let stopped = pool.instance(1).unwrap().stop().tell();
+        let (stopped, a, b, c, d) = futures::join!(stopped, ask(), ask(), ask(), ask());
+        stopped?;
+        for name in [a, b, c, d] {
+            assert_eq!(name?, "shrinker.2/thumbs#1");
+        }
         Ok(())
     });
     program.run_local().unwrap();

@@ -134,7 +134,7 @@ impl Workers {
         for worker in in_order(&system.workers) {
             for instance in 1..=worker.instances {
                 let number = (worker.instances > 1).then_some(instance);
-                let node = Node::new(&worker.name, number, hood.host_of(&worker.name), Vec::new());
+                let node = Node::new(&worker.name, number, hood.host_of(&worker.name));
                 hood.add(&node.shared);
                 start_actors(&node, worker, registry).await?;
                 nodes.push(node);

@@ -62,7 +62,7 @@ pub(super) async fn run(
     let peers = peers(&bootstrap, &registry, &line)?;
     let host = Arc::new(WorkerHost::new(peers, granted, Arc::clone(&line)));
     let surroundings: Arc<dyn Host> = host.clone();
-    let node = Node::new(&bootstrap.worker, instance, surroundings, Vec::new());
+    let node = Node::new(&bootstrap.worker, instance, surroundings);
     let (sender, course) = watch::channel(Course::Run);
     tokio::task::spawn_local(heed(signals, sender.clone()));
     tokio::task::spawn_local(obey(Arc::clone(&line), early, Arc::clone(&host), sender));

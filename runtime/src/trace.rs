@@ -1,0 +1,54 @@
+//! One trace over all the messages that one first message brought about, also across processes.
+//!
+//! The ids are made only while somebody listens to this crate's spans, so that otherwise a message costs nothing for
+//! them; an id that came with a message is passed on in any case.
+
+use bailiwick_wire::frame::TraceContext;
+use tracing::{Level, Span};
+use uuid::Uuid;
+
+use crate::cell::Cell;
+use crate::outlet::Outlet;
+
+/// Returns the trace that a message sent in a scope with `current` belongs to.
+pub(crate) fn of_message(current: Option<TraceContext>) -> Option<TraceContext> {
+    match current {
+        None if is_wanted() => {
+            Some(TraceContext { trace: *Uuid::now_v7().as_bytes(), span: [0; 8], flags: SAMPLED })
+        }
+        known => known,
+    }
+}
+
+/// Makes the span of one handled message. Messages that the handler sends then name it as their parent.
+pub(crate) fn handle(
+    cell: &Cell,
+    protocol: &'static str,
+    method: &'static str,
+    trace: &mut Option<TraceContext>,
+) -> Span {
+    if !is_wanted() {
+        return Span::none();
+    }
+    let came = of_message(*trace).unwrap_or_default();
+    // The low half of such an id is chance.
+    let own = Uuid::now_v7().as_u64_pair().1;
+    *trace = Some(TraceContext { span: own.to_be_bytes(), ..came });
+    tracing::debug_span!(
+        target: "bailiwick::actor",
+        "handle",
+        actor = %cell.name(),
+        protocol,
+        method,
+        trace_id = %format_args!("{:032x}", u128::from_be_bytes(came.trace)),
+        span_id = %format_args!("{own:016x}"),
+        parent_id = %format_args!("{:016x}", u64::from_be_bytes(came.span)),
+    )
+}
+
+fn is_wanted() -> bool {
+    tracing::enabled!(target: "bailiwick::actor", Level::DEBUG)
+}
+
+/// The bit that says that somebody records the trace.
+const SAMPLED: u8 = 1;
