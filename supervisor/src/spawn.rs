@@ -140,28 +140,7 @@ impl Launcher {
     /// # Errors
     /// When there is no process.
     pub fn spawn(&self, child: ChildId, fds: &Descriptors<'_>) -> Result<process::Child, SpawnError> {
-        let worker = &self.workers[usize::from(child.0)];
-        let plan = ChildPlan {
-            executable: worker.as_fd(),
-            argv: worker.argv(),
-            environment: worker.environment(),
-            descriptors: &[self.null.as_fd(), fds.output, fds.output, fds.control],
-            steps: &worker.steps(),
-            namespaces: 0,
-            cgroup: None,
-        };
-        let made = process::spawn(&plan)?;
-        // Its bounds hold before it does anything, since it waits for the word to go.
-        let admitted = worker.admit(made.pid).map_err(|error| Failed {
-            call: "entering the control group",
-            errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
-        });
-        if let Err(failed) = admitted.and_then(|()| made.start.go()) {
-            let _ended_already = wait::send_signal(made.pidfd.as_fd(), Signal::SIGKILL);
-            let _taken_already = wait::wait_for_end(made.pidfd.as_fd());
-            return Err(failed.into());
-        }
-        Ok(made)
+        start(&self.workers[usize::from(child.0)], self.null.as_fd(), fds)
     }
 
     /// Kills everything that an instance started. To be called after every end of its leader, whose heirs it finds.
@@ -250,6 +229,38 @@ impl Launcher {
     /// Returns what was prepared for an instance.
     pub fn prepared(&self, child: ChildId) -> &Prepared {
         &self.workers[usize::from(child.0)]
+    }
+}
+
+/// Makes a process of `worker`, whose last one and everything that it started must be gone.
+///
+/// # Errors
+/// When there is no process. One that ended on its way is no error here: its end and
+/// [`StartReport::progress`](process::StartReport::progress) tell.
+pub(crate) fn start(
+    worker: &Prepared,
+    null: BorrowedFd<'_>,
+    fds: &Descriptors<'_>,
+) -> Result<process::Child, SpawnError> {
+    let plan = ChildPlan {
+        executable: worker.as_fd(),
+        argv: worker.argv(),
+        environment: worker.environment(),
+        descriptors: &[null, fds.output, fds.output, fds.control],
+        steps: &worker.steps(),
+        namespaces: 0,
+        cgroup: worker.birthplace(),
+    };
+    let made = process::spawn(&plan)?;
+    // Its bounds hold before it does anything, since it waits for the word to go.
+    let admitted = worker.admit(made.pid).map_err(|error| refused("entering the control group", &error));
+    match admitted.and_then(|()| made.start.go()) {
+        Ok(()) | Err(Failed { errno: Errno::EPIPE | Errno::ESRCH, .. }) => Ok(made),
+        Err(failed) => {
+            let _ended_already = wait::send_signal(made.pidfd.as_fd(), Signal::SIGKILL);
+            let _taken_already = wait::wait_for_end(made.pidfd.as_fd());
+            Err(failed.into())
+        }
     }
 }
 

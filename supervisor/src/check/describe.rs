@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bailiwick_sys::events::{Interest, Poller, Signal};
-use bailiwick_sys::process::{self, Child, ChildPlan, Progress, SpawnError, StepFailed};
+use bailiwick_sys::process::{Child, Progress, SpawnError, StepFailed};
 use bailiwick_sys::socket::{self, Kind, ReceiveError, SendError};
 use bailiwick_sys::wait::{self, Change};
 use bailiwick_sys::{Errno, Failed};
@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use super::{Described, escape};
 use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, TreeError};
+use crate::spawn::{self, Descriptors};
 use crate::spec::{OnFull, Sandbox, Worker};
 
 /// How long an executable may take to answer.
@@ -114,23 +115,9 @@ impl Asked {
         let (output, words) = std::io::pipe().map_err(|error| failed("pipe", &error))?;
         let null = File::options().read(true).write(true).open("/dev/null");
         let null = null.map_err(|error| failed("open /dev/null", &error))?;
-        let plan = ChildPlan {
-            executable: prepared.as_fd(),
-            argv: prepared.argv(),
-            environment: prepared.environment(),
-            descriptors: &[null.as_fd(), words.as_fd(), words.as_fd(), control.as_fd()],
-            steps: &prepared.steps(),
-            namespaces: 0,
-            cgroup: None,
-        };
-        let child = process::spawn(&plan)?;
+        let fds = Descriptors { output: words.as_fd(), control: control.as_fd() };
+        let child = spawn::start(prepared, null.as_fd(), &fds)?;
         let asked = Self { child, line, output: OwnedFd::from(output).into() };
-        prepared.admit(asked.child.pid).map_err(|error| failed("entering the control group", &error))?;
-        match asked.child.start.go() {
-            // Why it did not wait for the word is told where its answer is waited for.
-            Ok(()) | Err(Failed { errno: Errno::EPIPE, .. }) => {}
-            Err(failed) => return Err(failed.into()),
-        }
         asked.send(prepared, worker)?;
         // From here on the line ends when the executable ends.
         drop(control);

@@ -29,9 +29,23 @@ pub struct Cgroups {
 /// What bounds a worker's memory or tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mechanism {
+    /// A control group of version 2.
     V2,
+    /// A control group of version 1.
     V1,
+    /// A limit that the process, or its user, carries.
+    Process,
+    /// Nothing.
     None,
+}
+
+/// What the groups of a worker are for; a group that is for nothing is not made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Purpose {
+    pub(super) memory: Option<(u64, Mechanism)>,
+    pub(super) tasks: Option<(u32, Mechanism)>,
+    /// To kill everything that the worker starts.
+    pub(super) kill: bool,
 }
 
 /// The groups of one worker. Removed when dropped, for which everything in them must have ended.
@@ -39,8 +53,7 @@ pub(super) enum Mechanism {
 pub(super) struct Cgroup {
     directories: Vec<PathBuf>,
     v2: Option<Unified>,
-    /// Files that take the process id of whom to admit. A child is not born into the group (CLONE_INTO_CGROUP),
-    /// since kernels were seen to kill at birth whoever starts in a group that was killed before.
+    /// Files that take the process id of whom to admit.
     admissions: Vec<File>,
     /// Counts those whom the kernel killed for want of memory.
     oom: Option<File>,
@@ -48,8 +61,13 @@ pub(super) struct Cgroup {
 
 #[derive(Debug)]
 struct Unified {
+    directory: File,
     kill: File,
     events: File,
+    entry: File,
+    /// Kernels were seen to kill at birth whoever starts in a group that was killed before; so from then on one
+    /// enters it after birth, which is slower.
+    was_killed: bool,
 }
 
 impl Cgroups {
@@ -150,42 +168,36 @@ impl Cgroups {
 }
 
 impl Cgroup {
-    /// Makes the groups of `worker` with their bounds, and ends what an earlier supervisor left in them.
-    pub(super) fn create(
-        groups: &Cgroups,
-        key: &str,
-        worker: &str,
-        memory_bytes: Option<u64>,
-        tasks: Option<u32>,
-    ) -> Result<Self, SandboxError> {
-        let name = format!("bailiwick-{key}.{worker}");
+    /// Makes the groups called `name` for their purpose, and ends what an earlier supervisor left in them.
+    pub(super) fn create(groups: &Cgroups, name: &str, purpose: &Purpose) -> Result<Self, SandboxError> {
         let mut made = Self { directories: Vec::new(), v2: None, admissions: Vec::new(), oom: None };
-        if let (Some(bytes), Mechanism::V1, Some(own)) = (memory_bytes, groups.memory(), &groups.v1_memory) {
-            let group = made.add(own.join(&name))?;
+        if let (Some((bytes, Mechanism::V1)), Some(own)) = (purpose.memory, &groups.v1_memory) {
+            let group = made.add(own.join(name))?;
             set(&group, "memory.limit_in_bytes", bytes)?;
             // Only there where swap is counted.
             let _without_swap = set(&group, "memory.memsw.limit_in_bytes", bytes);
             made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
             made.oom = File::open(group.join("memory.oom_control")).ok();
         }
-        if let (Some(tasks), Mechanism::V1, Some(own)) = (tasks, groups.tasks(), &groups.v1_pids) {
-            let group = made.add(own.join(&name))?;
+        if let (Some((tasks, Mechanism::V1)), Some(own)) = (purpose.tasks, &groups.v1_pids) {
+            let group = made.add(own.join(name))?;
             set(&group, "pids.max", tasks)?;
             made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
         }
-        if let Some(own) = &groups.v2 {
-            let group = made.add(own.join(&name))?;
-            if let (Some(bytes), Mechanism::V2) = (memory_bytes, groups.memory()) {
+        let memory = purpose.memory.filter(|(_, by)| *by == Mechanism::V2).map(|(bytes, _)| bytes);
+        let tasks = purpose.tasks.filter(|(_, by)| *by == Mechanism::V2).map(|(tasks, _)| tasks);
+        if let (Some(own), true) = (&groups.v2, purpose.kill || memory.is_some() || tasks.is_some()) {
+            let group = made.add(own.join(name))?;
+            if let Some(bytes) = memory {
                 set(&group, "memory.max", bytes)?;
                 // Neither is there on every kernel, and neither changes the bound.
                 let _without_swap = set(&group, "memory.swap.max", 0_u32);
                 let _group_kill = set(&group, "memory.oom.group", 1_u32);
                 made.oom = File::open(group.join("memory.events")).ok();
             }
-            if let (Some(tasks), Mechanism::V2) = (tasks, groups.tasks()) {
+            if let Some(tasks) = tasks {
                 set(&group, "pids.max", tasks)?;
             }
-            made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
             made.v2 = Unified::open(&group);
         }
         made.kill().map_err(|source| SandboxError::Cgroup { path: PathBuf::from(name), source })?;
@@ -198,15 +210,27 @@ impl Cgroup {
         Ok(directory)
     }
 
-    /// Puts the process into the groups.
+    /// Returns the group that a child can be born in.
+    pub(super) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        self.v2.as_ref().filter(|v2| !v2.was_killed).map(|v2| v2.directory.as_fd())
+    }
+
+    /// Puts the process into the groups that it was not born in.
     pub(super) fn admit(&self, pid: i32) -> io::Result<()> {
         let pid = pid.to_string();
-        self.admissions.iter().try_for_each(|mut file| file.write_all(pid.as_bytes()))
+        let late = self.v2.iter().filter(|v2| v2.was_killed).map(|v2| &v2.entry);
+        self.admissions.iter().chain(late).try_for_each(|mut file| file.write_all(pid.as_bytes()))
     }
 
     /// Sends SIGKILL to everything in the group; nothing escapes by forking. Without version 2 it does nothing.
-    pub(super) fn kill(&self) -> io::Result<()> {
-        self.v2.as_ref().map_or(Ok(()), |v2| (&v2.kill).write_all(b"1"))
+    pub(super) fn kill(&mut self) -> io::Result<()> {
+        match &mut self.v2 {
+            Some(v2) if !v2.is_empty() => {
+                v2.was_killed = true;
+                v2.kill.write_all(b"1")
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Returns the open `cgroup.kill`.
@@ -221,8 +245,7 @@ impl Cgroup {
 
     /// Returns whether nothing lives in the group; `None` without version 2.
     pub(super) fn is_empty(&self) -> Option<bool> {
-        let events = reread(&self.v2.as_ref()?.events);
-        Some(events.lines().any(|line| line == "populated 0"))
+        self.v2.as_ref().map(Unified::is_empty)
     }
 
     /// Returns how often the kernel killed in the group for want of memory.
@@ -250,9 +273,16 @@ impl Unified {
     /// Opens the group's files; `None` on kernels that cannot kill a group.
     fn open(group: &Path) -> Option<Self> {
         Some(Self {
+            directory: File::open(group).ok()?,
+            entry: open_to_write(&group.join("cgroup.procs")).ok()?,
+            was_killed: false,
             kill: open_to_write(&group.join("cgroup.kill")).ok()?,
             events: File::open(group.join("cgroup.events")).ok()?,
         })
+    }
+
+    fn is_empty(&self) -> bool {
+        reread(&self.events).lines().any(|line| line == "populated 0")
     }
 }
 

@@ -26,7 +26,7 @@ impl Prepared {
         if self.rulesets.is_some() {
             self.describe_landlock(sandbox, machine.landlock_abi);
         }
-        self.limits.report(&mut self.enforced, &mut self.missing);
+        self.limits.report(&mut self.enforced);
         match self.tree {
             Tree::Cgroup => self.enforce(Aspect::Descendants, "cgroup.kill"),
             Tree::User { .. } => self.enforce(Aspect::Descendants, "SIGKILL to everything of its user"),

@@ -3,48 +3,61 @@
 use bailiwick_sys::process::{Resource, Step};
 
 use super::account::Account;
-use super::cgroup::{Cgroups, Mechanism};
-use super::report::{Aspect, Enforced, Missing};
+use super::cgroup::{Cgroups, Mechanism, Purpose};
+use super::report::{Aspect, Enforced};
 use crate::control::MemoryMechanism;
 use crate::spec::{Preset, Sandbox};
 
 /// The bounds of one worker.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
-    pub(super) memory_bytes: Option<u64>,
-    pub(super) tasks: Option<u32>,
-    pub(super) files: Option<u32>,
-    memory_by: Mechanism,
-    tasks_by: Mechanism,
-    /// Whether the user has no other processes, so that a bound by user is a bound on the worker.
-    own_user: bool,
+    memory: Option<(u64, Mechanism)>,
+    tasks: Option<(u32, Mechanism)>,
+    files: Option<u32>,
 }
 
 impl Limits {
     /// Takes the bounds from the declaration, with the defaults of a sandboxed worker.
     pub(super) fn new(sandbox: &Sandbox, cgroups: &Cgroups, account: &Account) -> Self {
-        let sandboxed = sandbox.preset != Preset::None;
+        let memory_by = match cgroups.memory() {
+            Mechanism::None => Mechanism::Process,
+            by => by,
+        };
+        let tasks_by = match cgroups.tasks() {
+            // To enter a group of version 1 takes ten times as long as all the rest of a start.
+            Mechanism::V1 | Mechanism::None if account.own().is_some() => Mechanism::Process,
+            by => by,
+        };
+        // Who cannot fork has threads only, and is not made to pay for their being counted.
+        let default = match (sandbox.preset, tasks_by) {
+            (Preset::None, _) | (_, Mechanism::None) => None,
+            (Preset::Exec, _) | (_, Mechanism::V2 | Mechanism::Process) => Some(TASKS),
+            (_, Mechanism::V1) => None,
+        };
+        let files = (sandbox.preset != Preset::None).then_some(FILES);
         Self {
-            memory_bytes: sandbox.memory_max,
-            tasks: sandbox.tasks_max.or(sandboxed.then_some(TASKS)),
-            files: sandbox.limit_nofile.or(sandboxed.then_some(FILES)),
-            memory_by: cgroups.memory(),
-            tasks_by: cgroups.tasks(),
-            own_user: account.own().is_some(),
+            memory: sandbox.memory_max.map(|bytes| (bytes, memory_by)),
+            tasks: sandbox.tasks_max.or(default).map(|tasks| (tasks, tasks_by)),
+            files: sandbox.limit_nofile.or(files),
         }
     }
 
-    /// Returns whether the declared bound on tasks holds in some way.
-    pub(super) fn bounds_tasks(&self) -> bool {
-        self.tasks_by != Mechanism::None || self.own_user
+    /// Returns whether tasks are to be bounded and cannot be.
+    pub(super) fn lacks_tasks(&self) -> bool {
+        matches!(self.tasks, Some((_, Mechanism::None)))
+    }
+
+    /// Returns what control groups are needed for.
+    pub(super) fn purpose(&self, kill: bool) -> Purpose {
+        Purpose { memory: self.memory, tasks: self.tasks, kill }
     }
 
     pub(super) fn memory_mechanism(&self) -> MemoryMechanism {
-        match (self.memory_bytes, self.memory_by) {
-            (None, _) => MemoryMechanism::Unlimited,
-            (Some(_), Mechanism::V2) => MemoryMechanism::CgroupV2,
-            (Some(_), Mechanism::V1) => MemoryMechanism::CgroupV1,
-            (Some(_), Mechanism::None) => MemoryMechanism::AddressSpace,
+        match self.memory {
+            None | Some((_, Mechanism::None)) => MemoryMechanism::Unlimited,
+            Some((_, Mechanism::V2)) => MemoryMechanism::CgroupV2,
+            Some((_, Mechanism::V1)) => MemoryMechanism::CgroupV1,
+            Some((_, Mechanism::Process)) => MemoryMechanism::AddressSpace,
         }
     }
 
@@ -55,43 +68,34 @@ impl Limits {
         if let Some(files) = self.files {
             steps.push(Step::Limit(Resource::OpenFiles, files.into()));
         }
-        if let (Some(bytes), Mechanism::None) = (self.memory_bytes, self.memory_by) {
+        if let Some((bytes, Mechanism::Process)) = self.memory {
             steps.push(Step::Limit(Resource::AddressSpace, bytes));
         }
     }
 
     /// Returns the limit that counts by user, to be set when the user is the worker's.
     pub(super) fn task_step(&self) -> Option<Step<'static>> {
-        self.tasks.filter(|_| self.own_user).map(|tasks| Step::Limit(Resource::Tasks, tasks.into()))
+        match self.tasks {
+            Some((tasks, Mechanism::Process)) => Some(Step::Limit(Resource::Tasks, tasks.into())),
+            _ => None,
+        }
     }
 
-    /// Says what holds and what does not.
-    pub(super) fn report(&self, enforced: &mut Vec<Enforced>, missing: &mut Vec<Missing>) {
-        if let Some(bytes) = self.memory_bytes {
-            let by = match self.memory_by {
-                Mechanism::V2 => "memory.max",
-                Mechanism::V1 => "memory.limit_in_bytes",
-                Mechanism::None => "RLIMIT_AS",
-            };
-            enforced.push(Enforced { what: Aspect::Memory, by: format!("{by} {bytes}") });
-        }
-        if let Some(tasks) = self.tasks {
-            match (self.tasks_by, self.own_user) {
-                (Mechanism::V2 | Mechanism::V1, _) => {
-                    enforced.push(Enforced { what: Aspect::Tasks, by: format!("pids.max {tasks}") });
-                }
-                (Mechanism::None, true) => {
-                    enforced.push(Enforced { what: Aspect::Tasks, by: format!("RLIMIT_NPROC {tasks}") });
-                }
-                (Mechanism::None, false) => missing.push(Missing {
-                    what: Aspect::Tasks,
-                    why: "neither a pids control group nor a user of the worker's own",
-                }),
-            }
-        }
-        if let Some(files) = self.files {
-            enforced.push(Enforced { what: Aspect::Descriptors, by: format!("RLIMIT_NOFILE {files}") });
-        }
+    /// Says what holds.
+    pub(super) fn report(&self, enforced: &mut Vec<Enforced>) {
+        let memory = self.memory.map(|(bytes, by)| match by {
+            Mechanism::V2 => format!("memory.max {bytes}"),
+            Mechanism::V1 => format!("memory.limit_in_bytes {bytes}"),
+            Mechanism::Process | Mechanism::None => format!("RLIMIT_AS {bytes}"),
+        });
+        let tasks = self.tasks.and_then(|(tasks, by)| match by {
+            Mechanism::V2 | Mechanism::V1 => Some(format!("pids.max {tasks}")),
+            Mechanism::Process => Some(format!("RLIMIT_NPROC {tasks}")),
+            Mechanism::None => None,
+        });
+        let files = self.files.map(|files| format!("RLIMIT_NOFILE {files}"));
+        let all = [(Aspect::Memory, memory), (Aspect::Tasks, tasks), (Aspect::Descriptors, files)];
+        enforced.extend(all.into_iter().filter_map(|(what, by)| Some(Enforced { what, by: by? })));
     }
 }
 

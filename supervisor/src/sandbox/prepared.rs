@@ -13,7 +13,7 @@ use bailiwick_sys::identity::Identity;
 use bailiwick_sys::seccomp::Filter;
 
 use super::account::{Account, Owner};
-use super::cgroup::{Cgroup, Cgroups};
+use super::cgroup::{Cgroup, Cgroups, Purpose};
 use super::describe::TCP_ABI;
 use super::error::SandboxError;
 use super::executable::Executable;
@@ -111,11 +111,11 @@ impl Ground {
         let owner = Owner { name: format!("{} {name}", self.state_dir), comes_again: self.lasting };
         let account = Account::choose(worker, &self.machine, &granted, &owner)?;
         let limits = Limits::new(&worker.sandbox, &self.cgroups, &account);
-        if worker.sandbox.tasks_max.is_some() && !limits.bounds_tasks() {
+        if limits.lacks_tasks() {
             let why = "there is neither a pids control group nor a user of the worker's own";
             self.floor_missing(worker, "tasks_max", why, Aspect::Tasks, &mut missing)?;
         }
-        let cgroup = self.cgroup(&name, &limits)?;
+        let cgroup = self.cgroup(&name, &limits.purpose(account.own().is_none()))?;
         let tree = tree(cgroup.as_ref(), &account);
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
         let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
@@ -235,12 +235,12 @@ impl Ground {
         }
     }
 
-    fn cgroup(&self, name: &str, limits: &Limits) -> Result<Option<Cgroup>, SandboxError> {
+    fn cgroup(&self, name: &str, purpose: &Purpose) -> Result<Option<Cgroup>, SandboxError> {
         if self.cgroups == Cgroups::default() {
             return Ok(None);
         }
-        let key = key(&self.state_dir);
-        Cgroup::create(&self.cgroups, &key, name, limits.memory_bytes, limits.tasks).map(Some)
+        let name = format!("bailiwick-{}.{name}", key(&self.state_dir));
+        Cgroup::create(&self.cgroups, &name, purpose).map(Some)
     }
 }
 
@@ -327,7 +327,7 @@ impl Prepared {
     /// # Errors
     /// See [`TreeError`]; to be tried again.
     pub fn kill_tree(&mut self) -> Result<(), TreeError> {
-        self.tree.kill(self.cgroup.as_ref())
+        self.tree.kill(self.cgroup.as_mut())
     }
 
     /// Returns what to wait on after [`Self::kill_tree`]; `None` when [`Self::is_empty`] can be asked at once.
@@ -362,6 +362,10 @@ impl Prepared {
         &self.environment
     }
 
+    pub(crate) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        self.cgroup.as_ref().and_then(Cgroup::birthplace)
+    }
+
     pub(crate) fn admit(&self, pid: i32) -> std::io::Result<()> {
         self.cgroup.as_ref().map_or(Ok(()), |cgroup| cgroup.admit(pid))
     }
@@ -375,9 +379,9 @@ impl AsFd for Prepared {
 }
 
 fn tree(cgroup: Option<&Cgroup>, account: &Account) -> Tree {
-    match (cgroup.and_then(Cgroup::kill_file), account.own()) {
-        (Some(_), _) => Tree::Cgroup,
-        (None, Some(own)) => Tree::User { uid: own.uid, killer: None },
+    match (account.own(), cgroup.and_then(Cgroup::kill_file)) {
+        (Some(own), _) => Tree::User { uid: own.uid, killer: None },
+        (None, Some(_)) => Tree::Cgroup,
         (None, None) => Tree::Alone,
     }
 }

@@ -41,7 +41,7 @@ pub enum TreeError {
 
 impl Tree {
     /// Starts to kill everything; [`Self::is_empty`] says when it is over. Killing again does no harm.
-    pub(super) fn kill(&mut self, cgroup: Option<&Cgroup>) -> Result<(), TreeError> {
+    pub(super) fn kill(&mut self, cgroup: Option<&mut Cgroup>) -> Result<(), TreeError> {
         match self {
             Self::Cgroup => {
                 let killed = cgroup.map_or(Ok(()), Cgroup::kill);

@@ -29,7 +29,7 @@ macro_rules! cases {
 /// Supervisors that a case starts beside itself, to kill them.
 pub(crate) const SCENES: &[Case] = cases![
     Nothing tree::a_supervisor_waits_with_runaways,
-    Nothing tree::a_supervisor_without_cgroups_waits_with_runaways,
+    Nothing tree::a_supervisor_waits_with_runaways_of_a_shared_user,
     Nothing tree::a_supervisor_waits_with_a_sealed_worker,
 ];
 
