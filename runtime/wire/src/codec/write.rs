@@ -103,6 +103,7 @@ impl<'b> At<'b> {
     }
 
     /// Counts an item that holds others and returns where those stand.
+    #[inline]
     fn open<E: Error>(mut self, size: usize) -> Result<At<'b>, E> {
         self.item(size)?;
         self.depth = self.check(self.budget.below(self.depth))?;
@@ -117,6 +118,7 @@ pub(super) struct Item<'b, 'v, T: ?Sized> {
 }
 
 impl<T: Serialize + ?Sized> Serialize for Item<'_, '_, T> {
+    #[inline]
     fn serialize<S: Serializer>(&self, inner: S) -> Result<S::Ok, S::Error> {
         self.value.serialize(Writer { inner, at: self.at })
     }
@@ -129,6 +131,7 @@ struct Writer<'b, S> {
 }
 
 impl<'b, S: Serializer> Writer<'b, S> {
+    #[inline]
     fn within<C>(
         self,
         kind: Kind,
@@ -142,6 +145,7 @@ impl<'b, S: Serializer> Writer<'b, S> {
 
 macro_rules! items {
     ($($method:ident $type:ty)*) => {$(
+        #[inline]
         fn $method(self, value: $type) -> Result<S::Ok, S::Error> {
             self.at.item(size_of::<$type>())?;
             self.inner.$method(value)
@@ -151,6 +155,7 @@ macro_rules! items {
 
 macro_rules! single_bytes {
     ($($method:ident $type:ty)*) => {$(
+        #[inline]
         fn $method(self, value: $type) -> Result<S::Ok, S::Error> {
             self.at.check(self.at.budget.produce(1))?;
             self.inner.$method(value)
@@ -180,36 +185,43 @@ impl<'b, S: Serializer> Serializer for Writer<'b, S> {
         serialize_f32 f32 serialize_f64 f64 serialize_char char
     }
 
+    #[inline]
     fn serialize_str(self, value: &str) -> Result<S::Ok, S::Error> {
         self.at.item(HANDLE + value.len())?;
         self.inner.serialize_str(value)
     }
 
+    #[inline]
     fn serialize_bytes(self, value: &[u8]) -> Result<S::Ok, S::Error> {
         self.at.item(HANDLE + value.len())?;
         self.inner.serialize_bytes(value)
     }
 
+    #[inline]
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
         self.at.item(0)?;
         self.inner.serialize_none()
     }
 
+    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
         let at = self.at.open(0)?;
         self.inner.serialize_some(&Item { value, at })
     }
 
+    #[inline]
     fn serialize_unit(self) -> Result<S::Ok, S::Error> {
         self.at.item(0)?;
         self.inner.serialize_unit()
     }
 
+    #[inline]
     fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, S::Error> {
         self.at.item(0)?;
         self.inner.serialize_unit_struct(name)
     }
 
+    #[inline]
     fn serialize_unit_variant(
         self,
         name: &'static str,
@@ -220,6 +232,7 @@ impl<'b, S: Serializer> Serializer for Writer<'b, S> {
         self.inner.serialize_unit_variant(name, index, variant)
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         name: &'static str,
@@ -230,6 +243,7 @@ impl<'b, S: Serializer> Serializer for Writer<'b, S> {
         result.inspect_err(|_| at.budget.step(Step::Type(name)))
     }
 
+    #[inline]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
         name: &'static str,
@@ -242,6 +256,7 @@ impl<'b, S: Serializer> Serializer for Writer<'b, S> {
         result.inspect_err(|_| at.budget.step(Step::Type(variant)))
     }
 
+    #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
         let Some(announced) = len else {
             return Err(fail(self.at.budget, EncodeProblem::Length { announced: None, found: 0 }));
@@ -249,10 +264,12 @@ impl<'b, S: Serializer> Serializer for Writer<'b, S> {
         self.within(Kind::Sequence { announced }, HANDLE, |inner| inner.serialize_seq(len))
     }
 
+    #[inline]
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
         self.within(Kind::Fields { name: None }, 0, |inner| inner.serialize_tuple(len))
     }
 
+    #[inline]
     fn serialize_tuple_struct(
         self,
         name: &'static str,
@@ -261,6 +278,7 @@ impl<'b, S: Serializer> Serializer for Writer<'b, S> {
         self.within(Kind::Fields { name: Some(name) }, 0, |inner| inner.serialize_tuple_struct(name, len))
     }
 
+    #[inline]
     fn serialize_tuple_variant(
         self,
         name: &'static str,
@@ -273,6 +291,7 @@ impl<'b, S: Serializer> Serializer for Writer<'b, S> {
         })
     }
 
+    #[inline]
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
         let Some(announced) = len else {
             return Err(fail(self.at.budget, EncodeProblem::Length { announced: None, found: 0 }));
@@ -280,10 +299,12 @@ impl<'b, S: Serializer> Serializer for Writer<'b, S> {
         self.within(Kind::Map { announced }, HANDLE, |inner| inner.serialize_map(len))
     }
 
+    #[inline]
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, S::Error> {
         self.within(Kind::Fields { name: Some(name) }, 0, |inner| inner.serialize_struct(name, len))
     }
 
+    #[inline]
     fn serialize_struct_variant(
         self,
         name: &'static str,
@@ -296,10 +317,12 @@ impl<'b, S: Serializer> Serializer for Writer<'b, S> {
         })
     }
 
+    #[inline]
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
         self.serialize_str(&value.to_string())
     }
 
+    #[inline]
     fn is_human_readable(&self) -> bool {
         false
     }

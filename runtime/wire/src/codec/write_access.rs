@@ -28,10 +28,12 @@ pub(super) struct Within<'b, C> {
 }
 
 impl<'b, C> Within<'b, C> {
+    #[inline]
     pub(super) fn new(inner: C, at: At<'b>, kind: Kind) -> Within<'b, C> {
         Within { inner, at, kind, found: 0, before: 0 }
     }
 
+    #[inline]
     fn field<E>(
         &mut self,
         name: Option<&'static str>,
@@ -48,6 +50,7 @@ impl<'b, C> Within<'b, C> {
         result
     }
 
+    #[inline]
     fn moved<E: Error>(&self) -> Result<(), E> {
         if self.at.budget.bytes_left() < self.before {
             return Ok(());
@@ -70,6 +73,7 @@ impl<C: SerializeSeq> SerializeSeq for Within<'_, C> {
     type Ok = C::Ok;
     type Error = C::Error;
 
+    #[inline]
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
         self.before = self.at.budget.bytes_left();
         self.field(None, |inner, at| {
@@ -88,6 +92,7 @@ impl<C: SerializeMap> SerializeMap for Within<'_, C> {
     type Ok = C::Ok;
     type Error = C::Error;
 
+    #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
         let at = self.at;
         self.before = at.budget.bytes_left();
@@ -95,6 +100,7 @@ impl<C: SerializeMap> SerializeMap for Within<'_, C> {
         self.inner.serialize_key(&Item { value, at }).inspect_err(|_| at.budget.step(Step::Key))
     }
 
+    #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
         let at = self.at;
         self.inner.serialize_value(&Item { value, at }).inspect_err(|_| at.budget.step(Step::Value))?;
@@ -114,6 +120,7 @@ macro_rules! rows {
             type Ok = C::Ok;
             type Error = C::Error;
 
+            #[inline]
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
                 self.field(None, |inner, at| inner.$method(&Item { value, at }))
             }
@@ -131,6 +138,7 @@ macro_rules! named_rows {
             type Ok = C::Ok;
             type Error = C::Error;
 
+            #[inline]
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
