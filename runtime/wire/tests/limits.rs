@@ -132,8 +132,11 @@ fn b8_a_long_list_overflows_no_stack() {
     let chain = [&1_u32.to_le_bytes()[..], &[7]].concat().repeat(13_000);
     let error = decode::<List>(&chain, &Limits::DATA).unwrap_err();
     assert_eq!(error.problem, over(Limit::Depth, 33, 32).1);
-    let limits = Limits { depth: Limits::MAX_DEPTH, ..ROOMY };
-    both(&list(Limits::MAX_DEPTH.into()), &limits, None);
+    let limits = Limits { depth: u16::MAX, ..ROOMY };
+    let most = Limits::MAX_DEPTH;
+    both(&list(most.into()), &limits, None);
+    let longer = chain.get(..5 * usize::from(most + 1)).expect("it is much longer");
+    assert_eq!(decode::<List>(longer, &limits).unwrap_err().problem, over(Limit::Depth, 129, 128).1);
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub(super) struct Budget<P> {
 impl<P> Budget<P> {
     pub(super) fn new(limits: &Limits, bytes: usize) -> Budget<P> {
         Budget {
-            limits: *limits,
+            // A level costs stack, so that no setting may ask for more than a thread has.
+            limits: Limits { depth: limits.depth.min(Limits::MAX_DEPTH), ..*limits },
             bytes_left: Cell::new(bytes as u64),
             elements: Cell::new(0),
             produced: Cell::new(0),
