@@ -21,7 +21,7 @@ use std::cell::RefCell;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use crate::{FdKind, Limit, Limits};
+use crate::{FdKind, FdKinds, Limit, Limits};
 
 /// An address as the runtime knows it; only the runtime can look inside.
 pub type AnyAddress = Box<dyn Any + Send>;
@@ -33,6 +33,13 @@ pub struct Outgoing {
     pub descriptors: Vec<(FdKind, Arc<OwnedFd>)>,
     /// The addresses; the link gives each a slot of its own.
     pub addresses: Vec<AnyAddress>,
+}
+
+impl Outgoing {
+    /// Returns what was promised of the descriptors.
+    pub fn kinds(&self) -> FdKinds {
+        self.descriptors.iter().map(|(kind, _)| *kind).collect()
+    }
 }
 
 /// What a received message carries beside its bytes. What is not taken is closed.
@@ -55,6 +62,15 @@ impl Incoming {
             descriptors: descriptors.into_iter().map(Place::Waiting).collect(),
             addresses: addresses.into_iter().map(Place::Waiting).collect(),
         }
+    }
+
+    /// Returns what the descriptors that have not been taken were observed to be.
+    pub fn kinds(&self) -> FdKinds {
+        let kinds = self.descriptors.iter().filter_map(|place| match place {
+            Place::Waiting((kind, _)) => Some(*kind),
+            Place::Taken => None,
+        });
+        kinds.collect()
     }
 
     /// Returns how many descriptors and how many addresses have not been taken.

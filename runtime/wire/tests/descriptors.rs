@@ -86,8 +86,10 @@ fn descriptors_and_addresses_get_numbers_of_their_own() {
     let outgoing = encode_message(&value, &LIMITS, &mut bytes).expect("it fits");
     assert_eq!(bytes, [0, 0, 0, 0, 1, 1, 0, 1, 0]);
     assert_eq!((outgoing.descriptors.len(), outgoing.addresses.len()), (2, 2));
+    assert_eq!(outgoing.kinds().iter().collect::<Vec<_>>(), [FdKind::PipeWriter]);
     let received = outgoing.descriptors.iter().map(|(kind, fd)| (*kind, fd.try_clone().expect("a copy")));
     let beside = Incoming::new(received.collect(), outgoing.addresses);
+    assert_eq!(beside.kinds().iter().collect::<Vec<_>>(), [FdKind::PipeWriter]);
     let back: (Name, Writer, Option<Writer>, Name) =
         decode_message(&bytes, beside, &LIMITS).expect("it came whole");
     assert_eq!((back.0, back.3), (Name("a"), Name("b")));
