@@ -20,7 +20,7 @@ trait Thumbs {
     async fn with_body(&mut self) -> u8 {
         1
     }
-    unsafe fn dangerous(&mut self);
+    extern "C" fn foreign(&mut self);
 }
 
 fn main() {}

@@ -94,6 +94,32 @@ fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
         let (fields, types) = fields(method);
         quote! { #(#docs)* #[allow(missing_docs)] #variant { #(#fields: #types),* } }
     });
+    let debug = methods.iter().map(|method| {
+        let (variant, text) = (&method.variant, method.name.unraw().to_string());
+        quote! { Self::#variant { .. } => #text }
+    });
+    let name = protocol.unraw().to_string();
+    let travelling = message_codec(names, methods);
+    quote! {
+        #[doc = #doc]
+        #vis enum #message { #(#variants),* }
+
+        #travelling
+
+        /// Names the method; the arguments may be secrets.
+        #[allow(unreachable_code, unused_variables)]
+        impl ::core::fmt::Debug for #message {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let method: &str = match *self { #(#debug,)* };
+                ::core::write!(f, "{}::{}", #name, method)
+            }
+        }
+    }
+}
+
+/// A message travels as the index of its method and the tuple of its arguments.
+fn message_codec(names: &Names<'_>, methods: &[Method]) -> TokenStream {
+    let Names { protocol, message, .. } = names;
     let indices = methods.iter().enumerate().map(|(index, method)| {
         let (variant, index) = (&method.variant, index_literal(index));
         quote! { Self::#variant { .. } => #index }
@@ -114,15 +140,8 @@ fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
             }
         }
     });
-    let debug = methods.iter().map(|method| {
-        let (variant, text) = (&method.variant, method.name.unraw().to_string());
-        quote! { Self::#variant { .. } => #text }
-    });
     let name = protocol.unraw().to_string();
     quote! {
-        #[doc = #doc]
-        #vis enum #message { #(#variants),* }
-
         // A protocol without methods has no message to handle.
         #[allow(unused_variables)]
         impl ::bailiwick::ProtocolMessage for #message {
@@ -146,15 +165,6 @@ fn message(names: &Names<'_>, methods: &[Method]) -> TokenStream {
                     #(#decode)*
                     _ => ::core::result::Result::Err(::bailiwick::private::no_such_method(#name, method)),
                 }
-            }
-        }
-
-        /// Names the method; the arguments may be secrets.
-        #[allow(unreachable_code, unused_variables)]
-        impl ::core::fmt::Debug for #message {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                let method: &str = match *self { #(#debug,)* };
-                ::core::write!(f, "{}::{}", #name, method)
             }
         }
     }
