@@ -1,5 +1,6 @@
 //! From a specification to a running loop, and from its end to an exit code.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::process::ExitCode;
 
@@ -112,10 +113,15 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
 
 /// Says what the operator should know before anything starts.
 fn tell_what_is_odd(daemon: &mut Daemon) {
+    let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for child in daemon.roster.children() {
-        for line in daemon.launcher.missing(child).collect::<Vec<_>>() {
-            daemon.complain(child, &line);
+        for line in daemon.launcher.missing(child) {
+            missing.entry(line).or_default().push(&daemon.roster.seat(child).title);
         }
+    }
+    let missing = missing.into_iter().map(|(line, titles)| format!("{}: {line}", titles.join(", ")));
+    for line in missing.collect::<Vec<_>>() {
+        daemon.say(&line);
     }
     if daemon.own_filters.is_none() {
         daemon.say("/proc does not tell of system call filters: sandboxes are not verified");

@@ -26,6 +26,9 @@ impl Prepared {
         if self.rulesets.is_some() {
             self.describe_landlock(sandbox, machine.landlock_abi);
         }
+        let closed = self.granted.iter().chain([&self.directory]);
+        let closed = closed.filter_map(|granted| granted.closed_to(self.account.identity()));
+        self.missing.extend(closed.map(|why| Missing { what: Aspect::Files, why: why.into() }));
         self.limits.report(&mut self.enforced);
         match self.tree {
             Tree::Cgroup => self.enforce(Aspect::Descendants, "cgroup.kill"),
@@ -34,8 +37,8 @@ impl Prepared {
                 self.enforce(Aspect::Descendants, "seccomp, it cannot fork");
             }
             Tree::Alone => {
-                let why = "there is neither cgroup.kill nor a user of the worker's own";
-                self.missing.push(Missing { what: Aspect::Descendants, why });
+                let why = "what it starts may outlive it: there is neither cgroup.kill nor a user of its own";
+                self.missing.push(Missing { what: Aspect::Descendants, why: why.into() });
             }
         }
     }
@@ -53,7 +56,8 @@ impl Prepared {
         let paths = self.granted.len();
         self.enforce(Aspect::Files, format!("Landlock ABI {abi}, {paths} granted paths"));
         if abi < TCP_ABI {
-            self.missing.push(Missing { what: Aspect::Tcp, why: "Landlock before ABI 4 knows no ports" });
+            self.missing
+                .push(Missing { what: Aspect::Tcp, why: "Landlock before ABI 4 bounds no ports".into() });
         } else {
             let bind = if binds_any_port(sandbox) { "any".to_owned() } else { list(&sandbox.tcp_bind) };
             let connect = list(&sandbox.tcp_connect);
@@ -61,7 +65,7 @@ impl Prepared {
         }
         if abi < SCOPE_ABI {
             self.missing
-                .push(Missing { what: Aspect::Scope, why: "Landlock before ABI 6 bounds no signals" });
+                .push(Missing { what: Aspect::Scope, why: "Landlock before ABI 6 bounds no signals".into() });
         } else {
             self.enforce(Aspect::Scope, "Landlock, signals and abstract sockets of its own processes only");
         }

@@ -78,6 +78,12 @@ pub enum SandboxError {
         /// The worker.
         worker: String,
     },
+    /// Nothing would confine it.
+    #[error("worker {worker} has no sandbox (preset `none`) without `privileged = true`")]
+    Unconfined {
+        /// The worker.
+        worker: String,
+    },
     /// No such capability.
     #[error("worker {worker} wants {name:?}, which is no capability")]
     NoSuchCapability {

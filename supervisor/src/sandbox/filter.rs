@@ -198,3 +198,191 @@ const KILL_X32: [Instruction; 3] = [
     Instruction { code: JUMP_IF_AT_LEAST, jt: 0, jf: 1, k: X32_BIT },
     Instruction { code: RETURN, jt: 0, jf: 0, k: libc::SECCOMP_RET_KILL_PROCESS },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Exec;
+
+    /// Runs a filter as the kernel does: an accumulator, the call's data, and the few instructions that are used.
+    fn verdict(filter: &Filter, data: &[u32; 16]) -> u32 {
+        let (mut a, mut at) = (0_u32, 0_usize);
+        let program = filter.to_bytes();
+        let (program, _) = program.as_chunks::<8>();
+        loop {
+            let [c0, c1, jt, jf, k0, k1, k2, k3] = program[at];
+            let (code, k) = (u16::from_le_bytes([c0, c1]), u32::from_le_bytes([k0, k1, k2, k3]));
+            at += 1;
+            let jump = |holds: bool| usize::from(if holds { jt } else { jf });
+            match code {
+                0x20 => a = data[k as usize / 4],
+                0x54 => a &= k,
+                0x05 => at += k as usize,
+                0x15 => at += jump(a == k),
+                0x25 => at += jump(a > k),
+                0x35 => at += jump(a >= k),
+                0x06 => return k,
+                _ => panic!("instruction {code:#x} is not used by the compiler"),
+            }
+        }
+    }
+
+    /// Returns what the kernel would do to a call: the most severe answer of all filters.
+    fn answer(filters: &[&Filter], arch: u32, call: i64, arguments: [u64; 6]) -> u32 {
+        let mut data = [0_u32; 16];
+        (data[0], data[1]) = (call as u32, arch);
+        for (n, argument) in arguments.iter().enumerate() {
+            (data[4 + 2 * n], data[5 + 2 * n]) = (*argument as u32, (*argument >> 32) as u32);
+        }
+        let severity = |answer: &u32| (*answer & 0xffff_0000).cast_signed();
+        filters.iter().map(|filter| verdict(filter, &data)).min_by_key(severity).expect("a filter")
+    }
+
+    struct Policy(Filters);
+
+    impl Policy {
+        fn of(change: impl FnOnce(&mut Worker)) -> Self {
+            let mut worker = Worker::new("probe", Exec::Own);
+            change(&mut worker);
+            Self(Filters::compile(&worker).unwrap())
+        }
+
+        fn starting(&self, call: i64, arguments: [u64; 6]) -> u32 {
+            answer(&self.0.before_exec.iter().collect::<Vec<_>>(), NATIVE, call, arguments)
+        }
+
+        fn running(&self, call: i64, arguments: [u64; 6]) -> u32 {
+            // The newest filter is asked first and wins among equals.
+            let filters = self.0.running.iter().chain(&self.0.before_exec);
+            answer(&filters.collect::<Vec<_>>(), NATIVE, call, arguments)
+        }
+    }
+
+    const NONE: [u64; 6] = [0; 6];
+    const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+    const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
+    const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+    #[cfg(target_arch = "x86_64")]
+    const NATIVE: u32 = 0xc000_003e;
+    #[cfg(target_arch = "aarch64")]
+    const NATIVE: u32 = 0xc000_00b7;
+    #[cfg(target_arch = "riscv64")]
+    const NATIVE: u32 = 0xc000_00f3;
+
+    #[test]
+    fn every_line_of_stage_a_stops_its_call_and_lets_pass_whom_it_names() {
+        let plain = Policy::of(|_| {});
+        for line in STAGE_A.iter().chain(STAGE_A_NATIVE) {
+            let arguments = example(line.only);
+            let wanted = match line.action {
+                Action::Kill => KILL,
+                Action::Refuse => EPERM,
+                Action::Absent => ENOSYS,
+            };
+            assert_eq!(plain.starting(line.call, arguments), wanted, "{}: {}", line.name, line.reason);
+            if let Some(name) = line.unless {
+                let holder = Policy::of(|worker| worker.sandbox.capabilities.push(name.into()));
+                assert_eq!(holder.starting(line.call, arguments), ALLOW, "{} with {name}", line.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_line_of_stage_b_lets_its_call_pass_for_whom_it_is_meant() {
+        let plain = Policy::of(|_| {});
+        for line in STAGE_B.iter().chain(STAGE_B_NATIVE).filter(|line| line.name != "SYS_clone3") {
+            let meant = Policy::of(|worker| match line.when {
+                When::Always => {}
+                When::Write => worker.sandbox.read_write_paths.push("/tmp".into()),
+                When::Bind => worker.sandbox.tcp_bind.push(80),
+                When::Connect => worker.sandbox.tcp_connect.push(80),
+                When::Holds(name) => worker.sandbox.capabilities.push(name.into()),
+            });
+            assert_eq!(meant.running(line.call, example(line.only)), ALLOW, "{}: {}", line.name, line.reason);
+            if line.when != When::Always && line.name != "SYS_ioctl" {
+                assert_ne!(
+                    plain.running(line.call, example(line.only)),
+                    ALLOW,
+                    "{} for everybody",
+                    line.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_running_worker_neither_executes_nor_forks() {
+        let sealed = Policy::of(|_| {});
+        for call in
+            [libc::SYS_execve, libc::SYS_execveat, libc::SYS_seccomp, libc::SYS_setresuid, libc::SYS_kill]
+        {
+            assert_eq!(sealed.running(call, NONE), EPERM, "{call}");
+        }
+        assert_eq!(sealed.running(libc::SYS_clone, [libc::SIGCHLD as u64, 0, 0, 0, 0, 0]), EPERM);
+        assert_eq!(sealed.running(libc::SYS_clone, [libc::CLONE_THREAD as u64, 0, 0, 0, 0, 0]), ALLOW);
+        assert_eq!(sealed.running(libc::SYS_clone3, NONE), ENOSYS);
+        assert_eq!(sealed.starting(libc::SYS_execveat, NONE), ALLOW);
+    }
+
+    #[test]
+    fn a_worker_of_preset_exec_has_the_first_stage_only() {
+        let exec = Policy::of(|worker| worker.sandbox.preset = Preset::Exec);
+        assert!(exec.0.running.is_none());
+        assert_eq!(exec.starting(libc::SYS_execve, NONE), ALLOW);
+        assert_eq!(exec.starting(libc::SYS_io_uring_setup, NONE), EPERM);
+    }
+
+    #[test]
+    fn arguments_are_compared_where_they_are_and_not_above() {
+        let sealed = Policy::of(|_| {});
+        let limits = |pid: u64, new: u64| sealed.running(libc::SYS_prlimit64, [pid, 7, new, 0, 0, 0]);
+        assert_eq!(
+            (limits(0, 0), limits(1, 0), limits(0, 1), limits(0, 1 << 32)),
+            (ALLOW, EPERM, EPERM, EPERM)
+        );
+        let pair = |kind: i32| sealed.running(libc::SYS_socketpair, [1, kind as u64, 0, 0, 0, 0]);
+        assert_eq!(pair(libc::SOCK_STREAM | libc::SOCK_CLOEXEC), ALLOW);
+        assert_eq!(pair(libc::SOCK_DGRAM | libc::SOCK_CLOEXEC), EPERM);
+        let persona = |persona: u64| sealed.starting(libc::SYS_personality, [persona, 0, 0, 0, 0, 0]);
+        assert_eq!((persona(0), persona(0xffff_ffff), persona(0x004_0000)), (ALLOW, ALLOW, EPERM));
+        // The kernel takes the low half of a command only; so must the filter.
+        let push = |command: u64| sealed.starting(libc::SYS_ioctl, [0, command, 0, 0, 0, 0]);
+        assert_eq!(
+            (push(libc::TIOCSTI), push(libc::TIOCSTI | 1 << 32), push(libc::FIONBIO)),
+            (EPERM, EPERM, ALLOW)
+        );
+    }
+
+    #[test]
+    fn foreign_tables_of_calls_kill() {
+        let sealed = Policy::of(|_| {});
+        let filters: Vec<_> = sealed.0.before_exec.iter().collect();
+        assert_eq!(answer(&filters, 0x4000_0003, libc::SYS_read, NONE), KILL, "32-bit calls");
+        assert_eq!(sealed.starting(libc::SYS_read | i64::from(X32_BIT), NONE), KILL, "x32 calls");
+        assert_eq!(sealed.starting(libc::SYS_read, NONE), ALLOW);
+    }
+
+    #[test]
+    fn every_line_has_a_reason() {
+        let lines = STAGE_A.iter().chain(STAGE_A_NATIVE).map(|line| (line.name, line.reason));
+        for (name, reason) in
+            lines.chain(STAGE_B.iter().chain(STAGE_B_NATIVE).map(|line| (line.name, line.reason)))
+        {
+            assert!(name.starts_with("SYS_") && reason.len() > 5, "{name}: {reason}");
+        }
+    }
+
+    /// Returns arguments that a line speaks of.
+    fn example(only: Only) -> [u64; 6] {
+        let mut arguments = NONE;
+        for test in only {
+            match *test {
+                Test::Is(n, value) | Test::Has(n, _, value) => arguments[usize::from(n)] = value.into(),
+                Test::IsNot(n, _) => arguments[usize::from(n)] = 1,
+                Test::IsNull(n) => arguments[usize::from(n)] = 0,
+            }
+        }
+        arguments
+    }
+}

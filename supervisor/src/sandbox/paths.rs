@@ -8,10 +8,14 @@ use std::path::{Path, PathBuf};
 
 use bailiwick_sys::Errno;
 use bailiwick_sys::files::{self, Links};
+use bailiwick_sys::identity::Identity;
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset,
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
+
+use nix::libc;
+use nix::sys::stat::fstat;
 
 use super::error::SandboxError;
 use super::executable::Executable;
@@ -21,6 +25,8 @@ use crate::spec::{Preset, Sandbox, Worker};
 /// What a worker may do below a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
+    /// Be in a folder.
+    Enter,
     /// Read files and list folders.
     Read,
     /// That, and write, make and remove files and folders.
@@ -72,6 +78,32 @@ impl Granted {
         }
     }
 
+    /// Says in what way the owner and mode of the place itself close it to `who`, in spite of the grant.
+    pub(super) fn closed_to(&self, who: Identity) -> Option<String> {
+        let found = fstat(&self.place).ok()?;
+        let bits = match who {
+            Identity { uid: 0, .. } => return None,
+            Identity { uid, .. } if uid == found.st_uid => found.st_mode >> 6,
+            Identity { gid, .. } if gid == found.st_gid => found.st_mode >> 3,
+            _ => found.st_mode,
+        };
+        let folder = found.st_mode & libc::S_IFMT == libc::S_IFDIR;
+        let needed = match (self.access, folder) {
+            (Access::Enter, _) => 0o1,
+            (Access::Read | Access::Execute, true) => 0o5,
+            (Access::Read | Access::Execute, false) => 0o4,
+            (Access::Write, true) => 0o7,
+            (Access::Write, false) => 0o6,
+        };
+        (bits & needed != needed).then(|| {
+            let (path, mode, owner) = (self.path.display(), found.st_mode & 0o7777, found.st_uid);
+            format!(
+                "{path} has mode {mode:04o} and belongs to uid {owner}, which closes it to uid {}",
+                who.uid
+            )
+        })
+    }
+
     /// Returns the path as it was written.
     pub fn path(&self) -> &Path {
         &self.path
@@ -87,12 +119,6 @@ impl AsFd for Granted {
     /// Returns the place (O_PATH): what is below it can be opened even where the way to it is closed to the worker.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.place.as_fd()
-    }
-}
-
-impl From<Granted> for OwnedFd {
-    fn from(granted: Granted) -> Self {
-        granted.place
     }
 }
 
@@ -190,9 +216,9 @@ fn allow(
     access: Access,
     abi: ABI,
 ) -> Result<RulesetCreated, RulesetError> {
-    let folder = nix::sys::stat::fstat(place)
-        .is_ok_and(|found| found.st_mode & nix::libc::S_IFMT == nix::libc::S_IFDIR);
+    let folder = fstat(place).is_ok_and(|found| found.st_mode & libc::S_IFMT == libc::S_IFDIR);
     let wanted = match access {
+        Access::Enter => BitFlags::EMPTY,
         Access::Read => READ,
         Access::Write => READ | WRITE,
         Access::Execute => READ | AccessFs::Execute,

@@ -1,7 +1,7 @@
 //! A worker with everything made that its start needs.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -58,7 +58,7 @@ pub struct Prepared {
     pub(super) limits: Limits,
     pub(super) nice: Option<i8>,
     pub(super) oom_score_adjust: Vec<u8>,
-    pub(super) directory: OwnedFd,
+    pub(super) directory: Granted,
     pub(super) rulesets: Option<Rulesets>,
     pub(super) filters: Option<Filters>,
     pub(super) granted: Vec<Granted>,
@@ -100,6 +100,9 @@ impl Ground {
     pub fn prepare(&self, worker: &Worker, instance: u16, role: Role) -> Result<Prepared, SandboxError> {
         let sandboxed = worker.sandbox.preset != Preset::None;
         let mut missing = Vec::new();
+        if !sandboxed && !worker.privileged {
+            return Err(SandboxError::Unconfined { worker: worker.name.clone() });
+        }
         if sandboxed {
             self.require_floor(worker, &mut missing)?;
         }
@@ -121,7 +124,7 @@ impl Ground {
         let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
         let filters = (sandboxed && self.machine.seccomp).then(|| Filters::compile(worker));
         let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
-        let directory = Granted::open("working directory", start, Access::Read, &self.machine)?;
+        let directory = Granted::open("working directory", start, Access::Enter, &self.machine)?;
         let mut prepared = Prepared {
             preset: worker.sandbox.preset,
             capabilities,
@@ -132,7 +135,7 @@ impl Ground {
                 .unwrap_or(OOM_SCORE_ADJUST)
                 .to_string()
                 .into_bytes(),
-            directory: directory.into(),
+            directory,
             rulesets: rulesets.transpose()?,
             filters: filters.transpose()?,
             exec: worker.exec.clone(),
@@ -214,7 +217,7 @@ impl Ground {
         if !self.allow_degraded {
             return Err(SandboxError::FloorMissing { worker: worker.name.clone(), what, why });
         }
-        missing.push(Missing { what: aspect, why });
+        missing.push(Missing { what: aspect, why: why.into() });
         Ok(())
     }
 

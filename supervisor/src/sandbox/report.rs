@@ -1,5 +1,6 @@
 //! What is enforced on a worker and by which mechanism, and what is not, as `status` and `check` show it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// One promise that holds for a worker.
@@ -11,13 +12,13 @@ pub struct Enforced {
     pub by: String,
 }
 
-/// One promise that would be better and that this machine cannot keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One thing that the operator should know: a promise that this machine cannot keep, or a grant that is void.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// What is not bounded, or less well.
+    /// What is not as one may expect.
     pub what: Aspect,
-    /// What the machine lacks.
-    pub why: &'static str,
+    /// What the machine lacks, or stands in the way.
+    pub why: Cow<'static, str>,
 }
 
 /// What a sandbox bounds.
@@ -78,6 +79,6 @@ impl fmt::Display for Enforced {
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} not bounded: {}", self.what.name(), self.why)
+        write!(f, "{}: {}", self.what.name(), self.why)
     }
 }

@@ -79,3 +79,94 @@ impl Prepared {
 }
 
 const OOM_SCORE_ADJUST: &CStr = c"/proc/self/oom_score_adj";
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Ground, Machine, Role};
+    use crate::spec::{Exec, Preset, Worker};
+
+    fn names(change: impl FnOnce(&mut Worker)) -> Vec<&'static str> {
+        let mut worker = Worker::new("probe", Exec::Own);
+        change(&mut worker);
+        let folder = tempfile::tempdir().unwrap();
+        let ground = Ground::new(Machine::probe().without_cgroups(), folder.path(), true).passing();
+        let prepared = ground.prepare(&worker, 1, Role::Worker).unwrap();
+        prepared.steps().iter().map(|step| step.name()).collect()
+    }
+
+    /// Asserts that the steps are there in this order, whatever stands between them.
+    fn assert_order(names: &[&str], wanted: &[&str]) {
+        let mut rest = names.iter();
+        for step in wanted {
+            assert!(rest.any(|name| name == step), "{step} is missing or too early in {names:?}");
+        }
+    }
+
+    #[test]
+    fn everything_that_needs_power_comes_before_its_loss_and_the_filters_last() {
+        let names = names(|worker| worker.sandbox.nice = Some(1));
+        assert_order(
+            &names,
+            &[
+                "parent-death signal",
+                "wait for the supervisor",
+                "reset signals",
+                "setsid",
+                "set up descriptors",
+                "umask",
+                "RLIMIT_CORE",
+                "RLIMIT_NOFILE",
+                "write note",
+                "setpriority",
+                "change directory",
+                "ambient capabilities",
+                "capset",
+                "parent-death signal",
+                "check that the supervisor lives",
+                "no_new_privs",
+                "landlock",
+                "seccomp",
+                "seccomp",
+                "seccomp",
+            ],
+        );
+        assert_eq!(names.last(), Some(&"seccomp"));
+    }
+
+    #[test]
+    fn a_user_of_its_own_is_entered_between_the_bounds_and_the_second_parent_death_signal() {
+        if !Machine::probe().can_switch_users() {
+            eprintln!("skipped: only root can change users");
+            return;
+        }
+        assert_order(
+            &names(|_| {}),
+            &[
+                "change directory",
+                "drop bounding set",
+                "securebits",
+                "change of user",
+                "capset",
+                "ambient capabilities",
+                "securebits",
+                "capset",
+                "RLIMIT_NPROC",
+                "parent-death signal",
+                "check that the supervisor lives",
+                "no_new_privs",
+            ],
+        );
+    }
+
+    #[test]
+    fn without_a_sandbox_there_is_still_a_clean_start() {
+        let names = names(|worker| {
+            worker.sandbox.preset = Preset::None;
+            worker.privileged = true;
+        });
+        assert_order(&names, &["parent-death signal", "setsid", "set up descriptors", "change directory"]);
+        for absent in ["no_new_privs", "landlock", "seccomp"] {
+            assert!(!names.contains(&absent), "{absent} in {names:?}");
+        }
+    }
+}

@@ -47,6 +47,7 @@ pub(crate) const CASES: &[Case] = cases![
     Root identity::a_worker_runs_as_the_owner_of_what_it_is_granted,
     Root identity::uid_0_needs_to_be_privileged,
     Nothing reach::landlock_leaves_what_is_granted,
+    Root reach::a_grant_that_owner_and_mode_make_void_is_told,
     Nothing reach::ports_are_open_as_granted,
     Nothing reach::nobody_outside_can_be_signalled,
     Nothing reach::a_sealed_worker_neither_executes_nor_forks_but_has_threads,

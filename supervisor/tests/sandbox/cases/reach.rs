@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use bailiwick_supervisor::sandbox::Aspect;
 use bailiwick_supervisor::spec::Preset;
 use bailiwick_sys::events::Signal;
 use bailiwick_sys::wait::Change;
@@ -45,6 +46,21 @@ pub(super) fn landlock_leaves_what_is_granted() {
     // The loader's libraries are there before the second stage only.
     assert_eq!(bench.start().ask("list /usr/lib"), "ok");
     assert_eq!(bench.start_confined().ask("list /usr/lib"), "EACCES");
+}
+
+pub(super) fn a_grant_that_owner_and_mode_make_void_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().canonicalize().expect("a folder");
+    open_to_all(&path, 0o755);
+    let mut worker = worker(Preset::Sealed);
+    worker.sandbox.read_write_paths = vec![path.clone()];
+    let bench = Bench::new(worker);
+    let told: Vec<_> =
+        bench.prepared().missing().iter().filter(|missing| missing.what == Aspect::Files).collect();
+    let uid = bench.prepared().identity().uid;
+    let text =
+        format!("files: {} has mode 0755 and belongs to uid 0, which closes it to uid {uid}", path.display());
+    assert_eq!(told.into_iter().map(ToString::to_string).collect::<Vec<_>>(), [text]);
 }
 
 pub(super) fn ports_are_open_as_granted() {

@@ -80,6 +80,8 @@ pub(super) fn what_cannot_be_prepared_is_refused_with_the_reason() {
     let (text, code) = refusal(|worker| worker.sandbox.read_only_paths.push("/nonexistent/folder".into()));
     assert_eq!(text, "granted path /nonexistent/folder cannot be opened: ENOENT: No such file or directory");
     assert_eq!(code, 78);
+    let (text, _) = refusal(|worker| worker.sandbox.preset = Preset::None);
+    assert_eq!(text, "worker probe has no sandbox (preset `none`) without `privileged = true`");
     let (text, _) = refusal(|worker| worker.exec = Exec::Path("/etc/passwd".into()));
     assert_eq!(text, "/etc/passwd is not an executable of this machine");
     let (text, _) = refusal(|worker| worker.sandbox.capabilities.push("CAP_FLY".into()));
