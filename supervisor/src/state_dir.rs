@@ -9,6 +9,7 @@ use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, openat, renameat};
@@ -29,6 +30,12 @@ const SOCKET_PATH_BYTES: usize = 107;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 8;
+
+/// How long the guardian of a supervisor that died may take to end what it left.
+const GUARDIAN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether the guardian is done.
+const GUARDIAN_GLANCE: Duration = Duration::from_millis(5);
 
 /// A state directory whose lock this process holds.
 #[derive(Debug)]
@@ -131,7 +138,7 @@ impl StateDir {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         let file = File::from(openat(&folder, LOCK_NAME, flags, mode).map_err(refused("open the lock"))?);
-        let mut lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        let mut lock = match take_lock(file) {
             Ok(lock) => lock,
             Err((mut file, Errno::EWOULDBLOCK)) => {
                 return Err(StateDirError::Busy { path, holder: read_holder(&mut file) });
@@ -225,6 +232,32 @@ impl Drop for StateDir {
     }
 }
 
+/// Takes the lock. The guardian of a supervisor that died holds a copy until nothing of it is left, so a holder that
+/// is dead is waited for, and one that lives is not.
+fn take_lock(mut file: File) -> Result<Flock<File>, (File, Errno)> {
+    let until = Instant::now() + GUARDIAN_PATIENCE;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Err((mut held, Errno::EWOULDBLOCK)) => {
+                if Instant::now() >= until || !is_dead(&read_holder(&mut held)) {
+                    return Err((held, Errno::EWOULDBLOCK));
+                }
+                file = held;
+                std::thread::park_timeout(GUARDIAN_GLANCE);
+            }
+            taken_or_refused => return taken_or_refused,
+        }
+    }
+}
+
+/// Returns whether there is no process of this number, or only what its parent has not taken note of.
+fn is_dead(holder: &str) -> bool {
+    let Ok(pid) = holder.parse::<u32>() else { return false };
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+    matches!(state, None | Some("Z" | "X"))
+}
+
 fn check(path: &Path, found: &FileStat) -> Result<(), StateDirError> {
     let expected = nix::unistd::geteuid().as_raw();
     if found.st_uid != expected {
@@ -245,7 +278,7 @@ fn inode(folder: BorrowedFd<'_>) -> Option<(u64, u64)> {
 
 fn read_holder(lock: &mut File) -> String {
     let mut text = String::new();
-    let _ = lock.take(16).read_to_string(&mut text);
+    let _ = lock.rewind().and_then(|()| lock.take(16).read_to_string(&mut text));
     text.trim().to_owned()
 }
 
