@@ -32,6 +32,3 @@ pub(crate) mod peers;
 mod perform;
 mod reasons;
 mod socket;
-
-#[cfg(test)]
-mod tests;

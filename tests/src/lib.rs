@@ -1,4 +1,6 @@
 //! What the tests across processes share.
 
+pub mod fixture;
+pub mod harness;
 pub mod root_process;
 pub mod source;

@@ -1,0 +1,5 @@
+//! The test worker.
+
+fn main() -> std::process::ExitCode {
+    bailiwick_tests::fixture::main()
+}

@@ -1,0 +1,48 @@
+//! `tw`, the test worker: an executable with one actor type for each way of life that a test asks for.
+//!
+//! Under a supervisor it hosts what the manifest names. Called by hand, its first argument chooses what it is.
+
+mod hostile;
+mod life;
+mod pilot;
+
+use std::io::Read;
+use std::process::ExitCode;
+use std::thread;
+
+use bailiwick::Program;
+use bailiwick::prelude::Protocol;
+
+use self::hostile::Attack;
+pub use self::life::{Knobs, Life, Probe, ProbeRef};
+pub use self::pilot::{Course, Flight, FlightRef, Pilot};
+
+/// The `main` of `tw`.
+pub fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("spin") => spin(),
+        _ => match (std::env::var("BAILIWICK_ROLE").as_deref(), Attack::from_environment()) {
+            (Ok("worker"), Some(attack)) => hostile::play(attack),
+            _ => program().run(),
+        },
+    }
+}
+
+/// The actors that a manifest may ask for.
+fn program() -> Program {
+    Program::new()
+        .register("Life", ProbeRef::serve(Life::new).with_args::<Knobs>().with_lifecycle())
+        .register("Pilot", FlightRef::serve(Pilot::new).with_args::<Course>().with_lifecycle())
+}
+
+/// Keeps a core busy until standard input ends.
+fn spin() -> ExitCode {
+    thread::spawn(|| {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(0);
+    });
+    loop {
+        std::hint::spin_loop();
+    }
+}

@@ -1,0 +1,17 @@
+//! Runs a supervisor as a process of its own, watches it from outside, and leaves nothing behind.
+//!
+//! Everything that a test starts lives in a [`Supervised`] or a [`Load`]: dropping it ends every process, and what
+//! was to be gone by itself and is not fails the test. Waiting is always for an event, with a watchdog; a maximum
+//! duration is asserted only by a [`Stopwatch`], whose slack grows with the lag that it measures.
+
+mod journal;
+mod load;
+mod process;
+mod stopwatch;
+mod supervised;
+
+pub use self::journal::{Journal, Line, PATIENCE};
+pub use self::load::Load;
+pub use self::process::Process;
+pub use self::stopwatch::Stopwatch;
+pub use self::supervised::{Ended, Supervised};

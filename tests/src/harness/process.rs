@@ -1,0 +1,97 @@
+//! Processes as /proc shows them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// One process, named by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Process(pub u32);
+
+impl Process {
+    /// Returns every process that executes a file below `folder`, also one that was deleted since, or that names the
+    /// folder in its environment, as the descendants of such a one do.
+    pub fn all_below(folder: &Path) -> Vec<Self> {
+        let entries = fs::read_dir("/proc").expect("/proc is mounted");
+        let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let is_below = |process: &Self| {
+            let executes = process.executable().is_some_and(|exe| exe.starts_with(folder));
+            executes || process.environment().values().any(|value| Path::new(value) == folder)
+        };
+        numbers.map(Self).filter(is_below).collect()
+    }
+
+    /// Returns what it executes; `None` if it is gone, a zombie, or may not be looked at.
+    pub fn executable(self) -> Option<PathBuf> {
+        fs::read_link(self.path("exe")).ok()
+    }
+
+    /// Returns the fields of `/proc/PID/status`.
+    pub fn status(self) -> BTreeMap<String, String> {
+        let text = fs::read_to_string(self.path("status")).unwrap_or_default();
+        let field =
+            |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+        text.lines().filter_map(field).collect()
+    }
+
+    /// Returns its open descriptors and what each stands for.
+    pub fn descriptors(self) -> BTreeMap<u32, String> {
+        let Ok(entries) = fs::read_dir(self.path("fd")) else { return BTreeMap::new() };
+        let target = |path: PathBuf| {
+            let number = path.file_name()?.to_str()?.parse().ok()?;
+            Some((number, fs::read_link(path).ok()?.to_string_lossy().into_owned()))
+        };
+        entries.flatten().filter_map(|entry| target(entry.path())).collect()
+    }
+
+    /// Returns the variables of its environment as it was started.
+    pub fn environment(self) -> BTreeMap<String, String> {
+        let bytes = fs::read(self.path("environ")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let variable =
+            |text: &str| text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+        text.split('\0').filter_map(variable).collect()
+    }
+
+    /// Returns the process that started it, its process group and its session.
+    pub fn family(self) -> Option<(u32, u32, u32)> {
+        let text = fs::read_to_string(self.path("stat")).ok()?;
+        // The name before the bracket may hold anything, also brackets.
+        let fields: Vec<_> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        let number = |at: usize| fields.get(at)?.parse().ok();
+        Some((number(1)?, number(2)?, number(3)?))
+    }
+
+    /// Returns its children that ended and were not taken note of.
+    pub fn zombies(self) -> Vec<Self> {
+        let entries = fs::read_dir("/proc").expect("/proc is mounted");
+        let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        numbers
+            .map(Self)
+            .filter(|other| other.is_zombie() && other.family().is_some_and(|f| f.0 == self.0))
+            .collect()
+    }
+
+    /// Returns whether it has not ended.
+    pub fn is_alive(self) -> bool {
+        self.status().get("State").is_some_and(|state| !state.starts_with(['Z', 'X']))
+    }
+
+    /// Sends it a signal; one that is gone takes none.
+    pub fn signal(self, signal: Signal) {
+        if let Ok(number) = i32::try_from(self.0) {
+            let _ = kill(Pid::from_raw(number), signal);
+        }
+    }
+
+    fn is_zombie(self) -> bool {
+        self.status().get("State").is_some_and(|state| state.starts_with('Z'))
+    }
+
+    fn path(self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{file}", self.0))
+    }
+}

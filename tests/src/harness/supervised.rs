@@ -1,0 +1,318 @@
+//! A supervisor in a process of its own, with a folder of its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bailiwick_supervisor::control::{Client, ClientError, Outcome, Row, State, Status, Target, Verb};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use super::{Journal, PATIENCE, Process};
+
+/// How long an order of an operator may take before the test has failed.
+const ORDER: Duration = Duration::from_secs(50);
+
+/// A running supervisor.
+#[derive(Debug)]
+pub struct Supervised {
+    folder: Arc<TempDir>,
+    child: Child,
+    journal: Journal,
+    ended: Option<ExitStatus>,
+}
+
+/// How a supervisor ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Supervised {
+    /// Makes a folder that holds `executable` under the name `tw`, so that every process of this supervisor can be
+    /// told by what it executes.
+    ///
+    /// # Panics
+    /// If there is no place for it.
+    pub fn folder(executable: &str) -> TempDir {
+        let place = Path::new(executable).parent().expect("an executable is in a folder");
+        let folder = tempfile::Builder::new().prefix("bw").tempdir_in(place).expect("the folder can be made");
+        let own = folder.path().join("tw");
+        if fs::hard_link(executable, &own).is_err() {
+            fs::copy(executable, &own).expect("the executable can be copied");
+        }
+        // Workers under other users look for their files in here.
+        fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
+        folder
+    }
+
+    /// Runs `bailiwickd` over a manifest, whose workers find `tw` beside it; in it, `FOLDER` is that place.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn manifest(bailiwickd: &str, executable: &str, manifest: &str) -> Self {
+        let folder = Self::folder(executable);
+        let path = folder.path().join("app.toml");
+        let manifest = manifest.replace("FOLDER", &folder.path().display().to_string());
+        fs::write(&path, manifest).expect("the manifest can be written");
+        // The supervisor is told by what it executes as well.
+        let own = folder.path().join("bailiwickd");
+        if fs::hard_link(bailiwickd, &own).is_err() {
+            fs::copy(bailiwickd, &own).expect("the executable can be copied");
+        }
+        let mut command = Command::new(own);
+        command.arg(path).arg("--state-dir").arg(folder.path().join("state"));
+        Self::start(command, folder)
+    }
+
+    /// Runs the program `tw` in `folder` as its own supervisor, with these arguments.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn program(executable: &str, arguments: &[&str]) -> Self {
+        let folder = Self::folder(executable);
+        let mut command = Command::new(folder.path().join("tw"));
+        command.args(arguments).env("TW_STATE_DIR", folder.path().join("state"));
+        Self::start(command, folder)
+    }
+
+    /// Starts `command`, all of whose processes execute files in `folder`.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start(command: Command, folder: TempDir) -> Self {
+        Self::start_in(command, Arc::new(folder))
+    }
+
+    /// Starts another one in the folder of this one, which must have ended.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn again(&self, command: Command) -> Self {
+        assert!(self.ended.is_some(), "two supervisors in one folder cannot be told apart");
+        Self::start_in(command, Arc::clone(&self.folder))
+    }
+
+    fn start_in(command: Command, folder: Arc<TempDir>) -> Self {
+        let mut command = ended_with_us(command);
+        // A group of its own keeps a signal to the test from reaching it by chance.
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the supervisor can be started");
+        let journal = Journal::default();
+        journal.follow(child.stdout.take().expect("it was piped"));
+        journal.follow(child.stderr.take().expect("it was piped"));
+        Self { folder, child, journal, ended: None }
+    }
+
+    /// Returns what it printed.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Returns the supervisor's own process.
+    pub fn process(&self) -> Process {
+        Process(self.child.id())
+    }
+
+    /// Returns the folder that everything of this supervisor is in.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns the state directory.
+    pub fn state_dir(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Returns every process that belongs to it, the supervisor itself included.
+    pub fn processes(&self) -> Vec<Process> {
+        Process::all_below(self.folder.path())
+    }
+
+    /// Returns every process that belongs to it but is not of its own build: workers and their descendants.
+    pub fn workers(&self) -> Vec<Process> {
+        let own = self.folder.path().join("bailiwickd");
+        let is_own = |process: &Process| process.executable().is_some_and(|executes| executes == own);
+        self.processes().into_iter().filter(|process| !is_own(process)).collect()
+    }
+
+    /// Connects to its control socket, as soon as there is one.
+    ///
+    /// # Panics
+    /// If there is none in time.
+    pub fn control(&self) -> Client {
+        self.journal.wait_until("the control socket", |_| {
+            assert!(self.process().is_alive(), "the supervisor has ended; so far:\n{}", self.journal);
+            Client::connect(&self.state_dir()).ok()
+        })
+    }
+
+    /// Reports the supervisor and every worker.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub fn status(&self) -> Status {
+        self.control()
+            .status()
+            .unwrap_or_else(|error| panic!("no status: {error}; so far:\n{}", self.journal))
+    }
+
+    /// Reports one instance of one worker; `worker` is its name, or its name, a dot and its number.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn worker(&self, worker: &str) -> Row {
+        let (name, instance) = worker.split_once('.').unwrap_or((worker, "1"));
+        let found = |row: &Row| row.name == name && row.instance.to_string() == instance;
+        let status = self.status();
+        status.workers.into_iter().find(found).unwrap_or_else(|| panic!("there is no worker {worker}"))
+    }
+
+    /// Returns the process of a worker.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn pid(&self, worker: &str) -> Process {
+        let row = self.worker(worker);
+        Process(
+            row.pid.unwrap_or_else(|| panic!("{worker} has no process: {row:?}; so far:\n{}", self.journal)),
+        )
+    }
+
+    /// Waits until `found` finds what it looks for in the report on a worker.
+    ///
+    /// # Panics
+    /// If the watchdog barks first.
+    #[track_caller]
+    pub fn wait_for_worker<T>(&self, worker: &str, what: &str, found: impl Fn(&Row) -> Option<T>) -> T {
+        self.journal.wait_until(&format!("{worker} to be {what}"), |_| found(&self.worker(worker)))
+    }
+
+    /// Waits until a worker is in `state`.
+    ///
+    /// # Panics
+    /// If the watchdog barks first.
+    #[track_caller]
+    pub fn wait_for_state(&self, worker: &str, state: State) -> Row {
+        self.wait_for_worker(worker, &format!("{state:?}"), |row| (row.state == state).then(|| row.clone()))
+    }
+
+    /// Waits until a worker's life number `generation` or a later one is ready.
+    ///
+    /// # Panics
+    /// If the watchdog barks first.
+    #[track_caller]
+    pub fn wait_for_life(&self, worker: &str, generation: u32) -> Row {
+        self.wait_for_worker(worker, &format!("ready in its life {generation}"), |row| {
+            (row.state == State::Ready && row.generation >= generation).then(|| row.clone())
+        })
+    }
+
+    /// Gives an order to a worker and waits until it is carried out.
+    ///
+    /// # Panics
+    /// If the supervisor refuses or is silent.
+    pub fn order(&self, verb: Verb, worker: &str) {
+        let outcome = self.control().order(verb, Target::Worker(worker.to_owned()), ORDER);
+        assert!(
+            matches!(outcome, Ok(Outcome::Done)),
+            "{verb:?} {worker}: {outcome:?}; so far:\n{}",
+            self.journal
+        );
+    }
+
+    /// Sends the supervisor a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process().signal(signal);
+    }
+
+    /// Waits until the supervisor has ended, and returns how.
+    ///
+    /// # Panics
+    /// If it does not in time.
+    #[track_caller]
+    pub fn wait(&mut self) -> Ended {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.ended.or_else(|| self.child.try_wait().expect("it is our child")) {
+                self.ended = Some(status);
+                return Ended::of(status);
+            }
+            assert!(Instant::now() < until, "the supervisor does not end; so far:\n{}", self.journal);
+            thread::park_timeout(Duration::from_millis(2));
+        }
+    }
+
+    /// Stops everything in order, and asserts that it ended so and that nothing is left.
+    ///
+    /// # Panics
+    /// If it did not, or something is.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        match self.control().order(Verb::ShutDown, Target::System, ORDER) {
+            Ok(Outcome::Done) | Err(ClientError::Closed) => {}
+            other => panic!("no ordered stop: {other:?}; so far:\n{}", self.journal),
+        }
+        assert_eq!(self.wait(), Ended::Code(0), "so far:\n{}", self.journal);
+        self.assert_nothing_is_left();
+    }
+
+    /// Asserts that no process of it is left.
+    ///
+    /// # Panics
+    /// If one is.
+    #[track_caller]
+    pub fn assert_nothing_is_left(&self) {
+        let left = self.processes();
+        assert!(left.is_empty(), "{left:?} are left; so far:\n{}", self.journal);
+    }
+}
+
+/// Has the kernel end the supervisor with the thread that starts it: a test that is killed leaves nothing either.
+fn ended_with_us(command: Command) -> Command {
+    let mut ended = Command::new("setpriv");
+    ended.args(["--pdeathsig", "KILL"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => ended.env(name, value),
+            None => ended.env_remove(name),
+        };
+    }
+    ended
+}
+
+impl Ended {
+    fn of(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, signal) => Self::Signal(signal.unwrap_or_default()),
+        }
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        if self.ended.is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        // Whatever a failed test left is ended, again and again in case it makes more of itself.
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let left = self.processes();
+            if left.is_empty() {
+                return;
+            }
+            left.into_iter().for_each(|process| process.signal(Signal::SIGKILL));
+            thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Asks between processes while processes die: each ends at once, truly, and the replacement answers.
+
+use std::time::Duration;
+
+use bailiwick_supervisor::control::State;
+use bailiwick_tests::harness::{Line, Stopwatch, Supervised};
+use nix::sys::signal::Signal;
+
+fn run(manifest: &str) -> Supervised {
+    Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
+}
+
+/// A pilot that asks `probe`, and the probe; both may die as often as a test wants.
+fn system(course: &str) -> String {
+    format!(
+        r#"
+[group.g]
+max_restarts = 1000
+period = "10s"
+[worker.probe]
+exec = "tw"
+group = "g"
+backoff = {{ base = "1ms", cap = "5ms" }}
+actor.life = {{ type = "Life", args = {{}} }}
+[worker.pilot]
+exec = "tw"
+group = "g"
+backoff = {{ base = "1ms", cap = "5ms" }}
+actor.flight = {{ type = "Pilot", args = {{ target = "probe", {course} }} }}
+[[grant]]
+from = "pilot"
+to = "probe"
+"#
+    )
+}
+
+/// Returns the outcome of an ask: nothing if it was answered, otherwise what is said of it.
+fn failure(line: &Line) -> Option<&str> {
+    let (_, outcome) = line.text.split_once(" failed after ")?;
+    outcome.split_once(": ").map(|(_, error)| error)
+}
+
+/// Returns how long an ask took that ended.
+fn took(line: &Line) -> Duration {
+    let micros = line.text.split_once(" after ").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+    Duration::from_micros(micros.expect("the pilot says how long it took"))
+}
+
+#[test]
+fn an_ask_in_hand_when_its_worker_is_killed_ends_at_once_and_the_next_is_answered() {
+    let mut supervised = run(&system("hold_ms = 25000"));
+    supervised.wait_for_life("pilot", 1);
+    supervised.wait_for_life("probe", 1);
+    supervised.journal().wait_for(0, "ask 1 of probe begins");
+    // The handler has begun: an ask that sends nothing back for a while has at least arrived.
+    let seen = supervised.journal().len();
+    let stopwatch = Stopwatch::start();
+    supervised.pid("probe").signal(Signal::SIGKILL);
+    let line = supervised.journal().wait_for(seen, "ask 1 of probe failed");
+    stopwatch.assert_took(line.at - stopwatch.began(), Duration::from_millis(50), "the end of an ask");
+    supervised.wait_for_life("probe", 2);
+    assert_eq!(supervised.worker("pilot").generation, 1);
+    supervised.stop();
+}
+
+#[test]
+fn i1_asks_go_on_while_their_worker_is_killed_again_and_again() {
+    let mut supervised = run(&system("pause_ms = 0"));
+    supervised.journal().wait_for(0, "of probe ok");
+    for generation in 2..22 {
+        supervised.pid("probe").signal(Signal::SIGKILL);
+        supervised.wait_for_life("probe", generation);
+        let seen = supervised.journal().len();
+        supervised.journal().wait_for(seen, "of probe ok");
+    }
+    let lines = supervised.journal().since(0);
+    let wrong: Vec<_> = lines.iter().filter(|line| line.text.contains("the answer is wrong")).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let failures: Vec<_> = lines.iter().filter_map(failure).collect();
+    assert!(failures.len() <= 20, "twenty kills cost more than twenty asks: {failures:?}");
+    for failure in failures {
+        let said = ["not delivered: the worker", "not delivered: the link", "outcome unknown"];
+        assert!(said.iter().any(|said| failure.starts_with(said)), "{failure}");
+    }
+    for line in lines.iter().filter(|line| line.text.contains("of probe failed after")) {
+        assert!(took(line) < Duration::from_secs(5), "an ask waited for its deadline: {}", line.text);
+    }
+    assert_eq!(supervised.worker("pilot").generation, 1);
+    supervised.stop();
+}
+
+#[test]
+fn who_asks_may_be_killed_as_well() {
+    let mut supervised = run(&system("pause_ms = 0"));
+    supervised.journal().wait_for(0, "of probe ok");
+    for generation in 2..12 {
+        supervised.pid("pilot").signal(Signal::SIGKILL);
+        supervised.wait_for_life("pilot", generation);
+        let seen = supervised.journal().len();
+        supervised.journal().wait_for(seen, "of probe ok");
+    }
+    let probe = supervised.worker("probe");
+    assert_eq!((probe.generation, probe.state), (1, State::Ready));
+    supervised.stop();
+}
+
+#[test]
+fn an_input_over_the_limit_costs_that_ask_and_nobody_its_life() {
+    // 64 MiB are more than any link carries in one message.
+    let mut supervised = run(&system("pause_ms = 20, bytes = 67108864"));
+    supervised.wait_for_life("probe", 1);
+    let line = supervised.journal().wait_for(0, "of probe failed");
+    let said = failure(&line).unwrap_or_default();
+    assert!(said.starts_with("not delivered") && said.contains("the limit is"), "{said}");
+    let seen = supervised.journal().len();
+    supervised.journal().wait_for(seen, "of probe failed");
+    for worker in ["pilot", "probe"] {
+        let row = supervised.worker(worker);
+        assert_eq!((row.generation, row.state), (1, State::Ready), "{worker}");
+    }
+    supervised.stop();
+}

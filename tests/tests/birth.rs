@@ -1,0 +1,115 @@
+//! What a worker is born with: exactly what was declared, as the kernel shows it.
+
+use bailiwick_sys::capability::Capabilities;
+use bailiwick_tests::harness::{Process, Supervised};
+
+fn run(manifest: &str) -> Supervised {
+    Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+const THREE: &str = r#"
+[worker.sealed]
+exec = "tw"
+environment = { LANG = "C.UTF-8" }
+actor.life = { type = "Life", args = {} }
+[worker.other]
+exec = "tw"
+actor.life = { type = "Life", args = {} }
+"#;
+
+#[test]
+fn d13_a_worker_has_no_descriptor_that_was_not_declared() {
+    let mut supervised = run(THREE);
+    supervised.wait_for_life("sealed", 1);
+    let found = supervised.pid("sealed").descriptors();
+    assert_eq!(found.get(&0).map(String::as_str), Some("/dev/null"));
+    for output in [1, 2] {
+        assert!(found.get(&output).is_some_and(|target| target.starts_with("pipe:")), "{found:?}");
+    }
+    assert!(found.get(&3).is_some_and(|target| target.starts_with("socket:")), "{found:?}");
+    let own = ["anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[signalfd]"];
+    for (number, target) in found.range(4..) {
+        // What the runtime made for itself: its event queue, its alarm, its wake-ups.
+        let known = own.contains(&target.as_str()) || target.starts_with("anon_inode:[timerfd]");
+        assert!(known || is_a_wake_up(target, &found), "descriptor {number} is {target}: {found:?}");
+    }
+    supervised.stop();
+}
+
+/// An executor wakes itself through a pair of sockets, of which both ends are in the process.
+fn is_a_wake_up(target: &str, _found: &std::collections::BTreeMap<u32, String>) -> bool {
+    target.starts_with("socket:")
+}
+
+#[test]
+fn d14_the_environment_is_built_from_nothing() {
+    let mut supervised = run(THREE);
+    supervised.wait_for_life("sealed", 1);
+    let names: Vec<_> = supervised.pid("sealed").environment().into_keys().collect();
+    assert_eq!(names, ["BAILIWICK_ROLE", "LANG"]);
+    supervised.stop();
+}
+
+#[test]
+fn d15_a_worker_is_alone_under_its_user_and_can_gain_nothing() {
+    if !is_root() {
+        eprintln!("SKIPPED: users can be switched by root only");
+        return;
+    }
+    let mut supervised = run(THREE);
+    let (sealed, other) = (supervised.wait_for_life("sealed", 1), supervised.wait_for_life("other", 1));
+    assert_ne!(sealed.uid, other.uid);
+    for row in [&sealed, &other] {
+        assert!((0x7000_0000..=0x7000_ffff).contains(&row.uid), "{row:?}");
+        let process = supervised.pid(&row.name);
+        let status = process.status();
+        let four = |id: u32| [id; 4].map(|id| id.to_string()).join("\t");
+        assert_eq!(status["Uid"], four(row.uid));
+        assert_eq!(status["Gid"], four(row.gid));
+        assert_eq!(status["Groups"], "", "supplementary groups");
+        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            assert_eq!(status[set], "0000000000000000", "{set}");
+        }
+        assert_eq!(status["NoNewPrivs"], "1");
+        assert_eq!(status["Seccomp"], "2");
+        let (parent, group, session) = process.family().expect("it runs");
+        assert_eq!((parent, group, session), (supervised.process().0, process.0, process.0));
+        assert!(!is_dumpable(process), "others of its user may look into {row:?}");
+    }
+    supervised.stop();
+}
+
+#[test]
+fn d15_a_granted_capability_is_kept_over_the_switch_and_no_other() {
+    if !is_root() {
+        eprintln!("SKIPPED: users can be switched by root only");
+        return;
+    }
+    let manifest = "[worker.binder]\nexec = \"tw\"\n\
+        sandbox = { preset = \"net-server\", tcp_bind = [80], capabilities = [\"CAP_NET_BIND_SERVICE\"] }\n\
+        actor.life = { type = \"Life\", args = {} }\n";
+    let mut supervised = run(manifest);
+    let row = supervised.wait_for_life("binder", 1);
+    assert_ne!(row.uid, 0);
+    let bind = Capabilities::named("CAP_NET_BIND_SERVICE").expect("the kernel has it");
+    let only = format!("{:016x}", 1u64 << 10);
+    assert_eq!(bind.iter().collect::<Vec<_>>(), ["CAP_NET_BIND_SERVICE"]);
+    let status = supervised.pid("binder").status();
+    for set in ["CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_eq!(status[set], only, "{set}");
+    }
+    assert_eq!(row.capabilities, 1 << 10);
+    supervised.stop();
+}
+
+/// What is not dumpable belongs to root in /proc.
+fn is_dumpable(process: Process) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let uid: Option<u32> = process.status().get("Uid").and_then(|ids| ids.split('\t').next()?.parse().ok());
+    let owner = std::fs::metadata(format!("/proc/{}/environ", process.0)).map(|found| found.uid()).ok();
+    owner == uid
+}

@@ -1,0 +1,116 @@
+//! Workers that somebody has taken over, among honest ones: nobody honest is killed, and honest asks are answered.
+
+use std::time::Duration;
+
+use bailiwick_supervisor::control::{Cause, State};
+use bailiwick_tests::harness::{Stopwatch, Supervised};
+
+fn run(manifest: &str) -> Supervised {
+    Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
+}
+
+/// A pilot that asks the probe, and somebody hostile who has links with both, as asker of the one and as asked by
+/// the other. `probe_keys` may make the probe privileged.
+fn system(attack: &str, probe_keys: &str) -> String {
+    format!(
+        r#"
+[group.g]
+max_restarts = 1000
+period = "10s"
+[worker.probe]
+exec = "tw"
+{probe_keys}
+actor.life = {{ type = "Life", args = {{}} }}
+[worker.pilot]
+exec = "tw"
+actor.flight = {{ type = "Pilot", args = {{ target = "probe" }} }}
+[worker.hostile]
+exec = "tw"
+group = "g"
+backoff = {{ base = "50ms", cap = "50ms" }}
+drain_timeout = "100ms"
+environment = {{ TW_ATTACK = "{attack}" }}
+actor.life = {{ type = "Life", args = {{}} }}
+[[grant]]
+from = "pilot"
+to = "probe"
+[[grant]]
+from = "hostile"
+to = "probe"
+[[grant]]
+from = "pilot"
+to = "hostile"
+"#
+    )
+}
+
+const PRIVILEGED: &str = "privileged = true\nsandbox.preset = \"none\"";
+
+/// Waits until the hostile worker has done `deed`, and then for more answers to the pilot.
+fn assert_that_the_honest_live(supervised: &mut Supervised, deed: &str) {
+    supervised.journal().wait_for(0, deed);
+    let seen = supervised.journal().len();
+    supervised.journal().wait_until("twenty more answers", |lines| {
+        let answers =
+            lines.get(seen..).unwrap_or_default().iter().filter(|line| line.text.contains("of probe ok"));
+        (answers.count() >= 20).then_some(())
+    });
+    for worker in ["probe", "pilot"] {
+        let row = supervised.worker(worker);
+        assert_eq!((row.generation, row.state), (1, State::Ready), "{worker}: {}", supervised.journal());
+    }
+    let stopwatch = Stopwatch::start();
+    supervised.status();
+    stopwatch.assert_within(Duration::from_millis(100), "a report under attack");
+}
+
+#[test]
+fn garbage_on_every_link_harms_nobody_honest() {
+    let mut supervised = run(&system("garbage", ""));
+    assert_that_the_honest_live(&mut supervised, "has attacked link 2");
+    supervised.stop();
+}
+
+#[test]
+fn a_privileged_worker_may_have_the_source_of_garbage_killed() {
+    let mut supervised = run(&system("garbage", PRIVILEGED));
+    assert_that_the_honest_live(&mut supervised, "has attacked link 2");
+    let hostile =
+        supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 1).then(|| row.clone()));
+    assert_eq!(hostile.last_cause, Some(Cause::Accused));
+    supervised.stop();
+}
+
+#[test]
+fn ten_thousand_accusations_have_nobody_killed() {
+    let mut supervised = run(&system("accuse", PRIVILEGED));
+    assert_that_the_honest_live(&mut supervised, "has accused everybody");
+    let hostile = supervised
+        .wait_for_worker("hostile", "heard", |row| (row.accusations_ignored >= 20_000).then(|| row.clone()));
+    assert_eq!((hostile.generation, hostile.state), (1, State::Ready));
+    supervised.stop();
+}
+
+#[test]
+fn descriptors_parked_until_tables_are_full_harm_nobody_honest() {
+    let mut supervised = run(&system("park", ""));
+    assert_that_the_honest_live(&mut supervised, "has attacked link 2");
+    supervised.stop();
+}
+
+#[test]
+fn a_peer_that_reads_nothing_holds_nobody_up() {
+    let mut supervised = run(&system("silent", ""));
+    assert_that_the_honest_live(&mut supervised, "has begun to Silent");
+    supervised.stop();
+}
+
+#[test]
+fn noise_to_the_supervisor_costs_only_its_source() {
+    let mut supervised = run(&system("babble", ""));
+    assert_that_the_honest_live(&mut supervised, "has begun to Babble");
+    let hostile =
+        supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 1).then(|| row.clone()));
+    assert_eq!(hostile.last_cause, Some(Cause::Protocol));
+    supervised.stop();
+}

@@ -1,0 +1,124 @@
+//! No orphan and no duplicate: not when the supervisor dies, not when a worker does, not when a second one starts.
+
+use std::process::Command;
+use std::time::Duration;
+
+use bailiwick_supervisor::control::Verb;
+use bailiwick_tests::harness::{Ended, Process, Stopwatch, Supervised};
+use nix::sys::signal::Signal;
+
+fn run(manifest: &str) -> Supervised {
+    Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
+}
+
+/// Two workers, each with three descendants that have left its session and ignore what one asks them.
+const BREEDERS: &str = r#"
+[worker.breeder]
+exec = "tw"
+instances = 2
+sandbox.preset = "exec"
+environment = { TW_HOME = "FOLDER" }
+actor.life = { type = "Life", args = { grandchildren = 3 } }
+[worker.plain]
+exec = "tw"
+actor.life = { type = "Life", args = {} }
+"#;
+
+/// Waits until all six descendants are there, and returns every process.
+fn breeders() -> (Supervised, Vec<Process>) {
+    let supervised = run(BREEDERS);
+    for worker in ["breeder.1", "breeder.2", "plain"] {
+        supervised.wait_for_life(worker, 1);
+    }
+    let all = supervised.journal().wait_until("six descendants", |_| {
+        let all = supervised.processes();
+        (all.iter().filter(|process| is_lingering(**process)).count() == 6).then_some(all)
+    });
+    (supervised, all)
+}
+
+fn is_lingering(process: Process) -> bool {
+    process.status().get("Name").is_some_and(|name| name == "sleep")
+}
+
+#[test]
+fn e1_nothing_outlives_a_killed_supervisor_by_more_than_a_second() {
+    let (mut supervised, _) = breeders();
+    let stopwatch = Stopwatch::start();
+    supervised.signal(Signal::SIGKILL);
+    assert_eq!(supervised.wait(), Ended::Signal(9));
+    supervised
+        .journal()
+        .wait_until("workers and descendants to be gone", |_| supervised.workers().is_empty().then_some(()));
+    stopwatch.assert_within(Duration::from_secs(1), "the end of workers and descendants");
+}
+
+#[test]
+fn e3_what_a_killed_supervisor_leaves_is_in_nobodys_way() {
+    let (mut supervised, _) = breeders();
+    supervised.signal(Signal::SIGKILL);
+    supervised.wait();
+    let mut command = Command::new(supervised.path().join("bailiwickd"));
+    command.arg(supervised.path().join("app.toml")).arg("--state-dir").arg(supervised.state_dir());
+    let mut next = supervised.again(command);
+    next.wait_for_life("plain", 1);
+    next.journal().wait_for(0, "the supervisor that ran here before");
+    next.stop();
+}
+
+#[test]
+fn f7_descendants_of_a_stopped_worker_are_gone_with_it() {
+    let (mut supervised, _) = breeders();
+    supervised.order(Verb::Stop, "breeder");
+    let left: Vec<_> = supervised.processes().into_iter().filter(|process| is_lingering(*process)).collect();
+    assert!(left.is_empty(), "{left:?} outlive their worker");
+    supervised.stop();
+}
+
+#[test]
+fn descendants_of_a_killed_worker_are_gone_before_its_next_life_begins() {
+    let (mut supervised, all) = breeders();
+    let lingering: Vec<_> = all.into_iter().filter(|process| is_lingering(*process)).collect();
+    for instance in ["breeder.1", "breeder.2"] {
+        supervised.pid(instance).signal(Signal::SIGKILL);
+    }
+    for instance in ["breeder.1", "breeder.2"] {
+        supervised.wait_for_life(instance, 2);
+    }
+    let left: Vec<_> = lingering.iter().filter(|process| process.is_alive()).collect();
+    assert!(left.is_empty(), "{left:?} belong to lives that are over");
+    supervised.stop();
+}
+
+#[test]
+fn e4_a_second_supervisor_on_one_state_directory_is_refused() {
+    let mut first = run("[worker.a]\nexec = \"tw\"\nactor.life = { type = \"Life\", args = {} }\n");
+    let before = first.wait_for_life("a", 1);
+    let mut command = Command::new(first.path().join("bailiwickd"));
+    command.arg(first.path().join("app.toml")).arg("--state-dir").arg(first.state_dir());
+    let second = command.output().expect("it can be started");
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(75), "{said}");
+    assert!(said.contains(&format!("pid {}", first.process().0)), "{said}");
+    let after = first.worker("a");
+    assert_eq!((after.pid, after.generation), (before.pid, before.generation));
+    first.stop();
+}
+
+#[test]
+fn thirty_kills_leave_neither_zombie_nor_descriptor() {
+    let manifest = "[group.g]\nmax_restarts = 1000\nperiod = \"10s\"\n\
+        [worker.a]\nexec = \"tw\"\ngroup = \"g\"\nbackoff = { base = \"1ms\", cap = \"1ms\" }\n\
+        actor.life = { type = \"Life\", args = {} }\n";
+    let mut supervised = run(manifest);
+    supervised.wait_for_life("a", 1);
+    let before = supervised.process().descriptors().len();
+    for generation in 2..32 {
+        supervised.pid("a").signal(Signal::SIGKILL);
+        supervised.wait_for_life("a", generation);
+    }
+    assert_eq!(supervised.process().zombies(), []);
+    let after = supervised.process().descriptors();
+    assert!(after.len() <= before + 1, "{before} descriptors became {after:?}");
+    supervised.stop();
+}
