@@ -35,8 +35,10 @@ pub struct LinkedCrate {
 pub struct OwnLines {
     /// The loop, the broker, control, store, logs.
     pub supervisor: usize,
-    /// Manifest and check.
+    /// Manifest, check, and the plain data that they fill.
     pub manifest: usize,
+    /// The client's end of the control socket, which the supervisor never calls.
+    pub client: usize,
     /// Sandbox and spawn.
     pub sandbox: usize,
 }
@@ -155,8 +157,10 @@ pub fn own_lines() -> OwnLines {
     let mut own = OwnLines::default();
     for file in source::rust_files() {
         let Some(path) = file.path.strip_prefix("supervisor/src/") else { continue };
-        let part = if path.starts_with("manifest") || path.starts_with("check") {
+        let part = if ["manifest", "check", "spec"].iter().any(|part| path.starts_with(part)) {
             &mut own.manifest
+        } else if path == "control/client.rs" {
+            &mut own.client
         } else if path.starts_with("sandbox") || path.starts_with("spawn") {
             &mut own.sandbox
         } else {
@@ -183,6 +187,7 @@ pub fn report() -> String {
     let _ = writeln!(text, "supervisor  {:>6} code lines, at most {SUPERVISOR_LINES_MAX}", own.supervisor);
     let _ = writeln!(text, "sandbox     {:>6} code lines, at most {SANDBOX_LINES_MAX}", own.sandbox);
     let _ = writeln!(text, "manifest    {:>6} code lines, counted apart", own.manifest);
+    let _ = writeln!(text, "client      {:>6} code lines, never run by the supervisor", own.client);
     text
 }
 
