@@ -32,3 +32,6 @@ pub(crate) mod peers;
 mod perform;
 mod reasons;
 mod socket;
+
+#[cfg(test)]
+mod tests;

@@ -37,9 +37,9 @@ pub(super) enum Effect {
     /// Give a message back that was written and certainly not handled.
     Bounce(Reply, Body, NotDelivered),
     /// Give a message back that waited.
-    GiveBack(Box<Envelope>, Ticket, NotDelivered),
+    GiveBack(Box<Envelope>, Option<Ticket>, NotDelivered),
     /// A message that waited is written; what is left of it goes.
-    Admitted(Ticket, Option<Body>),
+    Admitted(Option<Ticket>, Option<Body>),
     /// Wake who waits.
     Wake(Waker),
     /// Tell the end of a watched actor.
@@ -82,11 +82,19 @@ fn run(peer: &Peer, effect: Effect) {
         }
         Effect::Bounce(reply, body, reason) => reply.bounce(body, reason),
         Effect::GiveBack(envelope, line, reason) => {
-            line.refuse(reason.clone());
-            envelope.refuse(reason);
+            // Who stands in line is told; who was let go believes that the message is on its way.
+            match line {
+                Some(line) => {
+                    line.refuse(reason.clone());
+                    envelope.refuse(reason);
+                }
+                None => peer.lose(*envelope, reason),
+            }
         }
         Effect::Admitted(line, body) => {
-            line.admit();
+            if let Some(line) = line {
+                line.admit();
+            }
             drop(body);
         }
         Effect::Wake(waker) => waker.wake(),

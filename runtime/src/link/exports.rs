@@ -15,6 +15,7 @@ use crate::address;
 use crate::cell::Cell;
 use crate::envelope::Envelope;
 use crate::mailbox::{Mailbox, OnFull};
+use crate::outlet::Outlet;
 use crate::reference::Passed;
 
 /// What stands behind one slot.
@@ -129,6 +130,14 @@ impl Turn<'_> {
             .iter()
             .map(|(protocol, index)| (*protocol, &protocol.methods[usize::from(*index)]));
         methods.find(|(protocol, method)| as_method(protocol, method).name == name).map(|(_, method)| method)
+    }
+
+    /// Returns the names of an ask's cycle, if the actor already waits for it. The asker's side finds those that
+    /// it can name; an actor that was passed to it has a name only here.
+    pub(super) fn cycle(&self, export: ExportId, envelope: &Envelope) -> Option<Vec<String>> {
+        let exported = self.state.exports.get(export.target.slot as usize)?.as_ref()?;
+        let Behind::Cell(cell) = &exported.actor else { return None };
+        envelope.chain.as_ref()?.cycle(cell.id(), || cell.name())
     }
 
     /// Hands a message to the actor, or keeps it until the actor runs.

@@ -125,7 +125,7 @@ impl Outlet for Import {
         let Sent { ticket, parcel, envelope, outcome } = sent;
         self.peer.recycle(parcel.bytes);
         let accepted = match outcome {
-            SendOutcome::Written => Accepted::Queued,
+            SendOutcome::Written | SendOutcome::Buffered => Accepted::Queued,
             SendOutcome::Kept(line) => Accepted::Parked(line),
             SendOutcome::Refused(reason) => {
                 let envelope = envelope.expect("a refused message stays at hand");
@@ -142,7 +142,9 @@ impl Outlet for Import {
     fn withdraw(&self, line: &Ticket) {
         self.peer.turn(|turn| {
             let kept = turn.state.sends.iter().find_map(|sending| match sending {
-                Sending::Kept(kept) if kept.line.is(line) => Some(kept.ticket),
+                Sending::Kept(kept) if kept.line.as_ref().is_some_and(|own| own.is(line)) => {
+                    Some(kept.ticket)
+                }
                 Sending::Kept(_) | Sending::Asked(..) | Sending::Nothing => None,
             });
             if let Some(ticket) = kept {

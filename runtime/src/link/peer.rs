@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use bailiwick_core::asks::Ticket as SendId;
 use bailiwick_core::credit::Size;
@@ -32,6 +32,8 @@ use super::socket::Socket;
 use crate::address::WatchId;
 use crate::cell::Cell;
 use crate::envelope::{Body, CreditSink, Envelope};
+use crate::name::ActorName;
+use crate::node::Shared;
 use crate::outlet::Notify;
 use crate::reply::Reply;
 use crate::slot::AnsweringLink;
@@ -43,6 +45,8 @@ pub(crate) struct Peer {
     pub(super) worker: String,
     /// Its instance, if its worker has several.
     pub(super) instance: Option<u16>,
+    /// Where dead letters are counted. The node holds its peers, and not the reverse.
+    node: OnceLock<Weak<Shared>>,
     accuse: Accuse,
     /// The origin of the machine's clock.
     origin: Instant,
@@ -103,7 +107,8 @@ pub(super) enum Sending {
 pub(super) struct Kept {
     pub(super) parcel: Parcel,
     pub(super) envelope: Envelope,
-    pub(super) line: Ticket,
+    /// The sender's place in line; the sender of one that is buffered has none.
+    pub(super) line: Option<Ticket>,
     pub(super) ticket: SendId,
 }
 
@@ -170,7 +175,10 @@ pub(super) struct Sent {
 /// What became of a message that was just sent.
 pub(super) enum SendOutcome {
     Written,
+    /// It waits in line for room.
     Kept(Ticket),
+    /// It waits for the link, as one of those that may: its sender need not.
+    Buffered,
     Refused(NotDelivered),
 }
 
@@ -215,6 +223,7 @@ impl Peer {
             number,
             worker,
             instance,
+            node: OnceLock::new(),
             accuse,
             origin: Instant::now(),
             limits: Limits::of_frame(config.limits.message_bytes),
@@ -281,6 +290,20 @@ impl Peer {
 
     pub(super) fn strong(&self) -> Arc<Self> {
         self.this.upgrade().expect("whoever calls a method of the peer holds it")
+    }
+
+    pub(super) fn belong_to(&self, node: &Arc<Shared>) {
+        // A worker has one node, and says so once.
+        let _ = self.node.set(Arc::downgrade(node));
+    }
+
+    /// Records a message to an actor of the peer's that was accepted and will reach nobody.
+    pub(super) fn lose(&self, envelope: Envelope, reason: NotDelivered) {
+        if let Some(node) = self.node.get().and_then(Weak::upgrade) {
+            let to = ActorName::new(&self.worker, self.instance, "", None);
+            node.dead_letters.record(&to, envelope.protocol, envelope.method, &reason);
+        }
+        envelope.refuse(reason);
     }
 
     pub(super) fn accuse(&self, generation: u32, fault: Fault) {

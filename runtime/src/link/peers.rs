@@ -20,7 +20,7 @@ use crate::address::Address;
 use crate::cell::Cell;
 use crate::mailbox::Mailbox;
 use crate::name::PeerName;
-use crate::node::PeerError;
+use crate::node::{PeerError, Shared};
 use crate::pool::Pool;
 
 /// An actor that this worker declares.
@@ -63,6 +63,11 @@ impl Peers {
         Self { worker: worker.to_owned(), peers, movers: Mutex::default() }
     }
 
+    /// Notes the node whose actors send: there dead letters are counted.
+    pub(crate) fn belong_to(&self, node: &Arc<Shared>) {
+        self.peers.iter().for_each(|known| known.peer.belong_to(node));
+    }
+
     /// Notes that a declared actor runs: what came for it is handed over.
     pub(crate) fn actor_runs(&self, cell: &Arc<Cell>) {
         for known in &self.peers {
@@ -97,6 +102,16 @@ impl Peers {
             }
         });
         known.peer.writer.wake();
+    }
+
+    /// Closes every transport without a word, as the end of this process would.
+    #[cfg(test)]
+    pub(super) fn vanish(&self) {
+        for known in &self.peers {
+            let transport = known.peer.lock().transport.take();
+            known.peer.writer.wake();
+            drop(transport);
+        }
     }
 
     /// Takes no new messages from peers any more.

@@ -184,8 +184,8 @@ impl Turn<'_> {
     fn keep(&mut self, ticket: SendId, hand: &mut Hand<'_>) {
         let Some(sent) = hand.sent.as_mut().filter(|sent| sent.ticket == ticket) else { return };
         let Some(envelope) = sent.envelope.take() else { return };
-        let line = Ticket::default();
-        sent.outcome = SendOutcome::Kept(line.clone());
+        let line = self.state.link.is_open().then(Ticket::default);
+        sent.outcome = line.clone().map_or(SendOutcome::Buffered, SendOutcome::Kept);
         let parcel = std::mem::take(&mut sent.parcel);
         self.put_sending(ticket, Sending::Kept(Box::new(Kept { parcel, envelope, line, ticket })));
     }
@@ -318,9 +318,13 @@ impl Turn<'_> {
             trace: extensions.trace,
             credit,
         };
+        if let Some(chain) = self.cycle(export, &envelope) {
+            let reason = NotDelivered::Cycle { chain };
+            return self.effects.push(Effect::GiveBack(Box::new(envelope), None, reason));
+        }
         if fds_lost {
             let reason = NotDelivered::DescriptorsExhausted;
-            self.effects.push(Effect::GiveBack(Box::new(envelope), Ticket::default(), reason));
+            self.effects.push(Effect::GiveBack(Box::new(envelope), None, reason));
             return;
         }
         self.hand_over(export, envelope);

@@ -63,6 +63,7 @@ pub(super) async fn run(
     let host = Arc::new(WorkerHost::new(peers, granted, Arc::clone(&line)));
     let surroundings: Arc<dyn Host> = host.clone();
     let node = Node::new(&bootstrap.worker, instance, surroundings);
+    host.peers().belong_to(&node.shared);
     let (sender, course) = watch::channel(Course::Run);
     tokio::task::spawn_local(heed(signals, sender.clone()));
     tokio::task::spawn_local(obey(Arc::clone(&line), early, Arc::clone(&host), sender));
@@ -181,6 +182,8 @@ impl Worker {
     async fn drain_if_told(&self) -> Infallible {
         let mut course = self.course.clone();
         if course.wait_for(|course| *course >= Course::Drain).await.is_ok() {
+            // Peers hold back what is new for the next incarnation.
+            self.host.peers().drain();
             self.host.peers().drain();
             self.node.stop(Stop::Drained).await;
             // If nobody hears it, the supervisor is gone, and that ends the worker.

@@ -46,8 +46,8 @@ pub fn method_name(protocol: &str, method: &str) -> u64 {
 pub struct Offer {
     /// The terms; none if there is no such actor.
     pub terms: Option<Terms>,
-    /// The methods that are granted, and the index of each in frames.
-    pub methods: Vec<(u64, u16)>,
+    /// The methods that were named and not refused, and the index of each in frames; none if not granted.
+    pub methods: Vec<(u64, Option<u16>)>,
 }
 
 /// What a receiver grants for one slot.

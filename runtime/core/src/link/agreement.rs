@@ -42,12 +42,12 @@ impl Link {
             let live = entry.live.as_mut()?;
             for used in uses {
                 match compare(live, used) {
-                    Compared::Same(index) => methods.push((used.name, index)),
+                    Compared::Same(index) => methods.push((used.name, Some(index))),
                     Compared::Different(method) => {
                         let Method { name, fingerprint } = method;
                         refusals.push(Refusal::Schema { slot, method: name, fingerprint });
                     }
-                    Compared::NotGranted => {}
+                    Compared::NotGranted => methods.push((used.name, None)),
                 }
             }
             Some(live.offer(entry.generation))
@@ -75,12 +75,12 @@ impl Link {
                 entry.offered(terms);
                 for (used, access) in entry.import.uses.iter().zip(&mut entry.access) {
                     let named = offer.methods.iter().find(|(name, _)| *name == used.name);
+                    // What is not named was named to the peer later than what this offer answers.
                     *access = match (*access, named) {
-                        (Access::Asked | Access::NotGranted | Access::As(_), Some((_, index))) => {
-                            Access::As(*index)
-                        }
-                        (Access::Asked, None) => Access::NotGranted,
-                        (access, None) | (access @ Access::Refused, Some(_)) => access,
+                        (Access::Refused, _) => Access::Refused,
+                        (_, Some((_, Some(index)))) => Access::As(*index),
+                        (_, Some((_, None))) => Access::NotGranted,
+                        (access @ (Access::Asked | Access::As(_) | Access::NotGranted), None) => access,
                     };
                 }
             }

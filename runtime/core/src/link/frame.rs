@@ -167,9 +167,8 @@ pub struct Offer {
     pub slot: u32,
     /// The terms; none if there is no such actor.
     pub terms: Option<Terms>,
-    /// The methods that were named and are granted, with their index in frames. What is named and stands
-    /// neither here nor in a refusal is not granted.
-    pub methods: Vec<(MethodName, u16)>,
+    /// The methods that were named and not refused, with their index in frames; none if it is not granted.
+    pub methods: Vec<(MethodName, Option<u16>)>,
 }
 
 /// What a receiver grants to all that the sender's worker sends to one actor.

@@ -25,7 +25,7 @@ fn open(may_accuse: bool) -> Link {
     let entry = Import { slot: 0, generation: None, uses: vec![method(0)] };
     let grant = Grant { messages: 9, bytes: 900, fds: 9 };
     let terms = Terms { generation: 0, grant, wait: true, asks: 9 };
-    let methods = vec![(MethodName(0), 0)];
+    let methods = vec![(MethodName(0), Some(0))];
     for event in [
         Event::Export { slot: 0, export: export() },
         Event::Revoke { slot: 0 },
@@ -179,7 +179,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         1 => (0..2u32, 0..3u32, any::<u32>()).prop_map(|(slot, generation, n)| {
             let grant = Grant { messages: n, bytes: n, fds: n as u16 };
             let terms = Some(Terms { generation, grant, wait: true, asks: n });
-            Frame::Offer(Offer { slot, terms, methods: vec![(MethodName(0), 0)] })
+            Frame::Offer(Offer { slot, terms, methods: vec![(MethodName(0), Some(0))] })
         }),
     ]
 }

@@ -1,0 +1,90 @@
+//! What only a link between processes can show: death, restart, hostile bytes.
+
+use std::io::IoSlice;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use bailiwick_sys::socket::{Kind, pair, send};
+use bailiwick_wire::fault::Fault;
+use bailiwick_wire::reason::DownCause;
+
+use super::desk::{BellRef, DeskRef};
+use super::worlds::{NUMBER, run};
+use crate::prelude::*;
+
+const SOON: Duration = Duration::from_secs(30);
+
+#[test]
+fn the_death_of_a_peer_ends_its_asks_at_once() {
+    run(None, async |both, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        let bell: BellRef = cx.peer("right/bell").unwrap();
+        let mut cx = cx;
+        cx.watch(&desk);
+        let hanging = tokio::task::spawn_local(desk.hang().ask(Duration::from_secs(3600)));
+        bell.ring().ask(SOON).await.unwrap();
+        both.kill_right().await;
+        let outcome = hanging.await.unwrap();
+        let cause = DownCause::Signalled(9);
+        let died = Err(AskError::Unknown(Unknown::PeerDown { cause, generation: 1 }));
+        let closed = matches!(&outcome, Err(AskError::Unknown(Unknown::LinkClosed(_))));
+        assert!(outcome == died || closed, "{outcome:?}");
+        let down = cx.next_down().await;
+        assert_eq!((down.cause, down.generation), (Cause::Elsewhere(cause), 1));
+    });
+}
+
+#[test]
+fn what_is_sent_while_a_peer_is_down_waits_for_its_next_incarnation() {
+    run(None, async |both, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
+        both.kill_right().await;
+        let asked = tokio::task::spawn_local(desk.add(2).ask(SOON));
+        tokio::task::yield_now().await;
+        both.link();
+        assert_eq!(asked.await.unwrap(), Ok(1), "a fresh incarnation, the same address");
+        assert_eq!(desk.address().name().generation(), Some(2));
+    });
+}
+
+#[test]
+fn a_peer_that_stays_down_takes_a_thousand_messages_and_no_more() {
+    run(None, async |both, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        both.kill_right().await;
+        for number in 0..1000 {
+            desk.add(number).try_tell().unwrap();
+        }
+        let refused = desk.add(1000).try_tell();
+        assert!(matches!(refused, Err(NotDelivered::PeerDown { .. })), "{refused:?}");
+    });
+}
+
+#[test]
+fn garbage_closes_the_link_and_is_told_by_who_may_accuse() {
+    run(None, async |both, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
+        let (hostile, ours) = pair(Kind::SeqPacket).unwrap();
+        both.left.peers.linked(NUMBER, 1, ours).unwrap();
+        send(hostile.as_fd(), &[IoSlice::new(&[0xff; 100])], &[]).unwrap();
+        let mut ready = tokio::time::interval(Duration::from_millis(1));
+        while both.left.accusations.lock().unwrap().is_empty() {
+            ready.tick().await;
+        }
+        assert_eq!(*both.left.accusations.lock().unwrap(), [Fault::Frame]);
+        both.link();
+        assert_eq!(desk.add(2).ask(SOON).await, Ok(2));
+    });
+}
+
+#[test]
+fn a_payload_beyond_the_limit_is_refused_at_the_sender() {
+    run(None, async |_, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        let outcome = desk.reverse(vec![0; 2 << 20]).ask(SOON).await;
+        assert!(matches!(outcome, Err(AskError::NotDelivered(NotDelivered::TooLarge { .. }))), "{outcome:?}");
+        assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
+    });
+}

@@ -1,0 +1,240 @@
+//! Two workers: `left`, where the test runs, and `right`, which hosts a desk and a bell.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use bailiwick_supervisor::control::Status;
+use bailiwick_supervisor::spec::Grant;
+use bailiwick_sys::socket::{Kind as SocketKind, pair};
+use bailiwick_wire::bootstrap;
+use bailiwick_wire::fault::Fault;
+use bailiwick_wire::reason::DownCause;
+use bailiwick_wire::schema::ProtocolSchema;
+use futures::future::BoxFuture;
+
+use super::desk::{BellRef, Clerk, DeskRef, Ringer};
+use crate::address::Address;
+use crate::executor::{Executor, Role};
+use crate::hosted::Hosted;
+use crate::link::peers::{Local, Peers};
+use crate::mailbox::Mailbox;
+use crate::name::ActorName;
+use crate::neighbourhood::Neighbourhood;
+use crate::node::{Host, Node, PeerError};
+use crate::outcome::Cause;
+use crate::{Context, Protocol};
+
+/// What the right worker grants to the left one of its desk; the bell is granted as a whole.
+pub(super) type Granted = Option<&'static [&'static str]>;
+
+/// A kind of link: how two workers come to know each other.
+pub(super) trait Kind {
+    /// Runs a test in the left worker.
+    fn run(granted: Granted, test: impl AsyncFnOnce(Context));
+}
+
+/// The desk has room for four messages.
+fn desk() -> Hosted {
+    DeskRef::serve(Clerk::default).named("desk").mailbox(MAILBOX).into()
+}
+
+fn bell() -> Hosted {
+    BellRef::serve(Ringer::default).named("bell").into()
+}
+
+const MAILBOX: Mailbox = Mailbox::bounded(4);
+
+fn block_on<T>(test: impl Future<Output = T>) -> T {
+    Executor::new(Role::Shared).expect("an executor can be made").block_on(test)
+}
+
+/// Both workers in one process, values moved.
+pub(super) struct Memory;
+
+impl Kind for Memory {
+    fn run(granted: Granted, test: impl AsyncFnOnce(Context)) {
+        let grant = |from: &str, to: &str, actor: &str, methods: Granted| Grant {
+            from: from.to_owned(),
+            to_worker: to.to_owned(),
+            to_actor: Some(actor.to_owned()),
+            methods: methods.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
+            fds_send: None,
+            fds_receive: None,
+            max_inflight: 64,
+        };
+        let grants = vec![
+            grant("left", "right", "desk", granted),
+            grant("left", "right", "bell", None),
+            grant("right", "left", "desk", None),
+        ];
+        block_on(async {
+            let (gave_up, _nobody) = tokio::sync::mpsc::unbounded_channel();
+            let hood = Neighbourhood::new(grants, gave_up);
+            let right = Node::new("right", None, hood.host_of("right"));
+            right.host(&desk(), None, None, None).await.expect("the desk starts");
+            right.host(&bell(), None, None, None).await.expect("the bell starts");
+            hood.add(&right.shared);
+            let left = Node::new("left", None, hood.host_of("left"));
+            left.host(&desk(), None, None, None).await.expect("the desk starts");
+            hood.add(&left.shared);
+            left.run_main(test).await;
+        });
+    }
+}
+
+/// Both workers joined by a socket.
+pub(super) struct Socket;
+
+impl Kind for Socket {
+    fn run(granted: Granted, test: impl AsyncFnOnce(Context)) {
+        run(granted, async |_, cx| test(cx).await);
+    }
+}
+
+/// Runs a test in the left worker with both at hand.
+pub(super) fn run(granted: Granted, test: impl AsyncFnOnce(&mut Both, Context)) {
+    block_on(async {
+        let mut both = Both::new(granted).await;
+        both.link();
+        let left = Arc::clone(&both.left);
+        left.node.run_main(async |cx| test(&mut both, cx).await).await;
+    });
+}
+
+/// Two workers that a test links and kills.
+pub(super) struct Both {
+    pub(super) left: Arc<Worker>,
+    pub(super) right: Arc<Worker>,
+    granted: Granted,
+    generation: u32,
+}
+
+/// One worker.
+pub(super) struct Worker {
+    pub(super) node: Node,
+    pub(super) peers: Arc<Peers>,
+    pub(super) accusations: Arc<Mutex<Vec<Fault>>>,
+}
+
+impl Both {
+    pub(super) async fn new(granted: Granted) -> Self {
+        let left =
+            Worker::new("left", &[("desk", None)], &[("desk", None), ("bell", None)], vec![desk()]).await;
+        let right = Self::right(granted).await;
+        Self { left: Arc::new(left), right: Arc::new(right), granted, generation: 1 }
+    }
+
+    async fn right(granted: Granted) -> Worker {
+        Worker::new("right", &[("desk", granted), ("bell", None)], &[("desk", None)], vec![desk(), bell()])
+            .await
+    }
+
+    /// Hands a fresh link to both.
+    pub(super) fn link(&self) {
+        let (left, right) = pair(SocketKind::SeqPacket).expect("sockets can be made");
+        self.left.peers.linked(NUMBER, self.generation, left).expect("the executor watches sockets");
+        self.right.peers.linked(NUMBER, 1, right).expect("the executor watches sockets");
+    }
+
+    /// Kills the right worker and starts its next incarnation, which is not linked yet.
+    pub(super) async fn kill_right(&mut self) {
+        let dead = std::mem::replace(&mut self.right, Arc::new(Self::right(self.granted).await));
+        // Its actors stay as they are until the test ends; nothing of theirs gets out any more.
+        dead.peers.vanish();
+        self.left.peers.died(NUMBER, self.generation, DownCause::Signalled(9));
+        self.generation += 1;
+    }
+}
+
+impl Worker {
+    async fn new(
+        name: &str,
+        exports: &[(&str, Granted)],
+        imports: &[(&str, Granted)],
+        hosted: Vec<Hosted>,
+    ) -> Self {
+        let slots =
+            |slots: &[(&str, Granted)]| slots.iter().map(|(actor, methods)| slot(actor, *methods)).collect();
+        let other = if name == "left" { "right" } else { "left" };
+        let peer = bootstrap::Peer {
+            number: NUMBER,
+            worker: other.to_owned(),
+            instance: 1,
+            instances: 1,
+            may_accuse: true,
+            exports: slots(exports),
+            imports: slots(imports),
+        };
+        let local: Vec<_> = hosted
+            .iter()
+            .map(|hosted| Local {
+                name: hosted.actor_name(),
+                protocols: hosted.protocols().to_vec(),
+                mailbox: hosted.mailbox.unwrap_or_default(),
+            })
+            .collect();
+        let accusations: Arc<Mutex<Vec<Fault>>> = Arc::default();
+        let accuse = {
+            let accusations = Arc::clone(&accusations);
+            Arc::new(move |_: u16, _: u32, fault| {
+                accusations.lock().expect("nobody panics with it").push(fault)
+            })
+        };
+        let host = Arc::new(Surroundings(OnceLock::new()));
+        let surroundings: Arc<dyn Host> = host.clone();
+        let node = Node::new(name, None, surroundings);
+        let peers = Arc::new(Peers::new(name, &[peer], &local, &(accuse as _)));
+        peers.belong_to(&node.shared);
+        assert!(host.0.set(Arc::clone(&peers)).is_ok(), "set once");
+        for hosted in hosted {
+            node.host(&hosted, None, None, None).await.expect("the actor starts");
+        }
+        for declared in node.shared.declared() {
+            peers.actor_runs(&declared.cell);
+        }
+        Self { node, peers, accusations }
+    }
+}
+
+fn slot(actor: &str, methods: Granted) -> bootstrap::Slot {
+    bootstrap::Slot {
+        actor: actor.to_owned(),
+        methods: methods.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
+        fds_send: None,
+        fds_receive: None,
+        max_inflight: 64,
+    }
+}
+
+/// Each worker knows one peer.
+pub(super) const NUMBER: u16 = 0;
+
+struct Surroundings(OnceLock<Arc<Peers>>);
+
+impl Host for Surroundings {
+    fn peer(&self, name: &str, protocol: &'static ProtocolSchema) -> Result<Address, PeerError> {
+        self.0.get().expect("set when it was made").resolve(name, protocol)
+    }
+
+    fn keep(&self, _name: &str, _fd: OwnedFd) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn kept(&self, _name: &str) -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn processes(&self) -> BoxFuture<'static, io::Result<Status>> {
+        Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
+    }
+
+    fn granted_dir(&self, _path: &Path) -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn gave_up(&self, actor: &ActorName, cause: &Cause) {
+        panic!("{actor} gave up: {cause}");
+    }
+}
