@@ -15,17 +15,27 @@ use crate::child::exit;
 use crate::error::{Errno, Failed, check, failed};
 use crate::identity::{self, Identity};
 use crate::process::{SpawnError, clone, require_single_thread};
+use crate::user_namespace;
 use crate::wait::{self, Change};
 
 /// The users that belong to workers: one a worker, nobody else's.
 pub const WORKER_UIDS: RangeInclusive<u32> = 0x7000_0000..=0x7000_FFFF;
+
+/// The users of workers inside a user namespace that has 65536 users, as containers do.
+pub const NESTED_WORKER_UIDS: RangeInclusive<u32> = 61_184..=65_519;
+
+/// Returns the users that can be workers' in this process's user namespace; `None` where it has too few.
+pub fn worker_uids() -> Option<RangeInclusive<u32>> {
+    let mut ranges = [WORKER_UIDS, NESTED_WORKER_UIDS].into_iter();
+    ranges.find(user_namespace::has).filter(|_| user_namespace::may_set_groups())
+}
 
 /// How to kill everything that belongs to one worker.
 #[derive(Clone, Debug)]
 pub enum Victim<'a> {
     /// Everything in a cgroup, by its open `cgroup.kill`.
     Cgroup(BorrowedFd<'a>),
-    /// Everything that runs as a user of [`WORKER_UIDS`].
+    /// Everything that runs as a user of [`worker_uids`].
     User(u32),
 }
 
@@ -51,7 +61,7 @@ pub struct Guardian {
 #[non_exhaustive]
 pub enum GuardianError {
     /// The user may have processes that are no worker's.
-    #[error("user {uid} is not one of the workers' users ({WORKER_UIDS:?})")]
+    #[error("user {uid} is not one of the workers' users")]
     NotAWorker {
         /// The user.
         uid: u32,
@@ -124,7 +134,8 @@ impl Guardian {
 }
 
 fn require_worker(uid: u32) -> Result<(), GuardianError> {
-    if WORKER_UIDS.contains(&uid) { Ok(()) } else { Err(GuardianError::NotAWorker { uid }) }
+    let is_worker = worker_uids().is_some_and(|range| range.contains(&uid));
+    if is_worker { Ok(()) } else { Err(GuardianError::NotAWorker { uid }) }
 }
 
 /// Forks a process that runs `body` with every signal blocked. `body` must be async-signal-safe.
@@ -205,7 +216,8 @@ fn kill_as(uid: u32) -> libc::c_int {
         .and_then(|()| identity::verify_identity(identity))
         .and_then(|()| capability::held());
     // With CAP_KILL, or as anybody else, the signal would reach the whole machine.
-    if powerless != Ok(none) || !WORKER_UIDS.contains(&uid) {
+    let is_worker = WORKER_UIDS.contains(&uid) || NESTED_WORKER_UIDS.contains(&uid);
+    if powerless != Ok(none) || !is_worker {
         return REFUSED;
     }
     // The answer tells nothing: it is the same whether somebody was reached or not.

@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 
 use bailiwick_sys::identity::Identity;
+use bailiwick_sys::user_namespace;
 
 use super::error::SandboxError;
 use super::machine::Machine;
@@ -39,7 +40,7 @@ impl Account {
         owner: &Owner,
     ) -> Result<Self, SandboxError> {
         let wanted = Self::named(worker, machine)?;
-        if !machine.can_switch_users() {
+        let Some(range) = machine.worker_uids.clone().filter(|_| machine.can_switch_users()) else {
             let own = Identity { uid: machine.uid, gid: machine.gid };
             return match wanted {
                 Some(wanted) if wanted != own => {
@@ -48,13 +49,13 @@ impl Account {
                 }
                 _ => Ok(Self::Inherited(own)),
             };
-        }
+        };
         match wanted.or_else(|| granted.first().and_then(owner_of)) {
             Some(Identity { uid: 0, .. }) if !worker.privileged => {
                 Err(SandboxError::Root { worker: worker.name.clone() })
             }
             Some(identity) => Ok(Self::Shared(identity)),
-            None => Ok(Self::Own(UidRange::host().claim(&owner.name, owner.comes_again)?)),
+            None => Ok(Self::Own(UidRange::host(range).claim(&owner.name, owner.comes_again)?)),
         }
     }
 
@@ -87,6 +88,11 @@ impl Account {
             Self::Own(own) => Identity { uid: own.uid, gid: own.uid },
             Self::Shared(identity) | Self::Inherited(identity) => *identity,
         }
+    }
+
+    /// Returns whether the worker is root, and not only in a user namespace.
+    pub(super) fn is_root(&self) -> bool {
+        self.identity().uid == 0 && !user_namespace::is_root_only_here()
     }
 
     /// Returns the user if it is this worker's alone.

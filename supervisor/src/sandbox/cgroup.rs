@@ -9,14 +9,12 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{AccessFlags, access};
-
 use super::error::SandboxError;
 
 /// The hierarchies under which this process may make groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cgroups {
-    /// The own group in version 2.
+    /// The own group in version 2, whose children can be killed.
     pub(super) v2: Option<PathBuf>,
     /// Controllers of version 2 that children may use: `memory`, `pids`.
     pub(super) v2_controllers: Vec<String>,
@@ -75,10 +73,9 @@ impl Cgroups {
     pub(super) fn probe() -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         let mut found = Self::locate(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"));
-        let usable = |path: &PathBuf| access(path, AccessFlags::W_OK).is_ok();
-        found.v1_memory = found.v1_memory.filter(usable);
-        found.v1_pids = found.v1_pids.filter(usable);
-        found.v2 = found.v2.filter(usable);
+        found.v1_memory = found.v1_memory.filter(|own| has_groups_with(own, "memory.limit_in_bytes"));
+        found.v1_pids = found.v1_pids.filter(|own| has_groups_with(own, "pids.max"));
+        found.v2 = found.v2.filter(|own| has_groups_with(own, "cgroup.kill"));
         if let Some(v2) = &found.v2 {
             let controllers = read_text(&v2.join("cgroup.controllers"));
             found.v2_controllers = controllers
@@ -124,10 +121,7 @@ impl Cgroups {
 
     /// Returns whether groups can kill everything in them.
     pub(super) fn can_kill(&self) -> bool {
-        // The root group has no kill file of its own, but its children do.
-        self.v2
-            .as_deref()
-            .is_some_and(|own| own.join("cgroup.kill").exists() || own.join("cgroup.threads").exists())
+        self.v2.is_some()
     }
 
     pub(super) fn memory(&self) -> Mechanism {
@@ -284,6 +278,14 @@ impl Unified {
     fn is_empty(&self) -> bool {
         reread(&self.events).lines().any(|line| line == "populated 0")
     }
+}
+
+/// Returns whether groups can be made below `own` and have `file`; permissions alone do not tell.
+fn has_groups_with(own: &Path, file: &str) -> bool {
+    let trial = own.join(format!("bailiwick-trial.{}", std::process::id()));
+    let has_file = make(&trial).is_ok() && trial.join(file).exists();
+    let _never_made = std::fs::remove_dir(&trial);
+    has_file
 }
 
 fn make(directory: &Path) -> io::Result<()> {

@@ -61,7 +61,9 @@ impl Prepared {
         } else {
             let bind = if binds_any_port(sandbox) { "any".to_owned() } else { list(&sandbox.tcp_bind) };
             let connect = list(&sandbox.tcp_connect);
-            self.enforce(Aspect::Tcp, format!("Landlock, bind {bind}, connect {connect}"));
+            let names =
+                if sandbox.preset == Preset::NetClient { "; UDP is open, for name servers" } else { "" };
+            self.enforce(Aspect::Tcp, format!("Landlock, bind {bind}, connect {connect}{names}"));
         }
         if abi < SCOPE_ABI {
             self.missing

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use bailiwick_sys::{Errno, identity};
+use bailiwick_sys::{Errno, identity, user_namespace};
 
 use super::error::{Exposure, SandboxError};
 use crate::spec::Exec;
@@ -94,7 +94,9 @@ fn check(path: &Path, file: &File) -> Result<(), SandboxError> {
 
 fn exposure(found: &std::fs::Metadata) -> Option<Exposure> {
     let own = identity::effective_uid();
-    if found.uid() != 0 && found.uid() != own {
+    // In a user namespace, whoever does not exist in it shows as this number: those who made the namespace.
+    let outside = found.uid() == OVERFLOW && !user_namespace::has(&(OVERFLOW..=OVERFLOW));
+    if found.uid() != 0 && found.uid() != own && !outside {
         return Some(Exposure::Owner { owner: found.uid() });
     }
     let mode = found.mode() & 0o7777;
@@ -137,6 +139,7 @@ fn loader(path: &Path) -> Result<Option<PathBuf>, ()> {
     Ok(None)
 }
 
+const OVERFLOW: u32 = 65_534;
 const OWN: &str = "/proc/self/exe";
 const ELF_HEADER_BYTES: usize = 64;
 const ELF_64_LITTLE: [u8; 6] = [0x7f, b'E', b'L', b'F', 2, 1];

@@ -1,7 +1,9 @@
 //! What this machine gives: asked once, at the start, and data from then on.
 
+use std::ops::RangeInclusive;
+
 use bailiwick_sys::capability::{self, Capabilities};
-use bailiwick_sys::{identity, landlock, seccomp};
+use bailiwick_sys::{guardian, identity, landlock, seccomp};
 
 use super::cgroup::Cgroups;
 
@@ -14,6 +16,8 @@ pub struct Machine {
     pub gid: u32,
     /// Capabilities that the supervisor holds and may pass on.
     pub capabilities: Capabilities,
+    /// Users that can be workers'; none where the user namespace has too few.
+    pub worker_uids: Option<RangeInclusive<u32>>,
     /// The version of the kernel's Landlock interface; zero without.
     pub landlock_abi: u32,
     /// Whether system call filters that kill can be installed.
@@ -30,6 +34,7 @@ impl Machine {
             uid: identity::effective_uid(),
             gid: identity::effective_gid(),
             capabilities: held.unwrap_or(Capabilities::NONE).intersection(capability::bounding()),
+            worker_uids: guardian::worker_uids(),
             landlock_abi: landlock::abi(),
             seccomp: seccomp::is_available(),
             cgroups: Cgroups::probe(),
@@ -46,10 +51,16 @@ impl Machine {
     pub fn can_switch_users(&self) -> bool {
         let needed = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"];
         self.uid == 0
+            && self.worker_uids.is_some()
             && needed
                 .iter()
                 .filter_map(|name| Capabilities::named(name))
                 .all(|c| self.capabilities.contains(c))
+    }
+
+    /// Returns whether the supervisor can lock capabilities away for good.
+    pub(super) fn can_lock_capabilities(&self) -> bool {
+        Capabilities::named("CAP_SETPCAP").is_some_and(|needed| self.capabilities.contains(needed))
     }
 
     /// Returns whether everything that a worker starts can be killed even if it runs away from its session.

@@ -55,6 +55,7 @@ pub struct Prepared {
     pub(super) preset: Preset,
     pub(super) account: Account,
     pub(super) capabilities: Capabilities,
+    pub(super) can_lock_capabilities: bool,
     pub(super) limits: Limits,
     pub(super) nice: Option<i8>,
     pub(super) oom_score_adjust: Vec<u8>,
@@ -113,6 +114,10 @@ impl Ground {
             if worker.instances > 1 { format!("{}.{instance}", worker.name) } else { worker.name.clone() };
         let owner = Owner { name: format!("{} {name}", self.state_dir), comes_again: self.lasting };
         let account = Account::choose(worker, &self.machine, &granted, &owner)?;
+        if sandboxed && account.is_root() && !worker.privileged {
+            let why = "the supervisor is root, and cannot change to other users";
+            self.floor_missing(worker, "a user other than root", why, Aspect::User, &mut missing)?;
+        }
         let limits = Limits::new(&worker.sandbox, &self.cgroups, &account);
         if limits.lacks_tasks() {
             let why = "there is neither a pids control group nor a user of the worker's own";
@@ -128,6 +133,7 @@ impl Ground {
         let mut prepared = Prepared {
             preset: worker.sandbox.preset,
             capabilities,
+            can_lock_capabilities: self.machine.can_lock_capabilities(),
             nice: worker.sandbox.nice,
             oom_score_adjust: worker
                 .sandbox

@@ -52,26 +52,24 @@ impl Prepared {
         let kept = self.capabilities;
         // Full power is uid 0 without a sandbox; capabilities are left to it as they are.
         let full_power = identity.uid == 0 && self.preset == Preset::None;
-        match &self.account {
-            // Without the right to change users there is nothing to drop either; what is held is given up.
-            Account::Inherited(_) => {
-                steps.extend([Step::Ambient(Capabilities::NONE), Step::Hold { own: kept, inheritable: kept }])
-            }
-            Account::Own(_) | Account::Shared(_) if full_power => steps.push(Step::Become(identity)),
-            Account::Own(_) | Account::Shared(_) => {
-                let lock = Capabilities::named("CAP_SETPCAP").expect("the name is the kernel's");
-                steps.extend([
-                    // Needs CAP_SETPCAP, hence before the user changes.
-                    Step::Bound(kept),
-                    Step::SecureBits(SecureBits::KeepCapabilities),
-                    Step::Become(identity),
-                    // CAP_SETPCAP stays just long enough to lock the door.
-                    Step::Hold { own: kept.union(lock), inheritable: kept },
-                    Step::Ambient(kept),
-                    Step::SecureBits(SecureBits::Locked),
-                    Step::Hold { own: kept, inheritable: kept },
-                ]);
-            }
+        // Without the right to change users there is nothing to change; what is held is given up all the same.
+        let switches = !matches!(self.account, Account::Inherited(_));
+        let change = switches.then_some(Step::Become(identity));
+        if full_power {
+            steps.extend(change);
+            return;
+        }
+        let lock = Capabilities::named("CAP_SETPCAP").filter(|_| self.can_lock_capabilities);
+        if lock.is_some() {
+            // Before the user changes, which takes the right to do it.
+            steps.extend([Step::Bound(kept), Step::SecureBits(SecureBits::KeepCapabilities)]);
+        }
+        steps.extend(change);
+        // CAP_SETPCAP stays just long enough to lock the door.
+        let own = kept.union(lock.unwrap_or(Capabilities::NONE));
+        steps.extend([Step::Hold { own, inheritable: kept }, Step::Ambient(kept)]);
+        if lock.is_some() {
+            steps.extend([Step::SecureBits(SecureBits::Locked), Step::Hold { own: kept, inheritable: kept }]);
         }
         // After the user changed: the count is the user's, and root is exempt.
         steps.extend(self.limits.task_step());
@@ -119,8 +117,8 @@ mod tests {
                 "write note",
                 "setpriority",
                 "change directory",
-                "ambient capabilities",
                 "capset",
+                "ambient capabilities",
                 "parent-death signal",
                 "check that the supervisor lives",
                 "no_new_privs",

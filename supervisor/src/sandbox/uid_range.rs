@@ -11,7 +11,6 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use bailiwick_sys::files::Lock;
-use bailiwick_sys::guardian::WORKER_UIDS;
 use bailiwick_sys::{Errno, Failed};
 
 use super::error::SandboxError;
@@ -34,8 +33,8 @@ pub(super) struct OwnUid {
 
 impl UidRange {
     /// Returns the range that all supervisors on this machine share.
-    pub(super) fn host() -> Self {
-        Self { folder: PathBuf::from(LOCKS), range: WORKER_UIDS }
+    pub(super) fn host(range: RangeInclusive<u32>) -> Self {
+        Self { folder: PathBuf::from(LOCKS), range }
     }
 
     /// Takes a user for `owner`, preferably the one that it had before. An owner that does not come again leaves

@@ -31,6 +31,11 @@ pub(crate) struct Life {
     log: OwnedFd,
 }
 
+/// Returns whether this process can do what only root can, which is more than to have its number.
+pub(crate) fn is_root() -> bool {
+    Machine::probe().can_switch_users()
+}
+
 /// Declares a worker that executes this program.
 pub(crate) fn worker(preset: Preset) -> Worker {
     let mut worker = Worker::new("probe", Exec::Own);

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use bailiwick_sys::events::{Interest, Poller};
-use bailiwick_sys::{identity, process};
+use bailiwick_sys::process;
 
+use crate::bench::is_root;
 use crate::cases::{CASES, Case, Needs, SCENES};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,7 +17,7 @@ enum Mode {
 }
 
 pub(crate) fn run_all(filter: Option<&str>) -> ExitCode {
-    let is_root = identity::effective_uid() == 0;
+    let is_root = is_root();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let program = reachable_copy(folder.path());
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);

@@ -3,10 +3,10 @@
 use std::os::unix::fs::chown;
 
 use bailiwick_supervisor::spec::Preset;
-use bailiwick_sys::guardian::WORKER_UIDS;
+use bailiwick_sys::guardian::worker_uids;
 use bailiwick_sys::identity::effective_uid;
 
-use crate::bench::{Bench, worker};
+use crate::bench::{Bench, is_root, worker};
 
 const NONE: &str = "0000000000000000";
 
@@ -14,8 +14,8 @@ pub(super) fn a_sealed_worker_holds_no_privilege() {
     let bench = Bench::new(worker(Preset::Sealed));
     let life = bench.start();
     let uid = bench.prepared().identity().uid;
-    if effective_uid() == 0 {
-        assert!(WORKER_UIDS.contains(&uid), "{uid}");
+    if is_root() {
+        assert!(worker_uids().expect("as root there are some").contains(&uid), "{uid}");
         assert_eq!(life.status("CapBnd"), NONE);
         assert_eq!(life.status("Groups"), "");
     } else {
@@ -41,7 +41,7 @@ pub(super) fn the_second_stage_closes_inspection_and_adds_one_filter() {
     assert_eq!(life.status("Seccomp_filters"), (before + 1).to_string());
     let facts = life.ask("read /proc/self/status");
     assert_eq!(facts, "EACCES");
-    if effective_uid() != 0 {
+    if !is_root() {
         let memory = std::fs::File::open(format!("/proc/{}/environ", life.child.pid));
         assert!(memory.is_err(), "the supervisor's own user looks into the worker");
     }
@@ -66,7 +66,7 @@ pub(super) fn a_granted_capability_is_kept_and_nothing_else() {
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
         assert_eq!(life.status(set), granted, "{set}");
     }
-    assert!(WORKER_UIDS.contains(&bench.prepared().identity().uid));
+    assert!(worker_uids().expect("as root there are some").contains(&bench.prepared().identity().uid));
     // noroot, setuid fixup, keep caps and ambient raise: decided and locked.
     assert!(life.ask("facts").contains("securebits 0xeb "), "{}", life.ask("facts"));
     drop(life);

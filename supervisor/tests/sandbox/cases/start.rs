@@ -9,7 +9,7 @@ use bailiwick_sys::wait::Change;
 use bailiwick_sys::{Errno, socket};
 use std::os::fd::AsFd;
 
-use crate::bench::{Bench, WORKER, await_readable, worker};
+use crate::bench::{Bench, WORKER, await_readable, is_root, worker};
 
 pub(super) fn a_worker_holds_exactly_its_descriptors_and_environment() {
     let mut worker = worker(Preset::Sealed);
@@ -88,7 +88,7 @@ pub(super) fn what_cannot_be_prepared_is_refused_with_the_reason() {
     assert_eq!(text, "worker probe wants \"CAP_FLY\", which is no capability");
     let (text, _) = refusal(|worker| worker.sandbox.user = Some("nobody at all".into()));
     assert_eq!(text, "worker probe runs as user \"nobody at all\", which does not exist");
-    if bailiwick_sys::identity::effective_uid() != 0 {
+    if !is_root() {
         let (text, _) = refusal(|worker| worker.sandbox.capabilities.push("CAP_CHOWN".into()));
         assert_eq!(text, "worker probe wants CAP_CHOWN, which the supervisor does not hold");
         let (text, _) = refusal(|worker| worker.sandbox.user = Some("1".into()));
