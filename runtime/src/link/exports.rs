@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bailiwick_core::credit::Grant;
 use bailiwick_core::link::{Event, Export, ExportId, Method, MethodName, Methods, WatchId};
+use bailiwick_wire::FdKinds;
 use bailiwick_wire::frame::AddressEntry;
 use bailiwick_wire::handshake::method_name;
 use bailiwick_wire::schema::{MethodSchema, ProtocolSchema};
@@ -25,6 +26,8 @@ pub(super) struct Exported {
     pub(super) methods: Vec<(&'static ProtocolSchema, u16)>,
     /// What may be lent beyond the first credit, over all peers.
     pub(super) lending: Arc<Lending>,
+    /// Kinds of descriptors that the grant names for messages; `None` leaves them to the methods.
+    pub(super) fds: Option<FdKinds>,
 }
 
 /// The actor behind a slot.
@@ -120,6 +123,11 @@ impl Turn<'_> {
     pub(super) fn exported(&self, export: ExportId, method: u16) -> Option<(&'static ProtocolSchema, u16)> {
         let exported = self.state.exports.get(export.target.slot as usize)?.as_ref()?;
         exported.methods.get(usize::from(method)).copied()
+    }
+
+    /// Returns the kinds of descriptors that the grant names for messages to an actor.
+    pub(super) fn exported_fds(&self, export: ExportId) -> Option<FdKinds> {
+        self.state.exports.get(export.target.slot as usize)?.as_ref()?.fds
     }
 
     /// Returns the schema of an exported method.
@@ -218,7 +226,10 @@ impl Turn<'_> {
             let lending = Arc::new(Lending::of(&mailbox));
             let actor = Behind::Cell(Arc::clone(cell));
             let target = self.state.link.vacant_export();
-            self.add_export(Export { lasting: false, ..export }, Exported { actor, methods, lending });
+            self.add_export(
+                Export { lasting: false, ..export },
+                Exported { actor, methods, lending, fds: None },
+            );
             let entry = AddressEntry { slot: target.slot, generation: target.generation };
             // The codec lets no more addresses into a message than fit here.
             let _ = parcel.extensions.addresses.push(entry);

@@ -8,10 +8,11 @@ use bailiwick_wire::descriptors::{AnyAddress, Outgoing};
 use bailiwick_wire::frame::{Addresses, AskChain, Extensions};
 use bailiwick_wire::reason::NotDelivered;
 use bailiwick_wire::schema::{MethodSchema, ProtocolSchema};
-use bailiwick_wire::{Limit, Limits};
+use bailiwick_wire::{FdKinds, Limit, Limits, bootstrap};
 
 use super::exports::as_method;
 use super::peer::{Hand, Parcel, Peer, SendOutcome, Sending, Sent, Turn, Watching};
+use super::peers::kinds;
 use crate::address::{Address, WatchId};
 use crate::chain::id_of;
 use crate::envelope::{Body, Envelope};
@@ -27,21 +28,46 @@ pub(super) struct Imported {
     protocols: Vec<(&'static ProtocolSchema, u16)>,
 }
 
+/// Why this worker may reach an actor of a peer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// By a grant, which may name the kinds of descriptors that travel with messages and with replies.
+    Granted { message_fds: Option<FdKinds>, reply_fds: Option<FdKinds> },
+    /// It was named in a message: when no address is left, the peer is told.
+    Passed,
+}
+
+impl Origin {
+    /// Returns what the supervisor says of a slot.
+    pub(super) fn of(slot: &bootstrap::Slot) -> Self {
+        Self::Granted {
+            message_fds: kinds(slot.fds_send.as_deref()),
+            reply_fds: kinds(slot.fds_receive.as_deref()),
+        }
+    }
+
+    fn fds(self) -> (Option<FdKinds>, Option<FdKinds>) {
+        match self {
+            Self::Granted { message_fds, reply_fds } => (message_fds, reply_fds),
+            Self::Passed => (None, None),
+        }
+    }
+}
+
 /// An actor of a peer's, as its senders see it.
 pub(crate) struct Import {
     peer: Arc<Peer>,
     import: ImportId,
     path: String,
     id: u64,
-    /// It was named in a message: when no address is left, the peer is told.
-    passed: bool,
+    origin: Origin,
     this: Weak<Self>,
 }
 
 impl Import {
-    pub(super) fn new(peer: Arc<Peer>, import: ImportId, path: &str, passed: bool) -> Arc<Self> {
+    pub(super) fn new(peer: Arc<Peer>, import: ImportId, path: &str, origin: Origin) -> Arc<Self> {
         let id = id_of(&format!("{}/{path}", peer.title()));
-        Arc::new_cyclic(|this| Self { peer, import, path: path.to_owned(), id, passed, this: this.clone() })
+        Arc::new_cyclic(|this| Self { peer, import, path: path.to_owned(), id, origin, this: this.clone() })
     }
 
     /// Says early that messages of a protocol will be sent, so that the shapes are compared before the first.
@@ -53,6 +79,10 @@ impl Import {
         let mut bytes = self.peer.buffer();
         bytes.clear();
         let beside = encode(&envelope.body, &self.peer.limits, &mut bytes)?;
+        let (message_fds, reply_fds) = self.origin.fds();
+        if message_fds.is_some_and(|granted| !granted.contains_all(beside.kinds())) {
+            return Err(NotDelivered::NotGranted);
+        }
         let mut chain = AskChain::default();
         if let Some(waiting) = &envelope.chain {
             for id in waiting.ids().into_iter().rev() {
@@ -62,7 +92,7 @@ impl Import {
             }
         }
         let extensions = Extensions { trace: envelope.trace, chain, ..Extensions::default() };
-        Ok(Parcel { bytes, beside, extensions })
+        Ok(Parcel { bytes, beside, extensions, reply_fds })
     }
 
     /// Gives a message to the machine. Returns what became of it, the envelope, and the key of the ask.
@@ -175,7 +205,7 @@ impl Outlet for Import {
 
 impl Drop for Import {
     fn drop(&mut self) {
-        if self.passed {
+        if self.origin == Origin::Passed {
             self.peer.turn(|turn| turn.event(Event::Forget { import: self.import }));
         }
     }
@@ -229,7 +259,7 @@ impl Turn<'_> {
             }
             let import = self.add_import(entry.slot, Some(entry.generation));
             let path = format!("passed-{}", entry.slot);
-            let import = Import::new(self.peer.strong(), import, &path, true);
+            let import = Import::new(self.peer.strong(), import, &path, Origin::Passed);
             introduced.push(Box::new(Address::peer(import)));
         }
         introduced

@@ -13,11 +13,11 @@ use bailiwick_core::asks::Ticket as SendId;
 use bailiwick_core::credit::Size;
 use bailiwick_core::link::{Action, Config, Event, ExportId, Link};
 use bailiwick_core::time;
-use bailiwick_wire::Limits;
 use bailiwick_wire::descriptors::Outgoing;
 use bailiwick_wire::fault::Fault;
 use bailiwick_wire::frame::Extensions;
 use bailiwick_wire::reason::{DownCause, NotDelivered};
+use bailiwick_wire::{FdKinds, Limits};
 use futures::task::AtomicWaker;
 use tokio::time::Instant;
 
@@ -99,8 +99,9 @@ pub(super) enum Sending {
     Nothing,
     /// It waits for room or for the link.
     Kept(Box<Kept>),
-    /// It is written; the answer goes here. The message stays, for it may come back and be sent elsewhere.
-    Asked(Reply, Body),
+    /// It is written; the answer goes here, with descriptors of these kinds only if the grant names some. The
+    /// message stays, for it may come back and be sent elsewhere.
+    Asked(Reply, Body, Option<FdKinds>),
 }
 
 /// A message that waits.
@@ -118,6 +119,8 @@ pub(super) struct Parcel {
     pub(super) bytes: Vec<u8>,
     pub(super) beside: Outgoing,
     pub(super) extensions: Extensions,
+    /// Kinds of descriptors that the grant names for the reply; `None` leaves them to the method.
+    pub(super) reply_fds: Option<FdKinds>,
 }
 
 /// Someone who waits for the end of one of the peer's actors.

@@ -10,10 +10,11 @@ use bailiwick_supervisor::check::nearest;
 use bailiwick_wire::bootstrap;
 use bailiwick_wire::reason::DownCause;
 use bailiwick_wire::schema::ProtocolSchema;
+use bailiwick_wire::{FdKind, FdKinds};
 use tokio::task::JoinHandle;
 
 use super::exports::{Behind, Exported, Lending, export};
-use super::imports::Import;
+use super::imports::{Import, Origin};
 use super::peer::{Accuse, Peer, Who};
 use super::socket::{self, Mover};
 use crate::address::Address;
@@ -243,14 +244,20 @@ fn known(peer: &bootstrap::Peer, local: &[Local], lending: &[Arc<Lending>], accu
                 actor.map_or_else(|| Arc::new(Lending::of(&mailbox)), |(_, lending)| Arc::clone(lending));
             let (export, methods) = export(protocols, slot.methods.as_deref(), &mailbox, slot.max_inflight);
             let actor = Behind::Early(slot.actor.clone(), Default::default());
-            turn.add_export(export, Exported { actor, methods, lending });
+            let fds = kinds(slot.fds_send.as_deref());
+            turn.add_export(export, Exported { actor, methods, lending, fds });
         }
         (0..).zip(&peer.imports).map(|(slot, _)| turn.add_import(slot, None)).collect()
     });
     let actors = peer.imports.iter().zip(imports).map(|(slot, import)| Reachable {
         name: slot.actor.clone(),
         methods: slot.methods.clone(),
-        import: Import::new(Arc::clone(&made), import, &slot.actor, false),
+        import: Import::new(Arc::clone(&made), import, &slot.actor, Origin::of(slot)),
     });
     Known { actors: actors.collect(), instance: peer.instance, peer: made }
+}
+
+/// Returns the set of the kinds that a grant names, if it names any.
+pub(super) fn kinds(named: Option<&[FdKind]>) -> Option<FdKinds> {
+    named.map(|named| named.iter().copied().collect())
 }

@@ -8,6 +8,7 @@ use bailiwick_core::link::{
     Action, Asked, Closed, Event, ExportId, Failure, Frame, NotDelivered as Reason, Outcome, Refusal,
 };
 use bailiwick_core::time::Instant;
+use bailiwick_wire::FdKinds;
 use bailiwick_wire::descriptors::Incoming;
 use bailiwick_wire::frame::Extensions;
 use bailiwick_wire::reason::NotDelivered;
@@ -40,10 +41,12 @@ impl Turn<'_> {
                     self.effects.push(Effect::Opened(slot));
                 }
             }
-            Action::DeliverItem { ticket } => match (self.asker(ticket), self.take_payload(hand)) {
-                (Some(slot), Some(payload)) => self.effects.push(Effect::Item(slot, payload)),
-                other => self.effects.push(Effect::Drop(Box::new(other))),
-            },
+            Action::DeliverItem { ticket } => {
+                match (self.asker(ticket), self.take_payload(hand, self.reply_fds(ticket))) {
+                    (Some(slot), Some(payload)) => self.effects.push(Effect::Item(slot, payload)),
+                    other => self.effects.push(Effect::Drop(Box::new(other))),
+                }
+            }
             Action::Deliver { export, method, asked, deadline } => {
                 self.deliver(export, method, asked, deadline, hand);
             }
@@ -171,7 +174,7 @@ impl Turn<'_> {
             // same, for its credit is spent, but without any time left, so that nobody will handle it.
             let waits = reply.local_slot().is_none_or(|slot| slot.start());
             parcel.extensions.remaining = if waits { *remaining } else { Some(Duration::ZERO) };
-            self.put_sending(ticket, Sending::Asked(reply, body));
+            self.put_sending(ticket, Sending::Asked(reply, body, parcel.reply_fds));
             None
         } else {
             Some(body)
@@ -204,7 +207,7 @@ impl Turn<'_> {
                 self.effects.push(Effect::GiveBack(Box::new(envelope), line, reason));
                 self.effects.push(Effect::Drop(Box::new(parcel.beside)));
             }
-            Sending::Asked(reply, body) => {
+            Sending::Asked(reply, body, _) => {
                 let reason = reasons::not_delivered(reason, self.state.peer, 0);
                 self.effects.push(Effect::Bounce(reply, body, reason));
             }
@@ -215,9 +218,9 @@ impl Turn<'_> {
     fn resolve(&mut self, ticket: SendId, outcome: Outcome, hand: &mut Hand<'_>) {
         let failure = match outcome {
             Outcome::Replied => {
-                let payload = self.take_payload(hand);
+                let payload = self.take_payload(hand, self.reply_fds(ticket));
                 match (self.take_sending(ticket), payload) {
-                    (Sending::Asked(reply, body), Some(payload)) => {
+                    (Sending::Asked(reply, body, _), Some(payload)) => {
                         self.effects.push(Effect::Receive(reply, body, payload));
                     }
                     other => self.effects.push(Effect::Drop(Box::new(other))),
@@ -225,7 +228,7 @@ impl Turn<'_> {
                 return;
             }
             Outcome::Ended => {
-                if let Sending::Asked(reply, body) = self.take_sending(ticket) {
+                if let Sending::Asked(reply, body, _) = self.take_sending(ticket) {
                     self.effects.push(Effect::Ended(reply, body));
                 }
                 return;
@@ -239,7 +242,7 @@ impl Turn<'_> {
                 self.fail(ticket, AskError::Unknown(reason));
             }
             (Some(AskError::NotDelivered(reason)), _) => {
-                if let Sending::Asked(reply, body) = self.take_sending(ticket) {
+                if let Sending::Asked(reply, body, _) = self.take_sending(ticket) {
                     self.effects.push(Effect::Bounce(reply, body, reason));
                 }
             }
@@ -248,7 +251,7 @@ impl Turn<'_> {
     }
 
     fn fail(&mut self, ticket: SendId, error: AskError) {
-        if let Sending::Asked(reply, body) = self.take_sending(ticket) {
+        if let Sending::Asked(reply, body, _) = self.take_sending(ticket) {
             self.effects.push(Effect::Fail(reply, body, error));
         }
     }
@@ -261,26 +264,36 @@ impl Turn<'_> {
                 let Kept { parcel, envelope, .. } = *kept;
                 self.effects.push(Effect::Drop(Box::new((parcel.beside, envelope))));
             }
-            Sending::Asked(reply, body) => self.effects.push(Effect::Drop(Box::new((reply, body)))),
+            Sending::Asked(reply, body, _) => self.effects.push(Effect::Drop(Box::new((reply, body)))),
         }
     }
 
     fn asker(&self, ticket: SendId) -> Option<std::sync::Arc<dyn crate::slot::AskSlot>> {
         match self.state.sends.get(usize::from(ticket.index())) {
-            Some(Sending::Asked(reply, _)) => reply.local_slot(),
+            Some(Sending::Asked(reply, ..)) => reply.local_slot(),
             Some(Sending::Kept(_) | Sending::Nothing) | None => None,
         }
     }
 
-    /// Makes a payload of what arrived. Descriptors that were lost on the way make it undecodable.
-    fn take_payload(&mut self, hand: &mut Hand<'_>) -> Option<Payload> {
+    /// Returns the kinds of descriptors that the grant names for the reply to an ask.
+    fn reply_fds(&self, ticket: SendId) -> Option<FdKinds> {
+        match self.state.sends.get(usize::from(ticket.index())) {
+            Some(Sending::Asked(_, _, granted)) => *granted,
+            Some(Sending::Kept(_) | Sending::Nothing) | None => None,
+        }
+    }
+
+    /// Makes a payload of what arrived. Descriptors that were lost on the way, or that are not `granted`, make it
+    /// undecodable.
+    fn take_payload(&mut self, hand: &mut Hand<'_>, granted: Option<FdKinds>) -> Option<Payload> {
         let arrived = hand.arrived.as_mut()?;
         let fds = std::mem::take(&mut arrived.fds);
         let bytes = arrived.payload.to_vec();
         let addresses = arrived.extensions.addresses;
         let descriptors = fds.into_iter().map(|fd| (observe(fd.as_fd()), fd)).collect();
         let addresses = self.introduce(&addresses);
-        Some(Payload { bytes, beside: Incoming::new(descriptors, addresses), limits: self.peer.limits })
+        let beside = Incoming::new(descriptors, addresses).granting(granted);
+        Some(Payload { bytes, beside, limits: self.peer.limits })
     }
 
     fn deliver(
@@ -305,7 +318,8 @@ impl Turn<'_> {
         let Some((protocol, method)) = self.exported(export, method) else {
             return self.effects.push(Effect::Drop(Box::new((reply, credit))));
         };
-        let Some(payload) = self.take_payload(hand) else {
+        let granted = self.exported_fds(export);
+        let Some(payload) = self.take_payload(hand, granted) else {
             return self.effects.push(Effect::Drop(Box::new((reply, credit))));
         };
         let envelope = Envelope {

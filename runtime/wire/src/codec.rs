@@ -85,7 +85,7 @@ pub fn encode_message<T: Serialize + ?Sized>(
 /// Reads a value from the whole of `bytes` and from what came beside them.
 ///
 /// # Errors
-/// As [`decode`]; also if a descriptor or address is missing, named twice, of another kind, or left over.
+/// As [`decode`]; also if a descriptor or address is not granted, missing, named twice, of another kind, or left over.
 /// All of them are closed then.
 pub fn decode_message<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],

@@ -47,6 +47,7 @@ impl Outgoing {
 pub struct Incoming {
     descriptors: Vec<Place<(FdKind, OwnedFd)>>,
     addresses: Vec<Place<AnyAddress>>,
+    granted: Option<FdKinds>,
 }
 
 #[derive(Debug)]
@@ -61,6 +62,22 @@ impl Incoming {
         Incoming {
             descriptors: descriptors.into_iter().map(Place::Waiting).collect(),
             addresses: addresses.into_iter().map(Place::Waiting).collect(),
+            granted: None,
+        }
+    }
+
+    /// Narrows what may come with the message to these kinds; `None` leaves it to the types of its fields.
+    #[must_use]
+    pub fn granting(self, kinds: Option<FdKinds>) -> Incoming {
+        Incoming { granted: kinds, ..self }
+    }
+
+    /// Checks, before anything is decoded, that nothing came that is not granted.
+    fn check(&self) -> Result<(), FieldError> {
+        let Some(granted) = self.granted else { return Ok(()) };
+        match self.kinds().iter().find(|kind| !granted.admits(*kind)) {
+            Some(found) => Err(FieldError::NotGranted { found }),
+            None => Ok(()),
         }
     }
 
@@ -128,6 +145,12 @@ pub enum FieldError {
         found: FdKind,
         /// What the field promises.
         promised: FdKind,
+    },
+    /// No grant permits descriptors of this kind.
+    #[error("no grant permits descriptors of kind {found}")]
+    NotGranted {
+        /// What it was observed to be.
+        found: FdKind,
     },
     /// Something came that the payload does not name.
     #[error("{count} {what} came that the payload does not name")]
@@ -260,6 +283,7 @@ impl Guard {
     }
 
     pub(crate) fn decoding(incoming: Incoming) -> Result<Guard, FieldError> {
+        incoming.check()?;
         Guard::enter(Table::Decoding(incoming))
     }
 

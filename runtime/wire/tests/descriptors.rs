@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use bailiwick_wire::codec::{DecodeProblem, EncodeProblem, decode, decode_message, encode, encode_message};
 use bailiwick_wire::descriptors::{FieldError, Incoming, put, put_address, take, take_address};
-use bailiwick_wire::{FdKind, Limit, Limits};
+use bailiwick_wire::fault::Fault;
+use bailiwick_wire::reason::NotDelivered;
+use bailiwick_wire::{FdKind, FdKinds, Limit, Limits};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -132,6 +134,29 @@ fn a_descriptor_of_another_kind_is_refused_and_closed() {
     let expected = FieldError::Kind { number: 0, found: FdKind::File, promised: FdKind::PipeWriter };
     assert_eq!((field(error.problem), error.path.to_string()), (expected, " at [0]".to_owned()));
     assert!(is_closed(&mut reader));
+}
+
+#[test]
+fn a_descriptor_that_no_grant_permits_is_refused_before_anything_is_decoded() {
+    let granted = |kinds: &[FdKind]| Some(kinds.iter().copied().collect::<FdKinds>());
+    for (kinds, permitted) in [
+        (None, true),
+        (granted(&[FdKind::PipeWriter]), true),
+        (granted(&[FdKind::Any]), true),
+        (granted(&[FdKind::File]), false),
+        (granted(&[]), false),
+    ] {
+        let (mut reader, fd) = writer();
+        let beside = incoming(vec![fd]).granting(kinds);
+        let result = decode_message::<Vec<Writer>>(&numbers(&[0]), beside, &LIMITS);
+        assert_eq!(result.is_ok(), permitted, "{kinds:?}");
+        let Err(error) = result else { continue };
+        assert_eq!(field(error.problem.clone()), FieldError::NotGranted { found: FdKind::PipeWriter });
+        assert_eq!((error.reason(), error.fault()), (NotDelivered::NotGranted, Fault::DescriptorNotGranted));
+        assert!(is_closed(&mut reader));
+    }
+    let nothing = Incoming::default().granting(granted(&[]));
+    assert_eq!(decode_message::<u8>(&[7], nothing, &LIMITS), Ok(7));
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use bailiwick_sys::socket::{Kind, pair, send};
+use bailiwick_wire::FdKind;
+use bailiwick_wire::bootstrap::Slot;
 use bailiwick_wire::fault::Fault;
 use bailiwick_wire::reason::DownCause;
 
 use super::desk::{BellRef, DeskRef};
-use super::worlds::{NUMBER, run};
+use super::worlds::{Both, NUMBER, run, run_with, slot};
 use crate::prelude::*;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -86,5 +88,62 @@ fn a_payload_beyond_the_limit_is_refused_at_the_sender() {
         let outcome = desk.reverse(vec![0; 2 << 20]).ask(SOON).await;
         assert!(matches!(outcome, Err(AskError::NotDelivered(NotDelivered::TooLarge { .. }))), "{outcome:?}");
         assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
+    });
+}
+
+/// The desk, with messages that may carry `send` and replies that may carry `receive`.
+fn desk_slot(send: &[FdKind], receive: &[FdKind]) -> Slot {
+    Slot { fds_send: Some(send.to_vec()), fds_receive: Some(receive.to_vec()), ..slot("desk", None) }
+}
+
+const FILE: &[FdKind] = &[FdKind::File];
+
+fn file() -> std::fs::File {
+    tempfile::tempfile().expect("a file can be made")
+}
+
+#[test]
+fn descriptors_that_the_grant_names_travel_both_ways() {
+    let granted = desk_slot(FILE, FILE);
+    run_with(Both::with_desk(granted.clone(), granted), async |_, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        assert_eq!(desk.contents(file().into()).ask(SOON).await, Ok(String::new()));
+        let path = std::env::current_exe().unwrap().to_string_lossy().into_owned();
+        assert!(desk.open(path).ask(SOON).await.is_ok());
+    });
+}
+
+#[test]
+fn a_descriptor_that_the_grant_does_not_name_is_refused_at_the_sender() {
+    let granted = desk_slot(&[FdKind::TcpListener], FILE);
+    run_with(Both::with_desk(granted.clone(), granted), async |_, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        let outcome = desk.contents(file().into()).ask(SOON).await;
+        assert_eq!(outcome, Err(AskError::NotDelivered(NotDelivered::NotGranted)));
+    });
+}
+
+#[test]
+fn c2_a_sender_that_knows_no_grant_is_refused_by_the_receiver() {
+    // The left worker is hostile: it sends as if everything were granted.
+    run_with(Both::with_desk(slot("desk", None), desk_slot(&[], FILE)), async |_, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        let outcome = desk.contents(file().into()).ask(SOON).await;
+        assert_eq!(outcome, Err(AskError::NotDelivered(NotDelivered::NotGranted)));
+        assert_eq!(desk.add(1).ask(SOON).await, Ok(1), "what needs no descriptor is handled");
+    });
+}
+
+#[test]
+fn c2_a_reply_with_a_descriptor_that_the_grant_does_not_name_is_refused_by_the_asker() {
+    // The right worker is hostile: it answers as if everything were granted.
+    run_with(Both::with_desk(desk_slot(FILE, &[]), slot("desk", None)), async |_, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        let path = std::env::current_exe().unwrap().to_string_lossy().into_owned();
+        let outcome = desk.open(path).ask(SOON).await.map(drop);
+        let Err(AskError::Unknown(Unknown::ReplyUndecodable { detail })) = &outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(detail.contains("no grant permits descriptors of kind file"), "{detail}");
     });
 }

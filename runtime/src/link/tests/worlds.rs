@@ -95,8 +95,13 @@ impl Kind for Socket {
 
 /// Runs a test in the left worker with both at hand.
 pub(super) fn run(granted: Granted, test: impl AsyncFnOnce(&mut Both, Context)) {
+    run_with(Both::new(granted), test);
+}
+
+/// Runs a test in the left worker of the two that are made.
+pub(super) fn run_with(both: impl Future<Output = Both>, test: impl AsyncFnOnce(&mut Both, Context)) {
     block_on(async {
-        let mut both = Both::new(granted).await;
+        let mut both = both.await;
         both.link();
         let left = Arc::clone(&both.left);
         left.node.run_main(async |cx| test(&mut both, cx).await).await;
@@ -120,15 +125,22 @@ pub(super) struct Worker {
 
 impl Both {
     pub(super) async fn new(granted: Granted) -> Self {
-        let left =
-            Worker::new("left", &[("desk", None)], &[("desk", None), ("bell", None)], vec![desk()]).await;
+        let imports = vec![slot("desk", None), slot("bell", None)];
+        let left = Worker::new("left", vec![slot("desk", None)], imports, vec![desk()]).await;
         let right = Self::right(granted).await;
         Self { left: Arc::new(left), right: Arc::new(right), granted, generation: 1 }
     }
 
+    /// As the left worker's bootstrap has the desk of the right one, and as the right worker's has it.
+    pub(super) async fn with_desk(imported: bootstrap::Slot, exported: bootstrap::Slot) -> Self {
+        let left = Worker::new("left", Vec::new(), vec![imported], Vec::new()).await;
+        let right = Worker::new("right", vec![exported], Vec::new(), vec![desk()]).await;
+        Self { left: Arc::new(left), right: Arc::new(right), granted: None, generation: 1 }
+    }
+
     async fn right(granted: Granted) -> Worker {
-        Worker::new("right", &[("desk", granted), ("bell", None)], &[("desk", None)], vec![desk(), bell()])
-            .await
+        let exports = vec![slot("desk", granted), slot("bell", None)];
+        Worker::new("right", exports, vec![slot("desk", None)], vec![desk(), bell()]).await
     }
 
     /// Hands a fresh link to both.
@@ -151,12 +163,10 @@ impl Both {
 impl Worker {
     async fn new(
         name: &str,
-        exports: &[(&str, Granted)],
-        imports: &[(&str, Granted)],
+        exports: Vec<bootstrap::Slot>,
+        imports: Vec<bootstrap::Slot>,
         hosted: Vec<Hosted>,
     ) -> Self {
-        let slots =
-            |slots: &[(&str, Granted)]| slots.iter().map(|(actor, methods)| slot(actor, *methods)).collect();
         let other = if name == "left" { "right" } else { "left" };
         let peer = bootstrap::Peer {
             number: NUMBER,
@@ -164,8 +174,8 @@ impl Worker {
             instance: 1,
             instances: 1,
             may_accuse: true,
-            exports: slots(exports),
-            imports: slots(imports),
+            exports,
+            imports,
         };
         let local: Vec<_> = hosted
             .iter()
@@ -198,7 +208,7 @@ impl Worker {
     }
 }
 
-fn slot(actor: &str, methods: Granted) -> bootstrap::Slot {
+pub(super) fn slot(actor: &str, methods: Granted) -> bootstrap::Slot {
     bootstrap::Slot {
         actor: actor.to_owned(),
         methods: methods.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),

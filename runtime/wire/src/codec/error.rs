@@ -190,6 +190,7 @@ impl DecodeError {
         match &self.problem {
             DecodeProblem::OverLimit { .. } => Fault::PayloadOverLimit,
             DecodeProblem::Field(FieldError::Kind { .. }) => Fault::DescriptorKind,
+            DecodeProblem::Field(FieldError::NotGranted { .. }) => Fault::DescriptorNotGranted,
             _ => Fault::Payload,
         }
     }
@@ -198,6 +199,7 @@ impl DecodeError {
     pub fn reason(&self) -> NotDelivered {
         match self.problem {
             DecodeProblem::OverLimit { limit, found, max } => NotDelivered::TooLarge { limit, found, max },
+            DecodeProblem::Field(FieldError::NotGranted { .. }) => NotDelivered::NotGranted,
             _ => NotDelivered::Undecodable { detail: self.to_string() },
         }
     }
