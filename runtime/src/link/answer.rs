@@ -83,7 +83,10 @@ impl RemoteReply for Answer {
     }
 
     fn fail(mut self: Box<Self>, error: AskError) {
-        if matches!(&error, AskError::NotDelivered(NotDelivered::Undecodable { .. })) {
+        if matches!(
+            &error,
+            AskError::NotDelivered(NotDelivered::Undecodable { .. } | NotDelivered::NotGranted)
+        ) {
             self.peer.turn(|turn| turn.event(Event::Undecodable));
         }
         self.fail_with(error);

@@ -48,7 +48,8 @@ pub enum Fault {
     InFlight = 10,
     /// Another number of descriptors than the header says.
     DescriptorCount = 11,
-    /// Descriptors where the grant permits none, or kinds that it does not permit.
+    /// A descriptor of a kind that the grant does not permit. What a descriptor really is the receiver sees first:
+    /// an honest sender may have been handed something else than it believes.
     DescriptorNotGranted = 12,
     /// A descriptor of another kind than its field promises.
     DescriptorKind = 13,
@@ -96,7 +97,7 @@ pub const FAULTS: [Row; 20] = [
     row(Fault::Credit, Class::Violation, "more was sent than there was credit for"),
     row(Fault::InFlight, Class::OverLimit, "more asks are open than the grant permits"),
     row(Fault::DescriptorCount, Class::Violation, "number of descriptors is not the header's"),
-    row(Fault::DescriptorNotGranted, Class::Violation, "descriptors were never granted"),
+    row(Fault::DescriptorNotGranted, Class::Undecodable, "descriptor is of a kind that is not granted"),
     row(Fault::DescriptorKind, Class::Undecodable, "descriptor is not of the promised kind"),
     row(Fault::DescriptorTable, Class::OverLimit, "receiver's table of descriptors was full"),
     row(Fault::PayloadOverLimit, Class::OverLimit, "payload is over a limit of the codec"),
@@ -226,8 +227,13 @@ mod tests {
 
     #[test]
     fn what_a_strangers_input_can_cause_is_never_a_violation() {
-        for fault in [Fault::PayloadOverLimit, Fault::DescriptorTable, Fault::InFlight, Fault::OldGeneration]
-        {
+        for fault in [
+            Fault::PayloadOverLimit,
+            Fault::DescriptorTable,
+            Fault::DescriptorNotGranted,
+            Fault::InFlight,
+            Fault::OldGeneration,
+        ] {
             assert_ne!(fault.class(), Class::Violation, "{fault:?}");
         }
     }
