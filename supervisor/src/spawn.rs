@@ -252,9 +252,7 @@ pub(crate) fn start(
         cgroup: worker.birthplace(),
     };
     let made = process::spawn(&plan)?;
-    // Its bounds hold before it does anything, since it waits for the word to go.
-    let admitted = worker.admit(made.pid).map_err(|error| refused("entering the control group", &error));
-    match admitted.and_then(|()| made.start.go()) {
+    match made.start.go() {
         Ok(()) | Err(Failed { errno: Errno::EPIPE | Errno::ESRCH, .. }) => Ok(made),
         Err(failed) => {
             let _ended_already = wait::send_signal(made.pidfd.as_fd(), Signal::SIGKILL);

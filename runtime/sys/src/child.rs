@@ -32,7 +32,7 @@ impl<'a> Ready<'a> {
         let mut needed: Vec<BorrowedFd<'_>> = vec![wanted, failure, plan.executable];
         needed.extend(plan.descriptors);
         needed.extend(plan.steps.iter().filter_map(|step| match step {
-            Step::Directory(fd) | Step::Landlock(fd) => Some(fd),
+            Step::Directory(fd) | Step::Landlock(fd) | Step::EnterGroup(fd) => Some(fd),
             _ => None,
         }));
         let mut moved = Vec::new();
@@ -75,6 +75,7 @@ impl<'a> Ready<'a> {
         match step {
             Step::DieWithParent => identity::die_with_parent(),
             Step::AwaitGo => self.await_go(),
+            Step::EnterGroup(procs) => enter_group(place(&self.moved, *procs)),
             Step::StillWanted => self.still_wanted(),
             Step::ResetSignals => reset_signals(),
             Step::NewSession => nix::unistd::setsid().map(drop).map_err(failed("setsid")),
@@ -169,6 +170,12 @@ impl<'a> Ready<'a> {
 pub(crate) fn exit(code: libc::c_int) -> ! {
     // SAFETY: takes a number and does not return.
     unsafe { libc::_exit(code) }
+}
+
+fn enter_group(procs: RawFd) -> Result<(), Failed> {
+    // SAFETY: the one byte outlives the call. Zero stands for the writer itself.
+    let written = unsafe { libc::write(procs, c"0".as_ptr().cast(), 1) };
+    check("write(cgroup.procs)", written as libc::c_long).map(drop)
 }
 
 fn reset_signals() -> Result<(), Failed> {

@@ -26,6 +26,8 @@ pub enum Step<'a> {
     AwaitGo,
     /// Exits when the parent is gone, which closes the gap before [`Step::DieWithParent`].
     StillWanted,
+    /// Enters a control group by its open `cgroup.procs`, which may wait for all processors.
+    EnterGroup(BorrowedFd<'a>),
     /// Gives every signal its default meaning and blocks none.
     ResetSignals,
     /// Starts a session of its own, without a terminal.
@@ -297,6 +299,7 @@ impl Step<'_> {
             Self::DieWithParent => "parent-death signal",
             Self::AwaitGo => "wait for the supervisor",
             Self::StillWanted => "check that the supervisor lives",
+            Self::EnterGroup(_) => "enter control group",
             Self::ResetSignals => "reset signals",
             Self::NewSession => "setsid",
             Self::Descriptors => "set up descriptors",

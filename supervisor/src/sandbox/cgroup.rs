@@ -209,11 +209,10 @@ impl Cgroup {
         self.v2.as_ref().filter(|v2| !v2.was_killed).map(|v2| v2.directory.as_fd())
     }
 
-    /// Puts the process into the groups that it was not born in.
-    pub(super) fn admit(&self, pid: i32) -> io::Result<()> {
-        let pid = pid.to_string();
+    /// Returns the files by which a child enters the groups that it was not born in.
+    pub(super) fn entries(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let late = self.v2.iter().filter(|v2| v2.was_killed).map(|v2| &v2.entry);
-        self.admissions.iter().chain(late).try_for_each(|mut file| file.write_all(pid.as_bytes()))
+        self.admissions.iter().chain(late).map(AsFd::as_fd)
     }
 
     /// Sends SIGKILL to everything in the group; nothing escapes by forking. Without version 2 it does nothing.
@@ -282,7 +281,7 @@ impl Unified {
 
 /// Returns whether groups can be made below `own` and have `file`; permissions alone do not tell.
 fn has_groups_with(own: &Path, file: &str) -> bool {
-    let trial = own.join(format!("bailiwick-trial.{}", std::process::id()));
+    let trial = own.join(format!("bailiwick-trial.{}", nix::unistd::gettid()));
     let has_file = make(&trial).is_ok() && trial.join(file).exists();
     let _never_made = std::fs::remove_dir(&trial);
     has_file

@@ -70,7 +70,7 @@ pub struct Prepared {
     executable: Executable,
     argv: Vec<CString>,
     environment: Vec<CString>,
-    cgroup: Option<Cgroup>,
+    pub(super) cgroup: Option<Cgroup>,
 }
 
 impl Ground {
@@ -373,10 +373,6 @@ impl Prepared {
 
     pub(crate) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
         self.cgroup.as_ref().and_then(Cgroup::birthplace)
-    }
-
-    pub(crate) fn admit(&self, pid: i32) -> std::io::Result<()> {
-        self.cgroup.as_ref().map_or(Ok(()), |cgroup| cgroup.admit(pid))
     }
 }
 

@@ -8,6 +8,7 @@ use bailiwick_sys::identity::SecureBits;
 use bailiwick_sys::process::Step;
 
 use super::account::Account;
+use super::cgroup::Cgroup;
 use super::prepared::Prepared;
 use crate::spec::Preset;
 
@@ -17,15 +18,18 @@ impl Prepared {
         let mut steps = vec![
             // Before anything else, so that no death of the supervisor goes unnoticed.
             Step::DieWithParent,
-            // Until the supervisor has put the child into its groups.
             Step::AwaitGo,
+        ];
+        // Here and not in the supervisor, which must not wait; before anything counts.
+        steps.extend(self.cgroup.iter().flat_map(Cgroup::entries).map(Step::EnterGroup));
+        steps.extend([
             Step::ResetSignals,
             // Away from the supervisor's terminal and its signals.
             Step::NewSession,
             // Before the user changes: what is 0 to 3 from here on is the worker's.
             Step::Descriptors,
             Step::FileMask(0o077),
-        ];
+        ]);
         self.limits.steps(&mut steps);
         // While the child may still do it: raising the score needs nothing, a lower nice level a capability.
         steps.push(Step::Note(OOM_SCORE_ADJUST, &self.oom_score_adjust));
