@@ -1,8 +1,11 @@
 //! An actor's life: incarnation after incarnation, within its budget, one message at a time.
 
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::{Arc, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use bailiwick_core::backoff::Backoff;
@@ -104,11 +107,11 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             Ok(actor) => actor,
             Err(cause) => return End::Failure(cause),
         };
-        let end = match self.started(&mut actor, cx).await {
-            Ok(()) => self.serve(&mut actor, cx).await,
-            Err(cause) => End::Failure(cause),
+        let (has_started, end) = match self.started(&mut actor, cx).await {
+            Ok(()) => (true, self.serve(&mut actor, cx).await),
+            Err(end) => (false, end),
         };
-        if let (End::Stop, Some(lifecycle)) = (&end, self.lifecycle)
+        if let (true, End::Stop, Some(lifecycle)) = (has_started, &end, self.lifecycle)
             && let Err(cause) = catch_async(lifecycle.stopping(&mut actor, cx)).await
         {
             tracing::warn!(target: "bailiwick::actor", actor = %self.cell.name(), %cause, "failed while stopping");
@@ -127,10 +130,23 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
         catch(|| make(args))
     }
 
-    async fn started(&mut self, actor: &mut A, cx: &mut Context) -> Result<(), Cause> {
+    async fn started(&mut self, actor: &mut A, cx: &mut Context) -> Result<(), End> {
         if let Some(lifecycle) = self.lifecycle {
-            let started = catch_async(lifecycle.started(actor, cx)).await?;
-            started.map_err(|error| Cause::Failed { error: error.to_string() })?;
+            let mut starting = pin!(catch_async(lifecycle.started(actor, cx)));
+            let started = poll_fn(|task| match starting.as_mut().poll(task) {
+                Poll::Ready(started) => Poll::Ready(Some(started)),
+                // Who is to stop is not waited for until it has begun, which may be never.
+                Poll::Pending if self.cell.queue.poll_stop(task) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            });
+            match started.await {
+                None => return Err(End::Stop),
+                Some(Err(cause)) => return Err(End::Failure(cause)),
+                Some(Ok(Err(error))) => {
+                    return Err(End::Failure(Cause::Failed { error: error.to_string() }));
+                }
+                Some(Ok(Ok(()))) => {}
+            }
         }
         if let Some(born) = self.born.take() {
             // Whoever started the actor need not wait for it.
