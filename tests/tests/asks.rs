@@ -51,14 +51,15 @@ fn an_ask_in_hand_when_its_worker_is_killed_ends_at_once_and_the_next_is_answere
     let mut supervised = run(&system("hold_ms = 25000"));
     supervised.wait_for_life("pilot", 1);
     supervised.wait_for_life("probe", 1);
-    supervised.journal().wait_for(0, "ask 1 of probe begins");
-    // The handler has begun: an ask that sends nothing back for a while has at least arrived.
+    supervised.journal().wait_for(0, "holds an ask");
     let seen = supervised.journal().len();
     let stopwatch = Stopwatch::start();
     supervised.pid("probe").signal(Signal::SIGKILL);
     let line = supervised.journal().wait_for(seen, "ask 1 of probe failed");
     stopwatch.assert_took(line.at - stopwatch.began(), Duration::from_millis(50), "the end of an ask");
+    assert!(failure(&line).is_some_and(|said| said.starts_with("outcome unknown")), "{}", line.text);
     supervised.wait_for_life("probe", 2);
+    supervised.journal().wait_for(seen, "holds an ask");
     assert_eq!(supervised.worker("pilot").generation, 1);
     supervised.stop();
 }

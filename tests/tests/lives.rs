@@ -151,8 +151,10 @@ fn an_essential_worker_that_is_given_up_ends_everything_with_3() {
 #[test]
 fn d1_a_worker_that_is_never_ready_is_stopped_and_counted() {
     let keys = "start_timeout = \"100ms\"\nbackoff = { first = \"20s\", cap = \"30s\" }";
+    let stopwatch = Stopwatch::start();
     let mut supervised = run(&worker("a", keys, "never_ready = true"));
     let late = supervised.wait_for_state("a", State::Backoff);
+    stopwatch.assert_within(Duration::from_secs(1), "the end of a worker that is never ready");
     assert_eq!((late.generation, late.last_cause), (1, Some(Cause::StartTimeout)));
     supervised.stop();
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::io::{BufRead, BufReader, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,12 +32,15 @@ pub struct Journal {
 struct Shared {
     lines: Mutex<Vec<Line>>,
     more: Condvar,
+    /// Streams that have not ended.
+    open: AtomicUsize,
 }
 
 impl Journal {
     /// Reads `stream` until its end, on a thread of its own.
     pub fn follow(&self, stream: impl Read + Send + 'static) {
         let journal = self.clone();
+        self.shared.open.fetch_add(1, Ordering::SeqCst);
         thread::spawn(move || {
             let mut stream = BufReader::new(stream);
             let mut bytes = Vec::new();
@@ -46,6 +50,19 @@ impl Journal {
                 journal.lines().push(Line { at: Instant::now(), text });
                 journal.shared.more.notify_all();
             }
+            journal.shared.open.fetch_sub(1, Ordering::SeqCst);
+            journal.shared.more.notify_all();
+        });
+    }
+
+    /// Waits until every stream has ended, so that nothing more will be printed.
+    ///
+    /// # Panics
+    /// If the watchdog barks first.
+    #[track_caller]
+    pub fn wait_for_end(&self) {
+        self.wait_until("the end of the output", |_| {
+            (self.shared.open.load(Ordering::SeqCst) == 0).then_some(())
         });
     }
 

@@ -234,7 +234,7 @@ impl Supervised {
         self.process().signal(signal);
     }
 
-    /// Waits until the supervisor has ended, and returns how.
+    /// Waits until the supervisor has ended and everything that it said was read, and returns how it ended.
     ///
     /// # Panics
     /// If it does not in time.
@@ -244,6 +244,7 @@ impl Supervised {
         loop {
             if let Some(status) = self.ended.or_else(|| self.child.try_wait().expect("it is our child")) {
                 self.ended = Some(status);
+                self.journal.wait_for_end();
                 return Ended::of(status);
             }
             assert!(Instant::now() < until, "the supervisor does not end; so far:\n{}", self.journal);
