@@ -13,6 +13,10 @@ pub(crate) trait Outlet: Send + Sync {
     fn name(&self) -> ActorName;
     /// Returns [`id_of`](crate::chain::id_of) the name without the incarnation, which chains of asks carry.
     fn id(&self) -> u64;
+    /// Returns whether messages reach it now; if not, they wait until its worker runs again.
+    fn is_up(&self) -> bool {
+        true
+    }
     /// Takes a message without waiting. With [`Room::Wait`] one that finds no room is parked: the caller keeps the
     /// ticket, and parked messages are admitted in their order.
     fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>>;

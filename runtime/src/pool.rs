@@ -36,6 +36,15 @@ impl Drop for Chosen {
     }
 }
 
+impl Member {
+    fn is_up(&self) -> bool {
+        match &self.address.0 {
+            Target::Local(_) | Target::Pool(_) => true,
+            Target::Peer(peer) => peer.is_up(),
+        }
+    }
+}
+
 impl Pool {
     /// Makes a pool of the members, each with its instance's number. `None` without members.
     pub(crate) fn new(worker: &str, path: &str, members: Vec<(u16, Address)>) -> Option<Self> {
@@ -53,14 +62,18 @@ impl Pool {
         ActorName::new(&self.worker, None, &self.path, None)
     }
 
-    /// Chooses the member with the fewest outstanding asks, leaving out the one at index `but`.
+    /// Chooses the member with the fewest outstanding asks among those that run, leaving out the one at index
+    /// `but`.
     pub(crate) fn choose(&self, but: Option<usize>) -> Option<Chosen> {
         let count = self.members.len();
         let start = self.turn.fetch_add(1, Ordering::Relaxed) % count;
         let index = (0..count)
             .map(|step| (start + step) % count)
             .filter(|index| Some(*index) != but)
-            .min_by_key(|index| self.members[*index].outstanding.load(Ordering::Relaxed))?;
+            .min_by_key(|index| {
+                let member = &self.members[*index];
+                (!member.is_up(), member.outstanding.load(Ordering::Relaxed))
+            })?;
         let member = &self.members[index];
         member.outstanding.fetch_add(1, Ordering::Relaxed);
         Some(Chosen { address: member.address.clone(), index, outstanding: Arc::clone(&member.outstanding) })

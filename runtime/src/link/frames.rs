@@ -51,11 +51,7 @@ pub(super) fn read(header: &Header, extensions: &Extensions, payload: &[u8]) -> 
         Kind::Refuse => Frame::Refuse(read_refusal(control.decode()?, &mut words)),
         Kind::Uses => {
             let handshake::Uses(uses) = control.decode()?;
-            let method = |used: handshake::Use| Method {
-                name: MethodName(used.name),
-                fingerprint: used.fingerprint.0,
-            };
-            Frame::Uses { slot: header.slot, uses: uses.into_iter().map(method).collect() }
+            Frame::Uses { slot: header.slot, uses: uses.into_iter().map(read_use).collect() }
         }
         Kind::Offer => Frame::Offer(read_offer(header.slot, control.decode()?)),
         Kind::Tell => Frame::Tell { target, method: header.method, size },
@@ -131,6 +127,14 @@ fn read_hello(hello: &handshake::Hello) -> Frame {
     Frame::Hello(Hello { version, limits: link::Limits { message_bytes, message_fds, items, watches } })
 }
 
+fn read_use(used: handshake::Use) -> Method {
+    Method { name: MethodName(used.name), fingerprint: used.fingerprint.0 }
+}
+
+fn written_use(method: &Method) -> handshake::Use {
+    handshake::Use { name: method.name.0, fingerprint: Fingerprint(method.fingerprint) }
+}
+
 fn read_refusal(refusal: handshake::Refusal, words: &mut Words) -> Refusal {
     match refusal {
         handshake::Refusal::Version { spoken } => Refusal::Version { spoken },
@@ -148,7 +152,7 @@ fn read_offer(slot: u32, offer: handshake::Offer) -> Offer {
         let fds = fds.try_into().unwrap_or(u16::MAX);
         Terms { generation, grant: Grant { messages, bytes, fds }, wait, asks }
     });
-    let methods = offer.methods.into_iter().map(|(name, index)| (MethodName(name), index)).collect();
+    let methods = offer.methods.into_iter().map(|(used, index)| (read_use(used), index)).collect();
     Offer { slot, terms, methods }
 }
 
@@ -198,11 +202,7 @@ pub(super) fn write_control(frame: &Frame, words: Words, out: &mut Vec<u8>) {
             put(&handshake::Hello { version: *version, message_bytes, message_fds, items, watches }, out);
         }
         Frame::Uses { uses, .. } => {
-            let used = |method: &Method| handshake::Use {
-                name: method.name.0,
-                fingerprint: Fingerprint(method.fingerprint),
-            };
-            put(&handshake::Uses(uses.iter().map(used).collect()), out);
+            put(&handshake::Uses(uses.iter().map(written_use).collect()), out);
         }
         Frame::Offer(offer) => put(&written_offer(offer), out),
         Frame::Refuse(refusal) => put(&written_refusal(refusal, words.shape), out),
@@ -244,7 +244,8 @@ fn written_offer(offer: &Offer) -> handshake::Offer {
         let (messages, bytes, fds) = (grant.messages, grant.bytes, grant.fds.into());
         handshake::Terms { generation, messages, bytes, fds, wait, asks }
     });
-    handshake::Offer { terms, methods: offer.methods.iter().map(|(name, index)| (name.0, *index)).collect() }
+    let methods = offer.methods.iter().map(|(method, index)| (written_use(method), *index)).collect();
+    handshake::Offer { terms, methods }
 }
 
 fn written_refusal(refusal: &Refusal, shape: Option<MethodShape>) -> handshake::Refusal {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use bailiwick_core::credit::Size;
-use bailiwick_core::link::{self, Event, ImportId, MethodName, Patience, Send};
+use bailiwick_core::link::{self, Event, Fingerprint, ImportId, MethodName, Patience, Send};
 use bailiwick_wire::descriptors::{AnyAddress, Outgoing};
 use bailiwick_wire::frame::{Addresses, AskChain, Extensions};
 use bailiwick_wire::reason::NotDelivered;
@@ -141,6 +141,10 @@ impl Outlet for Import {
         self.id
     }
 
+    fn is_up(&self) -> bool {
+        self.peer.lock().link.is_open()
+    }
+
     fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>> {
         let parcel = match self.parcel(&envelope) {
             Ok(parcel) => parcel,
@@ -240,12 +244,16 @@ impl Turn<'_> {
         Some(first)
     }
 
-    /// Returns the schema of a method that this side uses of the peer's slot.
-    pub(super) fn imported_method(&self, name: MethodName) -> Option<&'static MethodSchema> {
+    /// Returns the schema of a method that this side uses and that the peer takes for something else.
+    pub(super) fn imported_method(
+        &self,
+        name: MethodName,
+        theirs: Fingerprint,
+    ) -> Option<&'static MethodSchema> {
         let mut uses = self.state.imports.iter().flatten().flat_map(|imported| &imported.uses);
         uses.find_map(|(protocol, index)| {
             let method = &protocol.methods[usize::from(*index)];
-            (as_method(protocol, method).name == name).then_some(method)
+            (as_method(protocol, method).name == name && method.fingerprint.0 != theirs).then_some(method)
         })
     }
 

@@ -75,6 +75,8 @@ pub(super) struct State {
     serial: u32,
     /// What the supervisor said last.
     pub(super) peer: PeerState,
+    /// What the two sides disagreed about last, for people.
+    pub(super) refusal: String,
     pub(super) exports: Vec<Option<Exported>>,
     pub(super) imports: Vec<Option<Imported>>,
     pub(super) sends: Vec<Sending>,
@@ -213,6 +215,7 @@ impl Peer {
             written: 0,
             serial: 0,
             peer: PeerState { cause: DownCause::NotUp, generation: 0 },
+            refusal: String::new(),
             exports: Vec::new(),
             imports: Vec::new(),
             sends: Vec::new(),

@@ -193,22 +193,29 @@ impl Turn<'_> {
         self.put_sending(ticket, Sending::Kept(Box::new(Kept { parcel, envelope, line, ticket })));
     }
 
+    fn not_delivered(&self, reason: Reason, bytes: u64) -> NotDelivered {
+        match reason {
+            Reason::Refused => NotDelivered::SchemaMismatch { detail: self.state.refusal.clone() },
+            other => reasons::not_delivered(other, self.state.peer, bytes),
+        }
+    }
+
     /// A message was certainly not handled, and was never written by this side.
     fn give_up(&mut self, ticket: SendId, reason: Reason, hand: &mut Hand<'_>) {
         if let Some(sent) = hand.sent.as_mut().filter(|sent| sent.ticket == ticket) {
             let bytes = sent.parcel.bytes.len() as u64;
-            sent.outcome = SendOutcome::Refused(reasons::not_delivered(reason, self.state.peer, bytes));
+            sent.outcome = SendOutcome::Refused(self.not_delivered(reason, bytes));
             return;
         }
         match self.take_sending(ticket) {
             Sending::Kept(kept) => {
                 let Kept { parcel, envelope, line, .. } = *kept;
-                let reason = reasons::not_delivered(reason, self.state.peer, parcel.bytes.len() as u64);
+                let reason = self.not_delivered(reason, parcel.bytes.len() as u64);
                 self.effects.push(Effect::GiveBack(Box::new(envelope), line, reason));
                 self.effects.push(Effect::Drop(Box::new(parcel.beside)));
             }
             Sending::Asked(reply, body, _) => {
-                let reason = reasons::not_delivered(reason, self.state.peer, 0);
+                let reason = self.not_delivered(reason, 0);
                 self.effects.push(Effect::Bounce(reply, body, reason));
             }
             Sending::Nothing => {}
@@ -344,25 +351,30 @@ impl Turn<'_> {
         self.hand_over(export, envelope);
     }
 
+    /// Keeps what people need to know of a refusal: what each side takes the method to be.
     fn refused(&mut self, refusal: Refusal, by_peer: bool, hand: &mut Hand<'_>) {
         let peer = self.peer.title();
-        match refusal {
+        let detail = match refusal {
             Refusal::Version { spoken } => {
-                tracing::error!(target: "bailiwick::link", peer, spoken, by_peer, "the versions of the link differ");
+                format!("{peer} and this worker speak different versions, one is {spoken}")
             }
-            Refusal::Schema { method, .. } if by_peer => {
+            Refusal::Schema { method, fingerprint, .. } if by_peer => {
                 let theirs = hand.words.shape.take().map(|shape| shape.shape).unwrap_or_default();
-                if let Some(ours) = self.imported_method(method) {
-                    let disagreement =
-                        Disagreement { method: ours.name.to_owned(), ours: ours.shape.clone(), theirs };
-                    tracing::error!(target: "bailiwick::link", peer, "{disagreement}");
+                match self.imported_method(method, fingerprint) {
+                    Some(ours) => {
+                        let (method, ours) = (ours.name.to_owned(), ours.shape.clone());
+                        Disagreement { method, ours, theirs }.to_string()
+                    }
+                    None => "the peer refuses a method that this worker does not use".to_owned(),
                 }
             }
             Refusal::Schema { slot, method, .. } => {
-                let ours = self.exported_method(slot, method).map(|method| method.shape.clone());
-                tracing::error!(target: "bailiwick::link", peer, ours, "the peer means another method");
+                let ours = self.exported_method(slot, method).map_or("", |method| &method.shape);
+                format!("{peer} was built with another definition of\n  {}", ours.trim_end())
             }
-        }
+        };
+        tracing::error!(target: "bailiwick::link", peer, "{detail}");
+        self.state.refusal = detail;
     }
 
     fn close(&mut self, reason: Closed) {

@@ -50,9 +50,7 @@ pub(super) fn not_delivered(reason: link::NotDelivered, peer: PeerState, bytes: 
     match reason {
         link::NotDelivered::PeerDown => NotDelivered::PeerDown { cause, generation },
         link::NotDelivered::LinkClosed => NotDelivered::LinkClosed(CloseCause::Io),
-        link::NotDelivered::Refused => {
-            NotDelivered::SchemaMismatch { detail: "the shapes of both sides stand in the log".to_owned() }
-        }
+        link::NotDelivered::Refused => NotDelivered::SchemaMismatch { detail: String::new() },
         link::NotDelivered::TooLarge { limit } => {
             NotDelivered::TooLarge { limit: Limit::FrameBytes, found: bytes, max: limit.into() }
         }
@@ -99,7 +97,7 @@ pub(super) fn close_reason(cause: CloseCause) -> CloseReason {
 /// Returns the entry of the table of faults, as accusations name it.
 pub(super) fn fault(fault: link::Fault) -> Fault {
     match fault {
-        link::Fault::Malformed => Fault::Frame,
+        link::Fault::Malformed | link::Fault::TooManyUses => Fault::Frame,
         link::Fault::OutOfPlace => Fault::LinkState,
         link::Fault::NoSuchSlot { .. } | link::Fault::BadWatch => Fault::UnknownSlot,
         link::Fault::NeverGranted { .. } => Fault::MethodNotGranted,

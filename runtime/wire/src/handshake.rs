@@ -47,7 +47,7 @@ pub struct Offer {
     /// The terms; none if there is no such actor.
     pub terms: Option<Terms>,
     /// The methods that were named and not refused, and the index of each in frames; none if not granted.
-    pub methods: Vec<(u64, Option<u16>)>,
+    pub methods: Vec<(Use, Option<u16>)>,
 }
 
 /// What a receiver grants for one slot.

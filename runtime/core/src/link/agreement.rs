@@ -8,6 +8,7 @@
 use alloc::vec::Vec;
 
 use super::event::Action;
+use super::fault::Fault;
 use super::frame::{Frame, Method, Offer, Refusal, Target};
 use super::tables::{Access, ImportId, LiveExport, Methods, Reach};
 use super::{Link, State};
@@ -21,7 +22,7 @@ impl Link {
                 continue;
             };
             let (slot, uses) = (import.import.slot, import.import.uses.clone());
-            self.order(Frame::Uses { slot, uses }, actions);
+            self.order_uses(slot, &uses, actions);
         }
     }
 
@@ -31,31 +32,55 @@ impl Link {
         let slot = entry.import.slot;
         entry.import.uses.extend_from_slice(&uses);
         entry.access.resize(entry.import.uses.len(), Access::Asked);
-        self.order(Frame::Uses { slot, uses }, actions);
+        self.order_uses(slot, &uses, actions);
+    }
+
+    /// Names methods, as many to a frame as the peer takes. None at all asks for the terms alone.
+    pub(super) fn order_uses(&mut self, slot: u32, uses: &[Method], actions: &mut Vec<Action>) {
+        if uses.is_empty() {
+            self.order(Frame::Uses { slot, uses: Vec::new() }, actions);
+        }
+        for uses in uses.chunks(USES_MAX) {
+            self.order(Frame::Uses { slot, uses: uses.to_vec() }, actions);
+        }
     }
 
     /// Compares what the peer will use, and offers it.
-    pub(super) fn uses_arrived(&mut self, slot: u32, uses: &[Method], actions: &mut Vec<Action>) {
+    ///
+    /// # Errors
+    /// `TooManyUses` if one frame names more than [`USES_MAX`].
+    pub(super) fn uses_arrived(
+        &mut self,
+        slot: u32,
+        uses: &[Method],
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Fault> {
+        if uses.len() > USES_MAX {
+            return Err(Fault::TooManyUses);
+        }
         let (mut methods, mut refusals) = (Vec::new(), Vec::new());
         let entry = self.exports.get_mut(slot as usize);
         let terms = entry.and_then(|entry| {
             let live = entry.live.as_mut()?;
             for used in uses {
                 match compare(live, used) {
-                    Compared::Same(index) => methods.push((used.name, Some(index))),
+                    Compared::Same(index) => methods.push((*used, Some(index))),
                     Compared::Different(method) => {
                         let Method { name, fingerprint } = method;
                         refusals.push(Refusal::Schema { slot, method: name, fingerprint });
                     }
-                    Compared::NotGranted => methods.push((used.name, None)),
+                    Compared::NotGranted => methods.push((*used, None)),
                 }
             }
             Some(live.offer(entry.generation))
         });
         for refusal in refusals {
             match self.state {
-                State::Closed => return,
-                State::Greeting { .. } => return self.refuse_link(refusal, actions),
+                State::Closed => return Ok(()),
+                State::Greeting { .. } => {
+                    self.refuse_link(refusal, actions);
+                    return Ok(());
+                }
                 State::Open | State::Draining { .. } => {
                     self.order(Frame::Refuse(refusal), actions);
                     actions.push(Action::Refused { refusal, by_peer: false });
@@ -63,6 +88,7 @@ impl Link {
             }
         }
         self.order(Frame::Offer(Offer { slot, terms, methods }), actions);
+        Ok(())
     }
 
     /// Takes an offer of the peer's. One that was not asked for is nothing.
@@ -74,7 +100,7 @@ impl Link {
             Some(terms) => {
                 entry.offered(terms);
                 for (used, access) in entry.import.uses.iter().zip(&mut entry.access) {
-                    let named = offer.methods.iter().find(|(name, _)| *name == used.name);
+                    let named = offer.methods.iter().find(|(method, _)| method == used);
                     // What is not named was named to the peer later than what this offer answers.
                     *access = match (*access, named) {
                         (Access::Refused, _) => Access::Refused,
@@ -92,11 +118,11 @@ impl Link {
     /// The peer takes a method for something else than this side does.
     pub(super) fn use_refused(&mut self, now: Instant, refusal: Refusal, actions: &mut Vec<Action>) {
         actions.push(Action::Refused { refusal, by_peer: true });
-        let Refusal::Schema { slot, method, .. } = refusal else { return };
+        let Refusal::Schema { slot, method, fingerprint } = refusal else { return };
         let Some(import) = self.imports_by_slot.get(&slot).copied() else { return };
         let Some(entry) = self.import_mut(import) else { return };
         for (used, access) in entry.import.uses.iter().zip(&mut entry.access) {
-            if used.name == method {
+            if used.name == method && used.fingerprint != fingerprint {
                 *access = Access::Refused;
             }
         }
@@ -109,6 +135,9 @@ impl Link {
         self.import_at(import).filter(|entry| entry.target() == target).map(|_| import)
     }
 }
+
+/// Methods that one frame names: a bound on what it takes to answer it.
+pub(super) const USES_MAX: usize = Methods::MAX as usize;
 
 enum Compared {
     Same(u16),

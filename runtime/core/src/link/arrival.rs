@@ -53,7 +53,7 @@ impl Link {
         match (heard, frame) {
             (false, Frame::Hello(hello)) => self.hello(&hello, actions),
             (true, Frame::HelloAck) => self.hello_ack(actions),
-            (true, Frame::Uses { slot, uses }) => self.uses_arrived(slot, &uses, actions),
+            (true, Frame::Uses { slot, uses }) => return self.uses_arrived(slot, &uses, actions),
             (_, Frame::Refuse(refusal)) => self.refused_by_peer(refusal, actions),
             (_, Frame::Close(reason)) => self.conclude(Closed::ByPeer(reason), actions),
             (true, Frame::Hello(_)) | (false, Frame::HelloAck | Frame::Uses { .. }) => {
@@ -140,10 +140,7 @@ impl Link {
                 self.conclude(Closed::ByPeer(reason), actions);
                 Ok(())
             }
-            Frame::Uses { slot, uses } => {
-                self.uses_arrived(slot, &uses, actions);
-                Ok(())
-            }
+            Frame::Uses { slot, uses } => self.uses_arrived(slot, &uses, actions),
             Frame::Offer(offer) => {
                 self.offer_arrived(now, &offer, actions);
                 Ok(())

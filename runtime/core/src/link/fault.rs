@@ -65,6 +65,8 @@ pub enum Fault {
     },
     /// The watch is in use, unknown, or one too many.
     BadWatch,
+    /// One frame names more methods than a frame may.
+    TooManyUses,
     /// More payloads did not decode than chance explains.
     Undecodable,
 }

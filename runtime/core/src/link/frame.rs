@@ -168,7 +168,7 @@ pub struct Offer {
     /// The terms; none if there is no such actor.
     pub terms: Option<Terms>,
     /// The methods that were named and not refused, with their index in frames; none if it is not granted.
-    pub methods: Vec<(MethodName, Option<u16>)>,
+    pub methods: Vec<(Method, Option<u16>)>,
 }
 
 /// What a receiver grants to all that the sender's worker sends to one actor.

@@ -95,7 +95,7 @@ impl Link {
         let (slot, uses) = (entry.slot, entry.uses.clone());
         self.imports_by_slot.insert(slot, import);
         self.imports[index] = Some(ImportSlot::new(entry));
-        self.order(Frame::Uses { slot, uses }, actions);
+        self.order_uses(slot, &uses, actions);
     }
 
     /// Notes that no local address names an actor of the peer's any more.

@@ -25,7 +25,7 @@ fn open(may_accuse: bool) -> Link {
     let entry = Import { slot: 0, generation: None, uses: vec![method(0)] };
     let grant = Grant { messages: 9, bytes: 900, fds: 9 };
     let terms = Terms { generation: 0, grant, wait: true, asks: 9 };
-    let methods = vec![(MethodName(0), Some(0))];
+    let methods = vec![(method(0), Some(0))];
     for event in [
         Event::Export { slot: 0, export: export() },
         Event::Revoke { slot: 0 },
@@ -101,6 +101,8 @@ fn violations_close_and_only_the_privileged_side_accuses() {
     let correlation = Ticket::new(5, 0);
     assert_fault(&[Frame::Reply { correlation, size: SMALL }], Fault::BadCorrelation { correlation });
     assert_fault(&[Frame::HelloAck], Fault::OutOfPlace);
+    let uses = vec![Method { name: MethodName(9), fingerprint: [0; 16] }; 129];
+    assert_fault(&[Frame::Uses { slot: 0, uses }], Fault::TooManyUses);
     let watch = |id| Frame::Watch { target: target(0, 1), watch: WatchId(id) };
     assert_fault(&[watch(1), watch(1)], Fault::BadWatch);
     assert_fault(&[watch(1), watch(2), watch(3)], Fault::BadWatch);
@@ -179,7 +181,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         1 => (0..2u32, 0..3u32, any::<u32>()).prop_map(|(slot, generation, n)| {
             let grant = Grant { messages: n, bytes: n, fds: n as u16 };
             let terms = Some(Terms { generation, grant, wait: true, asks: n });
-            Frame::Offer(Offer { slot, terms, methods: vec![(MethodName(0), Some(0))] })
+            Frame::Offer(Offer { slot, terms, methods: vec![(Method { name: MethodName(0), fingerprint: [0; 16] }, Some(0))] })
         }),
     ]
 }

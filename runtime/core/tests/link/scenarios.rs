@@ -241,7 +241,7 @@ fn alone(terms: Terms, limits: Limits) -> Link {
     let mut link = Link::new(Config::default());
     let mut actions = Vec::new();
     let entry = Import { slot: 0, generation: None, uses: vec![SCHEMA] };
-    let methods = vec![(SCHEMA.name, Some(0))];
+    let methods = vec![(SCHEMA, Some(0))];
     for event in [
         Event::Import { import: ImportId(0), entry: Box::new(entry) },
         Event::Linked { generation: 1 },

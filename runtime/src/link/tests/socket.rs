@@ -147,3 +147,30 @@ fn c2_a_reply_with_a_descriptor_that_the_grant_does_not_name_is_refused_by_the_a
         assert!(detail.contains("no grant permits descriptors of kind file"), "{detail}");
     });
 }
+
+/// The desk as a worker knows it that was built from other sources.
+mod elsewhere {
+    use crate::prelude::*;
+
+    #[protocol]
+    pub(crate) trait Desk {
+        async fn list(&mut self) -> Vec<u32>;
+        async fn add(&mut self, number: u64) -> usize;
+    }
+}
+
+#[test]
+fn a_method_with_another_shape_is_refused_with_both_shapes_and_the_others_go_on() {
+    run(None, async |_, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
+        let other: elsewhere::DeskRef = cx.peer("right/desk").unwrap();
+        let outcome = other.add(2).ask(SOON).await;
+        let Err(AskError::NotDelivered(NotDelivered::SchemaMismatch { detail })) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(detail.contains("add(number: u64)") && detail.contains("add(number: u32)"), "{detail}");
+        assert_eq!(other.list().ask(SOON).await, Ok(vec![1]), "another index, the same method");
+        assert_eq!(desk.list().ask(SOON).await, Ok(vec![1]));
+    });
+}
