@@ -23,9 +23,10 @@ mod uid_range;
 
 pub use error::{Exposure, SandboxError};
 pub use executable::Executable;
-pub use filter::{SystemCall, Verdict, system_calls};
+
 pub use machine::Machine;
 pub use paths::{Access, Granted};
+pub use policy::{SystemCall, Verdict, system_calls};
 pub use prepared::{Ground, Prepared, Role};
 pub use report::{Aspect, Enforced, Missing};
 pub use tree::TreeError;

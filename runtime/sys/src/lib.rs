@@ -19,6 +19,7 @@ pub mod process;
 pub mod seccomp;
 pub mod socket;
 pub mod user_namespace;
+pub mod system_call;
 pub mod wait;
 
 pub use error::{Errno, Failed};

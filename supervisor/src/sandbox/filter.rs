@@ -5,21 +5,17 @@ use std::collections::BTreeMap;
 use bailiwick_sys::seccomp::{Filter, Instruction};
 use nix::libc;
 use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
+    BackendError, BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
 use super::error::SandboxError;
-use super::paths::binds_any_port;
-use super::policy::{
-    Action, Allowed, Only, STAGE_A, STAGE_A_NATIVE, STAGE_B, STAGE_B_NATIVE, Stopped, Test, When,
-};
+use super::policy::{SystemCall, Test, Verdict, system_calls};
 use crate::spec::{Preset, Worker};
 
 /// The filters of a worker.
 #[derive(Debug)]
 pub(super) struct Filters {
-    /// Entered before exec, one for each action.
+    /// Entered before exec, one for each verdict.
     pub(super) before_exec: Vec<Filter>,
     /// Entered by the runtime; `None` for a worker that may execute other programs.
     pub(super) running: Option<Filter>,
@@ -28,158 +24,58 @@ pub(super) struct Filters {
 impl Filters {
     /// Compiles the filters of `worker`.
     pub(super) fn compile(worker: &Worker) -> Result<Self, SandboxError> {
-        let failed = |source| SandboxError::Filter { worker: worker.name.clone(), source };
-        let mut before_exec = Vec::new();
-        for action in [Action::Kill, Action::Refuse, Action::Absent] {
-            let mut program = stage_a(worker, action).map_err(failed)?;
-            if action == Action::Kill {
-                // The other table of calls on the same processor would slip past every number below.
-                program.splice(..0, KILL_X32);
-            }
-            before_exec.push(program);
-        }
-        let running = match worker.sandbox.preset {
-            Preset::Exec | Preset::None => None,
-            Preset::Sealed | Preset::NetClient | Preset::NetServer | Preset::FsRo => {
-                Some(stage_b(worker).map_err(failed)?)
-            }
+        let policy = system_calls(worker);
+        let compile = |verdict| {
+            let program = compile(&policy, verdict);
+            program.map_err(|source| SandboxError::Filter { worker: worker.name.clone(), source })
         };
+        let mut kill = compile(Verdict::Killed)?;
+        // The other table of calls on the same processor would slip past every number below.
+        kill.splice(..0, KILL_X32);
+        let before_exec = [kill, compile(Verdict::Refused)?, compile(Verdict::Absent)?];
+        let executes = matches!(worker.sandbox.preset, Preset::Exec | Preset::None);
+        let running = (!executes).then(|| compile(Verdict::Allowed)).transpose()?;
         let filter =
             |program| Filter::new(program).expect("the policy has far fewer lines than a filter may have");
-        Ok(Self { before_exec: before_exec.into_iter().map(filter).collect(), running: running.map(filter) })
+        Ok(Self { before_exec: before_exec.map(filter).into(), running: running.map(filter) })
     }
 }
 
-/// A line of the policy that holds for a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SystemCall {
-    /// The call's name.
-    pub name: &'static str,
-    /// What happens to it; for some calls only with certain arguments.
-    pub verdict: Verdict,
-    /// Why.
-    pub reason: &'static str,
-}
-
-/// What happens to a system call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is carried out. Where calls are allowed by a list, every other call fails with EPERM.
-    Allowed,
-    /// It fails with EPERM.
-    Refused,
-    /// It fails with ENOSYS.
-    Absent,
-    /// The process is killed.
-    Killed,
-}
-
-/// Returns the policy that holds for a running worker, line by line.
-pub fn system_calls(worker: &Worker) -> Vec<SystemCall> {
-    if worker.sandbox.preset == Preset::None {
-        return Vec::new();
-    }
-    let stopped = STAGE_A.iter().chain(STAGE_A_NATIVE).filter(|line| line.applies(worker));
-    let stopped = stopped.map(|line| SystemCall {
-        name: plain(line.name),
-        verdict: match line.action {
-            Action::Kill => Verdict::Killed,
-            Action::Refuse => Verdict::Refused,
-            Action::Absent => Verdict::Absent,
-        },
-        reason: line.reason,
-    });
-    let allowed = STAGE_B.iter().chain(STAGE_B_NATIVE);
-    let allowed = allowed.filter(|line| worker.sandbox.preset != Preset::Exec && line.applies(worker));
-    let allowed = allowed.map(|line| SystemCall {
-        name: plain(line.name),
-        verdict: Verdict::Allowed,
-        reason: line.reason,
-    });
-    stopped.chain(allowed).collect()
-}
-
-fn plain(name: &'static str) -> &'static str {
-    name.strip_prefix("SYS_").unwrap_or(name)
-}
-
-impl Stopped {
-    fn applies(&self, worker: &Worker) -> bool {
-        !self.unless.is_some_and(|name| holds(worker, name))
-    }
-}
-
-impl Allowed {
-    fn applies(&self, worker: &Worker) -> bool {
-        let sandbox = &worker.sandbox;
-        match self.when {
-            When::Always => true,
-            When::Write => !sandbox.read_write_paths.is_empty(),
-            When::Bind => !sandbox.tcp_bind.is_empty() || binds_any_port(sandbox),
-            When::Connect => sandbox.preset == Preset::NetClient || !sandbox.tcp_connect.is_empty(),
-            When::Holds(name) => holds(worker, name),
-        }
-    }
-}
-
-fn holds(worker: &Worker, name: &str) -> bool {
-    worker.sandbox.capabilities.iter().any(|held| held == name)
-}
-
-type Program = Vec<Instruction>;
-type Rules = BTreeMap<i64, Vec<SeccompRule>>;
-
-fn stage_a(worker: &Worker, action: Action) -> Result<Program, BackendError> {
-    let lines = STAGE_A.iter().chain(STAGE_A_NATIVE);
-    let stopped = lines.filter(|line| line.action == action && line.applies(worker));
-    let answer = match action {
-        Action::Kill => SeccompAction::KillProcess,
-        Action::Refuse => SeccompAction::Errno(libc::EPERM.unsigned_abs()),
-        Action::Absent => SeccompAction::Errno(libc::ENOSYS.unsigned_abs()),
+/// Compiles the lines of one verdict.
+fn compile(policy: &[SystemCall], verdict: Verdict) -> Result<Vec<Instruction>, BackendError> {
+    let error = |errno: libc::c_int| SeccompAction::Errno(errno.unsigned_abs());
+    let (matched, otherwise) = match verdict {
+        Verdict::Killed => (SeccompAction::KillProcess, SeccompAction::Allow),
+        Verdict::Refused => (error(libc::EPERM), SeccompAction::Allow),
+        Verdict::Absent => (error(libc::ENOSYS), SeccompAction::Allow),
+        Verdict::Allowed => (SeccompAction::Allow, error(libc::EPERM)),
     };
-    compile(rules(stopped.map(|line| (line.call, line.only)))?, SeccompAction::Allow, answer)
-}
-
-fn stage_b(worker: &Worker) -> Result<Program, BackendError> {
-    let allowed = STAGE_B.iter().chain(STAGE_B_NATIVE).filter(|line| line.applies(worker));
-    let refusal = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    compile(rules(allowed.map(|line| (line.call, line.only)))?, refusal, SeccompAction::Allow)
+    let rules = rules(policy.iter().filter(|line| line.verdict == verdict))?;
+    let program: BpfProgram = SeccompFilter::new(rules, otherwise, matched, ARCH)?.try_into()?;
+    let instruction = |i: seccompiler::sock_filter| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k };
+    Ok(program.into_iter().map(instruction).collect())
 }
 
 /// Joins lines by call; a line without a test makes the others of its call superfluous.
-fn rules(lines: impl Iterator<Item = (i64, Only)>) -> Result<Rules, BackendError> {
-    let mut tests: BTreeMap<i64, Vec<Only>> = BTreeMap::new();
-    for (call, only) in lines {
-        tests.entry(call).or_default().push(only);
+fn rules<'a>(
+    lines: impl Iterator<Item = &'a SystemCall>,
+) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+    let mut tests: BTreeMap<i64, Vec<&[Test]>> = BTreeMap::new();
+    for line in lines {
+        tests.entry(line.number).or_default().push(&line.only);
     }
-    let rule = |only: &Only| SeccompRule::new(only.iter().map(condition).collect::<Result<_, _>>()?);
-    let rules = |(call, lines): (i64, Vec<Only>)| {
-        let rules = if lines.iter().any(|only| only.is_empty()) {
-            Vec::new()
-        } else {
-            lines.iter().map(rule).collect::<Result<_, _>>()?
-        };
-        Ok((call, rules))
+    let rule = |only: &&[Test]| SeccompRule::new(only.iter().map(condition).collect::<Result<_, _>>()?);
+    let rules = |(call, mut lines): (i64, Vec<&[Test]>)| {
+        if lines.iter().any(|only| only.is_empty()) {
+            lines.clear();
+        }
+        Ok((call, lines.iter().map(rule).collect::<Result<_, _>>()?))
     };
     tests.into_iter().map(rules).collect()
 }
 
 fn condition(test: &Test) -> Result<SeccompCondition, BackendError> {
-    use SeccompCmpArgLen::{Dword, Qword};
-    match *test {
-        Test::Is(n, value) => SeccompCondition::new(n, Dword, SeccompCmpOp::Eq, value.into()),
-        Test::IsNot(n, value) => SeccompCondition::new(n, Dword, SeccompCmpOp::Ne, value.into()),
-        Test::IsNull(n) => SeccompCondition::new(n, Qword, SeccompCmpOp::Eq, 0),
-        Test::Has(n, mask, value) => {
-            SeccompCondition::new(n, Dword, SeccompCmpOp::MaskedEq(mask.into()), value.into())
-        }
-    }
-}
-
-fn compile(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> Result<Program, BackendError> {
-    let program: BpfProgram = SeccompFilter::new(rules, otherwise, matched, ARCH)?.try_into()?;
-    let instruction = |i: seccompiler::sock_filter| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k };
-    Ok(program.into_iter().map(instruction).collect())
+    SeccompCondition::new(test.argument, test.length.clone(), test.operator.clone(), test.value.into())
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -201,6 +97,9 @@ const KILL_X32: [Instruction; 3] = [
 
 #[cfg(test)]
 mod tests {
+    use seccompiler::SeccompCmpOp;
+
+    use super::super::policy::{Whom, lines};
     use super::*;
     use crate::spec::Exec;
 
@@ -271,42 +170,41 @@ mod tests {
     const NATIVE: u32 = 0xc000_00f3;
 
     #[test]
-    fn every_line_of_stage_a_stops_its_call_and_lets_pass_whom_it_names() {
+    fn every_line_that_stops_a_call_does_and_lets_pass_whom_it_names() {
         let plain = Policy::of(|_| {});
-        for line in STAGE_A.iter().chain(STAGE_A_NATIVE) {
-            let arguments = example(line.only);
-            let wanted = match line.action {
-                Action::Kill => KILL,
-                Action::Refuse => EPERM,
-                Action::Absent => ENOSYS,
+        for line in lines().filter(|line| line.verdict != Verdict::Allowed) {
+            let arguments = example(&line.only);
+            let wanted = match line.verdict {
+                Verdict::Killed => KILL,
+                Verdict::Refused => EPERM,
+                Verdict::Absent => ENOSYS,
+                Verdict::Allowed => ALLOW,
             };
-            assert_eq!(plain.starting(line.call, arguments), wanted, "{}: {}", line.name, line.reason);
-            if let Some(name) = line.unless {
+            assert_eq!(plain.starting(line.number, arguments), wanted, "{}: {}", line.name, line.reason);
+            if let Whom::Lacks(name) = line.whom {
                 let holder = Policy::of(|worker| worker.sandbox.capabilities.push(name.into()));
-                assert_eq!(holder.starting(line.call, arguments), ALLOW, "{} with {name}", line.name);
+                assert_eq!(holder.starting(line.number, arguments), ALLOW, "{} with {name}", line.name);
             }
         }
     }
 
     #[test]
-    fn every_line_of_stage_b_lets_its_call_pass_for_whom_it_is_meant() {
+    fn every_line_that_allows_a_call_does_for_whom_it_is_meant() {
         let plain = Policy::of(|_| {});
-        for line in STAGE_B.iter().chain(STAGE_B_NATIVE).filter(|line| line.name != "SYS_clone3") {
-            let meant = Policy::of(|worker| match line.when {
-                When::Always => {}
-                When::Write => worker.sandbox.read_write_paths.push("/tmp".into()),
-                When::Bind => worker.sandbox.tcp_bind.push(80),
-                When::Connect => worker.sandbox.tcp_connect.push(80),
-                When::Holds(name) => worker.sandbox.capabilities.push(name.into()),
+        let allowed = lines().filter(|line| line.verdict == Verdict::Allowed);
+        for line in allowed.filter(|line| line.name != "clone3") {
+            let meant = Policy::of(|worker| match line.whom {
+                Whom::Everybody => {}
+                Whom::MayWrite => worker.sandbox.read_write_paths.push("/tmp".into()),
+                Whom::MayBind => worker.sandbox.tcp_bind.push(80),
+                Whom::MayConnect => worker.sandbox.tcp_connect.push(80),
+                Whom::Holds(name) => worker.sandbox.capabilities.push(name.into()),
+                Whom::Lacks(name) => panic!("{} is allowed to whoever lacks {name}", line.name),
             });
-            assert_eq!(meant.running(line.call, example(line.only)), ALLOW, "{}: {}", line.name, line.reason);
-            if line.when != When::Always && line.name != "SYS_ioctl" {
-                assert_ne!(
-                    plain.running(line.call, example(line.only)),
-                    ALLOW,
-                    "{} for everybody",
-                    line.name
-                );
+            let arguments = example(&line.only);
+            assert_eq!(meant.running(line.number, arguments), ALLOW, "{}: {}", line.name, line.reason);
+            if line.whom != Whom::Everybody && line.name != "ioctl" {
+                assert_ne!(plain.running(line.number, arguments), ALLOW, "{} for everybody", line.name);
             }
         }
     }
@@ -363,25 +261,14 @@ mod tests {
         assert_eq!(sealed.starting(libc::SYS_read, NONE), ALLOW);
     }
 
-    #[test]
-    fn every_line_has_a_reason() {
-        let lines = STAGE_A.iter().chain(STAGE_A_NATIVE).map(|line| (line.name, line.reason));
-        for (name, reason) in
-            lines.chain(STAGE_B.iter().chain(STAGE_B_NATIVE).map(|line| (line.name, line.reason)))
-        {
-            assert!(name.starts_with("SYS_") && reason.len() >= 5, "{name}: {reason}");
-        }
-    }
-
     /// Returns arguments that a line speaks of.
-    fn example(only: Only) -> [u64; 6] {
+    fn example(only: &[Test]) -> [u64; 6] {
         let mut arguments = NONE;
         for test in only {
-            match *test {
-                Test::Is(n, value) | Test::Has(n, _, value) => arguments[usize::from(n)] = value.into(),
-                Test::IsNot(n, _) => arguments[usize::from(n)] = 1,
-                Test::IsNull(n) => arguments[usize::from(n)] = 0,
-            }
+            arguments[usize::from(test.argument)] = match test.operator {
+                SeccompCmpOp::Ne => 1,
+                _ => test.value.into(),
+            };
         }
         arguments
     }
