@@ -179,7 +179,7 @@ impl Outlet for Cell {
     }
 
     fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>> {
-        self.queue.offer(envelope, room, |dropped| self.lose(dropped, NotDelivered::Dropped))
+        self.queue.offer(envelope, room, |dropped| self.lose(*dropped, NotDelivered::Dropped))
     }
 
     fn withdraw(&self, ticket: &Ticket) {

@@ -207,7 +207,7 @@ impl Context {
                 Next::Ended(ended) if self.forget_watch(ended.watch) => return ended.down,
                 Next::Ended(_) | Next::Signal(_) => {}
                 Next::Message(envelope) => {
-                    self.cell.lose(envelope, NotDelivered::NoSuchActor);
+                    self.cell.lose(*envelope, NotDelivered::NoSuchActor);
                 }
             }
         }

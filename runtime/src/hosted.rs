@@ -120,7 +120,7 @@ impl<P, A: 'static, D: Dispatch<A>, T: FactoryArgs> From<Served<P, A, D, T>> for
             let Start { cell, args, parent, born } = start;
             let make = Arc::clone(&make);
             let dispatch = PhantomData::<fn() -> D>;
-            let life = Life { cell, make, lifecycle, restart, args, parent, born, dispatch };
+            let life = Box::new(Life { cell, make, lifecycle, restart, args, parent, born, dispatch });
             match place {
                 Place::Beside => {
                     tokio::task::spawn_local(life.run());

@@ -51,10 +51,13 @@ enum End {
 
 impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
     /// Lives until the actor stops or gives up.
-    pub(crate) async fn run(mut self) {
+    ///
+    /// Boxed, because a future keeps what it was given beside what it makes of it.
+    pub(crate) async fn run(mut self: Box<Self>) {
         // Also when the executor drops this future halfway, nobody waits for the actor in vain.
         let _mortal = Mortal(Arc::clone(&self.cell));
-        let mut failures = Failures::new(self.restart);
+        // Most actors never fail.
+        let mut failures: Option<Box<Failures>> = None;
         loop {
             self.cell.queue.forget_failures();
             self.cell.begin();
@@ -71,6 +74,7 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
                 End::Failure(cause) => cause,
             };
             let name = self.cell.name();
+            let failures = failures.get_or_insert_with(|| Box::new(Failures::new(self.restart)));
             match failures.charge() {
                 Some(pause) => {
                     tracing::warn!(target: "bailiwick::actor", actor = %name, %cause, ?pause, "restarts");

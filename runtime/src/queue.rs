@@ -28,7 +28,7 @@ pub(crate) struct Queue {
 struct State {
     lane: VecDeque<Signal>,
     entries: VecDeque<Entry>,
-    parked: VecDeque<(Ticket, Envelope)>,
+    parked: VecDeque<(Ticket, Box<Envelope>)>,
     /// Messages among the entries; the rest are ends of watched actors.
     messages: usize,
     bytes: u64,
@@ -38,19 +38,17 @@ struct State {
     closed: Option<NotDelivered>,
 }
 
-#[allow(clippy::large_enum_variant)] // Nearly every entry is a message.
 enum Entry {
-    Message(Envelope),
+    Message(Box<Envelope>),
     Ended(Box<Ended>),
 }
 
 /// What the actor takes.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant)] // Nearly always a message.
 pub(crate) enum Next {
     Signal(Signal),
     Ended(Box<Ended>),
-    Message(Envelope),
+    Message(Box<Envelope>),
 }
 
 impl Queue {
@@ -68,7 +66,7 @@ impl Queue {
         &self,
         envelope: Envelope,
         room: Room,
-        mut dropped: impl FnMut(Envelope),
+        mut dropped: impl FnMut(Box<Envelope>),
     ) -> Result<Accepted, Box<Refused>> {
         let mut state = self.lock();
         if let Some(reason) = &state.closed {
@@ -76,14 +74,14 @@ impl Queue {
             return Err(Box::new(Refused { envelope, reason }));
         }
         if state.parked.is_empty() && self.fits(&state, &envelope) {
-            state.push(envelope);
+            state.push(Box::new(envelope));
             Self::wake_actor(state);
             return Ok(Accepted::Queued);
         }
         match (self.bounds.policy(), room) {
             (OnFull::Wait, Room::Wait) => {
                 let ticket = Ticket::default();
-                state.parked.push_back((ticket.clone(), envelope));
+                state.parked.push_back((ticket.clone(), Box::new(envelope)));
                 // The actor may stand ready to take it, where the mailbox itself holds nothing.
                 Self::wake_actor(state);
                 Ok(Accepted::Parked(ticket))
@@ -93,7 +91,7 @@ impl Queue {
             }
             (OnFull::DropNewest, _) => {
                 drop(state);
-                dropped(envelope);
+                dropped(Box::new(envelope));
                 Ok(Accepted::Queued)
             }
             (OnFull::DropOldest, _) => {
@@ -103,7 +101,7 @@ impl Queue {
                 {
                     oldest.push(one);
                 }
-                state.push(envelope);
+                state.push(Box::new(envelope));
                 Self::wake_actor(state);
                 oldest.into_iter().for_each(dropped);
                 Ok(Accepted::Queued)
@@ -218,12 +216,12 @@ impl Queue {
         (state.messages, state.bytes, state.actor) = (0, 0, None);
         drop(state);
         let queued = entries.into_iter().filter_map(|entry| match entry {
-            Entry::Message(envelope) => Some(envelope),
+            Entry::Message(envelope) => Some(*envelope),
             Entry::Ended(_) => None,
         });
         let parked = parked.into_iter().map(|(ticket, envelope)| {
             ticket.refuse(reason.clone());
-            envelope
+            *envelope
         });
         queued.chain(parked).collect()
     }
@@ -274,13 +272,13 @@ impl State {
         }
     }
 
-    fn push(&mut self, envelope: Envelope) {
+    fn push(&mut self, envelope: Box<Envelope>) {
         self.messages += 1;
         self.bytes += envelope.body.size() as u64;
         self.entries.push_back(Entry::Message(envelope));
     }
 
-    fn drop_oldest(&mut self) -> Option<Envelope> {
+    fn drop_oldest(&mut self) -> Option<Box<Envelope>> {
         let at = self.entries.iter().position(|entry| matches!(entry, Entry::Message(_)))?;
         match self.entries.remove(at)? {
             Entry::Message(envelope) => {

@@ -68,19 +68,10 @@ impl Turns {
         &mut self,
         actor: &mut A,
         cx: &mut Context,
-        envelope: Envelope,
+        envelope: Box<Envelope>,
     ) -> Result<(), Cause> {
-        if envelope.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            self.cell.lose(envelope, NotDelivered::Expired);
-            return Ok(());
-        }
-        let Envelope { protocol, method: index, body, reply, deadline, chain, trace, credit } = envelope;
-        drop(credit);
-        if !reply.start() {
-            return Ok(());
-        }
-        (self.scope.deadline, self.scope.before, self.scope.trace) = (deadline, chain, trace);
-        let incoming = Incoming { protocol, method: index, body };
+        let Some((incoming, reply)) = self.open(*envelope) else { return Ok(()) };
+        let (protocol, index) = (incoming.protocol, incoming.method);
         let handled = self.run_handler::<A, D>(actor, cx, incoming, &reply).await;
         match handled {
             Handled::Finished(Ok(Ok(()))) | Handled::Abandoned => Ok(()),
@@ -108,6 +99,18 @@ impl Turns {
                 Err(cause)
             }
         }
+    }
+
+    /// Unpacks a message for its handler, unless nobody waits for it any more.
+    fn open(&mut self, envelope: Envelope) -> Option<(Incoming, Reply)> {
+        if envelope.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            self.cell.lose(envelope, NotDelivered::Expired);
+            return None;
+        }
+        let Envelope { protocol, method, body, reply, deadline, chain, trace, credit } = envelope;
+        drop(credit);
+        (self.scope.deadline, self.scope.before, self.scope.trace) = (deadline, chain, trace);
+        reply.start().then_some((Incoming { protocol, method, body }, reply))
     }
 
     async fn run_handler<A, D: Dispatch<A>>(
