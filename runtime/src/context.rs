@@ -34,6 +34,33 @@ use crate::signal::{Down, Ended, Signal};
 /// The surroundings of one incarnation of an actor, or of a main function.
 ///
 /// Children, watches, timers and streams belong to the incarnation: when it ends, so do they.
+///
+/// ```
+/// use bailiwick::prelude::*;
+/// use std::time::Duration;
+///
+/// #[protocol]
+/// pub trait Job {
+///     async fn run(&mut self, cx: &mut Context);
+/// }
+///
+/// struct Once;
+///
+/// impl Job for Once {
+///     async fn run(&mut self, cx: &mut Context) {
+///         cx.run_blocking(|| println!("at work, on a thread that may block")).await;
+///         cx.stop();
+///     }
+/// }
+///
+/// bailiwick::local(async |mut cx| {
+///     let job = cx.spawn(JobRef::serve(|| Once).named("once")).unwrap();
+///     cx.watch(&job);
+///     cx.send_after(Duration::from_millis(5), job.run());
+///     let down = cx.next_down().await;
+///     assert_eq!(down.to_string(), "local/once#1 stopped");
+/// });
+/// ```
 pub struct Context {
     cell: Arc<Cell>,
     stopping: bool,

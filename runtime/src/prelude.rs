@@ -2,6 +2,7 @@
 
 pub use crate::actor::{Actor, Reconfigured};
 pub use crate::address::Address;
+pub use crate::args::Args;
 pub use crate::blob::Blob;
 pub use crate::call::Call;
 pub use crate::context::{Context, Timer, Watch};

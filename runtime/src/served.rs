@@ -17,6 +17,51 @@ use crate::restart::Restart;
 
 /// An actor that is declared and not yet running. Made by [`Protocol::serve`](crate::Protocol::serve).
 ///
+/// ```
+/// use bailiwick::prelude::*;
+/// use std::time::Duration;
+///
+/// #[protocol]
+/// pub trait Words {
+///     async fn say(&mut self) -> String;
+/// }
+///
+/// #[protocol]
+/// pub trait Volume {
+///     async fn louder(&mut self);
+/// }
+///
+/// struct Speaker {
+///     word: String,
+///     marks: usize,
+/// }
+///
+/// impl Words for Speaker {
+///     async fn say(&mut self) -> String {
+///         self.word.clone() + &"!".repeat(self.marks)
+///     }
+/// }
+///
+/// impl Volume for Speaker {
+///     async fn louder(&mut self) {
+///         self.marks += 1;
+///     }
+/// }
+///
+/// bailiwick::local(async |mut cx| {
+///     let speaker = WordsRef::serve(|word: String| Speaker { word, marks: 0 })
+///         .and::<VolumeRef>()                         // one more protocol, the same mailbox
+///         .with_args::<String>()                      // the factory's argument comes from the manifest
+///         .mailbox(Mailbox::bounded(16).on_full(OnFull::Reject))
+///         .restart(Restart::within(10, Duration::from_secs(60)))
+///         .named("speaker");
+///     let words = cx.spawn_with(speaker, Args::new("\"hello\"", 1)).unwrap();
+///     let volume = VolumeRef::from_address(words.address().clone());
+///     volume.louder().tell().await.unwrap();
+///     assert_eq!(words.say().ask(Duration::from_secs(1)).await.unwrap(), "hello!");
+/// });
+/// ```
+///
 /// `P` is the protocol of the reference that a spawn returns, `A` the actor's struct; the other parameters are
 /// filled in by the methods and never written.
 #[must_use = "a declared actor does nothing until it is spawned or hosted"]

@@ -4,7 +4,6 @@
 use std::thread;
 use std::time::Duration;
 
-use bailiwick::Args;
 use bailiwick::prelude::*;
 use futures::StreamExt;
 use futures::channel::{mpsc, oneshot};

@@ -18,8 +18,8 @@ pub mod memory;
 pub mod process;
 pub mod seccomp;
 pub mod socket;
-pub mod user_namespace;
 pub mod system_call;
+pub mod user_namespace;
 pub mod wait;
 
 pub use error::{Errno, Failed};
