@@ -39,7 +39,12 @@ impl Answer {
     /// Gives the machine an event that a payload belongs to.
     fn send(&self, event: Event, parcel: Parcel) {
         let mut hand = Hand { answer: Some(parcel), ..Hand::default() };
-        self.peer.turn(|turn| turn.event_with(event, &mut hand));
+        self.peer.turn(|turn| {
+            if self.done {
+                turn.state.handlers.end(self.asked);
+            }
+            turn.event_with(event, &mut hand);
+        });
         if let Some(parcel) = hand.answer {
             self.peer.recycle(parcel.bytes);
         }
@@ -75,7 +80,6 @@ impl RemoteReply for Answer {
         match self.encode(value) {
             Ok((parcel, size)) => {
                 self.done = true;
-                self.peer.lock().handlers.end(self.asked);
                 self.send(Event::Reply { asked: self.asked, size }, parcel);
             }
             Err(error) => self.fail_with(AskError::Unknown(unencodable_reply(&error))),
@@ -87,7 +91,10 @@ impl RemoteReply for Answer {
             &error,
             AskError::NotDelivered(NotDelivered::Undecodable { .. } | NotDelivered::NotGranted)
         ) {
-            self.peer.turn(|turn| turn.event(Event::Undecodable));
+            self.peer.turn(|turn| {
+                turn.read_clock();
+                turn.event(Event::Undecodable);
+            });
         }
         self.fail_with(error);
     }

@@ -104,9 +104,12 @@ impl Import {
         let size = Size { bytes: parcel.bytes.len() as u32, fds: parcel.beside.descriptors.len() as u16 };
         let nothing = bailiwick_core::asks::Ticket::from_bits(0);
         let outcome = SendOutcome::Refused(NotDelivered::Full);
-        let sent = Sent { ticket: nothing, parcel, envelope: Some(envelope), outcome };
+        let sent = Sent { ticket: nothing, parcel, envelope: Some(envelope), left: None, outcome };
         let mut hand = Hand { sent: Some(sent), ..Hand::default() };
         self.peer.turn(|turn| {
+            if deadline.is_some() {
+                turn.read_clock();
+            }
             let place = turn.place_of(self.import, protocol);
             let (Some(ticket), Some(first)) = (turn.state.link.vacant_ticket(), place) else { return };
             if let Some(sent) = &mut hand.sent {
@@ -156,7 +159,8 @@ impl Outlet for Import {
             Room::Now => Patience::Now,
         };
         let (sent, _) = self.send(envelope, parcel, patience);
-        let Sent { ticket, parcel, envelope, outcome } = sent;
+        // What is left of the message is dropped here, without the lock: it may be anything of the user's.
+        let Sent { ticket, parcel, envelope, left: _left, outcome } = sent;
         self.peer.recycle(parcel.bytes);
         let accepted = match outcome {
             SendOutcome::Written | SendOutcome::Buffered => Accepted::Queued,

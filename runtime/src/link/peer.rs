@@ -67,6 +67,8 @@ pub(crate) type Accuse = Arc<dyn Fn(u16, u32, Fault) + Send + Sync>;
 pub(super) struct State {
     pub(super) link: Link,
     actions: Vec<Action>,
+    /// The time as it was read last; see [`Turn::read_clock`].
+    now: time::Instant,
     pub(super) outbox: Outbox,
     pub(super) transport: Option<Transport>,
     /// Frames that left over the present transport.
@@ -174,6 +176,8 @@ pub(super) struct Sent {
     pub(super) ticket: SendId,
     pub(super) parcel: Parcel,
     pub(super) envelope: Option<Envelope>,
+    /// What is left of a message that was written.
+    pub(super) left: Option<Body>,
     pub(super) outcome: SendOutcome,
 }
 
@@ -210,6 +214,7 @@ impl Peer {
         let state = State {
             link: Link::new(config),
             actions: Vec::new(),
+            now: time::Instant::START,
             outbox: Outbox::default(),
             transport: None,
             written: 0,
@@ -333,6 +338,12 @@ pub(super) struct Who {
 }
 
 impl Turn<'_> {
+    /// Reads the clock, for events to which the time matters: what has a deadline, what arrives, what is counted
+    /// by time. To others the time of the one before them is good enough.
+    pub(super) fn read_clock(&mut self) {
+        self.state.now = self.peer.now();
+    }
+
     /// Gives the machine an event that is about nothing but itself.
     pub(super) fn event(&mut self, event: Event) {
         self.event_with(event, &mut Hand::default());
@@ -342,7 +353,7 @@ impl Turn<'_> {
     pub(super) fn event_with(&mut self, event: Event, hand: &mut Hand<'_>) {
         // An action may lead to a further event, whose actions then have a list of their own.
         let mut actions = std::mem::take(&mut self.state.actions);
-        self.state.link.handle(self.peer.now(), event, &mut actions);
+        self.state.link.handle(self.state.now, event, &mut actions);
         for action in actions.drain(..) {
             self.perform(action, hand);
         }

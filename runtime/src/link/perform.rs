@@ -148,8 +148,8 @@ impl Turn<'_> {
             sent.outcome = SendOutcome::Written;
             let Some(envelope) = sent.envelope.take() else { return };
             let left = self.put_on_the_wire(ticket, &frame, &mut parcel, envelope);
-            self.effects.extend(left.map(|body| Effect::Drop(Box::new(body))));
             if let Some(sent) = &mut hand.sent {
+                sent.left = left;
                 sent.parcel = parcel;
             }
             return;

@@ -161,6 +161,7 @@ impl Mover {
             if !turn.serves(serial) {
                 return;
             }
+            turn.read_clock();
             if truncated || lost == Some(LostFds::Excess) || bytes.is_empty() {
                 return turn.event(Event::Malformed);
             }
