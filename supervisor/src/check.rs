@@ -2,7 +2,7 @@
 //!
 //! Whoever makes a `spec::System` has it checked here; the supervisor may then rely on what is said below.
 
-mod accounts;
+pub(crate) mod accounts;
 mod coupling;
 mod describe;
 mod diagnostic;
@@ -26,6 +26,7 @@ pub use nearest::nearest;
 pub use order::MAX_DEPTH;
 pub use protocols::{Described, protocols};
 pub use schedule::{End, Schedule, schedule};
+pub(crate) use trust::OWN as OWN_EXECUTABLE;
 pub use trust::{Name, Trust, Untrusted, Writers};
 
 /// Finds what is wrong with a system, as far as the system alone tells.

@@ -21,7 +21,7 @@ mod steps;
 mod tree;
 mod uid_range;
 
-pub use error::{Exposure, SandboxError};
+pub use error::SandboxError;
 pub use executable::Executable;
 
 pub use machine::Machine;

@@ -1,30 +1,32 @@
 //! Users and groups as the machine's own files know them. The name service is not asked: it would load
 //! foreign code into the process that may run as root, and may block.
 
+use bailiwick_sys::identity::Identity;
+
 /// Returns the name of a user.
 pub fn user_name(uid: u32) -> Option<String> {
-    name_of("/etc/passwd", uid)
+    name_of(USERS, uid)
 }
 
-/// Returns the number of a user, given by name or by number.
-pub(super) fn user_id(name: &str) -> Option<u32> {
-    name.parse().ok().or_else(|| id_of("/etc/passwd", name))
+/// Returns a user, given by name or by number, with its group; one that is not listed is in the group of its number.
+pub(crate) fn user(name: &str) -> Option<Identity> {
+    find_user(&std::fs::read_to_string(USERS).unwrap_or_default(), name)
 }
 
 /// Returns the number of a group, given by name or by number.
-pub(super) fn group_id(name: &str) -> Option<u32> {
-    name.parse().ok().or_else(|| id_of("/etc/group", name))
+pub(crate) fn group(name: &str) -> Option<u32> {
+    find_group(&std::fs::read_to_string(GROUPS).unwrap_or_default(), name)
 }
 
 /// Returns the name of a group.
 pub(super) fn group_name(gid: u32) -> Option<String> {
-    name_of("/etc/group", gid)
+    name_of(GROUPS, gid)
 }
 
 /// Tells whether a group is one as many systems make for each user: of the user's name, without other members.
 pub(super) fn is_group_of_one(uid: u32, gid: u32) -> bool {
     let (Some(user), Some(group)) = (user_name(uid), group_name(gid)) else { return false };
-    let text = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    let text = std::fs::read_to_string(GROUPS).unwrap_or_default();
     let members =
         text.lines().filter(|line| number(line) == Some(gid)).filter_map(|line| line.split(':').nth(3));
     user == group
@@ -37,9 +39,19 @@ fn name_of(file: &str, id: u32) -> Option<String> {
     line.split(':').next().map(str::to_owned)
 }
 
-fn id_of(file: &str, name: &str) -> Option<u32> {
-    let text = std::fs::read_to_string(file).ok()?;
-    text.lines().find(|line| line.split(':').next() == Some(name)).and_then(number)
+fn find_user(users: &str, name: &str) -> Option<Identity> {
+    let given: Option<u32> = name.parse().ok();
+    let identity =
+        |line: &str| Some(Identity { uid: number(line)?, gid: line.split(':').nth(3)?.parse().ok()? });
+    let named =
+        |line: &&str| line.split(':').next() == Some(name) || given.is_some() && number(line) == given;
+    let known = users.lines().filter(named).find_map(identity);
+    known.or_else(|| given.map(|uid| Identity { uid, gid: uid }))
+}
+
+fn find_group(groups: &str, name: &str) -> Option<u32> {
+    let named = |line: &&str| line.split(':').next() == Some(name);
+    groups.lines().filter(named).find_map(number).or_else(|| name.parse().ok())
 }
 
 /// Returns the number in the third field of a line.
@@ -47,17 +59,36 @@ fn number(line: &str) -> Option<u32> {
     line.split(':').nth(2)?.parse().ok()
 }
 
+const USERS: &str = "/etc/passwd";
+const GROUPS: &str = "/etc/group";
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nbroken line\nwww:x:33:34::/var/www:/bin/false\n";
+
     #[test]
     fn root_is_known_by_name_and_number() {
-        assert_eq!(
-            (user_id("root"), user_id("0"), user_name(0).as_deref()),
-            (Some(0), Some(0), Some("root"))
-        );
-        assert_eq!((group_id("root"), group_name(0).as_deref()), (Some(0), Some("root")));
-        assert_eq!((user_id("no such user"), user_name(4_000_000_000)), (None, None));
+        let root = Some(Identity { uid: 0, gid: 0 });
+        assert_eq!((user("root"), user("0"), user_name(0).as_deref()), (root, root, Some("root")));
+        assert_eq!((group("root"), group_name(0).as_deref()), (Some(0), Some("root")));
+        assert_eq!((user("no such user"), user_name(4_000_000_000)), (None, None));
+    }
+
+    #[test]
+    fn users_are_found_by_name_and_by_number() {
+        assert_eq!(find_user(PASSWD, "www"), Some(Identity { uid: 33, gid: 34 }));
+        assert_eq!(find_user(PASSWD, "33"), Some(Identity { uid: 33, gid: 34 }));
+        assert_eq!(find_user(PASSWD, "4711"), Some(Identity { uid: 4711, gid: 4711 }));
+        assert_eq!(find_user(PASSWD, "nobody"), None);
+        assert_eq!(find_user(PASSWD, "-1"), None);
+    }
+
+    #[test]
+    fn groups_are_found_by_name_and_by_number() {
+        assert_eq!(find_group("www:x:34:a,b\n", "www"), Some(34));
+        assert_eq!(find_group("www:x:34:a,b\n", "35"), Some(35));
+        assert_eq!(find_group("", "www"), None);
     }
 }

@@ -71,7 +71,7 @@ fn cause(error: &Untrusted) -> &'static str {
 fn accounts(worker: &Worker, machine: &Machine, found: &mut Vec<Diagnostic>) {
     let key = |key: &str| format!("worker.{}.sandbox.{key}", worker.name);
     let sandbox = &worker.sandbox;
-    let uid = sandbox.user.as_ref().map(|name| (name, accounts::user_id(name)));
+    let uid = sandbox.user.as_ref().map(|name| (name, accounts::user(name).map(|user| user.uid)));
     match uid {
         None => {}
         Some((name, None)) => {
@@ -93,7 +93,7 @@ fn accounts(worker: &Worker, machine: &Machine, found: &mut Vec<Diagnostic>) {
         Some(_) => {}
     }
     if let Some(name) = &sandbox.group {
-        if accounts::group_id(name).is_none() {
+        if accounts::group(name).is_none() {
             found.push(unknown("group", name, key("group")).help("create it, or remove `group`"));
         } else if uid.is_none() && machine.can_switch_users() {
             let error = Diagnostic::error(format!("worker `{}` has a group and no user", worker.name));

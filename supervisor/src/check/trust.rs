@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
+use bailiwick_sys::user_namespace;
 use nix::fcntl::OFlag;
 use nix::unistd::{getegid, geteuid};
 use thiserror::Error;
@@ -96,6 +97,12 @@ pub struct Name(pub u32);
 /// The longest path that is walked, in parts.
 const MAX_PARTS: usize = 256;
 
+/// What the kernel shows for a user that does not exist in the namespace.
+const OVERFLOW: u32 = 65_534;
+
+/// The executable of this process.
+pub(crate) const OWN: &str = "/proc/self/exe";
+
 impl Trust {
     /// Trusts root and the user of this process.
     pub fn of_this_process() -> Self {
@@ -128,9 +135,24 @@ impl Trust {
         }
     }
 
+    /// Opens the executable of this process, for executing by descriptor, and returns where it was started from.
+    /// It may have been removed or replaced there since: what is opened is what runs.
+    ///
+    /// # Errors
+    /// See [`Untrusted`].
+    pub fn open_own_executable(&self) -> Result<(PathBuf, File), Untrusted> {
+        let unreadable = |error| Untrusted::Unreadable { path: OWN.into(), error };
+        let path = Path::new(OWN).read_link().map_err(unreadable)?;
+        self.walk(path.parent().unwrap_or(&path), true)?;
+        let file = OpenOptions::new().read(true).custom_flags(OFlag::O_PATH.bits()).open(OWN);
+        let file = file.map_err(unreadable)?;
+        self.believe(&path, &file.metadata().map_err(unreadable)?, false)?;
+        Ok((path, file))
+    }
+
     fn open_with(&self, path: &Path, how: OFlag) -> Result<File, Untrusted> {
         let unreadable = |error| Untrusted::Unreadable { path: path.to_owned(), error };
-        self.walk(path)?;
+        self.walk(path, false)?;
         let flags = how | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
@@ -141,8 +163,8 @@ impl Trust {
         Ok(file)
     }
 
-    /// Checks the folders above `path` and what stands at `path` itself.
-    fn walk(&self, path: &Path) -> Result<(), Untrusted> {
+    /// Checks the folders above `path` and what stands at `path` itself, which may be a folder `above` others.
+    fn walk(&self, path: &Path, above: bool) -> Result<(), Untrusted> {
         let mut part = PathBuf::new();
         for (count, component) in path.components().enumerate() {
             part.push(component);
@@ -155,7 +177,7 @@ impl Trust {
             if component == Component::ParentDir {
                 continue;
             }
-            self.believe(&part, &metadata, part != path)?;
+            self.believe(&part, &metadata, above || part != path)?;
         }
         Ok(())
     }
@@ -164,7 +186,9 @@ impl Trust {
     /// exchange what root or the user has put there, which is checked in its turn.
     fn believe(&self, path: &Path, metadata: &Metadata, above: bool) -> Result<(), Untrusted> {
         let mode = metadata.mode() & 0o7777;
-        if metadata.uid() != 0 && metadata.uid() != self.uid {
+        // In a user namespace, whoever does not exist in it shows as this number: those who made the namespace.
+        let outside = metadata.uid() == OVERFLOW && !user_namespace::has(&(OVERFLOW..=OVERFLOW));
+        if metadata.uid() != 0 && metadata.uid() != self.uid && !outside {
             let (owner, expected) = (Name(metadata.uid()), Name(self.uid));
             return Err(Untrusted::Owner { path: path.to_owned(), owner, expected });
         }

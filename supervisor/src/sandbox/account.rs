@@ -9,6 +9,7 @@ use super::error::SandboxError;
 use super::machine::Machine;
 use super::paths::Granted;
 use super::uid_range::{OwnUid, UidRange};
+use crate::check::accounts;
 use crate::spec::Worker;
 
 /// The user of a worker.
@@ -65,15 +66,10 @@ impl Account {
             kind,
             name: name.to_owned(),
         };
-        let sandbox = &worker.sandbox;
-        let user = match &sandbox.user {
-            None => None,
-            Some(name) => Some(find_user(&read(USERS), name).ok_or_else(|| missing("user", name))?),
-        };
-        let group = match &sandbox.group {
-            None => None,
-            Some(name) => Some(find_group(&read(GROUPS), name).ok_or_else(|| missing("group", name))?),
-        };
+        let found = |name: &String| accounts::user(name).ok_or_else(|| missing("user", name));
+        let user = worker.sandbox.user.as_ref().map(found).transpose()?;
+        let found = |name: &String| accounts::group(name).ok_or_else(|| missing("group", name));
+        let group = worker.sandbox.group.as_ref().map(found).transpose()?;
         Ok(match (user, group) {
             (None, None) => None,
             (Some(user), group) => Some(Identity { gid: group.unwrap_or(user.gid), ..user }),
@@ -110,56 +106,4 @@ fn owner_of(granted: &Granted) -> Option<Identity> {
     // Group 0 comes with files that root made for somebody; it opens more than that user should have.
     let gid = if found.st_gid == 0 { found.st_uid } else { found.st_gid };
     (found.st_uid != 0).then_some(Identity { uid: found.st_uid, gid })
-}
-
-/// Finds a user by name, or by number where the name is one.
-fn find_user(users: &str, name: &str) -> Option<Identity> {
-    let fields = |line: &str| -> Option<(String, Identity)> {
-        let mut fields = line.split(':');
-        let name = fields.next()?.to_owned();
-        let uid = fields.nth(1)?.parse().ok()?;
-        Some((name, Identity { uid, gid: fields.next()?.parse().ok()? }))
-    };
-    let number: Option<u32> = name.parse().ok();
-    let known = users.lines().filter_map(fields).find(|(known, id)| known == name || Some(id.uid) == number);
-    known.map(|(_, identity)| identity).or_else(|| number.map(|uid| Identity { uid, gid: uid }))
-}
-
-fn find_group(groups: &str, name: &str) -> Option<u32> {
-    let fields = |line: &str| -> Option<(String, u32)> {
-        let mut fields = line.split(':');
-        Some((fields.next()?.to_owned(), fields.nth(1)?.parse().ok()?))
-    };
-    let known = groups.lines().filter_map(fields).find(|(known, _)| known == name);
-    known.map(|(_, gid)| gid).or_else(|| name.parse().ok())
-}
-
-fn read(path: &str) -> String {
-    std::fs::read_to_string(path).unwrap_or_default()
-}
-
-const USERS: &str = "/etc/passwd";
-const GROUPS: &str = "/etc/group";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nbroken line\nwww:x:33:34::/var/www:/bin/false\n";
-
-    #[test]
-    fn users_are_found_by_name_and_by_number() {
-        assert_eq!(find_user(PASSWD, "www"), Some(Identity { uid: 33, gid: 34 }));
-        assert_eq!(find_user(PASSWD, "33"), Some(Identity { uid: 33, gid: 34 }));
-        assert_eq!(find_user(PASSWD, "4711"), Some(Identity { uid: 4711, gid: 4711 }));
-        assert_eq!(find_user(PASSWD, "nobody"), None);
-        assert_eq!(find_user(PASSWD, "-1"), None);
-    }
-
-    #[test]
-    fn groups_are_found_by_name_and_by_number() {
-        assert_eq!(find_group("www:x:34:a,b\n", "www"), Some(34));
-        assert_eq!(find_group("www:x:34:a,b\n", "35"), Some(35));
-        assert_eq!(find_group("", "www"), None);
-    }
 }

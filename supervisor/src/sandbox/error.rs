@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use bailiwick_sys::{Errno, Failed};
 
+use crate::check::Untrusted;
+
 /// Why a sandbox cannot be prepared.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,16 +38,9 @@ pub enum SandboxError {
         /// The path.
         path: PathBuf,
     },
-    /// Somebody else could change what is executed.
-    #[error("{path} {fault}, so {executable} would run what somebody else chooses", path = path.display(), executable = executable.display())]
-    Exposed {
-        /// The executable.
-        executable: PathBuf,
-        /// The executable or one of its parent directories.
-        path: PathBuf,
-        /// What is wrong with it.
-        fault: Exposure,
-    },
+    /// Somebody else could change what is executed, or it cannot be opened.
+    #[error("executable: {0}")]
+    Untrusted(#[from] Untrusted),
     /// The executable is not one that the kernel can run directly.
     #[error("{path} is not an executable of this machine", path = path.display())]
     NotExecutable {
@@ -143,24 +138,6 @@ pub enum SandboxError {
     /// The kernel refused something that it cannot refuse to a sound request.
     #[error(transparent)]
     Refused(#[from] Failed),
-}
-
-/// How somebody else could change a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Exposure {
-    /// Its owner is neither root nor the supervisor's user.
-    #[error("belongs to uid {owner}")]
-    Owner {
-        /// The owner.
-        owner: u32,
-    },
-    /// Its group or everybody may write to it.
-    #[error("is writable by others (mode {mode:04o})")]
-    Writable {
-        /// The permission bits.
-        mode: u32,
-    },
 }
 
 impl SandboxError {

@@ -1,14 +1,14 @@
 //! What workers execute: opened once, held open, and trusted because nobody else could have changed it.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use bailiwick_sys::{Errno, identity, user_namespace};
-
-use super::error::{Exposure, SandboxError};
+use super::error::SandboxError;
+use crate::check::{OWN_EXECUTABLE, Trust};
 use crate::spec::Exec;
 
 /// An executable that is held open: every restart runs the same file.
@@ -23,31 +23,23 @@ impl Executable {
     /// Opens what `exec` names, and checks that only root and the supervisor's own user could have changed it.
     ///
     /// # Errors
-    /// [`SandboxError::Exposed`] names the file or directory that others can change; the other variants why it
-    /// cannot be opened or run.
+    /// [`SandboxError::Untrusted`] names the file or directory that others can change, and why it cannot be opened;
+    /// [`SandboxError::NotExecutable`] if it is no program.
     pub fn open(exec: &Exec) -> Result<Self, SandboxError> {
-        let path = match exec {
-            Exec::Own => std::fs::read_link(OWN),
-            Exec::Path(path) => path.canonicalize(),
+        let trust = Trust::of_this_process();
+        let (path, file) = match exec {
+            Exec::Own => trust.open_own_executable()?,
+            Exec::Path(path) => (path.clone(), trust.open_executable(path)?),
         };
-        let named = match exec {
-            Exec::Own => Path::new(OWN),
-            Exec::Path(path) => path,
+        let readable = match exec {
+            Exec::Own => File::open(OWN_EXECUTABLE),
+            Exec::Path(path) => File::open(path),
         };
-        let unreachable = |error: std::io::Error| SandboxError::Unreachable {
-            role: "executable",
-            path: named.to_owned(),
-            errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+        let loader = match readable {
+            Ok(file) => loader(&file).ok_or_else(|| SandboxError::NotExecutable { path: path.clone() })?,
+            // Executable and not readable is allowed, and hides the program from those who run it.
+            Err(_) => None,
         };
-        let path = path.map_err(unreachable)?;
-        let opened = match exec {
-            Exec::Own => Path::new(OWN),
-            Exec::Path(_) => &path,
-        };
-        let file =
-            File::options().read(true).custom_flags(nix::libc::O_PATH).open(opened).map_err(unreachable)?;
-        check(&path, &file)?;
-        let loader = loader(opened).map_err(|()| SandboxError::NotExecutable { path: path.clone() })?;
         Ok(Self { path, file: file.into(), loader })
     }
 
@@ -68,79 +60,34 @@ impl AsFd for Executable {
     }
 }
 
-/// Checks the file and every directory on the way to it.
-fn check(path: &Path, file: &File) -> Result<(), SandboxError> {
-    let exposed =
-        |at: &Path, fault| SandboxError::Exposed { executable: path.to_owned(), path: at.to_owned(), fault };
-    let unreachable = |at: &Path| {
-        let (role, path) = ("executable's folder", at.to_owned());
-        move |error: std::io::Error| SandboxError::Unreachable {
-            role,
-            path,
-            errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
-        }
-    };
-    let found = file.metadata().map_err(unreachable(path))?;
-    if !found.is_file() || found.mode() & 0o111 == 0 {
-        return Err(SandboxError::NotExecutable { path: path.to_owned() });
+/// Reads from its header which program loads an executable, if one does; `None` if it is none of this machine.
+fn loader(file: &File) -> Option<Option<PathBuf>> {
+    let header: [u8; ELF_HEADER_BYTES] = read(file, 0)?;
+    if !header.starts_with(&ELF_64_LITTLE) {
+        return None;
     }
-    exposure(&found).map_or(Ok(()), |fault| Err(exposed(path, fault)))?;
-    for folder in path.ancestors().skip(1) {
-        let found = folder.symlink_metadata().map_err(unreachable(folder))?;
-        exposure(&found).map_or(Ok(()), |fault| Err(exposed(folder, fault)))?;
-    }
-    Ok(())
-}
-
-fn exposure(found: &std::fs::Metadata) -> Option<Exposure> {
-    let own = identity::effective_uid();
-    // In a user namespace, whoever does not exist in it shows as this number: those who made the namespace.
-    let outside = found.uid() == OVERFLOW && !user_namespace::has(&(OVERFLOW..=OVERFLOW));
-    if found.uid() != 0 && found.uid() != own && !outside {
-        return Some(Exposure::Owner { owner: found.uid() });
-    }
-    let mode = found.mode() & 0o7777;
-    // In a folder like /tmp everybody may add, but nobody may replace what is another's.
-    let sticky = found.is_dir() && mode & 0o1000 != 0;
-    // A user's own group is a usual default; whoever is in it can act as that user anyway.
-    let own_group = own != 0 && found.gid() == identity::effective_gid();
-    let group = mode & 0o020 != 0 && found.gid() != 0 && !own_group;
-    let others = mode & 0o002 != 0;
-    ((group || others) && !sticky).then_some(Exposure::Writable { mode })
-}
-
-/// Reads which program loads the executable from its header.
-fn loader(path: &Path) -> Result<Option<PathBuf>, ()> {
-    let Ok(mut file) = File::open(path) else {
-        // Executable and not readable is allowed, and hides the program from those who run it.
-        return Ok(None);
-    };
-    let mut header = [0; ELF_HEADER_BYTES];
-    file.read_exact(&mut header).map_err(drop)?;
-    if header[..6] != ELF_64_LITTLE {
-        return Err(());
-    }
-    let table = u64::from_le_bytes(header[0x20..0x28].try_into().map_err(drop)?);
+    let mut at = u64::from_le_bytes(header[0x20..0x28].try_into().ok()?);
     let count = u16::from_le_bytes([header[0x38], header[0x39]]);
-    file.seek(SeekFrom::Start(table)).map_err(drop)?;
     for _ in 0..count.min(PROGRAM_HEADERS_MAX) {
-        let mut entry = [0; PROGRAM_HEADER_BYTES];
-        file.read_exact(&mut entry).map_err(drop)?;
-        if entry[..4] != PT_INTERP {
-            continue;
+        let entry: [u8; PROGRAM_HEADER_BYTES] = read(file, at)?;
+        if entry.starts_with(&PT_INTERP) {
+            let offset = u64::from_le_bytes(entry[0x08..0x10].try_into().ok()?);
+            let length = u64::from_le_bytes(entry[0x20..0x28].try_into().ok()?).min(PATH_BYTES_MAX);
+            let mut name = vec![0; usize::try_from(length).ok()?];
+            file.read_exact_at(&mut name, offset).ok()?;
+            let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+            return Some(Some(OsStr::from_bytes(name).into()));
         }
-        let offset = u64::from_le_bytes(entry[0x08..0x10].try_into().map_err(drop)?);
-        let length = u64::from_le_bytes(entry[0x20..0x28].try_into().map_err(drop)?).min(PATH_BYTES_MAX);
-        let mut name = vec![0; usize::try_from(length).map_err(drop)?];
-        file.read_exact_at(&mut name, offset).map_err(drop)?;
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        return String::from_utf8(name.to_vec()).map(|name| Some(name.into())).map_err(drop);
+        at = at.checked_add(PROGRAM_HEADER_BYTES as u64)?;
     }
-    Ok(None)
+    Some(None)
 }
 
-const OVERFLOW: u32 = 65_534;
-const OWN: &str = "/proc/self/exe";
+fn read<const N: usize>(file: &File, at: u64) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    file.read_exact_at(&mut bytes, at).ok().map(|()| bytes)
+}
+
 const ELF_HEADER_BYTES: usize = 64;
 const ELF_64_LITTLE: [u8; 6] = [0x7f, b'E', b'L', b'F', 2, 1];
 const PROGRAM_HEADER_BYTES: usize = 56;
@@ -153,6 +100,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::check::Untrusted;
 
     fn copy_of_true() -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -179,7 +127,7 @@ mod tests {
         set_mode(&path, 0o757);
         let error = Executable::open(&Exec::Path(path.clone())).unwrap_err();
         assert!(
-            matches!(&error, SandboxError::Exposed { path: at, fault: Exposure::Writable { mode: 0o757 }, .. } if *at == path),
+            matches!(&error, SandboxError::Untrusted(Untrusted::Writable { path: at, mode: 0o757, .. }) if *at == path),
             "{error}"
         );
     }
@@ -189,10 +137,7 @@ mod tests {
         let (folder, path) = copy_of_true();
         set_mode(folder.path(), 0o777);
         let error = Executable::open(&Exec::Path(path)).unwrap_err();
-        assert!(
-            matches!(error, SandboxError::Exposed { fault: Exposure::Writable { mode: 0o777 }, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, SandboxError::Untrusted(Untrusted::Writable { mode: 0o777, .. })), "{error}");
     }
 
     #[test]
@@ -208,6 +153,6 @@ mod tests {
         set_mode(&path, 0o644);
         assert!(Executable::open(&Exec::Path(path)).is_err());
         let error = Executable::open(&Exec::Path("/nonexistent/program".into())).unwrap_err();
-        assert!(matches!(error, SandboxError::Unreachable { errno: Errno::ENOENT, .. }), "{error}");
+        assert!(matches!(error, SandboxError::Untrusted(Untrusted::Unreadable { .. })), "{error}");
     }
 }

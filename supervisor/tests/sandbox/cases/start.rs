@@ -83,7 +83,7 @@ pub(super) fn what_cannot_be_prepared_is_refused_with_the_reason() {
     let (text, _) = refusal(|worker| worker.sandbox.preset = Preset::None);
     assert_eq!(text, "worker probe has no sandbox (preset `none`) without `privileged = true`");
     let (text, _) = refusal(|worker| worker.exec = Exec::Path("/etc/passwd".into()));
-    assert_eq!(text, "/etc/passwd is not an executable of this machine");
+    assert_eq!(text, "executable: `/etc/passwd` is not executable (mode 0644)");
     let (text, _) = refusal(|worker| worker.sandbox.capabilities.push("CAP_FLY".into()));
     assert_eq!(text, "worker probe wants \"CAP_FLY\", which is no capability");
     let (text, _) = refusal(|worker| worker.sandbox.user = Some("nobody at all".into()));
