@@ -1,0 +1,92 @@
+//! The shipped manifest runs the gallery, and with the default budget a crash loop is a nuisance and no outage.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::gallery::{Gallery, folder, instance_that};
+use tempfile::TempDir;
+
+/// Returns the command line tool, built together with the supervisor that it starts.
+fn bailiwick() -> PathBuf {
+    let programs = ["--package", "bailiwick-cli", "--package", "bailiwick-supervisor", "--bins"];
+    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--locked"]).args(programs).status();
+    assert!(
+        built.expect("cargo runs this test, so it is there").success(),
+        "the command line tool does not build"
+    );
+    Path::new(env!("CARGO_BIN_EXE_gallery")).with_file_name("bailiwick")
+}
+
+/// Writes the shipped manifest over other pictures, another port, and what `change` makes of it.
+fn manifest(pictures: &Path, change: impl Fn(&str) -> Option<String>) -> TempDir {
+    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/gallery/gallery.toml"));
+    let text = shipped
+        .expect("the manifest is shipped")
+        .replace("../../target/release/gallery", env!("CARGO_BIN_EXE_gallery"));
+    let pictures = pictures.display().to_string();
+    let text =
+        text.replace("\"pictures\"", &format!("\"{pictures}\"")).replace("127.0.0.1:8080", "127.0.0.1:0");
+    let text = text.replace("tcp_bind = [8080]", "tcp_bind = [0]");
+    let lines: Vec<String> = text.lines().filter_map(change).collect();
+    let place = tempfile::tempdir().expect("a temporary folder");
+    fs::write(place.path().join("gallery.toml"), lines.join("\n")).expect("written");
+    place
+}
+
+fn run(place: &TempDir, pictures: TempDir) -> Gallery {
+    let mut command = Command::new(bailiwick());
+    command
+        .arg("run")
+        .arg(place.path().join("gallery.toml"))
+        .arg("--state-dir")
+        .arg(place.path().join("state"));
+    Gallery::started(command, pictures)
+}
+
+/// Kills an instance as soon as it is ready, until its supervisor hesitates.
+fn crash_until_spent(gallery: &Gallery, instance: &str) {
+    let mut from = 0;
+    loop {
+        let is_ready = |line: &str| (instance_that(line, " is ready") == Some(instance)).then_some(());
+        gallery.program.journal().wait_for(from, is_ready);
+        from = gallery.program.journal().lines().len();
+        let instances = gallery.program.instances("shrinker");
+        let victim = instances.iter().find(|(name, _)| name == instance).expect("what is ready runs");
+        if gallery.kill(victim).report.contains("its budget is spent") {
+            return;
+        }
+    }
+}
+
+#[test]
+fn the_shipped_manifest_serves_pictures() {
+    let pictures = folder();
+    let place = manifest(pictures.path(), |line| Some(line.to_owned()));
+    let mut gallery = run(&place, pictures);
+    let mut client = gallery.client();
+    for path in ["/", "/thumb/b.jpg?w=160", "/file/a.png", "/processes"] {
+        assert_eq!(client.get(path).expect(path).status, 200, "{path}");
+    }
+    assert!(gallery.program.stop().success(), "an ordered stop ends with 0");
+}
+
+#[test]
+fn with_the_default_budget_a_crash_loop_cools_down_and_the_rest_goes_on() {
+    let pictures = folder();
+    let own_budget = |line: &str| line.starts_with("group = ") || line.starts_with("backoff = ");
+    let place = manifest(pictures.path(), |line| (!own_budget(line)).then(|| line.to_owned()));
+    let mut gallery = run(&place, pictures);
+    let mut client = gallery.client();
+    for instance in ["shrinker.1", "shrinker.2"] {
+        crash_until_spent(&gallery, instance);
+    }
+    let thumb = client.get("/thumb/a.png?w=160").expect("answered");
+    assert_eq!((thumb.status, thumb.header("retry-after")), (503, Some("1")), "{}", thumb.text());
+    for path in ["/", "/file/a.png", "/processes"] {
+        assert_eq!(client.get(path).expect(path).status, 200, "{path}");
+    }
+    assert!(gallery.program.stop().success(), "an ordered stop ends with 0");
+}

@@ -1,0 +1,146 @@
+//! The gallery keeps serving while its workers are killed, and answers for every request that failed.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::gallery::{Gallery, Kill, PICTURES, footprint};
+use support::load::{self, Errand, complaints};
+use support::program::children;
+
+const CONNECTIONS: usize = 16;
+/// Between two kills, so that each of the four victims dies about twice a second.
+const KILL_PAUSE: Duration = Duration::from_millis(120);
+
+/// How long the fire lasts: 8 s, or what `GALLERY_SECONDS` says.
+fn duration() -> Duration {
+    let seconds = std::env::var("GALLERY_SECONDS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(8))
+}
+
+fn errands() -> Vec<Errand> {
+    let get = |path: String, way| Errand { method: "GET", path, body: Vec::new(), way };
+    let mut errands = vec![
+        get("/".to_owned(), &["front", "files"]),
+        get("/gallery.css".to_owned(), &["front"]),
+        get("/processes".to_owned(), &["front"]),
+    ];
+    for (name, _) in PICTURES {
+        errands.push(get(format!("/file/{name}"), &["front", "files"]));
+        errands.push(get(format!("/thumb/{name}?w=160"), &["front", "files", "shrinker"]));
+    }
+    let body = b"\x89PNG\r\n\x1a\nnot a picture, but it begins like one".to_vec();
+    errands.push(Errand { method: "PUT", path: "/file/new.png".to_owned(), body, way: &["front", "files"] });
+    errands
+}
+
+/// Kills `victims` in turn until `end`, one process at a time.
+fn kill_in_turn(gallery: &Gallery, victims: &[&str], end: Instant) -> Vec<Kill> {
+    let mut kills = Vec::new();
+    for (turn, worker) in victims.iter().cycle().enumerate() {
+        if Instant::now() >= end {
+            break;
+        }
+        pass(KILL_PAUSE);
+        // Of a worker with instances another one each time; none while it is being started again.
+        let instances = gallery.program.instances(worker);
+        if let Some(instance) = instances.get(turn / victims.len() % instances.len().max(1)) {
+            kills.push(gallery.kill(instance));
+        }
+    }
+    kills
+}
+
+/// Lets time pass: the load is what happens meanwhile.
+fn pass(time: Duration) {
+    let (_sender, nothing) = channel::<()>();
+    assert_eq!(nothing.recv_timeout(time), Err(RecvTimeoutError::Timeout));
+}
+
+/// The processes that must be the same at the end, and the least that they held within half a second: what is under way
+/// at one moment comes and goes, a leak stays.
+fn footprints(gallery: &Gallery, spared: &[&str]) -> BTreeMap<u32, BTreeMap<&'static str, u64>> {
+    let workers = spared.iter().flat_map(|worker| gallery.program.instances(worker));
+    let mut found: BTreeMap<u32, BTreeMap<&'static str, u64>> =
+        workers.map(|(_, pid)| pid).chain([gallery.program.pid()]).map(|pid| (pid, footprint(pid))).collect();
+    for _ in 0..25 {
+        pass(Duration::from_millis(20));
+        for (pid, least) in &mut found {
+            for (what, now) in footprint(*pid) {
+                least.entry(what).and_modify(|least| *least = now.min(*least));
+            }
+        }
+    }
+    found
+}
+
+fn is_zombie(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
+}
+
+/// Loads the gallery while `victims` are killed, and checks everything that can be said of it afterwards.
+fn fire(victims: &[&str], spared: &[&str]) {
+    let mut gallery = Gallery::start();
+    let (stop, begin, length) = (AtomicBool::new(false), Instant::now(), duration());
+    let errands = errands();
+    let (trips, kills, early, late) = thread::scope(|scope| {
+        let load = scope.spawn(|| load::run(gallery.address, &errands, CONNECTIONS, &stop));
+        let mut kills = kill_in_turn(&gallery, victims, begin + length / 6);
+        let early = footprints(&gallery, spared);
+        kills.extend(kill_in_turn(&gallery, victims, begin + length));
+        let late = footprints(&gallery, spared);
+        // Whoever was killed last comes back before the judgement.
+        pass(Duration::from_secs(1));
+        stop.store(true, Ordering::Relaxed);
+        (load.join().expect("the load does not panic"), kills, early, late)
+    });
+    let outages = gallery.outages(&kills);
+    let wrong = complaints(&trips, &outages, begin);
+    assert!(wrong.is_empty(), "{} of {} requests:\n  {}", wrong.len(), trips.len(), wrong.join("\n  "));
+    for worker in victims {
+        let deaths = kills.iter().filter(|kill| kill.is_of(worker)).count();
+        assert!(deaths as u64 >= length.as_secs(), "{worker} was killed only {deaths} times");
+    }
+    let good = trips.iter().filter(|trip| trip.is_good()).count();
+    assert!(good > trips.len() / 4, "only {good} of {} requests brought something", trips.len());
+    assert_same_size(&early, &late);
+    assert!(!children(gallery.program.pid()).into_iter().any(is_zombie), "a zombie");
+    assert!(gallery.program.stop().success(), "an ordered stop ends with 0");
+}
+
+/// Holds everybody who lived through the fire to what they held soon after its begin, within a tenth.
+fn assert_same_size(
+    early: &BTreeMap<u32, BTreeMap<&'static str, u64>>,
+    late: &BTreeMap<u32, BTreeMap<&'static str, u64>>,
+) {
+    assert_eq!(early.keys().collect::<Vec<_>>(), late.keys().collect::<Vec<_>>(), "somebody spared died");
+    for (pid, early) in early {
+        for (what, before) in early {
+            let after = late[pid][what];
+            assert!(
+                after <= before + before.div_ceil(10),
+                "process {pid}: {what} grew from {before} to {after}"
+            );
+        }
+    }
+}
+
+#[test]
+fn killing_the_workers_behind_the_front_costs_only_their_requests() {
+    fire(&["files", "shrinker"], &["front"]);
+}
+
+#[test]
+fn killing_the_front_costs_only_its_open_connections() {
+    fire(&["front"], &["files", "shrinker"]);
+}
+
+#[test]
+fn killing_every_worker_in_turn_costs_only_their_requests() {
+    fire(&["files", "front", "shrinker"], &[]);
+}

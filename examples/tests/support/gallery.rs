@@ -1,0 +1,141 @@
+//! A running gallery and the folder that it serves.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::load::Outage;
+use super::program::{Program, kill_process};
+
+/// A gallery on a port of its own.
+#[derive(Debug)]
+pub(crate) struct Gallery {
+    pub(crate) program: Program,
+    pub(crate) address: SocketAddr,
+    folder: TempDir,
+}
+
+/// A user that this machine need not know.
+const OWNER: u32 = 4242;
+
+/// Pictures of each format, small enough that a test may ask for many.
+pub(crate) const PICTURES: [(&str, image::ImageFormat); 4] = [
+    ("a.png", image::ImageFormat::Png),
+    ("b.jpg", image::ImageFormat::Jpeg),
+    ("c.gif", image::ImageFormat::Gif),
+    ("d.webp", image::ImageFormat::WebP),
+];
+
+impl Gallery {
+    /// Starts `gallery FOLDER --listen 127.0.0.1:0` over a folder of a few pictures.
+    pub(crate) fn start() -> Self {
+        let folder = folder();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gallery"));
+        command.arg(folder.path()).args(["--listen", "127.0.0.1:0"]);
+        Self::started(command, folder)
+    }
+
+    /// Starts `command`, which is to serve `folder`, and waits until it does.
+    pub(crate) fn started(command: Command, folder: TempDir) -> Self {
+        let program = Program::start(command);
+        let address = program.journal().wait_for(0, |line| {
+            let (_, address) = line.split_once("http://")?;
+            address.trim_end_matches('/').parse().ok()
+        });
+        Self { program, address, folder }
+    }
+
+    /// Returns a new client.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    /// Returns the path of a file in the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Kills the process of an instance, and waits until the supervisor has seen it.
+    pub(crate) fn kill(&self, (instance, pid): &(String, u32)) -> Kill {
+        let (from, at) = (self.program.journal().lines().len(), Instant::now());
+        kill_process(*pid);
+        let ended =
+            |line: &str| (instance_that(line, " ended after ") == Some(instance)).then(|| line.to_owned());
+        let report = self.program.journal().wait_for(from, ended);
+        Kill { instance: instance.clone(), at, report }
+    }
+
+    /// Returns the times in which workers were not there: from each kill to the next line that says that the instance
+    /// is ready.
+    pub(crate) fn outages(&self, kills: &[Kill]) -> Vec<Outage> {
+        let lines = self.program.journal().lines();
+        let ready = |kill: &Kill| {
+            let mut after = lines.iter().filter(|line| line.at > kill.at);
+            after
+                .find(|line| instance_that(&line.text, " is ready") == Some(&kill.instance))
+                .map(|line| line.at)
+        };
+        let worker = |kill: &Kill| kill.instance.split('.').next().unwrap_or_default().to_owned();
+        kills.iter().map(|kill| Outage { worker: worker(kill), begin: kill.at, ready: ready(kill) }).collect()
+    }
+}
+
+/// An instance of a worker that was killed on purpose.
+#[derive(Clone, Debug)]
+pub(crate) struct Kill {
+    pub(crate) instance: String,
+    pub(crate) at: Instant,
+    /// What the supervisor said of it.
+    pub(crate) report: String,
+}
+
+impl Kill {
+    /// Tells whether it was an instance of this worker.
+    pub(crate) fn is_of(&self, worker: &str) -> bool {
+        self.instance.split('.').next() == Some(worker)
+    }
+}
+
+/// Makes a folder with [`PICTURES`].
+pub(crate) fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let picture = image::RgbImage::from_fn(480, 320, |x, y| image::Rgb([(x / 2) as u8, (y / 2) as u8, 90]));
+    for (name, format) in PICTURES {
+        let path = folder.path().join(name);
+        picture.save_with_format(path, format).expect("the picture is written");
+    }
+    own(folder.path());
+    folder
+}
+
+/// Gives a folder to a user that is not root, so that a worker that is not root may write to it.
+pub(crate) fn own(path: &Path) {
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(path, Some(OWNER), Some(OWNER)).expect("root may give folders away");
+    }
+}
+
+/// Reads `bailiwick | shrinker.2#4 is ready`: which instance it is that did `what`.
+pub(crate) fn instance_that<'a>(line: &'a str, what: &str) -> Option<&'a str> {
+    let (before, _) = line.split_once(what)?;
+    before.rsplit(' ').next()?.split_once('#').map(|(instance, _generation)| instance)
+}
+
+/// Counts descriptors and resident memory of a process.
+pub(crate) fn footprint(pid: u32) -> BTreeMap<&'static str, u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let resident =
+        resident.and_then(|text| text.split_whitespace().next()).and_then(|text| text.parse().ok());
+    let mut found = BTreeMap::from([("resident kB", resident.expect("a live process has resident memory"))]);
+    // Only root may look into a process that is not dumpable.
+    if let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) {
+        found.insert("descriptors", entries.count() as u64);
+    }
+    found
+}
