@@ -1,0 +1,99 @@
+//! Every example does what it says, ends by itself, and ends well.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A user that this machine need not know.
+const OWNER: u32 = 4242;
+
+/// Runs an example in `folder`, and returns what it said on its standard output.
+fn said(program: &str, folder: &Path) -> Vec<String> {
+    let Output { status, stdout, stderr } =
+        Command::new(program).current_dir(folder).output().expect("the example starts");
+    let (out, errors) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{program} ended with {status}\n{out}\n{errors}");
+    // The supervisor puts the worker's name before each line of its output.
+    out.lines().map(|line| line.split_once(" | ").map_or(line, |(_, text)| text).to_owned()).collect()
+}
+
+fn said_anywhere(program: &str) -> Vec<String> {
+    said(program, empty_folder().path())
+}
+
+fn empty_folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+#[test]
+fn thumbnail_shrinks_the_cat() {
+    let folder = empty_folder();
+    for sub in ["in", "out"] {
+        fs::create_dir(folder.path().join(sub)).expect("made");
+    }
+    // As root a worker runs as the owner of what it is granted, and never as root.
+    if nix::unistd::geteuid().is_root() {
+        for sub in ["", "in", "out"] {
+            chown(folder.path().join(sub), Some(OWNER), Some(OWNER)).expect("root may give folders away");
+        }
+    }
+    let cat = concat!(env!("CARGO_MANIFEST_DIR"), "/thumbnail/in/cat.png");
+    fs::copy(cat, folder.path().join("in/cat.png")).expect("copied");
+    assert_eq!(said(env!("CARGO_BIN_EXE_thumbnail"), folder.path()), ["320x240"]);
+    let small = image::open(folder.path().join("out/cat.png")).expect("the thumbnail is a picture");
+    assert_eq!((small.width(), small.height()), (320, 240));
+}
+
+#[test]
+fn counter_counts_in_another_process() {
+    let lines = said_anywhere(env!("CARGO_BIN_EXE_counter"));
+    assert!(lines[0].starts_with("1 + 2 + … + 100 = 5050, counted in another process than "), "{lines:?}");
+}
+
+#[test]
+fn watch_and_restart_tells_the_end_once_and_goes_on() {
+    let expected = [
+        "worked 1 times in this life",
+        "worked 2 times in this life",
+        "worked 3 times in this life",
+        "down: killed by signal 6",
+        "worked 1 times in its next life",
+    ];
+    assert_eq!(said_anywhere(env!("CARGO_BIN_EXE_watch_and_restart")), expected);
+}
+
+#[test]
+fn descriptor_passing_reads_what_cannot_be_opened() {
+    let users = fs::read_to_string("/etc/passwd").expect("every machine has users").lines().count();
+    let expected = [format!("by descriptor: {users} lines"), "by name: permission denied".to_owned()];
+    assert_eq!(said_anywhere(env!("CARGO_BIN_EXE_descriptor_passing")), expected);
+}
+
+#[test]
+fn replies_come_one_by_one() {
+    let expected = ["1000003", "1000033", "1000037", "1000039", "1000081"];
+    assert_eq!(said_anywhere(env!("CARGO_BIN_EXE_replies")), expected);
+}
+
+#[test]
+fn command_ends_as_its_actor() {
+    let expected = [
+        "sort -n: 9 10 100 (stopped)",
+        "grep 7:  (failed)",
+        "`no-such-command` does not start: No such file or directory (os error 2)",
+    ];
+    assert_eq!(said_anywhere(env!("CARGO_BIN_EXE_command")), expected);
+}
+
+#[test]
+fn single_process_needs_no_supervisor() {
+    assert_eq!(said_anywhere(env!("CARGO_BIN_EXE_single_process")), ["took 2 of 2", "took 1 of 2"]);
+}
+
+#[test]
+fn gallery_says_how_it_is_used() {
+    let output = Command::new(env!("CARGO_BIN_EXE_gallery")).arg("--help").output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("usage: gallery [FOLDER]"), "{said}");
+}
