@@ -2,5 +2,6 @@
 
 mod conformance;
 mod desk;
+mod pool;
 mod socket;
 mod worlds;

@@ -36,7 +36,7 @@ pub(super) trait Kind {
 }
 
 /// The desk has room for four messages.
-fn desk() -> Hosted {
+pub(super) fn desk() -> Hosted {
     DeskRef::serve(Clerk::default).named("desk").mailbox(MAILBOX).into()
 }
 
@@ -46,7 +46,7 @@ fn bell() -> Hosted {
 
 const MAILBOX: Mailbox = Mailbox::bounded(4);
 
-fn block_on<T>(test: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(test: impl Future<Output = T>) -> T {
     Executor::new(Role::Shared).expect("an executor can be made").block_on(test)
 }
 
@@ -168,15 +168,12 @@ impl Worker {
         hosted: Vec<Hosted>,
     ) -> Self {
         let other = if name == "left" { "right" } else { "left" };
-        let peer = bootstrap::Peer {
-            number: NUMBER,
-            worker: other.to_owned(),
-            instance: 1,
-            instances: 1,
-            may_accuse: true,
-            exports,
-            imports,
-        };
+        let peer = bootstrap::Peer { exports, imports, ..peer(NUMBER, other, 1, 1) };
+        Self::with_peers(name, &[peer], hosted).await
+    }
+
+    /// Makes a worker with these peers.
+    pub(super) async fn with_peers(name: &str, peers: &[bootstrap::Peer], hosted: Vec<Hosted>) -> Self {
         let local: Vec<_> = hosted
             .iter()
             .map(|hosted| Local {
@@ -195,7 +192,7 @@ impl Worker {
         let host = Arc::new(Surroundings(OnceLock::new()));
         let surroundings: Arc<dyn Host> = host.clone();
         let node = Node::new(name, None, surroundings);
-        let peers = Arc::new(Peers::new(name, &[peer], &local, &(accuse as _)));
+        let peers = Arc::new(Peers::new(name, peers, &local, &(accuse as _)));
         peers.belong_to(&node.shared);
         assert!(host.0.set(Arc::clone(&peers)).is_ok(), "set once");
         for hosted in hosted {
@@ -206,6 +203,13 @@ impl Worker {
         }
         Self { node, peers, accusations }
     }
+}
+
+/// A peer without slots.
+pub(super) fn peer(number: u16, worker: &str, instance: u16, instances: u16) -> bootstrap::Peer {
+    let (exports, imports) = (Vec::new(), Vec::new());
+    let worker = worker.to_owned();
+    bootstrap::Peer { number, worker, instance, instances, may_accuse: true, exports, imports }
 }
 
 pub(super) fn slot(actor: &str, methods: Granted) -> bootstrap::Slot {

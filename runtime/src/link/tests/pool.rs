@@ -1,0 +1,107 @@
+//! A worker with two instances, asked as one.
+
+use std::time::Duration;
+
+use bailiwick_sys::socket::{Kind, pair};
+use bailiwick_wire::bootstrap;
+use bailiwick_wire::reason::DownCause;
+
+use super::desk::DeskRef;
+use super::worlds::{NUMBER, Worker, block_on, desk, peer, slot};
+use crate::prelude::*;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// A worker that asks, and two instances of one that answers.
+struct Pool {
+    left: Worker,
+    rights: Vec<Worker>,
+}
+
+impl Pool {
+    async fn new() -> Self {
+        let imports = || vec![slot("desk", None)];
+        let peers = [1, 2]
+            .map(|instance| bootstrap::Peer { imports: imports(), ..peer(instance, "right", instance, 2) });
+        let left = Worker::with_peers("left", &peers, Vec::new()).await;
+        let mut rights = Vec::new();
+        for number in [1, 2] {
+            let own = bootstrap::Peer { exports: imports(), ..peer(NUMBER, "left", 1, 1) };
+            let right = Worker::with_peers("right", &[own], vec![desk()]).await;
+            let (ours, theirs) = pair(Kind::SeqPacket).expect("sockets can be made");
+            left.peers.linked(number, 1, ours).expect("the executor watches sockets");
+            right.peers.linked(NUMBER, 1, theirs).expect("the executor watches sockets");
+            rights.push(right);
+        }
+        Self { left, rights }
+    }
+}
+
+fn run(test: impl AsyncFnOnce(&Pool, DeskRef)) {
+    block_on(async {
+        let pool = Pool::new().await;
+        pool.left
+            .node
+            .run_main(async |cx| {
+                let desk: DeskRef = cx.peer("right/desk").expect("the desk is granted");
+                for number in [1, 2] {
+                    let one = desk.instance(number).expect("there are two");
+                    assert_eq!(one.add(0).ask(SOON).await, Ok(1));
+                }
+                test(&pool, desk).await;
+            })
+            .await;
+    });
+}
+
+async fn lengths(desk: &DeskRef) -> [usize; 2] {
+    let mut lengths = [0; 2];
+    for (length, number) in lengths.iter_mut().zip(1..) {
+        *length = desk.instance(number).unwrap().list().ask(SOON).await.unwrap().len();
+    }
+    lengths
+}
+
+#[test]
+fn asks_go_where_the_fewest_are_open() {
+    run(async |_, desk| {
+        let asks = (0..10).map(|number| desk.add(number).ask(SOON));
+        futures::future::try_join_all(asks).await.unwrap();
+        assert_eq!(lengths(&desk).await, [6, 6], "none was answered before the last was sent");
+    });
+}
+
+#[test]
+fn an_ask_that_came_back_unhandled_is_sent_to_the_other_instance() {
+    run(async |pool, desk| {
+        // The word that it drains is still on its way while both are chosen.
+        pool.rights[0].peers.drain();
+        let asks = (0..2).map(|number| desk.add(number).ask(SOON));
+        futures::future::try_join_all(asks).await.unwrap();
+        assert_eq!(desk.instance(2).unwrap().list().ask(SOON).await.unwrap().len(), 3);
+    });
+}
+
+#[test]
+fn an_instance_that_is_down_is_left_out_while_another_runs() {
+    run(async |pool, desk| {
+        pool.rights[0].peers.vanish();
+        pool.left.peers.died(1, 1, DownCause::Signalled(9));
+        tokio::task::yield_now().await;
+        let asks = (0..10).map(|number| desk.add(number).ask(SOON));
+        futures::future::try_join_all(asks).await.unwrap();
+        assert_eq!(desk.instance(2).unwrap().list().ask(SOON).await.unwrap().len(), 11);
+    });
+}
+
+#[test]
+fn the_same_key_goes_to_the_same_instance() {
+    run(async |_, desk| {
+        for _ in 0..5 {
+            desk.by_key("cat.png").add(1).ask(SOON).await.unwrap();
+        }
+        let mut found = lengths(&desk).await;
+        found.sort_unstable();
+        assert_eq!(found, [1, 6]);
+    });
+}
