@@ -2,6 +2,7 @@
 
 mod conformance;
 mod desk;
+mod fire;
 mod pool;
 mod socket;
 mod worlds;

@@ -150,13 +150,14 @@ impl Both {
         self.right.peers.linked(NUMBER, 1, right).expect("the executor watches sockets");
     }
 
-    /// Kills the right worker and starts its next incarnation, which is not linked yet.
-    pub(super) async fn kill_right(&mut self) {
+    /// Kills the right worker and starts its next incarnation, which is not linked yet. Returns the dead one.
+    pub(super) async fn kill_right(&mut self) -> Arc<Worker> {
         let dead = std::mem::replace(&mut self.right, Arc::new(Self::right(self.granted).await));
         // Its actors stay as they are until the test ends; nothing of theirs gets out any more.
         dead.peers.vanish();
         self.left.peers.died(NUMBER, self.generation, DownCause::Signalled(9));
         self.generation += 1;
+        dead
     }
 }
 
@@ -170,6 +171,12 @@ impl Worker {
         let other = if name == "left" { "right" } else { "left" };
         let peer = bootstrap::Peer { exports, imports, ..peer(NUMBER, other, 1, 1) };
         Self::with_peers(name, &[peer], hosted).await
+    }
+
+    /// Returns its desk, as only a test can reach it that looks into another worker.
+    pub(super) fn desk(&self) -> DeskRef {
+        let desk = self.node.shared.declared().into_iter().find(|actor| actor.cell.path() == "desk");
+        DeskRef::from_address(Address::local(desk.expect("it has a desk").cell))
     }
 
     /// Makes a worker with these peers.

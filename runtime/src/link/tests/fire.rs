@@ -1,0 +1,69 @@
+//! Accounting while the receiver is killed again and again: every message has one fate, and it is the true one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::desk::DeskRef;
+use super::worlds::run;
+use crate::prelude::*;
+
+const SOON: Duration = Duration::from_secs(60);
+const KILLS: u32 = 30;
+const ASKS_PER_LIFE: u32 = 60;
+
+#[test]
+fn every_ask_has_one_fate_and_it_is_the_true_one() {
+    run(None, async |both, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        let (mut asks, mut dead) = (Vec::new(), Vec::new());
+        let mut pauses = fastrand::Rng::with_seed(7);
+        for life in 0..KILLS {
+            for number in life * ASKS_PER_LIFE..(life + 1) * ASKS_PER_LIFE {
+                asks.push((number, tokio::task::spawn_local(desk.add(number).ask(SOON))));
+                // The kill comes at any point: before anything is written, in the middle, after all answers.
+                if pauses.u32(..8) == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            for _ in 0..pauses.u32(..60) {
+                tokio::task::yield_now().await;
+            }
+            dead.push(both.kill_right().await);
+            for _ in 0..pauses.u32(..4) {
+                tokio::task::yield_now().await;
+            }
+            both.link();
+        }
+        let mut fates = BTreeMap::new();
+        for (number, asked) in asks {
+            fates.insert(number, asked.await.unwrap());
+        }
+        let mut handled: BTreeMap<u32, u32> = BTreeMap::new();
+        dead.push(std::sync::Arc::clone(&both.right));
+        for worker in &dead {
+            let list = worker.desk().list().ask(SOON).await.unwrap();
+            assert!(list.is_sorted(), "one incarnation gets messages in the order sent: {list:?}");
+            list.into_iter().for_each(|number| *handled.entry(number).or_default() += 1);
+        }
+        let mut counts = [0; 3];
+        for (number, fate) in &fates {
+            let times = handled.get(number).copied().unwrap_or(0);
+            match fate {
+                Ok(_) => {
+                    counts[0] += 1;
+                    assert_eq!(times, 1, "{number} was answered");
+                }
+                Err(AskError::NotDelivered(reason)) => {
+                    counts[1] += 1;
+                    assert_eq!(times, 0, "{number} was not delivered: {reason}");
+                }
+                Err(AskError::Unknown(_)) => {
+                    counts[2] += 1;
+                    assert!(times <= 1, "{number} was handled {times} times");
+                }
+            }
+        }
+        assert_eq!(fates.len() as u32, KILLS * ASKS_PER_LIFE);
+        assert!(counts[0] > 0 && counts[2] > 0, "answered, not delivered, unknown: {counts:?}");
+    });
+}
