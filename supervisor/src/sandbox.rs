@@ -14,6 +14,7 @@ mod filter;
 mod limits;
 mod machine;
 mod paths;
+mod places;
 mod policy;
 mod prepared;
 mod report;

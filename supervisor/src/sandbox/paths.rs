@@ -20,6 +20,7 @@ use nix::sys::stat::fstat;
 use super::error::SandboxError;
 use super::executable::Executable;
 use super::machine::Machine;
+use super::places::places;
 use crate::spec::{Preset, Sandbox, Worker};
 
 /// What a worker may do below a path.
@@ -130,66 +131,103 @@ impl Rulesets {
         executable: &Executable,
         granted: &[Granted],
     ) -> Result<Self, SandboxError> {
-        let abi = abi(machine.landlock_abi);
-        let failed = |source| SandboxError::Ruleset { worker: worker.name.clone(), source: Box::new(source) };
-        let running = build(&worker.sandbox, abi, granted, None).map_err(failed)?;
-        let before_exec = build(&worker.sandbox, abi, granted, Some(executable)).map_err(failed)?;
-        let missing = || SandboxError::FloorMissing {
-            worker: worker.name.clone(),
-            what: "Landlock",
-            why: "the kernel took a ruleset and gave no descriptor",
+        let make = |executable| {
+            let rules = Rules::new(&worker.sandbox, machine.landlock_abi)?;
+            rules.complete(&worker.sandbox, granted, executable)
         };
-        Ok(Self { before_exec: before_exec.ok_or_else(missing)?, running: running.ok_or_else(missing)? })
+        let made = |executable| {
+            let failed =
+                |source| SandboxError::Ruleset { worker: worker.name.clone(), source: Box::new(source) };
+            make(executable).map_err(failed)?.ok_or_else(|| SandboxError::FloorMissing {
+                worker: worker.name.clone(),
+                what: "Landlock",
+                why: "the kernel took a ruleset and gave no descriptor",
+            })
+        };
+        Ok(Self { before_exec: made(Some(executable))?, running: made(None)? })
     }
 }
 
-fn build(
-    sandbox: &Sandbox,
+/// A ruleset in the making.
+struct Rules {
+    /// The newest interface that both this project and the kernel know.
     abi: ABI,
-    granted: &[Granted],
-    executable: Option<&Executable>,
-) -> Result<Option<OwnedFd>, RulesetError> {
-    let mut rules = ruleset(sandbox, abi)?;
-    for granted in granted {
-        rules = allow(rules, granted.as_fd(), granted.access, abi)?;
-    }
-    for (path, access) in preset_paths(sandbox.preset) {
-        rules = allow_path(rules, Path::new(path), *access, abi)?;
-    }
-    if let Some(executable) = executable {
-        rules = allow(rules, executable.as_fd(), Access::Execute, abi)?;
-        if let Some(loader) = executable.loader() {
-            rules = allow_path(rules, loader, Access::Execute, abi)?;
-            for folder in loader.parent().into_iter().chain(LIBRARIES.iter().map(Path::new)) {
-                rules = allow_path(rules, folder, Access::Read, abi)?;
+    made: RulesetCreated,
+}
+
+impl Rules {
+    /// Makes an empty ruleset: everything that this kernel can refuse is refused.
+    fn new(sandbox: &Sandbox, abi: u32) -> Result<Self, RulesetError> {
+        let abi = ABI::from(i32::try_from(abi).unwrap_or(i32::MAX));
+        let mut rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        rules = rules.handle_access(AccessFs::from_all(abi))?;
+        if abi >= ABI::V4 {
+            rules = rules.handle_access(AccessNet::ConnectTcp)?;
+            if !binds_any_port(sandbox) {
+                rules = rules.handle_access(AccessNet::BindTcp)?;
             }
         }
-    }
-    for (ports, access) in
-        [(&sandbox.tcp_bind, AccessNet::BindTcp), (&sandbox.tcp_connect, AccessNet::ConnectTcp)]
-    {
-        if abi >= ABI::V4 && !(access == AccessNet::BindTcp && binds_any_port(sandbox)) {
-            rules = rules
-                .add_rules(ports.iter().map(|port| Ok::<_, RulesetError>(NetPort::new(*port, access))))?;
+        if abi >= ABI::V6 {
+            rules = rules.scope(Scope::from_all(abi))?;
         }
+        Ok(Self { abi, made: rules.create()? })
     }
-    Ok(rules.into())
-}
 
-/// Makes an empty ruleset: everything that this kernel can refuse is refused.
-fn ruleset(sandbox: &Sandbox, abi: ABI) -> Result<RulesetCreated, RulesetError> {
-    let mut rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-    rules = rules.handle_access(AccessFs::from_all(abi))?;
-    if abi >= ABI::V4 {
-        rules = rules.handle_access(AccessNet::ConnectTcp)?;
-        if !binds_any_port(sandbox) {
-            rules = rules.handle_access(AccessNet::BindTcp)?;
+    /// Allows what is granted, what the preset needs and, before exec, what the `executable` and its loader need.
+    fn complete(
+        mut self,
+        sandbox: &Sandbox,
+        granted: &[Granted],
+        executable: Option<&Executable>,
+    ) -> Result<Option<OwnedFd>, RulesetError> {
+        for granted in granted {
+            self = self.allow(granted.as_fd(), granted.access)?;
+        }
+        if let Some(executable) = executable {
+            self = self.allow(executable.as_fd(), Access::Execute)?;
+        }
+        let loader = executable.and_then(Executable::loader);
+        if let Some(loader) = loader {
+            self = self.allow_path(loader, Access::Execute)?;
+            self = self.allow_path(loader.parent().unwrap_or(loader), Access::Read)?;
+        }
+        let needed = |who| match who {
+            "loader" => loader.is_some(),
+            "net-client" => sandbox.preset == Preset::NetClient,
+            "exec" => sandbox.preset == Preset::Exec,
+            _ => false,
+        };
+        for place in places().filter(|place| needed(place.who)) {
+            self = self.allow_path(place.path, place.access)?;
+        }
+        if self.abi >= ABI::V4 {
+            let rule = |access| move |port: &u16| Ok::<_, RulesetError>(NetPort::new(*port, access));
+            let bind = sandbox.tcp_bind.iter().map(rule(AccessNet::BindTcp));
+            let connect = sandbox.tcp_connect.iter().map(rule(AccessNet::ConnectTcp));
+            self.made = self.made.add_rules(bind)?.add_rules(connect)?;
+        }
+        Ok(self.made.into())
+    }
+
+    /// Allows what is at `path`, if something is.
+    fn allow_path(self, path: &Path, access: Access) -> Result<Self, RulesetError> {
+        match files::open_place(path, Links::Follow) {
+            Ok(place) => self.allow(place.as_fd(), access),
+            Err(_) => Ok(self),
         }
     }
-    if abi >= ABI::V6 {
-        rules = rules.scope(Scope::from_all(abi))?;
+
+    fn allow(self, place: BorrowedFd<'_>, access: Access) -> Result<Self, RulesetError> {
+        let folder = fstat(place).is_ok_and(|found| found.st_mode & libc::S_IFMT == libc::S_IFDIR);
+        let wanted = match access {
+            Access::Enter => BitFlags::EMPTY,
+            Access::Read => READ,
+            Access::Write => READ | WRITE,
+            Access::Execute => READ | AccessFs::Execute,
+        };
+        let possible = if folder { AccessFs::from_all(self.abi) } else { AccessFs::from_file(self.abi) };
+        Ok(Self { made: self.made.add_rule(PathBeneath::new(place, wanted & possible))?, ..self })
     }
-    rules.create()
 }
 
 /// Returns whether the capability to bind is granted without naming ports.
@@ -197,106 +235,8 @@ pub(super) fn binds_any_port(sandbox: &Sandbox) -> bool {
     sandbox.tcp_bind.is_empty() && sandbox.capabilities.iter().any(|name| name == "CAP_NET_BIND_SERVICE")
 }
 
-/// Allows what is at `path`, if something is.
-fn allow_path(
-    rules: RulesetCreated,
-    path: &Path,
-    access: Access,
-    abi: ABI,
-) -> Result<RulesetCreated, RulesetError> {
-    match files::open_place(path, Links::Follow) {
-        Ok(place) => allow(rules, place.as_fd(), access, abi),
-        Err(_) => Ok(rules),
-    }
-}
-
-fn allow(
-    rules: RulesetCreated,
-    place: BorrowedFd<'_>,
-    access: Access,
-    abi: ABI,
-) -> Result<RulesetCreated, RulesetError> {
-    let folder = fstat(place).is_ok_and(|found| found.st_mode & libc::S_IFMT == libc::S_IFDIR);
-    let wanted = match access {
-        Access::Enter => BitFlags::EMPTY,
-        Access::Read => READ,
-        Access::Write => READ | WRITE,
-        Access::Execute => READ | AccessFs::Execute,
-    };
-    let possible = if folder { AccessFs::from_all(abi) } else { AccessFs::from_file(abi) };
-    rules.add_rule(PathBeneath::new(place, wanted & possible))
-}
-
-/// Returns what a preset reaches beside what the manifest grants.
-fn preset_paths(preset: Preset) -> &'static [(&'static str, Access)] {
-    match preset {
-        Preset::NetClient => NAME_LOOKUP,
-        Preset::Exec => PROGRAMS,
-        Preset::Sealed | Preset::NetServer | Preset::FsRo | Preset::None => &[],
-    }
-}
-
-/// Returns the newest interface that both this project and the kernel know.
-fn abi(version: u32) -> ABI {
-    match version {
-        0 => ABI::Unsupported,
-        1 => ABI::V1,
-        2 => ABI::V2,
-        3 => ABI::V3,
-        4 => ABI::V4,
-        5 => ABI::V5,
-        6 => ABI::V6,
-        7 => ABI::V7,
-        8 => ABI::V8,
-        _ => ABI::V9,
-    }
-}
-
 const READ: BitFlags<AccessFs> = landlock::make_bitflags!(AccessFs::{ReadFile | ReadDir});
 /// Not among them: devices, sockets, pipes and symbolic links, by which a reader elsewhere could be misled.
 const WRITE: BitFlags<AccessFs> = landlock::make_bitflags!(AccessFs::{
     WriteFile | Truncate | MakeReg | MakeDir | RemoveFile | RemoveDir | Refer
 });
-
-/// Where a loader finds libraries, beside its own folder.
-const LIBRARIES: &[&str] = &[
-    "/lib",
-    "/lib64",
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/local/lib",
-    "/nix/store",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-];
-
-/// What the C library reads to turn a name into an address.
-const NAME_LOOKUP: &[(&str, Access)] = &[
-    ("/etc/hosts", Access::Read),
-    ("/etc/host.conf", Access::Read),
-    ("/etc/resolv.conf", Access::Read),
-    ("/etc/nsswitch.conf", Access::Read),
-    ("/etc/gai.conf", Access::Read),
-    ("/etc/services", Access::Read),
-    ("/lib", Access::Read),
-    ("/lib64", Access::Read),
-    ("/usr/lib", Access::Read),
-    ("/usr/lib64", Access::Read),
-    ("/etc/ld.so.cache", Access::Read),
-];
-
-/// What ordinary programs are made of.
-const PROGRAMS: &[(&str, Access)] = &[
-    ("/bin", Access::Execute),
-    ("/sbin", Access::Execute),
-    ("/usr", Access::Execute),
-    ("/lib", Access::Execute),
-    ("/lib64", Access::Execute),
-    ("/nix/store", Access::Execute),
-    ("/etc/ld.so.cache", Access::Read),
-    ("/etc/alternatives", Access::Read),
-    ("/dev/null", Access::Write),
-    ("/dev/zero", Access::Read),
-    ("/dev/urandom", Access::Read),
-];

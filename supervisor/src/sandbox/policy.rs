@@ -68,9 +68,13 @@ pub fn system_calls(worker: &Worker) -> Vec<SystemCall> {
 
 /// Returns every line of the policy.
 pub(super) fn lines() -> impl Iterator<Item = SystemCall> {
-    let lines = [COMMON, NATIVE].into_iter().flat_map(str::lines);
-    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = [COMMON, NATIVE].into_iter().flat_map(rules_of);
     lines.map(|line| SystemCall::read(line).expect("the tests read every line"))
+}
+
+/// Returns the lines of a policy's text that are neither empty nor comments.
+pub(super) fn rules_of(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 impl SystemCall {
@@ -151,12 +155,12 @@ mod tests {
     #[test]
     fn every_line_is_well_formed_and_has_a_reason() {
         for text in [COMMON, include_str!("system_calls.x86_64.txt")] {
-            for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            for line in rules_of(text) {
                 assert!(line.split_once(" : ").is_some_and(|(_, reason)| reason.len() > 4), "{line}");
             }
         }
         for text in [COMMON, NATIVE] {
-            for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            for line in rules_of(text) {
                 assert!(SystemCall::read(line).is_some(), "{line}");
             }
         }

@@ -1,0 +1,67 @@
+//! Paths that are reached beside what the manifest grants: the lines of `places.txt`, which explains itself.
+
+use std::path::Path;
+
+use super::paths::Access;
+use super::policy::rules_of;
+
+/// A line of the list.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// `loader`, or a preset's name.
+    pub(super) who: &'static str,
+    pub(super) access: Access,
+    pub(super) path: &'static Path,
+}
+
+/// Returns every line of the list.
+pub(super) fn places() -> impl Iterator<Item = Place> {
+    rules_of(LIST).map(|line| Place::read(line).expect("the tests read every line"))
+}
+
+impl Place {
+    fn read(line: &'static str) -> Option<Self> {
+        let (place, _reason) = line.split_once(" : ")?;
+        let [who, access, path] = place.split(' ').collect::<Vec<_>>()[..] else { return None };
+        let access = match access {
+            "read" => Access::Read,
+            "write" => Access::Write,
+            "execute" => Access::Execute,
+            _ => return None,
+        };
+        Some(Self { who, access, path: Path::new(path) })
+    }
+}
+
+const LIST: &str = include_str!("places.txt");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_well_formed_and_has_a_reason() {
+        for line in rules_of(LIST) {
+            assert!(line.split_once(" : ").is_some_and(|(_, reason)| reason.len() > 4), "{line}");
+            let place = Place::read(line).unwrap_or_else(|| panic!("{line}"));
+            assert!(
+                place.path.is_absolute() && ["loader", "net-client", "exec"].contains(&place.who),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_looked_up_and_programs_executed() {
+        assert!(places().any(|place| place.who == "loader" && place.path == Path::new("/etc/ld.so.cache")));
+        assert!(places().all(|place| place.who == "exec" || place.access == Access::Read));
+        assert!(places().any(|place| place.access == Access::Execute));
+    }
+
+    #[test]
+    fn a_line_that_says_what_nobody_understands_is_refused() {
+        for line in ["exec read /dev/zero", "loader run /lib : no access", "exec read : no path"] {
+            assert!(Place::read(line).is_none(), "{line}");
+        }
+    }
+}
