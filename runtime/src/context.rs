@@ -22,7 +22,7 @@ use crate::error::ActorError;
 use crate::executor::{self, Role};
 use crate::family::Family;
 use crate::hosted::Hosted;
-use crate::node::{PeerError, Shared, SpawnError};
+use crate::node::{PeerError, Shared, SpawnError, Stop};
 use crate::outcome::{Cause, NotDelivered};
 use crate::outlet::Outlet;
 use crate::panics::catch_async;
@@ -378,11 +378,11 @@ impl Context {
     }
 
     /// Stops all children, the youngest first, and waits for their end.
-    pub(crate) async fn stop_children(&mut self) {
+    pub(crate) async fn stop_children(&mut self, how: Stop) {
         let Some(belongings) = &mut self.belongings else { return };
         belongings.tasks.abort_all();
         for child in belongings.children.leave() {
-            stop(&child, Signal::Stop).await;
+            stop(&child, how).await;
         }
     }
 
@@ -391,14 +391,17 @@ impl Context {
     }
 }
 
-/// Signals an actor and waits for its end.
-pub(crate) async fn stop(cell: &Arc<Cell>, signal: Signal) {
+/// Orders an actor to stop and waits for its end.
+pub(crate) async fn stop(cell: &Arc<Cell>, how: Stop) {
     let (ended, end) = oneshot::channel();
     cell.at_end(Box::new(move || {
         // Whoever waited may have given up.
         let _ = ended.send(());
     }));
-    cell.signal(signal);
+    cell.signal(match how {
+        Stop::Now => Signal::Stop,
+        Stop::Drained => Signal::Drain,
+    });
     // The other half is dropped unsent only together with the cell, which is an end as well.
     let _ = end.await;
 }

@@ -51,6 +51,11 @@ impl Family {
         self.children.push(child);
     }
 
+    /// Returns the children, the youngest first: the order in which they are stopped.
+    pub(crate) fn members(&self) -> Vec<Arc<Cell>> {
+        self.children.iter().rev().cloned().collect()
+    }
+
     /// Takes the children out, the youngest first: the order in which they are stopped.
     pub(crate) fn leave(&mut self) -> Vec<Arc<Cell>> {
         self.names.clear();

@@ -17,6 +17,7 @@ use crate::actor::{Lifecycle, Reconfigured};
 use crate::args::Args;
 use crate::cell::Cell;
 use crate::context::Context;
+use crate::node::Stop;
 use crate::outcome::Cause;
 use crate::outlet::Outlet;
 use crate::panics::{catch, catch_async};
@@ -44,6 +45,8 @@ pub(crate) struct Life<A: 'static, D, T> {
 enum End {
     /// In order: no further one comes.
     Stop,
+    /// In order, after all that waited.
+    Drained,
     /// It is made anew without having failed.
     MakeAnew,
     Failure(Cause),
@@ -63,10 +66,10 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             self.cell.begin();
             let mut cx = Context::of(Arc::clone(&self.cell));
             let end = self.incarnation(&mut cx).await;
-            cx.stop_children().await;
+            cx.stop_children(if matches!(end, End::Drained) { Stop::Drained } else { Stop::Now }).await;
             drop(cx);
             let cause = match end {
-                End::Stop => return self.cell.end(&Cause::Stopped),
+                End::Stop | End::Drained => return self.cell.end(&Cause::Stopped),
                 End::MakeAnew => {
                     self.cell.incarnation_ended(&Cause::Stopped);
                     continue;
@@ -115,7 +118,7 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             Ok(()) => (true, self.serve(&mut actor, cx).await),
             Err(end) => (false, end),
         };
-        if let (true, End::Stop, Some(lifecycle)) = (has_started, &end, self.lifecycle)
+        if let (true, End::Stop | End::Drained, Some(lifecycle)) = (has_started, &end, self.lifecycle)
             && let Err(cause) = catch_async(lifecycle.stopping(&mut actor, cx)).await
         {
             tracing::warn!(target: "bailiwick::actor", actor = %self.cell.name(), %cause, "failed while stopping");
@@ -161,10 +164,11 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
 
     async fn serve(&mut self, actor: &mut A, cx: &mut Context) -> End {
         let mut turns = Turns::new(Arc::clone(&self.cell));
-        let mut draining = false;
+        // Perhaps an earlier incarnation was told to, and failed over the rest.
+        let mut draining = self.cell.queue.is_draining();
         while !cx.is_stopping() {
             if draining && self.cell.queue.is_idle() {
-                return End::Stop;
+                return End::Drained;
             }
             match turns.next().await {
                 Next::Message(envelope) => {

@@ -4,9 +4,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::args::Args;
@@ -18,7 +20,6 @@ use crate::hosted::{Hosted, Start};
 use crate::mailbox::Mailbox;
 use crate::name::{ActorName, NameError};
 use crate::outcome::Cause;
-use crate::signal::Signal;
 use bailiwick_supervisor::control::Status;
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::FutureExt;
@@ -199,25 +200,24 @@ impl Node {
     pub(crate) async fn run_main<T>(&self, main: impl AsyncFnOnce(Context) -> T) -> T {
         let cell = Cell::main(Arc::clone(&self.shared));
         let output = main(Context::of(cell)).await;
-        self.stop(Stop::Now).await;
+        self.stop_within(MAIN_GRACE).await;
         output
     }
 
-    /// Stops what the main function spawned and then all declared actors, the last one first, and waits for their end.
+    /// Stops what the main function spawned and then all declared actors, the last one first: what came later may need
+    /// what was there before. Waits for their end.
     pub(crate) async fn stop(&self, how: Stop) {
-        let children = self.shared.family().leave();
-        for child in children {
-            stop(&child, Signal::Stop).await;
+        let children = self.shared.family().members();
+        let declared = self.shared.declared().into_iter().map(|actor| actor.cell).rev();
+        for cell in children.into_iter().chain(declared) {
+            stop(&cell, how).await;
         }
-        let actors = self.shared.declared();
-        if how == Stop::Drained {
-            // All of them first, so that none waits for one that is not yet told.
-            for actor in &actors {
-                actor.cell.signal(Signal::Drain);
-            }
-        }
-        for actor in actors.iter().rev() {
-            stop(&actor.cell, if how == Stop::Now { Signal::Stop } else { Signal::Drain }).await;
+    }
+
+    /// Lets all actors finish what waits, but no longer than `patience`.
+    pub(crate) async fn stop_within(&self, patience: Duration) {
+        if timeout(patience, self.stop(Stop::Drained)).await.is_err() {
+            self.stop(Stop::Now).await;
         }
     }
 }
@@ -253,6 +253,9 @@ impl Shared {
         Ok(())
     }
 }
+
+/// How long the actors may go on with what waits after a main function has returned.
+const MAIN_GRACE: Duration = Duration::from_secs(1);
 
 /// Surroundings without anything in them.
 pub(crate) struct Nowhere;

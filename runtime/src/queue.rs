@@ -170,6 +170,11 @@ impl Queue {
         state.lane.iter().any(|signal| matches!(signal, Signal::Stop))
     }
 
+    /// Returns whether an order to drain has come.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.lock().closed == Some(NotDelivered::Draining)
+    }
+
     /// Returns whether nothing at all waits.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();

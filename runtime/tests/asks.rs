@@ -210,8 +210,8 @@ fn asks_resolve_when_the_actor_stops() {
     });
     let (in_hand, waiting) = receiver.now_or_never().unwrap().unwrap();
     assert_eq!(in_hand.join().unwrap(), Err(AskError::Unknown(Unknown::ActorStopped)));
-    let ended = NotDelivered::Ended { cause: bailiwick::DownCause::Stopped };
-    assert_eq!(waiting.join().unwrap(), Err(AskError::NotDelivered(ended)));
+    // Whether it came before the order to stop or after it, it was not handled.
+    assert!(waiting.join().unwrap().unwrap_err().is_safe_to_repeat());
 }
 
 #[test]

@@ -191,6 +191,33 @@ fn a_child_that_is_never_restarted_ends_alone() {
 }
 
 #[test]
+fn what_waits_when_main_returns_is_still_handled_even_over_a_panic() {
+    #[protocol]
+    trait Journal {
+        async fn note(&mut self, number: u32);
+    }
+    struct Paper(mpsc::UnboundedSender<u32>);
+    impl Journal for Paper {
+        async fn note(&mut self, number: u32) {
+            self.0.unbounded_send(number).unwrap();
+            assert_ne!(number, 2, "torn");
+        }
+    }
+    let (noted, mut notes) = mpsc::unbounded();
+    bailiwick::local(async |mut cx| {
+        let journal = cx.spawn(JournalRef::serve(move || Paper(noted.clone()))).unwrap();
+        for number in 1..=4 {
+            journal.note(number).tell().await.unwrap();
+        }
+    });
+    let mut order = Vec::new();
+    while let Ok(number) = notes.try_recv() {
+        order.push(number);
+    }
+    assert_eq!(order, [1, 2, 3, 4]);
+}
+
+#[test]
 fn down_comes_after_the_last_message_of_the_dead() {
     #[protocol]
     trait Teller {

@@ -1,6 +1,7 @@
 //! The same program without a supervisor: every worker's actors in this process, on this thread, links in memory.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bailiwick_supervisor::check::{self, Severity};
 use bailiwick_supervisor::spec;
@@ -13,7 +14,7 @@ use crate::error::ActorError;
 use crate::executor::{Executor, Role};
 use crate::name::ActorName;
 use crate::neighbourhood::Neighbourhood;
-use crate::node::{Node, SpawnError, Stop};
+use crate::node::{Node, SpawnError};
 use crate::outcome::Cause;
 use crate::registry::Registry;
 
@@ -103,7 +104,7 @@ impl Program {
                 returned = workers.nodes[front].run_main(async |cx| main(cx).await) => returned,
             };
             for node in workers.nodes.iter().rev() {
-                node.stop(Stop::Now).await;
+                node.stop_within(PATIENCE).await;
             }
             outcome
         })
@@ -174,6 +175,9 @@ fn in_order(workers: &[spec::Worker]) -> Vec<&spec::Worker> {
     }
     order
 }
+
+/// How long the workers may go on with what waits after the end of the main function.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 fn faults(faults: Vec<String>) -> LocalError {
     LocalError::Faults { faults }
