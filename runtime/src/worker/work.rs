@@ -184,7 +184,6 @@ impl Worker {
         if course.wait_for(|course| *course >= Course::Drain).await.is_ok() {
             // Peers hold back what is new for the next incarnation.
             self.host.peers().drain();
-            self.host.peers().drain();
             self.node.stop(Stop::Drained).await;
             // If nobody hears it, the supervisor is gone, and that ends the worker.
             let _ = self.line.report(&ToSupervisor::Drained, None);

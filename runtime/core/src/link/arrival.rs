@@ -339,6 +339,7 @@ impl Link {
             }
         };
         actions.push(Action::PeerDrains);
+        self.give_up_hopeless(actions);
         Ok(())
     }
 

@@ -123,6 +123,7 @@ impl Link {
             | Closed::Lost
             | Closed::Replaced => {
                 self.trim_waiting(actions);
+                self.give_up_hopeless(actions);
             }
         }
         if dead {
@@ -205,6 +206,24 @@ impl Link {
             // The peer learns of it right after the hellos, or has no way to send.
             State::Closed | State::Greeting { .. } => {}
             State::Open | State::Draining { .. } => self.announce_draining(actions),
+        }
+        self.give_up_hopeless(actions);
+    }
+
+    /// Returns why a send that cannot leave now should not wait either: a side that drains is about to end, and does
+    /// not wait for the next transport, which may never come.
+    pub(super) fn hopeless(&self) -> Option<NotDelivered> {
+        match self.state {
+            State::Closed if self.draining => Some(NotDelivered::PeerDown),
+            State::Draining { ours: true, theirs: true } => Some(NotDelivered::Draining),
+            State::Closed | State::Greeting { .. } | State::Open | State::Draining { .. } => None,
+        }
+    }
+
+    /// Gives up what waits in vain.
+    pub(super) fn give_up_hopeless(&mut self, actions: &mut Vec<Action>) {
+        if let Some(reason) = self.hopeless() {
+            self.give_up_waiting(reason, actions);
         }
     }
 

@@ -111,6 +111,9 @@ impl Link {
         if self.refused {
             return Err(NotDelivered::Refused);
         }
+        if let Some(reason) = self.hopeless() {
+            return Err(reason);
+        }
         let bytes = self.waiting.bytes + u64::from(send.size.bytes);
         let limit = self.config.while_down;
         if self.waiting.messages < limit.messages && bytes <= u64::from(limit.bytes) {

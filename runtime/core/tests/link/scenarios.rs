@@ -169,6 +169,24 @@ fn a_draining_side_finishes_what_it_has_and_takes_nothing_new() {
 }
 
 #[test]
+fn a_draining_side_does_not_wait_for_a_peer_that_may_never_come_back() {
+    let mut pair = opened(1);
+    pair.feed(Who::Right, Event::Drain, None);
+    pair.settle();
+    let waits = pair.ask(Who::Left, 0, None);
+    pair.settle();
+    assert!(!pair.fate(Who::Left).ended.contains_key(&waits));
+    pair.feed(Who::Left, Event::Drain, None);
+    let outcome = |reason| Outcome::Failed(Failure::NotDelivered(reason));
+    assert_eq!(pair.fate(Who::Left).ended[&waits], outcome(NotDelivered::Draining));
+    pair.crash(Who::Right);
+    pair.tell_death(Who::Right);
+    pair.empty(Who::Left);
+    let late = pair.ask(Who::Left, 0, None);
+    assert_eq!(pair.fate(Who::Left).ended[&late], outcome(NotDelivered::PeerDown));
+}
+
+#[test]
 fn closing_answers_what_is_being_handled() {
     let mut pair = opened(1);
     let number = pair.ask(Who::Left, 0, None);
