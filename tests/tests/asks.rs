@@ -11,7 +11,7 @@ fn run(manifest: &str) -> Supervised {
 }
 
 /// A pilot that asks `probe`, and the probe; both may die as often as a test wants.
-fn system(course: &str) -> String {
+fn system(course: &str, drain: &str) -> String {
     format!(
         r#"
 [group.g]
@@ -20,11 +20,13 @@ period = "10s"
 [worker.probe]
 exec = "tw"
 group = "g"
+drain_timeout = "{drain}"
 backoff = {{ base = "1ms", cap = "5ms" }}
 actor.life = {{ type = "Life", args = {{}} }}
 [worker.pilot]
 exec = "tw"
 group = "g"
+drain_timeout = "{drain}"
 backoff = {{ base = "1ms", cap = "5ms" }}
 actor.flight = {{ type = "Pilot", args = {{ target = "probe", {course} }} }}
 [[grant]]
@@ -46,9 +48,16 @@ fn took(line: &Line) -> Duration {
     Duration::from_micros(micros.expect("the pilot says how long it took"))
 }
 
+/// Stops everything and asserts that nobody was waited for who had nothing left to finish.
+fn assert_quick_stop(mut supervised: Supervised) {
+    let stopwatch = Stopwatch::start();
+    supervised.stop();
+    stopwatch.assert_within(Duration::from_millis(500), "the ordered stop");
+}
+
 #[test]
 fn an_ask_in_hand_when_its_worker_is_killed_ends_at_once_and_the_next_is_answered() {
-    let mut supervised = run(&system("hold_ms = 25000"));
+    let mut supervised = run(&system("hold_ms = 25000", "100ms"));
     supervised.wait_for_life("pilot", 1);
     supervised.wait_for_life("probe", 1);
     supervised.journal().wait_for(0, "holds an ask");
@@ -66,7 +75,7 @@ fn an_ask_in_hand_when_its_worker_is_killed_ends_at_once_and_the_next_is_answere
 
 #[test]
 fn i1_asks_go_on_while_their_worker_is_killed_again_and_again() {
-    let mut supervised = run(&system("pause_ms = 0"));
+    let supervised = run(&system("pause_ms = 0", "40s"));
     supervised.journal().wait_for(0, "of probe ok");
     for generation in 2..22 {
         supervised.pid("probe").signal(Signal::SIGKILL);
@@ -87,12 +96,12 @@ fn i1_asks_go_on_while_their_worker_is_killed_again_and_again() {
         assert!(took(line) < Duration::from_secs(5), "an ask waited for its deadline: {}", line.text);
     }
     assert_eq!(supervised.worker("pilot").generation, 1);
-    supervised.stop();
+    assert_quick_stop(supervised);
 }
 
 #[test]
 fn who_asks_may_be_killed_as_well() {
-    let mut supervised = run(&system("pause_ms = 0"));
+    let supervised = run(&system("pause_ms = 0", "40s"));
     supervised.journal().wait_for(0, "of probe ok");
     for generation in 2..12 {
         supervised.pid("pilot").signal(Signal::SIGKILL);
@@ -102,13 +111,13 @@ fn who_asks_may_be_killed_as_well() {
     }
     let probe = supervised.worker("probe");
     assert_eq!((probe.generation, probe.state), (1, State::Ready));
-    supervised.stop();
+    assert_quick_stop(supervised);
 }
 
 #[test]
 fn an_input_over_the_limit_costs_that_ask_and_nobody_its_life() {
     // 64 MiB are more than any link carries in one message.
-    let mut supervised = run(&system("pause_ms = 20, bytes = 67108864"));
+    let supervised = run(&system("pause_ms = 20, bytes = 67108864", "40s"));
     supervised.wait_for_life("probe", 1);
     let line = supervised.journal().wait_for(0, "of probe failed");
     let said = failure(&line).unwrap_or_default();
@@ -119,5 +128,5 @@ fn an_input_over_the_limit_costs_that_ask_and_nobody_its_life() {
         let row = supervised.worker(worker);
         assert_eq!((row.generation, row.state), (1, State::Ready), "{worker}");
     }
-    supervised.stop();
+    assert_quick_stop(supervised);
 }
