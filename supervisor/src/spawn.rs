@@ -8,9 +8,7 @@ use bailiwick_sys::events::{Interest, Poller, Signal};
 use bailiwick_sys::guardian::{Guardian, GuardianError};
 use bailiwick_sys::process::{self, ChildPlan, SpawnError};
 use bailiwick_sys::{Errno, Failed, wait};
-use bailiwick_wire::bootstrap::Confinement;
 
-use crate::control::MemoryMechanism;
 use crate::roster::Roster;
 use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, TreeError};
 use crate::spec::System;
@@ -43,19 +41,6 @@ pub enum TreeKill {
     Gone,
     /// The descriptor becomes readable when [`Launcher::is_empty`] should be asked.
     Underway(OwnedFd),
-}
-
-/// What a worker runs as, for `status`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Facts {
-    /// Its user.
-    pub uid: u32,
-    /// Its group.
-    pub gid: u32,
-    /// Its capabilities, as the kernel's bit set.
-    pub capabilities: u64,
-    /// What enforces its limit of memory.
-    pub memory: MemoryMechanism,
 }
 
 /// Why the workers cannot be prepared.
@@ -130,11 +115,6 @@ impl Launcher {
         Ok(launcher)
     }
 
-    /// Returns one line for everything that this machine does not give to an instance.
-    pub fn missing(&self, child: ChildId) -> impl Iterator<Item = String> {
-        self.workers[usize::from(child.0)].missing().iter().map(ToString::to_string)
-    }
-
     /// Makes the process of one instance; returns before it has executed its program.
     ///
     /// # Errors
@@ -174,7 +154,7 @@ impl Launcher {
 
     /// Returns whether `pid` is a process of the launcher's own, whose end nobody else may take.
     pub fn knows(&self, pid: i32) -> bool {
-        self.guardian() == Some(pid) || self.workers.iter().any(|worker| worker.killer() == Some(pid))
+        self.guardian() == Some(pid) || self.workers.iter().any(|worker| worker.tree.killer() == Some(pid))
     }
 
     /// Returns the process that ends the workers should the supervisor be killed.
@@ -202,30 +182,6 @@ impl Launcher {
         }
     }
 
-    /// Returns what an instance runs as.
-    pub fn facts(&self, child: ChildId) -> Facts {
-        let worker = &self.workers[usize::from(child.0)];
-        let identity = worker.identity();
-        Facts {
-            uid: identity.uid,
-            gid: identity.gid,
-            capabilities: worker.capabilities().bits(),
-            memory: worker.memory_mechanism(),
-        }
-    }
-
-    /// Returns how often the kernel has killed in an instance for want of memory, over all its lives.
-    pub fn oom_kills(&self, child: ChildId) -> u64 {
-        self.workers[usize::from(child.0)].oom_kills()
-    }
-
-    /// Returns the second stage of an instance's sandbox, and its Landlock ruleset.
-    pub fn confinement(&self, child: ChildId) -> (Confinement, Option<BorrowedFd<'_>>) {
-        let stage = self.workers[usize::from(child.0)].stage_b();
-        let filter = stage.filter.map(bailiwick_sys::seccomp::Filter::to_bytes);
-        (Confinement { filter, ruleset: stage.ruleset.is_some(), dumpable: stage.dumpable }, stage.ruleset)
-    }
-
     /// Returns what was prepared for an instance.
     pub fn prepared(&self, child: ChildId) -> &Prepared {
         &self.workers[usize::from(child.0)]
@@ -244,8 +200,8 @@ pub(crate) fn start(
 ) -> Result<process::Child, SpawnError> {
     let plan = ChildPlan {
         executable: worker.as_fd(),
-        argv: worker.argv(),
-        environment: worker.environment(),
+        argv: &worker.argv,
+        environment: &worker.environment,
         descriptors: &[null, fds.output, fds.output, fds.control],
         steps: &worker.steps(),
         namespaces: 0,

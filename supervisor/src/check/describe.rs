@@ -13,7 +13,7 @@ use bailiwick_sys::process::{Child, Progress, SpawnError, StepFailed};
 use bailiwick_sys::socket::{self, Kind, ReceiveError, SendError};
 use bailiwick_sys::wait::{self, Change};
 use bailiwick_sys::{Errno, Failed};
-use bailiwick_wire::bootstrap::{Actor, Bootstrap, Confinement};
+use bailiwick_wire::bootstrap::{Actor, Bootstrap};
 use bailiwick_wire::codec::DecodeError;
 use bailiwick_wire::description::{DESCRIPTION_BYTES, Description};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -126,12 +126,7 @@ impl Asked {
 
     /// Sends the bootstrap: the actors with their arguments and the second stage of the sandbox.
     fn send(&self, prepared: &Prepared, worker: &Worker) -> Result<(), DescribeError> {
-        let stage = prepared.stage_b();
-        let confinement = Confinement {
-            filter: stage.filter.map(bailiwick_sys::seccomp::Filter::to_bytes),
-            ruleset: stage.ruleset.is_some(),
-            dumpable: stage.dumpable,
-        };
+        let (confinement, ruleset) = prepared.confinement();
         let actors = worker.actors.iter().map(actor).collect();
         let bootstrap = Bootstrap {
             worker: worker.name.clone(),
@@ -143,7 +138,7 @@ impl Asked {
         };
         // A bootstrap that is too large is told by whoever starts the worker in earnest.
         let bytes = bootstrap.to_bytes().unwrap_or_default();
-        let fds: Vec<_> = stage.ruleset.into_iter().collect();
+        let fds: Vec<_> = ruleset.into_iter().collect();
         match socket::send(self.line.as_fd(), &[IoSlice::new(&bytes)], &fds) {
             // Whoever ended already is told of by its end.
             Ok(_) | Err(SendError::Closed) => Ok(()),

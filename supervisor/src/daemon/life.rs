@@ -83,7 +83,7 @@ impl Daemon {
             line: Some(line),
             waits_for_room: false,
             failed_start: None,
-            oom_kills_before: self.launcher.oom_kills(child),
+            oom_kills_before: self.launcher.prepared(child).oom_kills(),
             reaped: false,
             tree: None,
         });
@@ -133,7 +133,7 @@ impl Daemon {
         }
         let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
         let (of, failed_start) = (life.of, life.failed_start);
-        let oom_kills = self.launcher.oom_kills(child);
+        let oom_kills = self.launcher.prepared(child).oom_kills();
         let is_out_of_memory = oom_kills > life.oom_kills_before;
         life.reaped = true;
         if let Some(line) = life.line.take() {

@@ -17,8 +17,8 @@ impl Daemon {
     pub(super) fn bootstrap(&self, of: Incarnation) -> std::io::Result<(Bootstrap, Vec<OwnedFd>)> {
         let seat = self.roster.seat(of.child);
         let worker = &self.system.workers[seat.worker];
-        let (confinement, ruleset) = self.launcher.confinement(of.child);
-        let granted = self.launcher.prepared(of.child).granted();
+        let prepared = self.launcher.prepared(of.child);
+        let ((confinement, ruleset), granted) = (prepared.confinement(), prepared.granted());
         let attached = ruleset.into_iter().chain(granted.iter().map(AsFd::as_fd));
         let attached = attached.map(|fd| fd.try_clone_to_owned()).collect::<Result<_, _>>()?;
         let bootstrap = Bootstrap {

@@ -115,8 +115,8 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
 fn tell_what_is_odd(daemon: &mut Daemon) {
     let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for child in daemon.roster.children() {
-        for line in daemon.launcher.missing(child) {
-            missing.entry(line).or_default().push(&daemon.roster.seat(child).title);
+        for line in daemon.launcher.prepared(child).missing() {
+            missing.entry(line.to_string()).or_default().push(&daemon.roster.seat(child).title);
         }
     }
     let missing = missing.into_iter().map(|(line, titles)| format!("{}: {line}", titles.join(", ")));

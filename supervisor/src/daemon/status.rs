@@ -26,7 +26,7 @@ impl Daemon {
         let place = &self.children[usize::from(id.0)];
         let seat = self.roster.seat(id);
         let worker = &self.system.workers[seat.worker];
-        let facts = self.launcher.facts(id);
+        let prepared = self.launcher.prepared(id);
         let now = self.now();
         Some(Row {
             name: worker.name.clone(),
@@ -36,12 +36,12 @@ impl Daemon {
             generation: child.incarnation().generation,
             restarts: child.restarts(),
             uptime: child.spawned_at().map(|at| now.since(at)),
-            uid: facts.uid,
-            gid: facts.gid,
-            capabilities: facts.capabilities,
+            uid: prepared.identity().uid,
+            gid: prepared.identity().gid,
+            capabilities: prepared.capabilities().bits(),
             privileged: self.roster.is_privileged(id),
             memory_max: worker.sandbox.memory_max,
-            memory: facts.memory,
+            memory: prepared.memory_mechanism(),
             next_start: child.next_start_at().map(|at| at.since(now)),
             last_cause: place.last_cause.or(child.last().map(|record| words::cause(record.cause))),
             kept: u16::try_from(self.store.count(id)).unwrap_or(u16::MAX),

@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use bailiwick_sys::capability::Capabilities;
-use bailiwick_sys::confine::StageB;
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::guardian::{Guardian, GuardianError, Victim};
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::seccomp::Filter;
+use bailiwick_wire::bootstrap::Confinement;
 
 use super::account::{Account, Owner};
 use super::cgroup::{Cgroup, Cgroups, Purpose};
@@ -63,13 +63,13 @@ pub struct Prepared {
     pub(super) rulesets: Option<Rulesets>,
     pub(super) filters: Option<Filters>,
     pub(super) granted: Vec<Granted>,
-    pub(super) tree: Tree,
+    pub(crate) tree: Tree,
     pub(super) enforced: Vec<Enforced>,
     pub(super) missing: Vec<Missing>,
     exec: Exec,
     executable: Executable,
-    argv: Vec<CString>,
-    environment: Vec<CString>,
+    pub(crate) argv: Vec<CString>,
+    pub(crate) environment: Vec<CString>,
     pub(super) cgroup: Option<Cgroup>,
 }
 
@@ -86,11 +86,6 @@ impl Ground {
     #[must_use]
     pub fn passing(self) -> Self {
         Self { lasting: false, ..self }
-    }
-
-    /// Returns what the machine gives.
-    pub fn machine(&self) -> &Machine {
-        &self.machine
     }
 
     /// Prepares instance number `instance` (from 1) of `worker`.
@@ -279,13 +274,11 @@ impl Prepared {
         &self.granted
     }
 
-    /// Returns what the worker's runtime has to enter before user code runs.
-    pub fn stage_b(&self) -> StageB<'_> {
-        StageB {
-            dumpable: self.preset == Preset::None,
-            ruleset: self.rulesets.as_ref().map(|rulesets| rulesets.running.as_fd()),
-            filter: self.running_filter(),
-        }
+    /// Returns the second stage of its sandbox, which its runtime enters, and the Landlock ruleset to send along.
+    pub fn confinement(&self) -> (Confinement, Option<BorrowedFd<'_>>) {
+        let ruleset = self.rulesets.as_ref().map(|rulesets| rulesets.running.as_fd());
+        let filter = self.running_filter().map(Filter::to_bytes);
+        (Confinement { filter, ruleset: ruleset.is_some(), dumpable: self.preset == Preset::None }, ruleset)
     }
 
     pub(super) fn running_filter(&self) -> Option<&Filter> {
@@ -354,21 +347,9 @@ impl Prepared {
         self.tree.is_empty(self.cgroup.as_ref())
     }
 
-    /// Returns the process that kills the tree at the moment.
-    pub(crate) fn killer(&self) -> Option<i32> {
-        self.tree.killer()
-    }
-
-    pub(crate) fn memory_mechanism(&self) -> MemoryMechanism {
+    /// Returns what enforces its limit of memory.
+    pub fn memory_mechanism(&self) -> MemoryMechanism {
         self.limits.memory_mechanism()
-    }
-
-    pub(crate) fn argv(&self) -> &[CString] {
-        &self.argv
-    }
-
-    pub(crate) fn environment(&self) -> &[CString] {
-        &self.environment
     }
 
     pub(crate) fn birthplace(&self) -> Option<BorrowedFd<'_>> {

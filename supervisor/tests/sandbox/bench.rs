@@ -86,7 +86,7 @@ impl Bench {
     /// Starts the worker and has it enter the second stage of its sandbox.
     pub(crate) fn start_confined(&self) -> Life {
         let life = self.start();
-        let (confinement, ruleset) = self.launcher.confinement(WORKER);
+        let (confinement, ruleset) = self.prepared().confinement();
         let filter = confinement.filter.unwrap_or_default();
         let dumpable = if confinement.dumpable { "confine dumpable" } else { "confine" };
         life.send(dumpable, &[]);

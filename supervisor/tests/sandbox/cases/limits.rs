@@ -16,7 +16,7 @@ pub(super) fn memory_beyond_the_limit_costs_the_worker_its_life() {
     worker.sandbox.memory_max = Some(64 * MIB);
     exhaust(&Bench::new(worker.clone()));
     let bench = Bench::on(Machine::probe().without_cgroups(), worker).expect("a sandbox");
-    assert_eq!(bench.launcher.facts(WORKER).memory, MemoryMechanism::AddressSpace);
+    assert_eq!(bench.prepared().memory_mechanism(), MemoryMechanism::AddressSpace);
     exhaust(&bench);
 }
 
@@ -25,14 +25,10 @@ fn exhaust(bench: &Bench) {
     assert_eq!(life.ask(&format!("allocate {}", 16 * MIB)), format!("holds {}", 16 * MIB));
     life.send(&format!("allocate {}", 256 * MIB), &[]);
     let Change::Killed { signal, .. } = life.end() else { panic!("it lives on") };
-    match bench.launcher.facts(WORKER).memory {
+    match bench.prepared().memory_mechanism() {
         MemoryMechanism::AddressSpace => assert_eq!(signal, Signal::SIGABRT as i32),
         mechanism => {
-            assert_eq!(
-                (signal, bench.launcher.oom_kills(WORKER)),
-                (Signal::SIGKILL as i32, 1),
-                "{mechanism:?}"
-            );
+            assert_eq!((signal, bench.prepared().oom_kills()), (Signal::SIGKILL as i32, 1), "{mechanism:?}");
         }
     }
 }
