@@ -63,7 +63,7 @@ pub struct Prepared {
     pub(super) rulesets: Option<Rulesets>,
     pub(super) filters: Option<Filters>,
     pub(super) granted: Vec<Granted>,
-    pub(crate) tree: Tree,
+    pub(super) tree: Tree,
     pub(super) enforced: Vec<Enforced>,
     pub(super) missing: Vec<Missing>,
     exec: Exec,
@@ -345,6 +345,11 @@ impl Prepared {
     /// See [`TreeError`]; to be tried again.
     pub fn is_empty(&mut self) -> Result<bool, TreeError> {
         self.tree.is_empty(self.cgroup.as_ref())
+    }
+
+    /// Returns the process that kills the tree at the moment.
+    pub(crate) fn killer(&self) -> Option<i32> {
+        self.tree.killer()
     }
 
     /// Returns what enforces its limit of memory.

@@ -67,7 +67,7 @@ impl Tree {
     }
 
     /// Returns the process that kills, while it does.
-    pub(crate) fn killer(&self) -> Option<i32> {
+    pub(super) fn killer(&self) -> Option<i32> {
         match self {
             Self::User { killer, .. } => killer.as_ref().map(|killer| killer.pid),
             Self::Cgroup | Self::Alone => None,
