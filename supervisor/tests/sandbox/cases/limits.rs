@@ -7,7 +7,7 @@ use bailiwick_sys::events::Signal;
 use bailiwick_sys::identity::effective_uid;
 use bailiwick_sys::wait::Change;
 
-use crate::bench::{Bench, WORKER, is_root, worker};
+use crate::bench::{Bench, is_root, worker};
 
 const MIB: u64 = 1 << 20;
 
