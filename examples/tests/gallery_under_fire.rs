@@ -5,13 +5,16 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use support::gallery::{Gallery, Kill, PICTURES, footprint};
-use support::load::{self, Errand, complaints};
+use support::load::{self, Errand, Trip, complaints};
 use support::program::children;
 
+/// Each fire takes the whole machine.
+static ONE_FIRE: Mutex<()> = Mutex::new(());
 const CONNECTIONS: usize = 16;
 /// Between two kills, so that each of the four victims dies about twice a second.
 const KILL_PAUSE: Duration = Duration::from_millis(120);
@@ -61,8 +64,8 @@ fn pass(time: Duration) {
     assert_eq!(nothing.recv_timeout(time), Err(RecvTimeoutError::Timeout));
 }
 
-/// The processes that must be the same at the end, and the least that they held within half a second: what is under way
-/// at one moment comes and goes, a leak stays.
+/// The processes that must be the same at the end, and the least that they hold within half a second after the load:
+/// what the last request left comes and goes, a leak stays.
 fn footprints(gallery: &Gallery, spared: &[&str]) -> BTreeMap<u32, BTreeMap<&'static str, u64>> {
     let workers = spared.iter().flat_map(|worker| gallery.program.instances(worker));
     let mut found: BTreeMap<u32, BTreeMap<&'static str, u64>> =
@@ -83,22 +86,31 @@ fn is_zombie(pid: u32) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
-/// Loads the gallery while `victims` are killed, and checks everything that can be said of it afterwards.
-fn fire(victims: &[&str], spared: &[&str]) {
-    let mut gallery = Gallery::start();
-    let (stop, begin, length) = (AtomicBool::new(false), Instant::now(), duration());
-    let errands = errands();
-    let (trips, kills, early, late) = thread::scope(|scope| {
+/// Loads the gallery for some time while `victims` are killed in turn.
+fn burn(gallery: &Gallery, victims: &[&str], length: Duration) -> (Vec<Trip>, Vec<Kill>) {
+    let (errands, stop) = (errands(), AtomicBool::new(false));
+    thread::scope(|scope| {
         let load = scope.spawn(|| load::run(gallery.address, &errands, CONNECTIONS, &stop));
-        let mut kills = kill_in_turn(&gallery, victims, begin + length / 6);
-        let early = footprints(&gallery, spared);
-        kills.extend(kill_in_turn(&gallery, victims, begin + length));
-        let late = footprints(&gallery, spared);
+        let kills = kill_in_turn(gallery, victims, Instant::now() + length);
         // Whoever was killed last comes back before the judgement.
         pass(Duration::from_secs(1));
         stop.store(true, Ordering::Relaxed);
-        (load.join().expect("the load does not panic"), kills, early, late)
-    });
+        (load.join().expect("the load does not panic"), kills)
+    })
+}
+
+/// Loads the gallery while `victims` are killed, and checks everything that can be said of it afterwards.
+fn fire(victims: &[&str], spared: &[&str]) {
+    let _alone = ONE_FIRE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut gallery = Gallery::start();
+    let (begin, length) = (Instant::now(), duration());
+    let warm = (length / 6).max(Duration::from_secs(3));
+    let (mut trips, mut kills) = burn(&gallery, victims, warm);
+    let early = footprints(&gallery, spared);
+    let (more_trips, more_kills) = burn(&gallery, victims, length.saturating_sub(warm));
+    let late = footprints(&gallery, spared);
+    trips.extend(more_trips);
+    kills.extend(more_kills);
     let outages = gallery.outages(&kills);
     let wrong = complaints(&trips, &outages, begin);
     assert!(wrong.is_empty(), "{} of {} requests:\n  {}", wrong.len(), trips.len(), wrong.join("\n  "));
