@@ -6,7 +6,6 @@
 //! concerned, and else one line in [`Prepared::missing`].
 
 mod account;
-mod cgroup;
 mod describe;
 mod error;
 mod executable;

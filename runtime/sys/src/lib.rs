@@ -4,6 +4,7 @@
 //! owned, nothing blocks unless its name says so, and what runs between fork and exec is prepared beforehand.
 
 pub mod capability;
+pub mod cgroup;
 mod child;
 pub mod confine;
 pub mod error;

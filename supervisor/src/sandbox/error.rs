@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bailiwick_sys::cgroup::CgroupError;
 use bailiwick_sys::{Errno, Failed};
 
 use crate::check::Untrusted;
@@ -128,13 +129,8 @@ pub enum SandboxError {
         source: Box<landlock::RulesetError>,
     },
     /// A control group could not be made.
-    #[error("control group {path}: {source}", path = path.display())]
-    Cgroup {
-        /// Its directory or file.
-        path: PathBuf,
-        /// The kernel's reason.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
     /// The kernel refused something that it cannot refuse to a sound request.
     #[error(transparent)]
     Refused(#[from] Failed),

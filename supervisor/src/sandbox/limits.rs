@@ -1,12 +1,23 @@
 //! Bounds on memory, tasks and descriptors: which mechanism meets which, and what is left open.
 
+use bailiwick_sys::cgroup::{Cgroups, Purpose, Version};
 use bailiwick_sys::process::{Resource, Step};
 
 use super::account::Account;
-use super::cgroup::{Cgroups, Mechanism, Purpose};
 use super::report::{Aspect, Enforced};
 use crate::control::MemoryMechanism;
 use crate::spec::{Preset, Sandbox};
+
+/// What meets a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mechanism {
+    /// A control group.
+    Group(Version),
+    /// A limit that the process, or its user, carries.
+    Process,
+    /// Nothing.
+    None,
+}
 
 /// The bounds of one worker.
 #[derive(Clone, Debug)]
@@ -19,20 +30,18 @@ pub(super) struct Limits {
 impl Limits {
     /// Takes the bounds from the declaration, with the defaults of a sandboxed worker.
     pub(super) fn new(sandbox: &Sandbox, cgroups: &Cgroups, account: &Account) -> Self {
-        let memory_by = match cgroups.memory() {
-            Mechanism::None => Mechanism::Process,
-            by => by,
-        };
+        let memory_by = cgroups.memory().map_or(Mechanism::Process, Mechanism::Group);
         let tasks_by = match cgroups.tasks() {
+            Some(Version::V2) => Mechanism::Group(Version::V2),
             // To enter a group of version 1 takes ten times as long as all the rest of a start.
-            Mechanism::V1 | Mechanism::None if account.own().is_some() => Mechanism::Process,
-            by => by,
+            Some(Version::V1) | None if account.own().is_some() => Mechanism::Process,
+            by => by.map_or(Mechanism::None, Mechanism::Group),
         };
         // Who cannot fork has threads only, and is not made to pay for their being counted.
         let default = match (sandbox.preset, tasks_by) {
             (Preset::None, _) | (_, Mechanism::None) => None,
-            (Preset::Exec, _) | (_, Mechanism::V2 | Mechanism::Process) => Some(TASKS),
-            (_, Mechanism::V1) => None,
+            (Preset::Exec, _) | (_, Mechanism::Group(Version::V2) | Mechanism::Process) => Some(TASKS),
+            (_, Mechanism::Group(Version::V1)) => None,
         };
         let files = (sandbox.preset != Preset::None).then_some(FILES);
         Self {
@@ -49,14 +58,22 @@ impl Limits {
 
     /// Returns what control groups are needed for.
     pub(super) fn purpose(&self, kill: bool) -> Purpose {
-        Purpose { memory: self.memory, tasks: self.tasks, kill }
+        let version = |by| match by {
+            Mechanism::Group(version) => Some(version),
+            Mechanism::Process | Mechanism::None => None,
+        };
+        Purpose {
+            memory: self.memory.and_then(|(bytes, by)| Some((bytes, version(by)?))),
+            tasks: self.tasks.and_then(|(tasks, by)| Some((tasks, version(by)?))),
+            kill,
+        }
     }
 
     pub(super) fn memory_mechanism(&self) -> MemoryMechanism {
         match self.memory {
             None | Some((_, Mechanism::None)) => MemoryMechanism::Unlimited,
-            Some((_, Mechanism::V2)) => MemoryMechanism::CgroupV2,
-            Some((_, Mechanism::V1)) => MemoryMechanism::CgroupV1,
+            Some((_, Mechanism::Group(Version::V2))) => MemoryMechanism::CgroupV2,
+            Some((_, Mechanism::Group(Version::V1))) => MemoryMechanism::CgroupV1,
             Some((_, Mechanism::Process)) => MemoryMechanism::AddressSpace,
         }
     }
@@ -84,12 +101,12 @@ impl Limits {
     /// Says what holds.
     pub(super) fn report(&self, enforced: &mut Vec<Enforced>) {
         let memory = self.memory.map(|(bytes, by)| match by {
-            Mechanism::V2 => format!("memory.max {bytes}"),
-            Mechanism::V1 => format!("memory.limit_in_bytes {bytes}"),
+            Mechanism::Group(Version::V2) => format!("memory.max {bytes}"),
+            Mechanism::Group(Version::V1) => format!("memory.limit_in_bytes {bytes}"),
             Mechanism::Process | Mechanism::None => format!("RLIMIT_AS {bytes}"),
         });
         let tasks = self.tasks.and_then(|(tasks, by)| match by {
-            Mechanism::V2 | Mechanism::V1 => Some(format!("pids.max {tasks}")),
+            Mechanism::Group(_) => Some(format!("pids.max {tasks}")),
             Mechanism::Process => Some(format!("RLIMIT_NPROC {tasks}")),
             Mechanism::None => None,
         });

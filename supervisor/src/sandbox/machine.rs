@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use bailiwick_sys::capability::{self, Capabilities};
 use bailiwick_sys::{guardian, identity, landlock, seccomp};
 
-use super::cgroup::Cgroups;
+use bailiwick_sys::cgroup::Cgroups;
 
 /// What this kernel and this supervisor's own rights make possible.
 #[derive(Clone, Debug)]

@@ -13,7 +13,6 @@ use bailiwick_sys::seccomp::Filter;
 use bailiwick_wire::bootstrap::Confinement;
 
 use super::account::{Account, Owner};
-use super::cgroup::{Cgroup, Cgroups, Purpose};
 use super::describe::TCP_ABI;
 use super::error::SandboxError;
 use super::executable::Executable;
@@ -27,6 +26,7 @@ use super::uid_range::{OwnUid, hash};
 use crate::control::MemoryMechanism;
 use crate::spec::{Exec, Preset, Worker};
 use crate::verify::Promise;
+use bailiwick_sys::cgroup::{Cgroup, Cgroups, Purpose};
 
 /// What the sandboxes of one supervisor have in common.
 #[derive(Debug)]
@@ -244,7 +244,7 @@ impl Ground {
             return Ok(None);
         }
         let name = format!("bailiwick-{}.{name}", key(&self.state_dir));
-        Cgroup::create(&self.cgroups, &name, purpose).map(Some)
+        Ok(Some(Cgroup::create(&self.cgroups, &name, purpose)?))
     }
 }
 

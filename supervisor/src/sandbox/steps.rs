@@ -8,9 +8,9 @@ use bailiwick_sys::identity::SecureBits;
 use bailiwick_sys::process::Step;
 
 use super::account::Account;
-use super::cgroup::Cgroup;
 use super::prepared::Prepared;
 use crate::spec::Preset;
+use bailiwick_sys::cgroup::Cgroup;
 
 impl Prepared {
     /// Returns what the child does between fork and exec.

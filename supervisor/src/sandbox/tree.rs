@@ -7,7 +7,7 @@ use bailiwick_sys::guardian::{self, Forked, GuardianError};
 use bailiwick_sys::wait;
 use bailiwick_sys::{Errno, Failed};
 
-use super::cgroup::Cgroup;
+use bailiwick_sys::cgroup::Cgroup;
 
 /// How one worker's processes are ended. The supervisor has taken the end of the first of them itself.
 #[derive(Debug)]

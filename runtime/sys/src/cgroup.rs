@@ -9,46 +9,52 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use super::error::SandboxError;
-
 /// The hierarchies under which this process may make groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cgroups {
     /// The own group in version 2, whose children can be killed.
-    pub(super) v2: Option<PathBuf>,
+    pub v2: Option<PathBuf>,
     /// Controllers of version 2 that children may use: `memory`, `pids`.
-    pub(super) v2_controllers: Vec<String>,
+    pub v2_controllers: Vec<String>,
     /// The own group in version 1's memory hierarchy.
-    pub(super) v1_memory: Option<PathBuf>,
+    pub v1_memory: Option<PathBuf>,
     /// The own group in version 1's pids hierarchy.
-    pub(super) v1_pids: Option<PathBuf>,
+    pub v1_pids: Option<PathBuf>,
 }
 
-/// What bounds a worker's memory or tasks.
+/// The version of a hierarchy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mechanism {
-    /// A control group of version 2.
-    V2,
-    /// A control group of version 1.
+pub enum Version {
+    /// One hierarchy for each controller.
     V1,
-    /// A limit that the process, or its user, carries.
-    Process,
-    /// Nothing.
-    None,
+    /// One hierarchy for all.
+    V2,
+}
+
+/// A group that could not be made or bounded.
+#[derive(Debug, thiserror::Error)]
+#[error("control group {path}: {source}", path = path.display())]
+pub struct CgroupError {
+    /// Its directory or file.
+    pub path: PathBuf,
+    /// The kernel's reason.
+    pub source: io::Error,
 }
 
 /// What the groups of a worker are for; a group that is for nothing is not made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Purpose {
-    pub(super) memory: Option<(u64, Mechanism)>,
-    pub(super) tasks: Option<(u32, Mechanism)>,
+pub struct Purpose {
+    /// Bytes of memory.
+    pub memory: Option<(u64, Version)>,
+    /// Threads and processes.
+    pub tasks: Option<(u32, Version)>,
     /// To kill everything that the worker starts.
-    pub(super) kill: bool,
+    pub kill: bool,
 }
 
 /// The groups of one worker. Removed when dropped, for which everything in them must have ended.
 #[derive(Debug)]
-pub(super) struct Cgroup {
+pub struct Cgroup {
     directories: Vec<PathBuf>,
     v2: Option<Unified>,
     /// Files that take the process id of whom to admit.
@@ -70,7 +76,7 @@ struct Unified {
 
 impl Cgroups {
     /// Looks where this process is and where it may make groups.
-    pub(super) fn probe() -> Self {
+    pub fn probe() -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         let mut found = Self::locate(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"));
         found.v1_memory = found.v1_memory.filter(|own| has_groups_with(own, "memory.limit_in_bytes"));
@@ -120,28 +126,27 @@ impl Cgroups {
     }
 
     /// Returns whether groups can kill everything in them.
-    pub(super) fn can_kill(&self) -> bool {
+    pub fn can_kill(&self) -> bool {
         self.v2.is_some()
     }
 
-    pub(super) fn memory(&self) -> Mechanism {
-        self.mechanism("memory", &self.v1_memory)
+    /// Returns by which version memory can be bounded.
+    pub fn memory(&self) -> Option<Version> {
+        self.version("memory", &self.v1_memory)
     }
 
-    pub(super) fn tasks(&self) -> Mechanism {
-        self.mechanism("pids", &self.v1_pids)
+    /// Returns by which version the number of tasks can be bounded.
+    pub fn tasks(&self) -> Option<Version> {
+        self.version("pids", &self.v1_pids)
     }
 
-    fn mechanism(&self, controller: &str, v1: &Option<PathBuf>) -> Mechanism {
-        match (self.v2_controllers.iter().any(|name| name == controller), v1) {
-            (true, _) => Mechanism::V2,
-            (false, Some(_)) => Mechanism::V1,
-            (false, None) => Mechanism::None,
-        }
+    fn version(&self, controller: &str, v1: &Option<PathBuf>) -> Option<Version> {
+        let v2 = self.v2_controllers.iter().any(|name| name == controller);
+        if v2 { Some(Version::V2) } else { v1.as_ref().map(|_| Version::V1) }
     }
 
     /// Has the children of the own version 2 group use the controllers; without success they are given up.
-    pub(super) fn enable_controllers(&mut self, key: &str) {
+    pub fn enable_controllers(&mut self, key: &str) {
         let (Some(own), false) = (&self.v2, self.v2_controllers.is_empty()) else { return };
         let wanted: String = self.v2_controllers.iter().map(|name| format!("+{name} ")).collect();
         let enable = || std::fs::write(own.join("cgroup.subtree_control"), wanted.trim());
@@ -163,9 +168,9 @@ impl Cgroups {
 
 impl Cgroup {
     /// Makes the groups called `name` for their purpose, and ends what an earlier supervisor left in them.
-    pub(super) fn create(groups: &Cgroups, name: &str, purpose: &Purpose) -> Result<Self, SandboxError> {
+    pub fn create(groups: &Cgroups, name: &str, purpose: &Purpose) -> Result<Self, CgroupError> {
         let mut made = Self { directories: Vec::new(), v2: None, admissions: Vec::new(), oom: None };
-        if let (Some((bytes, Mechanism::V1)), Some(own)) = (purpose.memory, &groups.v1_memory) {
+        if let (Some((bytes, Version::V1)), Some(own)) = (purpose.memory, &groups.v1_memory) {
             let group = made.add(own.join(name))?;
             set(&group, "memory.limit_in_bytes", bytes)?;
             // Only there where swap is counted.
@@ -173,13 +178,13 @@ impl Cgroup {
             made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
             made.oom = File::open(group.join("memory.oom_control")).ok();
         }
-        if let (Some((tasks, Mechanism::V1)), Some(own)) = (purpose.tasks, &groups.v1_pids) {
+        if let (Some((tasks, Version::V1)), Some(own)) = (purpose.tasks, &groups.v1_pids) {
             let group = made.add(own.join(name))?;
             set(&group, "pids.max", tasks)?;
             made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
         }
-        let memory = purpose.memory.filter(|(_, by)| *by == Mechanism::V2).map(|(bytes, _)| bytes);
-        let tasks = purpose.tasks.filter(|(_, by)| *by == Mechanism::V2).map(|(tasks, _)| tasks);
+        let memory = purpose.memory.filter(|(_, by)| *by == Version::V2).map(|(bytes, _)| bytes);
+        let tasks = purpose.tasks.filter(|(_, by)| *by == Version::V2).map(|(tasks, _)| tasks);
         if let (Some(own), true) = (&groups.v2, purpose.kill || memory.is_some() || tasks.is_some()) {
             let group = made.add(own.join(name))?;
             if let Some(bytes) = memory {
@@ -194,29 +199,29 @@ impl Cgroup {
             }
             made.v2 = Unified::open(&group);
         }
-        made.kill().map_err(|source| SandboxError::Cgroup { path: PathBuf::from(name), source })?;
+        made.kill().map_err(|source| CgroupError { path: PathBuf::from(name), source })?;
         Ok(made)
     }
 
-    fn add(&mut self, directory: PathBuf) -> Result<PathBuf, SandboxError> {
-        make(&directory).map_err(|source| SandboxError::Cgroup { path: directory.clone(), source })?;
+    fn add(&mut self, directory: PathBuf) -> Result<PathBuf, CgroupError> {
+        make(&directory).map_err(|source| CgroupError { path: directory.clone(), source })?;
         self.directories.push(directory.clone());
         Ok(directory)
     }
 
     /// Returns the group that a child can be born in.
-    pub(super) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+    pub fn birthplace(&self) -> Option<BorrowedFd<'_>> {
         self.v2.as_ref().filter(|v2| !v2.was_killed).map(|v2| v2.directory.as_fd())
     }
 
     /// Returns the files by which a child enters the groups that it was not born in.
-    pub(super) fn entries(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+    pub fn entries(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let late = self.v2.iter().filter(|v2| v2.was_killed).map(|v2| &v2.entry);
         self.admissions.iter().chain(late).map(AsFd::as_fd)
     }
 
     /// Sends SIGKILL to everything in the group; nothing escapes by forking. Without version 2 it does nothing.
-    pub(super) fn kill(&mut self) -> io::Result<()> {
+    pub fn kill(&mut self) -> io::Result<()> {
         match &mut self.v2 {
             Some(v2) if !v2.is_empty() => {
                 v2.was_killed = true;
@@ -227,28 +232,28 @@ impl Cgroup {
     }
 
     /// Returns the open `cgroup.kill`.
-    pub(super) fn kill_file(&self) -> Option<BorrowedFd<'_>> {
+    pub fn kill_file(&self) -> Option<BorrowedFd<'_>> {
         self.v2.as_ref().map(|v2| v2.kill.as_fd())
     }
 
     /// Returns the file that changes when the group becomes empty.
-    pub(super) fn events(&self) -> Option<BorrowedFd<'_>> {
+    pub fn events(&self) -> Option<BorrowedFd<'_>> {
         self.v2.as_ref().map(|v2| v2.events.as_fd())
     }
 
     /// Returns whether nothing lives in the group; `None` without version 2.
-    pub(super) fn is_empty(&self) -> Option<bool> {
+    pub fn is_empty(&self) -> Option<bool> {
         self.v2.as_ref().map(Unified::is_empty)
     }
 
     /// Returns how often the kernel killed in the group for want of memory.
-    pub(super) fn oom_kills(&self) -> u64 {
+    pub fn oom_kills(&self) -> u64 {
         let Some(file) = &self.oom else { return 0 };
         reread(file).lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
     }
 
     /// Returns the directories, to be removed when everything has ended.
-    pub(super) fn directories(&self) -> &[PathBuf] {
+    pub fn directories(&self) -> &[PathBuf] {
         &self.directories
     }
 }
@@ -294,14 +299,14 @@ fn make(directory: &Path) -> io::Result<()> {
     }
 }
 
-fn set(group: &Path, file: &str, value: impl Into<u64>) -> Result<(), SandboxError> {
+fn set(group: &Path, file: &str, value: impl Into<u64>) -> Result<(), CgroupError> {
     let path = group.join(file);
-    std::fs::write(&path, value.into().to_string()).map_err(|source| SandboxError::Cgroup { path, source })
+    std::fs::write(&path, value.into().to_string()).map_err(|source| CgroupError { path, source })
 }
 
-fn open_to_write(path: &Path) -> Result<File, SandboxError> {
+fn open_to_write(path: &Path) -> Result<File, CgroupError> {
     let opened = File::options().write(true).open(path);
-    opened.map_err(|source| SandboxError::Cgroup { path: path.to_owned(), source })
+    opened.map_err(|source| CgroupError { path: path.to_owned(), source })
 }
 
 fn read_text(path: &Path) -> String {
@@ -331,7 +336,7 @@ mod tests {
         assert_eq!(found.v1_memory, Some("/sys/fs/cgroup/memory/a/b".into()));
         assert_eq!(found.v1_pids, Some("/sys/fs/cgroup/pids/".into()));
         assert_eq!(found.v2, Some("/sys/fs/cgroup/unified/".into()));
-        assert_eq!((found.memory(), found.tasks()), (Mechanism::V1, Mechanism::V1));
+        assert_eq!((found.memory(), found.tasks()), (Some(Version::V1), Some(Version::V1)));
     }
 
     #[test]
@@ -347,9 +352,6 @@ mod tests {
     fn without_any_hierarchy_nothing_is_bounded() {
         let found = Cgroups::locate("25 1 8:1 / / rw - ext4 /dev/sda1 rw\n", "0::/\n");
         assert_eq!(found, Cgroups::default());
-        assert_eq!(
-            (found.memory(), found.tasks(), found.can_kill()),
-            (Mechanism::None, Mechanism::None, false)
-        );
+        assert_eq!((found.memory(), found.tasks(), found.can_kill()), (None, None, false));
     }
 }
