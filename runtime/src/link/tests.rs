@@ -3,6 +3,7 @@
 mod conformance;
 mod desk;
 mod fire;
+mod mutation;
 mod pool;
 mod socket;
 mod worlds;
