@@ -19,7 +19,6 @@ mod prepared;
 mod report;
 mod steps;
 mod tree;
-mod uid_range;
 
 pub use error::SandboxError;
 pub use executable::Executable;

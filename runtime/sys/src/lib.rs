@@ -22,5 +22,6 @@ pub mod socket;
 pub mod system_call;
 pub mod user_namespace;
 pub mod wait;
+pub mod worker_users;
 
 pub use error::{Errno, Failed};

@@ -4,11 +4,11 @@ use std::os::fd::AsFd;
 
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::user_namespace;
+use bailiwick_sys::worker_users::{OwnUid, UidRange};
 
 use super::error::SandboxError;
 use super::machine::Machine;
 use super::paths::Granted;
-use super::uid_range::{OwnUid, UidRange};
 use crate::check::accounts;
 use crate::spec::Worker;
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bailiwick_sys::cgroup::CgroupError;
+use bailiwick_sys::worker_users::ClaimError;
 use bailiwick_sys::{Errno, Failed};
 
 use crate::check::Untrusted;
@@ -104,14 +105,9 @@ pub enum SandboxError {
         /// Where it stands.
         what: &'static str,
     },
-    /// Every user of the range is taken.
-    #[error("no user is left for worker {worker}: {tried} of the range were tried and are locked")]
-    NoUserLeft {
-        /// The worker.
-        worker: String,
-        /// Users tried.
-        tried: u32,
-    },
+    /// There is no user of its own for it.
+    #[error(transparent)]
+    NoUser(#[from] ClaimError),
     /// A system call filter could not be compiled: our own fault.
     #[error("the system call filter of worker {worker} does not compile")]
     Filter {

@@ -10,6 +10,7 @@ use bailiwick_sys::events::Interest;
 use bailiwick_sys::guardian::{Guardian, GuardianError, Victim};
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::seccomp::Filter;
+use bailiwick_sys::worker_users::{OwnUid, hash};
 use bailiwick_wire::bootstrap::Confinement;
 
 use super::account::{Account, Owner};
@@ -22,7 +23,6 @@ use super::machine::Machine;
 use super::paths::{Access, Granted, Rulesets};
 use super::report::{Aspect, Enforced, Missing};
 use super::tree::{Tree, TreeError};
-use super::uid_range::{OwnUid, hash};
 use crate::control::MemoryMechanism;
 use crate::spec::{Exec, Preset, Worker};
 use crate::verify::Promise;

@@ -10,41 +10,64 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use bailiwick_sys::files::Lock;
-use bailiwick_sys::{Errno, Failed};
-
-use super::error::SandboxError;
+use crate::error::{Errno, Failed};
+use crate::files::Lock;
 
 /// The range of users, and where its locks are.
 #[derive(Clone, Debug)]
-pub(super) struct UidRange {
+pub struct UidRange {
     folder: PathBuf,
     range: RangeInclusive<u32>,
 }
 
 /// A user that belongs to one worker for as long as this value, or a copy of its descriptor, lives.
 #[derive(Debug)]
-pub(super) struct OwnUid {
-    pub(super) uid: u32,
+pub struct OwnUid {
+    /// The number, of a user and of a group.
+    pub uid: u32,
     lock: Lock,
     /// The lock's file, if nobody will ask for this number by the same name again.
     passing: Option<PathBuf>,
 }
 
+/// Why there is no user for a worker.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// The locks cannot be used.
+    #[error("locks of workers' users in {folder}: {failed}", folder = folder.display())]
+    Refused {
+        /// Where the locks are.
+        folder: PathBuf,
+        /// The kernel's reason.
+        failed: Failed,
+    },
+    /// Every user of the range is taken.
+    #[error("no user is left for {owner}: {tried} of the range were tried and are locked")]
+    NoneLeft {
+        /// For whom.
+        owner: String,
+        /// Users tried.
+        tried: u32,
+    },
+}
+
 impl UidRange {
     /// Returns the range that all supervisors on this machine share.
-    pub(super) fn host(range: RangeInclusive<u32>) -> Self {
+    pub fn host(range: RangeInclusive<u32>) -> Self {
         Self { folder: PathBuf::from(LOCKS), range }
     }
 
     /// Takes a user for `owner`, preferably the one that it had before. An owner that does not come again leaves
     /// no trace.
-    pub(super) fn claim(&self, owner: &str, comes_again: bool) -> Result<OwnUid, SandboxError> {
+    ///
+    /// # Errors
+    /// See [`ClaimError`].
+    pub fn claim(&self, owner: &str, comes_again: bool) -> Result<OwnUid, ClaimError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
-        made.map_err(|error| SandboxError::Unreachable {
-            role: "folder of user locks",
-            path: self.folder.clone(),
-            errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+        made.map_err(|error| {
+            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+            ClaimError::Refused { folder: self.folder.clone(), failed: Failed { call: "mkdir", errno } }
         })?;
         let count = self.range.end() - self.range.start() + 1;
         let first = (hash(owner.as_bytes()) % u64::from(count)) as u32;
@@ -54,12 +77,14 @@ impl UidRange {
             for step in 0..tries {
                 let uid = self.range.start() + (first + step) % count;
                 let path = self.folder.join(uid.to_string());
-                if let Some(lock) = take(&path, owner, others_too)? {
+                if let Some(lock) = take(&path, owner, others_too)
+                    .map_err(|failed| ClaimError::Refused { folder: self.folder.clone(), failed })?
+                {
                     return Ok(OwnUid { uid, lock, passing: (!comes_again).then_some(path) });
                 }
             }
         }
-        Err(SandboxError::NoUserLeft { worker: owner.to_owned(), tried: tries })
+        Err(ClaimError::NoneLeft { owner: owner.to_owned(), tried: tries })
     }
 }
 
@@ -80,7 +105,7 @@ fn take(path: &Path, owner: &str, others_too: bool) -> Result<Option<Lock>, Fail
 
 impl OwnUid {
     /// Returns the lock's file if it is to go with its owner.
-    pub(super) fn passing(&self) -> Option<&Path> {
+    pub fn passing(&self) -> Option<&Path> {
         self.passing.as_deref()
     }
 }
@@ -102,7 +127,7 @@ impl AsFd for OwnUid {
 }
 
 /// Hashes with FNV-1a: short, and the same on every machine and in every version.
-pub(super) fn hash(bytes: &[u8]) -> u64 {
+pub fn hash(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
@@ -136,7 +161,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let range = range(&folder, 100..=102);
         let held: Vec<_> = ["a", "b", "c"].iter().map(|owner| range.claim(owner, true).unwrap()).collect();
-        assert!(matches!(range.claim("d", true).unwrap_err(), SandboxError::NoUserLeft { tried: 3, .. }));
+        assert!(matches!(range.claim("d", true).unwrap_err(), ClaimError::NoneLeft { tried: 3, .. }));
         drop(held);
         assert!(range.claim("d", true).is_ok());
     }
