@@ -6,17 +6,16 @@
 //! concerned, and else one line in [`Prepared::missing`].
 
 mod account;
-mod describe;
 mod error;
 mod executable;
 mod filter;
 mod limits;
 mod machine;
+mod missing;
 mod paths;
 mod places;
 mod policy;
 mod prepared;
-mod report;
 mod steps;
 mod tree;
 
@@ -24,8 +23,8 @@ pub use error::SandboxError;
 pub use executable::Executable;
 
 pub use machine::Machine;
+pub use missing::{Aspect, Missing};
 pub use paths::{Access, Granted};
 pub use policy::{SystemCall, Verdict, system_calls};
 pub use prepared::{Ground, Prepared, Role};
-pub use report::{Aspect, Enforced, Missing};
 pub use tree::TreeError;

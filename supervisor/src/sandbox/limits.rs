@@ -4,7 +4,6 @@ use bailiwick_sys::cgroup::{Cgroups, Purpose, Version};
 use bailiwick_sys::process::{Resource, Step};
 
 use super::account::Account;
-use super::report::{Aspect, Enforced};
 use crate::control::MemoryMechanism;
 use crate::spec::{Preset, Sandbox};
 
@@ -96,23 +95,6 @@ impl Limits {
             Some((tasks, Mechanism::Process)) => Some(Step::Limit(Resource::Tasks, tasks.into())),
             _ => None,
         }
-    }
-
-    /// Says what holds.
-    pub(super) fn report(&self, enforced: &mut Vec<Enforced>) {
-        let memory = self.memory.map(|(bytes, by)| match by {
-            Mechanism::Group(Version::V2) => format!("memory.max {bytes}"),
-            Mechanism::Group(Version::V1) => format!("memory.limit_in_bytes {bytes}"),
-            Mechanism::Process | Mechanism::None => format!("RLIMIT_AS {bytes}"),
-        });
-        let tasks = self.tasks.and_then(|(tasks, by)| match by {
-            Mechanism::Group(_) => Some(format!("pids.max {tasks}")),
-            Mechanism::Process => Some(format!("RLIMIT_NPROC {tasks}")),
-            Mechanism::None => None,
-        });
-        let files = self.files.map(|files| format!("RLIMIT_NOFILE {files}"));
-        let all = [(Aspect::Memory, memory), (Aspect::Tasks, tasks), (Aspect::Descriptors, files)];
-        enforced.extend(all.into_iter().filter_map(|(what, by)| Some(Enforced { what, by: by? })));
     }
 }
 

@@ -14,14 +14,13 @@ use bailiwick_sys::worker_users::{OwnUid, hash};
 use bailiwick_wire::bootstrap::Confinement;
 
 use super::account::{Account, Owner};
-use super::describe::TCP_ABI;
 use super::error::SandboxError;
 use super::executable::Executable;
 use super::filter::Filters;
 use super::limits::Limits;
 use super::machine::Machine;
+use super::missing::{Aspect, Missing, TCP_ABI};
 use super::paths::{Access, Granted, Rulesets};
-use super::report::{Aspect, Enforced, Missing};
 use super::tree::{Tree, TreeError};
 use crate::control::MemoryMechanism;
 use crate::spec::{Exec, Preset, Worker};
@@ -64,8 +63,7 @@ pub struct Prepared {
     pub(super) filters: Option<Filters>,
     pub(super) granted: Vec<Granted>,
     pub(super) tree: Tree,
-    pub(super) enforced: Vec<Enforced>,
-    pub(super) missing: Vec<Missing>,
+    missing: Vec<Missing>,
     exec: Exec,
     executable: Executable,
     pub(crate) argv: Vec<CString>,
@@ -148,10 +146,9 @@ impl Ground {
             limits,
             cgroup,
             tree,
-            enforced: Vec::new(),
             missing,
         };
-        prepared.describe(&worker.sandbox, &self.machine);
+        prepared.missing.extend(prepared.find_missing(&self.machine));
         Ok(prepared)
     }
 
@@ -259,11 +256,6 @@ impl Prepared {
         self.capabilities
     }
 
-    /// Returns what is enforced and by which mechanism.
-    pub fn enforced(&self) -> &[Enforced] {
-        &self.enforced
-    }
-
     /// Returns what this machine cannot enforce, one line each for the operator.
     pub fn missing(&self) -> &[Missing] {
         &self.missing
@@ -295,11 +287,6 @@ impl Prepared {
             no_new_privileges: self.preset != Preset::None,
             filters: filters.map_or(0, standing),
         }
-    }
-
-    /// Returns what is executed.
-    pub fn executable(&self) -> &Executable {
-        &self.executable
     }
 
     /// Opens the executable's path again: the next start runs what is there now.

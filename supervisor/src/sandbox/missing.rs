@@ -1,0 +1,86 @@
+//! What the operator should know of a worker: promises that this machine cannot keep, and grants that are void.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::machine::Machine;
+use super::prepared::Prepared;
+use super::tree::Tree;
+
+/// One thing that the operator should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What is not as one may expect.
+    pub what: Aspect,
+    /// What the machine lacks, or stands in the way.
+    pub why: Cow<'static, str>,
+}
+
+/// What a sandbox bounds and a machine may be unable to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Aspect {
+    /// Who the worker is.
+    User,
+    /// Which files it reaches.
+    Files,
+    /// Which system calls it makes.
+    SystemCalls,
+    /// Which TCP ports it binds and connects to.
+    Tcp,
+    /// Whom it may signal, and which abstract sockets it reaches.
+    Scope,
+    /// How many threads and processes it has.
+    Tasks,
+    /// How everything that it started is ended.
+    Descendants,
+}
+
+impl Prepared {
+    /// Returns what this machine does not give to the worker, floor apart.
+    pub(super) fn find_missing(&self, machine: &Machine) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        let mut add = |what, why| missing.push(Missing { what, why });
+        if self.rulesets.is_some() && machine.landlock_abi < TCP_ABI {
+            add(Aspect::Tcp, "Landlock before ABI 4 bounds no ports".into());
+        }
+        if self.rulesets.is_some() && machine.landlock_abi < SCOPE_ABI {
+            add(Aspect::Scope, "Landlock before ABI 6 bounds no signals".into());
+        }
+        let places = self.granted.iter().chain([&self.directory]);
+        for why in places.filter_map(|place| place.closed_to(self.account.identity())) {
+            add(Aspect::Files, why.into());
+        }
+        if matches!(self.tree, Tree::Alone) && self.running_filter().is_none() {
+            let why = "what it starts may outlive it: there is neither cgroup.kill nor a user of its own";
+            add(Aspect::Descendants, why.into());
+        }
+        missing
+    }
+}
+
+impl Aspect {
+    /// Returns the word that people read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Files => "files",
+            Self::SystemCalls => "system calls",
+            Self::Tcp => "tcp",
+            Self::Scope => "scope",
+            Self::Tasks => "tasks",
+            Self::Descendants => "descendants",
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what.name(), self.why)
+    }
+}
+
+/// The version of Landlock's interface that knows TCP ports.
+pub(super) const TCP_ABI: u32 = 4;
+/// The version of Landlock's interface that bounds signals and abstract sockets.
+const SCOPE_ABI: u32 = 6;
