@@ -36,11 +36,7 @@ impl Turn<'_> {
             Action::Keep { ticket } => self.keep(ticket, hand),
             Action::Undelivered { ticket, reason } => self.give_up(ticket, reason, hand),
             Action::Resolve { ticket, outcome } => self.resolve(ticket, outcome, hand),
-            Action::StreamOpened { ticket } => {
-                if let Some(slot) = self.asker(ticket) {
-                    self.effects.push(Effect::Opened(slot));
-                }
-            }
+            Action::StreamOpened { ticket } => self.effects.extend(self.asker(ticket).map(Effect::Opened)),
             Action::DeliverItem { ticket } => {
                 match (self.asker(ticket), self.take_payload(hand, self.reply_fds(ticket))) {
                     (Some(slot), Some(payload)) => self.effects.push(Effect::Item(slot, payload)),

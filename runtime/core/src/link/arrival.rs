@@ -86,70 +86,52 @@ impl Link {
     fn heard(&mut self, now: Instant, frame: Frame, actions: &mut Vec<Action>) -> Result<(), Fault> {
         match frame {
             Frame::Tell { target, method, size } => {
-                self.message(now, &Message { target, method, size, ask: None }, actions)
+                self.message(now, &Message { target, method, size, ask: None }, actions)?;
             }
             Frame::Ask { target, method, size, correlation, remaining } => {
                 let ask = Some((correlation, remaining));
-                self.message(now, &Message { target, method, size, ask }, actions)
+                self.message(now, &Message { target, method, size, ask }, actions)?;
             }
-            Frame::Reply { correlation, size } => self.answered(now, correlation, Some(size), actions),
-            Frame::End { correlation } => self.answered(now, correlation, None, actions),
+            Frame::Reply { correlation, size } => self.answered(now, correlation, Some(size), actions)?,
+            Frame::End { correlation } => self.answered(now, correlation, None, actions)?,
             Frame::Failure { correlation, failure } => {
                 if self.is_open_ask(correlation)? {
                     self.resolve(now, correlation, Outcome::Failed(failure), actions);
                 }
-                Ok(())
             }
-            Frame::Opened { correlation } => self.stream_opened(correlation, actions),
-            Frame::Item { correlation, size } => self.item_arrived(correlation, size, actions),
-            Frame::Cancel { correlation } => {
-                let asked = Asked { ticket: correlation, link: self.link };
-                if self.end_handling(asked).is_some() {
-                    actions.push(Action::CancelHandler { asked });
-                }
-                Ok(())
-            }
-            Frame::More { correlation, items } => {
-                let asked = Asked { ticket: correlation, link: self.link };
-                if let Some(open) = self.handling.open_mut(correlation) {
-                    open.items = open.items.saturating_add(items);
-                    actions.push(Action::MoreItems { asked, items });
-                }
-                Ok(())
-            }
-            Frame::Credit { target, grant } => {
-                self.credit(now, target, grant, actions);
-                Ok(())
-            }
-            Frame::Watch { target, watch } => self.watch_arrived(target, watch, actions),
-            Frame::Unwatch { watch } => {
-                self.unwatch_arrived(watch, actions);
-                Ok(())
-            }
-            Frame::Down { watch, cause } => {
-                self.down_arrived(watch, cause, actions);
-                Ok(())
-            }
-            Frame::Release { target } => self.released(target, actions),
-            Frame::Revoke { target } => {
-                self.revoked(now, target, actions);
-                Ok(())
-            }
-            Frame::Draining => self.peer_drains(actions),
-            Frame::Close(reason) => {
-                self.conclude(Closed::ByPeer(reason), actions);
-                Ok(())
-            }
-            Frame::Uses { slot, uses } => self.uses_arrived(slot, &uses, actions),
-            Frame::Offer(offer) => {
-                self.offer_arrived(now, &offer, actions);
-                Ok(())
-            }
-            Frame::Refuse(refusal) => {
-                self.use_refused(now, refusal, actions);
-                Ok(())
-            }
-            Frame::Hello(_) | Frame::HelloAck => Err(Fault::OutOfPlace),
+            Frame::Opened { correlation } => self.stream_opened(correlation, actions)?,
+            Frame::Item { correlation, size } => self.item_arrived(correlation, size, actions)?,
+            Frame::Cancel { correlation } => self.cancelled(correlation, actions),
+            Frame::More { correlation, items } => self.more_items(correlation, items, actions),
+            Frame::Credit { target, grant } => self.credit(now, target, grant, actions),
+            Frame::Watch { target, watch } => self.watch_arrived(target, watch, actions)?,
+            Frame::Unwatch { watch } => self.unwatch_arrived(watch, actions),
+            Frame::Down { watch, cause } => self.down_arrived(watch, cause, actions),
+            Frame::Release { target } => self.released(target, actions)?,
+            Frame::Revoke { target } => self.revoked(now, target, actions),
+            Frame::Draining => self.peer_drains(actions)?,
+            Frame::Close(reason) => self.conclude(Closed::ByPeer(reason), actions),
+            Frame::Uses { slot, uses } => self.uses_arrived(slot, &uses, actions)?,
+            Frame::Offer(offer) => self.offer_arrived(now, &offer, actions),
+            Frame::Refuse(refusal) => self.use_refused(now, refusal, actions),
+            Frame::Hello(_) | Frame::HelloAck => return Err(Fault::OutOfPlace),
+        }
+        Ok(())
+    }
+
+    /// The asker gave up; what has ended already, or never began, is nothing.
+    fn cancelled(&mut self, ticket: Ticket, actions: &mut Vec<Action>) {
+        let asked = Asked { ticket, link: self.link };
+        if self.end_handling(asked).is_some() {
+            actions.push(Action::CancelHandler { asked });
+        }
+    }
+
+    fn more_items(&mut self, ticket: Ticket, items: u32, actions: &mut Vec<Action>) {
+        let asked = Asked { ticket, link: self.link };
+        if let Some(open) = self.handling.open_mut(ticket) {
+            open.items = open.items.saturating_add(items);
+            actions.push(Action::MoreItems { asked, items });
         }
     }
 
