@@ -5,6 +5,7 @@
 mod hostile;
 mod life;
 mod pilot;
+pub mod shop;
 
 use std::io::Read;
 use std::process::ExitCode;

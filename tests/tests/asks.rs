@@ -52,7 +52,8 @@ fn took(line: &Line) -> Duration {
 fn assert_quick_stop(mut supervised: Supervised) {
     let stopwatch = Stopwatch::start();
     supervised.stop();
-    stopwatch.assert_within(Duration::from_millis(500), "the ordered stop");
+    // A handler that encodes a large message is not interrupted; the drain timeout of forty seconds is far from this.
+    stopwatch.assert_within(Duration::from_secs(2), "the ordered stop");
 }
 
 #[test]

@@ -73,14 +73,14 @@ impl Supervised {
         Self::start(command, folder)
     }
 
-    /// Runs the program `tw` in `folder` as its own supervisor, with these arguments.
+    /// Runs a program as its own supervisor, with these arguments.
     ///
     /// # Panics
     /// If it cannot be started.
     pub fn program(executable: &str, arguments: &[&str]) -> Self {
         let folder = Self::folder(executable);
         let mut command = Command::new(folder.path().join("tw"));
-        command.args(arguments).env("TW_STATE_DIR", folder.path().join("state"));
+        command.args(arguments).env("SHOP_STATE_DIR", folder.path().join("state"));
         Self::start(command, folder)
     }
 

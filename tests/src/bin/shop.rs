@@ -1,0 +1,5 @@
+//! A program that is its own supervisor.
+
+fn main() -> std::process::ExitCode {
+    bailiwick_tests::fixture::shop::main()
+}
