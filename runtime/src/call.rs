@@ -89,7 +89,7 @@ impl<R> Call<R> {
     /// # Errors
     /// Why the message certainly is not handled.
     pub async fn tell(self) -> Result<(), NotDelivered> {
-        let (address, envelope) = self.seal(&Scope::current(), None, Reply::nobody());
+        let (address, envelope) = self.seal(Reply::nobody(), None);
         let mut sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
         poll_fn(|task| sent.poll_admitted(task)).await
     }
@@ -99,15 +99,19 @@ impl<R> Call<R> {
     /// # Errors
     /// Why the message certainly is not handled; `Full` if there is no room now.
     pub fn try_tell(self) -> Result<(), NotDelivered> {
-        let (address, envelope) = self.seal(&Scope::current(), None, Reply::nobody());
+        let (address, envelope) = self.seal(Reply::nobody(), None);
         Sent::offer(&address, envelope, Room::Now).map(drop).map_err(|refused| refused.reason)
     }
 
-    fn seal(self, scope: &Scope, deadline: Option<Instant>, reply: Reply) -> (Address, Envelope) {
+    /// Makes the message ready to go; `ask` is what an ask inherits and how long it waits.
+    fn seal(self, reply: Reply, ask: Option<(&Scope, Instant)>) -> (Address, Envelope) {
         let Self { address, protocol, method, message, reply: _ } = self;
         // Only who waits can close a cycle.
-        let chain = if deadline.is_some() { scope.chain() } else { None };
-        let (body, trace) = (Body::Value(message), trace::of_message(scope.trace));
+        let (deadline, chain, trace) = match ask {
+            Some((scope, deadline)) => (Some(deadline), scope.chain(), scope.trace),
+            None => (None, None, Scope::current_trace()),
+        };
+        let (body, trace) = (Body::Value(message), trace::of_message(trace));
         (address, Envelope { protocol, method, body, reply, deadline, chain, trace, credit: None })
     }
 }
@@ -129,7 +133,7 @@ impl<R: Portable> Call<R> {
         let deadline = until(&scope, deadline);
         let mut timer = pin!(sleep_until(deadline));
         let slot = Arc::new(Slot::<R>::new());
-        let (address, envelope) = self.seal(&scope, Some(deadline), Reply::local(slot.clone()));
+        let (address, envelope) = self.seal(Reply::local(slot.clone()), Some((&scope, deadline)));
         let mut asked = Asked::begin(address, envelope, slot)?;
         poll_fn(|task| match asked.poll(task.waker()) {
             Poll::Ready(outcome) => Poll::Ready(outcome),
@@ -150,7 +154,7 @@ impl<R: Portable> Call<R> {
         let scope = Scope::current();
         let deadline = until(&scope, deadline);
         let slot = Arc::new(Slot::<R>::new());
-        let (address, envelope) = self.seal(&scope, Some(deadline), Reply::local(slot.clone()));
+        let (address, envelope) = self.seal(Reply::local(slot.clone()), Some((&scope, deadline)));
         let mut asked = Asked::begin(address, envelope, slot)?;
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         loop {
@@ -182,7 +186,7 @@ impl<T: Portable> Call<Replies<T>> {
         let slot = Arc::new(StreamSlot::<T>::new());
         // The stream gives the ask up when it is dropped, so it is there before anything can go wrong.
         let stream = ReplyStream::new(Arc::clone(&slot));
-        let (address, envelope) = self.seal(&scope, Some(deadline), Reply::local(slot.clone()));
+        let (address, envelope) = self.seal(Reply::local(slot.clone()), Some((&scope, deadline)));
         let _sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
         poll_fn(|task| match slot.poll_open(task.waker()) {
             Poll::Ready(opened) => Poll::Ready(opened),

@@ -25,22 +25,32 @@ pub(crate) struct Scope {
 }
 
 thread_local! {
-    static CURRENT: cell::Cell<Option<Scope>> = const { cell::Cell::new(None) };
+    // Boxed, because it is moved in and out around every poll.
+    static CURRENT: cell::Cell<Option<Box<Scope>>> = const { cell::Cell::new(None) };
 }
 
 impl Scope {
-    /// Runs `poll` with this scope as the current one.
-    pub(crate) fn enter<T>(&mut self, poll: impl FnOnce() -> T) -> T {
-        let _entered = Entered { outer: CURRENT.replace(Some(std::mem::take(self))), home: self };
+    /// Runs `poll` with the scope in `home` as the current one.
+    pub(crate) fn enter<T>(home: &mut Option<Box<Self>>, poll: impl FnOnce() -> T) -> T {
+        let _entered = Entered { outer: CURRENT.replace(home.take()), home };
         poll()
     }
 
     /// Returns a copy of the current scope; an empty one outside of any handler.
     pub(crate) fn current() -> Self {
+        Self::read(|scope| scope.cloned().unwrap_or_default())
+    }
+
+    /// Returns the trace of the current scope.
+    pub(crate) fn current_trace() -> Option<TraceContext> {
+        Self::read(|scope| scope.and_then(|scope| scope.trace))
+    }
+
+    fn read<T>(read: impl FnOnce(Option<&Self>) -> T) -> T {
         let current = CURRENT.take();
-        let copy = current.clone().unwrap_or_default();
+        let found = read(current.as_deref());
         CURRENT.set(current);
-        copy
+        found
     }
 
     /// Returns the chain that an ask made in this scope carries: the handling actor, and those before it.
@@ -52,15 +62,13 @@ impl Scope {
 
 /// While it lives its scope is the current one; when it is dropped, also by a panic, the scope goes home.
 struct Entered<'a> {
-    outer: Option<Scope>,
-    home: &'a mut Scope,
+    outer: Option<Box<Scope>>,
+    home: &'a mut Option<Box<Scope>>,
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        if let Some(scope) = CURRENT.replace(self.outer.take()) {
-            *self.home = scope;
-        }
+        *self.home = CURRENT.replace(self.outer.take());
     }
 }
 
@@ -68,8 +76,8 @@ impl Drop for Entered<'_> {
 mod tests {
     use super::*;
 
-    fn numbered(id: u64) -> Scope {
-        Scope { before: Chain::from_ids([id]), ..Scope::default() }
+    fn numbered(id: u64) -> Option<Box<Scope>> {
+        Some(Box::new(Scope { before: Chain::from_ids([id]), ..Scope::default() }))
     }
 
     fn current() -> Option<u64> {
@@ -78,8 +86,8 @@ mod tests {
 
     #[test]
     fn a_nested_scope_hides_the_outer_one_and_gives_it_back() {
-        numbered(1).enter(|| {
-            numbered(2).enter(|| assert_eq!(current(), Some(2)));
+        Scope::enter(&mut numbered(1), || {
+            Scope::enter(&mut numbered(2), || assert_eq!(current(), Some(2)));
             assert_eq!(current(), Some(1));
         });
         assert_eq!(current(), None);
@@ -89,10 +97,10 @@ mod tests {
     fn a_panic_takes_the_scope_back() {
         let mut scope = numbered(1);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            scope.enter(|| panic!("in the handler"));
+            Scope::enter(&mut scope, || panic!("in the handler"));
         }));
         assert!(panicked.is_err());
         assert_eq!(current(), None);
-        assert_eq!(scope.before.unwrap().actor.id, 1);
+        assert_eq!(scope.unwrap().before.unwrap().actor.id, 1);
     }
 }

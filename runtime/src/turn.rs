@@ -23,7 +23,8 @@ use crate::trace;
 /// The state that lasts from one message to the next.
 pub(crate) struct Turns {
     cell: Arc<Cell>,
-    scope: Scope,
+    /// Always there, except while the handler is polled.
+    scope: Option<Box<Scope>>,
     /// Messages handled since the executor last ran something else.
     run: u32,
 }
@@ -43,7 +44,7 @@ enum Handled {
 impl Turns {
     pub(crate) fn new(cell: Arc<Cell>) -> Self {
         let scope = Scope { actor: Some(Arc::clone(&cell)), ..Scope::default() };
-        Self { cell, scope, run: 0 }
+        Self { cell, scope: Some(Box::new(scope)), run: 0 }
     }
 
     /// Waits for what comes next.
@@ -109,7 +110,8 @@ impl Turns {
         }
         let Envelope { protocol, method, body, reply, deadline, chain, trace, credit } = envelope;
         drop(credit);
-        (self.scope.deadline, self.scope.before, self.scope.trace) = (deadline, chain, trace);
+        let scope = self.scope.get_or_insert_default();
+        (scope.deadline, scope.before, scope.trace) = (deadline, chain, trace);
         reply.start().then_some((Incoming { protocol, method, body }, reply))
     }
 
@@ -120,15 +122,16 @@ impl Turns {
         incoming: Incoming,
         reply: &Reply,
     ) -> Handled {
-        let deadline = self.scope.deadline;
+        let current = self.scope.get_or_insert_default();
+        let deadline = current.deadline;
         let span =
-            trace::handle(&self.cell, incoming.protocol.name, incoming.method_name(), &mut self.scope.trace);
+            trace::handle(&self.cell, incoming.protocol.name, incoming.method_name(), &mut current.trace);
         let (scope, queue) = (&mut self.scope, &self.cell.queue);
         let mut expiry: Option<Pin<Box<Sleep>>> = None;
         let mut handler = pin!(Some(D::dispatch(actor, incoming, cx, reply)));
         let handled = poll_fn(|task| {
             let Some(running) = handler.as_mut().as_pin_mut() else { return Poll::Ready(Handled::Abandoned) };
-            match catch(|| span.in_scope(|| scope.enter(|| running.poll(task)))) {
+            match catch(|| span.in_scope(|| Scope::enter(scope, || running.poll(task)))) {
                 Err(cause) => return Poll::Ready(Handled::Panicked(cause)),
                 Ok(Poll::Ready(finished)) => return Poll::Ready(Handled::Finished(finished)),
                 Ok(Poll::Pending) => {}
