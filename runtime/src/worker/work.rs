@@ -140,12 +140,13 @@ impl Worker {
         }
     }
 
-    /// Runs the main function. It has nothing to drain: what it has begun ends with it.
+    /// Runs the main function. It has nothing to drain itself, but the actors that it started have.
     async fn run_main(&self, main: Main) -> Ended {
         let returned = tokio::select! {
             biased;
             ended = self.until_over() => return ended,
             returned = self.node.run_main(async |cx| main(cx).await) => returned,
+            never = self.drain_if_told() => match never {},
         };
         match returned {
             Ok(()) => Ended::WithCode(0),
