@@ -1,7 +1,9 @@
 //! A program that is its own supervisor, in three processes.
 
+use std::time::Duration;
+
 use bailiwick_supervisor::control::{Cause, State};
-use bailiwick_tests::harness::{Ended, Supervised};
+use bailiwick_tests::harness::{Ended, Stopwatch, Supervised};
 use nix::sys::signal::Signal;
 
 /// Runs the shop, whose main function ends as its worker is called.
@@ -38,8 +40,10 @@ fn a_main_function_that_is_killed_starts_again() {
     let front = supervised.worker("stay");
     assert_eq!((front.generation, front.last_cause), (2, Some(Cause::Signal(9))));
     assert_eq!((supervised.pid("probe"), supervised.worker("probe").state), (probe, State::Ready));
+    let stopwatch = Stopwatch::start();
     supervised.signal(Signal::SIGTERM);
     assert_eq!(supervised.wait(), Ended::Code(0));
+    stopwatch.assert_within(Duration::from_secs(1), "the ordered stop of a main function that stays");
     supervised.assert_nothing_is_left();
 }
 
