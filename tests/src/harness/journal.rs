@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// The watchdog of every wait: far longer than anything here takes, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a wait for a condition goes without looking again although nothing was printed.
+/// The pause from one look at a condition to the next.
 const GLANCE: Duration = Duration::from_millis(10);
 
 /// One line.
@@ -87,13 +87,26 @@ impl Journal {
     /// If the watchdog barks first.
     #[track_caller]
     pub fn wait_for(&self, from: usize, text: &str) -> Line {
-        self.wait_until(&format!("a line with {text:?}"), |lines| {
-            lines.get(from..).unwrap_or_default().iter().find(|line| line.text.contains(text)).cloned()
-        })
+        let until = Instant::now() + PATIENCE;
+        let mut looked_at = from;
+        let mut lines = self.lines();
+        loop {
+            let fresh = lines.get(looked_at..).unwrap_or_default();
+            if let Some(line) = fresh.iter().find(|line| line.text.contains(text)) {
+                return line.clone();
+            }
+            looked_at = looked_at.max(lines.len());
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                drop(lines);
+                panic!("waited {PATIENCE:?} for a line with {text:?}; so far:\n{self}");
+            }
+            lines = self.shared.more.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
-    /// Waits until `found` finds what it looks for, in the lines or elsewhere: it is asked again whenever a line was
-    /// printed, and from time to time.
+    /// Waits until `found` finds what it looks for, in the lines or elsewhere. It is asked again every few milliseconds
+    /// and not at each line, so that a chatty supervisor is not asked so often that the asking slows it down.
     ///
     /// # Panics
     /// If the watchdog barks first.
@@ -107,10 +120,8 @@ impl Journal {
                 return found;
             }
             assert!(Instant::now() < until, "waited {PATIENCE:?} for {what}; so far:\n{self}");
-            let guard = self.lines();
-            if guard.len() == lines.len() {
-                drop(self.shared.more.wait_timeout(guard, GLANCE).unwrap_or_else(PoisonError::into_inner));
-            }
+            let glance = self.shared.more.wait_timeout_while(self.lines(), GLANCE, |_| true);
+            drop(glance.unwrap_or_else(PoisonError::into_inner));
         }
     }
 
