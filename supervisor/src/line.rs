@@ -169,3 +169,112 @@ impl Line {
         over.is_some() && self.queue.len() < before
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(peers: usize) -> (Line, OwnedFd) {
+        let (ours, theirs) = socket::pair(socket::Kind::SeqPacket).unwrap();
+        (Line::new(ours, peers), theirs)
+    }
+
+    fn fd() -> Option<OwnedFd> {
+        Some(nix::unistd::pipe().unwrap().0)
+    }
+
+    fn link(generation: u32) -> ToWorker {
+        ToWorker::Link { peer: 7, generation }
+    }
+
+    fn down(generation: u32) -> ToWorker {
+        ToWorker::PeerDown { peer: 7, generation, cause: 0 }
+    }
+
+    fn received(worker: &OwnedFd) -> Vec<(ToWorker, usize)> {
+        let mut bytes = [0; RECORD_BYTES];
+        let mut orders = Vec::new();
+        while let Ok(Some(packet)) = socket::receive(worker.as_fd(), &mut bytes) {
+            orders.push((ToWorker::from_bytes(&bytes[..packet.bytes]).unwrap(), packet.fds.len()));
+        }
+        orders
+    }
+
+    #[test]
+    fn news_of_a_peer_that_is_not_sent_yet_gives_way_to_later_news() {
+        let (mut line, worker) = pair(1);
+        for (order, fd) in
+            [(down(1), None), (link(2), fd()), (down(2), None), (link(3), fd()), (link(4), fd())]
+        {
+            line.send(order, fd).unwrap();
+        }
+        assert_eq!(line.flush(), Flushed::Empty);
+        assert_eq!(received(&worker), [(down(1), 0), (link(4), 1)]);
+    }
+
+    #[test]
+    fn news_that_was_sent_is_followed_by_its_end() {
+        let (mut line, worker) = pair(1);
+        line.send(link(1), fd()).unwrap();
+        line.flush();
+        line.send(down(1), None).unwrap();
+        line.flush();
+        assert_eq!(received(&worker), [(link(1), 1), (down(1), 0)]);
+    }
+
+    #[test]
+    fn a_worker_that_reads_nothing_overruns_at_the_limit_and_not_before() {
+        let (mut line, _worker) = pair(3);
+        let limit = 2 * 3 + SPARE_ORDERS;
+        for _ in 0..limit {
+            line.send(ToWorker::Drain, None).unwrap();
+        }
+        assert_eq!(line.send(ToWorker::Drain, None), Err(LineError::Overrun { limit }));
+    }
+
+    #[test]
+    fn peers_that_come_and_go_for_ever_never_overrun_a_line() {
+        let (mut line, _worker) = pair(1);
+        for generation in 1..10_000 {
+            line.send(link(generation), fd()).unwrap();
+            line.send(down(generation), None).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_an_honest_worker_cannot_have_sent_is_refused() {
+        let report = ToSupervisor::Ready.to_bytes();
+        let keep = ToSupervisor::Keep { name: "http".into() }.to_bytes();
+        let (null, _) = nix::unistd::pipe().unwrap();
+        let send = |bytes: &[u8], fds: &[BorrowedFd<'_>]| {
+            let (mut line, worker) = pair(0);
+            socket::send(worker.as_fd(), &[IoSlice::new(bytes)], fds).unwrap();
+            line.receive()
+        };
+        assert!(matches!(send(&report, &[]), Ok(Received::Report(ToSupervisor::Ready, None))));
+        assert!(matches!(send(&keep, &[null.as_fd()]), Ok(Received::Report(_, Some(_)))));
+        for length in [1, RECORD_BYTES - 1] {
+            assert!(
+                matches!(send(&report[..length], &[]), Err(LineError::Malformed { bytes, .. }) if bytes == length)
+            );
+        }
+        let long = [&report[..], &[0]].concat();
+        assert!(
+            matches!(send(&long, &[]), Err(LineError::Malformed { bytes, .. }) if bytes == RECORD_BYTES + 1)
+        );
+        let stray = send(&report, &[null.as_fd()]).unwrap_err();
+        assert_eq!(stray, LineError::Descriptors { found: 1, expected: 0 });
+        let missing = send(&keep, &[]).unwrap_err();
+        assert_eq!(missing, LineError::Descriptors { found: 0, expected: 1 });
+    }
+
+    #[test]
+    fn a_closed_end_is_told_apart_from_silence() {
+        let (mut line, worker) = pair(0);
+        assert!(matches!(line.receive(), Ok(Received::Nothing)));
+        drop(worker);
+        assert!(matches!(line.receive(), Ok(Received::Closed)));
+        line.send(ToWorker::Stop, None).unwrap();
+        assert_eq!(line.flush(), Flushed::Closed);
+    }
+}

@@ -3,6 +3,7 @@
 //! A worker that prints too much loses lines, which are counted; it never costs the supervisor
 //! memory or time beyond the limits below. Escaping happens once, here, where a person reads it.
 
+mod allowance;
 mod escape;
 mod sink;
 
@@ -12,6 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use bailiwick_core::time::Instant;
 use nix::errno::Errno;
 
+pub use allowance::Allowance;
 use escape::escape;
 pub use sink::Sink;
 
@@ -44,13 +46,6 @@ pub struct Output {
     dropped_unsaid: u64,
 }
 
-/// How much a worker may still print: a bucket that fills with time.
-#[derive(Debug)]
-struct Allowance {
-    bytes: u64,
-    filled_at: Instant,
-}
-
 /// Whether a pipe may hold more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
@@ -69,7 +64,7 @@ impl Output {
             partial: Vec::new(),
             last: VecDeque::new(),
             last_bytes: 0,
-            allowance: Allowance { bytes: BURST_BYTES, filled_at: now },
+            allowance: Allowance::new(BURST_BYTES, BYTES_PER_SECOND, now),
             dropped_bytes: 0,
             dropped_unsaid: 0,
         }
@@ -174,23 +169,6 @@ impl Output {
             let Some(oldest) = self.last.pop_front() else { return };
             self.last_bytes -= oldest.len();
         }
-    }
-}
-
-impl Allowance {
-    fn spend(&mut self, cost: u64, now: Instant) -> bool {
-        let passed = now.since(self.filled_at);
-        let earned =
-            u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_mul(BYTES_PER_SECOND) / 1000;
-        if earned > 0 {
-            self.bytes = self.bytes.saturating_add(earned).min(BURST_BYTES);
-            self.filled_at = now;
-        }
-        let affordable = self.bytes >= cost;
-        if affordable {
-            self.bytes -= cost;
-        }
-        affordable
     }
 }
 

@@ -11,7 +11,7 @@ use bailiwick_sys::{Errno, Failed, wait};
 
 use crate::roster::Roster;
 use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, TreeError};
-use crate::spec::System;
+use crate::spec::{System, Worker};
 use crate::state_dir::StateDir;
 
 /// Everything that is opened before the first worker starts, so that each start is the same.
@@ -121,6 +121,14 @@ impl Launcher {
     /// When there is no process.
     pub fn spawn(&self, child: ChildId, fds: &Descriptors<'_>) -> Result<process::Child, SpawnError> {
         start(&self.workers[usize::from(child.0)], self.null.as_fd(), fds)
+    }
+
+    /// Opens an instance's executable again: its next start runs what is there now.
+    ///
+    /// # Errors
+    /// When it cannot be opened or trusted; the next start then runs what it ran before.
+    pub fn reopen(&mut self, child: ChildId, worker: &Worker) -> Result<(), SandboxError> {
+        self.workers[usize::from(child.0)].reopen(&self.ground, worker)
     }
 
     /// Kills everything that an instance started. To be called after every end of its leader, whose heirs it finds.

@@ -159,7 +159,7 @@ pub fn own_lines() -> OwnLines {
         let Some(path) = file.path.strip_prefix("supervisor/src/") else { continue };
         let part = if ["manifest", "check", "spec"].iter().any(|part| path.starts_with(part)) {
             &mut own.manifest
-        } else if path == "control/client.rs" {
+        } else if path.starts_with("control/client") {
             &mut own.client
         } else if path.starts_with("sandbox") || path.starts_with("spawn") {
             &mut own.sandbox

@@ -1,5 +1,7 @@
 //! The blocking client of `control.sock`, for the command line and for tests.
 
+mod reading;
+
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -4,9 +4,9 @@
 //! read is dropped as soon as another one wants its place.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
 use bailiwick_sys::socket::{self, ReceiveError, SendError};
 
@@ -22,6 +22,8 @@ pub type ConnectionId = u32;
 #[derive(Debug)]
 pub struct Connections {
     listener: UnixListener,
+    /// Nothing but a place in the table of descriptors.
+    reserve: Option<OwnedFd>,
     open: BTreeMap<ConnectionId, Connection>,
     next: ConnectionId,
 }
@@ -48,7 +50,10 @@ pub enum Turn {
 impl Connections {
     /// Takes a listening, non-blocking socket.
     pub fn new(listener: OwnedFd) -> Self {
-        Self { listener: UnixListener::from(listener), open: BTreeMap::new(), next: 0 }
+        let mut connections =
+            Self { listener: UnixListener::from(listener), reserve: None, open: BTreeMap::new(), next: 0 };
+        connections.refill();
+        connections
     }
 
     /// Returns the listening socket, to wait for it.
@@ -71,7 +76,7 @@ impl Connections {
     /// Only root and the supervisor's own user may: the socket's mode already says so, and the
     /// kernel's word is asked in case the folder was opened to others.
     pub fn accept(&mut self) -> Option<ConnectionId> {
-        let (stream, _) = self.listener.accept().ok()?;
+        let (stream, _) = self.take().ok()?;
         stream.set_nonblocking(true).ok()?;
         let socket = OwnedFd::from(stream);
         let peer = socket::peer_credentials(socket.as_fd()).ok()?;
@@ -136,6 +141,27 @@ impl Connections {
         }
     }
 
+    /// Accepts even where the table of descriptors is full, at the price of the reserve or of an idle connection: a
+    /// client that waits would wake the loop for ever, and an operator is most needed then.
+    fn take(&mut self) -> io::Result<(UnixStream, SocketAddr)> {
+        let is_full =
+            |error: &io::Error| matches!(error.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENFILE));
+        self.refill();
+        match self.listener.accept() {
+            Err(error) if is_full(&error) && (self.reserve.take().is_some() || self.drop_idlest()) => {
+                self.listener.accept()
+            }
+            other => other,
+        }
+    }
+
+    /// Sets a descriptor aside again, if there is one to be had.
+    fn refill(&mut self) {
+        if self.reserve.is_none() {
+            self.reserve = self.listener.as_fd().try_clone_to_owned().ok();
+        }
+    }
+
     /// Makes room by closing the oldest connection on which no order is under way.
     fn drop_idlest(&mut self) -> bool {
         let idle = self.open.iter().find(|(_, connection)| !connection.busy).map(|(id, _)| *id);
@@ -151,4 +177,105 @@ impl Connections {
 /// Tells a peer why it is not served; whether it hears that is its own affair.
 fn refuse(socket: BorrowedFd<'_>, outcome: Outcome) {
     let _ = socket::send(socket, &[IoSlice::new(&Record::End(End { outcome }).to_bytes())], &[]);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::super::{Client, ClientError, Target, Verb};
+    use super::*;
+    use crate::state_dir::StateDir;
+
+    struct Fixture {
+        _folder: tempfile::TempDir,
+        state: StateDir,
+        connections: Connections,
+    }
+
+    fn fixture() -> Fixture {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = StateDir::claim(&folder.path().join("state")).unwrap();
+        let connections = Connections::new(state.listen().unwrap());
+        Fixture { _folder: folder, state, connections }
+    }
+
+    fn raw(path: &Path) -> OwnedFd {
+        use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+        use std::os::fd::AsRawFd;
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let client = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap();
+        let address = UnixAddr::new(&path.join(super::super::SOCKET_NAME)).unwrap();
+        connect(client.as_raw_fd(), &address).unwrap();
+        client
+    }
+
+    fn status() -> [u8; REQUEST_BYTES] {
+        Request { verb: Verb::Status, target: Target::System, deadline: Duration::from_secs(1) }.to_bytes()
+    }
+
+    fn outcome(client: &OwnedFd) -> Option<Record> {
+        let mut bytes = [0; RECORD_BYTES];
+        let packet = socket::receive(client.as_fd(), &mut bytes).ok()??;
+        Record::from_bytes(&bytes[..packet.bytes]).ok()
+    }
+
+    #[test]
+    fn a_request_is_answered_and_another_may_follow() {
+        let mut fixture = fixture();
+        let client = raw(fixture.state.path());
+        let id = fixture.connections.accept().unwrap();
+        for _ in 0..2 {
+            socket::send(client.as_fd(), &[IoSlice::new(&status())], &[]).unwrap();
+            assert!(matches!(fixture.connections.read(id), Turn::Asked(_)));
+            fixture.connections.answer(id, [], Outcome::Done);
+            assert_eq!(outcome(&client), Some(Record::End(End { outcome: Outcome::Done })));
+        }
+        drop(client);
+        assert_eq!(fixture.connections.read(id), Turn::Gone);
+    }
+
+    #[test]
+    fn a_malformed_request_is_answered_and_a_second_at_once_is_the_last() {
+        let mut fixture = fixture();
+        let client = raw(fixture.state.path());
+        let id = fixture.connections.accept().unwrap();
+        socket::send(client.as_fd(), &[IoSlice::new(b"status please")], &[]).unwrap();
+        assert_eq!(fixture.connections.read(id), Turn::Idle);
+        assert_eq!(outcome(&client), Some(Record::End(End { outcome: Outcome::Malformed })));
+        for _ in 0..2 {
+            socket::send(client.as_fd(), &[IoSlice::new(&status())], &[]).unwrap();
+        }
+        assert!(matches!(fixture.connections.read(id), Turn::Asked(_)));
+        assert_eq!(fixture.connections.read(id), Turn::Gone);
+    }
+
+    #[test]
+    fn one_client_too_many_takes_the_place_of_the_oldest_idle_one() {
+        let mut fixture = fixture();
+        let mut clients = Vec::new();
+        let mut ids = Vec::new();
+        for _ in 0..CONNECTIONS_MAX {
+            clients.push(raw(fixture.state.path()));
+            ids.push(fixture.connections.accept().unwrap());
+        }
+        // The oldest has an order under way, so the second oldest goes.
+        socket::send(clients[0].as_fd(), &[IoSlice::new(&status())], &[]).unwrap();
+        assert!(matches!(fixture.connections.read(ids[0]), Turn::Asked(_)));
+        clients.push(raw(fixture.state.path()));
+        assert!(fixture.connections.accept().is_some());
+        assert!(fixture.connections.socket(ids[0]).is_some());
+        assert!(fixture.connections.socket(ids[1]).is_none());
+    }
+
+    #[test]
+    fn a_client_without_a_supervisor_names_the_path_that_it_tried() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Client::connect(folder.path()).unwrap_err();
+        assert!(
+            matches!(&error, ClientError::Unreachable { path, .. } if path.starts_with(folder.path())),
+            "{error}"
+        );
+    }
 }

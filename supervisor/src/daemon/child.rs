@@ -8,7 +8,7 @@ use bailiwick_sys::process::StartReport;
 
 use crate::control::Cause;
 use crate::line::Line;
-use crate::logs::Output;
+use crate::logs::{Allowance, Output};
 
 /// One instance.
 #[derive(Debug)]
@@ -19,7 +19,15 @@ pub(super) struct Child {
     /// Why the supervisor condemned the present life, where the machine only knows that it did.
     pub(super) doom: Option<Cause>,
     pub(super) accusations_ignored: u64,
+    /// How much may be said of what it does wrong, before its misdeeds are only counted.
+    pub(super) complaints: Allowance,
+    /// What it did wrong and was not said.
+    pub(super) complaints_unsaid: u64,
 }
+
+/// Complaints about one instance at once, and per second in the long run.
+const COMPLAINTS: u64 = 20;
+const COMPLAINTS_PER_SECOND: u64 = 1;
 
 /// The life of one process.
 #[derive(Debug)]
@@ -35,6 +43,8 @@ pub(super) struct Life {
     pub(super) waits_for_room: bool,
     /// Why its program never ran.
     pub(super) failed_start: Option<i32>,
+    /// It said that its sandbox stands, which was found to be true: its user's code runs.
+    pub(super) released: bool,
     /// How often the kernel had killed in it for want of memory before this life.
     pub(super) oom_kills_before: u64,
     /// Its process has ended and was taken; descendants may be left.
@@ -51,6 +61,8 @@ impl Child {
             last_cause: None,
             doom: None,
             accusations_ignored: 0,
+            complaints: Allowance::new(COMPLAINTS, COMPLAINTS_PER_SECOND, now),
+            complaints_unsaid: 0,
         }
     }
 }

@@ -83,6 +83,7 @@ impl Daemon {
             line: Some(line),
             waits_for_room: false,
             failed_start: None,
+            released: false,
             oom_kills_before: self.launcher.prepared(child).oom_kills(),
             reaped: false,
             tree: None,
@@ -222,9 +223,19 @@ impl Daemon {
         self.children[usize::from(of.child.0)].life.as_mut().filter(|life| life.of == of)
     }
 
-    /// Says what went wrong with one worker.
+    /// Says what went wrong with one worker; one that does wrong without end is not listened to at that rate.
     pub(super) fn complain(&mut self, child: ChildId, error: &dyn std::fmt::Display) {
-        let text = format!("{}: {error}", self.name(self.incarnation(child)));
+        let now = self.now();
+        let place = self.child(child);
+        if !place.complaints.spend(1, now) {
+            place.complaints_unsaid = place.complaints_unsaid.saturating_add(1);
+            return;
+        }
+        let unsaid = match std::mem::take(&mut place.complaints_unsaid) {
+            0 => String::new(),
+            count => format!(" (and {count} complaints that were not written)"),
+        };
+        let text = format!("{}: {error}{unsaid}", self.name(self.incarnation(child)));
         self.say(&text);
     }
 }

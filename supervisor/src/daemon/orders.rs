@@ -70,10 +70,22 @@ impl Daemon {
         }
         let children: Vec<_> = targets.into_iter().map(|child| self.incarnation(child)).collect();
         for of in &children {
+            if verb == tree::Verb::Restart {
+                self.renew(of.child);
+            }
             self.events.push_back(Event::Operator { verb, child: of.child });
         }
         let until = self.now() + request.deadline;
         self.orders.push(PendingOrder { connection: id, verb: request.verb, children, until });
+    }
+
+    /// Has the next start of a child run what its path leads to now: an operator's restart is how a new build is
+    /// taken up, while automatic restarts stay with the old one.
+    fn renew(&mut self, child: ChildId) {
+        let worker = &self.system.workers[self.roster.seat(child).worker];
+        if let Err(error) = self.launcher.reopen(child, worker) {
+            self.complain(child, &error);
+        }
     }
 
     fn targets(&self, target: &Target) -> Vec<ChildId> {

@@ -44,6 +44,12 @@ impl Daemon {
     }
 
     fn act_on(&mut self, of: Incarnation, report: ToSupervisor, fd: Option<OwnedFd>) {
+        let Some(is_released) = self.life(of).map(|life| life.released) else { return };
+        // The sandbox is announced once, and before anything else: whoever says more has skipped it.
+        if is_released == (report == ToSupervisor::Confined) {
+            self.complain(of.child, &format!("it says {report:?} at the wrong time"));
+            return self.condemn(of.child, Cause::Protocol);
+        }
         match report {
             ToSupervisor::Confined => self.release(of),
             ToSupervisor::Ready => self.events.push_back(Event::Ready(of)),
@@ -72,6 +78,9 @@ impl Daemon {
         let Some(pid) = self.life(of).map(|life| life.pid) else { return };
         match self.verify(of.child, pid) {
             Ok(()) => {
+                if let Some(life) = self.life(of) {
+                    life.released = true;
+                }
                 self.order(of.child, ToWorker::Go, None);
                 self.link_up(of);
             }

@@ -31,6 +31,9 @@ const BUSY: u8 = 75;
 /// What was configured is not acceptable.
 const CONFIGURATION: u8 = 78;
 
+/// How long a slow reader of the last lines may hold up the end, in milliseconds.
+const LAST_WORDS_MS: u16 = 500;
+
 /// Every signal that the loop takes. The rest keep their meaning.
 const SIGNALS: [Signal; 5] =
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGCHLD];
@@ -163,7 +166,8 @@ fn finish(mut daemon: Daemon, end: Result<Outcome, Failed>) -> ExitCode {
             Some(UNAVAILABLE)
         }
     };
-    daemon.flush_sinks();
+    daemon.stdout.finish(LAST_WORDS_MS);
+    daemon.stderr.finish(LAST_WORDS_MS);
     daemon.launcher.dismiss_guardian();
     let forced_by = daemon.last_signal;
     drop(daemon);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -85,6 +86,20 @@ impl Sink {
             }
         }
         !self.queue.is_empty()
+    }
+
+    /// Writes what is left, and waits for a slow reader up to `limit_ms` in all.
+    pub fn finish(&mut self, limit_ms: u16) {
+        let until = Instant::now() + Duration::from_millis(limit_ms.into());
+        while self.flush() {
+            let Some(stream) = &self.stream else { return };
+            let left = until.saturating_duration_since(Instant::now());
+            let mut polled = [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)];
+            let wait = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            if left.is_zero() || poll(&mut polled, wait).is_err() {
+                return;
+            }
+        }
     }
 
     /// The reader is gone for good: nobody is left to be told.

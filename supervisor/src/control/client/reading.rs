@@ -1,0 +1,229 @@
+//! The client's half of the records: reading them back, and the words that people see.
+
+use crate::control::bytes::Reader;
+use crate::control::{
+    End, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError, Row, State,
+};
+
+impl Record {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// Whatever [`Record::to_bytes`] cannot have written is refused.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
+        let bytes: &[u8; RECORD_BYTES] =
+            bytes.try_into().map_err(|_| RecordError::Length { found: bytes.len() })?;
+        let mut from = Reader { bytes, at: 0 };
+        match from.u8() {
+            1 => Head::read(&mut from).map(Self::Head),
+            2 => Row::read(&mut from).map(Self::Row),
+            3 => Ok(Self::End(End { outcome: from.one_of(&OUTCOMES, "outcome")? })),
+            kind => Err(RecordError::Field { field: "kind", found: kind.into() }),
+        }
+    }
+}
+
+impl Head {
+    fn read(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        Ok(Self {
+            name: from.name()?,
+            pid: from.u32(),
+            uid: from.u32(),
+            uptime: from.duration(),
+            phase: from.one_of(&[Phase::Running, Phase::ShuttingDown], "phase")?,
+            degraded: from.flag("degraded")?,
+        })
+    }
+}
+
+impl Row {
+    fn read(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        Ok(Self {
+            name: from.name()?,
+            instance: from.u16(),
+            state: from.one_of(&STATES, "state")?,
+            pid: Some(from.u32()).filter(|pid| *pid != 0),
+            generation: from.u32(),
+            restarts: from.u32(),
+            uptime: from.optional("uptime", Reader::plain_duration)?,
+            uid: from.u32(),
+            gid: from.u32(),
+            capabilities: from.u64(),
+            privileged: from.flag("privileged")?,
+            memory_max: from.optional("memory_max", Reader::plain_u64)?,
+            memory: from.one_of(&MECHANISMS, "memory")?,
+            next_start: from.optional("next_start", Reader::plain_duration)?,
+            last_cause: from.optional("last_cause", Reader::cause)?,
+            kept: from.u16(),
+            links: from.u16(),
+            output_dropped: from.u64(),
+            accusations_ignored: from.u64(),
+        })
+    }
+}
+
+impl Row {
+    /// Returns the capabilities it holds by the kernel's names, those that have none by number.
+    pub fn capability_names(&self) -> Vec<String> {
+        let names = bailiwick_sys::capability::Capabilities::names();
+        let is_held = |number: &usize| self.capabilities >> number & 1 == 1;
+        let name = |number: usize| {
+            names.get(number).map_or(format!("capability {number}"), |name| (*name).to_owned())
+        };
+        (0..64).filter(is_held).map(name).collect()
+    }
+}
+
+impl State {
+    /// Returns the state in the word that people and JSON use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Waiting => "waiting",
+            Self::Spawning => "spawning",
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Unready => "unready",
+            Self::Draining => "draining",
+            Self::Stopping => "stopping",
+            Self::Killing => "killing",
+            Self::Reaping => "reaping",
+            Self::Backoff => "backoff",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl MemoryMechanism {
+    /// Returns the mechanism in the word that people and JSON use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unlimited => "unlimited",
+            Self::CgroupV2 => "cgroup v2",
+            Self::CgroupV1 => "cgroup v1",
+            Self::AddressSpace => "address space",
+        }
+    }
+}
+
+const STATES: [State; 13] = [
+    State::Stopped,
+    State::Waiting,
+    State::Spawning,
+    State::Starting,
+    State::Ready,
+    State::Unready,
+    State::Draining,
+    State::Stopping,
+    State::Killing,
+    State::Reaping,
+    State::Backoff,
+    State::Done,
+    State::Failed,
+];
+
+const MECHANISMS: [MemoryMechanism; 4] = [
+    MemoryMechanism::Unlimited,
+    MemoryMechanism::CgroupV2,
+    MemoryMechanism::CgroupV1,
+    MemoryMechanism::AddressSpace,
+];
+
+const OUTCOMES: [Outcome; 6] = [
+    Outcome::Done,
+    Outcome::TimedOut,
+    Outcome::UnknownTarget,
+    Outcome::NotPermitted,
+    Outcome::ShuttingDown,
+    Outcome::Malformed,
+];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, proptest};
+
+    use std::time::Duration;
+
+    use super::*;
+    use crate::control::{Cause, NAME_BYTES};
+
+    fn row() -> Row {
+        Row {
+            name: "n".repeat(NAME_BYTES),
+            instance: u16::MAX,
+            state: State::Failed,
+            pid: Some(4711),
+            generation: 3,
+            restarts: 2,
+            uptime: Some(Duration::from_millis(1234)),
+            uid: 0x7000_0001,
+            gid: 0x7000_0001,
+            capabilities: 1 << 10,
+            privileged: true,
+            memory_max: Some(64 << 20),
+            memory: MemoryMechanism::AddressSpace,
+            next_start: Some(Duration::from_secs(30)),
+            last_cause: Some(Cause::SpawnFailed(2)),
+            kept: 1,
+            links: 4,
+            output_dropped: u64::MAX,
+            accusations_ignored: 10_000,
+        }
+    }
+
+    #[test]
+    fn the_largest_row_fits_and_reads_back() {
+        let record = Record::Row(row());
+        assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record));
+    }
+
+    #[test]
+    fn head_and_end_read_back() {
+        let head = Head {
+            name: "shop".into(),
+            pid: 1,
+            uid: 0,
+            uptime: Duration::from_secs(1),
+            phase: Phase::ShuttingDown,
+            degraded: true,
+        };
+        let mut records = vec![Record::Head(head)];
+        records.extend(OUTCOMES.map(|outcome| Record::End(End { outcome })));
+        for record in records {
+            assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record));
+        }
+    }
+
+    #[test]
+    fn capabilities_have_the_names_of_the_kernel() {
+        let row = Row { capabilities: 1 << 10 | 1 << 63, ..row() };
+        assert_eq!(row.capability_names(), ["CAP_NET_BIND_SERVICE", "capability 63"]);
+    }
+
+    #[test]
+    fn every_state_and_mechanism_stands_at_its_own_number() {
+        for (number, state) in STATES.into_iter().enumerate() {
+            assert_eq!(state as usize, number, "{}", state.word());
+        }
+        for (number, mechanism) in MECHANISMS.into_iter().enumerate() {
+            assert_eq!(mechanism as usize, number, "{}", mechanism.word());
+        }
+    }
+
+    #[test]
+    fn the_layout_is_the_documented_one() {
+        let bytes = Record::Row(Row { name: "web".into(), ..row() }).to_bytes();
+        assert_eq!(&bytes[..5], b"\x02web\0");
+        assert_eq!(&bytes[65..72], b"\xff\xff\x0c\x67\x12\x00\x00");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in any::<[u8; RECORD_BYTES]>(), kind in 0u8..5) {
+            let mut bytes = bytes;
+            bytes[0] = kind;
+            let _ = Record::from_bytes(&bytes);
+        }
+    }
+}
