@@ -48,27 +48,6 @@ impl Cause {
         };
         kind << 16 | u32::from(detail)
     }
-
-    /// Returns the cause that has this number.
-    pub fn from_code(code: u32) -> Option<Self> {
-        let detail = (code & 0xffff) as u16;
-        let byte = u8::try_from(detail).ok();
-        let plain = |cause| (detail == 0).then_some(cause);
-        match code >> 16 {
-            1 => byte.map(Self::Exit),
-            2 => byte.map(Self::Signal),
-            3 => plain(Self::Stopped),
-            4 => plain(Self::StartTimeout),
-            5 => plain(Self::StopTimeout),
-            6 => plain(Self::OutOfMemory),
-            7 => plain(Self::Protocol),
-            8 => plain(Self::Accused),
-            9 => plain(Self::ForbiddenSyscall),
-            10 => Some(Self::SpawnFailed(detail)),
-            11 => plain(Self::Dependency),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Display for Cause {
@@ -93,24 +72,5 @@ impl fmt::Display for Cause {
             }
             Self::Dependency => f.write_str("a worker that it needs was given up"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Cause;
-
-    #[test]
-    fn every_number_that_is_a_cause_is_that_cause_only() {
-        for kind in 0..16 {
-            for detail in [0, 1, 9, 255, 256, 0xffff] {
-                let code = kind << 16 | detail;
-                if let Some(cause) = Cause::from_code(code) {
-                    assert_eq!(cause.code(), code, "{cause}");
-                }
-            }
-        }
-        assert_eq!(Cause::from_code(Cause::Signal(9).code()), Some(Cause::Signal(9)));
-        assert_eq!(Cause::from_code(Cause::SpawnFailed(2).code()), Some(Cause::SpawnFailed(2)));
     }
 }

@@ -1,5 +1,6 @@
 //! The blocking client of `control.sock`, for the command line and for tests.
 
+mod fields;
 mod reading;
 
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -13,7 +14,11 @@ use nix::sys::socket::{
 use nix::sys::time::TimeVal;
 use thiserror::Error;
 
-use super::{Head, Outcome, RECORD_BYTES, Record, RecordError, Request, Row, SOCKET_NAME, Target, Verb};
+use super::request::{MAGIC, REQUEST_BYTES, VERSION};
+use super::{
+    Head, NAME_BYTES, Outcome, RECORD_BYTES, Record, RecordError, Request, Row, SOCKET_NAME, Target, Verb,
+    name_field,
+};
 
 /// How much longer than the request's own deadline the client waits for an answer.
 const GRACE: Duration = Duration::from_secs(2);
@@ -188,6 +193,26 @@ impl Client {
             Errno::EPIPE => ClientError::Closed,
             errno => ClientError::Socket { path: self.path.clone(), errno },
         }
+    }
+}
+
+impl Request {
+    /// Writes the request as it travels.
+    pub fn to_bytes(&self) -> [u8; REQUEST_BYTES] {
+        let (name, instance) = match &self.target {
+            Target::System => ("", 0),
+            Target::Worker(name) => (name.as_str(), 0),
+            Target::Instance(name, instance) => (name.as_str(), *instance),
+        };
+        let deadline = u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX);
+        let mut bytes = [0; REQUEST_BYTES];
+        bytes[0..4].copy_from_slice(&MAGIC);
+        bytes[4] = VERSION;
+        bytes[5] = self.verb as u8;
+        bytes[6..8].copy_from_slice(&instance.to_le_bytes());
+        bytes[8..16].copy_from_slice(&deadline.to_le_bytes());
+        bytes[16..16 + NAME_BYTES].copy_from_slice(&name_field(name));
+        bytes
     }
 }
 

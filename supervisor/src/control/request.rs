@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{NAME_BYTES, name_field, name_from};
+use super::{NAME_BYTES, name_from};
 
 /// The size of every request.
 ///
@@ -19,8 +19,8 @@ use super::{NAME_BYTES, name_field, name_from};
 /// | 80 | 16 | zero |
 pub const REQUEST_BYTES: usize = 96;
 
-const MAGIC: [u8; 4] = *b"BWRQ";
-const VERSION: u8 = 1;
+pub(super) const MAGIC: [u8; 4] = *b"BWRQ";
+pub(super) const VERSION: u8 = 1;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,18 +35,19 @@ pub struct Request {
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 #[non_exhaustive]
 pub enum Verb {
     /// Report the supervisor and every worker. Class `read`.
-    Status,
+    Status = 1,
     /// Stop the target and keep it stopped. Class `operate`.
-    Stop,
+    Stop = 2,
     /// Start the target if it is down, without waiting for its backoff. Class `operate`.
-    Start,
+    Start = 3,
     /// Stop the target and start it again; its budget is not charged. Class `operate`.
-    Restart,
+    Restart = 4,
     /// Stop everything in order and leave. Class `operate`.
-    ShutDown,
+    ShutDown = 5,
 }
 
 /// Whom a verb is about.
@@ -82,24 +83,6 @@ pub enum RequestError {
 }
 
 impl Request {
-    /// Writes the request as it travels.
-    pub fn to_bytes(&self) -> [u8; REQUEST_BYTES] {
-        let (name, instance) = match &self.target {
-            Target::System => ("", 0),
-            Target::Worker(name) => (name.as_str(), 0),
-            Target::Instance(name, instance) => (name.as_str(), *instance),
-        };
-        let deadline = u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX);
-        let mut bytes = [0; REQUEST_BYTES];
-        bytes[0..4].copy_from_slice(&MAGIC);
-        bytes[4] = VERSION;
-        bytes[5] = self.verb.code();
-        bytes[6..8].copy_from_slice(&instance.to_le_bytes());
-        bytes[8..16].copy_from_slice(&deadline.to_le_bytes());
-        bytes[16..16 + NAME_BYTES].copy_from_slice(&name_field(name));
-        bytes
-    }
-
     /// Reads a request.
     ///
     /// # Errors
@@ -132,18 +115,8 @@ impl Request {
 impl Verb {
     const ALL: [Self; 5] = [Self::Status, Self::Stop, Self::Start, Self::Restart, Self::ShutDown];
 
-    fn code(self) -> u8 {
-        match self {
-            Self::Status => 1,
-            Self::Stop => 2,
-            Self::Start => 3,
-            Self::Restart => 4,
-            Self::ShutDown => 5,
-        }
-    }
-
     fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|verb| verb.code() == code)
+        Self::ALL.into_iter().find(|verb| *verb as u8 == code)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The client's half of the records: reading them back, and the words that people see.
 
-use crate::control::bytes::Reader;
+use super::fields::Reader;
 use crate::control::{
-    End, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError, Row, State,
+    Cause, End, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError, Row, State,
 };
 
 impl Record {
@@ -71,6 +71,29 @@ impl Row {
             names.get(number).map_or(format!("capability {number}"), |name| (*name).to_owned())
         };
         (0..64).filter(is_held).map(name).collect()
+    }
+}
+
+impl Cause {
+    /// Returns the cause that has this number.
+    pub fn from_code(code: u32) -> Option<Self> {
+        let detail = (code & 0xffff) as u16;
+        let byte = u8::try_from(detail).ok();
+        let plain = |cause| (detail == 0).then_some(cause);
+        match code >> 16 {
+            1 => byte.map(Self::Exit),
+            2 => byte.map(Self::Signal),
+            3 => plain(Self::Stopped),
+            4 => plain(Self::StartTimeout),
+            5 => plain(Self::StopTimeout),
+            6 => plain(Self::OutOfMemory),
+            7 => plain(Self::Protocol),
+            8 => plain(Self::Accused),
+            9 => plain(Self::ForbiddenSyscall),
+            10 => Some(Self::SpawnFailed(detail)),
+            11 => plain(Self::Dependency),
+            _ => None,
+        }
     }
 }
 
@@ -146,7 +169,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::control::{Cause, NAME_BYTES};
+    use crate::control::NAME_BYTES;
 
     fn row() -> Row {
         Row {
@@ -216,6 +239,20 @@ mod tests {
         let bytes = Record::Row(Row { name: "web".into(), ..row() }).to_bytes();
         assert_eq!(&bytes[..5], b"\x02web\0");
         assert_eq!(&bytes[65..72], b"\xff\xff\x0c\x67\x12\x00\x00");
+    }
+
+    #[test]
+    fn every_number_that_is_a_cause_is_that_cause_only() {
+        for kind in 0..16 {
+            for detail in [0, 1, 9, 255, 256, 0xffff] {
+                let code = kind << 16 | detail;
+                if let Some(cause) = Cause::from_code(code) {
+                    assert_eq!(cause.code(), code, "{cause}");
+                }
+            }
+        }
+        assert_eq!(Cause::from_code(Cause::Signal(9).code()), Some(Cause::Signal(9)));
+        assert_eq!(Cause::from_code(Cause::SpawnFailed(2).code()), Some(Cause::SpawnFailed(2)));
     }
 
     proptest! {
