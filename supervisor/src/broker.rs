@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use bailiwick_core::tree::{ChildId, Incarnation};
+use bailiwick_wire::bootstrap::Slot;
 
 use crate::roster::Roster;
-use crate::spec::{FdKind, Grant, System};
+use crate::spec::{Grant, System};
 
 /// The links that grants ask for, and which of their ends live.
 #[derive(Debug)]
@@ -33,30 +34,6 @@ pub struct Terms {
     pub exports: Vec<Slot>,
     /// What may be reached at the peer: its exports, in the same order.
     pub imports: Vec<Slot>,
-}
-
-/// One actor that one peer may reach.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot {
-    /// The actor's name.
-    pub actor: String,
-    /// The methods; `None` is all of them.
-    pub methods: Option<Vec<String>>,
-    /// Kinds of descriptors that may travel with a message; `None` is what the methods declare.
-    pub fds_send: Option<Vec<FdKind>>,
-    /// Kinds of descriptors that may travel back; `None` is what the methods declare.
-    pub fds_receive: Option<Vec<FdKind>>,
-    /// Asks that may be open at a time.
-    pub max_inflight: u32,
-}
-
-/// What an accusation comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The accused is killed.
-    Guilty,
-    /// The accuser may not accuse, or nobody it may accuse: counted, nothing else.
-    Ignored,
 }
 
 impl Broker {
@@ -105,17 +82,13 @@ impl Broker {
         self.ends.get(usize::from(of.child.0)).is_some_and(|end| end.live == Some(of.generation))
     }
 
-    /// Judges the accusation that `accused` broke the protocol of its link with `accuser`.
+    /// Returns whether `accused` is killed because `accuser` says that it broke the protocol of their link.
     ///
     /// Only the more privileged end may accuse, and only a peer that lives and that it has a link to.
-    pub fn judge(&self, accuser: ChildId, accused: Incarnation) -> Verdict {
+    pub fn is_guilty(&self, accuser: ChildId, accused: Incarnation) -> bool {
         let by = &self.ends[usize::from(accuser.0)];
         let is_linked = by.peers.contains_key(&accused.child) && self.is_live(accused);
-        if is_linked && by.privileged && !self.ends[usize::from(accused.child.0)].privileged {
-            Verdict::Guilty
-        } else {
-            Verdict::Ignored
-        }
+        is_linked && by.privileged && !self.ends[usize::from(accused.child.0)].privileged
     }
 
     fn live_peers(&self, child: ChildId) -> Vec<(ChildId, u32)> {
@@ -233,42 +206,19 @@ mod tests {
         for (child, generation) in [(FRONT, 3), (ONE, 1), (PRIV, 1)] {
             broker.up(child, generation);
         }
-        assert_eq!(broker.judge(PRIV, Incarnation { child: FRONT, generation: 3 }), Verdict::Guilty);
-        assert_eq!(
-            broker.judge(PRIV, Incarnation { child: FRONT, generation: 2 }),
-            Verdict::Ignored,
-            "a life that is over"
-        );
-        assert_eq!(
-            broker.judge(PRIV, Incarnation { child: ONE, generation: 1 }),
-            Verdict::Ignored,
-            "no link"
-        );
-        assert_eq!(
-            broker.judge(FRONT, Incarnation { child: PRIV, generation: 1 }),
-            Verdict::Ignored,
-            "upwards"
-        );
-        assert_eq!(
-            broker.judge(FRONT, Incarnation { child: ONE, generation: 1 }),
-            Verdict::Ignored,
-            "between equals"
-        );
-        assert_eq!(
-            broker.judge(PRIV, Incarnation { child: PRIV, generation: 1 }),
-            Verdict::Ignored,
-            "itself"
-        );
-        assert_eq!(
-            broker.judge(PRIV, Incarnation { child: ChildId(99), generation: 1 }),
-            Verdict::Ignored,
-            "nobody"
-        );
+        let of = |child, generation| Incarnation { child, generation };
+        assert!(broker.is_guilty(PRIV, of(FRONT, 3)));
+        for (accuser, accused, why_not) in [
+            (PRIV, of(FRONT, 2), "a life that is over"),
+            (PRIV, of(ONE, 1), "no link"),
+            (FRONT, of(PRIV, 1), "upwards"),
+            (FRONT, of(ONE, 1), "between equals"),
+            (PRIV, of(PRIV, 1), "itself"),
+            (PRIV, of(ChildId(99), 1), "nobody"),
+        ] {
+            assert!(!broker.is_guilty(accuser, accused), "{why_not}");
+        }
         broker.down(FRONT);
-        assert_eq!(
-            broker.judge(PRIV, Incarnation { child: FRONT, generation: 3 }),
-            Verdict::Ignored,
-            "the dead"
-        );
+        assert!(!broker.is_guilty(PRIV, of(FRONT, 3)), "the dead");
     }
 }

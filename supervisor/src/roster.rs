@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use bailiwick_core::backoff::Backoff;
 use bailiwick_core::exit::ExitCodes;
-use bailiwick_core::tree::{self, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId};
+use bailiwick_core::tree::{ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId};
 use thiserror::Error;
 
 use crate::spec::{self, System, Worker};
@@ -60,9 +59,9 @@ pub enum RosterError {
         /// The instances of all workers.
         found: usize,
     },
-    /// Groups enclose each other.
-    #[error("group {name} encloses itself")]
-    GroupCycle {
+    /// Groups enclose each other, or are enclosed by what does not exist.
+    #[error("the groups around group {name} do not exist, or enclose each other")]
+    Unplaced {
         /// One of the groups.
         name: String,
     },
@@ -100,7 +99,7 @@ impl Roster {
             let children = first..roster.next();
             roster.workers.push(Entry {
                 name: worker.name.clone(),
-                privileged: is_privileged(worker),
+                privileged: worker.holds_privilege(),
                 children,
             });
         }
@@ -116,10 +115,9 @@ impl Roster {
         let mut children = Vec::with_capacity(self.seats.len());
         for seat in &self.seats {
             let worker = &system.workers[seat.worker];
-            let group = match &worker.group {
-                None => GroupId(0),
-                Some(name) => position(&names, name).ok_or_else(|| unknown(worker, "group", name))?,
-            };
+            let group = worker.group.as_deref();
+            let group =
+                position(&names, group).ok_or_else(|| unknown(worker, "group", group.unwrap_or_default()))?;
             let mut needs = Vec::new();
             for need in &worker.needs {
                 if !self.workers.iter().any(|entry| entry.name == *need) {
@@ -173,52 +171,29 @@ impl Roster {
     }
 }
 
-/// Whoever holds more than an ordinary user does counts as privileged, declared or not.
-fn is_privileged(worker: &Worker) -> bool {
-    let root = matches!(worker.sandbox.user.as_deref(), Some("root" | "0"));
-    worker.privileged || root || !worker.sandbox.capabilities.is_empty()
-}
-
-/// Puts every group after its parent, with the root first.
-fn groups(declared: &[spec::Group]) -> Result<(Vec<GroupConfig>, Vec<Option<String>>), RosterError> {
-    let mut groups = vec![GroupConfig::default()];
-    let mut names = vec![None];
+/// Puts every group after its parent, with the root first, which has no name.
+fn groups(declared: &[spec::Group]) -> Result<(Vec<GroupConfig>, Vec<Option<&str>>), RosterError> {
+    let (mut groups, mut names) = (vec![GroupConfig::default()], vec![None]);
     let mut waiting: Vec<&spec::Group> = declared.iter().collect();
-    while !waiting.is_empty() {
-        let before = waiting.len();
-        let mut later = Vec::new();
-        for group in waiting {
-            let parent = match &group.parent {
-                None => Some(GroupId(0)),
-                Some(name) => position(&names, name),
-            };
-            match parent {
-                Some(parent) => {
-                    groups.push(group_config(group, parent));
-                    names.push(Some(group.name.clone()));
-                }
-                None => later.push(group),
-            }
-        }
-        if later.len() == before {
-            return Err(group_error(declared, later[0]));
-        }
-        waiting = later;
+    while let Some(first) = waiting.first() {
+        let placed = |group: &&spec::Group| names.contains(&group.parent.as_deref());
+        let Some(at) = waiting.iter().position(placed) else {
+            return Err(RosterError::Unplaced { name: first.name.clone() });
+        };
+        let group = waiting.remove(at);
+        groups.push(GroupConfig {
+            parent: position(&names, group.parent.as_deref()),
+            max_restarts: group.max_restarts,
+            period: group.period,
+            on_exhausted: group.on_exhausted,
+        });
+        names.push(Some(group.name.as_str()));
     }
     Ok((groups, names))
 }
 
-fn group_error(declared: &[spec::Group], group: &spec::Group) -> RosterError {
-    let parent = group.parent.as_deref().unwrap_or_default();
-    if declared.iter().any(|other| other.name == parent) {
-        RosterError::GroupCycle { name: group.name.clone() }
-    } else {
-        RosterError::Unknown { by: group.name.clone(), what: "group", name: parent.to_owned() }
-    }
-}
-
-fn position(names: &[Option<String>], name: &str) -> Option<GroupId> {
-    let at = names.iter().position(|known| known.as_deref() == Some(name))?;
+fn position(names: &[Option<&str>], name: Option<&str>) -> Option<GroupId> {
+    let at = names.iter().position(|known| *known == name)?;
     u16::try_from(at).ok().map(GroupId)
 }
 
@@ -226,35 +201,14 @@ fn unknown(worker: &Worker, what: &'static str, name: &str) -> RosterError {
     RosterError::Unknown { by: worker.name.clone(), what, name: name.to_owned() }
 }
 
-fn group_config(group: &spec::Group, parent: GroupId) -> GroupConfig {
-    GroupConfig {
-        parent: Some(parent),
-        max_restarts: group.max_restarts,
-        period: group.period,
-        on_exhausted: match group.on_exhausted {
-            spec::OnExhausted::CoolDown => tree::OnExhausted::CoolDown,
-            spec::OnExhausted::Fail => tree::OnExhausted::Fail,
-            spec::OnExhausted::Escalate => tree::OnExhausted::Escalate,
-        },
-    }
-}
-
 fn child_config(worker: &Worker, group: GroupId, needs: Vec<ChildId>) -> ChildConfig {
     ChildConfig {
         group,
-        kind: match worker.kind {
-            spec::Kind::Resident => tree::Kind::Resident,
-            spec::Kind::Oneshot => tree::Kind::Oneshot,
-            spec::Kind::Main => tree::Kind::Main,
-        },
-        restart: match worker.restart {
-            spec::RestartType::Permanent => tree::Restart::Permanent,
-            spec::RestartType::Transient => tree::Restart::Transient,
-            spec::RestartType::Temporary => tree::Restart::Temporary,
-        },
+        kind: worker.kind,
+        restart: worker.restart,
         essential: worker.essential,
         needs,
-        backoff: backoff(&worker.backoff),
+        backoff: worker.backoff,
         start_timeout: worker.start_timeout,
         stop_timeout: worker.stop_timeout,
         drain_timeout: worker.drain_timeout,
@@ -263,19 +217,4 @@ fn child_config(worker: &Worker, group: GroupId, needs: Vec<ChildId>) -> ChildCo
         no_restart_exit: ExitCodes::new(&worker.no_restart_exit),
         uncounted_exit: ExitCodes::new(&worker.uncounted_exit),
     }
-}
-
-fn backoff(declared: &spec::Backoff) -> Backoff {
-    Backoff {
-        first: declared.first,
-        base: declared.base,
-        factor_permille: permille(declared.factor),
-        cap: declared.cap,
-        jitter_permille: permille(declared.jitter),
-    }
-}
-
-/// Returns a share in thousandths; what is no share becomes none.
-fn permille(share: f64) -> u32 {
-    (share * 1000.0).round() as u32
 }

@@ -55,18 +55,6 @@ pub enum Strategy {
     OneForAll,
 }
 
-/// What happens when a restart budget is spent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnExhausted {
-    /// Keep restarting at the backoff's cap, and raise an alert.
-    #[default]
-    CoolDown,
-    /// Give the worker up; its siblings stay.
-    Fail,
-    /// Stop the group and report a failure to its parent.
-    Escalate,
-}
-
 /// One worker as declared; with `instances` above one, a template for several processes.
 #[derive(Clone, Debug)]
 pub struct Worker {
@@ -138,46 +126,6 @@ pub enum Exec {
     Path(PathBuf),
 }
 
-/// What the exit of a worker means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Kind {
-    /// It stays until it is stopped.
-    #[default]
-    Resident,
-    /// It starts, does its work and exits with success, which counts as ready.
-    Oneshot,
-    /// `Program::main`: its end is the ordered end of the whole system.
-    Main,
-}
-
-/// When an exit is answered by a restart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RestartType {
-    /// Always.
-    #[default]
-    Permanent,
-    /// Only after a failure.
-    Transient,
-    /// Never.
-    Temporary,
-}
-
-/// The pause before the n-th restart in a row: `first`, then `base * factor^(n-2)`, at most `cap`,
-/// each shortened by up to `jitter` of itself.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Backoff {
-    /// Before the first restart after a stable period.
-    pub first: Duration,
-    /// Before the second.
-    pub base: Duration,
-    /// The growth from one to the next.
-    pub factor: f64,
-    /// The longest pause.
-    pub cap: Duration,
-    /// The share, 0 to 1, by which chance may shorten a pause.
-    pub jitter: f64,
-}
-
 /// One actor that a worker hosts from its start.
 #[derive(Clone, Debug)]
 pub struct Actor {
@@ -240,6 +188,8 @@ pub struct Grant {
     pub max_inflight: u32,
 }
 
+pub use bailiwick_core::backoff::Backoff;
+pub use bailiwick_core::tree::{Kind, OnExhausted, Restart as RestartType};
 pub use bailiwick_wire::FdKind;
 
 /// What a worker may do to the kernel.
@@ -291,18 +241,6 @@ pub enum Preset {
     None,
 }
 
-impl Default for Backoff {
-    fn default() -> Self {
-        Self {
-            first: Duration::ZERO,
-            base: Duration::from_millis(100),
-            factor: 2.0,
-            cap: Duration::from_secs(30),
-            jitter: 0.25,
-        }
-    }
-}
-
 impl Default for Mailbox {
     fn default() -> Self {
         Self { capacity: 1024, capacity_bytes: 4 << 20, on_full: OnFull::Wait }
@@ -310,9 +248,10 @@ impl Default for Mailbox {
 }
 
 impl Worker {
-    /// Tells whether it holds a privilege: declared as privileged, or granted a capability.
+    /// Tells whether it holds a privilege: declared as privileged, root, or granted a capability.
     pub fn holds_privilege(&self) -> bool {
-        self.privileged || !self.sandbox.capabilities.is_empty()
+        let is_root = matches!(self.sandbox.user.as_deref(), Some("root" | "0"));
+        self.privileged || is_root || !self.sandbox.capabilities.is_empty()
     }
 
     /// Returns a worker with every default of the manifest.

@@ -128,10 +128,7 @@ impl StateDir {
         }
         // The error, if any, shows when the folder is opened.
         let _ = DirBuilder::new().mode(0o700).recursive(true).create(&path);
-        let refused = |step| {
-            let path = path.clone();
-            move |errno| StateDirError::Refused { step, path, errno }
-        };
+        let refused = |step| refused(&path, step);
         let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         let folder = openat(AT_FDCWD, &path, flags, Mode::empty()).map_err(refused("open"))?;
         check(&path, &fstat(&folder).map_err(refused("stat"))?)?;
@@ -156,11 +153,7 @@ impl StateDir {
     /// As [`StateDir::claim`].
     pub fn claim_private() -> Result<Self, StateDirError> {
         let template = std::env::temp_dir().join("bailiwick-XXXXXX");
-        let path = nix::unistd::mkdtemp(&template).map_err(|errno| StateDirError::Refused {
-            step: "make a private folder",
-            path: template,
-            errno,
-        })?;
+        let path = nix::unistd::mkdtemp(&template).map_err(refused(&template, "make a private folder"))?;
         let mut state = Self::claim(&path)?;
         state.private = true;
         Ok(state)
@@ -191,29 +184,21 @@ impl StateDir {
     /// # Errors
     /// [`StateDirError::Refused`] names the step.
     pub fn listen(&mut self) -> Result<OwnedFd, StateDirError> {
-        self.bind_socket().map_err(|(step, errno)| StateDirError::Refused {
-            step,
-            path: self.path.clone(),
-            errno,
-        })
-    }
-
-    fn bind_socket(&mut self) -> Result<OwnedFd, (&'static str, Errno)> {
-        let named = |step| move |errno| (step, errno);
+        let refused = |step| refused(&self.path, step);
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let listener =
-            socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).map_err(named("make a socket"))?;
+        let listener = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)
+            .map_err(refused("make a socket"))?;
         // Under its final name the socket appears only when it can be connected to.
         let _ = unlinkat(&self.folder, NEW_SOCKET_NAME, UnlinkatFlags::NoRemoveDir);
-        let address = UnixAddr::new(&self.path.join(NEW_SOCKET_NAME)).map_err(named("name a socket"))?;
-        bind(listener.as_raw_fd(), &address).map_err(named("bind a socket"))?;
+        let address = UnixAddr::new(&self.path.join(NEW_SOCKET_NAME)).map_err(refused("name a socket"))?;
+        bind(listener.as_raw_fd(), &address).map_err(refused("bind a socket"))?;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         fchmodat(&self.folder, NEW_SOCKET_NAME, mode, nix::sys::stat::FchmodatFlags::FollowSymlink)
-            .map_err(named("close the socket to others"))?;
-        let backlog = Backlog::new(BACKLOG).map_err(named("listen"))?;
-        listen(&listener, backlog).map_err(named("listen"))?;
+            .map_err(refused("close the socket to others"))?;
+        let backlog = Backlog::new(BACKLOG).map_err(refused("listen"))?;
+        listen(&listener, backlog).map_err(refused("listen"))?;
         renameat(&self.folder, NEW_SOCKET_NAME, &self.folder, SOCKET_NAME)
-            .map_err(named("put the socket in place"))?;
+            .map_err(refused("put the socket in place"))?;
         self.socket = inode(self.folder.as_fd());
         Ok(listener)
     }
@@ -256,6 +241,10 @@ fn is_dead(holder: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
     matches!(state, None | Some("Z" | "X"))
+}
+
+fn refused(path: &Path, step: &'static str) -> impl FnOnce(Errno) -> StateDirError {
+    move |errno| StateDirError::Refused { step, path: path.to_owned(), errno }
 }
 
 fn check(path: &Path, found: &FileStat) -> Result<(), StateDirError> {

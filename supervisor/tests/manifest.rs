@@ -115,7 +115,7 @@ fn every_key_is_read() {
     assert_eq!(web.restart, RestartType::Transient);
     assert_eq!(web.stop_timeout, Duration::from_millis(250));
     assert_eq!((web.drain_timeout, web.stable_after), (Duration::ZERO, Duration::from_millis(1500)));
-    assert_eq!((web.backoff.factor, web.backoff.jitter), (1.5, 0.0));
+    assert_eq!((web.backoff.factor_permille, web.backoff.jitter_permille), (1500, 0));
     assert_eq!(
         (&web.ok_exit[..], &web.no_restart_exit[..], &web.uncounted_exit[..]),
         (&[0, 3][..], &[64][..], &[][..])

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Diagnostic;
-use crate::spec::{Backoff, Group, OnExhausted, RestartType, System, Worker};
+use crate::spec::{Group, OnExhausted, RestartType, System, Worker};
 
 /// What follows from a worker's backoff and its group's budget, for a worker that crashes at once.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,7 @@ pub fn schedule(system: &System, worker: &Worker) -> Schedule {
         return Schedule { pauses: Vec::new(), end: End::Never };
     }
     let (max_restarts, period, on_exhausted) = budget(system, worker);
-    let pauses = |count: u32| (1..=count).map(|n| pause(&worker.backoff, n));
+    let pauses = |count: u32| (1..=count).map(|n| worker.backoff.longest(n));
     // The failure after the last permitted restart is the one that is too many; the first of them all
     // must still be in the window then.
     let total = pauses(max_restarts).fold(Duration::ZERO, Duration::saturating_add);
@@ -59,7 +59,7 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
         let Schedule { end: End::OutrunsWindow, .. } = schedule(system, worker) else { continue };
         let (max_restarts, period, _) = budget(system, worker);
         let total: Duration = (1..=max_restarts)
-            .map(|n| pause(&worker.backoff, n))
+            .map(|n| worker.backoff.longest(n))
             .fold(Duration::ZERO, Duration::saturating_add);
         let group = worker.group.as_deref().unwrap_or_default();
         let title =
@@ -80,15 +80,6 @@ fn budget(system: &System, worker: &Worker) -> (u32, Duration, OnExhausted) {
     let of = |group: &Group| (group.max_restarts, group.period, group.on_exhausted);
     let group = system.groups.iter().find(|group| Some(&group.name) == worker.group.as_ref());
     group.map_or(ROOT, of)
-}
-
-/// Returns the pause before the n-th restart in a row, without chance.
-fn pause(backoff: &Backoff, n: u32) -> Duration {
-    if n <= 1 {
-        return backoff.first.min(backoff.cap);
-    }
-    let factor = backoff.factor.powi(i32::try_from(n - 2).unwrap_or(i32::MAX));
-    Duration::try_from_secs_f64(backoff.base.as_secs_f64() * factor).unwrap_or(Duration::MAX).min(backoff.cap)
 }
 
 #[cfg(test)]
@@ -144,7 +135,7 @@ mod tests {
     #[test]
     fn pauses_never_overflow_and_stop_at_the_cap() {
         let mut one = system(10_000, 30, OnExhausted::Fail);
-        one.workers[0].backoff.factor = 100.0;
+        one.workers[0].backoff.factor_permille = 100_000;
         assert_eq!(of(&one).pauses.last(), Some(&Duration::from_secs(30)));
         one.groups[0].on_exhausted = OnExhausted::Escalate;
         one.groups[0].max_restarts = 2;

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use bailiwick_core::tree::{ChildId, Incarnation};
 use bailiwick_sys::socket;
-use bailiwick_wire::bootstrap::{Actor, Bootstrap, Peer, Slot, Work};
+use bailiwick_wire::bootstrap::{Actor, Bootstrap, Peer, Work};
 use bailiwick_wire::control::ToWorker;
 
 use super::{Daemon, ROOM_RETRY};
@@ -52,8 +52,8 @@ impl Daemon {
             instance: seat.instance,
             instances: worker.instances,
             may_accuse: self.roster.is_privileged(child) && !self.roster.is_privileged(peer),
-            exports: terms.exports.iter().map(slot).collect(),
-            imports: terms.imports.iter().map(slot).collect(),
+            exports: terms.exports.clone(),
+            imports: terms.imports.clone(),
         }
     }
 
@@ -129,15 +129,5 @@ fn actor(actor: &spec::Actor) -> Actor {
         mailbox_messages: actor.mailbox.capacity,
         mailbox_bytes: actor.mailbox.capacity_bytes,
         mailbox_rejects: actor.mailbox.on_full == spec::OnFull::Reject,
-    }
-}
-
-fn slot(slot: &broker::Slot) -> Slot {
-    Slot {
-        actor: slot.actor.clone(),
-        methods: slot.methods.clone(),
-        fds_send: slot.fds_send.clone(),
-        fds_receive: slot.fds_receive.clone(),
-        max_inflight: slot.max_inflight,
     }
 }

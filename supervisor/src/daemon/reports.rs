@@ -10,7 +10,6 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::Daemon;
-use crate::broker::Verdict;
 use crate::control::Cause;
 use crate::line::Received;
 use crate::spec::May;
@@ -102,26 +101,19 @@ impl Daemon {
     }
 
     fn judge(&mut self, by: Incarnation, accused: Incarnation, fault: u32) {
-        match self.broker.judge(by.child, accused) {
-            Verdict::Guilty => {
-                let text = format!(
-                    "{} is killed: {} accuses it of fault {fault}",
-                    self.name(accused),
-                    self.name(by)
-                );
-                self.say(&text);
-                self.condemn(accused.child, Cause::Accused);
-            }
-            Verdict::Ignored => {
-                let place = self.child(by.child);
-                place.accusations_ignored = place.accusations_ignored.saturating_add(1);
-                let count = place.accusations_ignored;
-                // Enough to see, too little to drown in.
-                if count.is_power_of_two() {
-                    let text = format!("{} accuses without right, {count} times so far", self.name(by));
-                    self.say(&text);
-                }
-            }
+        if self.broker.is_guilty(by.child, accused) {
+            let text =
+                format!("{} is killed: {} accuses it of fault {fault}", self.name(accused), self.name(by));
+            self.say(&text);
+            return self.condemn(accused.child, Cause::Accused);
+        }
+        let place = self.child(by.child);
+        place.accusations_ignored = place.accusations_ignored.saturating_add(1);
+        let count = place.accusations_ignored;
+        // Enough to see, too little to drown in.
+        if count.is_power_of_two() {
+            let text = format!("{} accuses without right, {count} times so far", self.name(by));
+            self.say(&text);
         }
     }
 

@@ -1,7 +1,6 @@
 //! From a specification to a running loop, and from its end to an exit code.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::process::ExitCode;
 
 use bailiwick_core::time::Instant;
@@ -10,6 +9,7 @@ use bailiwick_sys::events::{
     Interest, Poller, Signal, Signals, Timer, die_of as die_of_signal, monotonic_ns,
 };
 use bailiwick_sys::{Failed, process};
+use thiserror::Error;
 
 use super::child::Child;
 use super::token::Token;
@@ -18,7 +18,7 @@ use crate::broker::Broker;
 use crate::control::Connections;
 use crate::logs::Sink;
 use crate::roster::{Roster, RosterError};
-use crate::spawn::Launcher;
+use crate::spawn::{LaunchError, Launcher};
 use crate::spec::System;
 use crate::state_dir::{StateDir, StateDirError, default_path};
 use crate::store::Store;
@@ -46,45 +46,53 @@ pub(super) fn run(system: System, options: Options) -> ExitCode {
             finish(daemon, end)
         }
         Err(refusal) => {
-            eprintln!("bailiwick | {}", refusal.reason);
-            ExitCode::from(refusal.code)
+            eprintln!("bailiwick | {refusal}");
+            ExitCode::from(refusal.exit_code())
         }
     }
 }
 
 /// Why nothing was started.
-struct Refusal {
-    code: u8,
-    reason: String,
+#[derive(Debug, Error)]
+enum Refusal {
+    #[error("the process has more than one thread and cannot supervise")]
+    Threads,
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    #[error(transparent)]
+    State(#[from] StateDirError),
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    #[error(transparent)]
+    Kernel(#[from] Failed),
 }
 
-fn refuse(code: u8) -> impl Fn(&dyn Display) -> Refusal {
-    move |reason| Refusal { code, reason: reason.to_string() }
+impl Refusal {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::State(StateDirError::Busy { .. }) => BUSY,
+            Self::Threads | Self::Roster(_) | Self::State(_) => CONFIGURATION,
+            Self::Launch(error) => error.exit_code(),
+            Self::Kernel(_) => UNAVAILABLE,
+        }
+    }
 }
 
 fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     if !process::is_single_threaded() {
-        return Err(refuse(CONFIGURATION)(&"the process has more than one thread and cannot supervise"));
+        return Err(Refusal::Threads);
     }
-    let roster = Roster::new(&system).map_err(|error| refuse(CONFIGURATION)(&error))?;
-    let tree = make_tree(&system, &roster).map_err(|error| refuse(CONFIGURATION)(&error))?;
-    let mut state = claim(&system, &options).map_err(|error| refuse(code_of(&error))(&error))?;
-    let listener = state.listen().map_err(|error| refuse(code_of(&error))(&error))?;
-    let launcher = Launcher::prepare(&system, &roster, &state);
-    let launcher = launcher.map_err(|error| refuse(error.exit_code())(&error))?;
+    let roster = Roster::new(&system)?;
+    let tree = Tree::new(roster.config(&system)?).map_err(|error| roster.explain(error))?;
+    let mut state = claim(&system, &options)?;
+    let connections = Connections::new(state.listen()?);
+    let launcher = Launcher::prepare(&system, &roster, &state)?;
+    process::adopt_orphans()?;
+    let (poller, signals, timer) = (Poller::new(BATCH)?, Signals::take(&SIGNALS)?, Timer::new()?);
+    poller.add(&signals, Token::Signals.to_u64(), Interest::READ)?;
+    poller.add(&timer, Token::Timer.to_u64(), Interest::READ)?;
+    poller.add(connections.listener(), Token::Listener.to_u64(), Interest::READ)?;
     let now = Instant::from_nanos(monotonic_ns());
-    let mechanisms = || -> Result<_, Failed> {
-        process::adopt_orphans()?;
-        Ok((Poller::new(BATCH)?, Signals::take(&SIGNALS)?, Timer::new()?))
-    };
-    let (poller, signals, timer) = mechanisms().map_err(|error| refuse(UNAVAILABLE)(&error))?;
-    let connections = Connections::new(listener);
-    let watch = || -> Result<(), Failed> {
-        poller.add(&signals, Token::Signals.to_u64(), Interest::READ)?;
-        poller.add(&timer, Token::Timer.to_u64(), Interest::READ)?;
-        poller.add(connections.listener(), Token::Listener.to_u64(), Interest::READ)
-    };
-    watch().map_err(|error| refuse(UNAVAILABLE)(&error))?;
     let mut daemon = Daemon {
         broker: Broker::new(&system, &roster),
         children: roster.children().map(|child| Child::new(&roster.seat(child).title, now)).collect(),
@@ -138,22 +146,11 @@ fn own_filters() -> Option<usize> {
     verify::filters(&std::fs::read_to_string("/proc/self/status").ok()?).ok()
 }
 
-fn make_tree(system: &System, roster: &Roster) -> Result<Tree, RosterError> {
-    Tree::new(roster.config(system)?).map_err(|error| roster.explain(error))
-}
-
 fn claim(system: &System, options: &Options) -> Result<StateDir, StateDirError> {
     match &system.state_dir {
         Some(path) => StateDir::claim(path),
         None if options.private_state_dir => StateDir::claim_private(),
         None => StateDir::claim(&default_path(&system.name)),
-    }
-}
-
-fn code_of(error: &StateDirError) -> u8 {
-    match error {
-        StateDirError::Busy { .. } => BUSY,
-        _ => CONFIGURATION,
     }
 }
 

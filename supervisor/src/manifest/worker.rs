@@ -1,5 +1,6 @@
 //! `[worker.NAME]` and its sandbox.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bailiwick_wire::control::is_kept_name;
@@ -113,9 +114,9 @@ fn backoff(fields: &mut Fields<'_, '_>) -> Backoff {
     let mut backoff = Backoff::default();
     fields.set("first", &mut backoff.first);
     fields.set("base", &mut backoff.base);
-    fields.set_within("factor", 1.0..=100.0, &mut backoff.factor);
+    backoff.factor_permille = permille(fields, "factor", 1.0..=100.0, backoff.factor_permille);
     fields.set("cap", &mut backoff.cap);
-    fields.set_within("jitter", 0.0..=1.0, &mut backoff.jitter);
+    backoff.jitter_permille = permille(fields, "jitter", 0.0..=1.0, backoff.jitter_permille);
     for (key, pause) in [("first", backoff.first), ("base", backoff.base)] {
         if pause > backoff.cap {
             let written = |found: Duration| format!("{found:?}");
@@ -127,6 +128,18 @@ fn backoff(fields: &mut Fields<'_, '_>) -> Backoff {
         }
     }
     backoff
+}
+
+/// Reads a number within limits, in thousandths.
+fn permille(
+    fields: &mut Fields<'_, '_>,
+    key: &'static str,
+    limits: RangeInclusive<f64>,
+    default: u32,
+) -> u32 {
+    let mut value = f64::from(default) / 1000.0;
+    fields.set_within(key, limits, &mut value);
+    (value * 1000.0).round() as u32
 }
 
 fn sandbox(fields: &mut Fields<'_, '_>) -> Sandbox {
