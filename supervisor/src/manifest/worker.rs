@@ -167,8 +167,7 @@ fn within<T>(fields: &mut Fields<'_, '_>, key: &'static str, least: T, most: T) 
 where
     T: super::values::FromToml + PartialOrd + std::fmt::Display + Copy,
 {
-    fields.key_span(key)?;
     let mut value = least;
     fields.set_within(key, least..=most, &mut value);
-    Some(value)
+    fields.key_span(key).map(|_| value)
 }

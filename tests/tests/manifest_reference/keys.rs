@@ -1,0 +1,354 @@
+//! What the parser cannot say of a key: its default, an example and its meaning. The test compares the keys with the
+//! parser's own, and tries every default and every example.
+
+/// One table of the manifest.
+pub(crate) struct Section {
+    /// How it is headed in a manifest.
+    pub(crate) title: &'static str,
+    /// What it is, for a reader.
+    pub(crate) what: &'static str,
+    /// Its name in the parser's vocabulary.
+    pub(crate) table: &'static str,
+    /// What stands in a manifest before the keys of such a table.
+    pub(crate) head: &'static str,
+    /// Its keys.
+    pub(crate) keys: &'static [Key],
+}
+
+/// A key: its name, its default (TOML in backquotes, or words for what no value says), an example, its meaning.
+pub(crate) type Key = (&'static str, &'static str, &'static str, &'static str);
+
+/// The default of a key that must be given.
+pub(crate) const REQUIRED: &str = "required";
+
+pub(crate) const SECTIONS: &[Section] = &[
+    Section {
+        title: "[supervisor]",
+        what: "The whole system. The table may be left out.",
+        table: "Supervisor",
+        head: "[supervisor]\n",
+        keys: &[
+            (
+                "name",
+                "the file's name without `.toml`",
+                "\"shop\"",
+                "Names the system; `status --system` finds it by this name.",
+            ),
+            (
+                "state_dir",
+                "`/run/bailiwick/NAME` as root, else `$XDG_RUNTIME_DIR/bailiwick/NAME`, else `/tmp/bailiwick-UID/NAME`",
+                "\"/run/shop\"",
+                "The folder of the lock and the control socket. One supervisor at a time holds it. The socket's path, 13 bytes longer, has to fit into 107.",
+            ),
+            (
+                "shutdown_timeout",
+                "`\"60s\"`",
+                "\"45s\"",
+                "How long an ordered stop of everything may take; what lives then is killed.",
+            ),
+        ],
+    },
+    Section {
+        title: "[group.NAME]",
+        what: "Workers that share a restart budget. Workers without a group share that of the unnamed root group, which has these defaults.",
+        table: "Group",
+        head: "[group.g]\n",
+        keys: &[
+            ("group", "the root group", "\"site\"", "The group around this one."),
+            (
+                "strategy",
+                "`\"one_for_one\"`",
+                "\"one_for_one\"",
+                "Whom a failure restarts: only the worker that failed.",
+            ),
+            (
+                "max_restarts",
+                "`5`",
+                "3",
+                "How many failures within `period` are answered by a restart; one more spends the budget.",
+            ),
+            ("period", "`\"30s\"`", "\"1m\"", "The length of the sliding window in which failures count."),
+            (
+                "on_exhausted",
+                "`\"cool_down\"`",
+                "\"fail\"",
+                "When the budget is spent: `cool_down` tries again at the backoff's `cap`, for ever; `fail` gives the worker up, its siblings stay; `escalate` stops the group in order and counts as one failure of the group around it, whose budget decides whether it starts again.",
+            ),
+        ],
+    },
+    Section {
+        title: "[worker.NAME]",
+        what: "A process, or several alike. Workers start in the order of the manifest as far as `needs` allows, and stop in reverse.",
+        table: "Worker",
+        head: "[worker.p]\n",
+        keys: &[
+            (
+                "exec",
+                REQUIRED,
+                "\"../target/release/shop\"",
+                "The program, by its path; it is not looked up in `PATH`. It and every folder above it may be written only by root and the supervisor's user.",
+            ),
+            (
+                "kind",
+                "`\"resident\"`",
+                "\"oneshot\"",
+                "`resident` stays; `oneshot` does its work and ends with success, which counts as ready, and is started again only after a failure.",
+            ),
+            (
+                "instances",
+                "`1`",
+                "2",
+                "How many processes run of it. They are addressed together, or as `NAME.1`, `NAME.2`.",
+            ),
+            ("group", "the root group", "\"front\"", "Whose restart budget its failures charge."),
+            (
+                "needs",
+                "`[]`",
+                "[\"binder\"]",
+                "Workers that must be ready, or done if they are oneshots, before it starts.",
+            ),
+            (
+                "kept",
+                "`[]`",
+                "[\"http\"]",
+                "Names of descriptors that a worker in `needs` has kept with the supervisor; it finds them by `cx.kept(\"http\")`. What it kept itself comes back without being named.",
+            ),
+            (
+                "restart",
+                "`\"permanent\"`",
+                "\"transient\"",
+                "When an end is answered by a restart: `permanent` always, `transient` after a failure, `temporary` never.",
+            ),
+            (
+                "essential",
+                "`false`",
+                "true",
+                "Giving it up stops the whole system with exit code 3. Without a privilege it also needs `crash_may_stop`.",
+            ),
+            (
+                "crash_may_stop",
+                "nothing",
+                "\"all\"",
+                "Accepts in writing that the crashes of this worker, which holds no privilege, may stop others: `essential`, or a group that escalates.",
+            ),
+            (
+                "privileged",
+                "`false`",
+                "true",
+                "It may accuse less privileged peers of breaking the rules of a link, and is not accused by them. A granted capability implies that. Needed for uid 0 and for the preset `none`.",
+            ),
+            ("backoff", "see below", "{ cap = \"2s\" }", "The pauses before restarts."),
+            (
+                "start_timeout",
+                "`\"30s\"`",
+                "\"5s\"",
+                "From its start to ready; then it is killed, which is a failure.",
+            ),
+            (
+                "drain_timeout",
+                "`\"10s\"`",
+                "\"0s\"",
+                "From the order to drain, which lets it finish what it has, to the order to stop.",
+            ),
+            ("stop_timeout", "`\"10s\"`", "\"250ms\"", "From the order to stop to SIGKILL."),
+            (
+                "stable_after",
+                "`\"10s\"`",
+                "\"1m\"",
+                "Ready for this long, and the backoff starts again at `first`.",
+            ),
+            ("ok_exit", "`[0]`", "[0, 3]", "Exit codes that are a clean end."),
+            (
+                "no_restart_exit",
+                "`[64, 78, 100]`",
+                "[64]",
+                "Exit codes after which it is not restarted, whatever `restart` says.",
+            ),
+            (
+                "uncounted_exit",
+                "`[75]`",
+                "[75, 111]",
+                "Exit codes after which it is restarted without a charge to the budget.",
+            ),
+            (
+                "environment",
+                "`{}`",
+                "{ LANG = \"C.UTF-8\" }",
+                "Its variables: nothing is inherited. Names that start with `BAILIWICK_` are taken.",
+            ),
+            (
+                "working_directory",
+                "`/`",
+                "\"/srv/www\"",
+                "The folder in which it starts. Being there grants no access to files.",
+            ),
+            (
+                "may",
+                "`[]`",
+                "[\"status\"]",
+                "What it may ask of the supervisor: `status` is the process tree, by `cx.processes()`.",
+            ),
+            ("sandbox", "see below", "{ preset = \"net-client\" }", "What it may do to the kernel."),
+            (
+                "actor",
+                "none",
+                "{ thumbs = { type = \"Shrinker\" } }",
+                "Its actors, each a table of its own, 64 at most.",
+            ),
+        ],
+    },
+    Section {
+        title: "[worker.NAME.backoff]",
+        what: "The pause before the n-th restart in a row is `first` for n = 1, then `base`, then `factor` times the one before, at most `cap`; chance shortens each by up to `jitter` of itself.",
+        table: "Backoff",
+        head: "[worker.p]\nexec = \"x\"\n[worker.p.backoff]\n",
+        keys: &[
+            ("first", "`\"0s\"`", "\"10ms\"", "Before the first restart after a stable period."),
+            ("base", "`\"100ms\"`", "\"200ms\"", "Before the second."),
+            ("factor", "`2.0`", "1.5", "The growth from one to the next."),
+            ("cap", "`\"30s\"`", "\"2s\"", "The longest pause; also the pace of `cool_down`."),
+            ("jitter", "`0.25`", "0.1", "The share of a pause that chance may take away."),
+        ],
+    },
+    Section {
+        title: "[worker.NAME.sandbox]",
+        what: "What the worker may do to the kernel. Everything not said is forbidden; the presets are described above.",
+        table: "Sandbox",
+        head: "[worker.p]\nexec = \"x\"\n[worker.p.sandbox]\n",
+        keys: &[
+            ("preset", "`\"sealed\"`", "\"net-server\"", "The starting point."),
+            (
+                "user",
+                "as root the owner of the first granted path if that is not root, else a uid of its own; otherwise the supervisor's user",
+                "\"www-data\"",
+                "The user, which only a supervisor that is root can change. `\"dynamic\"` is the default.",
+            ),
+            ("group", "the user's", "\"www-data\"", "The group; supplementary groups are always dropped."),
+            (
+                "capabilities",
+                "`[]`",
+                "[\"CAP_NET_BIND_SERVICE\"]",
+                "Capabilities kept over the change of user: permitted, ambient and bounding alike. All others are dropped and locked.",
+            ),
+            (
+                "read_only_paths",
+                "`[]`",
+                "[\"/srv/www\"]",
+                "Files, and folders with everything below them, that it may read. Opened before the change of user; as root no link is followed.",
+            ),
+            (
+                "read_write_paths",
+                "`[]`",
+                "[\"/var/lib/shop\"]",
+                "The same, to read, write, make and remove. Not: devices, sockets, pipes, symbolic links. The owner and mode of the files hold as well.",
+            ),
+            ("tcp_bind", "`[]`", "[8080]", "TCP ports that it may bind. Needs Linux 6.7."),
+            (
+                "tcp_connect",
+                "`[]`",
+                "[443]",
+                "TCP ports that it may connect to, at any address. Needs Linux 6.7.",
+            ),
+            (
+                "memory_max",
+                "no limit",
+                "\"256M\"",
+                "Its memory. Met by a control group (version 2 or 1), else by RLIMIT_AS; `status` names which.",
+            ),
+            (
+                "tasks_max",
+                "64, where the machine can count them cheaply",
+                "16",
+                "Its threads and processes. Met by the pids control group, or by RLIMIT_NPROC for a uid of its own; where neither is to be had, the key refuses the start.",
+            ),
+            (
+                "limit_nofile",
+                "256; none for the preset `none`",
+                "128",
+                "Its open descriptors, as RLIMIT_NOFILE.",
+            ),
+            ("nice", "the supervisor's", "5", "Its nice step."),
+            (
+                "oom_score_adjust",
+                "500",
+                "600",
+                "How readily the kernel kills it when memory runs out; the supervisor is spared by comparison.",
+            ),
+        ],
+    },
+    Section {
+        title: "[worker.NAME.actor.NAME]",
+        what: "An actor that the worker hosts from its start.",
+        table: "Actor",
+        head: "[worker.v.actor.b]\n",
+        keys: &[
+            (
+                "type",
+                REQUIRED,
+                "\"Shrinker\"",
+                "The name under which the program registered it: `Program::register`.",
+            ),
+            (
+                "args",
+                "none",
+                "{ root = \"/srv/www\" }",
+                "Arguments for its factory: any TOML of at most 16 KiB, decoded by the worker into the type of `.with_args::<T>()`.",
+            ),
+            ("mailbox", "see below", "{ capacity = 64 }", "The queue in front of it."),
+        ],
+    },
+    Section {
+        title: "[worker.NAME.actor.NAME.mailbox]",
+        what: "The bounds of the queue in front of an actor.",
+        table: "Mailbox",
+        head: "[worker.v.actor.a.mailbox]\n",
+        keys: &[
+            ("capacity", "`1024`", "64", "Messages that it holds."),
+            ("capacity_bytes", "`\"4M\"`", "\"64K\"", "Bytes that it holds."),
+            (
+                "on_full",
+                "`\"wait\"`",
+                "\"reject\"",
+                "What a full one does: `wait` lets the sender wait up to its deadline; `reject` fails the send with `NotDelivered(Full)`.",
+            ),
+        ],
+    },
+    Section {
+        title: "[[grant]]",
+        what: "Who may send what to whom. Without a grant there is no link, and no name for the other. 1024 at most.",
+        table: "Grant",
+        head: "[[grant]]\n",
+        keys: &[
+            ("from", REQUIRED, "\"web\"", "The sending worker; every instance of it."),
+            (
+                "to",
+                REQUIRED,
+                "\"shrinker/thumbs\"",
+                "The receiving worker, or one actor of it as `WORKER/ACTOR`; every instance.",
+            ),
+            ("methods", "every method of the protocols", "[\"shrink\"]", "The methods that may be called."),
+            (
+                "max_inflight",
+                "`64`",
+                "8",
+                "Asks that one sender may have open at a time over this grant; one more waits.",
+            ),
+            (
+                "fds",
+                "what the methods declare",
+                "{ send = [\"file\"] }",
+                "Kinds of descriptors that may travel along.",
+            ),
+        ],
+    },
+    Section {
+        title: "[grant.fds]",
+        what: "Usually written in the grant: `fds = { send = [\"file\"] }`. Where it is written, a list that is left out is empty.",
+        table: "Fds",
+        head: "[[grant]]\nfrom = \"w\"\nto = \"v\"\n[grant.fds]\n",
+        keys: &[
+            ("send", "`[]`", "[\"file\"]", "With a message."),
+            ("receive", "`[]`", "[\"tcp-listener\"]", "With a reply."),
+        ],
+    },
+];
