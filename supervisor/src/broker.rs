@@ -82,13 +82,17 @@ impl Broker {
         self.ends.get(usize::from(of.child.0)).is_some_and(|end| end.live == Some(of.generation))
     }
 
+    /// Returns whether `child` has a link to exactly this life.
+    pub fn is_linked(&self, child: ChildId, to: Incarnation) -> bool {
+        self.ends[usize::from(child.0)].peers.contains_key(&to.child) && self.is_live(to)
+    }
+
     /// Returns whether `accused` is killed because `accuser` says that it broke the protocol of their link.
     ///
     /// Only the more privileged end may accuse, and only a peer that lives and that it has a link to.
     pub fn is_guilty(&self, accuser: ChildId, accused: Incarnation) -> bool {
-        let by = &self.ends[usize::from(accuser.0)];
-        let is_linked = by.peers.contains_key(&accused.child) && self.is_live(accused);
-        is_linked && by.privileged && !self.ends[usize::from(accused.child.0)].privileged
+        let is_privileged = |child: ChildId| self.ends[usize::from(child.0)].privileged;
+        self.is_linked(accuser, accused) && is_privileged(accuser) && !is_privileged(accused.child)
     }
 
     fn live_peers(&self, child: ChildId) -> Vec<(ChildId, u32)> {

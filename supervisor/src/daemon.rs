@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bailiwick_core::child::{self as tree, State};
+use bailiwick_core::reopening::{self, Reopenings};
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{ChildId, Event, Incarnation, Outcome, Tree};
 use bailiwick_sys::Failed;
@@ -83,6 +84,8 @@ struct Daemon {
     events: VecDeque<Event>,
     /// Links that are to be made once the kernel has room for them.
     missing_links: Vec<(Incarnation, Incarnation)>,
+    /// Links that are to be made anew after a violation.
+    reopenings: Reopenings,
     poller: Poller,
     signals: Signals,
     timer: Timer,
@@ -152,12 +155,13 @@ impl Daemon {
     /// Returns when the loop has something to do even if nothing happens.
     fn next_wake(&self) -> Option<Instant> {
         let orders = self.orders.iter().map(PendingOrder::until);
-        orders.chain(self.tree.deadline()).chain(self.retry_at).min()
+        orders.chain(self.tree.deadline()).chain(self.reopenings.deadline()).chain(self.retry_at).min()
     }
 
     fn take_time(&mut self) {
         self.timer.acknowledge();
         self.events.push_back(Event::Tick);
+        self.relink(reopening::Event::Tick);
         if self.retry_at.is_some_and(|at| at <= self.now()) {
             self.retry_at = None;
             self.link_missing();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{Cause, State};
-use bailiwick_tests::harness::{Stopwatch, Supervised};
+use bailiwick_tests::harness::{Line, Stopwatch, Supervised};
 
 fn run(manifest: &str) -> Supervised {
     Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
@@ -89,6 +89,58 @@ fn ten_thousand_accusations_have_nobody_killed() {
         .wait_for_worker("hostile", "heard", |row| (row.accusations_ignored >= 20_000).then(|| row.clone()));
     assert_eq!((hostile.generation, hostile.state), (1, State::Ready));
     supervised.stop();
+}
+
+/// A privileged pilot asks a privileged worker that writes garbage into their link at the twentieth ask: neither may
+/// accuse the other.
+const EQUALS: &str = r#"
+[worker.pilot]
+exec = "tw"
+privileged = true
+sandbox.preset = "none"
+actor.flight = { type = "Pilot", args = { target = "hostile" } }
+[worker.hostile]
+exec = "tw"
+privileged = true
+sandbox.preset = "none"
+actor.life = { type = "Life", args = { garbage_at = 20 } }
+[[grant]]
+from = "pilot"
+to = "hostile"
+"#;
+
+#[test]
+fn a_link_that_a_peer_spoils_who_may_not_be_accused_comes_back_by_itself() {
+    let mut supervised = run(EQUALS);
+    supervised.journal().wait_for(0, "ask 1 of hostile ok");
+    let before = ["pilot", "hostile"].map(|worker| supervised.pid(worker).0);
+    supervised.journal().wait_for(0, "has polluted 1 sockets");
+    let failed = supervised.journal().wait_for(0, "of hostile failed");
+    assert!(failed.text.contains("a frame broke the rules of the link"), "{failed:?}");
+    supervised.journal().wait_for(0, "pilot#1 closed its link with hostile#1, which broke the protocol");
+    supervised.journal().wait_for(0, "ask 40 of hostile ok");
+    assert_eq!(["pilot", "hostile"].map(|worker| supervised.pid(worker).0), before);
+    for worker in ["pilot", "hostile"] {
+        assert_eq!(supervised.worker(worker).generation, 1, "{worker}: {}", supervised.journal());
+    }
+    supervised.stop();
+}
+
+#[test]
+fn who_asks_for_fresh_links_without_end_gets_few_and_harms_nobody() {
+    let mut supervised = run(&system("plead", PRIVILEGED));
+    assert_that_the_honest_live(&mut supervised, "has asked for links");
+    let hostile = supervised.worker("hostile");
+    assert_eq!((hostile.generation, hostile.state), (1, State::Ready), "{}", supervised.journal());
+    supervised.journal().wait_until("a link with each peer", |lines| (fresh_links(lines) >= 2).then_some(()));
+    supervised.stop();
+    // 100, 200, 400 ms and so on after one another with each of two peers, and not one for each of 20,000 requests.
+    let fresh = fresh_links(&supervised.journal().since(0));
+    assert!(fresh <= 16, "{fresh} links: {}", supervised.journal());
+}
+
+fn fresh_links(lines: &[Line]) -> usize {
+    lines.iter().filter(|line| line.text.contains("hostile#1 closed its link")).count()
 }
 
 #[test]

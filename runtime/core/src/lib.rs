@@ -10,6 +10,7 @@ pub mod child;
 pub mod credit;
 pub mod exit;
 pub mod link;
+pub mod reopening;
 pub mod time;
 pub mod tree;
 mod verdict;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use bailiwick_core::link::{self, Event};
-use bailiwick_wire::fault::Fault;
+use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::reason::{DownCause, NotDelivered};
 
 use super::peer::{Peer, Watching};
@@ -49,7 +49,7 @@ pub(super) enum Effect {
     /// Watch a local actor for the peer no more.
     Unwatch(Arc<Cell>, WatchId),
     /// Tell the supervisor.
-    Accuse(u32, Fault),
+    Report(ToSupervisor),
     /// Drop something of a user's.
     Drop(Box<dyn std::any::Any + Send>),
 }
@@ -109,7 +109,7 @@ fn run(peer: &Peer, effect: Effect) {
             cell.watch(id, Box::new(notify));
         }
         Effect::Unwatch(cell, id) => cell.unwatch(id),
-        Effect::Accuse(generation, fault) => peer.accuse(generation, fault),
+        Effect::Report(report) => peer.report(&report),
         Effect::Drop(thing) => drop(thing),
     }
 }

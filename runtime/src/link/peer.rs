@@ -13,10 +13,10 @@ use bailiwick_core::asks::Ticket as SendId;
 use bailiwick_core::credit::Size;
 use bailiwick_core::link::{Action, Config, Event, ExportId, Link};
 use bailiwick_core::time;
+use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::descriptors::Outgoing;
-use bailiwick_wire::fault::Fault;
 use bailiwick_wire::frame::Extensions;
-use bailiwick_wire::reason::{DownCause, NotDelivered};
+use bailiwick_wire::reason::NotDelivered;
 use bailiwick_wire::{FdKinds, Limits};
 use futures::task::AtomicWaker;
 use tokio::time::Instant;
@@ -47,7 +47,7 @@ pub(crate) struct Peer {
     pub(super) instance: Option<u16>,
     /// Where dead letters are counted. The node holds its peers, and not the reverse.
     node: OnceLock<Weak<Shared>>,
-    accuse: Accuse,
+    report: Report,
     /// The origin of the machine's clock.
     origin: Instant,
     /// What encoding and decoding may cost.
@@ -60,8 +60,8 @@ pub(crate) struct Peer {
     this: Weak<Self>,
 }
 
-/// Tells the supervisor that the incarnation of a peer broke the protocol.
-pub(crate) type Accuse = Arc<dyn Fn(u16, u32, Fault) + Send + Sync>;
+/// Tells the supervisor what an incarnation of a peer did.
+pub(crate) type Report = Arc<dyn Fn(&ToSupervisor) + Send + Sync>;
 
 /// What the lock guards.
 pub(super) struct State {
@@ -210,7 +210,7 @@ pub(super) struct Turn<'a> {
 
 impl Peer {
     /// Makes a peer that is not linked yet.
-    pub(super) fn new(who: Who, config: Config, accuse: Accuse) -> Arc<Self> {
+    pub(super) fn new(who: Who, config: Config, report: Report) -> Arc<Self> {
         let state = State {
             link: Link::new(config),
             actions: Vec::new(),
@@ -219,7 +219,7 @@ impl Peer {
             transport: None,
             written: 0,
             serial: 0,
-            peer: PeerState { cause: DownCause::NotUp, generation: 0 },
+            peer: PeerState::default(),
             refusal: String::new(),
             exports: Vec::new(),
             imports: Vec::new(),
@@ -235,7 +235,7 @@ impl Peer {
             worker,
             instance,
             node: OnceLock::new(),
-            accuse,
+            report,
             origin: Instant::now(),
             limits: Limits::of_frame(config.limits.message_bytes),
             state: Mutex::new(state),
@@ -317,8 +317,8 @@ impl Peer {
         envelope.refuse(reason);
     }
 
-    pub(super) fn accuse(&self, generation: u32, fault: Fault) {
-        (self.accuse)(self.number, generation, fault);
+    pub(super) fn report(&self, report: &ToSupervisor) {
+        (self.report)(report);
     }
 
     /// Returns the name of the peer's worker, with the instance if there are several.

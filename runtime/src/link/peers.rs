@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::exports::{Behind, Exported, Lending, export};
 use super::imports::{Import, Origin};
-use super::peer::{Accuse, Peer, Who};
+use super::peer::{Peer, Report, Who};
 use super::socket::{self, Mover};
 use crate::address::Address;
 use crate::cell::Cell;
@@ -58,9 +58,9 @@ struct Reachable {
 
 impl Peers {
     /// Makes the peers that the bootstrap names. `local` are the actors that this worker declares.
-    pub(crate) fn new(worker: &str, peers: &[bootstrap::Peer], local: &[Local], accuse: &Accuse) -> Self {
+    pub(crate) fn new(worker: &str, peers: &[bootstrap::Peer], local: &[Local], report: &Report) -> Self {
         let lending: Vec<_> = local.iter().map(|actor| Arc::new(Lending::of(&actor.mailbox))).collect();
-        let peers = peers.iter().map(|peer| known(peer, local, &lending, accuse)).collect();
+        let peers = peers.iter().map(|peer| known(peer, local, &lending, report)).collect();
         Self { worker: worker.to_owned(), peers, movers: Mutex::default() }
     }
 
@@ -227,14 +227,14 @@ impl Reachable {
     }
 }
 
-fn known(peer: &bootstrap::Peer, local: &[Local], lending: &[Arc<Lending>], accuse: &Accuse) -> Known {
+fn known(peer: &bootstrap::Peer, local: &[Local], lending: &[Arc<Lending>], report: &Report) -> Known {
     let who = Who {
         number: peer.number,
         worker: peer.worker.clone(),
         instance: (peer.instances > 1).then_some(peer.instance),
     };
     let config = Config { may_accuse: peer.may_accuse, ..Config::default() };
-    let made = Peer::new(who, config, Arc::clone(accuse));
+    let made = Peer::new(who, config, Arc::clone(report));
     let imports: Vec<ImportId> = made.turn(|turn| {
         for slot in &peer.exports {
             let actor = local.iter().zip(lending).find(|(actor, _)| actor.name == slot.actor);

@@ -9,6 +9,7 @@ use bailiwick_core::link::{
 };
 use bailiwick_core::time::Instant;
 use bailiwick_wire::FdKinds;
+use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::descriptors::Incoming;
 use bailiwick_wire::frame::Extensions;
 use bailiwick_wire::reason::NotDelivered;
@@ -37,12 +38,7 @@ impl Turn<'_> {
             Action::Undelivered { ticket, reason } => self.give_up(ticket, reason, hand),
             Action::Resolve { ticket, outcome } => self.resolve(ticket, outcome, hand),
             Action::StreamOpened { ticket } => self.effects.extend(self.asker(ticket).map(Effect::Opened)),
-            Action::DeliverItem { ticket } => {
-                match (self.asker(ticket), self.take_payload(hand, self.reply_fds(ticket))) {
-                    (Some(slot), Some(payload)) => self.effects.push(Effect::Item(slot, payload)),
-                    other => self.effects.push(Effect::Drop(Box::new(other))),
-                }
-            }
+            Action::DeliverItem { ticket } => self.deliver_item(ticket, hand),
             Action::Deliver { export, method, asked, deadline } => {
                 self.deliver(export, method, asked, deadline, hand);
             }
@@ -79,14 +75,28 @@ impl Turn<'_> {
             Action::Refused { refusal, by_peer } => self.refused(refusal, by_peer, hand),
             Action::Close { reason } => self.close(reason),
             Action::Accuse { fault } => {
-                let generation = self.state.peer.generation;
-                self.effects.push(Effect::Accuse(generation, reasons::fault(fault)));
+                let fault = u32::from(reasons::fault(fault) as u8);
+                self.report(|peer, generation| ToSupervisor::Accuse { peer, generation, fault });
             }
+            Action::AskAnew => self.report(|peer, generation| ToSupervisor::Reopen { peer, generation }),
             Action::Opened | Action::PeerDrains | Action::Drained | Action::Down { .. } => {
                 let peer = self.peer.title();
                 tracing::debug!(target: "bailiwick::link", peer, ?action);
             }
         }
+    }
+
+    fn deliver_item(&mut self, ticket: SendId, hand: &mut Hand<'_>) {
+        match (self.asker(ticket), self.take_payload(hand, self.reply_fds(ticket))) {
+            (Some(slot), Some(payload)) => self.effects.push(Effect::Item(slot, payload)),
+            other => self.effects.push(Effect::Drop(Box::new(other))),
+        }
+    }
+
+    /// Tells the supervisor of the peer's present incarnation.
+    fn report(&mut self, report: impl FnOnce(u16, u32) -> ToSupervisor) {
+        let report = report(self.peer.number, self.state.peer.generation);
+        self.effects.push(Effect::Report(report));
     }
 
     /// Writes a frame: an answer with its payload, or one of the runtime's own.
@@ -375,6 +385,7 @@ impl Turn<'_> {
 
     fn close(&mut self, reason: Closed) {
         let peer = self.peer.title();
+        self.state.peer.closed = reasons::close_cause(reason);
         match reason {
             Closed::Violation(fault) => {
                 tracing::error!(target: "bailiwick::link", peer, ?fault, "the peer broke the protocol");

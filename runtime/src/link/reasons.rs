@@ -1,6 +1,6 @@
 //! The machine's reasons and those that people read, one for one.
 
-use bailiwick_core::link::{self, Cause, CloseReason};
+use bailiwick_core::link::{self, Cause, CloseReason, Closed};
 use bailiwick_wire::Limit;
 use bailiwick_wire::fault::Fault;
 use bailiwick_wire::reason::{CloseCause, DownCause, Failure, NotDelivered, Unknown};
@@ -8,11 +8,20 @@ use bailiwick_wire::reason::{CloseCause, DownCause, Failure, NotDelivered, Unkno
 /// A cause whose words the driver holds.
 pub(super) const SPOKEN: Cause = Cause(1);
 
-/// What the supervisor said last of a peer, for reasons that name it.
+/// What is known of a peer, for reasons that name it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PeerState {
+    /// What the supervisor said last.
     pub(super) cause: DownCause,
     pub(super) generation: u32,
+    /// Why the last transport was closed.
+    pub(super) closed: CloseCause,
+}
+
+impl Default for PeerState {
+    fn default() -> Self {
+        Self { cause: DownCause::NotUp, generation: 0, closed: CloseCause::Io }
+    }
 }
 
 /// Reduces a failure to what the machine distinguishes.
@@ -37,7 +46,7 @@ pub(super) fn coarse(failure: &Failure) -> link::Failure {
 
 /// Returns the words for a failure that the machine found by itself on this side.
 pub(super) fn full(failure: link::Failure) -> Failure {
-    let nothing = PeerState { cause: DownCause::NotUp, generation: 0 };
+    let nothing = PeerState::default();
     match failure {
         link::Failure::NotDelivered(reason) => Failure::NotDelivered(not_delivered(reason, nothing, 0)),
         link::Failure::Unknown(reason) => Failure::Unknown(unknown(reason, nothing)),
@@ -46,10 +55,10 @@ pub(super) fn full(failure: link::Failure) -> Failure {
 
 /// Returns the words for a message of `bytes` that was certainly not handled.
 pub(super) fn not_delivered(reason: link::NotDelivered, peer: PeerState, bytes: u64) -> NotDelivered {
-    let PeerState { cause, generation } = peer;
+    let PeerState { cause, generation, closed } = peer;
     match reason {
         link::NotDelivered::PeerDown => NotDelivered::PeerDown { cause, generation },
-        link::NotDelivered::LinkClosed => NotDelivered::LinkClosed(CloseCause::Io),
+        link::NotDelivered::LinkClosed => NotDelivered::LinkClosed(closed),
         link::NotDelivered::Refused => NotDelivered::SchemaMismatch { detail: String::new() },
         link::NotDelivered::TooLarge { limit } => {
             NotDelivered::TooLarge { limit: Limit::FrameBytes, found: bytes, max: limit.into() }
@@ -69,10 +78,10 @@ pub(super) fn not_delivered(reason: link::NotDelivered, peer: PeerState, bytes: 
 
 /// Returns the words for a message that may have been handled.
 pub(super) fn unknown(reason: link::Unknown, peer: PeerState) -> Unknown {
-    let PeerState { cause, generation } = peer;
+    let PeerState { cause, generation, closed } = peer;
     match reason {
         link::Unknown::PeerDown => Unknown::PeerDown { cause, generation },
-        link::Unknown::LinkClosed => Unknown::LinkClosed(CloseCause::Io),
+        link::Unknown::LinkClosed => Unknown::LinkClosed(closed),
         link::Unknown::Expired => Unknown::Expired,
         link::Unknown::Panicked => Unknown::Panicked { text: String::new() },
         link::Unknown::Stopped => Unknown::ActorStopped,
@@ -82,6 +91,16 @@ pub(super) fn unknown(reason: link::Unknown, peer: PeerState) -> Unknown {
             found: u64::from(limit) + 1,
             max: limit.into(),
         },
+    }
+}
+
+/// Returns the words for why a transport was closed.
+pub(super) fn close_cause(reason: Closed) -> CloseCause {
+    match reason {
+        Closed::ByUs | Closed::ByPeer(CloseReason::Done) => CloseCause::Drained,
+        Closed::ByPeer(CloseReason::Protocol) | Closed::Violation(_) => CloseCause::Protocol,
+        Closed::Refused | Closed::ByPeer(CloseReason::Refused) => CloseCause::Schema,
+        Closed::PeerDead | Closed::Lost | Closed::Replaced => CloseCause::Io,
     }
 }
 

@@ -20,7 +20,7 @@ use super::obey::{Course, heed, obey};
 use super::{ESCALATED, ORPHAN_GRACE, StartError};
 use crate::address::Target;
 use crate::args::Args;
-use crate::link::peer::Accuse;
+use crate::link::peer::Report;
 use crate::link::peers::{Local, Peers};
 use crate::mailbox::Mailbox;
 use crate::node::{Host, Node, Stop};
@@ -86,12 +86,11 @@ fn peers(bootstrap: &Bootstrap, registry: &Registry, line: &Arc<Line>) -> Result
         });
     }
     let line = Arc::clone(line);
-    let accuse: Accuse = Arc::new(move |peer, generation, fault| {
-        let report = ToSupervisor::Accuse { peer, generation, fault: u32::from(fault as u8) };
+    let report: Report = Arc::new(move |report| {
         // A supervisor that cannot be told is gone, and everything ends with it.
-        let _ = line.report(&report, None);
+        let _ = line.report(report, None);
     });
-    Ok(Peers::new(&bootstrap.worker, &bootstrap.peers, &local, &accuse))
+    Ok(Peers::new(&bootstrap.worker, &bootstrap.peers, &local, &report))
 }
 
 impl Worker {

@@ -55,6 +55,13 @@ pub enum ToSupervisor {
     },
     /// Asks for the process tree.
     Status,
+    /// The link was closed because the peer broke its protocol: asks for a fresh one.
+    Reopen {
+        /// The peer.
+        peer: u16,
+        /// Its incarnation.
+        generation: u32,
+    },
 }
 
 /// Supervisor to worker.
@@ -194,6 +201,7 @@ impl ToSupervisor {
                 Fields { peer, generation, detail: fault, ..Fields::of(7) }
             }
             Self::Status => Fields::of(8),
+            &Self::Reopen { peer, generation } => Fields { peer, generation, ..Fields::of(9) },
         }
         .to_bytes()
     }
@@ -213,6 +221,7 @@ impl ToSupervisor {
             6 => Self::Discard { name: fields.name()? },
             7 => Self::Accuse { peer: fields.peer, generation: fields.generation, fault: fields.detail },
             8 => Self::Status,
+            9 => Self::Reopen { peer: fields.peer, generation: fields.generation },
             found => return Err(ControlError::Kind { found }),
         };
         exactly(record.to_bytes(), bytes)?;

@@ -249,6 +249,6 @@ fn output_pipe() -> Result<(OwnedFd, OwnedFd), Failed> {
 }
 
 /// Draws a number. Only the spread of restarts hangs on it.
-fn chance() -> u32 {
+pub(super) fn chance() -> u32 {
     (RandomState::new().build_hasher().finish() >> 32) as u32
 }

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use bailiwick_core::reopening::{Action, Event};
 use bailiwick_core::tree::{ChildId, Incarnation};
 use bailiwick_sys::socket;
 use bailiwick_wire::bootstrap::{Actor, Bootstrap, Peer, Work};
@@ -73,6 +74,21 @@ impl Daemon {
         }
     }
 
+    /// Makes links anew that were closed for a violation, when their time has come.
+    pub(super) fn relink(&mut self, event: Event) {
+        let mut actions = Vec::new();
+        self.reopenings.handle(self.now(), event, &mut actions);
+        for action in actions {
+            match action {
+                Action::Announce { by, peer, pause, times } => {
+                    let (by, peer) = (self.name(by), self.name(peer));
+                    self.say(&format!("{by} closed its link with {peer}, which broke the protocol: time {times} in a row, a fresh link in {pause:.1?}"));
+                }
+                Action::Make(one, other) => self.link(one, other),
+            }
+        }
+    }
+
     fn link(&mut self, one: Incarnation, other: Incarnation) {
         match socket::pair(socket::Kind::SeqPacket) {
             Ok((left, right)) => {
@@ -94,6 +110,7 @@ impl Daemon {
 
     /// Tells the peers of a life that it is over.
     pub(super) fn link_down(&mut self, of: Incarnation, cause: Cause) {
+        self.relink(Event::Ended(of));
         for (peer, _) in self.broker.down(of.child) {
             let order =
                 ToWorker::PeerDown { peer: of.child.0, generation: of.generation, cause: cause.code() };

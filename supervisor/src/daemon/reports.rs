@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
+use bailiwick_core::reopening::Event as Reopen;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_wire::control::{ToSupervisor, ToWorker};
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::Daemon;
+use super::life::chance;
 use crate::control::Cause;
 use crate::line::Received;
 use crate::spec::May;
@@ -69,6 +71,13 @@ impl Daemon {
                 self.judge(of, accused, fault);
             }
             ToSupervisor::Status => self.show_tree(of.child),
+            ToSupervisor::Reopen { peer, generation } => {
+                let peer = Incarnation { child: ChildId(peer), generation };
+                // A peer that died meanwhile is linked with its next life.
+                if self.broker.is_linked(of.child, peer) {
+                    self.relink(Reopen::Asked { by: of, peer, chance: chance() });
+                }
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use bailiwick_core::reopening::Reopenings;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{Outcome, Tree};
 use bailiwick_sys::events::{
@@ -105,6 +106,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         orders: Vec::new(),
         events: Default::default(),
         missing_links: Vec::new(),
+        reopenings: Reopenings::default(),
         poller,
         signals,
         timer,

@@ -331,10 +331,15 @@ impl Link {
             State::Closed => {}
             State::Greeting { .. } | State::Open | State::Draining { .. } => {
                 self.order(Frame::Close(CloseReason::Protocol), actions);
-                if self.config.may_accuse && self.dying.is_none() {
+                let goes_on = self.dying.is_none();
+                if goes_on && self.config.may_accuse {
                     actions.push(Action::Accuse { fault });
                 }
                 self.conclude(Closed::Violation(fault), actions);
+                // Who is accused comes back with its next incarnation. Who drains needs no link to come.
+                if goes_on && !self.config.may_accuse && !self.draining {
+                    actions.push(Action::AskAnew);
+                }
             }
         }
     }

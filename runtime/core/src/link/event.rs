@@ -331,6 +331,8 @@ pub enum Action {
         /// What it did.
         fault: Fault,
     },
+    /// Ask the supervisor for a fresh transport: this one was closed for a violation by a peer that goes on living.
+    AskAnew,
     /// The peer's incarnation is dead and its last message is delivered. Comes once for each incarnation.
     Down {
         /// The incarnation.

@@ -69,6 +69,11 @@ fn assert_fault(frames: &[Frame], fault: Fault) {
         assert!(actions.contains(&Action::Send(Frame::Close(CloseReason::Protocol))), "{actions:?}");
         assert!(actions.contains(&Action::Close { reason: Closed::Violation(fault) }), "{actions:?}");
         assert_eq!(actions.contains(&Action::Accuse { fault }), may_accuse);
+        assert_eq!(
+            actions.contains(&Action::AskAnew),
+            !may_accuse,
+            "a link is accused of, or asked for anew"
+        );
         assert_eq!(feed(&mut link, message(0, 1, 0, SMALL)), [], "nothing is delivered after the end");
     }
 }

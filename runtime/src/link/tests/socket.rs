@@ -7,6 +7,7 @@ use std::time::Duration;
 use bailiwick_sys::socket::{Kind, pair, send};
 use bailiwick_wire::FdKind;
 use bailiwick_wire::bootstrap::Slot;
+use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::fault::Fault;
 use bailiwick_wire::reason::DownCause;
 
@@ -72,10 +73,12 @@ fn garbage_closes_the_link_and_is_told_by_who_may_accuse() {
         both.left.peers.linked(NUMBER, 1, ours).unwrap();
         send(hostile.as_fd(), &[IoSlice::new(&[0xff; 100])], &[]).unwrap();
         let mut ready = tokio::time::interval(Duration::from_millis(1));
-        while both.left.accusations.lock().unwrap().is_empty() {
+        while both.left.reports.lock().unwrap().is_empty() {
             ready.tick().await;
         }
-        assert_eq!(*both.left.accusations.lock().unwrap(), [Fault::Frame]);
+        let (peer, fault) = (NUMBER, Fault::Frame as u32);
+        let accusation = ToSupervisor::Accuse { peer, generation: 1, fault };
+        assert_eq!(*both.left.reports.lock().unwrap(), [accusation]);
         both.link();
         assert_eq!(desk.add(2).ask(SOON).await, Ok(2));
     });

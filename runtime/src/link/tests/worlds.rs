@@ -9,7 +9,7 @@ use bailiwick_supervisor::control::Status;
 use bailiwick_supervisor::spec::Grant;
 use bailiwick_sys::socket::{Kind as SocketKind, pair};
 use bailiwick_wire::bootstrap;
-use bailiwick_wire::fault::Fault;
+use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::reason::DownCause;
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::future::BoxFuture;
@@ -18,6 +18,7 @@ use super::desk::{BellRef, Clerk, DeskRef, Ringer};
 use crate::address::Address;
 use crate::executor::{Executor, Role};
 use crate::hosted::Hosted;
+use crate::link::peer::Report;
 use crate::link::peers::{Local, Peers};
 use crate::mailbox::Mailbox;
 use crate::name::ActorName;
@@ -120,7 +121,8 @@ pub(super) struct Both {
 pub(super) struct Worker {
     pub(super) node: Node,
     pub(super) peers: Arc<Peers>,
-    pub(super) accusations: Arc<Mutex<Vec<Fault>>>,
+    /// What it told the supervisor.
+    pub(super) reports: Arc<Mutex<Vec<ToSupervisor>>>,
 }
 
 impl Both {
@@ -189,17 +191,15 @@ impl Worker {
                 mailbox: hosted.mailbox.unwrap_or_default(),
             })
             .collect();
-        let accusations: Arc<Mutex<Vec<Fault>>> = Arc::default();
-        let accuse = {
-            let accusations = Arc::clone(&accusations);
-            Arc::new(move |_: u16, _: u32, fault| {
-                accusations.lock().expect("nobody panics with it").push(fault)
-            })
+        let reports: Arc<Mutex<Vec<ToSupervisor>>> = Arc::default();
+        let report: Report = {
+            let reports = Arc::clone(&reports);
+            Arc::new(move |report| reports.lock().expect("nobody panics with it").push(report.clone()))
         };
         let host = Arc::new(Surroundings(OnceLock::new()));
         let surroundings: Arc<dyn Host> = host.clone();
         let node = Node::new(name, None, surroundings);
-        let peers = Arc::new(Peers::new(name, peers, &local, &(accuse as _)));
+        let peers = Arc::new(Peers::new(name, peers, &local, &report));
         peers.belong_to(&node.shared);
         assert!(host.0.set(Arc::clone(&peers)).is_ok(), "set once");
         for hosted in hosted {
@@ -208,7 +208,7 @@ impl Worker {
         for declared in node.shared.declared() {
             peers.actor_runs(&declared.cell);
         }
-        Self { node, peers, accusations }
+        Self { node, peers, reports }
     }
 }
 

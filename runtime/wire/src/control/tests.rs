@@ -12,6 +12,7 @@ fn from_worker() -> Vec<ToSupervisor> {
         ToSupervisor::Discard { name: "a".repeat(KEPT_NAME_BYTES) },
         ToSupervisor::Accuse { peer: 0x0102, generation: 0x0304_0506, fault: 4 },
         ToSupervisor::Status,
+        ToSupervisor::Reopen { peer: 0x0102, generation: 0x0304_0506 },
     ]
 }
 
@@ -56,6 +57,7 @@ fn the_bytes_of_each_record_are_golden() {
         &long_name,
         "070002010605040304",
         "08",
+        "0900020106050403",
         "81",
         "8200010002",
         "830001000200000003",

@@ -107,6 +107,7 @@ impl Pair {
                 }
             }
             Action::Accuse { fault } => panic!("an honest peer was accused of {fault:?}"),
+            Action::AskAnew => panic!("an honest peer broke the protocol"),
             Action::Refused { refusal, .. } => {
                 assert!(self.refuses, "equal schemas were refused: {refusal:?}")
             }
