@@ -174,6 +174,8 @@ pub fn spawn(plan: &ChildPlan<'_>) -> Result<Child, SpawnError> {
     let mask = mask.map_err(failed("sigprocmask"))?;
     let cloned = clone(plan.namespaces, plan.cgroup);
     if let Ok(None) = cloned {
+        // Holding its own life line, it would wait for ever for a parent that died before it could ask to die with it.
+        drop(wanted);
         ready.run();
     }
     mask.thread_set_mask().map_err(failed("sigprocmask"))?;
