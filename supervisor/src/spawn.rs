@@ -178,16 +178,9 @@ impl Launcher {
         let lives =
             |guardian: &Guardian| matches!(wait::take_change(guardian.process.pidfd.as_fd()), Ok(None));
         if !self.guardian.as_ref().is_some_and(lives) {
-            self.guardian = self.ground.guard(&self.workers, self.lock.as_fd())?;
+            self.guardian = self.ground.guard(&self.workers, Some(self.lock.as_fd()))?;
         }
         Ok(())
-    }
-
-    /// Ends the guardian, when every worker has ended in order.
-    pub fn dismiss_guardian(&mut self) {
-        if let Some(guardian) = self.guardian.take() {
-            guardian.dismiss();
-        }
     }
 
     /// Returns what was prepared for an instance.

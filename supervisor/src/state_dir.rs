@@ -5,12 +5,14 @@
 //! ordered end empties it, so that the next start can tell whether the last one died.
 
 use std::fs::{DirBuilder, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bailiwick_sys::remains::remove_folder;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, openat, renameat};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
@@ -115,6 +117,13 @@ pub fn default_path(name: &str) -> PathBuf {
     base.join(name)
 }
 
+/// Returns a path in the temporary directory that nobody uses and nobody can guess.
+pub fn private_path() -> PathBuf {
+    let random = RandomState::new().build_hasher().finish();
+    let path = std::env::temp_dir().join(format!("bailiwick-{random:016x}"));
+    std::path::absolute(&path).unwrap_or(path)
+}
+
 impl StateDir {
     /// Takes `path`, which is made if it is missing, and locks it for as long as this value lives.
     ///
@@ -147,14 +156,13 @@ impl StateDir {
         Ok(Self { path, folder, lock, socket: None, private: false, last_died })
     }
 
-    /// Makes a directory that no other run uses and that is removed at the end.
+    /// Makes the directory at [`private_path`], which no other run uses and which is removed at the end.
     ///
     /// # Errors
     /// As [`StateDir::claim`].
-    pub fn claim_private() -> Result<Self, StateDirError> {
-        let template = std::env::temp_dir().join("bailiwick-XXXXXX");
-        let path = nix::unistd::mkdtemp(&template).map_err(refused(&template, "make a private folder"))?;
-        let mut state = Self::claim(&path)?;
+    pub fn claim_private(path: &Path) -> Result<Self, StateDirError> {
+        nix::unistd::mkdir(path, Mode::S_IRWXU).map_err(refused(path, "make a private folder"))?;
+        let mut state = Self::claim(path)?;
         state.private = true;
         Ok(state)
     }
@@ -211,8 +219,7 @@ impl Drop for StateDir {
         }
         write_holder(&mut self.lock, "");
         if self.private {
-            let _ = unlinkat(&self.folder, LOCK_NAME, UnlinkatFlags::NoRemoveDir);
-            let _ = std::fs::remove_dir(&self.path);
+            remove_folder(&self.path);
         }
     }
 }
@@ -351,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_private_folder_is_gone_at_the_end() {
-        let mut state = StateDir::claim_private().unwrap();
+        let mut state = StateDir::claim_private(&private_path()).unwrap();
         let _listener = state.listen().unwrap();
         let path = state.path().to_owned();
         assert!(path.exists());

@@ -7,11 +7,15 @@
 mod journal;
 mod load;
 mod process;
+mod remains;
 mod stopwatch;
+mod strike;
 mod supervised;
 
 pub use self::journal::{Journal, Line, PATIENCE};
 pub use self::load::Load;
 pub use self::process::Process;
+pub use self::remains::{Remains, trials_of, users_of};
 pub use self::stopwatch::Stopwatch;
+pub use self::strike::strike;
 pub use self::supervised::{Ended, Supervised};

@@ -9,6 +9,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
+use crate::guardian::Guardian;
+use crate::remains::{Remains, SUPERVISOR, group_name, trial_name};
+
 /// The hierarchies under which this process may make groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cgroups {
@@ -75,10 +78,17 @@ struct Unified {
 }
 
 impl Cgroups {
+    /// Looks where this process is, and not whether it may make groups there.
+    pub fn around() -> Self {
+        let read = |path| read_text(Path::new(path));
+        Self::locate(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"))
+    }
+
     /// Looks where this process is and where it may make groups.
     pub fn probe() -> Self {
-        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-        let mut found = Self::locate(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"));
+        let mut found = Self::around();
+        // Removes the trials should this process be killed right now. With threads there is none, as in unit tests.
+        let _guardian = Guardian::start(&[], None, &Remains::new(Path::new(""), false, &found));
         found.v1_memory = found.v1_memory.filter(|own| has_groups_with(own, "memory.limit_in_bytes"));
         found.v1_pids = found.v1_pids.filter(|own| has_groups_with(own, "pids.max"));
         found.v2 = found.v2.filter(|own| has_groups_with(own, "cgroup.kill"));
@@ -146,14 +156,14 @@ impl Cgroups {
     }
 
     /// Has the children of the own version 2 group use the controllers; without success they are given up.
-    pub fn enable_controllers(&mut self, key: &str) {
+    pub fn enable_controllers(&mut self, state_dir: &Path) {
         let (Some(own), false) = (&self.v2, self.v2_controllers.is_empty()) else { return };
         let wanted: String = self.v2_controllers.iter().map(|name| format!("+{name} ")).collect();
         let enable = || std::fs::write(own.join("cgroup.subtree_control"), wanted.trim());
         let enabled = enable().or_else(|error| {
             // A group with controllers for its children must not hold processes itself: step down, if alone.
             let alone = read_text(&own.join("cgroup.procs")).trim() == std::process::id().to_string();
-            let below = own.join(format!("bailiwick-{key}.supervisor"));
+            let below = own.join(group_name(state_dir, SUPERVISOR));
             if !alone || make(&below).is_err() {
                 return Err(error);
             }
@@ -251,17 +261,12 @@ impl Cgroup {
         let Some(file) = &self.oom else { return 0 };
         reread(file).lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
     }
-
-    /// Returns the directories, to be removed when everything has ended.
-    pub fn directories(&self) -> &[PathBuf] {
-        &self.directories
-    }
 }
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
         for directory in &self.directories {
-            // Busy when something in it still ends; the next supervisor of this state directory takes it over.
+            // Busy when something in it still ends; then the guardian removes it.
             let _busy = std::fs::remove_dir(directory);
         }
     }
@@ -286,7 +291,7 @@ impl Unified {
 
 /// Returns whether groups can be made below `own` and have `file`; permissions alone do not tell.
 fn has_groups_with(own: &Path, file: &str) -> bool {
-    let trial = own.join(format!("bailiwick-trial.{}", nix::unistd::gettid()));
+    let trial = own.join(trial_name(nix::unistd::gettid().as_raw()));
     let has_file = make(&trial).is_ok() && trial.join(file).exists();
     let _never_made = std::fs::remove_dir(&trial);
     has_file

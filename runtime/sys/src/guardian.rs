@@ -1,20 +1,22 @@
 //! Killing whole trees: everything under a worker's user at once, and everything there is when the supervisor dies.
 //!
-//! Both are done by forked processes that never execute and never return. A process that signals -1 as the wrong
-//! user kills the whole machine, so the user is checked by its range before, and by what the kernel says after.
+//! Both are done by forked processes that never execute and never return. They are forked from a process of one thread,
+//! so that they may allocate. A process that signals -1 as the wrong user kills the whole machine, so the user is
+//! checked by its range before, and by what the kernel says after.
 
-use std::ffi::{CStr, CString};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, SigmaskHow};
 
 use crate::capability::{self, Capabilities, Held};
 use crate::child::exit;
-use crate::error::{Errno, Failed, check, failed};
+use crate::error::{Errno, failed};
 use crate::identity::{self, Identity};
 use crate::process::{SpawnError, clone, require_single_thread};
+use crate::remains::{Remains, trial_name};
 use crate::user_namespace;
 use crate::wait::{self, Change};
 
@@ -36,7 +38,12 @@ pub enum Victim<'a> {
     /// Everything in a cgroup, by its open `cgroup.kill`.
     Cgroup(BorrowedFd<'a>),
     /// Everything that runs as a user of [`worker_uids`].
-    User(u32),
+    User {
+        /// The user.
+        uid: u32,
+        /// Keeps the number from being given to others while somebody of it lives.
+        lock: BorrowedFd<'a>,
+    },
 }
 
 /// A process that this module forked.
@@ -48,12 +55,15 @@ pub struct Forked {
     pub pidfd: OwnedFd,
 }
 
-/// The process that outlives the supervisor by a moment, to kill what it leaves.
+/// The process that outlives the supervisor by a moment, to kill and to remove what it leaves.
+///
+/// It does so however the supervisor ends. A guardian that is dropped does it at once and is waited for.
 #[derive(Debug)]
 pub struct Guardian {
     /// The process. Should it end, start another.
     pub process: Forked,
-    alive: OwnedFd,
+    /// `None` once it has been told.
+    alive: Option<OwnedFd>,
 }
 
 /// Why nothing was forked.
@@ -73,7 +83,7 @@ pub enum GuardianError {
 
 /// Starts to kill everything that runs as `uid` and waits, in a process of its own, until nothing is left.
 ///
-/// The process exits with 0 when [`user_is_idle`], or with [`REMAINING`] after `REAPING_MS`. The dead count until
+/// The process exits with 0 when [`user_is_idle`], or with [`REMAINING`] after `REAPING`. The dead count until
 /// their parents have taken their ends.
 ///
 /// # Errors
@@ -82,9 +92,9 @@ pub fn kill_user(uid: u32) -> Result<Forked, GuardianError> {
     require_worker(uid)?;
     let forked = fork(|| {
         // A copy of the supervisor's descriptors would hide its death from those who watch for it.
-        close_all_but(&[]);
+        close_all_but([]);
         kill_as_another_process(uid);
-        if await_idle(uid, REAPING_MS) { 0 } else { REMAINING }
+        if await_true(Instant::now() + REAPING, || user_is_idle(uid)) { 0 } else { REMAINING }
     });
     Ok(forked?)
 }
@@ -98,37 +108,44 @@ pub fn user_is_idle(uid: u32) -> bool {
 }
 
 impl Guardian {
-    /// Starts the guardian of `victims`. `locks` stay held until it ends, so that a successor of the supervisor
-    /// waits for it; `leftovers` are cgroup directories, removed once they are empty, and files.
+    /// Starts the guardian of `victims` and `remains`. `lock` stays held until it ends, so that a successor of the
+    /// supervisor waits for it.
     ///
     /// # Errors
     /// See [`GuardianError`].
     pub fn start(
         victims: &[Victim<'_>],
-        locks: &[BorrowedFd<'_>],
-        leftovers: &[CString],
+        lock: Option<BorrowedFd<'_>>,
+        remains: &Remains,
     ) -> Result<Self, GuardianError> {
         for victim in victims {
-            if let Victim::User(uid) = victim {
+            if let Victim::User { uid, .. } = victim {
                 require_worker(*uid)?;
             }
         }
         let (watched, alive) =
             nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("pipe2")).map_err(SpawnError::from)?;
-        let mut kept: Vec<RawFd> = vec![watched.as_raw_fd()];
-        kept.extend(locks.iter().map(AsRawFd::as_raw_fd));
-        kept.extend(victims.iter().filter_map(|victim| match victim {
-            Victim::Cgroup(kill) => Some(kill.as_raw_fd()),
-            Victim::User(_) => None,
-        }));
-        kept.sort_unstable();
-        let process = fork(|| watch(watched.as_fd(), &kept, victims, leftovers))?;
-        Ok(Self { process, alive })
+        let supervisor = nix::unistd::getpid().as_raw();
+        let process = fork(|| {
+            if watch(watched.as_fd(), lock, victims) {
+                tidy(lock, remains, &trial_name(supervisor));
+            }
+            0
+        })?;
+        Ok(Self { process, alive: Some(alive) })
     }
 
-    /// Ends the guardian without killing anyone: the supervisor has stopped its workers itself.
-    pub fn dismiss(self) {
-        let _gone_already = nix::unistd::write(&self.alive, &[1]);
+    /// Ends the guardian and nobody else: another one has taken its place.
+    pub fn dismiss(mut self) {
+        if let Some(alive) = self.alive.take() {
+            let _gone_already = nix::unistd::write(&alive, &[1]);
+        }
+    }
+}
+
+impl Drop for Guardian {
+    fn drop(&mut self) {
+        drop(self.alive.take());
         let _taken_already = wait::wait_for_end(self.process.pidfd.as_fd());
     }
 }
@@ -138,7 +155,7 @@ fn require_worker(uid: u32) -> Result<(), GuardianError> {
     if is_worker { Ok(()) } else { Err(GuardianError::NotAWorker { uid }) }
 }
 
-/// Forks a process that runs `body` with every signal blocked. `body` must be async-signal-safe.
+/// Forks a process that runs `body` with every signal blocked.
 fn fork(body: impl FnOnce() -> libc::c_int) -> Result<Forked, SpawnError> {
     require_single_thread()?;
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(failed("sigprocmask"))?;
@@ -151,21 +168,20 @@ fn fork(body: impl FnOnce() -> libc::c_int) -> Result<Forked, SpawnError> {
     Ok(Forked { pid, pidfd })
 }
 
-fn watch(
-    watched: BorrowedFd<'_>,
-    kept: &[RawFd],
-    victims: &[Victim<'_>],
-    leftovers: &[CString],
-) -> libc::c_int {
+/// Waits for the end of the supervisor and kills what it leaves; returns false when there is no need to.
+fn watch(watched: BorrowedFd<'_>, lock: Option<BorrowedFd<'_>>, victims: &[Victim<'_>]) -> bool {
     // Away from the terminal, whose interrupt is meant for the supervisor.
     let _leads_already = nix::unistd::setsid();
-    close_all_but(kept);
+    let ours = victims.iter().map(|victim| match victim {
+        Victim::Cgroup(fd) | Victim::User { lock: fd, .. } => *fd,
+    });
+    close_all_but(ours.chain(lock).chain([watched]));
     let mut byte = [0];
     loop {
         match nix::unistd::read(watched, &mut byte) {
             Ok(0) => break,
             Err(Errno::EINTR) => {}
-            Ok(_) | Err(_) => return 0,
+            Ok(_) | Err(_) => return false,
         }
     }
     for victim in victims {
@@ -173,17 +189,26 @@ fn watch(
             Victim::Cgroup(kill) => {
                 let _empty_already = nix::unistd::write(kill, b"1");
             }
-            Victim::User(uid) => kill_as_another_process(*uid),
+            Victim::User { uid, .. } if user_is_idle(*uid) => {}
+            Victim::User { uid, .. } => kill_as_another_process(*uid),
         }
     }
     // Everybody is dying by now; who waits for the locks should find nobody.
+    let until = Instant::now() + FAREWELL;
     for victim in victims {
-        if let Victim::User(uid) = victim {
-            await_idle(*uid, FAREWELL_MS);
+        if let Victim::User { uid, .. } = victim {
+            await_true(until, || user_is_idle(*uid));
         }
     }
-    remove_all(leftovers);
-    0
+    true
+}
+
+/// Removes what is left when everybody is gone.
+fn tidy(lock: Option<BorrowedFd<'_>>, remains: &Remains, trial: &str) {
+    // The users are nobody's any more.
+    close_all_but(lock);
+    remains.forget_users();
+    await_true(Instant::now() + FAREWELL, || remains.remove(trial));
 }
 
 /// Kills by a process of its own, since the change of user cannot be undone, and since a victim may kill it.
@@ -226,44 +251,25 @@ fn kill_as(uid: u32) -> libc::c_int {
     0
 }
 
-fn await_idle(uid: u32, patience_ms: u32) -> bool {
-    (0..patience_ms).any(|_| {
-        user_is_idle(uid) || {
-            pause_ms(1);
-            false
+/// Asks every millisecond: nothing tells of the end of a user's last process.
+fn await_true(until: Instant, mut is_so: impl FnMut() -> bool) -> bool {
+    loop {
+        if is_so() {
+            return true;
         }
-    })
-}
-
-fn remove_all(leftovers: &[CString]) {
-    for _ in 0..FAREWELL_MS {
-        let mut busy = false;
-        for path in leftovers {
-            busy |= remove(path) == Err(Errno::EBUSY);
-        }
-        if !busy {
-            return;
+        if Instant::now() >= until {
+            return false;
         }
         pause_ms(1);
     }
 }
 
-fn remove(path: &CStr) -> Result<(), Errno> {
-    // SAFETY: a CStr is a valid string for the call.
-    match check("rmdir", unsafe { libc::rmdir(path.as_ptr()) }.into()) {
-        Err(Failed { errno: Errno::ENOTDIR, .. }) => {
-            // SAFETY: as above.
-            unsafe { libc::unlink(path.as_ptr()) };
-            Ok(())
-        }
-        other => other.map(drop).map_err(|failed| failed.errno),
-    }
-}
-
-/// Closes every descriptor that is not in `kept`, which is in ascending order.
-fn close_all_but(kept: &[RawFd]) {
+/// Closes every descriptor that is not in `kept`.
+fn close_all_but<'a>(kept: impl IntoIterator<Item = BorrowedFd<'a>>) {
+    let mut kept: Vec<RawFd> = kept.into_iter().map(|fd| fd.as_raw_fd()).collect();
+    kept.sort_unstable();
     let mut from: libc::c_uint = 0;
-    for fd in kept.iter().map(|fd| fd.unsigned_abs()) {
+    for fd in kept.into_iter().map(RawFd::unsigned_abs) {
         if fd > from {
             close_range(from, fd - 1);
         }
@@ -287,19 +293,26 @@ fn pause_ms(ms: i64) {
 pub const REMAINING: libc::c_int = 2;
 /// The exit code when the change of user could not be verified; nothing was signalled.
 const REFUSED: libc::c_int = 3;
-const REAPING_MS: u32 = 2_000;
-const FAREWELL_MS: u32 = 1_000;
+const REAPING: Duration = Duration::from_secs(2);
+/// How long who is dying is waited for, and then how long what is in use.
+const FAREWELL: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = 100;
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::cgroup::Cgroups;
 
     #[test]
     fn users_that_are_no_workers_are_never_killed() {
+        let lock = std::fs::File::open("/dev/null").unwrap();
         for uid in [0, 1, 1000, 65_534, 0x6fff_ffff, 0x7001_0000, u32::MAX] {
             assert_eq!(kill_user(uid).unwrap_err(), GuardianError::NotAWorker { uid });
-            let refused = Guardian::start(&[Victim::User(uid)], &[], &[]).unwrap_err();
+            let remains = Remains::new(Path::new("/nonexistent"), false, &Cgroups::default());
+            let refused =
+                Guardian::start(&[Victim::User { uid, lock: lock.as_fd() }], None, &remains).unwrap_err();
             assert_eq!(refused, GuardianError::NotAWorker { uid });
         }
     }

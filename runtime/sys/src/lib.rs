@@ -17,6 +17,7 @@ pub mod kind;
 pub mod landlock;
 pub mod memory;
 pub mod process;
+pub mod remains;
 pub mod seccomp;
 pub mod socket;
 pub mod system_call;

@@ -103,10 +103,21 @@ fn take(path: &Path, owner: &str, others_too: bool) -> Result<Option<Lock>, Fail
     Ok(Some(lock))
 }
 
-impl OwnUid {
-    /// Returns the lock's file if it is to go with its owner.
-    pub fn passing(&self) -> Option<&Path> {
-        self.passing.as_deref()
+/// Removes every lock file that nobody holds and whose last holder was a worker of the supervisor in `state_dir`.
+pub(crate) fn forget(state_dir: &str) {
+    let belongs = |text: &str| text.strip_prefix(state_dir).is_some_and(|rest| rest.starts_with(' '));
+    let entries = std::fs::read_dir(LOCKS).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        if !std::fs::read_to_string(&path).is_ok_and(|text| belongs(&text)) {
+            continue;
+        }
+        if let Ok(Some(lock)) = Lock::take(&path) {
+            let mut last = String::new();
+            // Read again under the lock: it may be somebody else's by now. An empty one remembers nothing.
+            if lock.file().read_to_string(&mut last).is_ok() && (last.is_empty() || belongs(&last)) {
+                let _gone_already = std::fs::remove_file(&path);
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use bailiwick_supervisor::control::{
     Cause, End, Head, MemoryMechanism, Outcome, Phase, REQUEST_BYTES, Record, Request, Row, State, Target,
     Verb,
 };
-use bailiwick_supervisor::state_dir::StateDir;
+use bailiwick_supervisor::state_dir::{StateDir, private_path};
 
 /// A supervisor that gives its answers in order to one client, and remembers what it was asked.
 struct Supervisor {
@@ -20,7 +20,7 @@ struct Supervisor {
 
 impl Supervisor {
     fn answering(answers: impl IntoIterator<Item = Vec<Record>>) -> Self {
-        let mut state = StateDir::claim_private().expect("a private folder can be made");
+        let mut state = StateDir::claim_private(&private_path()).expect("a private folder can be made");
         let listener = UnixListener::from(state.listen().expect("the folder is ours"));
         listener.set_nonblocking(false).expect("it is a socket");
         let answers: Vec<_> = answers.into_iter().collect();

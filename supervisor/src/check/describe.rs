@@ -96,6 +96,8 @@ pub fn describe(worker: &Worker) -> Result<Described, DescribeError> {
         working_directory: None,
         ..worker.clone()
     };
+    // It cannot fork, so that it ends with this process by itself; its group and its user's lock do not.
+    let _guardian = ground.guard([], None).map_err(TreeError::from)?;
     let mut prepared = ground.prepare(&sealed, 1, Role::Describe)?;
     let answer = Asked::start(&prepared, &sealed).and_then(|asked| asked.answer());
     end_all(&mut prepared)?;

@@ -1,14 +1,19 @@
 //! From a specification to a running loop, and from its end to an exit code.
 
 use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::process::ExitCode;
 
 use bailiwick_core::reopening::Reopenings;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{Outcome, Tree};
+use bailiwick_sys::cgroup::Cgroups;
 use bailiwick_sys::events::{
     Interest, Poller, Signal, Signals, Timer, die_of as die_of_signal, monotonic_ns,
 };
+use bailiwick_sys::guardian::Guardian;
+use bailiwick_sys::remains::Remains;
 use bailiwick_sys::{Failed, process};
 use thiserror::Error;
 
@@ -21,7 +26,7 @@ use crate::logs::Sink;
 use crate::roster::{Roster, RosterError};
 use crate::spawn::{LaunchError, Launcher};
 use crate::spec::System;
-use crate::state_dir::{StateDir, StateDirError, default_path};
+use crate::state_dir::{StateDir, StateDirError, default_path, private_path};
 use crate::store::Store;
 use crate::verify;
 
@@ -85,9 +90,11 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     }
     let roster = Roster::new(&system)?;
     let tree = Tree::new(roster.config(&system)?).map_err(|error| roster.explain(error))?;
-    let mut state = claim(&system, &options)?;
+    let (mut state, guardian) = claim(&system, &options)?;
     let connections = Connections::new(state.listen()?);
     let launcher = Launcher::prepare(&system, &roster, &state)?;
+    // The launcher has one that knows the workers as well.
+    guardian.dismiss();
     process::adopt_orphans()?;
     let (poller, signals, timer) = (Poller::new(BATCH)?, Signals::take(&SIGNALS)?, Timer::new()?);
     poller.add(&signals, Token::Signals.to_u64(), Interest::READ)?;
@@ -148,12 +155,23 @@ fn own_filters() -> Option<usize> {
     verify::filters(&std::fs::read_to_string("/proc/self/status").ok()?).ok()
 }
 
-fn claim(system: &System, options: &Options) -> Result<StateDir, StateDirError> {
-    match &system.state_dir {
-        Some(path) => StateDir::claim(path),
-        None if options.private_state_dir => StateDir::claim_private(),
-        None => StateDir::claim(&default_path(&system.name)),
+/// Takes the state directory, and starts the guardian of what is made until the workers are prepared.
+fn claim(system: &System, options: &Options) -> Result<(StateDir, Guardian), Refusal> {
+    let guard = |path: &Path, lock: Option<BorrowedFd<'_>>| {
+        Guardian::start(&[], lock, &Remains::new(path, lock.is_none(), &Cgroups::around()))
+            .map_err(LaunchError::from)
+    };
+    if options.private_state_dir && system.state_dir.is_none() {
+        let path = private_path();
+        // Before there is anything of it, its lock included.
+        let guardian = guard(&path, None)?;
+        return Ok((StateDir::claim_private(&path)?, guardian));
     }
+    // Until the lock is taken, what is there may be another's.
+    let path = system.state_dir.clone().unwrap_or_else(|| default_path(&system.name));
+    let state = StateDir::claim(&path)?;
+    let guardian = guard(state.path(), Some(state.lock()))?;
+    Ok((state, guardian))
 }
 
 /// Gives back what the supervisor held and ends as the machine decided.
@@ -167,7 +185,6 @@ fn finish(mut daemon: Daemon, end: Result<Outcome, Failed>) -> ExitCode {
     };
     daemon.stdout.finish(LAST_WORDS_MS);
     daemon.stderr.finish(LAST_WORDS_MS);
-    daemon.launcher.dismiss_guardian();
     let forced_by = daemon.last_signal;
     drop(daemon);
     match code {

@@ -2,15 +2,14 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::guardian::{Guardian, GuardianError, Victim};
 use bailiwick_sys::identity::Identity;
+use bailiwick_sys::remains::{Remains, group_name};
 use bailiwick_sys::seccomp::Filter;
-use bailiwick_sys::worker_users::{OwnUid, hash};
 use bailiwick_wire::bootstrap::Confinement;
 
 use super::account::{Account, Owner};
@@ -33,7 +32,7 @@ pub struct Ground {
     machine: Machine,
     cgroups: Cgroups,
     /// The state directory, as part of names that must differ between supervisors.
-    state_dir: String,
+    state_dir: PathBuf,
     /// Whether this state directory will be used again.
     lasting: bool,
     allow_degraded: bool,
@@ -75,9 +74,8 @@ impl Ground {
     /// Lays the ground for the workers of the supervisor that holds the lock of `state_dir`.
     pub fn new(machine: Machine, state_dir: &Path, allow_degraded: bool) -> Self {
         let mut cgroups = machine.cgroups.clone();
-        let state_dir = state_dir.to_string_lossy().into_owned();
-        cgroups.enable_controllers(&key(&state_dir));
-        Self { machine, cgroups, state_dir, lasting: true, allow_degraded }
+        cgroups.enable_controllers(state_dir);
+        Self { machine, cgroups, state_dir: state_dir.to_owned(), lasting: true, allow_degraded }
     }
 
     /// Leaves no trace of the workers' users, since no later run will ask for the same ones.
@@ -105,7 +103,7 @@ impl Ground {
         let granted = Granted::open_all(worker, &self.machine)?;
         let name =
             if worker.instances > 1 { format!("{}.{instance}", worker.name) } else { worker.name.clone() };
-        let owner = Owner { name: format!("{} {name}", self.state_dir), comes_again: self.lasting };
+        let owner = Owner { name: format!("{} {name}", self.state_dir.display()), comes_again: self.lasting };
         let account = Account::choose(worker, &self.machine, &granted, &owner)?;
         if sandboxed && account.is_root() && !worker.privileged {
             let why = "the supervisor is root, and cannot change to other users";
@@ -152,8 +150,8 @@ impl Ground {
         Ok(prepared)
     }
 
-    /// Starts the process that ends everything of these workers should the supervisor be killed; `None` where the
-    /// kernel does it by itself, because none of them can fork.
+    /// Starts the process that ends everything of these workers, and removes what they leave, when the supervisor ends
+    /// in whatever way; `None` where there is nothing to remove and the kernel ends the workers by itself.
     ///
     /// `lock` is the lock on the state directory: a successor of the supervisor has to wait for the guardian.
     ///
@@ -162,28 +160,17 @@ impl Ground {
     pub fn guard<'a>(
         &self,
         workers: impl IntoIterator<Item = &'a Prepared>,
-        lock: BorrowedFd<'_>,
+        lock: Option<BorrowedFd<'_>>,
     ) -> Result<Option<Guardian>, GuardianError> {
-        let (mut victims, mut locks, mut leftovers) = (Vec::new(), vec![lock], Vec::new());
+        let mut victims = Vec::new();
         for worker in workers {
             let own = worker.account.own();
-            victims.extend(own.map(|own| Victim::User(own.uid)));
-            locks.extend(own.map(AsFd::as_fd));
-            let cgroup = worker.cgroup.as_ref();
-            victims.extend(cgroup.and_then(Cgroup::kill_file).map(Victim::Cgroup));
-            let directories = cgroup.map(Cgroup::directories).unwrap_or_default();
-            let passing = own.and_then(OwnUid::passing);
-            let paths = directories
-                .iter()
-                .map(PathBuf::as_path)
-                .chain(passing)
-                .map(|path| CString::new(path.as_os_str().as_bytes()));
-            leftovers.extend(paths.filter_map(Result::ok));
+            victims.extend(own.map(|own| Victim::User { uid: own.uid, lock: own.as_fd() }));
+            victims.extend(worker.cgroup.as_ref().and_then(Cgroup::kill_file).map(Victim::Cgroup));
         }
-        if victims.is_empty() {
-            return Ok(None);
-        }
-        Guardian::start(&victims, &locks, &leftovers).map(Some)
+        let remains = Remains::new(&self.state_dir, !self.lasting, &self.cgroups);
+        let needed = !(victims.is_empty() && remains.are_none());
+        needed.then(|| Guardian::start(&victims, lock, &remains)).transpose()
     }
 
     fn require_floor(&self, worker: &Worker, missing: &mut Vec<Missing>) -> Result<(), SandboxError> {
@@ -240,8 +227,7 @@ impl Ground {
         if self.cgroups == Cgroups::default() {
             return Ok(None);
         }
-        let name = format!("bailiwick-{}.{name}", key(&self.state_dir));
-        Ok(Some(Cgroup::create(&self.cgroups, &name, purpose)?))
+        Ok(Some(Cgroup::create(&self.cgroups, &group_name(&self.state_dir, name), purpose)?))
     }
 }
 
@@ -378,11 +364,6 @@ fn environment(worker: &Worker, role: Role) -> Result<Vec<CString>, SandboxError
 
 fn text(worker: &Worker, what: &'static str, bytes: Vec<u8>) -> Result<CString, SandboxError> {
     CString::new(bytes).map_err(|_| SandboxError::Nul { worker: worker.name.clone(), what })
-}
-
-/// Returns a short name for a state directory, different from those of others.
-fn key(state_dir: &str) -> String {
-    format!("{:016x}", hash(state_dir.as_bytes()))
 }
 
 /// Says to an executable that descriptor 3 is there, and what for.

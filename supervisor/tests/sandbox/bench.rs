@@ -9,7 +9,7 @@ use bailiwick_supervisor::roster::Roster;
 use bailiwick_supervisor::sandbox::{Machine, Prepared};
 use bailiwick_supervisor::spawn::{Descriptors, LaunchError, Launcher, TreeKill};
 use bailiwick_supervisor::spec::{Exec, Preset, System, Worker};
-use bailiwick_supervisor::state_dir::StateDir;
+use bailiwick_supervisor::state_dir::{StateDir, private_path};
 use bailiwick_sys::events::{Interest, Poller, Signal, Signals};
 use bailiwick_sys::process::{self, Progress};
 use bailiwick_sys::socket::{self, Kind};
@@ -53,7 +53,7 @@ impl Bench {
     }
 
     pub(crate) fn on(machine: Machine, worker: Worker) -> Result<Self, LaunchError> {
-        let state = StateDir::claim_private().expect("a private folder");
+        let state = StateDir::claim_private(&private_path()).expect("a private folder");
         let system = System { workers: vec![worker], ..System::default() };
         let roster = Roster::new(&system).expect("one worker");
         let signals = Signals::take(&[Signal::SIGCHLD]).expect("a descriptor");
@@ -117,7 +117,6 @@ impl Bench {
 impl Drop for Bench {
     fn drop(&mut self) {
         self.kill_tree();
-        self.launcher.dismiss_guardian();
     }
 }
 

@@ -13,7 +13,7 @@ use bailiwick_supervisor::control::{Client, ClientError, Outcome, Row, State, St
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use super::{Journal, PATIENCE, Process};
+use super::{Journal, PATIENCE, Process, Remains};
 
 /// How long an order of an operator may take before the test has failed.
 const ORDER: Duration = Duration::from_secs(50);
@@ -266,14 +266,19 @@ impl Supervised {
         self.assert_nothing_is_left();
     }
 
-    /// Asserts that no process of it is left.
+    /// Asserts that no process and no control group of it is left.
     ///
     /// # Panics
     /// If one is.
     #[track_caller]
     pub fn assert_nothing_is_left(&self) {
-        let left = self.processes();
+        let left = self.remains().found();
         assert!(left.is_empty(), "{left:?} are left; so far:\n{}", self.journal);
+    }
+
+    /// Returns where to look for what may be left of it.
+    pub fn remains(&self) -> Remains {
+        Remains::of(self.folder.path(), &self.state_dir())
     }
 }
 
@@ -305,15 +310,6 @@ impl Drop for Supervised {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
-        // Whatever a failed test left is ended, again and again in case it makes more of itself.
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            let left = self.processes();
-            if left.is_empty() {
-                return;
-            }
-            left.into_iter().for_each(|process| process.signal(Signal::SIGKILL));
-            thread::park_timeout(Duration::from_millis(1));
-        }
+        self.remains().clear();
     }
 }
