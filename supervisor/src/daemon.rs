@@ -177,7 +177,8 @@ impl Daemon {
                 Signal::SIGCHLD => self.reap_orphans(),
                 Signal::SIGTERM | Signal::SIGINT => self.stop_by(signal, Event::ShutDown),
                 Signal::SIGQUIT => self.stop_by(signal, Event::Kill),
-                // A terminal that went away is no reason to stop, and there is nothing to reload.
+                // Nor is a terminal that went away a reason to stop.
+                Signal::SIGHUP => self.say("SIGHUP: this version cannot reload a manifest; nothing has changed"),
                 _ => {}
             }
         }

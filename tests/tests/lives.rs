@@ -214,6 +214,31 @@ fn each_further_signal_hastens_the_stop() {
 }
 
 #[test]
+fn a_second_interrupt_is_neither_lost_nor_out_of_order_and_each_step_is_said() {
+    let keys = "stop_timeout = \"40s\"\ndrain_timeout = \"40s\"";
+    let mut supervised = run(&worker("a", keys, "stubborn = true"));
+    supervised.wait_for_life("a", 1);
+    let mut seen = supervised.journal().len();
+    for step in ["stopping in order", "stopping all at once", "killing what is left"] {
+        supervised.signal(Signal::SIGINT);
+        supervised.journal().wait_for(seen, step);
+        seen = supervised.journal().len();
+    }
+    assert_eq!(supervised.wait(), Ended::Signal(Signal::SIGINT as i32));
+    supervised.assert_nothing_is_left();
+}
+
+#[test]
+fn a_hang_up_changes_nothing_and_says_that_there_is_no_reload() {
+    let mut supervised = run(&plain("a"));
+    let before = supervised.wait_for_life("a", 1).pid;
+    supervised.signal(Signal::SIGHUP);
+    supervised.journal().wait_for(0, "SIGHUP: this version cannot reload a manifest");
+    assert_eq!(supervised.worker("a").pid, before);
+    supervised.stop();
+}
+
+#[test]
 fn c3_a_stop_signal_from_elsewhere_is_a_failure() {
     let mut supervised = run(&worker("a", "restart = \"transient\"", ""));
     supervised.wait_for_life("a", 1);

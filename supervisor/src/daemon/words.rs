@@ -59,14 +59,16 @@ pub(super) fn alert(roster: &Roster, alert: Alert) -> Option<String> {
             let title = &roster.seat(of.child).title;
             Some(format!("{title}#{} does not die of SIGKILL: it hangs in the kernel", of.generation))
         }
-        Alert::ShuttingDown(Outcome::Stopped) => Some("stopping in order".to_owned()),
+        Alert::ShuttingDown(Outcome::Stopped) => {
+            Some("stopping in order; one more signal stops all at once".to_owned())
+        }
         Alert::ShuttingDown(Outcome::MainFailed) => Some("stopping in order: main failed".to_owned()),
         Alert::ShuttingDown(Outcome::StartFailed) => {
             Some("stopping in order: an essential worker did not start".to_owned())
         }
         Alert::ShuttingDown(Outcome::GaveUp) => Some("stopping in order: gave up".to_owned()),
-        Alert::ShuttingDown(Outcome::Forced) => Some("killing everything".to_owned()),
-        Alert::CutShort => Some("the ordered stop took too long: killing what is left".to_owned()),
+        Alert::Hastened => Some("stopping all at once, without draining; one more signal kills".to_owned()),
+        Alert::ShuttingDown(Outcome::Forced) | Alert::CutShort => Some("killing what is left".to_owned()),
         // The record of the last life says as much.
         Alert::CoolingDown(_) | Alert::Escalated(_) => None,
         Alert::GivenUp(child, why) => {
