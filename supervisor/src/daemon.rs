@@ -30,6 +30,7 @@ use bailiwick_sys::wait;
 
 use crate::broker::Broker;
 use crate::control::Connections;
+use crate::digests::Digests;
 use crate::logs::{Drained, Sink};
 use crate::roster::Roster;
 use crate::spawn::Launcher;
@@ -78,6 +79,7 @@ struct Daemon {
     store: Store,
     children: Vec<Child>,
     launcher: Launcher,
+    digests: Digests,
     connections: Connections,
     orders: Vec<PendingOrder>,
     /// What happened and was not told to the machine yet.
@@ -144,6 +146,9 @@ impl Daemon {
             Some(Token::Output(child)) => self.take_output(child),
             Some(Token::Process(child)) => self.take_end(child),
             Some(Token::Tree(child)) => self.take_tree(child),
+            Some(Token::Digest(number)) => {
+                self.digests.take(number).iter().for_each(|over| self.unwatch(over))
+            }
             None => {}
         }
     }
@@ -178,7 +183,9 @@ impl Daemon {
                 Signal::SIGTERM | Signal::SIGINT => self.stop_by(signal, Event::ShutDown),
                 Signal::SIGQUIT => self.stop_by(signal, Event::Kill),
                 // Nor is a terminal that went away a reason to stop.
-                Signal::SIGHUP => self.say("SIGHUP: this version cannot reload a manifest; nothing has changed"),
+                Signal::SIGHUP => {
+                    self.say("SIGHUP: this version cannot reload a manifest; nothing has changed")
+                }
                 _ => {}
             }
         }

@@ -5,6 +5,7 @@ pub mod broker;
 pub mod check;
 pub mod control;
 pub mod daemon;
+pub mod digests;
 pub mod line;
 pub mod logs;
 pub mod manifest;

@@ -18,6 +18,7 @@ pub use values::parse_duration as duration;
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use toml::de::DeTable;
 
 use crate::check::{self, Diagnostic, Diagnostics, Places, Severity};
@@ -86,7 +87,10 @@ pub fn state_dir(path: &Path) -> Result<PathBuf, Diagnostics> {
 
 fn read(path: &Path) -> Result<(System, Text, Vec<Diagnostic>), Diagnostics> {
     let source = source::read(path)?;
-    Ok(parse(path, &source.folder, source.text))
+    let digest = Sha256::digest(&source.text).into();
+    let (mut system, text, found) = parse(path, &source.folder, source.text);
+    system.manifest = Some(digest);
+    Ok((system, text, found))
 }
 
 /// Parses a manifest's text and checks what can be known from it alone. `path` is how it is called in

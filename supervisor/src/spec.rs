@@ -24,7 +24,15 @@ pub struct System {
     pub shutdown_timeout: Duration,
     /// Start although a floor of the sandbox is missing on this machine.
     pub allow_degraded: bool,
+    /// The digest of the manifest as it was read; a `Program` has none, its executable says everything.
+    pub manifest: Option<Digest>,
 }
+
+/// The bytes of a digest.
+pub const DIGEST_BYTES: usize = 32;
+
+/// SHA-256 of what a file held when it was opened.
+pub type Digest = [u8; DIGEST_BYTES];
 
 /// Workers that share a restart strategy and a restart budget.
 #[derive(Clone, Debug)]

@@ -31,6 +31,8 @@ fn an_error_of_its_main_function_is_shown_and_ends_it_with_1() {
 fn a_main_function_that_is_killed_starts_again() {
     let mut supervised = shop("stay");
     supervised.journal().wait_for(0, "the probe says good day");
+    // Whoever hashes the executable is gone then.
+    supervised.wait_for_worker("probe", "known by its digest", |row| row.executable);
     // A guardian watches beside the supervisor and its two workers, where it has somebody to watch for.
     assert!((3..=4).contains(&supervised.processes().len()), "{:?}", supervised.processes());
     let probe = supervised.pid("probe");

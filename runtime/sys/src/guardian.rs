@@ -155,8 +155,9 @@ fn require_worker(uid: u32) -> Result<(), GuardianError> {
     if is_worker { Ok(()) } else { Err(GuardianError::NotAWorker { uid }) }
 }
 
-/// Forks a process that runs `body` with every signal blocked.
-fn fork(body: impl FnOnce() -> libc::c_int) -> Result<Forked, SpawnError> {
+/// Forks a process that runs `body` with every signal blocked, and never returns. There is one thread, so no lock can
+/// be held that `body` might need.
+pub(crate) fn fork(body: impl FnOnce() -> libc::c_int) -> Result<Forked, SpawnError> {
     require_single_thread()?;
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(failed("sigprocmask"))?;
     let cloned = clone(0, None);
@@ -265,7 +266,7 @@ fn await_true(until: Instant, mut is_so: impl FnMut() -> bool) -> bool {
 }
 
 /// Closes every descriptor that is not in `kept`.
-fn close_all_but<'a>(kept: impl IntoIterator<Item = BorrowedFd<'a>>) {
+pub(crate) fn close_all_but<'a>(kept: impl IntoIterator<Item = BorrowedFd<'a>>) {
     let mut kept: Vec<RawFd> = kept.into_iter().map(|fd| fd.as_raw_fd()).collect();
     kept.sort_unstable();
     let mut from: libc::c_uint = 0;

@@ -7,6 +7,7 @@ pub mod capability;
 pub mod cgroup;
 mod child;
 pub mod confine;
+pub mod errand;
 pub mod error;
 pub mod events;
 pub mod files;

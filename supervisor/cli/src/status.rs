@@ -72,6 +72,7 @@ fn sample() -> Found {
         uptime: Duration::from_secs(3700),
         phase: Phase::Running,
         degraded: false,
+        manifest: Some([0x0c; 32]),
     };
     let ready = Row {
         name: "web".into(),
@@ -93,6 +94,7 @@ fn sample() -> Found {
         links: 1,
         output_dropped: 0,
         accusations_ignored: 0,
+        executable: Some([0xab; 32]),
     };
     let backoff = Row {
         instance: 2,
@@ -105,8 +107,14 @@ fn sample() -> Found {
         last_cause: Some(Cause::Exit(1)),
         ..ready.clone()
     };
-    let done =
-        Row { name: "binder".into(), state: State::Done, pid: None, memory_max: None, ..ready.clone() };
+    let done = Row {
+        name: "binder".into(),
+        state: State::Done,
+        pid: None,
+        memory_max: None,
+        executable: None,
+        ..ready.clone()
+    };
     Found { supervisor, workers: vec![done, ready, backoff] }
 }
 

@@ -71,6 +71,7 @@ fn status(states: [State; 2]) -> Vec<Record> {
         uptime: Duration::from_secs(1),
         phase: Phase::Running,
         degraded: false,
+        manifest: None,
     };
     let row = |(instance, state)| {
         Record::Row(Row {
@@ -93,6 +94,7 @@ fn status(states: [State; 2]) -> Vec<Record> {
             links: 0,
             output_dropped: 0,
             accusations_ignored: 0,
+            executable: None,
         })
     };
     let rows = (1..).zip(states).map(row);

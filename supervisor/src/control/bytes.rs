@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Cause, RECORD_BYTES, name_field};
+use crate::spec::Digest;
 
 /// Writes fields one after the other; every record fits by construction, as a test shows.
 pub(super) struct Writer {
@@ -34,6 +35,10 @@ impl Writer {
 
     pub(super) fn name(&mut self, name: &str) {
         self.put(&name_field(name));
+    }
+
+    pub(super) fn digest(&mut self, value: Digest) {
+        self.put(&value);
     }
 
     pub(super) fn duration(&mut self, value: Duration) {

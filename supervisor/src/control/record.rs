@@ -1,4 +1,4 @@
-//! What the supervisor answers, in records of 192 bytes.
+//! What the supervisor answers, in records of 256 bytes.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use thiserror::Error;
 
 use super::Cause;
 use super::bytes::Writer;
+use crate::spec::Digest;
 
 /// The size of every record. Byte 0 is the kind (1 head, 2 row, 3 end); the fields follow in the
 /// order of the structs, little endian and without gaps, and the rest is zero.
-pub const RECORD_BYTES: usize = 192;
+pub const RECORD_BYTES: usize = 256;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Head {
     pub phase: Phase,
     /// A floor of the sandbox is missing on this machine and the operator allowed that.
     pub degraded: bool,
+    /// SHA-256 of the manifest as it was read; `None` for a `Program`, which has none.
+    pub manifest: Option<Digest>,
 }
 
 /// Whether the system runs or stops.
@@ -91,6 +94,9 @@ pub struct Row {
     pub output_dropped: u64,
     /// Accusations by it that were ignored.
     pub accusations_ignored: u64,
+    /// SHA-256 of what it executes, as opened at the start or by an operator's restart; `None` until that is known,
+    /// and where it cannot be read.
+    pub executable: Option<Digest>,
 }
 
 /// Where the life of a worker stands.
@@ -213,6 +219,7 @@ impl Head {
         out.duration(self.uptime);
         out.u8(self.phase as u8);
         out.u8(self.degraded.into());
+        out.optional(self.manifest, Writer::digest);
     }
 }
 
@@ -238,5 +245,6 @@ impl Row {
         out.u16(self.links);
         out.u64(self.output_dropped);
         out.u64(self.accusations_ignored);
+        out.optional(self.executable, Writer::digest);
     }
 }

@@ -93,6 +93,21 @@ impl Daemon {
         Ok(())
     }
 
+    /// Has it found out what a child executes from now on, for people to compare.
+    pub(super) fn hash(&mut self, child: ChildId) {
+        let noted = match self.digests.note(child, self.launcher.prepared(child).as_fd()) {
+            Ok(None) => return,
+            Ok(Some((number, result))) => {
+                let token = Token::Digest(number).to_u64();
+                self.poller.add(result, token, Interest::READ).map_err(SpawnError::from)
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = noted {
+            self.complain(child, &error);
+        }
+    }
+
     /// Looks how far a start has come, and tells the machine when it is over.
     pub(super) fn take_start(&mut self, child: ChildId) {
         let Some(life) = &mut self.children[usize::from(child.0)].life else { return };

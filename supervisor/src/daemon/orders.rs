@@ -83,8 +83,9 @@ impl Daemon {
     /// taken up, while automatic restarts stay with the old one.
     fn renew(&mut self, child: ChildId) {
         let worker = &self.system.workers[self.roster.seat(child).worker];
-        if let Err(error) = self.launcher.reopen(child, worker) {
-            self.complain(child, &error);
+        match self.launcher.reopen(child, worker) {
+            Ok(()) => self.hash(child),
+            Err(error) => self.complain(child, &error),
         }
     }
 

@@ -22,6 +22,7 @@ use super::token::Token;
 use super::{BATCH, Daemon, Options};
 use crate::broker::Broker;
 use crate::control::Connections;
+use crate::digests::Digests;
 use crate::logs::Sink;
 use crate::roster::{Roster, RosterError};
 use crate::spawn::{LaunchError, Launcher};
@@ -109,6 +110,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         tree,
         store: Store::default(),
         launcher,
+        digests: Digests::default(),
         connections,
         orders: Vec::new(),
         events: Default::default(),
@@ -128,6 +130,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         state,
     };
     tell_what_is_odd(&mut daemon);
+    daemon.roster.children().for_each(|child| daemon.hash(child));
     Ok(daemon)
 }
 

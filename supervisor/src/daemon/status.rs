@@ -16,6 +16,7 @@ impl Daemon {
             uptime: self.now().since(self.started_at),
             phase: if self.tree.is_shutting_down() { Phase::ShuttingDown } else { Phase::Running },
             degraded: self.system.allow_degraded,
+            manifest: self.system.manifest,
         };
         let rows = self.roster.children().filter_map(|child| Some(Record::Row(self.row(child)?)));
         std::iter::once(Record::Head(head)).chain(rows).collect()
@@ -48,6 +49,7 @@ impl Daemon {
             links: u16::try_from(self.broker.links(id)).unwrap_or(u16::MAX),
             output_dropped: place.output.dropped_bytes(),
             accusations_ignored: place.accusations_ignored,
+            executable: self.digests.of(id),
         })
     }
 }

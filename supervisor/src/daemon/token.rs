@@ -25,6 +25,8 @@ pub(super) enum Token {
     Start(ChildId),
     /// Whatever tells that nothing of a worker is left.
     Tree(ChildId),
+    /// The digest of an executable.
+    Digest(u32),
 }
 
 impl Token {
@@ -39,6 +41,7 @@ impl Token {
             Self::Process(child) => (6, child.0.into()),
             Self::Start(child) => (7, child.0.into()),
             Self::Tree(child) => (8, child.0.into()),
+            Self::Digest(number) => (9, number),
         };
         kind << 32 | u64::from(number)
     }
@@ -56,6 +59,7 @@ impl Token {
             6 => Self::Process(child()?),
             7 => Self::Start(child()?),
             8 => Self::Tree(child()?),
+            9 => Self::Digest(number),
             _ => return None,
         })
     }
@@ -78,6 +82,7 @@ mod tests {
             Token::Process(child),
             Token::Start(child),
             Token::Tree(child),
+            Token::Digest(u32::MAX),
         ] {
             assert_eq!(Token::from_u64(token.to_u64()), Some(token));
         }

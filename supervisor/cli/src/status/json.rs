@@ -3,7 +3,7 @@
 use bailiwick_supervisor::control::{Head, Phase, Row, State};
 use serde::Serialize;
 
-use super::words::{detail, mechanism, word};
+use super::words::{detail, hex, mechanism, word};
 
 /// The shape of the document; a reader of version 1 may rely on every field of it. Times are in seconds.
 const SCHEMA_VERSION: u32 = 1;
@@ -23,6 +23,7 @@ struct Supervisor<'a> {
     uptime_s: f64,
     phase: &'static str,
     degraded: bool,
+    manifest_sha256: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -47,6 +48,7 @@ struct Worker<'a> {
     links: u16,
     output_dropped_bytes: u64,
     accusations_ignored: u64,
+    executable_sha256: Option<String>,
     detail: String,
 }
 
@@ -61,6 +63,7 @@ pub(super) fn document(supervisor: &Head, rows: &[&Row]) -> String {
             uptime_s: supervisor.uptime.as_secs_f64(),
             phase: if supervisor.phase == Phase::ShuttingDown { "shutting_down" } else { "running" },
             degraded: supervisor.degraded,
+            manifest_sha256: supervisor.manifest.as_ref().map(hex),
         },
         workers: rows.iter().map(|row| worker(row)).collect(),
     };
@@ -91,6 +94,7 @@ fn worker(row: &Row) -> Worker<'_> {
         links: row.links,
         output_dropped_bytes: row.output_dropped,
         accusations_ignored: row.accusations_ignored,
+        executable_sha256: row.executable.as_ref().map(hex),
         detail: detail(row),
     }
 }
@@ -116,6 +120,9 @@ mod tests {
         assert_eq!((&web["ready"], &web["next_start_in_s"]), (&false.into(), &3.2.into()));
         assert_eq!(web["last_cause"], "exit code 1");
         assert_eq!(web["detail"], "next start in 3.2 s: exit code 1");
+        assert_eq!(document["supervisor"]["manifest_sha256"], "0c".repeat(32));
+        assert_eq!(web["executable_sha256"], "ab".repeat(32));
+        assert_eq!(document["workers"][0]["executable_sha256"], serde_json::Value::Null);
         assert!(!text.contains('\u{1b}') && text.ends_with("}\n"));
     }
 }

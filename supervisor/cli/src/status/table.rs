@@ -1,9 +1,12 @@
 //! The table that a person reads.
 
+use std::collections::BTreeMap;
+
 use bailiwick_supervisor::check::escape;
 use bailiwick_supervisor::control::{Phase, Row, State, Status};
+use bailiwick_supervisor::spec::Digest;
 
-use super::words::{detail, mechanism, short, user, word};
+use super::words::{detail, hex, mechanism, short, user, word};
 
 const COLUMNS: [&str; 9] = ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "READY", "USER", "MEM", "DETAIL"];
 
@@ -26,6 +29,23 @@ pub(super) fn table(found: &Status, rows: &[&Row], colour: bool) -> String {
         }
         out.push_str(text.trim_end());
         out.push('\n');
+    }
+    out + &digests(found, rows)
+}
+
+/// Returns what was read and what is executed, each once, with those who execute it.
+fn digests(found: &Status, rows: &[&Row]) -> String {
+    let mut out = String::new();
+    if let Some(digest) = &found.supervisor.manifest {
+        out.push_str(&format!("manifest    sha256 {}\n", hex(digest)));
+    }
+    let mut executed: BTreeMap<Option<Digest>, Vec<String>> = BTreeMap::new();
+    for row in rows {
+        executed.entry(row.executable).or_default().push(title(found, row));
+    }
+    for (digest, titles) in executed {
+        let digest = digest.as_ref().map_or_else(|| "not known".to_owned(), hex);
+        out.push_str(&format!("executable  sha256 {digest}  {}\n", titles.join(", ")));
     }
     out
 }
@@ -104,6 +124,9 @@ NAME    STATE    PID  UPTIME  RESTARTS  READY  USER        MEM             DETAI
 binder  done     -    1.5 s   0         no     -           -               ended as it should
 web.1   ready    101  1.5 s   0         yes    1879048192  256M (cgroup1)  at work
 web.2   backoff  -    -       3         no     -           256M (cgroup1)  next start in 3.2 s: exit code 1
+manifest    sha256 0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c
+executable  sha256 not known  binder
+executable  sha256 abababababababababababababababababababababababababababababababab  web.1, web.2
 ";
         assert_eq!(whole(&sample(), false), expected);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bailiwick_supervisor::check::user_name;
 use bailiwick_supervisor::control::{MemoryMechanism, Row, State};
+use bailiwick_supervisor::spec::Digest;
 
 pub(super) fn word(state: State) -> &'static str {
     match state {
@@ -67,6 +68,11 @@ pub(super) fn mechanism(memory: MemoryMechanism) -> &'static str {
         MemoryMechanism::AddressSpace => "rlimit",
         _ => "unknown",
     }
+}
+
+/// Writes a digest as other tools print it.
+pub(super) fn hex(digest: &Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(super) fn user(uid: u32) -> String {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::control::{Cause, NAME_BYTES, RECORD_BYTES, RecordError, name_from};
+use crate::spec::Digest;
 
 /// Reads what was written field by field, from bytes whose number was checked before.
 pub(super) struct Reader<'a> {
@@ -59,6 +60,10 @@ impl Reader<'_> {
         read: fn(&mut Self) -> Result<T, RecordError>,
     ) -> Result<Option<T>, RecordError> {
         if self.flag(field)? { read(self).map(Some) } else { Ok(None) }
+    }
+
+    pub(super) fn digest(&mut self) -> Result<Digest, RecordError> {
+        Ok(self.take())
     }
 
     pub(super) fn plain_u64(&mut self) -> Result<u64, RecordError> {

@@ -32,6 +32,7 @@ impl Head {
             uptime: from.duration(),
             phase: from.one_of(&[Phase::Running, Phase::ShuttingDown], "phase")?,
             degraded: from.flag("degraded")?,
+            manifest: from.optional("manifest", Reader::digest)?,
         })
     }
 }
@@ -58,6 +59,7 @@ impl Row {
             links: from.u16(),
             output_dropped: from.u64(),
             accusations_ignored: from.u64(),
+            executable: from.optional("executable", Reader::digest)?,
         })
     }
 }
@@ -192,6 +194,7 @@ mod tests {
             links: 4,
             output_dropped: u64::MAX,
             accusations_ignored: 10_000,
+            executable: Some([0xab; 32]),
         }
     }
 
@@ -210,6 +213,7 @@ mod tests {
             uptime: Duration::from_secs(1),
             phase: Phase::ShuttingDown,
             degraded: true,
+            manifest: Some([0xcd; 32]),
         };
         let mut records = vec![Record::Head(head)];
         records.extend(OUTCOMES.map(|outcome| Record::End(End { outcome })));
