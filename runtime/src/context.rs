@@ -344,7 +344,8 @@ impl Context {
         }
     }
 
-    /// Returns how many messages of this worker reached no handler, by reason.
+    /// Returns how many messages of this worker reached no handler, by reason. The count `unknown` is of messages
+    /// without an answer of which nobody knows, and never too low: see `docs/delivery.md`.
     #[must_use]
     pub fn dead_letter_counts(&self) -> BTreeMap<&'static str, u64> {
         self.cell.node.dead_letters.counts()

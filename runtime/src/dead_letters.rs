@@ -1,7 +1,7 @@
 //! What could not be delivered: counted by reason, the latest kept for inspection.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bailiwick_wire::schema::ProtocolSchema;
 
@@ -45,7 +45,7 @@ impl DeadLetters {
         let protocol = protocol.name;
         tracing::debug!(target: "bailiwick::dead_letter", %to, protocol, method, %reason);
         let letter = DeadLetter { to: to.clone(), protocol, method, reason: reason.clone() };
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         *state.counts.entry(word(reason)).or_default() += 1;
         if state.latest.len() == KEPT_MAX {
             state.latest.pop_front();
@@ -53,14 +53,34 @@ impl DeadLetters {
         state.latest.push_back(letter);
     }
 
+    /// Counts a message of which nothing more is known than why it was not delivered.
+    pub(crate) fn count(&self, reason: &NotDelivered) {
+        *self.lock().counts.entry(word(reason)).or_default() += 1;
+    }
+
+    /// Counts messages that may have been handled or not, and that nobody waits for an answer to.
+    pub(crate) fn count_unknown(&self, messages: u64) {
+        *self.lock().counts.entry(UNKNOWN).or_default() += messages;
+    }
+
     /// Returns the latest letters, the oldest first.
     pub(crate) fn latest(&self) -> Vec<DeadLetter> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).latest.iter().cloned().collect()
+        self.lock().latest.iter().cloned().collect()
+    }
+
+    /// Returns how many there were.
+    pub(crate) fn total(&self) -> u64 {
+        let state = self.lock();
+        state.counts.iter().filter(|(reason, _)| **reason != UNKNOWN).map(|(_, count)| count).sum()
     }
 
     /// Returns how many there were of each reason.
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).counts.clone()
+        self.lock().counts.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,3 +109,5 @@ fn word(reason: &NotDelivered) -> &'static str {
 }
 
 const KEPT_MAX: usize = 128;
+/// The label of what is no dead letter, but not known to be handled either.
+const UNKNOWN: &str = "unknown";

@@ -7,6 +7,7 @@
 //! that the machine names, and does what the actions say.
 //!
 //! Invariants:
+//! * every tell is delivered, or ends as undelivered, lost or in the count of what nobody knows;
 //! * every ask ends exactly once: reply, end of the stream, failure, deadline, cancelled by its caller, or the
 //!   end of the link or the peer;
 //! * nothing is delivered that is not granted, names an earlier use of a slot, or was sent without credit;
@@ -23,6 +24,7 @@ mod fault;
 mod frame;
 mod handling;
 mod life;
+mod limbo;
 mod naming;
 mod sending;
 mod tables;
@@ -46,6 +48,7 @@ pub use tables::{Export, ExportId, Import, ImportId, Methods};
 
 use handling::Handling;
 use life::Undecodable;
+use limbo::Unwritten;
 use sending::{Kind, Pending, Waiting};
 use tables::{ExportSlot, ImportSlot};
 use watches::Watch;
@@ -107,6 +110,9 @@ pub struct Link {
     /// Frames ordered, and frames that left the process, on this transport.
     ordered: u64,
     written: u64,
+    unwritten: Unwritten,
+    /// Tells to actors whose place was given up before it was known that they were taken.
+    released_tells: u64,
     exports: Vec<ExportSlot>,
     vacant_exports: Vec<u32>,
     imports: Vec<Option<ImportSlot>>,
@@ -153,6 +159,8 @@ impl Link {
             link: 0,
             ordered: 0,
             written: 0,
+            unwritten: Unwritten::default(),
+            released_tells: 0,
             exports: Vec::new(),
             vacant_exports: Vec::new(),
             imports: Vec::new(),
@@ -225,7 +233,7 @@ impl Link {
             Event::Lost => self.conclude(Closed::Lost, actions),
             Event::Received(frame) => self.received(now, frame, actions),
             Event::Malformed => self.violation(Fault::Malformed, actions),
-            Event::Written { frames } => self.written = self.written.max(frames),
+            Event::Written { frames } => self.frames_written(frames),
             Event::Tell(send) => self.send(now, send, Kind::Tell, actions),
             Event::Ask(send) => self.send(now, send, Kind::Ask(None), actions),
             Event::Cancel { ticket } => self.cancel(now, ticket, actions),

@@ -7,6 +7,7 @@ use std::task::Waker;
 use bailiwick_core::link::{self, Event};
 use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::reason::{DownCause, NotDelivered};
+use bailiwick_wire::schema::ProtocolSchema;
 
 use super::peer::{Peer, Watching};
 use super::reasons;
@@ -38,6 +39,12 @@ pub(super) enum Effect {
     Bounce(Reply, Body, NotDelivered),
     /// Give a message back that waited.
     GiveBack(Box<Envelope>, Option<Ticket>, NotDelivered),
+    /// Count a tell as a dead letter that never left this process.
+    Lost(&'static ProtocolSchema, u16, NotDelivered),
+    /// Count a message of the peer's that was for nobody here.
+    Refused(NotDelivered),
+    /// Count tells whose end nobody knows.
+    Unknown(u64),
     /// A message that waited is written; what is left of it goes.
     Admitted(Option<Ticket>, Option<Body>),
     /// Wake who waits.
@@ -91,6 +98,9 @@ fn run(peer: &Peer, effect: Effect) {
                 None => peer.lose(*envelope, reason),
             }
         }
+        Effect::Lost(protocol, method, reason) => peer.record(protocol, method, &reason),
+        Effect::Refused(reason) => peer.count(|letters| letters.count(&reason)),
+        Effect::Unknown(tells) => peer.count(|letters| letters.count_unknown(tells)),
         Effect::Admitted(line, body) => {
             if let Some(line) = line {
                 line.admit();

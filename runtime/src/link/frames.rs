@@ -69,11 +69,8 @@ pub(super) fn read(header: &Header, extensions: &Extensions, payload: &[u8]) -> 
         Kind::Item => Frame::Item { correlation, size },
         Kind::End => Frame::End { correlation },
         Kind::Cancel => Frame::Cancel { correlation },
-        Kind::Credit => {
-            let [messages, bytes, fds] = control.integers()?;
-            let fds = fds.try_into().unwrap_or(u16::MAX);
-            Frame::Credit { target, grant: Grant { messages, bytes, fds } }
-        }
+        Kind::Credit => Frame::Credit { target, grant: control.grant()? },
+        Kind::Lend => Frame::Lend { target, grant: control.grant()? },
         Kind::ItemCredit => {
             let [items] = control.integers()?;
             Frame::More { correlation, items }
@@ -114,6 +111,11 @@ impl Control<'_> {
             *place = u32::from_le_bytes(*bytes);
         }
         Ok(found)
+    }
+
+    fn grant(&self) -> Result<Grant, Violation> {
+        let [messages, bytes, fds] = self.integers()?;
+        Ok(Grant { messages, bytes, fds: fds.try_into().unwrap_or(u16::MAX) })
     }
 
     fn violation(&self) -> Violation {
@@ -184,6 +186,7 @@ pub(super) fn header(frame: &Frame) -> Header {
         Frame::Cancel { correlation } => ask(Kind::Cancel, *correlation),
         Frame::More { correlation, .. } => ask(Kind::ItemCredit, *correlation),
         Frame::Credit { target, .. } => slot(Kind::Credit, *target),
+        Frame::Lend { target, .. } => slot(Kind::Lend, *target),
         Frame::Watch { target, watch } => Header { correlation: watch.0, ..slot(Kind::Watch, *target) },
         Frame::Unwatch { watch } => Header { correlation: watch.0, ..of(Kind::Unwatch) },
         Frame::Down { watch, .. } => Header { correlation: watch.0, ..of(Kind::Down) },
@@ -216,7 +219,7 @@ pub(super) fn write_control(frame: &Frame, words: Words, out: &mut Vec<u8>) {
             }
         }
         Frame::Down { .. } => put(&words.cause.unwrap_or(DownCause::NoSuchActor), out),
-        Frame::Credit { grant, .. } => {
+        Frame::Credit { grant, .. } | Frame::Lend { grant, .. } => {
             for integer in [grant.messages, grant.bytes, u32::from(grant.fds)] {
                 out.extend_from_slice(&integer.to_le_bytes());
             }

@@ -248,6 +248,12 @@ impl Turn<'_> {
         Some(first)
     }
 
+    /// Returns the method that is meant by its place among the uses of an import.
+    pub(super) fn used(&self, import: ImportId, method: u16) -> Option<(&'static ProtocolSchema, u16)> {
+        let imported = self.state.imports.get(import.0 as usize)?.as_ref()?;
+        imported.uses.get(usize::from(method)).copied()
+    }
+
     /// Returns the schema of a method that this side uses and that the peer takes for something else.
     pub(super) fn imported_method(
         &self,

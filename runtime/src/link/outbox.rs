@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bailiwick_sys::socket::MAX_FDS;
-use bailiwick_wire::frame::{Extensions, Frame, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES, Part};
+use bailiwick_wire::frame::{Extensions, Frame, Frames, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES, Part};
 
 use super::frames::PIECE_BYTES;
 
@@ -16,6 +16,8 @@ use super::frames::PIECE_BYTES;
 pub(super) struct Outbox {
     packets: VecDeque<Packet>,
     spare: Vec<Packet>,
+    /// A message was written in part.
+    is_open: bool,
 }
 
 /// Whole frames, and the descriptors that they carry.
@@ -25,6 +27,8 @@ pub(super) struct Packet {
     pub(super) fds: Vec<Arc<OwnedFd>>,
     /// Frames of the machine's that are wholly written with this packet.
     pub(super) frames: u64,
+    /// It ends within a message: the pieces that are missing must follow.
+    is_open: bool,
 }
 
 impl Outbox {
@@ -64,12 +68,15 @@ impl Outbox {
         let packet = self.packet(MAX_PACKET_BYTES, fds.len());
         packet.fds.extend(fds);
         packet.write(header, &extensions, first);
+        packet.is_open = true;
         for (piece, number) in rest.chunks(PIECE_BYTES).zip(1..) {
             let header = Header { generation: number, ..Header::new(Kind::Fragment) };
             let packet = self.packet(HEADER_BYTES + piece.len(), 0);
             packet.write(header, &Extensions::default(), piece);
+            packet.is_open = true;
         }
-        self.packet(0, 0).frames += 1;
+        let last = self.packet(0, 0);
+        (last.frames, last.is_open) = (last.frames + 1, false);
     }
 
     /// Returns the last packet if it has room for `bytes` and `fds` more, else a fresh one.
@@ -92,18 +99,36 @@ impl Outbox {
     pub(super) fn written(&mut self) -> u64 {
         let Some(mut packet) = self.packets.pop_front() else { return 0 };
         let frames = packet.frames;
+        self.is_open = packet.is_open;
         if self.spare.len() < SPARE_MAX {
             packet.bytes.clear();
             packet.fds.clear();
-            packet.frames = 0;
+            (packet.frames, packet.is_open) = (0, false);
             self.spare.push(packet);
         }
         frames
     }
 
-    /// Drops what was never written.
+    /// Drops what was not written, but for what tells the peer how it ends. Within a message that is written in
+    /// part nothing else may come.
+    pub(super) fn keep_last_words(&mut self) {
+        let packets = std::mem::take(&mut self.packets);
+        if self.is_open {
+            return;
+        }
+        for frame in packets.iter().flat_map(|packet| Frames::new(&packet.bytes)).map_while(Result::ok) {
+            let is_last_word = matches!(frame.header.kind, Kind::Refuse | Kind::Failure | Kind::Close);
+            let whole = frame.extensions().ok().filter(|extensions| extensions.part.is_none());
+            if let Some(extensions) = whole.filter(|_| is_last_word) {
+                self.frame(frame.header, &extensions, frame.payload, std::iter::empty());
+            }
+        }
+    }
+
+    /// Drops what was not written.
     pub(super) fn clear(&mut self) {
         self.packets.clear();
+        self.is_open = false;
     }
 }
 
@@ -119,7 +144,7 @@ const SPARE_MAX: usize = 4;
 
 #[cfg(test)]
 mod tests {
-    use bailiwick_wire::frame::{Frames, Reassembler};
+    use bailiwick_wire::frame::Reassembler;
 
     use super::*;
 
@@ -152,6 +177,33 @@ mod tests {
             outbox.frame(tell((MAX_FDS / 2) as u16), &Extensions::default(), &[], fds.into_iter());
         }
         assert_eq!(outbox.packets.iter().map(|packet| packet.fds.len()).collect::<Vec<_>>(), [16, 8]);
+    }
+
+    fn kinds(outbox: &Outbox) -> Vec<Kind> {
+        let frames = outbox.packets.iter().flat_map(|packet| Frames::new(&packet.bytes));
+        frames.map(|frame| frame.unwrap().header.kind).collect()
+    }
+
+    #[test]
+    fn of_what_is_not_written_only_the_last_words_stay() {
+        let mut outbox = Outbox::default();
+        let failure = Header { correlation: 7, ..Header::new(Kind::Failure) };
+        for (header, fds) in [(tell(1), 1), (failure, 0), (Header::new(Kind::Close), 0)] {
+            outbox.frame(header, &Extensions::default(), &[1], vec![file(); fds].into_iter());
+        }
+        outbox.keep_last_words();
+        assert_eq!(kinds(&outbox), [Kind::Failure, Kind::Close]);
+        assert!(outbox.first().unwrap().fds.is_empty());
+    }
+
+    #[test]
+    fn no_last_word_breaks_into_a_message_that_is_written_in_part() {
+        let mut outbox = Outbox::default();
+        outbox.frame(tell(0), &Extensions::default(), &vec![0; 3 * PIECE_BYTES], std::iter::empty());
+        outbox.frame(Header::new(Kind::Close), &Extensions::default(), &[1], std::iter::empty());
+        assert_eq!(outbox.written(), 0, "the first piece is no message");
+        outbox.keep_last_words();
+        assert!(outbox.is_empty());
     }
 
     #[test]

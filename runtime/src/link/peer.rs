@@ -17,6 +17,7 @@ use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::descriptors::Outgoing;
 use bailiwick_wire::frame::Extensions;
 use bailiwick_wire::reason::NotDelivered;
+use bailiwick_wire::schema::ProtocolSchema;
 use bailiwick_wire::{FdKinds, Limits};
 use futures::task::AtomicWaker;
 use tokio::time::Instant;
@@ -31,6 +32,7 @@ use super::reasons::PeerState;
 use super::socket::Socket;
 use crate::address::WatchId;
 use crate::cell::Cell;
+use crate::dead_letters::DeadLetters;
 use crate::envelope::{Body, CreditSink, Envelope};
 use crate::name::ActorName;
 use crate::node::Shared;
@@ -57,6 +59,8 @@ pub(crate) struct Peer {
     spare: Mutex<Vec<u8>>,
     /// Wakes who writes.
     pub(super) writer: AtomicWaker,
+    /// Wakes who waits for everything to be written.
+    pub(super) emptied: tokio::sync::Notify,
     this: Weak<Self>,
 }
 
@@ -241,6 +245,7 @@ impl Peer {
             state: Mutex::new(state),
             spare: Mutex::default(),
             writer: AtomicWaker::new(),
+            emptied: tokio::sync::Notify::new(),
             this: this.clone(),
         })
     }
@@ -310,11 +315,36 @@ impl Peer {
 
     /// Records a message to an actor of the peer's that was accepted and will reach nobody.
     pub(super) fn lose(&self, envelope: Envelope, reason: NotDelivered) {
-        if let Some(node) = self.node.get().and_then(Weak::upgrade) {
-            let to = ActorName::new(&self.worker, self.instance, "", None);
-            node.dead_letters.record(&to, envelope.protocol, envelope.method, &reason);
-        }
+        self.record(envelope.protocol, envelope.method, &reason);
         envelope.refuse(reason);
+    }
+
+    /// Records a message to an actor of the peer's as a dead letter.
+    pub(super) fn record(&self, protocol: &'static ProtocolSchema, method: u16, reason: &NotDelivered) {
+        let to = ActorName::new(&self.worker, self.instance, "", None);
+        self.count(|letters| letters.record(&to, protocol, method, reason));
+    }
+
+    /// Has the node that sends note something about its dead letters.
+    pub(super) fn count(&self, note: impl FnOnce(&DeadLetters)) {
+        if let Some(node) = self.node.get().and_then(Weak::upgrade) {
+            note(&node.dead_letters);
+        }
+    }
+
+    /// Waits until everything that was sent has left this process, or no longer can.
+    pub(super) async fn written_out(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            let is_idle = {
+                let state = self.lock();
+                state.transport.is_none() || state.outbox.is_empty()
+            };
+            if is_idle {
+                return;
+            }
+            emptied.await;
+        }
     }
 
     pub(super) fn report(&self, report: &ToSupervisor) {

@@ -120,8 +120,10 @@ impl Peers {
         self.peers.iter().for_each(|known| known.peer.turn(|turn| turn.event(Event::Drain)));
     }
 
-    /// Closes all links and waits until what was written before has left, but not for a peer that does not read.
+    /// Closes all links once what was sent before has left, but does not wait long for a peer that does not read.
     pub(crate) async fn finish(&self) {
+        let written = self.peers.iter().map(|known| known.peer.written_out());
+        let _ = tokio::time::timeout(FINISH_LIMIT, futures::future::join_all(written)).await;
         self.close();
         let movers = std::mem::take(&mut *self.movers.lock().unwrap_or_else(PoisonError::into_inner));
         let _ = tokio::time::timeout(FINISH_LIMIT, futures::future::join_all(movers)).await;
@@ -129,7 +131,7 @@ impl Peers {
 
     /// Closes all links: what is still being handled ends without an answer.
     pub(crate) fn close(&self) {
-        self.peers.iter().for_each(|known| known.peer.turn(|turn| turn.event(Event::Close)));
+        self.peers.iter().for_each(|known| known.peer.turn(|turn| turn.close_link()));
     }
 
     /// Returns the address of `worker[.instance][/actor]` for messages of a protocol.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bailiwick_core::asks::Ticket as SendId;
 use bailiwick_core::link::{
-    Action, Asked, Closed, Event, ExportId, Failure, Frame, NotDelivered as Reason, Outcome, Refusal,
+    Action, Asked, Closed, Event, ExportId, Failure, Frame, ImportId, NotDelivered as Reason, Outcome,
+    Refusal, Target,
 };
 use bailiwick_core::time::Instant;
 use bailiwick_wire::FdKinds;
@@ -36,16 +37,15 @@ impl Turn<'_> {
             Action::Transmit { ticket, frame } => self.transmit(ticket, frame, hand),
             Action::Keep { ticket } => self.keep(ticket, hand),
             Action::Undelivered { ticket, reason } => self.give_up(ticket, reason, hand),
+            Action::TellLost { import, method, reason } => self.tell_lost(import, method, reason),
+            Action::TellsUnknown { tells } => self.effects.push(Effect::Unknown(tells)),
             Action::Resolve { ticket, outcome } => self.resolve(ticket, outcome, hand),
             Action::StreamOpened { ticket } => self.effects.extend(self.asker(ticket).map(Effect::Opened)),
             Action::DeliverItem { ticket } => self.deliver_item(ticket, hand),
             Action::Deliver { export, method, asked, deadline } => {
                 self.deliver(export, method, asked, deadline, hand);
             }
-            Action::DeadLetter { target, reason } => {
-                let peer = self.peer.title();
-                tracing::debug!(target: "bailiwick::dead_letter", from = peer, slot = target.slot, ?reason);
-            }
+            Action::DeadLetter { target, reason } => self.dead_letter(target, reason),
             Action::CancelHandler { asked } => {
                 let waker = self.state.handlers.end(asked);
                 self.effects.extend(waker.map(Effect::Wake));
@@ -122,6 +122,7 @@ impl Turn<'_> {
             | Frame::Cancel { .. }
             | Frame::More { .. }
             | Frame::Credit { .. }
+            | Frame::Lend { .. }
             | Frame::Watch { .. }
             | Frame::Unwatch { .. }
             | Frame::Down { .. }
@@ -197,6 +198,22 @@ impl Turn<'_> {
         sent.outcome = line.clone().map_or(SendOutcome::Buffered, SendOutcome::Kept);
         let parcel = std::mem::take(&mut sent.parcel);
         self.put_sending(ticket, Sending::Kept(Box::new(Kept { parcel, envelope, line, ticket })));
+    }
+
+    /// A tell was written into the outbox and never left it.
+    fn tell_lost(&mut self, import: ImportId, method: u16, reason: Reason) {
+        let reason = self.not_delivered(reason, 0);
+        if let Some((protocol, method)) = self.used(import, method) {
+            self.effects.push(Effect::Lost(protocol, method, reason));
+        }
+    }
+
+    /// A message of the peer's was for nobody.
+    fn dead_letter(&mut self, target: Target, reason: Reason) {
+        let peer = self.peer.title();
+        tracing::debug!(target: "bailiwick::dead_letter", from = peer, slot = target.slot, ?reason);
+        let reason = self.not_delivered(reason, 0);
+        self.effects.push(Effect::Refused(reason));
     }
 
     fn not_delivered(&self, reason: Reason, bytes: u64) -> NotDelivered {
@@ -400,8 +417,11 @@ impl Turn<'_> {
             }
         }
         if let Some(transport) = self.state.transport.take() {
-            socket::write_last(&transport, &mut self.state.outbox);
+            // Messages that are not written must stay so: they are about to be reported as not delivered.
+            self.state.outbox.keep_last_words();
+            socket::write(transport.socket.as_fd(), &mut self.state.outbox);
             self.peer.writer.wake();
+            self.peer.emptied.notify_waiters();
         }
         self.state.outbox.clear();
     }

@@ -22,7 +22,7 @@ use tokio::time::{Sleep, sleep};
 use super::effect::{self, Effect};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
-use super::peer::{Peer, Transport};
+use super::peer::{Peer, Turn};
 
 /// Serves one transport until it is closed.
 pub(super) struct Mover {
@@ -49,7 +49,7 @@ pub(super) fn watch(socket: OwnedFd) -> io::Result<Socket> {
 
 /// Why writing stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stopped {
+pub(super) enum Stopped {
     /// Nothing is left.
     Done,
     /// The socket is full.
@@ -195,14 +195,10 @@ impl Mover {
                 if !turn.serves(serial) || turn.state.outbox.is_empty() {
                     return Stopped::Done;
                 }
-                let (frames, stopped) = write(socket.as_fd(), &mut turn.state.outbox);
-                let frames = turn.state.written + frames;
-                turn.state.written = frames;
-                turn.event(Event::Written { frames });
-                stopped
+                turn.write_out(socket)
             });
             match stopped {
-                Stopped::Done => return,
+                Stopped::Done => return self.peer.emptied.notify_waiters(),
                 // The executor is told that the socket was full, and watches it again.
                 Stopped::Full => {
                     let full = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
@@ -221,8 +217,26 @@ impl Mover {
     }
 }
 
+impl Turn<'_> {
+    /// Writes as much as goes to the present transport, and tells the machine.
+    fn write_out(&mut self, socket: &Socket) -> Stopped {
+        let (frames, stopped) = write(socket.as_fd(), &mut self.state.outbox);
+        self.state.written += frames;
+        self.event(Event::Written { frames: self.state.written });
+        stopped
+    }
+
+    /// Closes the link, after what was sent as far as it goes without waiting.
+    pub(super) fn close_link(&mut self) {
+        if let Some(socket) = self.state.transport.as_ref().map(|transport| Arc::clone(&transport.socket)) {
+            self.write_out(&socket);
+        }
+        self.event(Event::Close);
+    }
+}
+
 /// Writes packets until nothing is left or the socket takes no more. Returns how many frames left.
-fn write(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> (u64, Stopped) {
+pub(super) fn write(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> (u64, Stopped) {
     let mut frames = 0;
     while let Some(packet) = outbox.first() {
         let fds: Vec<_> = packet.fds.iter().map(|fd| fd.as_fd()).collect();
@@ -235,11 +249,6 @@ fn write(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> (u64, Stopped) {
         }
     }
     (frames, Stopped::Done)
-}
-
-/// Writes what goes without waiting, before the transport is closed.
-pub(super) fn write_last(transport: &Transport, outbox: &mut Outbox) {
-    write(transport.socket.as_fd(), outbox);
 }
 
 /// Packets that are read before others of the executor have their turn.

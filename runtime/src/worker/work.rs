@@ -69,7 +69,14 @@ pub(super) async fn run(
     tokio::task::spawn_local(obey(Arc::clone(&line), early, Arc::clone(&host), sender));
     let worker = Worker { line, node, host, course };
     let ended = worker.work(&bootstrap, &mut registry).await;
+    let letters = &worker.node.shared.dead_letters;
+    let before = letters.total();
     worker.host.peers().finish().await;
+    // Whoever could look at the dead letters ends with this process.
+    let lost = letters.total() - before;
+    if lost > 0 {
+        eprintln!("{lost} messages that were sent did not leave this worker before its end");
+    }
     ended
 }
 

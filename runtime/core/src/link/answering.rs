@@ -107,7 +107,7 @@ impl Link {
                 live.borrowed = live.borrowed.plus(grant);
                 self.lent_bytes = self.lent_bytes.saturating_add(grant.bytes);
                 if !grant.is_none() {
-                    self.order(Frame::Credit { target: export.target, grant }, actions);
+                    self.order(Frame::Lend { target: export.target, grant }, actions);
                 }
             }
             None if grant.is_none() => {}

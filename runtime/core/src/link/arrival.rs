@@ -72,6 +72,7 @@ impl Link {
                 | Frame::Cancel { .. }
                 | Frame::More { .. }
                 | Frame::Credit { .. }
+                | Frame::Lend { .. }
                 | Frame::Watch { .. }
                 | Frame::Unwatch { .. }
                 | Frame::Down { .. }
@@ -103,7 +104,8 @@ impl Link {
             Frame::Item { correlation, size } => self.item_arrived(correlation, size, actions)?,
             Frame::Cancel { correlation } => self.cancelled(correlation, actions),
             Frame::More { correlation, items } => self.more_items(correlation, items, actions),
-            Frame::Credit { target, grant } => self.credit(now, target, grant, actions),
+            Frame::Credit { target, grant } => self.credit(now, target, grant, true, actions),
+            Frame::Lend { target, grant } => self.credit(now, target, grant, false, actions),
             Frame::Watch { target, watch } => self.watch_arrived(target, watch, actions)?,
             Frame::Unwatch { watch } => self.unwatch_arrived(watch, actions),
             Frame::Down { watch, cause } => self.down_arrived(watch, cause, actions),
@@ -283,10 +285,20 @@ impl Link {
         }
     }
 
-    fn credit(&mut self, now: Instant, target: Target, grant: Grant, actions: &mut Vec<Action>) {
+    fn credit(
+        &mut self,
+        now: Instant,
+        target: Target,
+        grant: Grant,
+        is_given_back: bool,
+        actions: &mut Vec<Action>,
+    ) {
         if let Some(index) = self.import_of(target) {
             if let Some(import) = self.import_mut(index) {
                 import.allowance.add(grant);
+                if is_given_back {
+                    import.limbo.confirm(grant.messages);
+                }
             }
             self.flush(now, index, actions);
         }

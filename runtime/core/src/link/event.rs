@@ -220,6 +220,21 @@ pub enum Action {
         /// Why.
         reason: NotDelivered,
     },
+    /// A tell that was ordered has not left this process, and the transport is gone. Its frame must not be written
+    /// any more: see [`Action::Close`].
+    TellLost {
+        /// To whom it was sent.
+        import: ImportId,
+        /// The method's place among the uses of the import.
+        method: u16,
+        /// Why.
+        reason: NotDelivered,
+    },
+    /// The transport is gone, and of at most so many tells nobody knows whether they were handled.
+    TellsUnknown {
+        /// How many.
+        tells: u64,
+    },
     /// An ask has ended; its ticket is free again. With [`Outcome::Replied`] the payload is that of the frame
     /// that just arrived.
     Resolve {
@@ -321,7 +336,8 @@ pub enum Action {
     PeerDrains,
     /// Nothing of the peer's is being handled any more since [`Event::Drain`].
     Drained,
-    /// Write what was ordered as far as that goes without waiting, then close the transport.
+    /// Close the transport. Of what is not written yet, only the last words may still go: refusals, failures and
+    /// the close itself. Messages must not, for they are about to be reported as not delivered.
     Close {
         /// Why.
         reason: Closed,

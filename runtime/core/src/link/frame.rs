@@ -93,8 +93,15 @@ pub enum Frame {
         /// The number of items.
         items: u32,
     },
-    /// Credit for more messages to one mailbox.
+    /// Credit that is given back, for messages to one mailbox that have left it.
     Credit {
+        /// The mailbox.
+        target: Target,
+        /// How much.
+        grant: Grant,
+    },
+    /// More credit than before for messages to one mailbox.
+    Lend {
         /// The mailbox.
         target: Target,
         /// How much.

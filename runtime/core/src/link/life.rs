@@ -108,6 +108,7 @@ impl Link {
         }
         self.withdraw_exports(actions);
         self.resolve_sent(dead, actions);
+        self.end_limbo(dead, actions);
         self.withdraw_imports(actions);
         self.unorder_watches();
         self.limits = self.config.limits;

@@ -112,7 +112,8 @@ impl Link {
         if !entry.forgotten || entry.asks > 0 || !entry.waiting.is_empty() {
             return;
         }
-        let (target, reach) = (entry.target(), entry.reach);
+        let (target, reach, limbo) = (entry.target(), entry.reach, entry.limbo);
+        self.release_limbo(limbo);
         self.imports[import.0 as usize] = None;
         self.vacant_imports.push(import.0);
         if self.imports_by_slot.get(&target.slot) == Some(&import) {

@@ -160,7 +160,7 @@ impl Link {
         debug_assert!(paid, "an admitted message is paid for");
         let Some(method) = import.wire_method(send.method) else { return };
         let frame = Frame::Tell { target: import.target(), method, size: send.size };
-        self.ordered += 1;
+        self.enter_order(send.import, send.method, true);
         actions.push(Action::Transmit { ticket: send.ticket, frame });
     }
 
@@ -181,7 +181,7 @@ impl Link {
             correlation: ticket,
             remaining: send.deadline.map(|deadline| deadline.since(now)),
         };
-        self.ordered += 1;
+        self.enter_order(send.import, send.method, false);
         actions.push(Action::Transmit { ticket, frame });
     }
 

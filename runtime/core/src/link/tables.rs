@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::frame::{Method, Target, Terms};
+use super::limbo::Limbo;
 use crate::asks::Queue;
 use crate::credit::{Allowance, Grant, Ledger};
 
@@ -145,6 +146,7 @@ pub(super) struct ImportSlot {
     pub(super) asks_max: u32,
     /// Asks that are written and not ended.
     pub(super) asks: u32,
+    pub(super) limbo: Limbo,
     /// Sends that wait, oldest first.
     pub(super) waiting: Queue,
     pub(super) waiting_count: u32,
@@ -188,6 +190,7 @@ impl ImportSlot {
             wait: true,
             asks_max: 0,
             asks: 0,
+            limbo: Limbo::default(),
             waiting: Queue::default(),
             waiting_count: 0,
             forgotten: false,

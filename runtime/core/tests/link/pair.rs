@@ -60,6 +60,8 @@ pub(crate) struct Side {
     out: VecDeque<Packet>,
     /// Frames that left.
     pipe: VecDeque<Packet>,
+    /// Tells that were not written when the transport ended, until the machine says so.
+    unwritten: VecDeque<Number>,
     ordered: u64,
     connected: bool,
     /// Payloads kept under tickets.
@@ -86,6 +88,10 @@ pub(crate) struct Fate {
     /// Messages that a handler began with.
     pub(crate) started: BTreeSet<Number>,
     pub(crate) sent: Number,
+    /// Tells of the present incarnation.
+    pub(crate) tells: BTreeSet<Number>,
+    /// At most so many tells of the present incarnation have an end that nobody knows.
+    pub(crate) unknown: u64,
 }
 
 /// Both workers and the time.
@@ -115,6 +121,7 @@ impl Side {
             generation,
             out: VecDeque::new(),
             pipe: VecDeque::new(),
+            unwritten: VecDeque::new(),
             ordered: 0,
             connected: false,
             kept: BTreeMap::new(),
@@ -234,6 +241,7 @@ impl Pair {
             side.asking.insert(ticket, number);
             Event::Ask(send)
         } else {
+            self.fates[who as usize].tells.insert(number);
             Event::Tell(send)
         };
         self.feed(who, event, Some(number));
@@ -324,7 +332,9 @@ impl Pair {
         let lost: Vec<_> = old.asking.values().copied().collect();
         self.sides[who as usize] = fresh;
         // The dead ask no more; nobody waits for their answers.
-        self.fates[who as usize].cancelled.extend(lost);
+        let fate = &mut self.fates[who as usize];
+        fate.cancelled.extend(lost);
+        (fate.tells, fate.unknown) = (BTreeSet::new(), 0);
         self.sides[who.other() as usize].pipe.clear();
     }
 
@@ -389,6 +399,18 @@ impl Pair {
     /// Returns how many watches of `who` are unanswered.
     pub(crate) fn watching(&self, who: Who) -> usize {
         self.side(who).watching.len()
+    }
+
+    /// Asserts that no tell of `who` vanished silently, when nothing of it is under way any more.
+    pub(crate) fn assert_tells_accounted_for(&self, who: Who) {
+        let fate = self.fate(who);
+        let ended = |number: &&Number| {
+            fate.started.contains(number)
+                || fate.undelivered.contains_key(number)
+                || fate.cancelled.contains(number)
+        };
+        let missing: Vec<_> = fate.tells.iter().filter(|number| !ended(number)).collect();
+        assert!(missing.len() as u64 <= fate.unknown, "{missing:?} of {who:?}, {} unknown", fate.unknown);
     }
 
     /// Asserts that every ask of `who` ended, and once.

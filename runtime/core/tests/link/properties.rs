@@ -126,6 +126,7 @@ proptest! {
             pair.open();
             pair.finish();
             pair.assert_all_ended(dead.other());
+            pair.assert_tells_accounted_for(dead.other());
             prop_assert_eq!(pair.side(dead.other()).keeps(), 0, "credit was lost: sends wait for ever");
         }
         let (fate, side) = (pair.fate(Who::Left), pair.side(Who::Left));

@@ -11,6 +11,64 @@ const SOON: Duration = Duration::from_secs(60);
 const KILLS: u32 = 30;
 const ASKS_PER_LIFE: u32 = 60;
 
+/// A tell has no outcome of its own, so its fate is a matter of counting: whoever sent it finds it among what was
+/// handled, among the dead letters of either side, or among those of which nobody knows.
+#[test]
+fn no_tell_vanishes_silently() {
+    run(None, async |both, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        let (mut sent, mut dead) = (0, Vec::new());
+        let mut pauses = fastrand::Rng::with_seed(11);
+        for _ in 0..KILLS {
+            for _ in 0..pauses.u32(..40) {
+                let tell = desk.add(sent);
+                if pauses.bool() {
+                    tell.tell().await.unwrap();
+                } else if tell.try_tell().is_err() {
+                    continue;
+                }
+                sent += 1;
+                if pauses.u32(..8) == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            // A fresh link takes the place of one on which there is something to be written.
+            if pauses.bool() {
+                both.link();
+            }
+            dead.push(both.kill_right().await);
+            for _ in 0..pauses.u32(..4) {
+                tokio::task::yield_now().await;
+            }
+            both.link();
+        }
+        // The last life answers, so everything before it has arrived and its credit is not under way.
+        desk.list().ask(SOON).await.unwrap();
+        dead.push(std::sync::Arc::clone(&both.right));
+        let mut handled = Vec::new();
+        let mut letters = std::collections::BTreeMap::new();
+        for worker in &dead {
+            handled.extend(worker.desk().list().ask(SOON).await.unwrap());
+        }
+        for node in dead.iter().map(|worker| &worker.node).chain([&both.left.node]) {
+            for (reason, count) in node.shared.dead_letters.counts() {
+                *letters.entry(reason).or_insert(0) += count;
+            }
+        }
+        let unknown = letters.remove("unknown").unwrap_or(0);
+        let lost: u64 = letters.values().sum();
+        let (sent, handled_all) = (u64::from(sent), handled.len() as u64);
+        handled.dedup();
+        assert_eq!(handled.len() as u64, handled_all, "a tell was handled twice");
+        let told = format!("{sent} sent, {handled_all} handled, {letters:?}, {unknown} unknown");
+        assert!(handled_all + lost <= sent, "a dead letter was handled: {told}");
+        assert!(sent <= handled_all + lost + unknown, "some vanished: {told}");
+        assert!(unknown <= u64::from(KILLS) * 8, "more than there can be credit for: {told}");
+        assert!(lost > 0 && unknown > 0 && handled_all > 0, "the kills came at dull moments: {told}");
+        println!("{told}");
+    });
+}
+
 #[test]
 fn every_ask_has_one_fate_and_it_is_the_true_one() {
     run(None, async |both, cx| {

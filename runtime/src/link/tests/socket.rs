@@ -13,6 +13,7 @@ use bailiwick_wire::reason::DownCause;
 
 use super::desk::{BellRef, DeskRef};
 use super::worlds::{Both, NUMBER, run, run_with, slot};
+use crate::CloseCause;
 use crate::prelude::*;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -81,6 +82,39 @@ fn garbage_closes_the_link_and_is_told_by_who_may_accuse() {
         assert_eq!(*both.left.reports.lock().unwrap(), [accusation]);
         both.link();
         assert_eq!(desk.add(2).ask(SOON).await, Ok(2));
+    });
+}
+
+#[test]
+fn what_is_sent_right_before_a_close_leaves_and_is_not_called_undelivered() {
+    run(None, async |both, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
+        desk.add(2).tell().await.unwrap();
+        let mut asked = Box::pin(desk.list().ask(SOON));
+        assert!(futures::poll!(&mut asked).is_pending());
+        both.left.peers.close();
+        let outcome = asked.await;
+        assert_eq!(outcome, Err(AskError::Unknown(Unknown::LinkClosed(CloseCause::Drained))));
+        while both.right.desk().list().ask(SOON).await != Ok(vec![1, 2]) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(both.left.node.shared.dead_letters.total(), 0);
+    });
+}
+
+#[test]
+fn what_waits_for_a_peer_that_never_greets_ends_as_dead_letters() {
+    run(None, async |both, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
+        let (_silent, ours) = pair(Kind::SeqPacket).unwrap();
+        both.left.peers.linked(NUMBER, 1, ours).unwrap();
+        for number in 0..100 {
+            desk.add(number).try_tell().unwrap();
+        }
+        both.left.peers.finish().await;
+        assert_eq!(both.left.node.shared.dead_letters.counts()["link_closed"], 100);
     });
 }
 

@@ -118,8 +118,11 @@ kinds! {
     /// A further piece of a message: `slot` is the number of the [`super::Part`], `generation` counts the pieces.
     Fragment = 23, Rule { payload: PayloadRule::Data, ..SLOT };
 
-    /// Grants credit for a slot. Payload: messages u32, bytes u32, descriptors u32.
+    /// Gives credit for a slot back, for messages that have left the mailbox. Payload: messages u32, bytes u32,
+    /// descriptors u32.
     Credit = 32, Rule { payload: PayloadRule::Exactly(12), ..SLOT };
+    /// Lends more credit for a slot. Payload: as that of `Credit`.
+    Lend = 33, Rule { payload: PayloadRule::Exactly(12), ..SLOT };
     /// Grants credit for items of a streamed reply. Payload: items u32.
     ItemCredit = 34, Rule { payload: PayloadRule::Exactly(4), ..CORRELATED };
 

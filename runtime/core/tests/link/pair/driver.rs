@@ -17,6 +17,8 @@ impl Pair {
         for action in &actions {
             self.perform(who, action, received.as_ref(), number);
         }
+        let unsaid = &self.sides[who as usize].unwritten;
+        assert!(unsaid.is_empty(), "{who:?} says nothing of the unwritten tells {unsaid:?}");
         actions
     }
 
@@ -51,6 +53,10 @@ impl Pair {
                 }
                 assert_eq!(fate.ended.insert(number, *outcome), None, "an ask ended twice");
             }
+            Action::DeadLetter { reason, .. } => {
+                let number = number.expect("a message carries a number");
+                self.fates[who.other() as usize].undelivered.insert(number, *reason);
+            }
             Action::Deliver { export, asked, deadline, .. } => {
                 assert!(side.connected, "delivered over a closed transport");
                 let number = number.expect("a message carries a number");
@@ -82,6 +88,7 @@ impl Pair {
     /// Notes what is not about a single message.
     fn note(&mut self, who: Who, action: &Action) {
         let side = &mut self.sides[who as usize];
+        let fate = &mut self.fates[who as usize];
         match action {
             Action::Close { reason } => {
                 assert!(
@@ -89,8 +96,17 @@ impl Pair {
                     "an honest peer was found at fault: {reason:?}"
                 );
                 side.connected = false;
-                side.out.clear();
+                let unwritten = side.out.drain(..).filter_map(|(frame, number)| match frame {
+                    Frame::Tell { .. } => number,
+                    _ => None,
+                });
+                side.unwritten.extend(unwritten);
             }
+            Action::TellLost { reason, .. } => {
+                let number = side.unwritten.pop_front().expect("only what was not written is lost");
+                fate.undelivered.insert(number, *reason);
+            }
+            Action::TellsUnknown { tells } => fate.unknown += tells,
             Action::ActorDown { watch, .. } => {
                 assert!(side.watching.remove(watch), "a watch was answered twice");
             }
@@ -117,11 +133,11 @@ impl Pair {
             | Action::Undelivered { .. }
             | Action::Resolve { .. }
             | Action::Deliver { .. }
+            | Action::DeadLetter { .. }
             | Action::CancelHandler { .. }
             | Action::Borrow { .. } => unreachable!("done above"),
             Action::StreamOpened { .. }
             | Action::DeliverItem { .. }
-            | Action::DeadLetter { .. }
             | Action::GiveBack { .. }
             | Action::Watched { .. }
             | Action::Unwatched { .. }
