@@ -67,6 +67,8 @@ fn a10_b1_a_spent_budget_gives_the_worker_up_and_leaves_its_siblings() {
     let mut supervised = run(&manifest);
     let bad = supervised.wait_for_state("bad", State::Failed);
     assert_eq!((bad.generation, bad.restarts, bad.last_cause), (3, 2, Some(Cause::Exit(1))));
+    let budget = (bad.budget_left, bad.budget_max, bad.budget_period);
+    assert_eq!(budget, (0, 2, Duration::from_secs(60)));
     assert_eq!(supervised.wait_for_life("good", 1).generation, 1);
     supervised.stop();
 }

@@ -2,6 +2,7 @@
 
 mod json;
 mod table;
+mod usage;
 mod words;
 
 use bailiwick_supervisor::check::{escape, nearest};
@@ -11,6 +12,7 @@ use crate::arguments::Status;
 use crate::exit::{Exit, Failure};
 use crate::place;
 use crate::screen::Screen;
+use usage::Seen;
 pub(crate) use words::short;
 
 pub(crate) fn status(status: &Status, screen: &Screen) -> Result<Exit, Failure> {
@@ -18,14 +20,18 @@ pub(crate) fn status(status: &Status, screen: &Screen) -> Result<Exit, Failure> 
     let targets = status.names.iter().map(|name| target(&found, name).ok_or_else(|| unknown(&found, name)));
     let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
     let meant = |row: &&Row| targets.is_empty() || targets.iter().any(|target| is_meant(row, target));
-    let rows: Vec<&Row> = found.workers.iter().filter(meant).collect();
+    let rows = found.workers.iter().filter(meant);
+    let seen: Vec<Seen<'_>> = rows.map(|row| Seen::new(&found, row)).collect();
     if status.json {
-        screen.print(&json::document(&found.supervisor, &rows));
+        screen.print(&json::document(&found.supervisor, &seen));
     } else {
-        screen.print(&table::table(&found, &rows, screen.stdout_colour()));
+        screen.print(&table::table(&found, &seen, screen.stdout_colour()));
+        if !targets.is_empty() {
+            screen.print(&table::particulars(&found, &seen));
+        }
     }
     let asked = status.check || !targets.is_empty();
-    let down = rows.iter().any(|row| !matches!(row.state, State::Ready | State::Done));
+    let down = seen.iter().any(|seen| !matches!(seen.row.state, State::Ready | State::Done));
     Ok(if asked && down { Exit::NotReady } else { Exit::Done })
 }
 
@@ -59,6 +65,13 @@ fn is_meant(row: &Row, target: &Target) -> bool {
     }
 }
 
+/// What is seen of a status whose one process has computed for 1.2 s and has 12 MiB.
+#[cfg(test)]
+fn seen(found: &Found) -> Vec<Seen<'_>> {
+    let usage = usage::Usage { cpu: std::time::Duration::from_millis(1200), memory_bytes: 12 << 20 };
+    found.workers.iter().map(|row| Seen { row, usage: row.pid.map(|_| usage) }).collect()
+}
+
 /// A status as a supervisor would report it, for the tests of what is made of it.
 #[cfg(test)]
 fn sample() -> Found {
@@ -89,6 +102,9 @@ fn sample() -> Found {
         memory_max: Some(256 << 20),
         memory: MemoryMechanism::CgroupV1,
         next_start: None,
+        budget_left: 1,
+        budget_max: 5,
+        budget_period: Duration::from_secs(30),
         last_cause: None,
         kept: 0,
         links: 1,

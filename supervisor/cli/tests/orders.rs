@@ -31,6 +31,8 @@ impl Supervisor {
     fn run(self, arguments: &[&str]) -> (i32, String, String, Vec<(Verb, Target)>) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
         command.args(arguments).arg("--state-dir").arg(self.state.path());
+        // What a program reads is as wide as it is, however narrow the terminal.
+        command.env("COLUMNS", "40").env("TERM", "dumb");
         let output = command.output().expect("it can be executed");
         let text = |bytes| String::from_utf8(bytes).expect("output is text");
         let asked = self.asked.join().expect("the supervisor did not fail");
@@ -89,6 +91,9 @@ fn status(states: [State; 2]) -> Vec<Record> {
             memory_max: None,
             memory: MemoryMechanism::Unlimited,
             next_start: None,
+            budget_left: 5,
+            budget_max: 5,
+            budget_period: Duration::from_secs(30),
             last_cause: Some(Cause::Exit(3)),
             kept: 0,
             links: 0,

@@ -84,6 +84,12 @@ pub struct Row {
     pub memory: MemoryMechanism,
     /// The time until its next start, while it waits for one.
     pub next_start: Option<Duration>,
+    /// Restarts that the budget of its group still covers, of how many, within which window.
+    pub budget_left: u32,
+    /// See `budget_left`.
+    pub budget_max: u32,
+    /// See `budget_left`.
+    pub budget_period: Duration,
     /// Why its last incarnation ended.
     pub last_cause: Option<Cause>,
     /// Descriptors that the store keeps for it.
@@ -240,6 +246,9 @@ impl Row {
         out.optional(self.memory_max, Writer::u64);
         out.u8(self.memory as u8);
         out.optional(self.next_start, Writer::duration);
+        out.u32(self.budget_left);
+        out.u32(self.budget_max);
+        out.duration(self.budget_period);
         out.optional(self.last_cause, Writer::cause);
         out.u16(self.kept);
         out.u16(self.links);

@@ -28,6 +28,7 @@ impl Daemon {
         let seat = self.roster.seat(id);
         let worker = &self.system.workers[seat.worker];
         let prepared = self.launcher.prepared(id);
+        let budget = self.tree.budget(self.tree.config().children.get(usize::from(id.0))?.group)?;
         let now = self.now();
         Some(Row {
             name: worker.name.clone(),
@@ -44,6 +45,9 @@ impl Daemon {
             memory_max: worker.sandbox.memory_max,
             memory: prepared.memory_mechanism(),
             next_start: child.next_start_at().map(|at| at.since(now)),
+            budget_left: budget.left(now),
+            budget_max: budget.max_restarts(),
+            budget_period: budget.period(),
             last_cause: place.last_cause.or(child.last().map(|record| words::cause(record.cause))),
             kept: u16::try_from(self.store.count(id)).unwrap_or(u16::MAX),
             links: u16::try_from(self.broker.links(id)).unwrap_or(u16::MAX),

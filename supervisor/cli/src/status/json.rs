@@ -1,8 +1,9 @@
 //! The document that a program reads.
 
-use bailiwick_supervisor::control::{Head, Phase, Row, State};
+use bailiwick_supervisor::control::{Head, Phase, State};
 use serde::Serialize;
 
+use super::usage::Seen;
 use super::words::{detail, hex, mechanism, word};
 
 /// The shape of the document; a reader of version 1 may rely on every field of it. Times are in seconds.
@@ -40,9 +41,12 @@ struct Worker<'a> {
     gid: u32,
     capabilities: String,
     privileged: bool,
+    cpu_s: Option<f64>,
+    memory_bytes: Option<u64>,
     memory_max_bytes: Option<u64>,
     memory_mechanism: Option<&'static str>,
     next_start_in_s: Option<f64>,
+    budget: Budget,
     last_cause: Option<String>,
     kept: u16,
     links: u16,
@@ -52,8 +56,16 @@ struct Worker<'a> {
     detail: String,
 }
 
+/// Restarts that the worker's group may still have, of how many, within which window.
+#[derive(Serialize)]
+struct Budget {
+    left: u32,
+    max: u32,
+    period_s: f64,
+}
+
 /// Returns the whole document, with a newline at its end.
-pub(super) fn document(supervisor: &Head, rows: &[&Row]) -> String {
+pub(super) fn document(supervisor: &Head, seen: &[Seen<'_>]) -> String {
     let document = Document {
         schema_version: SCHEMA_VERSION,
         supervisor: Supervisor {
@@ -65,14 +77,15 @@ pub(super) fn document(supervisor: &Head, rows: &[&Row]) -> String {
             degraded: supervisor.degraded,
             manifest_sha256: supervisor.manifest.as_ref().map(hex),
         },
-        workers: rows.iter().map(|row| worker(row)).collect(),
+        workers: seen.iter().map(worker).collect(),
     };
     let text =
         serde_json::to_string_pretty(&document).expect("plain fields with text as keys always serialise");
     text + "\n"
 }
 
-fn worker(row: &Row) -> Worker<'_> {
+fn worker<'a>(seen: &Seen<'a>) -> Worker<'a> {
+    let (row, usage) = (seen.row, seen.usage);
     Worker {
         name: &row.name,
         instance: row.instance,
@@ -86,9 +99,16 @@ fn worker(row: &Row) -> Worker<'_> {
         gid: row.gid,
         capabilities: format!("{:016x}", row.capabilities),
         privileged: row.privileged,
+        cpu_s: usage.map(|usage| usage.cpu.as_secs_f64()),
+        memory_bytes: usage.map(|usage| usage.memory_bytes),
         memory_max_bytes: row.memory_max,
         memory_mechanism: row.memory_max.map(|_| mechanism(row.memory)),
         next_start_in_s: row.next_start.map(|time| time.as_secs_f64()),
+        budget: Budget {
+            left: row.budget_left,
+            max: row.budget_max,
+            period_s: row.budget_period.as_secs_f64(),
+        },
         last_cause: row.last_cause.map(|cause| cause.to_string()),
         kept: row.kept,
         links: row.links,
@@ -101,14 +121,15 @@ fn worker(row: &Row) -> Worker<'_> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
-    use crate::status::sample;
+    use crate::status::{sample, seen};
 
     #[test]
     fn the_document_has_a_version_numbers_for_times_and_the_reason() {
         let found = sample();
-        let rows: Vec<&Row> = found.workers.iter().collect();
-        let text = document(&found.supervisor, &rows);
+        let text = document(&found.supervisor, &seen(&found));
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["schema_version"], 1);
         assert_eq!(document["supervisor"]["uptime_s"], 3700.0);
@@ -119,10 +140,14 @@ mod tests {
         );
         assert_eq!((&web["ready"], &web["next_start_in_s"]), (&false.into(), &3.2.into()));
         assert_eq!(web["last_cause"], "exit code 1");
-        assert_eq!(web["detail"], "next start in 3.2 s: exit code 1");
+        assert_eq!(web["detail"], "next start in 3.2 s: exit code 1, 4/5 restarts in 30 s");
+        assert_eq!(web["budget"], serde_json::json!({ "left": 1, "max": 5, "period_s": 30.0 }));
+        assert_eq!((&web["cpu_s"], &web["memory_bytes"]), (&Value::Null, &Value::Null));
+        let at_work = &document["workers"][1];
+        assert_eq!((&at_work["cpu_s"], &at_work["memory_bytes"]), (&1.2.into(), &(12 << 20).into()));
         assert_eq!(document["supervisor"]["manifest_sha256"], "0c".repeat(32));
         assert_eq!(web["executable_sha256"], "ab".repeat(32));
-        assert_eq!(document["workers"][0]["executable_sha256"], serde_json::Value::Null);
+        assert_eq!(document["workers"][0]["executable_sha256"], Value::Null);
         assert!(!text.contains('\u{1b}') && text.ends_with("}\n"));
     }
 }

@@ -6,14 +6,16 @@ use bailiwick_supervisor::check::escape;
 use bailiwick_supervisor::control::{Phase, Row, State, Status};
 use bailiwick_supervisor::spec::Digest;
 
+use super::usage::{Seen, Usage};
 use super::words::{detail, hex, mechanism, short, user, word};
 
-const COLUMNS: [&str; 9] = ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "READY", "USER", "MEM", "DETAIL"];
+const COLUMNS: [&str; 10] =
+    ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "READY", "MAILBOX", "CPU", "MEM", "DETAIL"];
 
-/// Returns the table of `rows`, which are some of those found.
-pub(super) fn table(found: &Status, rows: &[&Row], colour: bool) -> String {
+/// Returns the table of those that were `seen`, who are some of those found.
+pub(super) fn table(found: &Status, seen: &[Seen<'_>], colour: bool) -> String {
     let mut lines = vec![COLUMNS.map(str::to_owned)];
-    lines.extend(rows.iter().map(|row| cells(found, row)));
+    lines.extend(seen.iter().map(|seen| cells(found, seen)));
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
     let mut out = head(found);
@@ -23,24 +25,24 @@ pub(super) fn table(found: &Status, rows: &[&Row], colour: bool) -> String {
             let padded = format!("{cell:<width$}  ", width = widths[column]);
             // Colour comes after the padding, so that it does not count as width.
             match (colour && column == 1 && number > 0, number) {
-                (true, _) => text.push_str(&painted(&padded, rows[number - 1])),
+                (true, _) => text.push_str(&painted(&padded, seen[number - 1].row)),
                 (false, _) => text.push_str(&padded),
             }
         }
         out.push_str(text.trim_end());
         out.push('\n');
     }
-    out + &digests(found, rows)
+    out + &digests(found, seen)
 }
 
 /// Returns what was read and what is executed, each once, with those who execute it.
-fn digests(found: &Status, rows: &[&Row]) -> String {
+fn digests(found: &Status, seen: &[Seen<'_>]) -> String {
     let mut out = String::new();
     if let Some(digest) = &found.supervisor.manifest {
         out.push_str(&format!("manifest    sha256 {}\n", hex(digest)));
     }
     let mut executed: BTreeMap<Option<Digest>, Vec<String>> = BTreeMap::new();
-    for row in rows {
+    for Seen { row, .. } in seen {
         executed.entry(row.executable).or_default().push(title(found, row));
     }
     for (digest, titles) in executed {
@@ -74,7 +76,7 @@ fn painted(cell: &str, row: &Row) -> String {
     format!("\x1b[{code}m{cell}\x1b[0m")
 }
 
-fn cells(found: &Status, row: &Row) -> [String; 9] {
+fn cells(found: &Status, Seen { row, usage }: &Seen<'_>) -> [String; 10] {
     let none = || "-".to_owned();
     [
         title(found, row),
@@ -83,8 +85,10 @@ fn cells(found: &Status, row: &Row) -> [String; 9] {
         row.uptime.map_or_else(none, short),
         row.restarts.to_string(),
         if row.state == State::Ready { "yes" } else { "no" }.to_owned(),
-        if row.pid.is_some() { user(row.uid) } else { none() },
-        memory(row).unwrap_or_else(none),
+        // What waits in a worker is known to nobody outside it yet.
+        none(),
+        usage.map_or_else(none, |usage| short(usage.cpu)),
+        memory(row, *usage),
         detail(row),
     ]
 }
@@ -96,34 +100,59 @@ fn title(found: &Status, row: &Row) -> String {
     if several || row.instance > 1 { format!("{name}.{}", row.instance) } else { name }
 }
 
-/// Returns the limit of memory and what enforces it.
-fn memory(row: &Row) -> Option<String> {
-    let limit = row.memory_max?;
-    let size = match limit {
-        limit if limit >= 1 << 30 && limit % (1 << 30) == 0 => format!("{}G", limit >> 30),
-        limit if limit >= 1 << 20 => format!("{}M", limit >> 20),
-        limit => format!("{}K", limit >> 10),
-    };
-    Some(format!("{size} ({})", mechanism(row.memory)))
+/// Returns the memory in use, the limit, and what enforces it.
+fn memory(row: &Row, usage: Option<Usage>) -> String {
+    let used = usage.map_or_else(|| "-".to_owned(), |usage| size(usage.memory_bytes));
+    match row.memory_max {
+        Some(limit) => format!("{used}/{} ({})", size(limit), mechanism(row.memory)),
+        None => used,
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        bytes if bytes >= 1 << 30 && bytes % (1 << 30) == 0 => format!("{}G", bytes >> 30),
+        bytes if bytes >= 1 << 20 => format!("{}M", bytes >> 20),
+        bytes => format!("{}K", bytes >> 10),
+    }
+}
+
+/// Says of each worker what has no column: who it is to the kernel, and what it holds.
+pub(super) fn particulars(found: &Status, seen: &[Seen<'_>]) -> String {
+    let mut out = String::new();
+    for Seen { row, .. } in seen {
+        let capabilities = row.capability_names().join(" ");
+        let capabilities = if capabilities.is_empty() { "no capabilities" } else { &capabilities };
+        out.push_str(&format!(
+            "{}: user {}, gid {}, {capabilities}{}; links {}, kept descriptors {}\n",
+            title(found, row),
+            user(row.uid),
+            row.gid,
+            if row.privileged { ", privileged" } else { "" },
+            row.links,
+            row.kept,
+        ));
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::sample;
+    use crate::status::{sample, seen};
 
     fn whole(found: &Status, colour: bool) -> String {
-        table(found, &found.workers.iter().collect::<Vec<_>>(), colour)
+        table(found, &seen(found), colour)
     }
 
     #[test]
     fn the_table_says_of_each_worker_why_it_is_as_it_is() {
         let expected = "\
 shop: pid 100, user root, up 1 h 1 min
-NAME    STATE    PID  UPTIME  RESTARTS  READY  USER        MEM             DETAIL
-binder  done     -    1.5 s   0         no     -           -               ended as it should
-web.1   ready    101  1.5 s   0         yes    1879048192  256M (cgroup1)  at work
-web.2   backoff  -    -       3         no     -           256M (cgroup1)  next start in 3.2 s: exit code 1
+NAME    STATE    PID  UPTIME  RESTARTS  READY  MAILBOX  CPU    MEM                 DETAIL
+binder  done     -    1.5 s   0         no     -        -      -                   ended as it should
+web.1   ready    101  1.5 s   0         yes    -        1.2 s  12M/256M (cgroup1)  at work
+web.2   backoff  -    -       3         no     -        -      -/256M (cgroup1)    next start in 3.2 s: exit code 1, 4/5 restarts in 30 s
 manifest    sha256 0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c
 executable  sha256 not known  binder
 executable  sha256 abababababababababababababababababababababababababababababababab  web.1, web.2
@@ -132,9 +161,20 @@ executable  sha256 ababababababababababababababababababababababababababababababa
     }
 
     #[test]
+    fn who_a_worker_is_to_the_kernel_is_told_of_those_that_are_named() {
+        let mut found = sample();
+        (found.workers[1].capabilities, found.workers[1].privileged) = (1 << 10, true);
+        let expected = "\
+web.1: user 1879048192, gid 1879048192, CAP_NET_BIND_SERVICE, privileged; links 1, kept descriptors 0
+web.2: user 1879048192, gid 1879048192, no capabilities; links 1, kept descriptors 0
+";
+        assert_eq!(particulars(&found, &seen(&found)[1..]), expected);
+    }
+
+    #[test]
     fn one_instance_alone_keeps_its_number() {
         let found = sample();
-        let text = table(&found, &[&found.workers[1]], false);
+        let text = table(&found, &seen(&found)[1..2], false);
         assert!(text.contains("\nweb.1 ") && !text.contains("web.2"), "{text}");
     }
 

@@ -51,6 +51,12 @@ pub(super) fn detail(row: &Row) -> String {
         State::Failed => after("given up"),
         _ => after("ended"),
     }];
+    // The budget is the whole group's; whoever has not failed is not reproached with it.
+    let used = row.budget_max - row.budget_left.min(row.budget_max);
+    if used > 0 && row.last_cause.is_some() {
+        let period = short(row.budget_period);
+        parts[0].push_str(&format!(", {used}/{} restarts in {period}", row.budget_max));
+    }
     if row.output_dropped > 0 {
         parts.push(format!("{} bytes of output dropped", row.output_dropped));
     }
@@ -106,10 +112,23 @@ mod tests {
             detail(&row)
         };
         assert_eq!(of(State::Stopped, 0, 0, None), "not started yet");
-        assert_eq!(of(State::Stopped, 2, 0, Some(Cause::Stopped)), "stopped by order");
-        assert_eq!(of(State::Failed, 6, 5, Some(Cause::Signal(11))), "given up: SIGSEGV");
-        assert_eq!(of(State::Ready, 2, 1, Some(Cause::Signal(9))), "restarted after: SIGKILL from outside");
+        assert_eq!(of(State::Stopped, 2, 0, Some(Cause::Stopped)), "stopped by order, 4/5 restarts in 30 s");
+        assert_eq!(
+            of(State::Failed, 6, 5, Some(Cause::Signal(11))),
+            "given up: SIGSEGV, 4/5 restarts in 30 s"
+        );
+        assert_eq!(
+            of(State::Ready, 2, 1, Some(Cause::Signal(9))),
+            "restarted after: SIGKILL from outside, 4/5 restarts in 30 s"
+        );
         assert_eq!(of(State::Starting, 1, 0, None), "not ready yet");
+        row.last_cause = Some(Cause::Exit(1));
+        (row.state, row.budget_left) = (State::Backoff, row.budget_max);
+        assert_eq!(
+            detail(&row),
+            "waits for its next start: exit code 1",
+            "every failure has left the window"
+        );
     }
 
     #[test]
