@@ -1,14 +1,10 @@
 //! What a worker is born with: exactly what was declared, as the kernel shows it.
 
 use bailiwick_sys::capability::Capabilities;
-use bailiwick_tests::harness::{Process, Supervised};
+use bailiwick_tests::harness::{Process, Supervised, needs_root};
 
 fn run(manifest: &str) -> Supervised {
     Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
-}
-
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
 }
 
 const THREE: &str = r#"
@@ -23,6 +19,9 @@ actor.life = { type = "Life", args = {} }
 
 #[test]
 fn d13_a_worker_has_no_descriptor_that_was_not_declared() {
+    if needs_root("a worker shows its descriptors to root only") {
+        return;
+    }
     let mut supervised = run(THREE);
     supervised.wait_for_life("sealed", 1);
     let found = supervised.pid("sealed").descriptors();
@@ -47,6 +46,9 @@ fn is_a_wake_up(target: &str, _found: &std::collections::BTreeMap<u32, String>) 
 
 #[test]
 fn d14_the_environment_is_built_from_nothing() {
+    if needs_root("a worker shows its environment to root only") {
+        return;
+    }
     let mut supervised = run(THREE);
     supervised.wait_for_life("sealed", 1);
     let names: Vec<_> = supervised.pid("sealed").environment().into_keys().collect();
@@ -56,8 +58,7 @@ fn d14_the_environment_is_built_from_nothing() {
 
 #[test]
 fn d15_a_worker_is_alone_under_its_user_and_can_gain_nothing() {
-    if !is_root() {
-        eprintln!("SKIPPED: users can be switched by root only");
+    if needs_root("only root can switch users") {
         return;
     }
     let mut supervised = run(THREE);
@@ -85,8 +86,7 @@ fn d15_a_worker_is_alone_under_its_user_and_can_gain_nothing() {
 
 #[test]
 fn d15_a_granted_capability_is_kept_over_the_switch_and_no_other() {
-    if !is_root() {
-        eprintln!("SKIPPED: users can be switched by root only");
+    if needs_root("only root can switch users") {
         return;
     }
     let manifest = "[worker.binder]\nexec = \"tw\"\n\

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{Cause, State};
-use bailiwick_tests::harness::{Line, Stopwatch, Supervised};
+use bailiwick_tests::harness::{Line, Stopwatch, Supervised, needs_root};
 
 fn run(manifest: &str) -> Supervised {
     Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
@@ -44,6 +44,7 @@ to = "hostile"
     )
 }
 
+const UNCONFINED: &str = "only root can end all that a worker without a sandbox may start";
 const PRIVILEGED: &str = "privileged = true\nsandbox.preset = \"none\"";
 
 /// Waits until the hostile worker has done `deed`, and then for more answers to the pilot.
@@ -73,6 +74,9 @@ fn garbage_on_every_link_harms_nobody_honest() {
 
 #[test]
 fn a_privileged_worker_may_have_the_source_of_garbage_killed() {
+    if needs_root(UNCONFINED) {
+        return;
+    }
     let mut supervised = run(&system("garbage", PRIVILEGED));
     assert_that_the_honest_live(&mut supervised, "has attacked link 2");
     let hostile =
@@ -83,6 +87,9 @@ fn a_privileged_worker_may_have_the_source_of_garbage_killed() {
 
 #[test]
 fn ten_thousand_accusations_have_nobody_killed() {
+    if needs_root(UNCONFINED) {
+        return;
+    }
     let mut supervised = run(&system("accuse", PRIVILEGED));
     assert_that_the_honest_live(&mut supervised, "has accused everybody");
     let hostile = supervised

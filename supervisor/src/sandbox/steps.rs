@@ -84,6 +84,8 @@ const OOM_SCORE_ADJUST: &CStr = c"/proc/self/oom_score_adj";
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::super::{Ground, Machine, Role};
     use crate::spec::{Exec, Preset, Worker};
 
@@ -138,7 +140,11 @@ mod tests {
     #[test]
     fn a_user_of_its_own_is_entered_between_the_bounds_and_the_second_parent_death_signal() {
         if !Machine::probe().can_switch_users() {
-            eprintln!("skipped: only root can change users");
+            // Not `eprintln!`, which the runner keeps to itself as long as the test passes.
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED the order of a change of user: only root can change users"
+            );
             return;
         }
         assert_order(

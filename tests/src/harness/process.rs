@@ -15,13 +15,11 @@ impl Process {
     /// Returns every process that executes a file below `folder`, also one that was deleted since, or that names the
     /// folder in its environment, as the descendants of such a one do.
     pub fn all_below(folder: &Path) -> Vec<Self> {
-        let entries = fs::read_dir("/proc").expect("/proc is mounted");
-        let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let is_below = |process: &Self| {
             let executes = process.executable().is_some_and(|exe| exe.starts_with(folder));
             executes || process.environment().values().any(|value| Path::new(value) == folder)
         };
-        numbers.map(Self).filter(is_below).collect()
+        all().filter(is_below).collect()
     }
 
     /// Returns what it executes; `None` if it is gone, a zombie, or may not be looked at.
@@ -58,21 +56,32 @@ impl Process {
 
     /// Returns the process that started it, its process group and its session.
     pub fn family(self) -> Option<(u32, u32, u32)> {
-        let text = fs::read_to_string(self.path("stat")).ok()?;
-        // The name before the bracket may hold anything, also brackets.
-        let fields: Vec<_> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        let fields = self.stat();
         let number = |at: usize| fields.get(at)?.parse().ok();
         Some((number(1)?, number(2)?, number(3)?))
     }
 
+    /// Returns the fields of `/proc/PID/stat` behind the name; none if it is gone.
+    fn stat(self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("stat")).unwrap_or_default();
+        // The name before the bracket may hold anything, also brackets.
+        let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
+        fields.split_whitespace().map(str::to_owned).collect()
+    }
+
     /// Returns its children that ended and were not taken note of.
     pub fn zombies(self) -> Vec<Self> {
-        let entries = fs::read_dir("/proc").expect("/proc is mounted");
-        let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        numbers
-            .map(Self)
-            .filter(|other| other.is_zombie() && other.family().is_some_and(|f| f.0 == self.0))
-            .collect()
+        self.children().into_iter().filter(|child| child.is_zombie()).collect()
+    }
+
+    /// Returns its children, also those of which a user who is not root may see no more than that.
+    pub fn children(self) -> Vec<Self> {
+        all().filter(|other| other.family().is_some_and(|family| family.0 == self.0)).collect()
+    }
+
+    /// Returns when it was started, in the kernel's ticks: another process of the same number has another time.
+    pub fn born(self) -> Option<u64> {
+        self.stat().get(19)?.parse().ok()
     }
 
     /// Returns whether it has not ended.
@@ -94,4 +103,10 @@ impl Process {
     fn path(self, file: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/{file}", self.0))
     }
+}
+
+/// Returns every process of the machine.
+fn all() -> impl Iterator<Item = Process> {
+    let entries = fs::read_dir("/proc").expect("/proc is mounted");
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(Process)
 }

@@ -1,11 +1,12 @@
 //! A supervisor in a process of its own, with a folder of its own.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,9 @@ pub struct Supervised {
     child: Child,
     journal: Journal,
     ended: Option<ExitStatus>,
+    /// The supervisor's children that were seen so far, and when each was started. A worker shows what it executes
+    /// to root only, so that others know it by its parent, as long as that lives.
+    seen: Mutex<BTreeSet<(Process, u64)>>,
 }
 
 /// How a supervisor ended.
@@ -109,7 +113,7 @@ impl Supervised {
         let journal = Journal::default();
         journal.follow(child.stdout.take().expect("it was piped"));
         journal.follow(child.stderr.take().expect("it was piped"));
-        Self { folder, child, journal, ended: None }
+        Self { folder, child, journal, ended: None, seen: Mutex::default() }
     }
 
     /// Returns what it printed.
@@ -134,7 +138,15 @@ impl Supervised {
 
     /// Returns every process that belongs to it, the supervisor itself included.
     pub fn processes(&self) -> Vec<Process> {
-        Process::all_below(self.folder.path())
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|(process, born)| process.is_alive() && process.born() == Some(*born));
+        if self.ended.is_none() {
+            let children = self.process().children().into_iter().filter(|child| child.is_alive());
+            seen.extend(children.filter_map(|child| Some((child, child.born()?))));
+        }
+        let mut found: BTreeSet<_> = seen.iter().map(|(process, _)| *process).collect();
+        found.extend(Process::all_below(self.folder.path()));
+        found.into_iter().collect()
     }
 
     /// Returns every process that belongs to it but is not of its own build: workers and their descendants.
@@ -229,8 +241,9 @@ impl Supervised {
         );
     }
 
-    /// Sends the supervisor a signal.
+    /// Sends the supervisor a signal, after its children were seen.
     pub fn signal(&self, signal: Signal) {
+        self.processes();
         self.process().signal(signal);
     }
 
@@ -258,6 +271,7 @@ impl Supervised {
     /// If it did not, or something is.
     #[track_caller]
     pub fn stop(&mut self) {
+        self.processes();
         match self.control().order(Verb::ShutDown, Target::System, ORDER) {
             Ok(Outcome::Done) | Err(ClientError::Closed) => {}
             other => panic!("no ordered stop: {other:?}; so far:\n{}", self.journal),
