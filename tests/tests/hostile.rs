@@ -118,6 +118,9 @@ to = "hostile"
 
 #[test]
 fn a_link_that_a_peer_spoils_who_may_not_be_accused_comes_back_by_itself() {
+    if needs_root(UNCONFINED) {
+        return;
+    }
     let mut supervised = run(EQUALS);
     supervised.journal().wait_for(0, "ask 1 of hostile ok");
     let before = ["pilot", "hostile"].map(|worker| supervised.pid(worker).0);
@@ -135,6 +138,9 @@ fn a_link_that_a_peer_spoils_who_may_not_be_accused_comes_back_by_itself() {
 
 #[test]
 fn who_asks_for_fresh_links_without_end_gets_few_and_harms_nobody() {
+    if needs_root(UNCONFINED) {
+        return;
+    }
     let mut supervised = run(&system("plead", PRIVILEGED));
     assert_that_the_honest_live(&mut supervised, "has asked for links");
     let hostile = supervised.worker("hostile");
