@@ -18,8 +18,6 @@ usage: bailiwickd MANIFEST [--state-dir DIR] [--allow-degraded] [--ready-fd N]
 
 /// The command line was wrong.
 const USAGE_ERROR: u8 = 64;
-/// The manifest is not acceptable.
-const CONFIGURATION: u8 = 78;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args_os().skip(1)) {
@@ -41,7 +39,7 @@ fn main() -> ExitCode {
         }
         Err(diagnostics) => {
             eprint!("{}", diagnostics.render(colour));
-            ExitCode::from(CONFIGURATION)
+            ExitCode::from(diagnostics.exit_code())
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// What to do.
     pub help: Option<String>,
+    /// Whether nothing is wrong with it but that this machine cannot do it.
+    pub unavailable: bool,
 }
 
 /// Whether a diagnostic refuses the manifest.
@@ -67,6 +69,10 @@ pub enum Place {
 #[derive(Clone, Debug, Default)]
 pub struct Places(BTreeMap<String, Range<usize>>);
 
+/// The exit code for what this machine cannot do.
+const UNAVAILABLE: u8 = 69;
+/// The exit code for what is wrong anywhere.
+const CONFIGURATION: u8 = 78;
 /// The longest list of diagnostics that is printed.
 const MAX_SHOWN: usize = 50;
 /// The longest foreign word inside a message, in characters.
@@ -86,7 +92,7 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, title: String) -> Self {
-        Self { severity, title, labels: Vec::new(), notes: Vec::new(), help: None }
+        Self { severity, title, labels: Vec::new(), notes: Vec::new(), help: None, unavailable: false }
     }
 
     /// Points at bytes of the text.
@@ -111,6 +117,11 @@ impl Diagnostic {
     pub fn note(mut self, text: impl Into<String>) -> Self {
         self.notes.push(text.into());
         self
+    }
+
+    /// Says that nothing is wrong with it but that this machine cannot do it.
+    pub fn unavailable(self) -> Self {
+        Self { unavailable: true, ..self }
     }
 
     /// Says what to do.
@@ -205,6 +216,12 @@ impl Diagnostics {
     /// Tells whether there are none.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Returns the exit code of a supervisor that is refused by these: 69 if only the machine lacks something, else 78.
+    pub fn exit_code(&self) -> u8 {
+        let mut errors = self.items.iter().filter(|item| item.severity == Severity::Error);
+        if errors.all(|error| error.unavailable) { UNAVAILABLE } else { CONFIGURATION }
     }
 
     /// Returns the line, from 1, on which a diagnostic's first place stands.
@@ -340,6 +357,14 @@ mod tests {
 
     fn one(text: &str, diagnostic: Diagnostic) -> String {
         Diagnostics::new("a.toml", text, &Places::default(), vec![diagnostic]).render(false)
+    }
+
+    #[test]
+    fn only_what_the_machine_lacks_is_told_apart_by_the_exit_code() {
+        let code = |items| Diagnostics::new("m", "", &Places::default(), items).exit_code();
+        let lacks = || Diagnostic::error("no Landlock").unavailable();
+        assert_eq!(code(vec![lacks(), Diagnostic::warning("odd")]), 69);
+        assert_eq!(code(vec![lacks(), Diagnostic::error("no worker")]), 78);
     }
 
     #[test]

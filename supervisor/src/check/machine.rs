@@ -121,7 +121,7 @@ fn floor(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Dia
         let diagnostic = diagnostic.at_key(format!("worker.{}.{key}", worker.name), why);
         found.push(match degraded {
             true => diagnostic,
-            false => diagnostic.help("--allow-degraded starts it all the same"),
+            false => diagnostic.help("--allow-degraded starts it all the same").unavailable(),
         });
     };
     let forks = matches!(sandbox.preset, Preset::Exec | Preset::None);
