@@ -162,9 +162,9 @@ impl Program {
         }
         let system = match self.system() {
             Ok(system) => system,
-            Err(faults) => {
-                eprint!("{faults}");
-                return ExitCode::from(CONFIGURATION);
+            Err(refusal) => {
+                eprint!("{}", refusal.text);
+                return ExitCode::from(refusal.exit_code);
             }
         };
         if !bailiwick_sys::process::is_single_threaded() {
@@ -193,8 +193,8 @@ impl Program {
         ExitCode::from(USAGE)
     }
 
-    /// Returns what is to be supervised, or everything that is wrong with it as text for a person.
-    fn system(&self) -> Result<spec::System, String> {
+    /// Returns what is to be supervised, or everything that is wrong with it.
+    fn system(&self) -> Result<spec::System, wiring::Refusal> {
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let mut system = spec::System {
             name: self.name.clone().unwrap_or_else(own_name),

@@ -14,6 +14,7 @@ mod values;
 mod vocabulary;
 mod worker;
 
+pub use names::{RESERVED, is_name};
 pub use values::parse_duration as duration;
 
 use std::path::{Path, PathBuf};

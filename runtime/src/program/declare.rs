@@ -112,9 +112,17 @@ impl Worker {
         self
     }
 
-    /// Giving it up stops the whole program with exit code 3.
+    /// Stops the whole program with exit code 3 if it is given up. A worker that holds no privilege needs
+    /// [`Worker::crash_may_stop_all`] as well.
     pub fn essential(mut self) -> Self {
         self.spec.essential = true;
+        self
+    }
+
+    /// Accepts in writing that its crashes, though it holds no privilege, may stop others: because it is
+    /// [essential](Worker::essential), or its group [escalates](Group::or_escalate).
+    pub fn crash_may_stop_all(mut self) -> Self {
+        self.spec.crash_may_stop_all = true;
         self
     }
 

@@ -3,13 +3,23 @@
 use std::io::IsTerminal;
 
 use bailiwick_supervisor::check::{self, Diagnostic, Diagnostics, Places, Severity, nearest};
+use bailiwick_supervisor::manifest::{RESERVED, is_name};
 use bailiwick_supervisor::spec::System;
 
 use super::Worker;
 
-/// Finds grants of methods that the granted actors do not have. Names of workers and actors are the check's.
+/// A program that is not run.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// Everything that is wrong, for a person.
+    pub(super) text: String,
+    pub(super) exit_code: u8,
+}
+
+/// Finds names that are none, and grants of methods that the granted actors do not have. Whether names are declared is
+/// the check's to say.
 pub(super) fn faults(system: &System, workers: &[Worker]) -> Vec<String> {
-    let mut faults = Vec::new();
+    let mut faults = bad_names(system);
     for grant in &system.grants {
         let Some(to) = workers.iter().find(|worker| worker.name() == grant.to_worker) else { continue };
         let is_meant = |name: &str| grant.to_actor.as_deref().is_none_or(|actor| actor == name);
@@ -29,20 +39,107 @@ pub(super) fn faults(system: &System, workers: &[Worker]) -> Vec<String> {
     faults
 }
 
-/// Returns everything that is wrong as text for a person; warnings alone are printed and let pass.
-pub(super) fn verdict(system: &System, faults: Vec<String>) -> Result<(), String> {
+/// Finds names that no address can hold, or that are the supervisor's own. A manifest says so where it is read.
+fn bad_names(system: &System) -> Vec<String> {
+    let workers = system.workers.iter().map(|worker| ("worker", &worker.name));
+    let actors = system.workers.iter().flat_map(|worker| &worker.actors).map(|actor| ("actor", &actor.name));
+    let groups = system.groups.iter().map(|group| ("group", &group.name));
+    let mut found = Vec::new();
+    for (what, name) in workers.chain(actors).chain(groups) {
+        if !is_name(name) {
+            let expected = "a letter, then letters, digits, `_` and `-`, 63 at most";
+            found.push(format!("`{name}` cannot be the name of a {what}: expected {expected}"));
+        } else if what == "worker" && RESERVED.contains(&name.as_str()) {
+            found
+                .push(format!("`{name}` is a name of the supervisor's own, no worker's: choose another one"));
+        }
+    }
+    found
+}
+
+/// Refuses a program in which something is wrong; warnings alone are printed and let pass.
+pub(super) fn verdict(system: &System, faults: Vec<String>) -> Result<(), Refusal> {
     let mut found: Vec<Diagnostic> = faults.into_iter().map(Diagnostic::error).collect();
     found.extend(check::system(system));
     found.extend(check::machine(system));
+    for help in found.iter_mut().filter_map(|one| one.help.as_mut()) {
+        *help = in_code(help);
+    }
     if found.is_empty() {
         return Ok(());
     }
     let is_refused = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let text = Diagnostics::new("main", "", &Places::default(), found).render(colour);
+    let diagnostics = Diagnostics::new("main", "", &Places::default(), found);
+    let text = diagnostics.render(colour);
     if is_refused {
-        return Err(text);
+        return Err(Refusal { text, exit_code: diagnostics.exit_code() });
     }
     eprint!("{text}");
     Ok(())
+}
+
+/// Says what to do as a program does it: the check speaks to who writes a manifest.
+fn in_code(help: &str) -> String {
+    IN_CODE.iter().fold(help.to_owned(), |help, (manifest, code)| help.replace(manifest, code))
+}
+
+const IN_CODE: [(&str, &str); 8] = [
+    ("`[worker.NAME]`", "`.worker(\"NAME\", ..)`"),
+    ("`[group.NAME]`", "`.group(Group::new(\"NAME\"))`"),
+    ("`[worker.NAME.actor.NAME]` with `type = \"TYPE\"`", "`.serve(..)`"),
+    ("`crash_may_stop = \"all\"` in the worker", "`.crash_may_stop_all()` on the worker"),
+    ("`privileged = true` in the worker", "`.privileged()` on its sandbox"),
+    ("`needs = [\"WORKER\"]`", "`.needs(\"WORKER\")`"),
+    ("the manifest's folder", "the folder in which the program is started"),
+    ("--allow-degraded starts", "`.allow_degraded()` on the program starts"),
+];
+
+#[cfg(test)]
+mod tests {
+    use crate::{Group, Program, Sandbox, Worker};
+
+    fn refusal(program: Program) -> super::Refusal {
+        program.system().expect_err("something is wrong with it")
+    }
+
+    fn program(worker: Worker) -> Program {
+        Program::new().add(worker).main("front", Sandbox::sealed(), async |_| Ok(()))
+    }
+
+    #[test]
+    fn a_name_that_no_address_can_hold_is_refused() {
+        for name in ["my worker", "a/b", "a.1", "1st", "operator"] {
+            let refusal = refusal(program(Worker::new(name, Sandbox::sealed())));
+            assert!(refusal.text.contains(&format!("`{name}` ")), "{}", refusal.text);
+            assert_eq!(refusal.exit_code, 78);
+        }
+        let group = refusal(program(Worker::new("a", Sandbox::sealed())).group(Group::new("a b")));
+        assert!(group.text.contains("`a b` cannot be the name of a group"), "{}", group.text);
+    }
+
+    #[test]
+    fn advice_is_what_a_program_can_follow() {
+        let sealed = || Worker::new("a", Sandbox::sealed());
+        for (worker, advice) in [
+            (sealed().group("g"), "declare it: `.group(Group::new(\"NAME\"))`"),
+            (sealed().needs("nobody"), "declare it: `.worker(\"NAME\", ..)`"),
+            (sealed().kept("http"), "`.needs(\"WORKER\")`"),
+            (sealed().essential(), "`.crash_may_stop_all()` on the worker"),
+            (Worker::new("a", Sandbox::sealed().user("root")), "`.privileged()` on its sandbox"),
+            (
+                Worker::new("a", Sandbox::sealed().read("/no/such")),
+                "the folder in which the program is started",
+            ),
+        ] {
+            let refusal = refusal(program(worker));
+            assert!(refusal.text.contains(advice), "no {advice:?} in {}", refusal.text);
+        }
+    }
+
+    #[test]
+    fn an_essential_worker_without_privilege_is_accepted_in_writing() {
+        let program = program(Worker::new("a", Sandbox::sealed()).essential().crash_may_stop_all());
+        assert!(program.system().is_ok());
+    }
 }

@@ -6,12 +6,13 @@ use crate::check::{Diagnostic, quote};
 /// The longest name, in bytes; the control socket's records hold this much.
 pub(super) const MAX_NAME: usize = 63;
 
-/// Names that are taken: of the supervisor itself, its built-in worker, and the pseudo-worker for orders
+/// Names that no worker may have: those of the supervisor itself, its built-in worker, and the pseudo-worker for orders
 /// from outside.
-const RESERVED: [&str; 4] = ["supervisor", "admin", "operator", "self"];
+pub const RESERVED: [&str; 4] = ["supervisor", "admin", "operator", "self"];
 
-/// Tells whether a name can be part of an address, `worker.instance/actor#generation`, and of a file's name.
-pub(super) fn is_name(name: &str) -> bool {
+/// Tells whether a name can be part of an address, `worker.instance/actor#generation`, and of a file's name: a letter,
+/// then letters, digits, `_` and `-`, at most 63 bytes.
+pub fn is_name(name: &str) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     name.len() <= MAX_NAME && name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(part)
 }
