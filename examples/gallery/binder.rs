@@ -29,7 +29,10 @@ impl Binder {
 
 impl Actor for Binder {
     async fn started(&mut self, cx: &mut Context) -> Result<(), ActorError> {
-        let listener = TcpListener::bind(self.args.listen)?;
+        let listen = self.args.listen;
+        let listener = TcpListener::bind(listen).map_err(|error| {
+            ActorError::message(format!("cannot listen on {listen}: {error}; --listen names another address"))
+        })?;
         Ok(cx.keep(LISTENER, listener)?)
     }
 }

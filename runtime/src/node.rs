@@ -100,6 +100,16 @@ pub enum SpawnError {
     },
 }
 
+/// Says what to do about a peer that is not granted.
+fn advice(name: &str, nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!(", did you mean `{nearest}`?"),
+        None => format!(
+            "; if there is one, write `.grant(\"{name}\")` in the sandbox or `[[grant]]` in the manifest"
+        ),
+    }
+}
+
 /// Why there is no reference to a peer's actor.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -108,7 +118,7 @@ pub enum PeerError {
     #[error(transparent)]
     BadName(#[from] NameError),
     /// There is no such worker, or nothing grants it.
-    #[error("no grant from `{from}` to a worker `{name}`{}", nearest.as_ref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
+    #[error("no grant from `{from}` to a worker `{name}`{}", advice(name, nearest.as_deref()))]
     UnknownWorker {
         /// The worker that looks for it.
         from: String,

@@ -299,7 +299,10 @@ fn a_detached_context_serves_to_call_a_method_that_takes_one() {
     bailiwick::local(async |_| tower.ring(&mut cx, 9).await);
     assert_eq!(events.try_recv().unwrap().0, 9);
     let unknown = cx.peer::<BellRef>("shrinker").unwrap_err();
-    assert_eq!(unknown.to_string(), "no grant from `this process` to a worker `shrinker`");
+    assert!(
+        unknown.to_string().starts_with("no grant from `this process` to a worker `shrinker`"),
+        "{unknown}"
+    );
 }
 
 #[test]

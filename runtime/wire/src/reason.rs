@@ -47,7 +47,7 @@ pub enum NotDelivered {
     #[error("the ask was cancelled before it was handled")]
     Cancelled,
     /// No grant permits this method or these descriptors.
-    #[error("no grant permits it")]
+    #[error("no grant permits it, or the receiver does not have the method")]
     NotGranted,
     /// The two ends mean different things by this protocol.
     #[error("the two ends disagree about the protocol: {detail}")]
