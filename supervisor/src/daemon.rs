@@ -37,6 +37,7 @@ use crate::spawn::Launcher;
 use crate::spec::System;
 use crate::state_dir::StateDir;
 use crate::store::Store;
+use crate::verify::Witness;
 
 use child::Child;
 use orders::PendingOrder;
@@ -97,8 +98,8 @@ struct Daemon {
     stderr: Sink,
     ready: Option<OwnedFd>,
     started_at: Instant,
-    /// System call filters that every worker inherits; `None` where nothing tells of them.
-    own_filters: Option<usize>,
+    /// `None` where nothing tells of processes.
+    witness: Option<Witness>,
     last_signal: Option<Signal>,
     left: Option<Outcome>,
     state: StateDir,

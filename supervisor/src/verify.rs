@@ -1,8 +1,24 @@
 //! Compares what the kernel says of a process with what its sandbox promises, before code of the user runs.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
 use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::identity::Identity;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 use thiserror::Error;
+
+/// The kernel's word on processes: `/proc`, held open from the start on, so that no path is followed to it while the
+/// loop runs. To read `status` never waits for the process that it tells of (decision 0008).
+#[derive(Debug)]
+pub struct Witness {
+    proc: OwnedFd,
+    /// System call filters that every child inherits.
+    own_filters: usize,
+}
 
 /// What has to hold for a worker that has completed its sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +76,37 @@ pub enum Broken {
     },
 }
 
+impl Witness {
+    /// Opens `/proc`; `None` where it is not there or does not tell of filters.
+    pub fn call() -> Option<Self> {
+        Self::at(Path::new("/proc"))
+    }
+
+    fn at(path: &Path) -> Option<Self> {
+        let proc = File::open(path).ok()?.into();
+        let mut witness = Self { proc, own_filters: 0 };
+        witness.own_filters = filters(&witness.status("self").ok()?).ok()?;
+        Some(witness)
+    }
+
+    /// Compares a promise with what the kernel says of `pid`, a child of ours that is not reaped.
+    ///
+    /// # Errors
+    /// The first promise that is broken.
+    pub fn check(&self, mut promise: Promise, pid: i32) -> Result<(), Broken> {
+        promise.filters += self.own_filters;
+        promise.check(&self.status(pid).unwrap_or_default())
+    }
+
+    fn status(&self, process: impl std::fmt::Display) -> io::Result<String> {
+        let path = format!("{process}/status");
+        let file = openat(&self.proc, path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let mut text = String::new();
+        File::from(file).read_to_string(&mut text)?;
+        Ok(text)
+    }
+}
+
 impl Promise {
     /// Compares the promise with the text of `/proc/PID/status`.
     ///
@@ -93,10 +140,7 @@ impl Promise {
 }
 
 /// Returns how many system call filters stand according to the text of `/proc/PID/status`.
-///
-/// # Errors
-/// When the text does not say.
-pub fn filters(status: &str) -> Result<usize, Broken> {
+fn filters(status: &str) -> Result<usize, Broken> {
     let field = "Seccomp_filters";
     value(status, field)?.parse().map_err(|_| Broken::Untold { field })
 }
@@ -127,6 +171,30 @@ mod tests {
     fn a_process_that_is_as_promised_passes() {
         assert_eq!(promise().check(STATUS), Ok(()));
         assert_eq!(Promise { capabilities: None, ..promise() }.check(STATUS), Ok(()));
+    }
+
+    #[test]
+    fn what_the_kernel_says_of_a_child_is_compared_with_the_filters_that_it_inherits() {
+        let witness = Witness::call().expect("/proc is mounted");
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let (uid, gid) = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
+        let identity = Identity { uid, gid };
+        let promise = Promise { identity, capabilities: None, no_new_privileges: false, filters: 0 };
+        assert_eq!(witness.check(promise, pid), Ok(()));
+        let expected = witness.own_filters + 1;
+        let broken = Broken::Filters { found: witness.own_filters, expected };
+        assert_eq!(witness.check(Promise { filters: 1, ..promise }, pid), Err(broken));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert_eq!(witness.check(promise, pid), Err(Broken::Untold { field: "Uid" }));
+    }
+
+    #[test]
+    fn a_place_that_does_not_tell_of_processes_is_no_witness() {
+        assert!(Witness::at(Path::new("/nowhere")).is_none());
+        assert!(Witness::at(tempfile::tempdir().unwrap().path()).is_none());
     }
 
     #[test]

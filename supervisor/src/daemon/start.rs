@@ -29,7 +29,7 @@ use crate::spawn::{LaunchError, Launcher};
 use crate::spec::System;
 use crate::state_dir::{StateDir, StateDirError, default_path, private_path};
 use crate::store::Store;
-use crate::verify;
+use crate::verify::Witness;
 
 /// A mechanism of the kernel is missing.
 const UNAVAILABLE: u8 = 69;
@@ -124,7 +124,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         stderr: Sink::stderr(),
         ready: options.ready,
         started_at: now,
-        own_filters: own_filters(),
+        witness: Witness::call(),
         last_signal: None,
         left: None,
         state,
@@ -146,16 +146,12 @@ fn tell_what_is_odd(daemon: &mut Daemon) {
     for line in missing.collect::<Vec<_>>() {
         daemon.say(&line);
     }
-    if daemon.own_filters.is_none() {
+    if daemon.witness.is_none() {
         daemon.say("/proc does not tell of system call filters: sandboxes are not verified");
     }
     if let Some(pid) = daemon.state.last_died() {
         daemon.say(&format!("the supervisor that ran here before, pid {pid}, died"));
     }
-}
-
-fn own_filters() -> Option<usize> {
-    verify::filters(&std::fs::read_to_string("/proc/self/status").ok()?).ok()
 }
 
 /// Takes the state directory, and starts the guardian of what is made until the workers are prepared.
