@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::Status;
+use bailiwick_wire::FdKind;
 use futures::{Stream, StreamExt};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
@@ -21,6 +22,7 @@ use crate::cell::Cell;
 use crate::error::ActorError;
 use crate::executor::{self, Role};
 use crate::family::Family;
+use crate::fd::{Descriptor, observe};
 use crate::hosted::Hosted;
 use crate::node::{PeerError, Shared, SpawnError, Stop};
 use crate::outcome::{Cause, NotDelivered};
@@ -307,9 +309,19 @@ impl Context {
     /// Returns the descriptor that is kept for this worker under `name`. Each call returns a duplicate.
     ///
     /// # Errors
-    /// `NotFound` if none is kept for it.
-    pub fn kept<T: From<OwnedFd>>(&self, name: &str) -> io::Result<T> {
-        self.cell.node.host.kept(name).map(T::from)
+    /// `NotFound` if none is kept for it; `InvalidData` if what is kept is not what `T` stands for: the worker that
+    /// kept it may be another one than expected, or an older build.
+    pub fn kept<T: Descriptor>(&self, name: &str) -> io::Result<T> {
+        let fd = self.cell.node.host.kept(name)?;
+        let (found, expected) = (observe(fd.as_fd()), T::KIND);
+        if found.keeps(expected) {
+            return Ok(T::from(fd));
+        }
+        let found = if found == FdKind::Any { "no known kind".to_owned() } else { format!("kind {found}") };
+        let text = format!(
+            "what is kept under `{name}` is of {found}, expected {expected}; look at the worker that keeps it"
+        );
+        Err(io::Error::new(io::ErrorKind::InvalidData, text))
     }
 
     /// Returns the supervisor and every worker with its process, user, capabilities and state, as they are now.

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)] // What a test cannot go on without fails it.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -311,7 +313,12 @@ fn what_one_worker_keeps_another_is_given() {
             let mut file: File = cx.kept("notes")?;
             file.seek(SeekFrom::Start(0))?;
             file.read_to_string(&mut shown.lock().unwrap())?;
-            assert!(cx.kept::<File>("other").is_err());
+            assert_eq!(cx.kept::<File>("other").unwrap_err().kind(), ErrorKind::NotFound);
+            let error = cx.kept::<TcpListener>("notes").unwrap_err();
+            let expected = "what is kept under `notes` is of kind file, expected tcp-listener; look at the worker that \
+                            keeps it";
+            assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::InvalidData, expected));
+            assert!(cx.kept::<OwnedFd>("notes").is_ok(), "a descriptor of any kind was asked for");
             Ok(())
         })
         .run_local()
