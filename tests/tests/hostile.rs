@@ -164,6 +164,15 @@ fn descriptors_parked_until_tables_are_full_harm_nobody_honest() {
 }
 
 #[test]
+fn a_peer_that_asks_without_end_and_reads_no_answer_fills_nobodys_memory() {
+    let mut supervised = run(&system("deaf", ""));
+    assert_that_the_honest_live(&mut supervised, "has attacked link 2");
+    let resident = supervised.pid("probe").resident_bytes();
+    assert!(resident < 22 << 20, "it holds {} MiB", resident >> 20);
+    supervised.stop();
+}
+
+#[test]
 fn a_peer_that_reads_nothing_holds_nobody_up() {
     let mut supervised = run(&system("silent", ""));
     assert_that_the_honest_live(&mut supervised, "has begun to Silent");

@@ -1,6 +1,9 @@
 //! Frames on their way out: many to a packet, large payloads in pieces, descriptors with their packet.
 //!
 //! Buffers are used again, so that a link that has run for a while allocates nothing to write.
+//!
+//! What this side sends of its own accord is bounded by the peer's credit. What it answers is not, since a peer need
+//! not read an answer to cause the next; so answers are counted, and who does not read them is not read.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -18,6 +21,8 @@ pub(super) struct Outbox {
     spare: Vec<Packet>,
     /// A message was written in part.
     is_open: bool,
+    /// Bytes of answers in all packets.
+    answers: usize,
 }
 
 /// Whole frames, and the descriptors that they carry.
@@ -29,12 +34,22 @@ pub(super) struct Packet {
     pub(super) frames: u64,
     /// It ends within a message: the pieces that are missing must follow.
     is_open: bool,
+    /// Bytes of answers that are wholly written with this packet.
+    answers: usize,
 }
 
 impl Outbox {
     /// Tells whether nothing is to be written.
     pub(super) fn is_empty(&self) -> bool {
         self.packets.is_empty()
+    }
+
+    /// Tells whether so many answers wait for the peer to read that it should not cause more.
+    ///
+    /// Of two peers that both hold back so, neither would ever go on; so a peer from which an answer is `awaited`, and
+    /// which may hold back that answer, is read for far longer.
+    pub(super) fn owes_too_much(&self, awaited: bool) -> bool {
+        self.answers >= if awaited { UNREAD_BYTES_AWAITED } else { UNREAD_BYTES }
     }
 
     /// Adds a frame.
@@ -51,7 +66,7 @@ impl Outbox {
         let packet = self.packet(HEADER_BYTES + Extensions::MAX_BYTES + payload.len(), fds.len());
         packet.fds.extend(fds);
         packet.write(header, extensions, payload);
-        packet.frames += 1;
+        self.complete(header.kind, payload.len());
     }
 
     fn in_pieces(
@@ -75,8 +90,17 @@ impl Outbox {
             packet.write(header, &Extensions::default(), piece);
             packet.is_open = true;
         }
-        let last = self.packet(0, 0);
-        (last.frames, last.is_open) = (last.frames + 1, false);
+        self.complete(header.kind, payload.len());
+        self.packet(0, 0).is_open = false;
+    }
+
+    /// Notes that the last packet ends a frame.
+    fn complete(&mut self, kind: Kind, payload_bytes: usize) {
+        let bytes = if is_answer(kind) { HEADER_BYTES + payload_bytes } else { 0 };
+        self.answers += bytes;
+        let packet = self.packet(0, 0);
+        packet.frames += 1;
+        packet.answers += bytes;
     }
 
     /// Returns the last packet if it has room for `bytes` and `fds` more, else a fresh one.
@@ -100,10 +124,11 @@ impl Outbox {
         let Some(mut packet) = self.packets.pop_front() else { return 0 };
         let frames = packet.frames;
         self.is_open = packet.is_open;
+        self.answers -= packet.answers;
         if self.spare.len() < SPARE_MAX {
             packet.bytes.clear();
             packet.fds.clear();
-            (packet.frames, packet.is_open) = (0, false);
+            (packet.frames, packet.answers, packet.is_open) = (0, 0, false);
             self.spare.push(packet);
         }
         frames
@@ -113,6 +138,7 @@ impl Outbox {
     /// part nothing else may come.
     pub(super) fn keep_last_words(&mut self) {
         let packets = std::mem::take(&mut self.packets);
+        self.answers = 0;
         if self.is_open {
             return;
         }
@@ -128,7 +154,7 @@ impl Outbox {
     /// Drops what was not written.
     pub(super) fn clear(&mut self) {
         self.packets.clear();
-        self.is_open = false;
+        (self.is_open, self.answers) = (false, 0);
     }
 }
 
@@ -139,8 +165,42 @@ impl Packet {
     }
 }
 
+/// Returns whether a frame is sent because of what the peer sent, and costs it no credit.
+fn is_answer(kind: Kind) -> bool {
+    match kind {
+        Kind::HelloAck
+        | Kind::Refuse
+        | Kind::Offer
+        | Kind::Reply
+        | Kind::Failure
+        | Kind::Item
+        | Kind::End
+        | Kind::Opened
+        | Kind::Credit
+        | Kind::Lend
+        | Kind::Down => true,
+        Kind::Hello
+        | Kind::Uses
+        | Kind::Tell
+        | Kind::Ask
+        | Kind::Cancel
+        | Kind::Fragment
+        | Kind::ItemCredit
+        | Kind::Watch
+        | Kind::Unwatch
+        | Kind::Release
+        | Kind::Revoke
+        | Kind::Draining
+        | Kind::Close => false,
+    }
+}
+
 /// Packets whose buffers are kept.
 const SPARE_MAX: usize = 4;
+/// Bytes of answers that may wait for a peer to read them.
+const UNREAD_BYTES: usize = 4 << 20;
+/// The same of a peer from which an answer is awaited: more than 64 open asks can be answered with.
+const UNREAD_BYTES_AWAITED: usize = 128 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -204,6 +264,26 @@ mod tests {
         assert_eq!(outbox.written(), 0, "the first piece is no message");
         outbox.keep_last_words();
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn answers_are_owed_until_they_are_written_and_messages_are_not() {
+        let mut outbox = Outbox::default();
+        let megabyte = vec![7; 1 << 20];
+        let mut post = |kind, count| {
+            for _ in 0..count {
+                outbox.frame(Header::new(kind), &Extensions::default(), &megabyte, std::iter::empty());
+            }
+            (outbox.owes_too_much(false), outbox.owes_too_much(true))
+        };
+        assert_eq!(post(Kind::Tell, 130), (false, false));
+        assert_eq!(post(Kind::Reply, 3), (false, false));
+        assert_eq!(post(Kind::Offer, 1), (true, false));
+        assert_eq!(post(Kind::Reply, 124), (true, true));
+        while !outbox.is_empty() {
+            outbox.written();
+        }
+        assert_eq!((outbox.answers, outbox.owes_too_much(false)), (0, false));
     }
 
     #[test]

@@ -212,6 +212,13 @@ pub(super) struct Turn<'a> {
     pub(super) effects: &'a mut Vec<Effect>,
 }
 
+impl State {
+    /// Tells whether the peer should not be read before it has read what it is owed.
+    pub(super) fn owes_too_much(&self) -> bool {
+        self.outbox.owes_too_much(self.link.outstanding() > 0)
+    }
+}
+
 impl Peer {
     /// Makes a peer that is not linked yet.
     pub(super) fn new(who: Who, config: Config, report: Report) -> Arc<Self> {

@@ -34,6 +34,8 @@ pub(super) struct Mover {
     effects: Vec<Effect>,
     /// Set while the kernel has no room for more descriptors in flight.
     pause: Option<Pin<Box<Sleep>>>,
+    /// Nothing is read, because the peer does not read what it is answered.
+    held: bool,
 }
 
 /// A socket of packets that the executor watches. Only the readiness is the executor's business: sending and
@@ -64,7 +66,7 @@ impl Mover {
     pub(super) fn new(peer: Arc<Peer>, serial: u32, socket: Arc<Socket>) -> Self {
         let inbox = Inbox::new(peer.limits);
         let (buffer, effects) = (vec![0; MAX_PACKET_BYTES + 1], Vec::new());
-        Self { peer, serial, socket, buffer, inbox, effects, pause: None }
+        Self { peer, serial, socket, buffer, inbox, effects, pause: None, held: false }
     }
 
     /// Moves bytes both ways until the transport is closed.
@@ -84,6 +86,10 @@ impl Mover {
             }
         }
         self.poll_write(task);
+        if std::mem::take(&mut self.held) && !self.peer.lock().owes_too_much() {
+            // What may be read meanwhile wakes nobody, since nobody asked for it.
+            task.waker().wake_by_ref();
+        }
         if self.peer.lock().transport.as_ref().is_some_and(|transport| transport.serial == self.serial) {
             Poll::Pending
         } else {
@@ -98,8 +104,12 @@ impl Mover {
             let Some(transport) = state.transport.as_ref().filter(|own| own.serial == self.serial) else {
                 return Poll::Pending;
             };
+            self.held = !transport.dying && state.owes_too_much();
             transport.dying
         };
+        if self.held {
+            return Poll::Pending;
+        }
         if dying {
             // Readiness may lag behind; only the socket itself knows that it is empty.
             return self.read_last();

@@ -35,6 +35,13 @@ impl Process {
         text.lines().filter_map(field).collect()
     }
 
+    /// Returns how much of its memory is in use; zero if it is gone.
+    pub fn resident_bytes(self) -> u64 {
+        let kilobytes =
+            self.status().get("VmRSS").and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
+        kilobytes.unwrap_or_default() * 1024
+    }
+
     /// Returns its open descriptors and what each stands for.
     pub fn descriptors(self) -> BTreeMap<u32, String> {
         let Ok(entries) = fs::read_dir(self.path("fd")) else { return BTreeMap::new() };
