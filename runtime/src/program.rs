@@ -153,7 +153,19 @@ impl Program {
     /// Supervises the workers until `main` has returned, or until it is told to stop, and returns the exit code.
     ///
     /// In a process that was started as a worker it plays that role instead. Blocks in either case.
+    ///
+    /// To be called from a plain `fn main`, before any thread is started and outside of any async runtime: else it
+    /// says so and returns 78, as it does for whatever is wrong with the declarations (69 where only the machine
+    /// lacks something). Otherwise the code is 0 after an ordered stop, 1 after an error of `main`, 3 when an
+    /// essential worker was given up.
     pub fn run(self) -> ExitCode {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            eprintln!(
+                "error: Program::run was called within an async runtime, where it cannot start its own; \
+                 call it from a plain `fn main`, not from #[tokio::main]"
+            );
+            return ExitCode::from(CONFIGURATION);
+        }
         if let Some(role) = worker::role() {
             return worker::run(&role, self.registry);
         }
@@ -170,7 +182,7 @@ impl Program {
         if !bailiwick_sys::process::is_single_threaded() {
             eprintln!(
                 "error: this process has more than one thread already, so it cannot fork workers safely; \
-                 call Program::run from a plain `fn main`, not from #[tokio::main]"
+                 call Program::run before any thread is started"
             );
             return ExitCode::from(CONFIGURATION);
         }

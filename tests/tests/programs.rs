@@ -61,6 +61,13 @@ fn nothing_outlives_a_killed_program() {
 }
 
 #[test]
+fn a_process_within_an_async_runtime_does_not_supervise() {
+    let mut supervised = shop("runtime");
+    assert_eq!(supervised.wait(), Ended::Code(78), "{}", supervised.journal());
+    supervised.journal().wait_for(0, "within an async runtime");
+}
+
+#[test]
 fn a_process_with_threads_does_not_supervise() {
     let mut supervised = shop("threads");
     assert_eq!(supervised.wait(), Ended::Code(78), "{}", supervised.journal());

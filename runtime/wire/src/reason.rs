@@ -50,7 +50,7 @@ pub enum NotDelivered {
     #[error("no grant permits it, or the receiver does not have the method")]
     NotGranted,
     /// The two ends mean different things by this protocol.
-    #[error("the two ends disagree about the protocol: {detail}")]
+    #[error("the schemas differ: {detail}")]
     SchemaMismatch {
         /// What they disagree about.
         detail: String,
