@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -29,20 +29,43 @@ fn empty_folder() -> tempfile::TempDir {
 
 #[test]
 fn thumbnail_shrinks_the_cat() {
-    let folder = empty_folder();
-    for sub in ["in", "out"] {
-        fs::create_dir(folder.path().join(sub)).expect("made");
-    }
-    // As root a worker runs as the owner of what it is granted, and never as root.
+    let folder = checkout();
+    // As root a worker runs as the owner of what it is granted to write.
     if nix::unistd::geteuid().is_root() {
         for sub in ["", "in", "out"] {
             chown(folder.path().join(sub), Some(OWNER), Some(OWNER)).expect("root may give folders away");
         }
     }
-    let cat = concat!(env!("CARGO_MANIFEST_DIR"), "/thumbnail/in/cat.png");
-    fs::copy(cat, folder.path().join("in/cat.png")).expect("copied");
-    assert_eq!(said(env!("CARGO_BIN_EXE_thumbnail"), folder.path()), ["320x240"]);
-    let small = image::open(folder.path().join("out/cat.png")).expect("the thumbnail is a picture");
+    shrink_the_cat(folder.path());
+}
+
+/// For root in a folder of root's, as in a container; otherwise for somebody in a folder of their own.
+#[test]
+fn thumbnail_shrinks_the_cat_in_a_checkout_of_whoever_runs_it() {
+    let folder = checkout();
+    // The second time there is a thumbnail already, which the worker of the first time made.
+    shrink_the_cat(folder.path());
+    shrink_the_cat(folder.path());
+}
+
+/// Makes a folder like that of the example, as it is when it was checked out.
+fn checkout() -> tempfile::TempDir {
+    let folder = empty_folder();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    for sub in ["in", "out"] {
+        fs::create_dir(folder.path().join(sub)).expect("made");
+        fs::set_permissions(folder.path().join(sub), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    }
+    for file in ["in/cat.png", "out/.gitignore"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("thumbnail").join(file);
+        fs::copy(from, folder.path().join(file)).expect("copied");
+    }
+    folder
+}
+
+fn shrink_the_cat(folder: &Path) {
+    assert_eq!(said(env!("CARGO_BIN_EXE_thumbnail"), folder), ["320x240"]);
+    let small = image::open(folder.join("out/cat.png")).expect("the thumbnail is a picture");
     assert_eq!((small.width(), small.height()), (320, 240));
 }
 

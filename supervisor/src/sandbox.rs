@@ -9,6 +9,7 @@ mod account;
 mod error;
 mod executable;
 mod filter;
+mod handover;
 mod limits;
 mod machine;
 mod missing;

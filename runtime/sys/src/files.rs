@@ -1,11 +1,14 @@
 //! Opening without surprises, locks that end with their holder, and what kind of file system one is on.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
-use nix::fcntl::{AT_FDCWD, Flock, FlockArg, OFlag, OpenHow, ResolveFlag, openat2};
-use nix::sys::stat::{Mode, fstat, lstat};
+use nix::dir::Dir;
+use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat, lstat};
+use nix::unistd::fchownat;
 
 use crate::error::{Errno, Failed, failed};
 
@@ -42,6 +45,41 @@ pub fn open_beneath(directory: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, F
     let resolve =
         ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
     open(directory, path, OFlag::O_RDONLY | OFlag::O_NOCTTY | OFlag::O_NONBLOCK, resolve)
+}
+
+/// Returns whether the folder at `place` is empty but for files by which a repository keeps an empty folder.
+///
+/// # Errors
+/// Why it cannot be listed, ENOTDIR for a file among the reasons.
+pub fn is_vacant(place: BorrowedFd<'_>) -> Result<bool, Failed> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+    let folder = open(place, Path::new("."), flags, ResolveFlag::RESOLVE_BENEATH)?;
+    let mut folder = Dir::from_fd(folder).map_err(failed("fdopendir"))?;
+    for entry in folder.iter() {
+        let entry = entry.map_err(failed("readdir"))?;
+        let known = [c".", c".."].contains(&entry.file_name());
+        let is_file =
+            || fstatat(place, entry.file_name(), AtFlags::AT_SYMLINK_NOFOLLOW).is_ok_and(is_regular);
+        let keeps = || KEEPERS.contains(&entry.file_name()) && is_file();
+        if !(known || keeps()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+const KEEPERS: [&CStr; 2] = [c".gitignore", c".gitkeep"];
+
+fn is_regular(found: FileStat) -> bool {
+    found.st_mode & libc::S_IFMT == libc::S_IFREG
+}
+
+/// Makes `uid` the owner of what is at `place`; its group stays.
+///
+/// # Errors
+/// Why it cannot be given.
+pub fn give(place: BorrowedFd<'_>, uid: u32) -> Result<(), Failed> {
+    fchownat(place, c"", Some(uid.into()), None, AtFlags::AT_EMPTY_PATH).map_err(failed("fchownat"))
 }
 
 fn resolve(links: Links) -> ResolveFlag {

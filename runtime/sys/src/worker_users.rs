@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Failed};
 use crate::files::Lock;
@@ -42,6 +43,16 @@ pub enum ClaimError {
         /// The kernel's reason.
         failed: Failed,
     },
+    /// Whoever is granted a path runs as its owner, and another worker has that user for itself.
+    #[error(
+        "{owner} is granted a path that belongs to uid {uid}, which is another worker's now: workers that share a folder need one that belongs to a user of the machine, or `user`"
+    )]
+    AtWork {
+        /// For whom.
+        owner: String,
+        /// The user.
+        uid: u32,
+    },
     /// Every user of the range is taken.
     #[error("no user is left for {owner}: {tried} of the range were tried and are locked")]
     NoneLeft {
@@ -58,17 +69,52 @@ impl UidRange {
         Self { folder: PathBuf::from(LOCKS), range }
     }
 
+    /// Takes the user `uid` for `owner`, whosever it was before.
+    /// Waits up to `FAREWELL` for a worker whose supervisor has just died.
+    ///
+    /// # Errors
+    /// See [`ClaimError`].
+    pub fn claim_this(&self, uid: u32, owner: &str, comes_again: bool) -> Result<OwnUid, ClaimError> {
+        let at_work = || ClaimError::AtWork { owner: owner.to_owned(), uid };
+        if !self.range.contains(&uid) {
+            return Err(at_work());
+        }
+        self.make_folder()?;
+        let path = self.folder.join(uid.to_string());
+        let until = Instant::now() + FAREWELL;
+        loop {
+            let taken = take(&path, owner, true);
+            let lock = taken.map_err(|failed| ClaimError::Refused { folder: self.folder.clone(), failed })?;
+            if let Some(lock) = lock {
+                return Ok(OwnUid { uid, lock, passing: (!comes_again).then_some(path) });
+            }
+            if Instant::now() >= until {
+                return Err(at_work());
+            }
+            std::thread::park_timeout(GLANCE);
+        }
+    }
+
+    fn make_folder(&self) -> Result<(), ClaimError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.map_err(|error| {
+            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+            ClaimError::Refused { folder: self.folder.clone(), failed: Failed { call: "mkdir", errno } }
+        })
+    }
+
+    /// Returns whether `uid` is one of the range.
+    pub fn contains(&self, uid: u32) -> bool {
+        self.range.contains(&uid)
+    }
+
     /// Takes a user for `owner`, preferably the one that it had before. An owner that does not come again leaves
     /// no trace.
     ///
     /// # Errors
     /// See [`ClaimError`].
     pub fn claim(&self, owner: &str, comes_again: bool) -> Result<OwnUid, ClaimError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
-        made.map_err(|error| {
-            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-            ClaimError::Refused { folder: self.folder.clone(), failed: Failed { call: "mkdir", errno } }
-        })?;
+        self.make_folder()?;
         let count = self.range.end() - self.range.start() + 1;
         let first = (hash(owner.as_bytes()) % u64::from(count)) as u32;
         let tries = count.min(TRIES_MAX);
@@ -146,6 +192,9 @@ pub fn hash(bytes: &[u8]) -> u64 {
 
 const LOCKS: &str = "/run/bailiwick/uids";
 const TRIES_MAX: u32 = 4096;
+/// How long a guardian may take to give up a user.
+const FAREWELL: Duration = Duration::from_secs(1);
+const GLANCE: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
 mod tests {
@@ -185,6 +234,18 @@ mod tests {
         assert_eq!(std::fs::read_dir(&range.folder).unwrap().count(), 1);
         drop(held);
         assert_eq!(std::fs::read_dir(&range.folder).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_certain_user_is_had_by_one_worker_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let range = range(&folder, 100..=101);
+        let at_work = |uid| matches!(range.claim_this(uid, "b", true), Err(ClaimError::AtWork { .. }));
+        let held = range.claim_this(101, "a", true).unwrap();
+        assert!(at_work(101));
+        drop(held);
+        assert_eq!(range.claim_this(101, "b", true).unwrap().uid, 101);
+        assert!(at_work(102), "it is no worker's");
     }
 
     #[test]

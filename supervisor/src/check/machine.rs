@@ -1,12 +1,14 @@
 //! Whether this machine has what a system asks for: executables, users, paths.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use bailiwick_sys::capability::Capabilities;
+use bailiwick_sys::identity::Identity;
 
 use super::{Diagnostic, Trust, Untrusted, accounts, quote};
-use crate::sandbox::Machine;
+use crate::sandbox::{Access, Granted, Machine};
 use crate::spec::{Exec, Preset, System, Worker};
 use crate::{control, state_dir};
 
@@ -32,6 +34,7 @@ pub(super) fn check(system: &System, machine: &Machine) -> Vec<Diagnostic> {
         accounts(worker, machine, &mut found);
         floor(worker, machine, system.allow_degraded, &mut found);
         paths(worker, &mut found);
+        closed(worker, machine, &mut found);
     }
     found
 }
@@ -171,8 +174,38 @@ fn missing(key: &str, path: &Path, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Says which of root's folders the worker's user is given at its start, and refuses those that it cannot be given.
+fn closed(worker: &Worker, machine: &Machine, found: &mut Vec<Diagnostic>) {
+    let sandbox = &worker.sandbox;
+    let own = machine.worker_uids.clone().filter(|_| machine.can_switch_users() && sandbox.user.is_none());
+    let Some(uid) = own.map(|range| *range.start()) else { return };
+    let owned = |path: &PathBuf| path.metadata().is_ok_and(|found| found.uid() != 0);
+    if sandbox.read_write_paths.iter().any(owned) || sandbox.read_only_paths.first().is_some_and(owned) {
+        return; // It runs as that owner.
+    }
+    for (index, path) in sandbox.read_write_paths.iter().enumerate() {
+        let Ok(place) = Granted::open("granted path", path, Access::Write, machine) else { continue };
+        if !place.is_roots_alone(Identity { uid, gid: uid }) {
+            continue;
+        }
+        let key = format!("worker.{}.sandbox.read_write_paths[{index}]", worker.name);
+        let path = path.display();
+        found.push(if place.can_be_given() {
+            let title = format!("worker `{}` is given `{path}` when it starts", worker.name);
+            let warning = Diagnostic::warning(title);
+            warning.at_key(key, "root's and empty: from then on it belongs to the worker's own user")
+        } else {
+            let title = format!("worker `{}` could not write `{path}`", worker.name);
+            let error =
+                Diagnostic::error(title).at_key(key, "root's, closed to others, and not an empty folder");
+            error.help(format!("give it to the user as whom the worker shall run: chown -R USER '{path}'"))
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::Severity;
     use super::*;
 
     /// An unprivileged supervisor on a kernel that can do nothing.
@@ -196,7 +229,7 @@ mod tests {
     fn titles(worker: Worker, machine: &Machine, degraded: bool) -> Vec<String> {
         let system = System { workers: vec![worker], allow_degraded: degraded, ..System::default() };
         let errors = check(&system, machine).into_iter();
-        errors.filter(|one| one.severity == super::super::Severity::Error).map(|one| one.title).collect()
+        errors.filter(|one| one.severity == Severity::Error).map(|one| one.title).collect()
     }
 
     #[test]
@@ -218,6 +251,32 @@ mod tests {
         let machine = |landlock_abi| Machine { landlock_abi, seccomp: true, ..poor() };
         assert!(titles(client.clone(), &machine(PORTS_ABI - 1), false)[0].contains("knows no ports"));
         assert_eq!(titles(client, &machine(PORTS_ABI), false), [""; 0]);
+    }
+
+    #[test]
+    fn an_empty_folder_of_roots_is_said_to_be_given_away_and_another_is_refused() {
+        if !Machine::probe().can_switch_users() {
+            return println!("skipped: only root gives folders away");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap();
+        let mut writer = worker(Preset::Sealed);
+        writer.sandbox.read_write_paths = vec![path.clone()];
+        let found = |writer: &Worker| {
+            let system = System { workers: vec![writer.clone()], ..System::default() };
+            let mut found = check(&system, &Machine::probe());
+            found.pop().map(|one| (one.severity, one.title, one.help.unwrap_or_default()))
+        };
+        let path = path.display();
+        let title = format!("worker `w` is given `{path}` when it starts");
+        assert_eq!(found(&writer), Some((Severity::Warning, title, String::new())));
+        std::fs::write(folder.path().join("precious"), "").unwrap();
+        let (severity, title, help) = found(&writer).unwrap();
+        assert_eq!((severity, title), (Severity::Error, format!("worker `w` could not write `{path}`")));
+        assert!(help.ends_with(&format!("chown -R USER '{path}'")), "{help}");
+        writer.sandbox.user = Some("root".into());
+        writer.privileged = true;
+        assert_eq!(found(&writer), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use bailiwick_sys::worker_users::{OwnUid, UidRange};
 
 use super::error::SandboxError;
 use super::machine::Machine;
-use super::paths::Granted;
+use super::paths::{Access, Granted};
 use crate::check::accounts;
 use crate::spec::Worker;
 
@@ -51,12 +51,17 @@ impl Account {
                 _ => Ok(Self::Inherited(own)),
             };
         };
-        match wanted.or_else(|| granted.first().and_then(owner_of)) {
+        let range = UidRange::host(range);
+        match wanted.or_else(|| owner_of_grants(granted)) {
             Some(Identity { uid: 0, .. }) if !worker.privileged => {
                 Err(SandboxError::Root { worker: worker.name.clone() })
             }
+            // It was given to a worker before; whoever has it now must be alone with its number as well.
+            Some(Identity { uid, .. }) if range.contains(uid) => {
+                Ok(Self::Own(range.claim_this(uid, &owner.name, owner.comes_again)?))
+            }
             Some(identity) => Ok(Self::Shared(identity)),
-            None => Ok(Self::Own(UidRange::host(range).claim(&owner.name, owner.comes_again)?)),
+            None => Ok(Self::Own(range.claim(&owner.name, owner.comes_again)?)),
         }
     }
 
@@ -98,6 +103,12 @@ impl Account {
             Self::Shared(_) | Self::Inherited(_) => None,
         }
     }
+}
+
+/// Returns the owner of the first path to write that is not root's, else of the first path unless that is root's.
+fn owner_of_grants(granted: &[Granted]) -> Option<Identity> {
+    let mut to_write = granted.iter().filter(|place| place.access() == Access::Write);
+    to_write.find_map(owner_of).or_else(|| granted.first().and_then(owner_of))
 }
 
 /// Returns the owner of a granted path, unless that is root.

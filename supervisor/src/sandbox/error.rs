@@ -75,6 +75,16 @@ pub enum SandboxError {
         /// The worker.
         worker: String,
     },
+    /// What it is granted to write is closed to everybody but root, and not empty.
+    #[error("worker {worker} is granted to write {path}, which belongs to root and holds something, so it stays closed to uid {uid}: give it to a user as whom the worker shall run (chown -R USER {path}), or grant an empty folder", path = path.display())]
+    RootsAlone {
+        /// The worker.
+        worker: String,
+        /// The path.
+        path: PathBuf,
+        /// The worker's user.
+        uid: u32,
+    },
     /// Nothing would confine it.
     #[error("worker {worker} has no sandbox (preset `none`) without `privileged = true`")]
     Unconfined {

@@ -61,7 +61,7 @@ impl Granted {
     }
 
     /// Opens one path. As root links are refused, since whoever owns a folder on the way could lay one.
-    pub(super) fn open(
+    pub(crate) fn open(
         role: &'static str,
         path: &Path,
         access: Access,

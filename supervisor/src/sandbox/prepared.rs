@@ -16,6 +16,7 @@ use super::account::{Account, Owner};
 use super::error::SandboxError;
 use super::executable::Executable;
 use super::filter::Filters;
+use super::handover::hand_over;
 use super::limits::Limits;
 use super::machine::Machine;
 use super::missing::{Aspect, Missing, TCP_ABI};
@@ -114,6 +115,7 @@ impl Ground {
             let why = "there is neither a pids control group nor a user of the worker's own";
             self.floor_missing(worker, "tasks_max", why, Aspect::Tasks, &mut missing)?;
         }
+        hand_over(&worker.name, &account, &granted)?;
         let cgroup = self.cgroup(&name, &limits.purpose(account.own().is_none()))?;
         let tree = tree(cgroup.as_ref(), &account);
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
@@ -121,17 +123,13 @@ impl Ground {
         let filters = (sandboxed && self.machine.seccomp).then(|| Filters::compile(worker));
         let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
         let directory = Granted::open("working directory", start, Access::Enter, &self.machine)?;
+        let oom_score = worker.sandbox.oom_score_adjust.unwrap_or(OOM_SCORE_ADJUST);
         let mut prepared = Prepared {
             preset: worker.sandbox.preset,
             capabilities,
             can_lock_capabilities: self.machine.can_lock_capabilities(),
             nice: worker.sandbox.nice,
-            oom_score_adjust: worker
-                .sandbox
-                .oom_score_adjust
-                .unwrap_or(OOM_SCORE_ADJUST)
-                .to_string()
-                .into_bytes(),
+            oom_score_adjust: oom_score.to_string().into_bytes(),
             directory,
             rulesets: rulesets.transpose()?,
             filters: filters.transpose()?,

@@ -1,5 +1,6 @@
 //! What must hold.
 
+mod handover;
 mod identity;
 mod limits;
 mod reach;
@@ -48,6 +49,10 @@ pub(crate) const CASES: &[Case] = cases![
     Root identity::uid_0_needs_to_be_privileged,
     Nothing reach::landlock_leaves_what_is_granted,
     Root reach::a_grant_that_owner_and_mode_make_void_is_told,
+    Root handover::an_empty_folder_of_roots_is_given_to_the_worker_that_is_granted_to_write_it,
+    Root handover::a_folder_of_roots_that_holds_something_stays_roots,
+    Root handover::a_folder_at_the_root_of_the_file_system_stays_roots,
+    Root handover::two_workers_do_not_share_a_user_by_way_of_a_folder,
     Nothing reach::ports_are_open_as_granted,
     Nothing reach::nobody_outside_can_be_signalled,
     Nothing reach::a_sealed_worker_neither_executes_nor_forks_but_has_threads,

@@ -219,7 +219,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             ("preset", "`\"sealed\"`", "\"net-server\"", "The starting point."),
             (
                 "user",
-                "as root the owner of the first granted path if that is not root, else a uid of its own; otherwise the supervisor's user",
+                "as root the owner of the first path to write that is not root's, else of the first path unless that is root's, else a uid of its own; otherwise the supervisor's user",
                 "\"www-data\"",
                 "The user, which only a supervisor that is root can change. `\"dynamic\"` is the default.",
             ),
@@ -240,7 +240,7 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "read_write_paths",
                 "`[]`",
                 "[\"/var/lib/shop\"]",
-                "The same, to read, write, make and remove. Not: devices, sockets, pipes, symbolic links. The owner and mode of the files hold as well.",
+                "The same, to read, write, make and remove. Not: devices, sockets, pipes, symbolic links. The owner and mode of the files hold as well; an empty folder of root's is given to a worker with a uid of its own.",
             ),
             ("tcp_bind", "`[]`", "[8080]", "TCP ports that it may bind. Needs Linux 6.7."),
             (

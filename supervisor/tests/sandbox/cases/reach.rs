@@ -54,6 +54,7 @@ pub(super) fn a_grant_that_owner_and_mode_make_void_is_told() {
     open_to_all(&path, 0o755);
     let mut worker = worker(Preset::Sealed);
     worker.sandbox.read_write_paths = vec![path.clone()];
+    worker.sandbox.user = Some("4711".into());
     let bench = Bench::new(worker);
     let told: Vec<_> =
         bench.prepared().missing().iter().filter(|missing| missing.what == Aspect::Files).collect();
