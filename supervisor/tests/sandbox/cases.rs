@@ -57,6 +57,7 @@ pub(crate) const CASES: &[Case] = cases![
     Nothing reach::nobody_outside_can_be_signalled,
     Nothing reach::a_sealed_worker_neither_executes_nor_forks_but_has_threads,
     Nothing reach::a_never_legal_call_kills,
+    Nothing reach::no_socket_makes_who_closes_it_wait,
     Nothing reach::a_worker_of_preset_exec_runs_programs,
     Root reach::a_granted_folder_below_a_closed_one_is_reached_by_its_descriptor,
     Nothing limits::memory_beyond_the_limit_costs_the_worker_its_life,

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{IoSlice, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -11,6 +12,7 @@ use bailiwick_sys::confine::StageB;
 use bailiwick_sys::seccomp::Filter;
 use bailiwick_sys::{Errno, capability, files, identity, socket};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{setsockopt, sockopt};
 
 pub(crate) fn main() -> ExitCode {
     let control = files::take_inherited(3).expect("descriptor 3");
@@ -51,6 +53,11 @@ fn obey(order: &str, fd: Option<OwnedFd>) -> String {
         "bind" => outcome(TcpListener::bind(format!("127.0.0.1:{argument}"))),
         "connect" => outcome(std::net::TcpStream::connect(format!("127.0.0.1:{argument}"))),
         "udp" => outcome(std::net::UdpSocket::bind("127.0.0.1:0")),
+        "linger" => {
+            let (socket, _) = UnixStream::pair().expect("a pair");
+            let linger = nix::libc::linger { l_onoff: 1, l_linger: 60 };
+            outcome(setsockopt(&socket, sockopt::Linger, &linger).map_err(std::io::Error::from))
+        }
         "run" => match Command::new("/bin/sh").args(["-c", argument]).status() {
             Ok(status) => status.to_string(),
             Err(error) => refusal(&error),

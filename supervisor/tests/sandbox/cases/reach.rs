@@ -142,3 +142,9 @@ pub(super) fn a_granted_folder_below_a_closed_one_is_reached_by_its_descriptor()
     assert_eq!(life.ask_with("read-beneath cat.png", granted), "ok");
     assert_eq!(life.ask_with("read-beneath ../secret", granted), "EXDEV");
 }
+
+pub(super) fn no_socket_makes_who_closes_it_wait() {
+    for preset in [Preset::Sealed, Preset::NetClient, Preset::NetServer, Preset::Exec] {
+        assert_eq!(Bench::new(worker(preset)).start_confined().ask("linger"), "EPERM", "{preset:?}");
+    }
+}
