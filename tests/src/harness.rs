@@ -21,3 +21,21 @@ pub use self::skip::needs_root;
 pub use self::stopwatch::Stopwatch;
 pub use self::strike::strike;
 pub use self::supervised::{Ended, Supervised};
+
+/// Runs `bailiwickd` over a manifest whose workers execute `tw`; both are this package's.
+///
+/// A macro, because only a test is told where the executables are.
+#[macro_export]
+macro_rules! run {
+    ($manifest:expr) => {
+        $crate::run!(&[], $manifest)
+    };
+    ($wrapper:expr, $manifest:expr) => {
+        $crate::harness::Supervised::wrapped(
+            $wrapper,
+            env!("CARGO_BIN_EXE_bailiwickd-under-test"),
+            env!("CARGO_BIN_EXE_tw"),
+            $manifest,
+        )
+    };
+}

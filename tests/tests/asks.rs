@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use bailiwick_supervisor::control::State;
+use bailiwick_supervisor::control::{Cause, State, Verb};
 use bailiwick_tests::harness::{Line, Stopwatch, Supervised};
+use bailiwick_tests::run;
 use nix::sys::signal::Signal;
-
-fn run(manifest: &str) -> Supervised {
-    Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
-}
 
 /// A pilot that asks `probe`, and the probe; both may die as often as a test wants.
 fn system(course: &str, drain: &str) -> String {
@@ -58,7 +55,7 @@ fn assert_quick_stop(mut supervised: Supervised) {
 
 #[test]
 fn an_ask_in_hand_when_its_worker_is_killed_ends_at_once_and_the_next_is_answered() {
-    let mut supervised = run(&system("hold_ms = 25000", "100ms"));
+    let mut supervised = run!(&system("hold_ms = 25000", "100ms"));
     supervised.wait_for_life("pilot", 1);
     supervised.wait_for_life("probe", 1);
     supervised.journal().wait_for(0, "holds an ask");
@@ -75,8 +72,18 @@ fn an_ask_in_hand_when_its_worker_is_killed_ends_at_once_and_the_next_is_answere
 }
 
 #[test]
+fn an_ask_in_hand_when_its_worker_is_to_stop_is_answered_first() {
+    let mut supervised = run!(&system("hold_ms = 500", "40s"));
+    supervised.journal().wait_for(0, "holds an ask");
+    supervised.order(Verb::Stop, "probe");
+    supervised.journal().wait_for(0, "ask 1 of probe ok");
+    assert_eq!(supervised.worker("probe").last_cause, Some(Cause::Stopped));
+    supervised.stop();
+}
+
+#[test]
 fn i1_asks_go_on_while_their_worker_is_killed_again_and_again() {
-    let supervised = run(&system("pause_ms = 0", "40s"));
+    let supervised = run!(&system("pause_ms = 0", "40s"));
     supervised.journal().wait_for(0, "of probe ok");
     for generation in 2..22 {
         supervised.pid("probe").signal(Signal::SIGKILL);
@@ -102,7 +109,7 @@ fn i1_asks_go_on_while_their_worker_is_killed_again_and_again() {
 
 #[test]
 fn who_asks_may_be_killed_as_well() {
-    let supervised = run(&system("pause_ms = 0", "40s"));
+    let supervised = run!(&system("pause_ms = 0", "40s"));
     supervised.journal().wait_for(0, "of probe ok");
     for generation in 2..12 {
         supervised.pid("pilot").signal(Signal::SIGKILL);
@@ -118,7 +125,7 @@ fn who_asks_may_be_killed_as_well() {
 #[test]
 fn an_input_over_the_limit_costs_that_ask_and_nobody_its_life() {
     // 64 MiB are more than any link carries in one message.
-    let supervised = run(&system("pause_ms = 20, bytes = 67108864", "40s"));
+    let supervised = run!(&system("pause_ms = 20, bytes = 67108864", "40s"));
     supervised.wait_for_life("probe", 1);
     let line = supervised.journal().wait_for(0, "of probe failed");
     let said = failure(&line).unwrap_or_default();

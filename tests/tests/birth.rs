@@ -1,11 +1,9 @@
 //! What a worker is born with: exactly what was declared, as the kernel shows it.
 
 use bailiwick_sys::capability::Capabilities;
-use bailiwick_tests::harness::{Process, Supervised, needs_root};
-
-fn run(manifest: &str) -> Supervised {
-    Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
-}
+use bailiwick_tests::harness::{Process, needs_root};
+use bailiwick_tests::run;
+use nix::sys::signal::Signal;
 
 const THREE: &str = r#"
 [worker.sealed]
@@ -22,7 +20,7 @@ fn d13_a_worker_has_no_descriptor_that_was_not_declared() {
     if needs_root("a worker shows its descriptors to root only") {
         return;
     }
-    let mut supervised = run(THREE);
+    let mut supervised = run!(THREE);
     supervised.wait_for_life("sealed", 1);
     let found = supervised.pid("sealed").descriptors();
     assert_eq!(found.get(&0).map(String::as_str), Some("/dev/null"));
@@ -45,11 +43,37 @@ fn is_a_wake_up(target: &str, _found: &std::collections::BTreeMap<u32, String>) 
 }
 
 #[test]
+fn a_worker_has_nothing_of_what_its_supervisor_was_started_with() {
+    if needs_root("supplementary groups can be set by root only") {
+        return;
+    }
+    let careless =
+        "umask 000; trap '' USR1; cd /usr; ulimit -c unlimited; exec 9</etc/passwd; exec \"$0\" \"$@\"";
+    let mut supervised = run!(&["setpriv", "--groups", "4,24", "sh", "-c", careless], THREE);
+    supervised.wait_for_life("sealed", 1);
+    let (careless, sealed) = (supervised.process(), supervised.pid("sealed"));
+    let has = |process: Process| {
+        let status = process.status();
+        let ignored = u64::from_str_radix(&status["SigIgn"], 16).expect("it is a set of signals");
+        let umask = status["Umask"].clone();
+        let is_open = process.descriptors().values().any(|target| target == "/etc/passwd");
+        (status["Groups"].clone(), umask, ignored & 1 << (Signal::SIGUSR1 as u32 - 1) != 0, is_open)
+    };
+    assert_eq!(has(careless), ("4 24".to_owned(), "0000".to_owned(), true, true));
+    assert_eq!(has(sealed), (String::new(), "0077".to_owned(), false, false));
+    assert_eq!(careless.directory(), Some("/usr".into()));
+    assert_eq!(sealed.directory(), Some("/".into()));
+    assert_eq!(sealed.limit("Max core file size").as_deref(), Some("0"));
+    assert_eq!(sealed.limit("Max open files").as_deref(), Some("256"));
+    supervised.stop();
+}
+
+#[test]
 fn d14_the_environment_is_built_from_nothing() {
     if needs_root("a worker shows its environment to root only") {
         return;
     }
-    let mut supervised = run(THREE);
+    let mut supervised = run!(THREE);
     supervised.wait_for_life("sealed", 1);
     let names: Vec<_> = supervised.pid("sealed").environment().into_keys().collect();
     assert_eq!(names, ["BAILIWICK_ROLE", "LANG"]);
@@ -61,7 +85,7 @@ fn d15_a_worker_is_alone_under_its_user_and_can_gain_nothing() {
     if needs_root("only root can switch users") {
         return;
     }
-    let mut supervised = run(THREE);
+    let mut supervised = run!(THREE);
     let (sealed, other) = (supervised.wait_for_life("sealed", 1), supervised.wait_for_life("other", 1));
     assert_ne!(sealed.uid, other.uid);
     for row in [&sealed, &other] {
@@ -92,7 +116,7 @@ fn d15_a_granted_capability_is_kept_over_the_switch_and_no_other() {
     let manifest = "[worker.binder]\nexec = \"tw\"\n\
         sandbox = { preset = \"net-server\", tcp_bind = [80], capabilities = [\"CAP_NET_BIND_SERVICE\"] }\n\
         actor.life = { type = \"Life\", args = {} }\n";
-    let mut supervised = run(manifest);
+    let mut supervised = run!(manifest);
     let row = supervised.wait_for_life("binder", 1);
     assert_ne!(row.uid, 0);
     let bind = Capabilities::named("CAP_NET_BIND_SERVICE").expect("the kernel has it");

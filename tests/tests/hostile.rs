@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use bailiwick_supervisor::control::{Cause, State};
 use bailiwick_tests::harness::{Line, Stopwatch, Supervised, needs_root};
-
-fn run(manifest: &str) -> Supervised {
-    Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
-}
+use bailiwick_tests::run;
 
 /// A pilot that asks the probe, and somebody hostile who has links with both, as asker of the one and as asked by
 /// the other. `probe_keys` may make the probe privileged.
@@ -66,8 +63,20 @@ fn assert_that_the_honest_live(supervised: &mut Supervised, deed: &str) {
 }
 
 #[test]
+fn whoever_is_not_in_its_sandbox_gets_no_order_to_go() {
+    let mut supervised = run!(&system("pretend", ""));
+    let hostile =
+        supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 2).then(|| row.clone()));
+    assert_eq!(hostile.last_cause, Some(Cause::Protocol));
+    supervised.journal().wait_for(0, "its sandbox does not hold");
+    let lines = supervised.journal().since(0);
+    assert!(!lines.iter().any(|line| line.text.contains("has begun")), "{}", supervised.journal());
+    supervised.stop();
+}
+
+#[test]
 fn garbage_on_every_link_harms_nobody_honest() {
-    let mut supervised = run(&system("garbage", ""));
+    let mut supervised = run!(&system("garbage", ""));
     assert_that_the_honest_live(&mut supervised, "has attacked link 2");
     supervised.stop();
 }
@@ -77,7 +86,7 @@ fn a_privileged_worker_may_have_the_source_of_garbage_killed() {
     if needs_root(UNCONFINED) {
         return;
     }
-    let mut supervised = run(&system("garbage", PRIVILEGED));
+    let mut supervised = run!(&system("garbage", PRIVILEGED));
     assert_that_the_honest_live(&mut supervised, "has attacked link 2");
     let hostile =
         supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 1).then(|| row.clone()));
@@ -90,7 +99,7 @@ fn ten_thousand_accusations_have_nobody_killed() {
     if needs_root(UNCONFINED) {
         return;
     }
-    let mut supervised = run(&system("accuse", PRIVILEGED));
+    let mut supervised = run!(&system("accuse", PRIVILEGED));
     assert_that_the_honest_live(&mut supervised, "has accused everybody");
     let hostile = supervised
         .wait_for_worker("hostile", "heard", |row| (row.accusations_ignored >= 20_000).then(|| row.clone()));
@@ -121,7 +130,7 @@ fn a_link_that_a_peer_spoils_who_may_not_be_accused_comes_back_by_itself() {
     if needs_root(UNCONFINED) {
         return;
     }
-    let mut supervised = run(EQUALS);
+    let mut supervised = run!(EQUALS);
     supervised.journal().wait_for(0, "ask 1 of hostile ok");
     let before = ["pilot", "hostile"].map(|worker| supervised.pid(worker).0);
     supervised.journal().wait_for(0, "has polluted 1 sockets");
@@ -141,7 +150,7 @@ fn who_asks_for_fresh_links_without_end_gets_few_and_harms_nobody() {
     if needs_root(UNCONFINED) {
         return;
     }
-    let mut supervised = run(&system("plead", PRIVILEGED));
+    let mut supervised = run!(&system("plead", PRIVILEGED));
     assert_that_the_honest_live(&mut supervised, "has asked for links");
     let hostile = supervised.worker("hostile");
     assert_eq!((hostile.generation, hostile.state), (1, State::Ready), "{}", supervised.journal());
@@ -158,14 +167,14 @@ fn fresh_links(lines: &[Line]) -> usize {
 
 #[test]
 fn descriptors_parked_until_tables_are_full_harm_nobody_honest() {
-    let mut supervised = run(&system("park", ""));
+    let mut supervised = run!(&system("park", ""));
     assert_that_the_honest_live(&mut supervised, "has attacked link 2");
     supervised.stop();
 }
 
 #[test]
 fn a_peer_that_asks_without_end_and_reads_no_answer_fills_nobodys_memory() {
-    let mut supervised = run(&system("deaf", ""));
+    let mut supervised = run!(&system("deaf", ""));
     assert_that_the_honest_live(&mut supervised, "has attacked link 2");
     let resident = supervised.pid("probe").resident_bytes();
     assert!(resident < 22 << 20, "it holds {} MiB", resident >> 20);
@@ -174,14 +183,14 @@ fn a_peer_that_asks_without_end_and_reads_no_answer_fills_nobodys_memory() {
 
 #[test]
 fn a_peer_that_reads_nothing_holds_nobody_up() {
-    let mut supervised = run(&system("silent", ""));
+    let mut supervised = run!(&system("silent", ""));
     assert_that_the_honest_live(&mut supervised, "has begun to Silent");
     supervised.stop();
 }
 
 #[test]
 fn noise_to_the_supervisor_costs_only_its_source() {
-    let mut supervised = run(&system("babble", ""));
+    let mut supervised = run!(&system("babble", ""));
     assert_that_the_honest_live(&mut supervised, "has begun to Babble");
     let hostile =
         supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 1).then(|| row.clone()));

@@ -5,11 +5,8 @@ use std::time::Duration;
 
 use bailiwick_supervisor::control::Verb;
 use bailiwick_tests::harness::{Ended, Process, Stopwatch, Supervised, needs_root};
+use bailiwick_tests::run;
 use nix::sys::signal::Signal;
-
-fn run(manifest: &str) -> Supervised {
-    Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
-}
 
 /// Two workers, each with three descendants that have left its session and ignore what one asks them.
 const BREEDERS: &str = r#"
@@ -28,7 +25,7 @@ const BREEDING: &str = "only root can end all that these workers start";
 
 /// Waits until all six descendants are there, and returns every process.
 fn breeders() -> (Supervised, Vec<Process>) {
-    let supervised = run(BREEDERS);
+    let supervised = run!(BREEDERS);
     for worker in ["breeder.1", "breeder.2", "plain"] {
         supervised.wait_for_life(worker, 1);
     }
@@ -56,6 +53,31 @@ fn e1_nothing_outlives_a_killed_supervisor_by_more_than_a_second() {
         .journal()
         .wait_until("workers and descendants to be gone", |_| supervised.workers().is_empty().then_some(()));
     stopwatch.assert_within(Duration::from_secs(1), "the end of workers and descendants");
+}
+
+/// The kernel alone ends a worker that cannot, when the guardian cannot either.
+#[test]
+fn a_worker_dies_with_its_supervisor_even_if_neither_it_nor_the_guardian_can_act() {
+    if needs_root(BREEDING) {
+        return;
+    }
+    let mut supervised = run!(&BREEDERS.replace("grandchildren = 3", "grandchildren = 0"));
+    let workers = ["breeder.1", "breeder.2", "plain"];
+    let workers = workers.map(|worker| {
+        supervised.wait_for_life(worker, 1);
+        supervised.pid(worker)
+    });
+    let is_other = |process: &Process| *process != supervised.process() && !workers.contains(process);
+    let guardian: Vec<_> = supervised.processes().into_iter().filter(is_other).collect();
+    guardian.iter().chain(&workers).for_each(|process| process.signal(Signal::SIGSTOP));
+    let stopwatch = Stopwatch::start();
+    supervised.signal(Signal::SIGKILL);
+    assert_eq!(supervised.wait(), Ended::Signal(9));
+    supervised.journal().wait_until("the workers to be gone", |_| {
+        workers.iter().all(|worker| !worker.is_alive()).then_some(())
+    });
+    stopwatch.assert_within(Duration::from_secs(1), "the end of the workers");
+    guardian.iter().for_each(|process| process.signal(Signal::SIGCONT));
 }
 
 #[test]
@@ -106,9 +128,11 @@ fn descendants_of_a_killed_worker_are_gone_before_its_next_life_begins() {
 
 #[test]
 fn e4_a_second_supervisor_on_one_state_directory_is_refused() {
-    let mut first = run("[worker.a]\nexec = \"tw\"\nactor.life = { type = \"Life\", args = {} }\n");
+    let mut first = run!("[worker.a]\nexec = \"tw\"\nactor.life = { type = \"Life\", args = {} }\n");
     let before = first.wait_for_life("a", 1);
-    let mut command = Command::new(first.path().join("bailiwickd"));
+    // One that is not refused runs for ever.
+    let mut command = Command::new("timeout");
+    command.arg("20").arg(first.path().join("bailiwickd"));
     command.arg(first.path().join("app.toml")).arg("--state-dir").arg(first.state_dir());
     let second = command.output().expect("it can be started");
     let said = String::from_utf8_lossy(&second.stderr);
@@ -124,7 +148,7 @@ fn thirty_kills_leave_neither_zombie_nor_descriptor() {
     let manifest = "[group.g]\nmax_restarts = 1000\nperiod = \"10s\"\n\
         [worker.a]\nexec = \"tw\"\ngroup = \"g\"\nbackoff = { base = \"1ms\", cap = \"1ms\" }\n\
         actor.life = { type = \"Life\", args = {} }\n";
-    let mut supervised = run(manifest);
+    let mut supervised = run!(manifest);
     supervised.wait_for_life("a", 1);
     let before = supervised.process().descriptors().len();
     for generation in 2..32 {

@@ -10,6 +10,7 @@ use bailiwick_supervisor::control::State;
 use bailiwick_tests::harness::{
     Ended, Process, Remains, Stopwatch, Supervised, needs_root, strike, trials_of, users_of,
 };
+use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 use nix::unistd::{Uid, chown};
 
@@ -18,10 +19,6 @@ const BOUND: Duration = Duration::from_secs(2);
 
 /// A user that this machine need not know.
 const STRANGER: &str = "4242";
-
-fn run(manifest: &str) -> Supervised {
-    Supervised::manifest(env!("CARGO_BIN_EXE_bailiwickd-under-test"), env!("CARGO_BIN_EXE_tw"), manifest)
-}
 
 /// Waits until nothing is left, from now on.
 fn assert_soon_gone(supervised: &Supervised) {
@@ -54,7 +51,7 @@ fn a_supervisor_killed_at_work_leaves_nothing() {
     if needs_root(FORKING) {
         return;
     }
-    let mut supervised = run(BOUNDED);
+    let mut supervised = run!(BOUNDED);
     supervised.wait_for_life("b", 1);
     let groups = supervised.remains().groups();
     assert!(!groups.is_empty() || !Uid::effective().is_root(), "root has groups where there are any");
@@ -68,7 +65,7 @@ fn a_supervisor_killed_while_it_stops_leaves_nothing() {
     if needs_root(FORKING) {
         return;
     }
-    let mut supervised = run(BOUNDED);
+    let mut supervised = run!(BOUNDED);
     supervised.wait_for_life("b", 1);
     supervised.signal(Signal::SIGTERM);
     supervised.wait_for_state("b", State::Draining);
@@ -84,7 +81,7 @@ fn a_start_that_fails_half_way_leaves_nothing() {
     }
     let closed = "[worker.z]\nexec = \"tw\"\nsandbox.user = \"root\"\n\
         actor.life = { type = \"Life\", args = {} }\n";
-    let mut supervised = run(&[BOUNDED, closed].concat());
+    let mut supervised = run!(&[BOUNDED, closed].concat());
     assert_eq!(supervised.wait(), Ended::Code(78), "{}", supervised.journal());
     supervised.assert_nothing_is_left();
 }
@@ -170,7 +167,7 @@ actor.life = { type = "Life", args = { exit_early = 1 } }
 
 #[test]
 fn a_supervisor_killed_at_any_moment_leaves_no_process_and_no_group() {
-    let mut supervised = run(SHORT);
+    let mut supervised = run!(SHORT);
     assert_eq!(supervised.wait(), Ended::Code(1));
     let mut command = Command::new(supervised.path().join("bailiwickd"));
     command.arg(supervised.path().join("app.toml")).arg("--state-dir").arg(supervised.state_dir());

@@ -35,6 +35,18 @@ impl Process {
         text.lines().filter_map(field).collect()
     }
 
+    /// Returns the folder that its relative paths start from.
+    pub fn directory(self) -> Option<PathBuf> {
+        fs::read_link(self.path("cwd")).ok()
+    }
+
+    /// Returns the soft limit on a resource, by its line in `/proc/PID/limits`.
+    pub fn limit(self, name: &str) -> Option<String> {
+        let text = fs::read_to_string(self.path("limits")).ok()?;
+        let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+        rest.split_whitespace().next().map(ToOwned::to_owned)
+    }
+
     /// Returns how much of its memory is in use; zero if it is gone.
     pub fn resident_bytes(self) -> u64 {
         let kilobytes =

@@ -63,6 +63,14 @@ impl Supervised {
     /// # Panics
     /// If it cannot be started.
     pub fn manifest(bailiwickd: &str, executable: &str, manifest: &str) -> Self {
+        Self::wrapped(&[], bailiwickd, executable, manifest)
+    }
+
+    /// Runs `bailiwickd` like [`Self::manifest`], executed by `wrapper`, which is a command line without its end.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn wrapped(wrapper: &[&str], bailiwickd: &str, executable: &str, manifest: &str) -> Self {
         let folder = Self::folder(executable);
         let path = folder.path().join("app.toml");
         let manifest = manifest.replace("FOLDER", &folder.path().display().to_string());
@@ -72,7 +80,14 @@ impl Supervised {
         if fs::hard_link(bailiwickd, &own).is_err() {
             fs::copy(bailiwickd, &own).expect("the executable can be copied");
         }
-        let mut command = Command::new(own);
+        let mut command = match wrapper {
+            [] => Command::new(own),
+            [program, arguments @ ..] => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(own);
+                command
+            }
+        };
         command.arg(path).arg("--state-dir").arg(folder.path().join("state"));
         Self::start(command, folder)
     }
