@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use crate::address::Address;
 use crate::chain::Chain;
 use crate::envelope::{Body, Envelope};
+use crate::meeting::Abandoned;
 use crate::outcome::{AskError, NotDelivered, Unknown};
 use crate::outlet::Room;
 use crate::payload::{self, Portable};
 use crate::reply::Reply;
 use crate::sent::Sent;
-use crate::slot::{Abandoned, Answered, Slot};
+use crate::slot::{Answered, Slot};
 use bailiwick_wire::frame::TraceContext;
 use bailiwick_wire::schema::ProtocolSchema;
 

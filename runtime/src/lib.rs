@@ -60,6 +60,7 @@ mod life;
 mod link;
 mod local;
 mod mailbox;
+mod meeting;
 mod name;
 mod neighbourhood;
 mod node;

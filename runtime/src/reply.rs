@@ -8,10 +8,11 @@ use std::task::{Poll, Waker};
 
 use crate::envelope::{Body, RemoteReply};
 use crate::later::Later;
+use crate::meeting::AskSlot;
 use crate::outcome::{AskError, DownCause, NotDelivered, Unknown};
 use crate::payload::{self, Portable};
 use crate::replies::Replies;
-use crate::slot::{AskSlot, Slot};
+use crate::slot::Slot;
 use crate::stream_slot::StreamSlot;
 
 /// The way back to the asker. Generated code answers through it; nobody else needs it.

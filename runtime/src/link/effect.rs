@@ -28,9 +28,9 @@ pub(super) enum Effect {
     /// Bring the reply; the message is done with.
     Receive(Reply, Body, Payload),
     /// Bring an item of a stream that goes on.
-    Item(Arc<dyn crate::slot::AskSlot>, Payload),
+    Item(Arc<dyn crate::meeting::AskSlot>, Payload),
     /// Tell that a stream begins.
-    Opened(Arc<dyn crate::slot::AskSlot>),
+    Opened(Arc<dyn crate::meeting::AskSlot>),
     /// End a stream in order.
     Ended(Reply, Body),
     /// End an ask without a reply.

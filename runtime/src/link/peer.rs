@@ -34,11 +34,11 @@ use crate::address::WatchId;
 use crate::cell::Cell;
 use crate::dead_letters::DeadLetters;
 use crate::envelope::{Body, CreditSink, Envelope};
+use crate::meeting::AnsweringLink;
 use crate::name::ActorName;
 use crate::node::Shared;
 use crate::outlet::Notify;
 use crate::reply::Reply;
-use crate::slot::AnsweringLink;
 use crate::ticket::Ticket;
 
 /// Another worker's instance, as this worker deals with it over all its incarnations.

@@ -298,7 +298,7 @@ impl Turn<'_> {
         }
     }
 
-    fn asker(&self, ticket: SendId) -> Option<std::sync::Arc<dyn crate::slot::AskSlot>> {
+    fn asker(&self, ticket: SendId) -> Option<std::sync::Arc<dyn crate::meeting::AskSlot>> {
         match self.state.sends.get(usize::from(ticket.index())) {
             Some(Sending::Asked(reply, ..)) => reply.local_slot(),
             Some(Sending::Kept(_) | Sending::Nothing) | None => None,
