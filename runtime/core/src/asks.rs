@@ -318,15 +318,7 @@ impl Deadlines {
 
 #[cfg(test)]
 mod tests {
-    use alloc::collections::BTreeMap;
-    use alloc::vec;
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn at(nanos: u64) -> Instant {
-        Instant::from_nanos(nanos)
-    }
 
     #[test]
     fn an_ended_ticket_never_comes_again() {
@@ -373,62 +365,5 @@ mod tests {
         assert_eq!(asks.first(&queue), Some(tickets[0]));
         assert_eq!(asks.behind(tickets[0]), Some(tickets[2]));
         assert_eq!(asks.behind(tickets[2]), None);
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Claim { deadline: Option<u8>, queue: bool },
-        End(prop::sample::Index),
-        Pop,
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            (any::<Option<u8>>(), any::<bool>())
-                .prop_map(|(deadline, queue)| Step::Claim { deadline, queue }),
-            any::<prop::sample::Index>().prop_map(Step::End),
-            Just(Step::Pop),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn agrees_with_a_map_and_a_list(steps in prop::collection::vec(step(), 0..200)) {
-            let (mut asks, mut queue) = (Asks::default(), Queue::default());
-            let (mut map, mut list) = (BTreeMap::new(), vec![]);
-            for step in steps {
-                match step {
-                    Step::Claim { deadline, queue: queued } => {
-                        let ticket = asks.vacant().unwrap();
-                        let deadline = deadline.map(|nanos| at(nanos.into()));
-                        prop_assert!(asks.claim(ticket, (), deadline));
-                        prop_assert!(map.insert(ticket, deadline).is_none());
-                        if queued {
-                            asks.enqueue(&mut queue, ticket);
-                            list.push(ticket);
-                        }
-                    }
-                    Step::End(index) if !map.is_empty() => {
-                        let ticket = *map.keys().nth(index.index(map.len())).unwrap();
-                        prop_assert_eq!(asks.unqueue(&mut queue, ticket), list.contains(&ticket));
-                        list.retain(|other| *other != ticket);
-                        prop_assert!(asks.end(ticket).is_some());
-                        map.remove(&ticket);
-                    }
-                    Step::End(_) => {}
-                    Step::Pop => {
-                        let first = asks.first(&queue);
-                        prop_assert_eq!(first, list.first().copied());
-                        if let Some(first) = first {
-                            asks.unqueue(&mut queue, first);
-                            list.remove(0);
-                        }
-                    }
-                }
-                prop_assert_eq!(asks.deadline(), map.values().flatten().min().copied());
-                prop_assert_eq!(asks.iter().map(|(ticket, _)| ticket).collect::<alloc::collections::BTreeSet<_>>(),
-                    map.keys().copied().collect());
-            }
-        }
     }
 }

@@ -95,7 +95,6 @@ fn from_nanos(nanos: u128) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     const PLAIN: Backoff = Backoff {
         first: Duration::ZERO,
@@ -136,16 +135,5 @@ mod tests {
     fn a_first_pause_beyond_the_cap_is_the_cap() {
         let odd = Backoff { first: Duration::from_secs(40), ..PLAIN };
         assert_eq!(odd.pause(1, 0), odd.cap);
-    }
-
-    proptest! {
-        #[test]
-        fn chance_only_shortens_and_at_most_by_the_jitter(n in 0u32..40, chance: u32, jitter in 0u32..2000) {
-            let backoff = Backoff { jitter_permille: jitter, ..PLAIN };
-            let (longest, pause) = (backoff.longest(n), backoff.pause(n, chance));
-            prop_assert!(pause <= longest && longest <= backoff.cap);
-            let floor = longest.as_nanos() * u128::from(1000 - jitter.min(1000)) / 1000;
-            prop_assert!(pause.as_nanos() >= floor);
-        }
     }
 }

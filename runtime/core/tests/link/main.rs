@@ -4,3 +4,4 @@ mod hostile;
 mod pair;
 mod properties;
 mod scenarios;
+mod story;

@@ -4,6 +4,8 @@
 //! was reported as not delivered is never started, messages to one actor arrive in the order sent and never
 //! twice, nothing is delivered over a closed transport, and `Down` comes once, after the last message.
 
+// Said with its path, so that the fuzz targets can take this file in too.
+#[path = "pair/driver.rs"]
 mod driver;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -3,5 +3,6 @@
 
 mod exploration;
 mod observer;
+mod steps;
 mod transcripts;
 mod walks;

@@ -5,40 +5,11 @@ use std::time::Duration;
 use bailiwick_core::backoff::Backoff;
 use bailiwick_core::exit::Exit;
 use bailiwick_core::tree::{
-    ChildConfig, ChildId, Config, Event, GroupConfig, GroupId, Incarnation, Kind, OnExhausted, Restart, Verb,
+    ChildConfig, ChildId, Config, GroupConfig, GroupId, Kind, OnExhausted, Restart, Verb,
 };
 use proptest::prelude::*;
 
-use crate::observer::Observed;
-
-/// One step of a walk; which life an event is about is only known when it is told.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    /// Of the child's present life, or of one before it.
-    About {
-        child: u16,
-        earlier: u32,
-        what: What,
-    },
-    Operator(Verb, u16),
-    Boot,
-    ShutDown,
-    Kill,
-    Pass(u64),
-    ToDeadline,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum What {
-    Spawned,
-    SpawnFailed,
-    Ready,
-    Unready,
-    Drained,
-    Violated,
-    Exited(Exit),
-    Emptied(u32),
-}
+use crate::steps::{Step, What, walk};
 
 const CHILDREN: u16 = 4;
 
@@ -134,40 +105,6 @@ fn config() -> impl Strategy<Value = Config> {
     )
 }
 
-fn event(world: &Observed, child: u16, earlier: u32, what: What) -> Event {
-    let life = if child < CHILDREN {
-        world.life(child)
-    } else {
-        Incarnation { child: ChildId(child), generation: 1 }
-    };
-    let of = Incarnation { generation: life.generation.saturating_sub(earlier), ..life };
-    match what {
-        What::Spawned => Event::Spawned(of),
-        What::SpawnFailed => Event::SpawnFailed { of, step: 3, errno: 11, chance: 7 },
-        What::Ready => Event::Ready(of),
-        What::Unready => Event::Unready(of),
-        What::Drained => Event::Drained(of),
-        What::Violated => Event::Violated(of),
-        What::Exited(exit) => Event::Exited { of, exit },
-        What::Emptied(chance) => Event::Emptied { of, chance },
-    }
-}
-
-fn walk(world: &mut Observed, step: Step) {
-    match step {
-        Step::About { child, earlier, what } => drop(world.tell(event(world, child, earlier, what))),
-        Step::Operator(verb, child) => drop(world.tell(Event::Operator { verb, child: ChildId(child) })),
-        Step::Boot => drop(world.tell(Event::Boot)),
-        Step::ShutDown => drop(world.tell(Event::ShutDown)),
-        Step::Kill => drop(world.tell(Event::Kill)),
-        Step::Pass(ms) => {
-            world.now += Duration::from_millis(ms);
-            world.tell(Event::Tick);
-        }
-        Step::ToDeadline => drop(world.tick()),
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -176,13 +113,6 @@ proptest! {
         config in config(),
         steps in proptest::collection::vec(step(), 0..120),
     ) {
-        let mut world = Observed::new(config);
-        world.tell(Event::Boot);
-        for step in steps {
-            walk(&mut world, step);
-        }
-        if !world.has_left() {
-            world.check_that_a_stop_ends();
-        }
+        walk(config, steps);
     }
 }

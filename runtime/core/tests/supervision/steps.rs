@@ -1,0 +1,85 @@
+//! Steps through the life of a tree, for whoever makes them up: chance, or a fuzzer. Any events in any order, also
+//! such as no driver would tell; the observer asserts as it goes.
+
+use std::time::Duration;
+
+use bailiwick_core::exit::Exit;
+use bailiwick_core::tree::{ChildId, Config, Event, Incarnation, Verb};
+
+use crate::observer::Observed;
+
+/// One step of a walk; which life an event is about is only known when it is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    /// Of the child's present life, or of one before it.
+    About {
+        child: u16,
+        earlier: u32,
+        what: What,
+    },
+    Operator(Verb, u16),
+    Boot,
+    ShutDown,
+    Kill,
+    Pass(u64),
+    ToDeadline,
+}
+
+/// What is told of a life.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum What {
+    Spawned,
+    SpawnFailed,
+    Ready,
+    Unready,
+    Drained,
+    Violated,
+    Exited(Exit),
+    Emptied(u32),
+}
+
+/// Walks through the life of a tree that was booted, and then asks it to stop.
+pub(crate) fn walk(config: Config, steps: impl IntoIterator<Item = Step>) {
+    let mut world = Observed::new(config);
+    world.tell(Event::Boot);
+    for step in steps {
+        take(&mut world, step);
+    }
+    if !world.has_left() {
+        world.check_that_a_stop_ends();
+    }
+}
+
+fn event(world: &Observed, child: u16, earlier: u32, what: What) -> Event {
+    let life = if usize::from(child) < world.tree.children().len() {
+        world.life(child)
+    } else {
+        Incarnation { child: ChildId(child), generation: 1 }
+    };
+    let of = Incarnation { generation: life.generation.saturating_sub(earlier), ..life };
+    match what {
+        What::Spawned => Event::Spawned(of),
+        What::SpawnFailed => Event::SpawnFailed { of, step: 3, errno: 11, chance: 7 },
+        What::Ready => Event::Ready(of),
+        What::Unready => Event::Unready(of),
+        What::Drained => Event::Drained(of),
+        What::Violated => Event::Violated(of),
+        What::Exited(exit) => Event::Exited { of, exit },
+        What::Emptied(chance) => Event::Emptied { of, chance },
+    }
+}
+
+fn take(world: &mut Observed, step: Step) {
+    match step {
+        Step::About { child, earlier, what } => drop(world.tell(event(world, child, earlier, what))),
+        Step::Operator(verb, child) => drop(world.tell(Event::Operator { verb, child: ChildId(child) })),
+        Step::Boot => drop(world.tell(Event::Boot)),
+        Step::ShutDown => drop(world.tell(Event::ShutDown)),
+        Step::Kill => drop(world.tell(Event::Kill)),
+        Step::Pass(ms) => {
+            world.now += Duration::from_millis(ms);
+            world.tell(Event::Tick);
+        }
+        Step::ToDeadline => drop(world.tick()),
+    }
+}
