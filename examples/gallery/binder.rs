@@ -1,9 +1,11 @@
 //! The worker that may bind a port. It is gone before the first stranger comes.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use bailiwick::prelude::*;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::front::LISTENER;
 use crate::protocol::Silent;
@@ -29,12 +31,30 @@ impl Binder {
 
 impl Actor for Binder {
     async fn started(&mut self, cx: &mut Context) -> Result<(), ActorError> {
-        let listen = self.args.listen;
-        let listener = TcpListener::bind(listen).map_err(|error| {
-            ActorError::message(format!("cannot listen on {listen}: {error}; --listen names another address"))
-        })?;
+        let address = self.args.listen;
+        let listener = TcpListener::bind(address).map_err(|error| BindError { address, error })?;
         Ok(cx.keep(LISTENER, listener)?)
     }
 }
 
 impl Silent for Binder {}
+
+/// Why nobody can listen at an address, and what to do about it.
+#[derive(Debug, Error)]
+#[error("cannot listen at {address}: {error}; {}", advice(.error))]
+struct BindError {
+    address: SocketAddr,
+    error: io::Error,
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "stop the program that listens there, or choose another port with --listen ADDRESS:PORT (in a \
+             manifest: `listen` and `tcp_bind` of the binder)"
+        }
+        io::ErrorKind::PermissionDenied => "a port below 1024 needs root; others do not",
+        io::ErrorKind::AddrNotAvailable => "expected an address of this machine, or 0.0.0.0 for all of them",
+        _ => "choose another one with --listen ADDRESS:PORT (in a manifest: `listen` of the binder)",
+    }
+}

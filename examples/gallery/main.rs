@@ -31,7 +31,7 @@ use bailiwick::{Group, Hosted, Worker};
 use binder::{Binder, BinderArgs};
 use files::{FilesActor, FilesArgs};
 use front::Front;
-use options::Options;
+use options::{HELP, Options};
 use process_tree::TreeRef;
 use protocol::{FilesRef, SilentRef, ThumbsRef};
 use shrinker::Shrinker;
@@ -44,6 +44,10 @@ const USAGE: u8 = 64;
 fn main() -> ExitCode {
     if Program::is_worker() {
         return program(&Options::unknown()).run();
+    }
+    if std::env::args_os().any(|argument| argument == "--help" || argument == "-h") {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
     }
     match Options::read(std::env::args_os().skip(1)) {
         Ok(options) => program(&options).run(),
@@ -73,6 +77,9 @@ fn program(options: &Options) -> Program {
         .add(
             Worker::new("binder", may_bind)
                 .oneshot()
+                // Without its port the gallery is nothing: it ends and says why. No stranger reaches this worker.
+                .essential()
+                .crash_may_stop_all()
                 .serve_with(binder(), &BinderArgs { listen: options.listen }),
         )
         .add(soon_back(Worker::new("files", may_use_folder)).serve_with(files(), &files_args))

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::chown;
 use std::path::PathBuf;
 
@@ -21,16 +21,27 @@ pub(crate) struct Options {
 /// Why there is nothing to serve.
 #[derive(Debug, Error)]
 pub(crate) enum OptionsError {
-    #[error("usage: gallery [FOLDER] [--listen ADDRESS:PORT]")]
+    #[error("usage: gallery [FOLDER] [--listen ADDRESS:PORT], see gallery --help")]
     Usage,
-    #[error("--listen {given}: expected an address and a port such as {DEFAULT}")]
+    #[error("--listen {given}: expected an address and a port such as {FREE}")]
     Listen { given: String },
     #[error("{folder}: {error}", folder = folder.display())]
     Folder { folder: PathBuf, error: io::Error },
 }
 
+/// What `gallery --help` says.
+pub(crate) const HELP: &str = "\
+usage: gallery [FOLDER] [--listen ADDRESS:PORT]
+
+Serves the pictures of FOLDER, or a few that it draws itself. Who reaches it may also add and replace pictures, so it
+listens only for this machine unless told otherwise: at 127.0.0.1:8080, as root at 127.0.0.1:80.
+`--listen 0.0.0.0:80` opens it to everybody.
+";
+
 /// Where a gallery listens that was not told otherwise: only this machine reaches it.
-const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// The same as root, whose browser then needs no port.
+const OF_ROOT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
 /// Owns the pictures that root's gallery draws, so that whoever serves them need not be root.
 const NOBODY: u32 = 65_534;
 
@@ -41,7 +52,7 @@ impl Options {
     /// [`OptionsError`], to be shown to whoever wrote the command line.
     pub(crate) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, OptionsError> {
         let mut arguments = arguments;
-        let (mut folder, mut listen) = (None, DEFAULT);
+        let (mut folder, mut listen) = (None, default_address());
         while let Some(argument) = arguments.next() {
             match argument.to_str() {
                 Some("--listen") => listen = address(&arguments.next().ok_or(OptionsError::Usage)?)?,
@@ -71,8 +82,12 @@ impl Options {
     /// What stands in for a command line in a worker, which has none. What a worker needs of it comes as arguments of
     /// its actor.
     pub(crate) fn unknown() -> Self {
-        Self { folder: PathBuf::new(), listen: DEFAULT, own_folder: None }
+        Self { folder: PathBuf::new(), listen: FREE, own_folder: None }
     }
+}
+
+fn default_address() -> SocketAddr {
+    if nix::unistd::geteuid().is_root() { OF_ROOT } else { FREE }
 }
 
 fn address(given: &OsString) -> Result<SocketAddr, OptionsError> {
@@ -104,7 +119,8 @@ mod tests {
     fn without_a_folder_there_is_one_of_its_own_until_the_end() {
         let options = read(&[]).expect("in order");
         assert!(options.folder.is_dir());
-        assert_eq!(options.listen, DEFAULT);
+        assert_eq!(options.listen, default_address());
+        assert!(options.listen.ip().is_loopback());
         let folder = options.folder.clone();
         drop(options);
         assert!(!folder.exists());
@@ -113,7 +129,7 @@ mod tests {
     #[test]
     fn what_is_no_command_line_is_said() {
         assert!(matches!(read(&["--listen"]), Err(OptionsError::Usage)));
-        assert!(matches!(read(&["--help"]), Err(OptionsError::Usage)));
+        assert!(matches!(read(&["--port"]), Err(OptionsError::Usage)));
         assert!(matches!(read(&["a", "b"]), Err(OptionsError::Usage)));
         assert!(matches!(read(&["--listen", "8080"]), Err(OptionsError::Listen { .. })));
         assert!(matches!(read(&["/no/such/folder"]), Err(OptionsError::Folder { .. })));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -124,6 +125,27 @@ fn single_process_needs_no_supervisor() {
 #[test]
 fn gallery_says_how_it_is_used() {
     let output = Command::new(env!("CARGO_BIN_EXE_gallery")).arg("--help").output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with("usage: gallery [FOLDER]") && output.status.success(), "{said}");
+    let output = Command::new(env!("CARGO_BIN_EXE_gallery")).arg("--port").output().expect("it starts");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.starts_with("usage: gallery [FOLDER]"), "{said}");
+    assert!(said.starts_with("usage: gallery [FOLDER]") && !output.status.success(), "{said}");
+}
+
+#[test]
+fn gallery_ends_and_says_why_where_its_port_is_taken() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("some port is free");
+    let address = holder.local_addr().expect("bound").to_string();
+    let folder = empty_folder();
+    let output = Command::new(env!("CARGO_BIN_EXE_gallery"))
+        .arg(folder.path())
+        .args(["--listen", &address])
+        .output()
+        .expect("it starts");
+    let said =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(!output.status.success(), "{said}");
+    for needed in [&format!("cannot listen at {address}"), "Address already in use", "--listen"] {
+        assert!(said.contains(needed), "no `{needed}` in:\n{said}");
+    }
 }
