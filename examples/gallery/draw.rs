@@ -21,12 +21,12 @@ const SCENES: &[Scene] = &[
     Scene { name: "contours.png", width: 720, height: 720, colour: contours },
     Scene { name: "dunes.jpg", width: 960, height: 600, colour: dunes },
     Scene { name: "eclipse.jpg", width: 800, height: 600, colour: eclipse },
-    Scene { name: "julia.png", width: 900, height: 600, colour: julia },
+    Scene { name: "julia.png", width: 720, height: 480, colour: julia },
     Scene { name: "lissajous.png", width: 640, height: 640, colour: lissajous },
-    Scene { name: "mandelbrot.jpg", width: 900, height: 600, colour: mandelbrot },
+    Scene { name: "mandelbrot.jpg", width: 720, height: 480, colour: mandelbrot },
     Scene { name: "marble.webp", width: 600, height: 800, colour: marble },
     Scene { name: "ripples.jpg", width: 900, height: 600, colour: ripples },
-    Scene { name: "sunflower.png", width: 700, height: 700, colour: sunflower },
+    Scene { name: "sunflower.png", width: 640, height: 640, colour: sunflower },
     Scene { name: "tiles.gif", width: 640, height: 480, colour: tiles },
     Scene { name: "waves.webp", width: 960, height: 540, colour: waves },
 ];
@@ -116,19 +116,25 @@ fn julia(x: f32, y: f32) -> Colour {
 }
 
 fn lissajous(x: f32, y: f32) -> Colour {
-    let mut light = [0.004, 0.008, 0.02];
-    for step in 0..150 {
-        let t = step as f32 / 150.0 * TAU;
-        let (dx, dy) = (x - 0.82 * (3.0 * t + 0.6).sin(), y - 0.82 * (4.0 * t).sin());
-        let square = dx * dx + dy * dy;
-        light = add(light, palette_hue(t / TAU), 0.0006 / (square + 0.0006) * 0.7);
-    }
-    light
+    // How far the nearest place of the curve is, from the height and the slope of a function that is 0 on it.
+    let (u, v, step) = (x / 0.82, y / 0.82, 0.001);
+    let height = off_curve(u, v);
+    let slope = (off_curve(u + step, v) - height).hypot(off_curve(u, v + step) - height) / step;
+    let away = height / slope.max(0.4);
+    let light = 0.0004 / (away * away + 0.0004);
+    add([0.004, 0.008, 0.02], palette_hue(0.45 + 0.3 * x + 0.12 * y), light)
+}
+
+/// Is 0 where u = cos(3t + a) and v = cos(4t) for some t: both have a polynomial that turns 12 times.
+fn off_curve(u: f32, v: f32) -> f32 {
+    let (fourth, third) = (8.0 * u.powi(4) - 8.0 * u * u + 1.0, 4.0 * v.powi(3) - 3.0 * v);
+    let (sin, cos) = (0.866, 0.5);
+    fourth * fourth + third * third - 2.0 * fourth * third * cos - sin * sin
 }
 
 fn mandelbrot(x: f32, y: f32) -> Colour {
     // The valley of the seahorses.
-    let steps = escape([0.0, 0.0], [x * 0.011 - 0.7493, y * 0.011 + 0.1102], 260);
+    let steps = escape([0.0, 0.0], [x * 0.011 - 0.7493, y * 0.011 + 0.1102], 200);
     palette(steps * 0.018 + 0.1, smooth(10.0, 60.0, steps))
 }
 
@@ -149,14 +155,20 @@ fn sunflower(x: f32, y: f32) -> Colour {
     let mut colour = mix([0.03, 0.1, 0.05], [0.005, 0.02, 0.015], distance / 1.4);
     // Seed n lies at the n-th golden angle, at the square root of n: only few can be near a place.
     let about = (distance / 0.042).powi(2);
-    let (first, last) = ((about - 60.0).max(0.0) as u32, (about + 60.0).min(480.0) as u32);
+    let reach = 6.0 + 60.0 * distance;
+    let (first, last) = ((about - reach).max(0.0) as u32, (about + reach).min(480.0) as u32);
+    let golden = PI * (3.0 - 5f32.sqrt());
+    let (turn_y, turn_x) = golden.sin_cos();
+    let (mut v, mut u) = (first as f32 * golden).sin_cos();
     for seed in first..last {
         let radius = 0.042 * (seed as f32).sqrt();
-        let angle = seed as f32 * PI * (3.0 - 5f32.sqrt());
-        let away = (x - radius * angle.cos()).hypot(y - radius * angle.sin());
+        let away = (x - radius * u).hypot(y - radius * v);
         let size = 0.018 + 0.02 * radius;
-        let tint = mix([0.32, 0.09, 0.02], [1.0, 0.62, 0.05], radius / 0.85);
-        colour = mix(tint, colour, smooth(size * 0.8, size, away));
+        if away < size {
+            let tint = mix([0.32, 0.09, 0.02], [1.0, 0.62, 0.05], radius / 0.85);
+            colour = mix(tint, colour, smooth(size * 0.8, size, away));
+        }
+        (u, v) = (u * turn_x - v * turn_y, u * turn_y + v * turn_x);
     }
     colour
 }

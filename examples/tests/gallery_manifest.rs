@@ -74,6 +74,21 @@ fn the_shipped_manifest_serves_pictures() {
 }
 
 #[test]
+fn the_shipped_pictures_are_served() {
+    let shipped = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/gallery/pictures"));
+    let place = manifest(shipped, |line| Some(line.to_owned()));
+    let gallery = run(&place, folder());
+    let mut client = gallery.client();
+    let index = client.get("/").expect("answered").text();
+    let names: Vec<_> = fs::read_dir(shipped).expect("shipped").map(|entry| entry.expect("read")).collect();
+    assert!(names.len() >= 3, "a gallery of {} pictures is none", names.len());
+    for name in names.iter().map(|entry| entry.file_name().into_string().expect("text")) {
+        assert!(index.contains(&name), "{name} is not in the page");
+        assert_eq!(client.get(&format!("/thumb/{name}?w=320")).expect("answered").status, 200, "{name}");
+    }
+}
+
+#[test]
 fn with_the_default_budget_a_crash_loop_cools_down_and_the_rest_goes_on() {
     let pictures = folder();
     let own_budget = |line: &str| line.starts_with("group = ") || line.starts_with("backoff = ");
