@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::http::serve::{Closing, serve};
 use crate::process_tree::{Hidden, ProcessTree, Tree};
-use crate::site::{Site, UPLOADS_MAX};
+use crate::site::{SHRINKERS, Site, UPLOADS_MAX};
 
 /// The name under which the supervisor keeps the listener.
 pub(crate) const LISTENER: &str = "http";
@@ -33,6 +33,7 @@ impl Actor for Front {
             tree: cx.me(),
             private: address.ip().is_loopback(),
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+            shrinking: Arc::new(Semaphore::new(SHRINKERS.into())),
         };
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let answer = move |request| site.clone().answer(request);

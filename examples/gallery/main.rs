@@ -35,6 +35,7 @@ use options::{HELP, Options};
 use process_tree::TreeRef;
 use protocol::{FilesRef, SilentRef, ThumbsRef};
 use shrinker::Shrinker;
+use site::SHRINKERS;
 
 /// Ports below this one belong to root.
 const FIRST_FREE_PORT: u16 = 1024;
@@ -85,7 +86,7 @@ fn program(options: &Options) -> Program {
         .add(soon_back(Worker::new("files", may_use_folder)).serve_with(files(), &files_args))
         .add(
             soon_back(Worker::new("shrinker", Sandbox::sealed().memory_max_mib(768)))
-                .instances(2)
+                .instances(SHRINKERS)
                 .serve(shrinker()),
         )
         .add(

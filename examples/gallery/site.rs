@@ -12,6 +12,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use crate::http::address::{AddressError, Place, names_this_machine, place_of};
 use crate::http::body::Content;
@@ -35,14 +36,24 @@ pub(crate) struct Site {
     pub(crate) private: bool,
     /// Each upload holds one.
     pub(crate) uploads: Arc<Semaphore>,
+    /// Each picture in a shrinker's hands holds one. Who waits here loses nothing when a shrinker dies of the picture
+    /// before.
+    pub(crate) shrinking: Arc<Semaphore>,
 }
 
 /// Uploads at a time.
 pub(crate) const UPLOADS_MAX: usize = 32;
+/// As many shrinkers as there are.
+pub(crate) const SHRINKERS: u16 = 2;
 /// How long the folder may take.
 const FILES_DEADLINE: Duration = Duration::from_secs(2);
 /// How long a picture may take to become smaller, with the time that it waits for its turn.
 const THUMB_DEADLINE: Duration = Duration::from_secs(8);
+/// For how long a part of the gallery that is being restarted is waited for. It takes much less, unless it fails again
+/// and again; then an answer soon is better than a page that hangs.
+const RESTART_PATIENCE: Duration = Duration::from_secs(1);
+/// Between two tries.
+const RESTART_PAUSE: Duration = Duration::from_millis(10);
 /// More than a thumbnail of the largest width needs.
 const THUMB_BYTES_MAX: u64 = 16 << 20;
 
@@ -73,16 +84,16 @@ impl Site {
     }
 
     async fn show(&self, place: Place, headers: &HeaderMap) -> Reply {
-        let shown = match place {
-            Place::Index { page } => self.index(page).await,
-            Place::Thumb { name, width } => self.thumb(&name, width, headers).await,
-            Place::File { name } => self.file(&name, headers).await,
+        let shown = over_restarts(async || match &place {
+            Place::Index { page } => self.index(*page).await,
+            Place::Thumb { name, width } => self.thumb(name, *width, headers).await,
+            Place::File { name } => self.file(name, headers).await,
             Place::Processes => self.processes(headers).await,
             Place::Style => Ok(asset("text/css; charset=utf-8", STYLE)),
             Place::Script => Ok(asset("text/javascript; charset=utf-8", SCRIPT)),
             Place::Icon => Ok(asset("image/svg+xml", ICON)),
-        };
-        shown.unwrap_or_else(Trouble::into_reply)
+        });
+        shown.await.unwrap_or_else(Trouble::into_reply)
     }
 
     async fn index(&self, page: u32) -> Result<Reply, Trouble> {
@@ -125,12 +136,24 @@ impl Site {
         } else {
             let out = File::from(memfd_create(c"thumb", MFdFlags::MFD_CLOEXEC).map_err(io::Error::from)?);
             let given = Fd::from(out.try_clone()?);
-            let thumb = self.thumbs.shrink(opened.file, given, width).ask(THUMB_DEADLINE).await??;
+            let thumb = self.shrink(opened.file, given, width).await?;
             let bytes = copied(&out, &thumb)?;
             reply::reply(StatusCode::OK, thumb.format.media_type(), Content::bytes(bytes))
         };
         validators.mark(&mut reply);
         Ok(reply)
+    }
+
+    async fn shrink(&self, picture: Fd<File>, out: Fd<File>, width: u16) -> Result<Thumb, Trouble> {
+        let until = Instant::now() + THUMB_DEADLINE;
+        let turn = timeout_at(until, self.shrinking.acquire()).await;
+        let _turn = turn.map_err(|_| Trouble::Busy("pictures"))?.map_err(io::Error::other)?;
+        let left = until.saturating_duration_since(Instant::now());
+        match self.thumbs.shrink(picture, out, width).ask(left).await {
+            // A picture that ended one shrinker would end the next.
+            Err(error @ AskError::Unknown(_)) => Err(Trouble::Lost(error)),
+            outcome => Ok(outcome??),
+        }
     }
 
     async fn put(&self, name: String, request: Request<Incoming>) -> Reply {
@@ -154,11 +177,27 @@ impl Site {
 
     async fn take(&self, name: &str, body: Incoming) -> Result<Published, Trouble> {
         let name = PictureName::parse(name)?;
-        let _held = self.uploads.try_acquire().map_err(|_| Trouble::Busy)?;
-        let scratch = File::from(self.files.scratch().ask(FILES_DEADLINE).await??);
+        let _held = self.uploads.try_acquire().map_err(|_| Trouble::Busy("uploads"))?;
+        let scratch = over_restarts(async || Ok(self.files.scratch().ask(FILES_DEADLINE).await??));
+        let scratch = File::from(scratch.await?);
         upload::receive(body, scratch.try_clone()?, FILE_BYTES_MAX).await?;
-        let call = self.files.publish(name, scratch.into());
-        Ok(call.ask(FILES_DEADLINE).await??)
+        let publish = over_restarts(async || {
+            let call = self.files.publish(name.clone(), scratch.try_clone()?.into());
+            Ok(call.ask(FILES_DEADLINE).await??)
+        });
+        publish.await
+    }
+}
+
+/// Does `work` again while somebody who is needed for it is being restarted. All that a client may ask for can be done
+/// twice: looking changes nothing, and an upload replaces itself.
+async fn over_restarts<R>(work: impl AsyncFn() -> Result<R, Trouble>) -> Result<R, Trouble> {
+    let until = Instant::now() + RESTART_PATIENCE;
+    loop {
+        match work().await {
+            Err(Trouble::Down(_)) if Instant::now() < until => tokio::time::sleep(RESTART_PAUSE).await,
+            outcome => return outcome,
+        }
     }
 }
 
@@ -173,12 +212,16 @@ enum Trouble {
     Picture(#[from] BadPicture),
     #[error(transparent)]
     Upload(#[from] UploadError),
+    /// Nobody answered, and asking again does no harm.
     #[error("a part of the gallery is being restarted ({0})")]
     Down(#[from] AskError),
+    /// Nobody answered, and asking again may end the next one.
+    #[error("the part of the gallery that looked at the picture ended ({0})")]
+    Lost(AskError),
     #[error(transparent)]
     Hidden(#[from] Hidden),
-    #[error("too many uploads at a time")]
-    Busy,
+    #[error("too many {0} at a time")]
+    Busy(&'static str),
     #[error(transparent)]
     System(#[from] io::Error),
 }
@@ -186,7 +229,7 @@ enum Trouble {
 impl Trouble {
     fn into_reply(self) -> Reply {
         let status = match &self {
-            Self::Down(_) | Self::Busy => return reply::unavailable(&self.to_string()),
+            Self::Down(_) | Self::Lost(_) | Self::Busy(_) => return reply::unavailable(&self.to_string()),
             Self::Name(_) => StatusCode::NOT_FOUND,
             Self::Picture(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Folder(error) => match error {
@@ -256,4 +299,44 @@ fn copied(out: &File, thumb: &Thumb) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
     out.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use bailiwick::Unknown;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_is_back_within_a_second_is_waited_for() {
+        let tries = Cell::new(0);
+        let outcome = over_restarts(async || {
+            tries.set(tries.get() + 1);
+            if tries.get() < 50 { Err(Trouble::Down(NotDelivered::Draining.into())) } else { Ok(()) }
+        });
+        outcome.await.expect("it came back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_stays_away_is_told_after_a_second() {
+        let begin = Instant::now();
+        let down: Result<(), _> =
+            over_restarts(async || Err(Trouble::Down(NotDelivered::Draining.into()))).await;
+        let reply = down.expect_err("it stayed away").into_reply();
+        assert_eq!((reply.status(), begin.elapsed().as_secs()), (StatusCode::SERVICE_UNAVAILABLE, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_picture_that_ended_a_shrinker_is_not_given_to_the_next() {
+        let tries = Cell::new(0);
+        let lost: Result<(), _> = over_restarts(async || {
+            tries.set(tries.get() + 1);
+            Err(Trouble::Lost(Unknown::ReplyDropped.into()))
+        })
+        .await;
+        assert!(lost.is_err());
+        assert_eq!(tries.get(), 1);
+    }
 }

@@ -156,3 +156,28 @@ fn killing_the_front_costs_only_its_open_connections() {
 fn killing_every_worker_in_turn_costs_only_their_requests() {
     fire(&["files", "front", "shrinker"], &[]);
 }
+
+#[test]
+fn killing_a_shrinker_costs_only_the_picture_in_its_hands() {
+    let _alone = ONE_FIRE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut gallery = Gallery::start();
+    let slow = image::RgbImage::from_fn(2400, 1800, |x, y| image::Rgb([(x * y) as u8, x as u8, y as u8]));
+    slow.save(gallery.path("slow.jpg")).expect("written");
+    let (sender, statuses) = channel();
+    let failures = thread::scope(|scope| {
+        for _ in 0..8 {
+            let (sender, mut client) = (sender.clone(), gallery.client());
+            scope.spawn(move || {
+                let answer = client.get("/thumb/slow.jpg?w=160").expect("the front lives");
+                sender.send(answer.status).expect("somebody counts");
+            });
+        }
+        // One has its answer: two more are in work, and five wait.
+        assert_eq!(statuses.recv(), Ok(200));
+        gallery.kill(&gallery.program.instances("shrinker")[0]);
+        drop(sender);
+        statuses.iter().filter(|status| *status != 200).count()
+    });
+    assert!(failures <= 1, "{failures} pictures were lost with one shrinker");
+    assert!(gallery.program.stop().success(), "an ordered stop ends with 0");
+}
