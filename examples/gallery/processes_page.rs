@@ -44,7 +44,7 @@ fn supervisor(page: &mut String, tree: &ProcessTree) -> fmt::Result {
         user(tree.uid),
         privileges.to_owned(),
         "–".to_owned(),
-        String::new(),
+        "–".to_owned(),
     ];
     finish(page, &cells)
 }
@@ -82,7 +82,8 @@ fn row(page: &mut String, worker: &Process) -> fmt::Result {
 
 fn finish(page: &mut String, cells: &[String]) -> fmt::Result {
     for (column, cell) in COLUMNS[1..].iter().zip(cells) {
-        write!(page, "<td data-label=\"{column}\">{cell}</td>")?;
+        // One element, so that a narrow screen keeps what belongs together side by side.
+        write!(page, "<td data-label=\"{column}\"><span>{cell}</span></td>")?;
     }
     page.push_str("</tr>\n");
     Ok(())
