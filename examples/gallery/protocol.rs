@@ -78,7 +78,7 @@ pub(crate) enum Published {
 pub(crate) enum FolderError {
     #[error("there is no such picture")]
     NotFound,
-    #[error("the folder may not be written to")]
+    #[error("the folder is read-only, or closed to the user whom the gallery runs as")]
     ReadOnly,
     #[error("the file system is full")]
     Full,

@@ -103,7 +103,12 @@ impl Kill {
 
 /// Makes a folder with [`PICTURES`].
 pub(crate) fn folder() -> TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    folder_in(&std::env::temp_dir())
+}
+
+/// Makes a folder with [`PICTURES`] in another one.
+pub(crate) fn folder_in(place: &Path) -> TempDir {
+    let folder = tempfile::tempdir_in(place).expect("a temporary folder");
     let picture = image::RgbImage::from_fn(480, 320, |x, y| image::Rgb([(x / 2) as u8, (y / 2) as u8, 90]));
     for (name, format) in PICTURES {
         let path = folder.path().join(name);
