@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -122,8 +122,7 @@ impl Supervised {
 
     fn start_in(command: Command, folder: Arc<TempDir>) -> Self {
         let mut command = ended_with_us(command);
-        // A group of its own keeps a signal to the test from reaching it by chance.
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the supervisor can be started");
         let journal = Journal::default();
         journal.follow(child.stdout.take().expect("it was piped"));
@@ -312,9 +311,12 @@ impl Supervised {
 }
 
 /// Has the kernel end the supervisor with the thread that starts it: a test that is killed leaves nothing either.
+///
+/// It starts a session, as what an init starts does: signals to the test do not reach it by chance, and whatever else
+/// the session of the test runs does not hold up its workers (see `docs/busy-machines.md`).
 fn ended_with_us(command: Command) -> Command {
-    let mut ended = Command::new("setpriv");
-    ended.args(["--pdeathsig", "KILL"]).arg(command.get_program()).args(command.get_args());
+    let mut ended = Command::new("setsid");
+    ended.args(["setpriv", "--pdeathsig", "KILL"]).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => ended.env(name, value),
