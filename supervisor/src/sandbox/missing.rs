@@ -6,6 +6,7 @@ use std::fmt;
 use super::machine::Machine;
 use super::prepared::Prepared;
 use super::tree::Tree;
+use crate::control::MemoryMechanism;
 
 /// One thing that the operator should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub enum Aspect {
     Tcp,
     /// Whom it may signal, and which abstract sockets it reaches.
     Scope,
+    /// How much memory it uses.
+    Memory,
     /// How many threads and processes it has.
     Tasks,
     /// How everything that it started is ended.
@@ -46,6 +49,9 @@ impl Prepared {
         }
         if self.rulesets.is_some() && machine.landlock_abi < SCOPE_ABI {
             add(Aspect::Scope, "Landlock before ABI 6 bounds no signals".into());
+        }
+        if self.memory_mechanism() == MemoryMechanism::AddressSpace {
+            add(Aspect::Memory, "its limit bounds the address space, which memory files are not part of".into());
         }
         let places = self.granted.iter().chain([&self.directory]);
         for why in places.filter_map(|place| place.closed_to(self.account.identity())) {
@@ -68,6 +74,7 @@ impl Aspect {
             Self::SystemCalls => "system calls",
             Self::Tcp => "tcp",
             Self::Scope => "scope",
+            Self::Memory => "memory",
             Self::Tasks => "tasks",
             Self::Descendants => "descendants",
         }

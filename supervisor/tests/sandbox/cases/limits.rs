@@ -1,7 +1,7 @@
 //! How much a worker may use.
 
 use bailiwick_supervisor::control::MemoryMechanism;
-use bailiwick_supervisor::sandbox::Machine;
+use bailiwick_supervisor::sandbox::{Aspect, Machine};
 use bailiwick_supervisor::spec::Preset;
 use bailiwick_sys::events::Signal;
 use bailiwick_sys::identity::effective_uid;
@@ -17,6 +17,8 @@ pub(super) fn memory_beyond_the_limit_costs_the_worker_its_life() {
     exhaust(&Bench::new(worker.clone()));
     let bench = Bench::on(Machine::probe().without_cgroups(), worker).expect("a sandbox");
     assert_eq!(bench.prepared().memory_mechanism(), MemoryMechanism::AddressSpace);
+    let told: Vec<_> = bench.prepared().missing().iter().map(|missing| missing.what).collect();
+    assert!(told.contains(&Aspect::Memory), "{told:?}");
     exhaust(&bench);
 }
 
