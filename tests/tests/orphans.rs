@@ -55,29 +55,24 @@ fn e1_nothing_outlives_a_killed_supervisor_by_more_than_a_second() {
     stopwatch.assert_within(Duration::from_secs(1), "the end of workers and descendants");
 }
 
-/// The kernel alone ends a worker that cannot, when the guardian cannot either.
+/// The kernel alone ends a worker that hangs when it should stop, if the guardian is gone as well.
 #[test]
-fn a_worker_dies_with_its_supervisor_even_if_neither_it_nor_the_guardian_can_act() {
-    if needs_root(BREEDING) {
-        return;
-    }
-    let mut supervised = run!(&BREEDERS.replace("grandchildren = 3", "grandchildren = 0"));
-    let workers = ["breeder.1", "breeder.2", "plain"];
-    let workers = workers.map(|worker| {
-        supervised.wait_for_life(worker, 1);
-        supervised.pid(worker)
-    });
-    let is_other = |process: &Process| *process != supervised.process() && !workers.contains(process);
-    let guardian: Vec<_> = supervised.processes().into_iter().filter(is_other).collect();
-    guardian.iter().chain(&workers).for_each(|process| process.signal(Signal::SIGSTOP));
+fn a_worker_that_hangs_dies_with_its_supervisor_without_a_guardian() {
+    let hangs =
+        "[worker.hangs]\nexec = \"tw\"\nactor.life = { type = \"Life\", args = { stubborn = true } }\n";
+    let mut supervised = run!(hangs);
+    supervised.wait_for_life("hangs", 1);
+    let (supervisor, worker) = (supervised.process(), supervised.pid("hangs"));
+    // It would start another guardian.
+    supervisor.signal(Signal::SIGSTOP);
+    let is_guardian = |process: &Process| *process != supervisor && *process != worker;
+    let guardian: Vec<_> = supervised.processes().into_iter().filter(is_guardian).collect();
+    guardian.iter().for_each(|process| process.signal(Signal::SIGKILL));
     let stopwatch = Stopwatch::start();
-    supervised.signal(Signal::SIGKILL);
+    supervisor.signal(Signal::SIGKILL);
     assert_eq!(supervised.wait(), Ended::Signal(9));
-    supervised.journal().wait_until("the workers to be gone", |_| {
-        workers.iter().all(|worker| !worker.is_alive()).then_some(())
-    });
-    stopwatch.assert_within(Duration::from_secs(1), "the end of the workers");
-    guardian.iter().for_each(|process| process.signal(Signal::SIGCONT));
+    supervised.journal().wait_until("the worker to be gone", |_| (!worker.is_alive()).then_some(()));
+    stopwatch.assert_within(Duration::from_secs(1), "the end of the worker");
 }
 
 #[test]

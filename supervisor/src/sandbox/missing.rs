@@ -51,7 +51,10 @@ impl Prepared {
             add(Aspect::Scope, "Landlock before ABI 6 bounds no signals".into());
         }
         if self.memory_mechanism() == MemoryMechanism::AddressSpace {
-            add(Aspect::Memory, "its limit bounds the address space, which memory files are not part of".into());
+            add(
+                Aspect::Memory,
+                "its limit bounds the address space, which memory files are not part of".into(),
+            );
         }
         let places = self.granted.iter().chain([&self.directory]);
         for why in places.filter_map(|place| place.closed_to(self.account.identity())) {
