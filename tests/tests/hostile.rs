@@ -166,6 +166,15 @@ fn fresh_links(lines: &[Line]) -> usize {
 }
 
 #[test]
+fn who_is_ready_and_not_ten_thousand_times_does_not_fill_the_log() {
+    let mut supervised = run!(&system("flap", ""));
+    assert_that_the_honest_live(&mut supervised, "has flapped");
+    let lines = supervised.journal().since(0);
+    assert_eq!(lines.iter().filter(|line| line.text.contains("hostile#1 is ready")).count(), 1);
+    supervised.stop();
+}
+
+#[test]
 fn descriptors_parked_until_tables_are_full_harm_nobody_honest() {
     let mut supervised = run!(&system("park", ""));
     assert_that_the_honest_live(&mut supervised, "has attacked link 2");

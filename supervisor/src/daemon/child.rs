@@ -45,6 +45,8 @@ pub(super) struct Life {
     pub(super) failed_start: Option<i32>,
     /// It said that its sandbox stands, which was found to be true: its user's code runs.
     pub(super) released: bool,
+    /// It was said that it is ready.
+    pub(super) was_ready: bool,
     /// How often the kernel had killed in it for want of memory before this life.
     pub(super) oom_kills_before: u64,
     /// Its process has ended and was taken; descendants may be left.

@@ -84,6 +84,7 @@ impl Daemon {
             waits_for_room: false,
             failed_start: None,
             released: false,
+            was_ready: false,
             oom_kills_before: self.launcher.prepared(child).oom_kills(),
             reaped: false,
             tree: None,

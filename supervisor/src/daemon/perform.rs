@@ -67,12 +67,13 @@ impl Daemon {
 
     fn announce(&mut self, of: Incarnation, news: News) {
         match news {
-            News::Up => {
+            // Once a life: a worker may come and go as often as it likes.
+            News::Up if self.life(of).is_some_and(|life| !std::mem::replace(&mut life.was_ready, true)) => {
                 let text = format!("{} is ready", self.name(of));
                 self.say(&text);
             }
             // The links tell the peers themselves.
-            News::Unready | News::Draining => {}
+            News::Up | News::Unready | News::Draining => {}
             News::Down(cause) => {
                 let cause = self.true_cause(of, words::cause(cause));
                 self.link_down(of, cause);
