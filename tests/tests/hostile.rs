@@ -75,6 +75,16 @@ fn whoever_is_not_in_its_sandbox_gets_no_order_to_go() {
 }
 
 #[test]
+fn who_says_anything_before_it_is_in_its_sandbox_is_killed() {
+    let mut supervised = run!(&system("hasty", ""));
+    let hostile =
+        supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 2).then(|| row.clone()));
+    assert_eq!(hostile.last_cause, Some(Cause::Protocol));
+    supervised.journal().wait_for(0, "at the wrong time");
+    supervised.stop();
+}
+
+#[test]
 fn garbage_on_every_link_harms_nobody_honest() {
     let mut supervised = run!(&system("garbage", ""));
     assert_that_the_honest_live(&mut supervised, "has attacked link 2");
