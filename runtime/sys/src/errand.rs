@@ -75,12 +75,13 @@ impl<const N: usize> Drop for Errand<N> {
 
 fn yield_to_others() {
     // SAFETY: takes numbers and touches no memory of ours.
-    let _as_it_was = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LAST) };
+    let _as_it_was = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
 }
 
-/// How long a process that was killed may take to end, in milliseconds.
-const FAREWELL_MS: u16 = 500;
-/// The nicest a process can be.
-const LAST: libc::c_int = 19;
+/// How long a process that was killed may take to end, in milliseconds: it must get its turn once to do so.
+const FAREWELL_MS: u16 = 5000;
+/// Behind whoever works, and yet with a turn soon enough where all cores are busy: a nicer process that is killed
+/// was seen to end seconds later.
+const NICE: libc::c_int = 10;
 /// The exit code when there is nobody to deliver to, or nothing.
 const ABANDONED: libc::c_int = 1;
