@@ -171,6 +171,12 @@ impl Peers {
             .ok_or_else(|| self.unknown_worker(wanted.worker))
     }
 
+    /// Returns the peer of this number, as a test drives it by hand.
+    #[cfg(test)]
+    pub(super) fn peer_of(&self, number: u16) -> Option<Arc<Peer>> {
+        self.by_number(number).map(|known| Arc::clone(&known.peer))
+    }
+
     fn by_number(&self, number: u16) -> Option<&Known> {
         self.peers.iter().find(|known| known.peer.number == number)
     }

@@ -22,7 +22,7 @@ use tokio::time::{Sleep, sleep};
 use super::effect::{self, Effect};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
-use super::peer::{Peer, Turn};
+use super::peer::{Peer, State, Turn};
 
 /// Serves one transport until it is closed.
 pub(super) struct Mover {
@@ -75,7 +75,9 @@ impl Mover {
     }
 
     fn poll(&mut self, task: &mut Context<'_>) -> Poll<()> {
-        self.peer.writer.register(task.waker());
+        if !self.attend(task) {
+            return Poll::Ready(());
+        }
         let mut packets = 0;
         while self.poll_read(task).is_ready() {
             packets += 1;
@@ -90,11 +92,22 @@ impl Mover {
             // What may be read meanwhile wakes nobody, since nobody asked for it.
             task.waker().wake_by_ref();
         }
-        if self.peer.lock().transport.as_ref().is_some_and(|transport| transport.serial == self.serial) {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
+        if self.serves(&self.peer.lock()) { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Has this task woken from now on, if its transport is the present one. A task whose transport has been
+    /// replaced must not take the wake-ups of its successor, so both happen under one lock.
+    fn attend(&self, task: &Context<'_>) -> bool {
+        let state = self.peer.lock();
+        let serves = self.serves(&state);
+        if serves {
+            self.peer.writer.register(task.waker());
         }
+        serves
+    }
+
+    fn serves(&self, state: &State) -> bool {
+        state.transport.as_ref().is_some_and(|transport| transport.serial == self.serial)
     }
 
     /// Ready if a packet was read, or the end.

@@ -2,6 +2,9 @@
 
 use std::io::IoSlice;
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task;
 use std::time::Duration;
 
 use bailiwick_sys::socket::{Kind, pair, send};
@@ -11,6 +14,7 @@ use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::fault::Fault;
 use bailiwick_wire::reason::DownCause;
 
+use super::super::socket::{Mover, watch};
 use super::desk::{BellRef, DeskRef};
 use super::worlds::{Both, NUMBER, run, run_with, slot};
 use crate::CloseCause;
@@ -183,6 +187,41 @@ fn c2_a_reply_with_a_descriptor_that_the_grant_does_not_name_is_refused_by_the_a
         };
         assert!(detail.contains("no grant permits descriptors of kind file"), "{detail}");
     });
+}
+
+#[test]
+fn a_task_whose_transport_was_replaced_takes_no_wake_up_of_its_successor() {
+    run(None, async |both, _cx| {
+        let peer = both.left.peers.peer_of(NUMBER).unwrap();
+        let [(_old_end, mut replaced), (_end, mut present)] = [2, 3].map(|generation| {
+            let (near, far) = pair(Kind::SeqPacket).unwrap();
+            let socket = Arc::new(watch(near).unwrap());
+            let serial = peer.turn(|turn| turn.begin_transport(generation, Arc::clone(&socket)));
+            (far, Box::pin(Mover::new(Arc::clone(&peer), serial, socket).run()))
+        });
+        let woken = Arc::new(Woken::default());
+        // The executor may well come to the older one last.
+        assert!(
+            present.as_mut().poll(&mut task::Context::from_waker(&Arc::clone(&woken).into())).is_pending()
+        );
+        assert!(replaced.as_mut().poll(&mut task::Context::from_waker(task::Waker::noop())).is_ready());
+        woken.0.store(false, Ordering::Relaxed);
+        peer.writer.wake();
+        assert!(
+            woken.0.load(Ordering::Relaxed),
+            "who serves the link is told that there is something to write"
+        );
+    });
+}
+
+/// Whether a task was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The desk as a worker knows it that was built from other sources.
