@@ -6,4 +6,5 @@ mod fire;
 mod mutation;
 mod pool;
 mod socket;
+mod spans;
 mod worlds;

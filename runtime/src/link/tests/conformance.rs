@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use super::desk::{BellRef, DeskRef};
+use super::spans::Spans;
 use super::worlds::{Granted, Kind, Memory, Socket};
 use crate::prelude::*;
 
@@ -38,6 +39,7 @@ suite! {
     a_dropped_stream_ends_the_handlers_side;
     a_method_that_is_not_granted_is_not_delivered;
     a_passed_reference_reaches_its_actor;
+    a_trace_goes_on_in_the_other_worker_and_comes_back;
     a_cycle_over_both_workers_is_an_error_at_once;
     down_comes_once;
     many_asks_at_a_time_are_each_answered;
@@ -201,6 +203,19 @@ fn a_passed_reference_reaches_its_actor<K: Kind>() {
         assert_eq!(desk.relay(own.clone(), 6).ask(SOON).await, Ok(Ok(2)));
         assert_eq!(own.list().ask(SOON).await.unwrap(), [5, 6]);
     });
+}
+
+fn a_trace_goes_on_in_the_other_worker_and_comes_back<K: Kind>() {
+    let spans = Spans::of(|| {
+        run::<K>(async |mut cx, desk, _| {
+            let own = cx.spawn(DeskRef::serve(super::desk::Clerk::default)).unwrap();
+            assert_eq!(desk.relay(own, 5).ask(SOON).await, Ok(Ok(1)));
+        });
+    });
+    let [there, back] = spans.as_slice() else { panic!("{spans:?}") };
+    assert!(there.actor.starts_with("right/") && back.actor.starts_with("left/"), "{spans:?}");
+    assert_eq!((&there.trace_id, &there.span_id), (&back.trace_id, &back.parent_id));
+    assert_eq!(there.parent_id, "0000000000000000", "the test's own ask is where the trace begins");
 }
 
 fn a_cycle_over_both_workers_is_an_error_at_once<K: Kind>() {
