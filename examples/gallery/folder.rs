@@ -20,6 +20,7 @@ use crate::shrink::FILE_BYTES_MAX;
 #[derive(Debug)]
 pub(crate) struct Folder {
     directory: OwnedFd,
+    takes_uploads: bool,
     uploads: u64,
 }
 
@@ -33,15 +34,17 @@ const UPLOAD_PREFIX: &str = ".gallery-upload-";
 impl Folder {
     /// Takes a descriptor of the folder, and removes what an upload that was cut short left there.
     pub(crate) fn new(directory: OwnedFd) -> Self {
-        let folder = Self { directory, uploads: 0 };
+        let mut folder = Self { directory, takes_uploads: true, uploads: 0 };
         folder.sweep();
+        // Owner, mode, sandbox and mount all have their say, so it is tried.
+        folder.takes_uploads = !matches!(folder.scratch(), Err(FolderError::ReadOnly));
         folder
     }
 
     /// Returns one page, counted from 0.
     ///
     /// # Errors
-    /// [`FolderError::System`] if the folder cannot be read.
+    /// [`FolderError::Closed`] and [`FolderError::System`] if the folder cannot be read.
     pub(crate) fn page(&self, number: u32) -> Result<Listing, FolderError> {
         let mut names = self.names(|name| PictureName::parse(name).ok())?;
         names.sort();
@@ -56,7 +59,7 @@ impl Folder {
                 Some(Listed { name, bytes })
             })
             .collect();
-        Ok(Listing { pictures, total })
+        Ok(Listing { pictures, total, uploads: self.takes_uploads })
     }
 
     /// Opens a picture to be read.
@@ -96,7 +99,8 @@ impl Folder {
         let (mut file, unnamed) = self.new_file()?;
         let outcome = copy(upload, &mut file, name.format()).and_then(|()| {
             let before = self.stat(name);
-            renameat(&self.directory, unnamed.as_str(), &self.directory, name.as_str()).map_err(failed)?;
+            renameat(&self.directory, unnamed.as_str(), &self.directory, name.as_str())
+                .map_err(not_written)?;
             Ok(if before.is_ok() { Published::Replaced } else { Published::Created })
         });
         if outcome.is_err() {
@@ -109,7 +113,7 @@ impl Folder {
         self.uploads += 1;
         let name = format!("{UPLOAD_PREFIX}{}-{}", std::process::id(), self.uploads);
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL;
-        let file = self.beneath(&name, flags).map_err(failed)?;
+        let file = self.beneath(&name, flags).map_err(not_written)?;
         Ok((file, name))
     }
 
@@ -190,13 +194,22 @@ fn io_failed(error: std::io::Error) -> FolderError {
     failed(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
+/// Says why nothing can be written to the folder.
+fn not_written(errno: Errno) -> FolderError {
+    match failed(errno) {
+        FolderError::Closed => FolderError::ReadOnly,
+        error => error,
+    }
+}
+
 fn failed(errno: Errno) -> FolderError {
     match errno {
         // A link where a picture should be is as good as nothing.
         Errno::ENOENT | Errno::ELOOP | Errno::EXDEV | Errno::ENXIO | Errno::ENAMETOOLONG => {
             FolderError::NotFound
         }
-        Errno::EACCES | Errno::EPERM | Errno::EROFS => FolderError::ReadOnly,
+        Errno::EACCES | Errno::EPERM => FolderError::Closed,
+        Errno::EROFS => FolderError::ReadOnly,
         Errno::ENOSPC | Errno::EDQUOT => FolderError::Full,
         errno => FolderError::System { errno: errno as i32 },
     }

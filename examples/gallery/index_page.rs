@@ -36,10 +36,11 @@ fn write(page: &mut String, listing: &Listing, number: u32) -> fmt::Result {
         1 => "1 picture".to_owned(),
         total => format!("{total} pictures"),
     };
-    head(page, "Gallery", &subtitle, ACTIONS)?;
+    let actions = if listing.uploads { [ADD, PROCESSES].concat() } else { PROCESSES.to_owned() };
+    head(page, "Gallery", &subtitle, &actions)?;
     page.push_str("<main id=\"content\"><p class=\"message\" role=\"status\" hidden></p>\n");
     if listing.pictures.is_empty() {
-        page.push_str(EMPTY);
+        page.push_str(if listing.uploads { EMPTY } else { EMPTY_READ_ONLY });
     } else {
         page.push_str("<ul class=\"grid\">\n");
         for picture in &listing.pictures {
@@ -76,11 +77,16 @@ fn pages(page: &mut String, total: u64, number: u32) -> fmt::Result {
     Ok(())
 }
 
-const ACTIONS: &str = "<label class=\"button\" hidden>Add pictures<input class=\"unseen\" type=\"file\" multiple \
-     accept=\".png,.jpg,.jpeg,.gif,.webp\"></label><a class=\"button\" href=\"/processes\">Processes</a>";
+const ADD: &str = "<label class=\"button\" hidden>Add pictures<input class=\"unseen\" type=\"file\" multiple \
+     accept=\".png,.jpg,.jpeg,.gif,.webp\"></label>";
+
+const PROCESSES: &str = "<a class=\"button\" href=\"/processes\">Processes</a>";
 
 const EMPTY: &str = "<div class=\"empty\"><h2>No pictures here</h2>\
      <p>Drop PNG, JPEG, GIF or WebP files onto this page, or put them into the folder.</p></div>\n";
+
+const EMPTY_READ_ONLY: &str = "<div class=\"empty\"><h2>No pictures here</h2>\
+     <p>Put PNG, JPEG, GIF or WebP files into the folder.</p></div>\n";
 
 const VIEWER: &str = "<dialog aria-label=\"Picture\"><figure><img alt=\"\"><figcaption></figcaption></figure>\
      <button id=\"previous\" aria-label=\"Previous picture\">‹</button>\
@@ -97,7 +103,21 @@ mod tests {
         Listing {
             pictures: vec![Listed { name: PictureName::parse(name).expect(name), bytes: 1_000 }],
             total,
+            uploads: true,
         }
+    }
+
+    #[test]
+    fn only_who_takes_pictures_offers_it() {
+        let offers = |uploads| {
+            let full = Listing { uploads, ..listing("a.png", 1) };
+            let empty = Listing { uploads, ..Listing::default() };
+            [&full, &empty]
+                .map(|listing| render(listing, 0))
+                .map(|page| (page.contains("type=\"file\""), page.contains("onto this page")))
+        };
+        assert_eq!(offers(true), [(true, false), (true, true)]);
+        assert_eq!(offers(false), [(false, false), (false, false)]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod http;
 mod index_page;
 mod name;
 mod options;
+mod permission;
 mod process_tree;
 mod processes_page;
 mod protocol;
@@ -51,7 +52,18 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match Options::read(std::env::args_os().skip(1)) {
-        Ok(options) => program(&options).run(),
+        Ok(options) => {
+            if !options.uploads {
+                let folder = options.folder.display();
+                eprintln!(
+                    "gallery: {folder} belongs to root and no worker is root: it is shown and takes no uploads"
+                );
+                eprintln!(
+                    "gallery: for uploads give it to the user who is to be its worker: chown -R USER {folder}"
+                );
+            }
+            program(&options).run()
+        }
         Err(error) => {
             eprintln!("{error}");
             ExitCode::from(USAGE)
@@ -66,9 +78,11 @@ fn program(options: &Options) -> Program {
         may_bind = may_bind.capability("CAP_NET_BIND_SERVICE");
     }
     let may_ask = Sandbox::net_server().grant("files").grant_methods("shrinker", ["shrink"]).may_status();
-    let may_use_folder = Sandbox::sealed().write(&options.folder);
+    let folder = &options.folder;
+    let may_use_folder =
+        if options.uploads { Sandbox::sealed().write(folder) } else { Sandbox::sealed().read(folder) };
     let drawn = options.own_folder.is_some();
-    let files_args = FilesArgs { folder: options.folder.clone(), draw: drawn };
+    let files_args = FilesArgs { folder: folder.clone(), draw: drawn };
 
     Program::new()
         .name("gallery")

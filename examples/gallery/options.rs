@@ -9,10 +9,14 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use thiserror::Error;
 
+use crate::permission::Permission;
+
 /// What is to be served, and where.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) folder: PathBuf,
+    /// The folder takes new pictures.
+    pub(crate) uploads: bool,
     pub(crate) listen: SocketAddr,
     /// Made for pictures that the gallery draws itself, and removed at the end.
     pub(crate) own_folder: Option<TempDir>,
@@ -27,6 +31,13 @@ pub(crate) enum OptionsError {
     Listen { given: String },
     #[error("{folder}: {error}", folder = folder.display())]
     Folder { folder: PathBuf, error: io::Error },
+    #[error(
+        "{folder} belongs to root and has mode {mode:04o}, which closes it to the worker that is to show it: no worker \
+         of this gallery is root. Let others look into it (chmod -R o+rX {folder}), or give it to a user (chown -R \
+         USER {folder})",
+        folder = folder.display()
+    )]
+    Closed { folder: PathBuf, mode: u32 },
 }
 
 /// What `gallery --help` says.
@@ -36,6 +47,9 @@ usage: gallery [FOLDER] [--listen ADDRESS:PORT]
 Serves the pictures of FOLDER, or a few that it draws itself. Who reaches it may also add and replace pictures, so it
 listens only for this machine unless told otherwise: at 127.0.0.1:8080, as root at 127.0.0.1:80.
 `--listen 0.0.0.0:80` opens it to everybody.
+
+No worker is root. A folder that belongs to another user is served as that user; one that belongs to root is shown and
+takes no pictures, unless it is empty: then it is given to its worker.
 ";
 
 /// Where a gallery listens that was not told otherwise: only this machine reaches it.
@@ -63,8 +77,15 @@ impl Options {
         }
         let Some(folder) = folder else { return Self::with_own_folder(listen) };
         // The folder itself and no link to it: as root the supervisor follows none.
-        match folder.canonicalize() {
-            Ok(folder) => Ok(Self { folder, listen, own_folder: None }),
+        let found = folder.canonicalize().and_then(|folder| {
+            let permission = Permission::of(&folder, nix::unistd::geteuid().as_raw())?;
+            Ok((folder, permission))
+        });
+        match found {
+            Ok((folder, Permission::Closed { mode })) => Err(OptionsError::Closed { folder, mode }),
+            Ok((folder, permission)) => {
+                Ok(Self { folder, uploads: permission == Permission::Uploads, listen, own_folder: None })
+            }
             Err(error) => Err(OptionsError::Folder { folder, error }),
         }
     }
@@ -76,13 +97,13 @@ impl Options {
         if nix::unistd::geteuid().is_root() {
             chown(&folder, Some(NOBODY), Some(NOBODY)).map_err(failed)?;
         }
-        Ok(Self { folder, listen, own_folder: Some(own) })
+        Ok(Self { folder, uploads: true, listen, own_folder: Some(own) })
     }
 
     /// What stands in for a command line in a worker, which has none. What a worker needs of it comes as arguments of
     /// its actor.
     pub(crate) fn unknown() -> Self {
-        Self { folder: PathBuf::new(), listen: FREE, own_folder: None }
+        Self { folder: PathBuf::new(), uploads: true, listen: FREE, own_folder: None }
     }
 }
 

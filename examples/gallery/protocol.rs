@@ -36,6 +36,8 @@ pub(crate) struct Listing {
     pub(crate) pictures: Vec<Listed>,
     /// All pictures of the folder.
     pub(crate) total: u64,
+    /// Whether pictures can be added.
+    pub(crate) uploads: bool,
 }
 
 /// One picture of a page.
@@ -78,7 +80,12 @@ pub(crate) enum Published {
 pub(crate) enum FolderError {
     #[error("there is no such picture")]
     NotFound,
-    #[error("the folder is read-only, or closed to the user whom the gallery runs as")]
+    #[error("it is closed to the user whom the gallery runs as: see its owner and mode")]
+    Closed,
+    #[error(
+        "this gallery takes no uploads. Whoever runs it can allow them: give the folder to a user that is not root \
+         (chown -R USER FOLDER), and in a manifest grant it with `read_write_paths`"
+    )]
     ReadOnly,
     #[error("the file system is full")]
     Full,

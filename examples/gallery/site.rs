@@ -234,7 +234,7 @@ impl Trouble {
             Self::Picture(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Folder(error) => match error {
                 FolderError::NotFound => StatusCode::NOT_FOUND,
-                FolderError::ReadOnly => StatusCode::FORBIDDEN,
+                FolderError::Closed | FolderError::ReadOnly => StatusCode::FORBIDDEN,
                 FolderError::Full => StatusCode::INSUFFICIENT_STORAGE,
                 FolderError::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
                 FolderError::OtherContent => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -37,12 +37,12 @@ fn manifest(pictures: &Path, change: impl Fn(&str) -> Option<String>) -> TempDir
 }
 
 fn run(place: &TempDir, pictures: TempDir) -> Gallery {
+    run_file(place, "gallery.toml", pictures)
+}
+
+fn run_file(place: &TempDir, file: &str, pictures: TempDir) -> Gallery {
     let mut command = Command::new(bailiwick());
-    command
-        .arg("run")
-        .arg(place.path().join("gallery.toml"))
-        .arg("--state-dir")
-        .arg(place.path().join("state"));
+    command.arg("run").arg(place.path().join(file)).arg("--state-dir").arg(place.path().join("state"));
     Gallery::started(command, pictures)
 }
 
@@ -73,19 +73,42 @@ fn the_shipped_manifest_serves_pictures() {
     assert!(gallery.program.stop().success(), "an ordered stop ends with 0");
 }
 
+/// Copies what the manifest needs to where it stands in a clone, each path of the manifest as it is shipped.
+fn clone() -> TempDir {
+    let (place, shipped) = (tempfile::tempdir(), Path::new(env!("CARGO_MANIFEST_DIR")).join("gallery"));
+    let place = place.expect("a temporary folder");
+    let gallery = place.path().join("examples/gallery");
+    fs::create_dir_all(gallery.join("pictures")).expect("made");
+    for picture in fs::read_dir(shipped.join("pictures")).expect("shipped") {
+        let picture = picture.expect("read");
+        fs::copy(picture.path(), gallery.join("pictures").join(picture.file_name())).expect("copied");
+    }
+    fs::create_dir_all(place.path().join("target/release")).expect("made");
+    fs::copy(env!("CARGO_BIN_EXE_gallery"), place.path().join("target/release/gallery")).expect("copied");
+    let text = fs::read_to_string(shipped.join("gallery.toml")).expect("shipped");
+    let text = text.replace("127.0.0.1:8080", "127.0.0.1:0").replace("tcp_bind = [8080]", "tcp_bind = [0]");
+    fs::write(gallery.join("gallery.toml"), text).expect("written");
+    place
+}
+
+/// As root it is a clone of root's, whose pictures nobody else may change.
 #[test]
-fn the_shipped_pictures_are_served() {
-    let shipped = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/gallery/pictures"));
-    let place = manifest(shipped, |line| Some(line.to_owned()));
-    let gallery = run(&place, folder());
+fn the_shipped_pictures_are_served_from_a_clone() {
+    let place = clone();
+    let shipped = place.path().join("examples/gallery/pictures");
+    let gallery = run_file(&place, "examples/gallery/gallery.toml", folder());
     let mut client = gallery.client();
     let index = client.get("/").expect("answered").text();
-    let names: Vec<_> = fs::read_dir(shipped).expect("shipped").map(|entry| entry.expect("read")).collect();
+    let names: Vec<_> = fs::read_dir(&shipped).expect("shipped").map(|entry| entry.expect("read")).collect();
     assert!(names.len() >= 3, "a gallery of {} pictures is none", names.len());
     for name in names.iter().map(|entry| entry.file_name().into_string().expect("text")) {
         assert!(index.contains(&name), "{name} is not in the page");
         assert_eq!(client.get(&format!("/thumb/{name}?w=320")).expect("answered").status, 200, "{name}");
     }
+    let refused = client.put("/file/new.png", b"\x89PNG\r\n\x1a\n0000").expect("answered");
+    assert!(refused.status == 403 && refused.text().contains("read_write_paths"), "{}", refused.text());
+    assert_eq!(fs::read_dir(&shipped).expect("shipped").count(), names.len(), "the clone is as it was");
+    assert_eq!(client.get("/processes").expect("answered").status, 200);
 }
 
 #[test]

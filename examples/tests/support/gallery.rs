@@ -50,6 +50,11 @@ impl Gallery {
         Self { program, address, folder }
     }
 
+    /// Starts `command`, which serves a folder of its own.
+    pub(crate) fn of_its_own(command: Command) -> Self {
+        Self::started(command, tempfile::tempdir().expect("a temporary folder"))
+    }
+
     /// Returns a new client.
     pub(crate) fn client(&self) -> Client {
         Client::new(self.address)
@@ -108,13 +113,19 @@ pub(crate) fn folder() -> TempDir {
 
 /// Makes a folder with [`PICTURES`] in another one.
 pub(crate) fn folder_in(place: &Path) -> TempDir {
+    let folder = own_folder_in(place);
+    own(folder.path());
+    folder
+}
+
+/// Makes a folder with [`PICTURES`] in another one, which belongs to whoever runs the test.
+pub(crate) fn own_folder_in(place: &Path) -> TempDir {
     let folder = tempfile::tempdir_in(place).expect("a temporary folder");
     let picture = image::RgbImage::from_fn(480, 320, |x, y| image::Rgb([(x / 2) as u8, (y / 2) as u8, 90]));
     for (name, format) in PICTURES {
         let path = folder.path().join(name);
         picture.save_with_format(path, format).expect("the picture is written");
     }
-    own(folder.path());
     folder
 }
 
