@@ -44,6 +44,7 @@ pub use frame::{
     VERSION, WatchId,
 };
 pub use handling::Asked;
+pub use life::WORD_WAIT;
 pub use tables::{Export, ExportId, Import, ImportId, Methods};
 
 use handling::Handling;
@@ -98,6 +99,8 @@ pub struct Link {
     peer: Option<u32>,
     /// The supervisor told the peer's death; what it wrote is still being read.
     dying: Option<Cause>,
+    /// The transport ended by itself, and everything is read; until then the supervisor may say that the peer died.
+    lost_until: Option<Instant>,
     /// The hellos did not agree; nothing is worth waiting for until the next transport.
     refused: bool,
     /// This side takes no new messages.
@@ -152,6 +155,7 @@ impl Link {
             state: State::Closed,
             peer: None,
             dying: None,
+            lost_until: None,
             refused: false,
             draining: false,
             drained: false,
@@ -177,9 +181,10 @@ impl Link {
         }
     }
 
-    /// Returns when [`Event::Tick`] is due at the latest: the earliest deadline of a send.
+    /// Returns when [`Event::Tick`] is due at the latest: the earliest deadline of a send, or the end of the wait for
+    /// word of a peer whose transport ended.
     pub fn deadline(&self) -> Option<Instant> {
-        self.pending.deadline()
+        self.pending.deadline().into_iter().chain(self.lost_until).min()
     }
 
     /// Returns the ticket that the next send is to have, or nothing if too many are pending.
@@ -230,7 +235,7 @@ impl Link {
             Event::Linked { generation } => self.linked(generation, actions),
             Event::PeerDied { generation, cause } => self.peer_died(generation, cause, actions),
             Event::Emptied => self.emptied(actions),
-            Event::Lost => self.conclude(Closed::Lost, actions),
+            Event::Lost => self.lost(now, actions),
             Event::Received(frame) => self.received(now, frame, actions),
             Event::Malformed => self.violation(Fault::Malformed, actions),
             Event::Written { frames } => self.frames_written(frames),
@@ -259,6 +264,7 @@ impl Link {
             Event::Close => self.close(actions),
             Event::Tick => {}
         }
+        self.give_up_word(now, actions);
         // Last, so that the ticket that the event names is still the vacant one.
         self.expire(now, actions);
         self.notice_drained(actions);
@@ -268,15 +274,20 @@ impl Link {
     fn is_connected(&self) -> bool {
         match self.state {
             State::Closed => false,
-            State::Greeting { .. } | State::Open | State::Draining { .. } => self.dying.is_none(),
+            State::Greeting { .. } | State::Open | State::Draining { .. } => self.is_alive(),
         }
+    }
+
+    /// Tells whether, as far as is known, the peer lives and the transport holds.
+    fn is_alive(&self) -> bool {
+        self.dying.is_none() && self.lost_until.is_none()
     }
 
     /// Tells whether the peer takes new messages.
     fn can_send(&self) -> bool {
         match self.state {
             State::Closed | State::Greeting { .. } | State::Draining { theirs: true, .. } => false,
-            State::Open | State::Draining { theirs: false, .. } => self.dying.is_none(),
+            State::Open | State::Draining { theirs: false, .. } => self.is_alive(),
         }
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bailiwick_core::link::Event;
+use bailiwick_core::link::{Event, WORD_WAIT};
 use bailiwick_sys::socket::{LostFds, Packet, ReceiveError, SendError, receive, send};
 use bailiwick_wire::frame::MAX_PACKET_BYTES;
 use tokio::io::Interest;
@@ -36,6 +36,8 @@ pub(super) struct Mover {
     pause: Option<Pin<Box<Sleep>>>,
     /// Nothing is read, because the peer does not read what it is answered.
     held: bool,
+    /// Set when the transport has ended by itself: how long word of the peer is awaited.
+    farewell: Option<Pin<Box<Sleep>>>,
 }
 
 /// A socket of packets that the executor watches. Only the readiness is the executor's business: sending and
@@ -66,7 +68,7 @@ impl Mover {
     pub(super) fn new(peer: Arc<Peer>, serial: u32, socket: Arc<Socket>) -> Self {
         let inbox = Inbox::new(peer.limits);
         let (buffer, effects) = (vec![0; MAX_PACKET_BYTES + 1], Vec::new());
-        Self { peer, serial, socket, buffer, inbox, effects, pause: None, held: false }
+        Self { peer, serial, socket, buffer, inbox, effects, pause: None, held: false, farewell: None }
     }
 
     /// Moves bytes both ways until the transport is closed.
@@ -78,6 +80,14 @@ impl Mover {
         if !self.attend(task) {
             return Poll::Ready(());
         }
+        if self.farewell.is_none() {
+            self.poll_both(task);
+        }
+        self.poll_farewell(task);
+        if self.serves(&self.peer.lock()) { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    fn poll_both(&mut self, task: &mut Context<'_>) {
         let mut packets = 0;
         while self.poll_read(task).is_ready() {
             packets += 1;
@@ -92,7 +102,13 @@ impl Mover {
             // What may be read meanwhile wakes nobody, since nobody asked for it.
             task.waker().wake_by_ref();
         }
-        if self.serves(&self.peer.lock()) { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Tells the machine when word of the peer, whose transport has ended, was awaited long enough.
+    fn poll_farewell(&mut self, task: &mut Context<'_>) {
+        if self.farewell.as_mut().is_some_and(|wait| wait.as_mut().poll(task).is_ready()) {
+            self.tell(Event::Tick);
+        }
     }
 
     /// Has this task woken from now on, if its transport is the present one. A task whose transport has been
@@ -110,7 +126,7 @@ impl Mover {
         state.transport.as_ref().is_some_and(|transport| transport.serial == self.serial)
     }
 
-    /// Ready if a packet was read, or the end.
+    /// Ready if a packet was read, and another may be there.
     fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<()> {
         let dying = {
             let state = self.peer.lock();
@@ -130,7 +146,7 @@ impl Mover {
         loop {
             if ready!(self.socket.poll_recv_ready(task)).is_err() {
                 self.lose();
-                return Poll::Ready(());
+                return Poll::Pending;
             }
             match self.receive() {
                 Ok(Some(packet)) => {
@@ -140,7 +156,7 @@ impl Mover {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(None) | Err(_) => {
                     self.lose();
-                    return Poll::Ready(());
+                    return Poll::Pending;
                 }
             }
         }
@@ -149,7 +165,7 @@ impl Mover {
     /// Receives one packet, and lets the executor watch again if there is none.
     fn receive(&mut self) -> io::Result<Option<Packet>> {
         let buffer = &mut self.buffer;
-        self.socket.try_io(Interest::READABLE, || match receive(self.socket.as_fd(), buffer) {
+        self.socket.try_io(Interest::READABLE, || match receive_all(self.socket.as_fd(), buffer) {
             Ok(packet) => Ok(packet),
             Err(ReceiveError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(error) => Err(io::Error::other(error)),
@@ -158,18 +174,13 @@ impl Mover {
 
     /// Reads what a dead peer left; at its end the machine is told.
     fn read_last(&mut self) -> Poll<()> {
-        match receive(self.socket.as_fd(), &mut self.buffer) {
+        match receive_all(self.socket.as_fd(), &mut self.buffer) {
             Ok(Some(packet)) => {
                 self.take_in(packet);
                 Poll::Ready(())
             }
             Ok(None) | Err(_) => {
-                let serial = self.serial;
-                self.peer.turn(|turn| {
-                    if turn.serves(serial) {
-                        turn.event(Event::Emptied);
-                    }
-                });
+                self.tell(Event::Emptied);
                 Poll::Pending
             }
         }
@@ -193,11 +204,19 @@ impl Mover {
         effect::run_all(&self.peer, &mut self.effects);
     }
 
+    /// Everything is read, and no more will come.
     fn lose(&mut self) {
+        self.tell(Event::Lost);
+        self.farewell = Some(Box::pin(sleep(WORD_WAIT)));
+    }
+
+    /// Gives the machine an event about this transport, at the time that it is.
+    fn tell(&self, event: Event) {
         let serial = self.serial;
         self.peer.turn(|turn| {
             if turn.serves(serial) {
-                turn.event(Event::Lost);
+                turn.read_clock();
+                turn.event(event);
             }
         });
     }
@@ -234,7 +253,8 @@ impl Mover {
                         return;
                     }
                 }
-                Stopped::Gone => return self.lose(),
+                // Reading comes to the end by itself, after what the peer still wrote.
+                Stopped::Gone => return,
             }
         }
     }
@@ -255,6 +275,15 @@ impl Turn<'_> {
             self.write_out(&socket);
         }
         self.event(Event::Close);
+    }
+}
+
+/// Receives one packet. Of a peer that closed with packets unread the kernel first says just that, once; what it wrote
+/// before is still there.
+pub(super) fn receive_all(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Option<Packet>, ReceiveError> {
+    match receive(socket, buffer) {
+        Err(ReceiveError::Reset) => receive(socket, buffer),
+        outcome => outcome,
     }
 }
 

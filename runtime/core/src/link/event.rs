@@ -30,7 +30,8 @@ pub enum Event {
     },
     /// Nothing that the dead peer wrote is left to read.
     Emptied,
-    /// The transport ended: end of file, or an error that stays.
+    /// The transport ended: end of file, or an error that stays. Everything that came by it is read. What was under way
+    /// waits a moment for [`Event::PeerDied`], which says why.
     Lost,
     /// A whole frame arrived; its payload, if any, is held by the driver.
     Received(Frame),

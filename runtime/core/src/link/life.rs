@@ -24,6 +24,9 @@ pub(super) struct Undecodable {
 const UNDECODABLE_MAX: u32 = 100;
 const UNDECODABLE_PERIOD: Duration = Duration::from_secs(10);
 
+/// How long the supervisor's word is awaited when a transport ends by itself.
+pub const WORD_WAIT: Duration = Duration::from_millis(250);
+
 impl Link {
     /// A fresh transport: greets the peer.
     pub(super) fn linked(&mut self, generation: u32, actions: &mut Vec<Action>) {
@@ -81,7 +84,34 @@ impl Link {
         }
         match self.state {
             State::Closed => self.tell_down(Some(cause), actions),
-            State::Greeting { .. } | State::Open | State::Draining { .. } => self.dying = Some(cause),
+            State::Greeting { .. } | State::Open | State::Draining { .. } => {
+                self.dying = Some(cause);
+                if self.lost_until.is_some() {
+                    self.emptied(actions);
+                }
+            }
+        }
+    }
+
+    /// Notes that the transport ended. Mostly the peer is dead, and the supervisor is about to say so: what was under
+    /// way then ends with the cause, and not with a socket that failed.
+    pub(super) fn lost(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        match self.state {
+            State::Closed => {}
+            State::Greeting { .. } | State::Open | State::Draining { .. } => {
+                if self.dying.is_some() {
+                    self.emptied(actions);
+                } else if self.lost_until.is_none() {
+                    self.lost_until = Some(now + WORD_WAIT);
+                }
+            }
+        }
+    }
+
+    /// Ends a lost transport of whose peer nothing was heard.
+    pub(super) fn give_up_word(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.lost_until.is_some_and(|until| until <= now) {
+            self.conclude(Closed::Lost, actions);
         }
     }
 
@@ -100,6 +130,7 @@ impl Link {
             State::Greeting { .. } | State::Open | State::Draining { .. } => {}
         }
         actions.push(Action::Close { reason: why });
+        self.lost_until = None;
         let dying = self.dying.take();
         let dead = dying.is_some();
         self.state = State::Closed;

@@ -199,7 +199,10 @@ impl Pair {
     pub(crate) fn link(&mut self) {
         for who in [Who::Left, Who::Right] {
             let side = &mut self.sides[who as usize];
-            (side.out, side.pipe) = Default::default();
+            side.pipe.clear();
+            if !side.connected {
+                side.out.clear();
+            }
             side.ordered = 0;
         }
         for who in [Who::Left, Who::Right] {

@@ -200,11 +200,31 @@ fn closing_answers_what_is_being_handled() {
     assert!(actions.contains(&Action::Send(Frame::Close(CloseReason::Done))));
     assert!(actions.contains(&Action::Close { reason: Closed::ByUs }));
     pair.feed(Who::Left, Event::Lost, None);
+    pair.advance(Duration::from_millis(249));
+    assert!(!pair.fate(Who::Left).ended.contains_key(&number), "the supervisor may still say why");
+    pair.advance(Duration::from_millis(1));
     assert_eq!(
         pair.fate(Who::Left).ended[&number],
         Outcome::Failed(Failure::Unknown(Unknown::LinkClosed)),
         "in this story the last frames got lost with the transport"
     );
+}
+
+#[test]
+fn an_ask_ends_with_the_peers_death_though_the_end_of_its_transport_is_seen_first() {
+    let mut pair = opened(1);
+    let number = pair.ask(Who::Left, 0, None);
+    pair.settle();
+    pair.take(Who::Right, 0);
+    pair.crash(Who::Right);
+    pair.feed(Who::Left, Event::Lost, None);
+    let waits = pair.ask(Who::Left, 0, None);
+    pair.tell_death(Who::Right);
+    assert_eq!(pair.fate(Who::Left).ended[&number], Outcome::Failed(Failure::Unknown(Unknown::PeerDown)));
+    assert_eq!(pair.side(Who::Left).downs, [1]);
+    pair.open();
+    pair.finish();
+    assert_eq!(pair.fate(Who::Left).ended[&waits], Outcome::Replied, "the next incarnation answers");
 }
 
 #[test]

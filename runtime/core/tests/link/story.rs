@@ -95,9 +95,10 @@ fn perform(pair: &mut Pair, step: Step, watches: &mut u64) {
             pair.link();
         }
         Step::Lose => {
-            for who in [Who::Left, Who::Right] {
-                pair.feed(who, Event::Lost, None);
-            }
+            // One waits in vain for word of the other, the other is linked anew meanwhile.
+            pair.feed(Who::Left, Event::Lost, None);
+            pair.advance(Duration::from_millis(250));
+            pair.feed(Who::Right, Event::Lost, None);
             pair.link();
         }
         Step::Drain(who) => {

@@ -8,11 +8,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bailiwick_sys::socket::{Kind, ReceiveError, pair, receive, send};
+use tokio::sync::Notify;
 
 use super::desk::{BellRef, DeskRef};
-use super::worlds::{NUMBER, run};
+use super::worlds::{Both, NUMBER, run};
 
 const SOON: Duration = Duration::from_secs(30);
+/// How long what may come of a flipped bit is awaited.
+const PATIENCE: Duration = Duration::from_millis(20);
 /// Bits between two that are flipped: a prime, so that every bit of a byte and every field has its turn.
 const STEP: usize = 13;
 
@@ -22,33 +25,49 @@ fn b5_a_flipped_bit_costs_at_most_the_link() {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         let bell: BellRef = cx.peer("right/bell").unwrap();
         assert_eq!(bell.ring().ask(SOON).await, Ok(1));
-        let mut bit = 0;
-        loop {
-            let (left, near) = pair(Kind::SeqPacket).unwrap();
-            let (far, right) = pair(Kind::SeqPacket).unwrap();
-            both.left.peers.linked(NUMBER, 1, left).unwrap();
-            both.right.peers.linked(NUMBER, 1, right).unwrap();
-            let seen = Rc::new(Cell::new(0));
-            let relay = tokio::task::spawn_local(relay(near, far, bit, Rc::clone(&seen)));
-            let file = std::fs::File::open("/dev/null").unwrap();
-            let shown = desk.contents(file.into()).ask(Duration::from_millis(20));
-            let added = desk.add(1).ask(Duration::from_millis(20));
-            // Whatever comes of these, it comes.
-            let _ = tokio::join!(shown, added);
-            relay.abort();
+        let bytes = exchange(both, &desk, None).await;
+        assert!(bytes * 8 > 1000, "a hello, offers and two asks are more than that");
+        for bit in (0..bytes * 8).step_by(STEP) {
+            exchange(both, &desk, Some(bit)).await;
             both.link();
-            assert!(bell.ring().ask(SOON).await.is_ok(), "after bit {bit}");
-            if bit > seen.get() * 8 {
-                break;
-            }
-            bit += STEP;
+            let outcome = bell.ring().ask(SOON).await;
+            assert!(outcome.is_ok(), "after bit {bit}: {outcome:?}");
         }
-        assert!(bit > 1000, "a hello, offers and two asks are more than that");
     });
 }
 
+/// Links both anew through a relay that may flip a bit, and asks twice; whatever comes of it, it comes. Returns how
+/// many bytes went to the right.
+async fn exchange(both: &Both, desk: &DeskRef, bit: Option<usize>) -> usize {
+    let (left, near) = pair(Kind::SeqPacket).unwrap();
+    let (far, right) = pair(Kind::SeqPacket).unwrap();
+    both.left.peers.linked(NUMBER, 1, left).unwrap();
+    both.right.peers.linked(NUMBER, 1, right).unwrap();
+    let watched = Rc::new(Watched::default());
+    let relay = tokio::task::spawn_local(relay(near, far, bit, Rc::clone(&watched)));
+    let file = std::fs::File::open("/dev/null").unwrap();
+    let asks = async { tokio::join!(desk.contents(file.into()).ask(SOON), desk.add(1).ask(SOON)) };
+    let patience = async {
+        watched.flipped.notified().await;
+        tokio::time::sleep(PATIENCE).await;
+    };
+    tokio::select! {
+        _ = asks => {}
+        () = patience => {}
+    }
+    relay.abort();
+    watched.bytes.get()
+}
+
+/// What a relay saw.
+#[derive(Default)]
+struct Watched {
+    bytes: Cell<usize>,
+    flipped: Notify,
+}
+
 /// Passes packets on both ways; of what goes from `near` to `far` one bit is flipped.
-async fn relay(near: OwnedFd, far: OwnedFd, bit: usize, seen: Rc<Cell<usize>>) {
+async fn relay(near: OwnedFd, far: OwnedFd, bit: Option<usize>, watched: Rc<Watched>) {
     let mut buffer = vec![0; 1 << 17];
     loop {
         for (from, to, flips) in [(&near, &far, true), (&far, &near, false)] {
@@ -58,11 +77,14 @@ async fn relay(near: OwnedFd, far: OwnedFd, bit: usize, seen: Rc<Cell<usize>>) {
                 Ok(None) | Err(_) => return,
             };
             if flips {
-                let at = (bit / 8).checked_sub(seen.get());
-                if let Some(byte) = at.and_then(|at| buffer[..packet.bytes].get_mut(at)) {
-                    *byte ^= 1 << (bit % 8);
+                let before = watched.bytes.replace(watched.bytes.get() + packet.bytes);
+                let place = bit.and_then(|bit| Some(((bit / 8).checked_sub(before)?, bit % 8)));
+                if let Some((at, bit)) = place
+                    && let Some(byte) = buffer[..packet.bytes].get_mut(at)
+                {
+                    *byte ^= 1 << bit;
+                    watched.flipped.notify_one();
                 }
-                seen.set(seen.get() + packet.bytes);
             }
             let fds: Vec<_> = packet.fds.iter().map(AsFd::as_fd).collect();
             // Who closed its end is seen at the next turn.

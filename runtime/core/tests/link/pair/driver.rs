@@ -95,7 +95,7 @@ impl Pair {
                     !matches!(reason, Closed::Violation(_)),
                     "an honest peer was found at fault: {reason:?}"
                 );
-                side.connected = false;
+                side.connected = matches!(reason, Closed::Replaced);
                 let unwritten = side.out.drain(..).filter_map(|(frame, number)| match frame {
                     Frame::Tell { .. } => number,
                     _ => None,
