@@ -8,9 +8,13 @@ use super::Cause;
 use super::bytes::Writer;
 use crate::spec::Digest;
 
-/// The size of every record. Byte 0 is the kind (1 head, 2 row, 3 end); the fields follow in the
-/// order of the structs, little endian and without gaps, and the rest is zero.
+/// The size of every record. Byte 0 is the layout's version, byte 1 the kind (1 head, 2 row, 3 end); the fields follow
+/// in the order of the structs, little endian and without gaps, and the rest is zero.
 pub const RECORD_BYTES: usize = 256;
+
+/// The version of the layout: another one for every change of it. It is no number of a kind, since the first layout,
+/// which had no version, began with the kind.
+pub(super) const LAYOUT: u8 = 4;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,10 +186,22 @@ pub enum Outcome {
 #[non_exhaustive]
 pub enum RecordError {
     /// Neither too short nor too long is taken.
-    #[error("control record of {found} bytes, expected {RECORD_BYTES}")]
+    #[error(
+        "control record of {found} bytes, expected {RECORD_BYTES}: the supervisor and its reader come from different \
+         builds; build both from the same source, and start the supervisor again"
+    )]
     Length {
         /// The bytes that arrived.
         found: usize,
+    },
+    /// It is laid out in another way.
+    #[error(
+        "control record with layout {found}, expected {LAYOUT}: the supervisor and its reader come from different \
+         builds; build both from the same source, and start the supervisor again"
+    )]
+    Layout {
+        /// The version of the layout.
+        found: u8,
     },
     /// A field holds what it may not hold.
     #[error("control record has an invalid {field}: {found}")]
@@ -204,6 +220,7 @@ impl Record {
     /// Writes the record as it travels.
     pub fn to_bytes(&self) -> [u8; RECORD_BYTES] {
         let mut out = Writer { bytes: [0; RECORD_BYTES], at: 0 };
+        out.u8(LAYOUT);
         match self {
             Self::Head(head) => head.write(&mut out),
             Self::Row(row) => row.write(&mut out),

@@ -1,6 +1,7 @@
 //! The client's half of the records: reading them back, and the words that people see.
 
 use super::fields::Reader;
+use crate::control::record::LAYOUT;
 use crate::control::{
     Cause, End, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError, Row, State,
 };
@@ -14,6 +15,10 @@ impl Record {
         let bytes: &[u8; RECORD_BYTES] =
             bytes.try_into().map_err(|_| RecordError::Length { found: bytes.len() })?;
         let mut from = Reader { bytes, at: 0 };
+        match from.u8() {
+            LAYOUT => {}
+            found => return Err(RecordError::Layout { found }),
+        }
         match from.u8() {
             1 => Head::read(&mut from).map(Self::Head),
             2 => Row::read(&mut from).map(Self::Row),
@@ -210,9 +215,8 @@ mod tests {
         assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record));
     }
 
-    #[test]
-    fn head_and_end_read_back() {
-        let head = Head {
+    fn head() -> Head {
+        Head {
             name: "shop".into(),
             pid: 1,
             uid: 0,
@@ -220,8 +224,12 @@ mod tests {
             phase: Phase::ShuttingDown,
             degraded: true,
             manifest: Some([0xcd; 32]),
-        };
-        let mut records = vec![Record::Head(head)];
+        }
+    }
+
+    #[test]
+    fn head_and_end_read_back() {
+        let mut records = vec![Record::Head(head())];
         records.extend(OUTCOMES.map(|outcome| Record::End(End { outcome })));
         for record in records {
             assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record));
@@ -247,8 +255,35 @@ mod tests {
     #[test]
     fn the_layout_is_the_documented_one() {
         let bytes = Record::Row(Row { name: "web".into(), ..row() }).to_bytes();
-        assert_eq!(&bytes[..5], b"\x02web\0");
-        assert_eq!(&bytes[65..72], b"\xff\xff\x0c\x67\x12\x00\x00");
+        assert_eq!(&bytes[..6], b"\x04\x02web\0");
+        assert_eq!(&bytes[66..73], b"\xff\xff\x0c\x67\x12\x00\x00");
+    }
+
+    /// Each byte that a full record sets, summed up: a field that moves, grows or is new changes it.
+    #[test]
+    fn another_layout_has_another_version() {
+        let sum = |record: Record| {
+            let bytes = record.to_bytes().into_iter().enumerate().skip(1);
+            bytes.fold(0_u64, |sum, (at, byte)| sum + at as u64 * u64::from(byte))
+        };
+        let sums = [Record::Row(row()), Record::Head(head())].map(sum);
+        assert_eq!(
+            (LAYOUT, sums),
+            (4, [1_826_862, 678_535]),
+            "whoever changes the layout changes its version"
+        );
+    }
+
+    #[test]
+    fn a_record_of_another_build_is_said_to_be_one() {
+        // What the layout without a version begins with: the kind, then the name.
+        for found in [0, 1, 2, 3, LAYOUT + 1] {
+            let mut bytes = Record::Head(head()).to_bytes();
+            bytes[0] = found;
+            let error = Record::from_bytes(&bytes).expect_err("another layout");
+            assert_eq!(error, RecordError::Layout { found });
+            assert!(error.to_string().contains("different builds"), "{error}");
+        }
     }
 
     #[test]
@@ -269,7 +304,7 @@ mod tests {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in any::<[u8; RECORD_BYTES]>(), kind in 0u8..5) {
             let mut bytes = bytes;
-            bytes[0] = kind;
+            bytes[..2].copy_from_slice(&[LAYOUT, kind]);
             let _ = Record::from_bytes(&bytes);
         }
     }
