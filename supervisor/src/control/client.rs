@@ -93,7 +93,7 @@ pub enum ClientError {
         waited: Duration,
     },
     /// The answer is none.
-    #[error("the supervisor's answer is malformed")]
+    #[error(transparent)]
     Malformed(#[from] RecordError),
     /// The supervisor refused the request.
     #[error("the supervisor refused the request: {outcome:?}")]

@@ -282,7 +282,8 @@ mod tests {
             bytes[0] = found;
             let error = Record::from_bytes(&bytes).expect_err("another layout");
             assert_eq!(error, RecordError::Layout { found });
-            assert!(error.to_string().contains("different builds"), "{error}");
+            let shown = crate::control::ClientError::from(error).to_string();
+            assert!(shown.contains("different builds"), "{shown}");
         }
     }
 
