@@ -35,6 +35,27 @@ impl Process {
         text.lines().filter_map(field).collect()
     }
 
+    /// Tells who it is and what it does: enough to find out why it is still there.
+    pub fn describe(self) -> String {
+        let status = self.status();
+        let field = |name: &str| status.get(name).map_or("?", String::as_str);
+        let waits = fs::read_to_string(self.path("wchan")).unwrap_or_default();
+        format!(
+            "process {} ({}, executes {:?}, state {}, parent {}, users {}, signals pending {} blocked {}, \
+             nice {}, waits in {waits:?}, descriptors {:?})",
+            self.0,
+            field("Name"),
+            self.executable(),
+            field("State"),
+            field("PPid"),
+            field("Uid"),
+            field("ShdPnd"),
+            field("SigBlk"),
+            self.stat().get(16).map_or("?", String::as_str),
+            self.descriptors(),
+        )
+    }
+
     /// Returns the folder that its relative paths start from.
     pub fn directory(self) -> Option<PathBuf> {
         fs::read_link(self.path("cwd")).ok()

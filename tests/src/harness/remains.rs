@@ -33,8 +33,10 @@ impl Remains {
     /// Returns what is left, in words.
     pub fn found(&self) -> Vec<String> {
         let processes = Process::all_below(&self.folder).into_iter();
-        let named = processes.map(|process| format!("{process:?} {:?}", process.executable()));
-        named.chain(self.groups().iter().map(|group| group.display().to_string())).collect()
+        processes
+            .map(Process::describe)
+            .chain(self.groups().iter().map(|group| group.display().to_string()))
+            .collect()
     }
 
     /// Returns the control groups that are named for it.
