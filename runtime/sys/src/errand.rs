@@ -49,7 +49,7 @@ impl<const N: usize> Errand<N> {
         Ok(Self { process, result })
     }
 
-    /// Reads the result; `None` if there is none, because the process has ended without, or not yet ended.
+    /// Reads the result; `None` if the process has ended without one, or is still at work.
     pub fn result(&self) -> Option<[u8; N]> {
         let mut found = [0; N];
         (nix::unistd::read(&self.result, &mut found) == Ok(N)).then_some(found)
@@ -57,9 +57,10 @@ impl<const N: usize> Errand<N> {
 }
 
 impl<const N: usize> AsFd for Errand<N> {
-    /// Returns what becomes readable when [`Errand::result`] should be asked for.
+    /// Returns what becomes readable when the process has ended: the result is there by then, and who drops this does
+    /// not wait for a process that gets its turn late.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.result.as_fd()
+        self.process.pidfd.as_fd()
     }
 }
 

@@ -4,9 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use bailiwick_supervisor::spec::{Exec, Preset};
+use bailiwick_sys::errand::Errand;
 use bailiwick_sys::process::{Progress, SpawnError};
 use bailiwick_sys::wait::Change;
 use bailiwick_sys::{Errno, socket};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use std::os::fd::AsFd;
 
 use crate::bench::{Bench, WORKER, await_readable, is_root, worker};
@@ -54,6 +56,20 @@ pub(super) fn a_worker_dies_with_its_start_when_nobody_wants_it_any_more() {
     let pidfd = life.child.pidfd.try_clone().expect("a copy");
     drop(life);
     await_readable(pidfd.as_fd());
+}
+
+pub(super) fn an_errand_that_tells_of_its_result_holds_nobody_up() {
+    let null = std::fs::File::open("/dev/null").expect("it is everywhere");
+    let errand = Errand::start(null.as_fd(), |_| {
+        // To give back so much memory takes the process a while after its result.
+        std::mem::forget(vec![1_u8; 128 << 20]);
+        Some([7])
+    });
+    let errand: Errand<1> = errand.expect("a process");
+    await_readable(errand.as_fd());
+    let ended = waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT);
+    assert!(matches!(ended, Ok(WaitStatus::Exited(_, 0))), "who drops it would wait: {ended:?}");
+    assert_eq!(errand.result(), Some([7]));
 }
 
 pub(super) fn a_process_with_threads_starts_nobody() {
