@@ -313,10 +313,14 @@ impl Supervised {
 /// Has the kernel end the supervisor with the thread that starts it: a test that is killed leaves nothing either.
 ///
 /// It starts a session, as what an init starts does: signals to the test do not reach it by chance, and whatever else
-/// the session of the test runs does not hold up its workers (see `docs/busy-machines.md`).
+/// the session of the test runs does not hold up its workers (see `docs/busy-machines.md`). Its signals have their
+/// default meaning: a shell that runs the tests in the background has the interrupt ignored by all that it starts.
 fn ended_with_us(command: Command) -> Command {
     let mut ended = Command::new("setsid");
-    ended.args(["setpriv", "--pdeathsig", "KILL"]).arg(command.get_program()).args(command.get_args());
+    ended
+        .args(["env", "--default-signal", "setpriv", "--pdeathsig", "KILL"])
+        .arg(command.get_program())
+        .args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => ended.env(name, value),
