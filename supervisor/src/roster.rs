@@ -183,6 +183,7 @@ fn groups(declared: &[spec::Group]) -> Result<(Vec<GroupConfig>, Vec<Option<&str
         let group = waiting.remove(at);
         groups.push(GroupConfig {
             parent: position(&names, group.parent.as_deref()),
+            strategy: group.strategy,
             max_restarts: group.max_restarts,
             period: group.period,
             on_exhausted: group.on_exhausted,
@@ -216,5 +217,6 @@ fn child_config(worker: &Worker, group: GroupId, needs: Vec<ChildId>) -> ChildCo
         ok_exit: ExitCodes::new(&worker.ok_exit),
         no_restart_exit: ExitCodes::new(&worker.no_restart_exit),
         uncounted_exit: ExitCodes::new(&worker.uncounted_exit),
+        ..ChildConfig::default()
     }
 }

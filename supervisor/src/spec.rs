@@ -51,18 +51,6 @@ pub struct Group {
     pub on_exhausted: OnExhausted,
 }
 
-/// Whom a failure restarts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Strategy {
-    /// Only the worker that failed.
-    #[default]
-    OneForOne,
-    /// The worker that failed and those started after it.
-    RestForOne,
-    /// The whole group.
-    OneForAll,
-}
-
 /// One worker as declared; with `instances` above one, a template for several processes.
 #[derive(Clone, Debug)]
 pub struct Worker {
@@ -197,7 +185,7 @@ pub struct Grant {
 }
 
 pub use bailiwick_core::backoff::Backoff;
-pub use bailiwick_core::tree::{Kind, OnExhausted, Restart as RestartType};
+pub use bailiwick_core::tree::{Kind, OnExhausted, Restart as RestartType, Strategy};
 pub use bailiwick_wire::FdKind;
 
 /// What a worker may do to the kernel.

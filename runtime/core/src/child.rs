@@ -226,6 +226,24 @@ impl Child {
         matches!(self.state, State::Ready { .. })
     }
 
+    /// Returns whether it may become ready by what is under way, pauses apart. A life whose end is not judged yet counts.
+    pub(crate) fn is_on_its_way(&self) -> bool {
+        match self.state {
+            State::Spawning { .. } | State::Starting { .. } => true,
+            State::Draining { aim, .. }
+            | State::Stopping { aim, .. }
+            | State::Killing { aim, .. }
+            | State::Reaping { aim, .. } => aim != Aim::Stay,
+            State::Stopped
+            | State::Waiting
+            | State::Ready { .. }
+            | State::Unready
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed(_) => false,
+        }
+    }
+
     /// Returns whether no process of it is left.
     pub const fn is_at_rest(&self) -> bool {
         match self.state {

@@ -16,6 +16,7 @@ mod ending;
 mod event;
 mod group;
 mod order;
+mod release;
 mod shutdown;
 mod transcript;
 
@@ -24,6 +25,7 @@ use alloc::vec::Vec;
 pub use self::action::{Action, Alert, Decision, News, Outcome, Record};
 pub use self::config::{
     ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId, Incarnation, Kind, OnExhausted, Restart,
+    Strategy,
 };
 pub use self::event::{Event, Verb};
 use self::group::Group;
@@ -31,8 +33,7 @@ use self::order::{Order, child_id};
 use self::shutdown::Shutdown;
 pub use self::transcript::Line;
 use crate::budget::Budget;
-use crate::child::{Aim, Child, State, Turn};
-use crate::exit::GivenUp;
+use crate::child::{Aim, Child, Turn};
 use crate::time::Instant;
 
 /// One event's time, and what it leads to.
@@ -142,13 +143,6 @@ impl Tree {
         &self.config
     }
 
-    /// Returns the first child for which a waiting child waits.
-    pub fn waits_for(&self, id: ChildId) -> Option<ChildId> {
-        let child = self.child(id)?;
-        let needs = &self.config.children.get(usize::from(id.0))?.needs;
-        (child.state() == State::Waiting).then(|| needs.iter().copied().find(|n| !self.is_met(*n))).flatten()
-    }
-
     /// Returns whether everything is being stopped, or has been.
     pub const fn is_shutting_down(&self) -> bool {
         self.shutdown.is_some()
@@ -205,22 +199,6 @@ impl Tree {
         self.advance_shutdown(step);
     }
 
-    /// Starts what waits, where everything that it needs is there; gives up what waits in vain.
-    fn release(&mut self, step: &mut Step<'_>) {
-        for id in self.ascending() {
-            let waits = self.child(id).is_some_and(|child| child.state() == State::Waiting);
-            if !waits || self.is_held(id) {
-                continue;
-            }
-            let needs = &self.config.children[usize::from(id.0)].needs;
-            if let Some(lost) = needs.iter().copied().find(|need| self.is_lost(*need)) {
-                self.give_up(id, GivenUp::Dependency(lost), step);
-            } else if needs.iter().all(|need| self.is_met(*need)) {
-                self.with_child(id, step, Child::release);
-            }
-        }
-    }
-
     /// A level is asked to stop only when nothing of the levels above is left. Returns whether all are at rest.
     fn stop_in_order(&mut self, scope: impl Fn(&Self, ChildId) -> bool, step: &mut Step<'_>) -> bool {
         let mut running = self.ascending();
@@ -242,18 +220,6 @@ impl Tree {
 
     fn terms(&self, id: ChildId) -> Option<&ChildConfig> {
         self.config.children.get(usize::from(id.0))
-    }
-
-    fn is_met(&self, need: ChildId) -> bool {
-        let (Some(child), Some(terms)) = (self.child(need), self.terms(need)) else { return false };
-        match terms.kind {
-            Kind::Oneshot => child.state() == State::Done,
-            Kind::Resident | Kind::Main => child.is_ready(),
-        }
-    }
-
-    fn is_lost(&self, need: ChildId) -> bool {
-        self.child(need).is_some_and(|child| matches!(child.state(), State::Failed(_)))
     }
 
     /// Whether it may not start now, because everything or its group is being stopped.

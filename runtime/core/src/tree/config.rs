@@ -35,17 +35,31 @@ pub struct Config {
     pub shutdown_timeout: Duration,
 }
 
-/// Children that share a restart budget; a failure restarts only the child that failed.
+/// Children, and groups of children, that share a restart strategy and a restart budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GroupConfig {
     /// The enclosing group; `None` for the root alone.
     pub parent: Option<GroupId>,
+    /// Whom a failure restarts.
+    pub strategy: Strategy,
     /// Failures within `period` that are still answered by an ordinary restart.
     pub max_restarts: u32,
     /// The length of the sliding window.
     pub period: Duration,
     /// What happens when the budget is spent.
     pub on_exhausted: OnExhausted,
+}
+
+/// Whom a failure restarts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Strategy {
+    /// The member that failed.
+    #[default]
+    OneForOne,
+    /// The member that failed and those after it. Members start and stop one after the other.
+    RestForOne,
+    /// All members. They start and stop one after the other.
+    OneForAll,
 }
 
 /// What happens when a restart budget is spent.
@@ -71,8 +85,14 @@ pub struct ChildConfig {
     pub restart: Restart,
     /// Whether giving it up stops everything.
     pub essential: bool,
+    /// Where it stands in the manifest, which decides among equals; children of one position go by index.
+    pub position: u16,
     /// The children that must be ready (a oneshot: done) before it starts.
     pub needs: Vec<ChildId>,
+    /// The children that it waits for as long as they may still become ready, and starts without.
+    pub wants: Vec<ChildId>,
+    /// The children that start before it and stop after it, if they do.
+    pub after: Vec<ChildId>,
     /// The pause before each restart.
     pub backoff: Backoff,
     /// From spawn to ready.
@@ -131,6 +151,7 @@ impl Default for GroupConfig {
     fn default() -> Self {
         Self {
             parent: None,
+            strategy: Strategy::OneForOne,
             max_restarts: 5,
             period: Duration::from_secs(30),
             on_exhausted: OnExhausted::CoolDown,
@@ -145,7 +166,10 @@ impl Default for ChildConfig {
             kind: Kind::Resident,
             restart: Restart::Permanent,
             essential: false,
+            position: 0,
             needs: Vec::new(),
+            wants: Vec::new(),
+            after: Vec::new(),
             backoff: Backoff::default(),
             start_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
@@ -158,7 +182,22 @@ impl Default for ChildConfig {
     }
 }
 
+impl Strategy {
+    /// Returns whether members start and stop one after the other.
+    pub(super) const fn is_serial(self) -> bool {
+        match self {
+            Self::RestForOne | Self::OneForAll => true,
+            Self::OneForOne => false,
+        }
+    }
+}
+
 impl ChildConfig {
+    /// Returns everyone whom the configuration puts before this child.
+    pub(super) fn precedents(&self) -> impl Iterator<Item = ChildId> + '_ {
+        self.needs.iter().chain(&self.wants).chain(&self.after).copied()
+    }
+
     /// Returns whether giving this child up stops everything.
     pub(crate) fn is_essential(&self) -> bool {
         self.essential || self.kind == Kind::Main
@@ -183,8 +222,8 @@ impl Config {
             if usize::from(child.group.0) >= groups {
                 return Err(ConfigError::UnknownGroup(id, child.group));
             }
-            if let Some(need) = child.needs.iter().find(|need| usize::from(need.0) >= children) {
-                return Err(ConfigError::UnknownNeed(id, *need));
+            if let Some(need) = child.precedents().find(|need| usize::from(need.0) >= children) {
+                return Err(ConfigError::UnknownNeed(id, need));
             }
         }
         Ok(())
@@ -203,9 +242,10 @@ pub enum ConfigError {
     ParentAfterChild(GroupId),
     /// A child is in a group that does not exist.
     UnknownGroup(ChildId, GroupId),
-    /// A child needs one that does not exist.
+    /// A child needs, wants or comes after one that does not exist.
     UnknownNeed(ChildId, ChildId),
-    /// These children need each other, each the next and the last the first.
+    /// Each of these children comes after the next, and the last after the first: by what it needs, wants or comes
+    /// after, or because their group starts its members one after the other.
     Cycle(Vec<ChildId>),
 }
 
@@ -218,9 +258,9 @@ impl fmt::Display for ConfigError {
             Self::UnknownGroup(child, group) => {
                 write!(f, "child {child} is in group {}, which does not exist", group.0)
             }
-            Self::UnknownNeed(child, need) => write!(f, "child {child} needs {need}, which does not exist"),
+            Self::UnknownNeed(child, need) => write!(f, "child {child} names {need}, which does not exist"),
             Self::Cycle(path) => {
-                f.write_str("children need each other:")?;
+                f.write_str("children come after each other:")?;
                 path.iter().try_for_each(|child| write!(f, " {child}"))
             }
         }

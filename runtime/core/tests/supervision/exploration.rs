@@ -38,7 +38,7 @@ fn child() -> ChildConfig {
 }
 
 fn group(on_exhausted: OnExhausted) -> GroupConfig {
-    GroupConfig { parent: None, max_restarts: 1, period: 2 * SECOND, on_exhausted }
+    GroupConfig { max_restarts: 1, period: 2 * SECOND, on_exhausted, ..GroupConfig::default() }
 }
 
 /// Every event about one child's present life; an exit at every point, of every kind that is told apart.

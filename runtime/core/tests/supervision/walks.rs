@@ -90,6 +90,7 @@ fn group(parent: Option<GroupId>) -> impl Strategy<Value = GroupConfig> {
         max_restarts,
         period: Duration::from_millis(period),
         on_exhausted,
+        ..GroupConfig::default()
     })
 }
 

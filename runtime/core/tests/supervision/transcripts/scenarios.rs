@@ -175,6 +175,18 @@ fn d7_a_child_waits_for_what_it_needs_and_is_given_up_with_it() {
 }
 
 #[test]
+fn what_is_wanted_is_waited_for_and_not_needed() {
+    let wanting = ChildConfig { wants: vec![ChildId(0)], ..child() };
+    replay("d7_wants", all(vec![of_type(Restart::Temporary), wanting]));
+}
+
+#[test]
+fn who_comes_after_another_starts_later_and_stops_earlier() {
+    let after = ChildConfig { after: vec![ChildId(0)], ..child() };
+    replay("d7_after", all(vec![child(), after]));
+}
+
+#[test]
 fn f2_a_child_that_ignores_the_stop_signal_is_killed() {
     replay("f2_ignores_the_stop_signal", alone(child()));
 }

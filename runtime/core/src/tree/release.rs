@@ -1,0 +1,63 @@
+//! Who may start now: whoever waits, is not held, and has what it needs and whom it comes after.
+
+use alloc::vec;
+
+use super::{ChildId, Kind, Step, Tree};
+use crate::child::{Child, State};
+use crate::exit::GivenUp;
+
+impl Tree {
+    /// Starts what waits, where everything that it needs is there; gives up what waits in vain.
+    pub(super) fn release(&mut self, step: &mut Step<'_>) {
+        // Who may still become ready by what is under way; known before those who come after ask for it.
+        let mut coming = vec![false; self.children.len()];
+        for id in self.ascending() {
+            let index = usize::from(id.0);
+            if self.children[index].state() == State::Waiting {
+                coming[index] = self.release_one(id, &coming, step);
+            }
+            coming[index] |= self.children[index].is_on_its_way();
+        }
+    }
+
+    /// Returns whether a child that waits may still become ready without anybody's order.
+    fn release_one(&mut self, id: ChildId, coming: &[bool], step: &mut Step<'_>) -> bool {
+        let needs = &self.config.children[usize::from(id.0)].needs;
+        let is_coming = |other: &ChildId| coming[usize::from(other.0)];
+        if self.is_held(id) {
+            return true;
+        }
+        if let Some(lost) = needs.iter().copied().find(|need| self.is_lost(*need)) {
+            self.give_up(id, GivenUp::Dependency(lost), step);
+            return false;
+        }
+        if !needs.iter().all(|need| self.is_met(*need)) {
+            return needs.iter().all(|need| self.is_met(*need) || is_coming(need));
+        }
+        if !self.order.after(id).iter().any(is_coming) {
+            self.with_child(id, step, Child::release);
+        }
+        true
+    }
+
+    /// Returns the first child for which a waiting child waits.
+    pub fn waits_for(&self, id: ChildId) -> Option<ChildId> {
+        let child = self.child(id).filter(|child| child.state() == State::Waiting)?;
+        let needs = &self.terms(child.incarnation().child)?.needs;
+        let first = needs.iter().copied().find(|need| !self.is_met(*need));
+        let on_its_way = |other: &ChildId| self.child(*other).is_some_and(Child::is_on_its_way);
+        first.or_else(|| self.order.after(id).iter().copied().find(on_its_way))
+    }
+
+    fn is_met(&self, need: ChildId) -> bool {
+        let (Some(child), Some(terms)) = (self.child(need), self.terms(need)) else { return false };
+        match terms.kind {
+            Kind::Oneshot => child.state() == State::Done,
+            Kind::Resident | Kind::Main => child.is_ready(),
+        }
+    }
+
+    fn is_lost(&self, need: ChildId) -> bool {
+        self.child(need).is_some_and(|child| matches!(child.state(), State::Failed(_)))
+    }
+}
