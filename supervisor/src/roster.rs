@@ -187,6 +187,7 @@ fn groups(declared: &[spec::Group]) -> Result<(Vec<GroupConfig>, Vec<Option<&str
             max_restarts: group.max_restarts,
             period: group.period,
             on_exhausted: group.on_exhausted,
+            ..GroupConfig::default()
         });
         names.push(Some(group.name.as_str()));
     }

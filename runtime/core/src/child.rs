@@ -3,8 +3,10 @@
 //! What happens to a child in which state stands in one table. A life ends in one place only, when nothing of it
 //! is left; what follows then is not decided here but by the rules of restart and the budget of the group.
 
+mod orders;
+mod reports;
 mod steps;
-mod table;
+mod time;
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -77,6 +79,8 @@ pub enum State {
     Backoff {
         /// When the pause ends.
         until: Instant,
+        /// It waits for its group besides, which starts it together with others.
+        held: bool,
     },
     /// It ended as it should and is not started again by itself.
     Done,
@@ -114,6 +118,10 @@ pub enum Aim {
     Stay,
     /// It starts again at once.
     Again,
+    /// It starts again when its group does.
+    Rejoin,
+    /// It is done, with its group or because nothing starts it again.
+    Finish,
 }
 
 /// The hardest signal that this life was sent.
@@ -201,7 +209,7 @@ impl Child {
     /// Returns when it starts again by itself, if it does.
     pub const fn next_start_at(&self) -> Option<Instant> {
         match self.state {
-            State::Backoff { until } => Some(until),
+            State::Backoff { until, .. } => Some(until),
             _ => None,
         }
     }
@@ -227,13 +235,13 @@ impl Child {
     }
 
     /// Returns whether it may become ready by what is under way, pauses apart. A life whose end is not judged yet counts.
-    pub(crate) fn is_on_its_way(&self) -> bool {
+    pub(crate) const fn is_on_its_way(&self) -> bool {
         match self.state {
             State::Spawning { .. } | State::Starting { .. } => true,
             State::Draining { aim, .. }
             | State::Stopping { aim, .. }
             | State::Killing { aim, .. }
-            | State::Reaping { aim, .. } => aim != Aim::Stay,
+            | State::Reaping { aim, .. } => !matches!(aim, Aim::Stay | Aim::Finish),
             State::Stopped
             | State::Waiting
             | State::Ready { .. }
@@ -305,13 +313,18 @@ impl Child {
         now.since(self.spawned_at)
     }
 
-    /// Starts it again after `pause`; at once if there is none.
-    pub(crate) fn back_off(&mut self, pause: Duration, turn: &mut Turn<'_>) {
+    /// Starts it again after `pause`; at once if there is none, unless its group is to start it.
+    pub(crate) fn back_off(&mut self, pause: Duration, held: bool, turn: &mut Turn<'_>) {
         self.pause = pause;
-        self.enter(State::Backoff { until: turn.now + pause }, turn.now);
-        if pause.is_zero() {
+        self.enter(State::Backoff { until: turn.now + pause, held }, turn.now);
+        if pause.is_zero() && !held {
             self.spawn_again(turn);
         }
+    }
+
+    /// It starts when its group lets it, and remembers its failures.
+    pub(crate) fn wait(&mut self, now: Instant) {
+        self.enter(State::Waiting, now);
     }
 
     pub(crate) fn stay_stopped(&mut self, now: Instant) {
@@ -340,7 +353,7 @@ impl Child {
             State::Reaping { until, aim, exit, cause } => {
                 State::Reaping { until: shift(until), aim, exit, cause }
             }
-            State::Backoff { until } => State::Backoff { until: shift(until) },
+            State::Backoff { until, held } => State::Backoff { until: shift(until), held },
             same @ (State::Stopped | State::Waiting | State::Unready | State::Done | State::Failed(_)) => {
                 same
             }
@@ -360,11 +373,20 @@ impl Child {
 }
 
 impl Aim {
-    /// What follows when a child that was to stay stopped is wanted again.
+    /// What follows when a child that was not to start again is wanted again.
     const fn or_again(self) -> Self {
         match self {
-            Self::Stay | Self::Again => Self::Again,
+            Self::Stay | Self::Finish | Self::Again => Self::Again,
             Self::Judge => Self::Judge,
+            Self::Rejoin => Self::Rejoin,
+        }
+    }
+
+    /// What follows when `order` comes on top. What an operator stopped stays stopped although its group starts.
+    const fn then(self, order: Self) -> Self {
+        match (self, order) {
+            (Self::Stay, Self::Rejoin | Self::Finish) => Self::Stay,
+            (Self::Judge | Self::Stay | Self::Again | Self::Rejoin | Self::Finish, _) => order,
         }
     }
 }

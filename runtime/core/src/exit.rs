@@ -88,6 +88,16 @@ pub enum GivenUp {
     Unfinished,
 }
 
+impl GivenUp {
+    /// Returns whether a new start of its group may mend it; otherwise it takes an operator.
+    pub(crate) const fn may_mend(self) -> bool {
+        match self {
+            Self::BudgetSpent | Self::Dependency(_) | Self::FirstStart => true,
+            Self::ExitCode(_) | Self::Unfinished => false,
+        }
+    }
+}
+
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

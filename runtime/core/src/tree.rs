@@ -15,6 +15,7 @@ mod config;
 mod ending;
 mod event;
 mod group;
+mod halt;
 mod order;
 mod release;
 mod shutdown;
@@ -22,10 +23,10 @@ mod transcript;
 
 use alloc::vec::Vec;
 
-pub use self::action::{Action, Alert, Decision, News, Outcome, Record};
+pub use self::action::{Action, Alert, Decision, GroupDecision, GroupEnd, News, Outcome, Record};
 pub use self::config::{
-    ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId, Incarnation, Kind, OnExhausted, Restart,
-    Strategy,
+    AutoShutdown, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId, Incarnation, Kind,
+    OnExhausted, Restart, Strategy,
 };
 pub use self::event::{Event, Verb};
 use self::group::Group;
@@ -40,6 +41,12 @@ use crate::time::Instant;
 struct Step<'a> {
     now: Instant,
     actions: &'a mut Vec<Action>,
+}
+
+impl Step<'_> {
+    fn alert(&mut self, alert: Alert) {
+        self.actions.push(Action::Alert(alert));
+    }
 }
 
 /// The state of everything that one supervisor supervises.
@@ -135,7 +142,7 @@ impl Tree {
 
     /// Returns the budget of a group; `None` if there is none of this index.
     pub fn budget(&self, group: GroupId) -> Option<&Budget> {
-        self.groups.get(usize::from(group.0)).map(Group::budget)
+        self.groups.get(usize::from(group.0)).map(|group| &group.budget)
     }
 
     /// Returns what the tree was made of.
@@ -176,8 +183,9 @@ impl Tree {
         if self.is_shutting_down() {
             return;
         }
-        if verb == Verb::Stop {
-            self.groups.iter_mut().for_each(|group| group.forget(id));
+        match verb {
+            Verb::Start | Verb::Restart => self.hurry(id, step.now),
+            Verb::Stop => {}
         }
         self.with_child(id, step, |child, turn| match verb {
             Verb::Start => child.start(turn),
@@ -188,12 +196,12 @@ impl Tree {
 
     fn tick(&mut self, step: &mut Step<'_>) {
         self.for_each(step, Child::tick);
-        self.revive_cooled_groups(step);
         self.enforce_total(step);
     }
 
     /// Brings what was decided into effect as far as the order allows at present.
     fn settle(&mut self, step: &mut Step<'_>) {
+        self.resume_groups(step);
         self.advance_groups(step);
         self.release(step);
         self.advance_shutdown(step);
@@ -206,7 +214,8 @@ impl Tree {
         let top = running.iter().map(|id| self.order.level(*id)).max();
         running.retain(|id| Some(self.order.level(*id)) == top);
         for id in running.iter().rev() {
-            self.with_child(*id, step, |child, turn| child.stop(Aim::Stay, turn));
+            let aim = if self.is_shutting_down() { None } else { self.halting_aim(*id) };
+            self.with_child(*id, step, |child, turn| child.stop(aim.unwrap_or(Aim::Stay), turn));
         }
         running.is_empty()
     }
@@ -224,7 +233,7 @@ impl Tree {
 
     /// Whether it may not start now, because everything or its group is being stopped.
     fn is_held(&self, id: ChildId) -> bool {
-        self.is_shutting_down() || self.is_in_stopping_group(id)
+        self.is_shutting_down() || self.halting_aim(id).is_some()
     }
 
     fn with_child(

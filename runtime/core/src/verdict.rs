@@ -11,6 +11,8 @@ pub(crate) enum Verdict {
     Stop,
     /// It was to start again.
     Again,
+    /// It was stopped with its group and starts again with it.
+    Rejoin,
     /// It ended as it should.
     Done,
     /// It ended as it should, and everything ends with it.
@@ -26,6 +28,8 @@ pub(crate) fn judge(config: &ChildConfig, ended: &Ended) -> Verdict {
     match ended.aim {
         Aim::Stay => return Verdict::Stop,
         Aim::Again => return Verdict::Again,
+        Aim::Rejoin => return Verdict::Rejoin,
+        Aim::Finish => return Verdict::Done,
         Aim::Judge => {}
     }
     let code = match ended.cause {

@@ -43,6 +43,7 @@ pub(super) fn record(roster: &Roster, record: &Record, cause: control::Cause) ->
         Decision::Restart { delay, .. } => format!("restarts in {delay:.1?}"),
         Decision::CoolDown { delay, .. } => format!("its budget is spent, retries in {delay:.1?}"),
         Decision::StartAgain => "starts again by order".to_owned(),
+        Decision::Rejoin => "starts again with its group".to_owned(),
         Decision::Stop => "stays stopped".to_owned(),
         Decision::Done => "is done".to_owned(),
         Decision::EndAll(_) => "everything stops with it".to_owned(),
@@ -70,7 +71,7 @@ pub(super) fn alert(roster: &Roster, alert: Alert) -> Option<String> {
         Alert::Hastened => Some("stopping all at once, without draining; one more signal kills".to_owned()),
         Alert::ShuttingDown(Outcome::Forced) | Alert::CutShort => Some("killing what is left".to_owned()),
         // The record of the last life says as much.
-        Alert::CoolingDown(_) | Alert::Escalated(_) => None,
+        Alert::CoolingDown(_) | Alert::Escalated { .. } => None,
         Alert::GivenUp(child, why) => {
             Some(format!("{} is given up: {}", roster.seat(child).title, given_up(roster, why)))
         }

@@ -92,6 +92,8 @@ pub enum Decision {
     },
     /// An operator asked for it to start again.
     StartAgain,
+    /// Its group was halted; it starts again with the group.
+    Rejoin,
     /// It was to stop and stays stopped.
     Stop,
     /// It ended as it should and is not started again.
@@ -110,20 +112,59 @@ pub enum Decision {
 pub enum Alert {
     /// The budget of the child's group is spent; the child is retried only rarely now.
     CoolingDown(ChildId),
-    /// The budget of the group's parent is spent; the group is started again only rarely now.
-    GroupCoolingDown(GroupId),
     /// The child is given up.
     GivenUp(ChildId, GivenUp),
     /// SIGKILL has not ended it within 5 s: it hangs in the kernel. Its place stays taken.
     Unkillable(Incarnation),
-    /// The group stops because its budget is spent, or that of a group within it.
-    Escalated(GroupId),
+    /// The group stops because its budget is spent: the next step of a chain that this life's end began.
+    Escalated {
+        /// The group.
+        group: GroupId,
+        /// The life whose end began it.
+        origin: Incarnation,
+    },
+    /// A group that escalated is stopped, and its parent has decided.
+    GroupEnded(GroupEnd),
+    /// The group has done its work and stops.
+    Finished(GroupId),
     /// Everything stops in order, to end like this.
     ShuttingDown(Outcome),
     /// The ordered stop is no longer waited for: all are told to stop at once, without draining.
     Hastened,
     /// The ordered stop took too long, or was cut short: what is left is killed.
     CutShort,
+}
+
+/// The end of a group that escalated, and what its parent decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GroupEnd {
+    /// The group.
+    pub group: GroupId,
+    /// The life whose end began it.
+    pub origin: Incarnation,
+    /// What was decided.
+    pub decision: GroupDecision,
+    /// What the parent's budget still covers; it was charged once.
+    pub budget_left: u32,
+    /// What the parent's budget covers when nothing is spent.
+    pub budget_max: u32,
+}
+
+/// What a parent decides about a group that escalated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive: every decision explains itself where it is shown.
+pub enum GroupDecision {
+    /// It starts again, by the parent's strategy together with others.
+    Restart,
+    /// The parent's budget is spent; it starts again after the parent's period.
+    CoolDown {
+        /// When.
+        at: Instant,
+    },
+    /// The parent's budget is spent, and its children are given up.
+    GiveUp,
+    /// The parent's budget is spent, and so the parent stops.
+    Escalate(GroupId),
 }
 
 /// How the supervisor ends.

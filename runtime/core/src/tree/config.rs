@@ -48,6 +48,22 @@ pub struct GroupConfig {
     pub period: Duration,
     /// What happens when the budget is spent.
     pub on_exhausted: OnExhausted,
+    /// When the group has done its work and stops.
+    pub auto_shutdown: AutoShutdown,
+    /// Whether its own end by `auto_shutdown` counts for that of its parent.
+    pub significant: bool,
+}
+
+/// When a group stops because its members have done their work: those that are significant and end as they should.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AutoShutdown {
+    /// Never; no member is significant.
+    #[default]
+    Never,
+    /// When one of them has ended.
+    AnySignificant,
+    /// When the last of them has ended.
+    AllSignificant,
 }
 
 /// Whom a failure restarts.
@@ -85,6 +101,8 @@ pub struct ChildConfig {
     pub restart: Restart,
     /// Whether giving it up stops everything.
     pub essential: bool,
+    /// Whether its end, if it ends as it should, counts for the `auto_shutdown` of its group.
+    pub significant: bool,
     /// Where it stands in the manifest, which decides among equals; children of one position go by index.
     pub position: u16,
     /// The children that must be ready (a oneshot: done) before it starts.
@@ -155,6 +173,8 @@ impl Default for GroupConfig {
             max_restarts: 5,
             period: Duration::from_secs(30),
             on_exhausted: OnExhausted::CoolDown,
+            auto_shutdown: AutoShutdown::Never,
+            significant: false,
         }
     }
 }
@@ -166,6 +186,7 @@ impl Default for ChildConfig {
             kind: Kind::Resident,
             restart: Restart::Permanent,
             essential: false,
+            significant: false,
             position: 0,
             needs: Vec::new(),
             wants: Vec::new(),
@@ -198,6 +219,11 @@ impl ChildConfig {
         self.needs.iter().chain(&self.wants).chain(&self.after).copied()
     }
 
+    /// Returns whether a clean end is answered by a restart too.
+    fn is_permanent(&self) -> bool {
+        self.kind == Kind::Resident && self.restart == Restart::Permanent
+    }
+
     /// Returns whether giving this child up stops everything.
     pub(crate) fn is_essential(&self) -> bool {
         self.essential || self.kind == Kind::Main
@@ -214,13 +240,21 @@ impl Config {
             return Err(ConfigError::NoRoot);
         }
         for (id, group) in (0..).map(GroupId).zip(&self.groups).skip(1) {
-            if group.parent.is_none_or(|parent| parent >= id) {
+            let Some(parent) = group.parent.filter(|parent| *parent < id) else {
                 return Err(ConfigError::ParentAfterChild(id));
+            };
+            if group.significant && self.groups[usize::from(parent.0)].auto_shutdown == AutoShutdown::Never {
+                return Err(ConfigError::SignificantGroup(id));
             }
         }
         for (id, child) in (0..).map(ChildId).zip(&self.children) {
             if usize::from(child.group.0) >= groups {
                 return Err(ConfigError::UnknownGroup(id, child.group));
+            }
+            // What is always restarted never ends for good, and where nothing depends on it, it signifies nothing.
+            let never = self.groups[usize::from(child.group.0)].auto_shutdown == AutoShutdown::Never;
+            if child.significant && (never || child.is_permanent()) {
+                return Err(ConfigError::Significant(id));
             }
             if let Some(need) = child.precedents().find(|need| usize::from(need.0) >= children) {
                 return Err(ConfigError::UnknownNeed(id, need));
@@ -242,6 +276,10 @@ pub enum ConfigError {
     ParentAfterChild(GroupId),
     /// A child is in a group that does not exist.
     UnknownGroup(ChildId, GroupId),
+    /// A child is significant although it is permanent, or its group never stops by itself.
+    Significant(ChildId),
+    /// A group is significant although its parent never stops by itself.
+    SignificantGroup(GroupId),
     /// A child needs, wants or comes after one that does not exist.
     UnknownNeed(ChildId, ChildId),
     /// Each of these children comes after the next, and the last after the first: by what it needs, wants or comes
@@ -257,6 +295,15 @@ impl fmt::Display for ConfigError {
             Self::ParentAfterChild(group) => write!(f, "group {} does not stand after its parent", group.0),
             Self::UnknownGroup(child, group) => {
                 write!(f, "child {child} is in group {}, which does not exist", group.0)
+            }
+            Self::Significant(child) => {
+                write!(
+                    f,
+                    "child {child} is significant, but permanent or in a group that never stops by itself"
+                )
+            }
+            Self::SignificantGroup(group) => {
+                write!(f, "group {} is significant in a group that never stops by itself", group.0)
             }
             Self::UnknownNeed(child, need) => write!(f, "child {child} names {need}, which does not exist"),
             Self::Cycle(path) => {

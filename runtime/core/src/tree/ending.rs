@@ -1,21 +1,28 @@
 //! The end of a life: what is decided, what is said about it, and what is done.
 
+use core::time::Duration;
+
 use super::{Action, Alert, ChildId, Decision, OnExhausted, Outcome, Record, Step, Tree};
 use crate::child::{Aim, Ended};
 use crate::exit::GivenUp;
+use crate::time::Instant;
 use crate::verdict::{Verdict, judge};
 
 impl Tree {
     /// Decides what follows from the end of a life, says so, and does it.
     pub(super) fn conclude(&mut self, id: ChildId, ended: Option<Ended>, step: &mut Step<'_>) {
-        let (Some(mut ended), Some(terms)) = (ended, self.terms(id)) else { return };
-        if self.is_held(id) {
+        let Some(mut ended) = ended else { return };
+        if self.is_shutting_down() {
             ended.aim = Aim::Stay;
+        } else if ended.aim == Aim::Judge {
+            // What ends while its group halts is part of what made the group halt.
+            ended.aim = self.halting_aim(id).unwrap_or(Aim::Judge);
         }
-        let verdict = judge(terms, &ended);
+        let verdict = judge(&self.config.children[usize::from(id.0)], &ended);
         let decision = match verdict {
             Verdict::Stop => Decision::Stop,
             Verdict::Again => Decision::StartAgain,
+            Verdict::Rejoin => Decision::Rejoin,
             Verdict::Done => Decision::Done,
             Verdict::EndAll(outcome) => Decision::EndAll(outcome),
             Verdict::GiveUp(why) => {
@@ -31,7 +38,15 @@ impl Tree {
                 child.stay_stopped(turn.now);
                 child.start(turn);
             }),
-            Verdict::Done => self.with_child(id, step, |child, turn| child.finish(turn.now)),
+            Verdict::Rejoin => self.with_child(id, step, |child, turn| child.wait(turn.now)),
+            Verdict::Done => {
+                let terms = &self.config.children[usize::from(id.0)];
+                let (significant, group) = (terms.significant && ended.aim == Aim::Judge, terms.group);
+                self.with_child(id, step, |child, turn| child.finish(turn.now));
+                if significant {
+                    self.consider_finish(group, step);
+                }
+            }
             Verdict::EndAll(outcome) => {
                 self.with_child(id, step, |child, turn| child.finish(turn.now));
                 self.begin_shutdown(outcome, step);
@@ -44,7 +59,7 @@ impl Tree {
     /// Gives a child up, and everything with it if it is essential.
     pub(super) fn give_up(&mut self, id: ChildId, why: GivenUp, step: &mut Step<'_>) {
         self.with_child(id, step, |child, turn| child.give_up(why, turn.now));
-        step.actions.push(Action::Alert(Alert::GivenUp(id, why)));
+        step.alert(Alert::GivenUp(id, why));
         let essential = self.terms(id).is_some_and(super::ChildConfig::is_essential);
         if essential {
             let ever_ready = self.child(id).is_some_and(|child| child.was_ever_ready());
@@ -58,7 +73,7 @@ impl Tree {
         let (terms, child) = (&self.config.children[index], &mut self.children[index]);
         let failures = child.count_failure();
         let group = usize::from(terms.group.0);
-        let covered = !charged || self.groups[group].charge(step.now);
+        let covered = !charged || self.groups[group].budget.charge(step.now);
         let pause = terms.backoff.pause(failures, ended.chance);
         let longest = terms.backoff.capped(ended.chance);
         let decision = match (covered, self.config.groups[group].on_exhausted) {
@@ -71,31 +86,46 @@ impl Tree {
         };
         self.record(id, ended, (decision, charged), step);
         match decision {
-            Decision::Restart { delay, .. } => {
-                self.with_child(id, step, |child, turn| child.back_off(delay, turn))
-            }
-            Decision::CoolDown { delay, .. } => {
+            Decision::Restart { delay, at } => self.restart(id, delay, at, step),
+            Decision::CoolDown { delay, at } => {
                 if !self.children[index].is_cooling_down() {
-                    step.actions.push(Action::Alert(Alert::CoolingDown(id)));
+                    step.alert(Alert::CoolingDown(id));
                 }
-                self.with_child(id, step, |child, turn| {
-                    child.cool_down();
-                    child.back_off(delay, turn);
-                });
+                self.children[index].cool_down();
+                self.restart(id, delay, at, step);
             }
             Decision::GiveUp(why) => self.give_up(id, why, step),
             Decision::Escalate(group) => {
-                self.with_child(id, step, |child, turn| child.give_up(GivenUp::BudgetSpent, turn.now));
-                self.escalate(group, step);
+                let origin = self.children[index].incarnation();
+                let is_root = self.group_terms(group).parent.is_none();
+                self.with_child(id, step, |child, turn| match is_root {
+                    true => child.give_up(GivenUp::BudgetSpent, turn.now),
+                    false => child.wait(turn.now),
+                });
+                self.escalate(group, origin, step);
             }
-            Decision::StartAgain | Decision::Stop | Decision::Done | Decision::EndAll(_) => {}
+            Decision::StartAgain
+            | Decision::Rejoin
+            | Decision::Stop
+            | Decision::Done
+            | Decision::EndAll(_) => {}
+        }
+    }
+
+    /// Starts a child again after a pause, and with it whomever its group's strategy says.
+    fn restart(&mut self, id: ChildId, pause: Duration, at: Instant, step: &mut Step<'_>) {
+        let group = self.config.children[usize::from(id.0)].group;
+        let serial = self.group_terms(group).strategy.is_serial();
+        self.with_child(id, step, |child, turn| child.back_off(pause, serial, turn));
+        if serial {
+            self.incident(group, self.rank(id, group), at, step);
         }
     }
 
     fn record(&mut self, id: ChildId, ended: &Ended, what: (Decision, bool), step: &mut Step<'_>) {
         let (decision, charged) = what;
         let group = usize::from(self.config.children[usize::from(id.0)].group.0);
-        let budget = self.groups[group].budget();
+        let budget = &self.groups[group].budget;
         let (budget_left, budget_max) = (budget.left(step.now), budget.max_restarts());
         let child = &mut self.children[usize::from(id.0)];
         let record = Record {

@@ -1,12 +1,14 @@
-//! Groups: a budget each, and what happens when it is spent and the group is to escalate.
+//! Groups: a budget each, what they do as a whole, and what their parent makes of their end.
 //!
-//! A group that escalates stops in order, level by level. When nothing of it is left its parent decides, which
-//! takes the group's end for a failure of one of its own: it charges its own budget and starts the group again,
-//! lets it rest, gives it up, or escalates in turn.
+//! A group whose budget is spent halts. When nothing of it is left its parent decides, which takes the group's end for
+//! a failure of one of its own members: it charges its own budget and starts again by its own strategy, lets the group
+//! rest, gives it up, or escalates in turn.
 
-use alloc::vec::Vec;
-
-use super::{Action, Alert, ChildId, GroupConfig, GroupId, OnExhausted, Outcome, Restart, Step, Tree};
+use super::halt::{Halted, Then};
+use super::{
+    Alert, AutoShutdown, ChildId, GroupConfig, GroupDecision, GroupEnd, GroupId, Incarnation, OnExhausted,
+    Outcome, Step, Tree,
+};
 use crate::budget::Budget;
 use crate::child::{Child, State};
 use crate::exit::GivenUp;
@@ -15,181 +17,172 @@ use crate::time::Instant;
 /// One group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Group {
-    budget: Budget,
-    phase: Phase,
-    /// Who starts again with the group.
-    revived: Vec<ChildId>,
+    pub(super) budget: Budget,
+    pub(super) phase: Phase,
+    /// The life whose end made it halt for its parent to decide.
+    pub(super) origin: Option<Incarnation>,
 }
 
 /// What a group does as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Phase {
-    /// Its children live, each for itself.
+pub(super) enum Phase {
+    /// Its members live, each for itself.
     Steady,
-    /// It is being stopped, for its parent to decide.
-    Stopping,
-    /// It is stopped, and starts again at this time.
-    Cooling { until: Instant },
+    /// Its members from this rank on are being stopped.
+    Halting { from: u16, then: Then },
+    /// They are stopped, and start again at this time.
+    Pausing { from: u16, until: Instant },
 }
 
 impl Group {
     pub(super) fn new(config: &GroupConfig) -> Self {
         let budget = Budget::new(config.max_restarts, config.period);
-        Self { budget, phase: Phase::Steady, revived: Vec::new() }
-    }
-
-    pub(super) const fn budget(&self) -> &Budget {
-        &self.budget
-    }
-
-    pub(super) fn charge(&mut self, now: Instant) -> bool {
-        self.budget.charge(now)
+        Self { budget, phase: Phase::Steady, origin: None }
     }
 
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Cooling { until } => Some(until),
-            Phase::Steady | Phase::Stopping => None,
+            Phase::Pausing { until, .. } => Some(until),
+            Phase::Steady | Phase::Halting { .. } => None,
         }
     }
 
-    /// An operator stopped it: it does not start again with the group.
-    pub(super) fn forget(&mut self, id: ChildId) {
-        self.revived.retain(|other| *other != id);
+    /// Returns what is to become of a member of this rank, if the group keeps it from running.
+    pub(super) fn holds(&self, rank: u16) -> Option<Halted> {
+        match self.phase {
+            Phase::Halting { from, then: Then::Finish } if rank >= from => Some(Halted::Finishes),
+            Phase::Halting { from, .. } | Phase::Pausing { from, .. } if rank >= from => {
+                Some(Halted::Rejoins)
+            }
+            Phase::Halting { .. } | Phase::Pausing { .. } | Phase::Steady => None,
+        }
     }
 
+    /// Somebody wants a member to start: the pause is over.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        match &mut self.phase {
+            Phase::Halting { then: Then::Restart { at: until }, .. } | Phase::Pausing { until, .. } => {
+                *until = now;
+            }
+            Phase::Halting { then: Then::Report | Then::Finish, .. } | Phase::Steady => {}
+        }
+    }
+
+    /// A group around it, or the stop of everything, takes its place.
     pub(super) fn rest(&mut self) {
         self.phase = Phase::Steady;
-        self.revived.clear();
+        self.origin = None;
     }
 
     pub(super) fn normalised(&self, shift: impl Fn(Instant) -> Instant, now: Instant) -> Self {
         let phase = match self.phase {
-            Phase::Cooling { until } => Phase::Cooling { until: shift(until) },
-            same @ (Phase::Steady | Phase::Stopping) => same,
+            Phase::Halting { from, then: Then::Restart { at } } => {
+                Phase::Halting { from, then: Then::Restart { at: shift(at) } }
+            }
+            Phase::Pausing { from, until } => Phase::Pausing { from, until: shift(until) },
+            same @ (Phase::Steady | Phase::Halting { then: Then::Report | Then::Finish, .. }) => same,
         };
-        Self { budget: self.budget.normalised(now), phase, revived: self.revived.clone() }
+        // Which life it was is only told, never asked.
+        let origin = self.origin.map(|of| Incarnation { generation: 0, ..of });
+        Self { budget: self.budget.normalised(now), phase, origin }
     }
 }
 
 impl Tree {
-    /// The group's budget is spent: stops it for its parent to decide. At the root, stops everything.
-    pub(super) fn escalate(&mut self, id: GroupId, step: &mut Step<'_>) {
-        step.actions.push(Action::Alert(Alert::Escalated(id)));
-        if self.config.groups[usize::from(id.0)].parent.is_none() {
+    /// The group's budget is spent: halts it for its parent to decide. At the root, stops everything.
+    pub(super) fn escalate(&mut self, id: GroupId, origin: Incarnation, step: &mut Step<'_>) {
+        step.alert(Alert::Escalated { group: id, origin });
+        if self.group_terms(id).parent.is_none() {
             return self.begin_shutdown(Outcome::GaveUp, step);
         }
-        let mut revived = Vec::new();
-        for child in self.ascending() {
-            if self.is_within(child, id) && self.is_to_be_revived(child) {
-                revived.push(child);
-            }
-        }
-        for inner in
-            (0..self.groups.len()).filter(|inner| self.is_group_within(*inner, id)).collect::<Vec<_>>()
-        {
-            self.groups[inner].rest();
-        }
+        self.halt(id, 0, Then::Report, step);
+        self.groups[usize::from(id.0)].origin = Some(origin);
+    }
+
+    /// A group has halted; its parent takes that for a failure of its own.
+    pub(super) fn report(&mut self, id: GroupId, step: &mut Step<'_>) {
         let group = &mut self.groups[usize::from(id.0)];
-        group.phase = Phase::Stopping;
-        group.revived = revived;
+        let origin = group.origin.take();
+        group.rest();
+        let (Some(parent), Some(origin)) = (self.group_terms(id).parent, origin) else { return };
+        let terms = *self.group_terms(parent);
+        let budget = &mut self.groups[usize::from(parent.0)].budget;
+        let decision = match (budget.charge(step.now), terms.on_exhausted) {
+            (true, _) => GroupDecision::Restart,
+            (false, OnExhausted::CoolDown) => GroupDecision::CoolDown { at: step.now + terms.period },
+            (false, OnExhausted::Fail) => GroupDecision::GiveUp,
+            (false, OnExhausted::Escalate) => GroupDecision::Escalate(parent),
+        };
+        let (budget_left, budget_max) = (budget.left(step.now), budget.max_restarts());
+        step.alert(Alert::GroupEnded(GroupEnd { group: id, origin, decision, budget_left, budget_max }));
+        match decision {
+            GroupDecision::Restart => self.restart_group(id, parent, step.now, step),
+            GroupDecision::CoolDown { at } => self.restart_group(id, parent, at, step),
+            GroupDecision::GiveUp => self.give_group_up(id, step),
+            GroupDecision::Escalate(parent) => self.escalate(parent, origin, step),
+        }
+    }
+
+    /// Starts a halted group again, and with it whomever its parent's strategy says.
+    fn restart_group(&mut self, id: GroupId, parent: GroupId, at: Instant, step: &mut Step<'_>) {
+        if self.group_terms(parent).strategy.is_serial() {
+            self.incident(parent, self.rank_of_group(id, parent), at, step);
+        } else {
+            self.halt(id, 0, Then::Restart { at }, step);
+        }
+    }
+
+    fn give_group_up(&mut self, id: GroupId, step: &mut Step<'_>) {
         for child in self.ascending() {
-            if self.is_within(child, id) && self.child(child).is_some_and(Child::is_at_rest) {
-                self.with_child(child, step, |child, turn| child.stop(crate::child::Aim::Stay, turn));
+            let waits = |child: &Child| matches!(child.state(), State::Waiting | State::Backoff { .. });
+            if self.is_within(child, id) && self.child(child).is_some_and(waits) {
+                self.give_up(child, GivenUp::BudgetSpent, step);
             }
         }
     }
 
-    /// Stops what is to be stopped of groups, level by level, and decides about those that are at rest.
-    pub(super) fn advance_groups(&mut self, step: &mut Step<'_>) {
-        // Each round settles one group or moves the matter to its parent, so it ends at the root.
-        let mut waiting = true;
-        while waiting && !self.is_shutting_down() {
-            waiting = false;
-            for index in 0..self.groups.len() {
-                let Some(id) = group_id(index).filter(|_| self.groups[index].phase == Phase::Stopping) else {
-                    continue;
-                };
-                if self.stop_in_order(|tree, child| tree.is_within(child, id), step) {
-                    self.decide_about(id, step);
-                    waiting = true;
-                    break;
-                }
+    /// A significant member has ended as it should: perhaps its group has done its work.
+    pub(super) fn consider_finish(&mut self, id: GroupId, step: &mut Step<'_>) {
+        let finishes = match self.group_terms(id).auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => true,
+            AutoShutdown::AllSignificant => !self.has_active_significant(id),
+        };
+        if !finishes || self.is_shutting_down() {
+            return;
+        }
+        step.alert(Alert::Finished(id));
+        if self.group_terms(id).parent.is_none() {
+            return self.begin_shutdown(Outcome::Stopped, step);
+        }
+        self.halt(id, 0, Then::Finish, step);
+    }
+
+    /// A group that has done its work is at rest; it may be significant itself.
+    pub(super) fn finished(&mut self, id: GroupId, step: &mut Step<'_>) {
+        self.groups[usize::from(id.0)].rest();
+        let terms = *self.group_terms(id);
+        if let Some(parent) = terms.parent.filter(|_| terms.significant) {
+            self.consider_finish(parent, step);
+        }
+    }
+
+    fn has_active_significant(&self, id: GroupId) -> bool {
+        let is_active = |child: &ChildId| {
+            let state = self.child(*child).map(Child::state);
+            !matches!(state, None | Some(State::Done | State::Stopped | State::Failed(_)))
+        };
+        self.order.ascending().filter(is_active).any(|child| {
+            let terms = &self.config.children[usize::from(child.0)];
+            if terms.group == id {
+                return terms.significant;
             }
-        }
+            // The group directly in `id` that holds the child.
+            let mut around = self.order.places(child).iter();
+            around.any(|place| {
+                let inner = self.group_terms(place.group);
+                inner.parent == Some(id) && inner.significant
+            })
+        })
     }
-
-    pub(super) fn revive_cooled_groups(&mut self, step: &mut Step<'_>) {
-        for index in 0..self.groups.len() {
-            if self.groups[index].deadline().is_some_and(|until| until <= step.now) {
-                self.revive(index, step);
-            }
-        }
-    }
-
-    pub(super) fn is_in_stopping_group(&self, child: ChildId) -> bool {
-        (0..self.groups.len())
-            .filter(|index| self.groups[*index].phase == Phase::Stopping)
-            .filter_map(group_id)
-            .any(|group| self.is_within(child, group))
-    }
-
-    /// A group was stopped; its parent takes that for a failure of its own.
-    fn decide_about(&mut self, id: GroupId, step: &mut Step<'_>) {
-        let index = usize::from(id.0);
-        let Some(parent) = self.config.groups[index].parent else { return };
-        let terms = self.config.groups[usize::from(parent.0)];
-        if self.groups[usize::from(parent.0)].charge(step.now) {
-            return self.revive(index, step);
-        }
-        match terms.on_exhausted {
-            OnExhausted::CoolDown => {
-                self.groups[index].phase = Phase::Cooling { until: step.now + terms.period };
-                step.actions.push(Action::Alert(Alert::GroupCoolingDown(id)));
-            }
-            OnExhausted::Fail => {
-                let given_up = self.groups[index].revived.clone();
-                self.groups[index].rest();
-                for child in given_up {
-                    self.give_up(child, GivenUp::BudgetSpent, step);
-                }
-            }
-            OnExhausted::Escalate => self.escalate(parent, step),
-        }
-    }
-
-    fn revive(&mut self, index: usize, step: &mut Step<'_>) {
-        let revived = self.groups[index].revived.clone();
-        self.groups[index].rest();
-        for child in revived {
-            self.with_child(child, step, Child::start);
-        }
-    }
-
-    /// Whether it takes part when its group starts again: not what an operator stopped, nor what is temporary.
-    fn is_to_be_revived(&self, id: ChildId) -> bool {
-        let stopped = self.child(id).is_none_or(|child| child.state() == State::Stopped);
-        let temporary = self.terms(id).is_none_or(|terms| terms.restart == Restart::Temporary);
-        let promised = self.groups.iter().any(|group| group.revived.contains(&id));
-        promised || (!stopped && !temporary)
-    }
-
-    fn is_within(&self, child: ChildId, group: GroupId) -> bool {
-        self.terms(child).is_some_and(|terms| self.is_group_within(usize::from(terms.group.0), group))
-    }
-
-    fn is_group_within(&self, inner: usize, outer: GroupId) -> bool {
-        let mut at = group_id(inner);
-        while let Some(group) = at {
-            if group == outer {
-                return true;
-            }
-            at = self.config.groups[usize::from(group.0)].parent;
-        }
-        false
-    }
-}
-
-fn group_id(index: usize) -> Option<GroupId> {
-    u16::try_from(index).ok().map(GroupId)
 }

@@ -68,6 +68,11 @@ impl Order {
         self.levels.get(usize::from(child.0)).copied().unwrap_or(0)
     }
 
+    /// Returns the groups around a child, its own first and the root last.
+    pub(super) fn places(&self, child: ChildId) -> &[Place] {
+        self.places.get(usize::from(child.0)).map_or(&[], Vec::as_slice)
+    }
+
     pub(super) fn after(&self, child: ChildId) -> &[ChildId] {
         self.after.get(usize::from(child.0)).map_or(&[], Vec::as_slice)
     }

@@ -16,7 +16,11 @@ impl Tree {
             if self.children[index].state() == State::Waiting {
                 coming[index] = self.release_one(id, &coming, step);
             }
-            coming[index] |= self.children[index].is_on_its_way();
+            let child = &self.children[index];
+            // Whoever comes after a child that does not run comes after those before that one.
+            let passes_on = child.is_at_rest() && child.state() != State::Waiting;
+            coming[index] |= child.is_on_its_way()
+                || passes_on && self.order.after(id).iter().any(|former| coming[usize::from(former.0)]);
         }
     }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::{Action, Alert, Decision, Event, News, Outcome, Record, Verb};
+use super::{Action, Alert, Decision, Event, GroupDecision, GroupEnd, News, Outcome, Record, Verb};
 use crate::time::Instant;
 
 /// One line of the transcript, without its end.
@@ -112,6 +112,7 @@ impl fmt::Display for Decision {
             Self::Restart { delay, at } => write!(f, "restart in {} at {at}", Seconds(*delay)),
             Self::CoolDown { delay, at } => write!(f, "cool down for {} until {at}", Seconds(*delay)),
             Self::StartAgain => f.write_str("start again"),
+            Self::Rejoin => f.write_str("start with its group"),
             Self::Stop => f.write_str("stay stopped"),
             Self::Done => f.write_str("done"),
             Self::EndAll(outcome) => write!(f, "end all: {outcome}"),
@@ -125,13 +126,27 @@ impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CoolingDown(child) => write!(f, "cooling down {child}"),
-            Self::GroupCoolingDown(group) => write!(f, "cooling down group {}", group.0),
             Self::GivenUp(child, why) => write!(f, "given up {child}: {why}"),
             Self::Unkillable(of) => write!(f, "unkillable {of}"),
-            Self::Escalated(group) => write!(f, "escalated from group {}", group.0),
+            Self::Escalated { group, origin } => write!(f, "escalated from group {} by {origin}", group.0),
+            Self::GroupEnded(end) => write!(f, "{end}"),
+            Self::Finished(group) => write!(f, "finished group {}", group.0),
             Self::ShuttingDown(outcome) => write!(f, "shutting down: {outcome}"),
             Self::Hastened => f.write_str("stopping all at once"),
             Self::CutShort => f.write_str("killing all"),
+        }
+    }
+}
+
+impl fmt::Display for GroupEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (left, max) = (self.budget_left, self.budget_max);
+        write!(f, "ended group {} by {} budget -1 {left}/{max} => ", self.group.0, self.origin)?;
+        match self.decision {
+            GroupDecision::Restart => f.write_str("restart"),
+            GroupDecision::CoolDown { at } => write!(f, "cool down until {at}"),
+            GroupDecision::GiveUp => f.write_str("give up"),
+            GroupDecision::Escalate(parent) => write!(f, "escalate from group {}", parent.0),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bailiwick_core::child::KILL_GRACE;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{
-    Action, Alert, ChildConfig, ChildId, Config, Decision, Event, Incarnation, Line, News, Tree,
+    Action, Alert, ChildConfig, ChildId, Config, Decision, Event, GroupDecision, GroupId, Incarnation, Line,
+    News, Strategy, Tree,
 };
 
 /// A tree under observation. It keeps its own account of which lives there are.
@@ -116,6 +117,9 @@ impl Observed {
                 if news == News::Draining && self.stop == Stop::Ordered {
                     self.check_order(of.child, context);
                 }
+                if news == News::Draining && self.stop == Stop::Never {
+                    self.check_serial_order(of.child, event, context);
+                }
             }
             Action::Record(record) => {
                 let of = record.of;
@@ -130,8 +134,26 @@ impl Observed {
                 assert!(ends, "recorded before nothing was left of it: {context}");
                 self.lives[usize::from(of.child.0)].open = None;
                 if record.charged {
-                    self.check_charge(of.child, record.decision, context);
+                    let restarts = match record.decision {
+                        Decision::Restart { .. } => Some(true),
+                        Decision::CoolDown { .. } => None,
+                        _ => Some(false),
+                    };
+                    self.check_charge(self.terms(of.child).group, restarts, context);
                 }
+            }
+            Action::Alert(Alert::GroupEnded(end)) => {
+                let restarts = match end.decision {
+                    GroupDecision::Restart => Some(true),
+                    GroupDecision::CoolDown { .. } => None,
+                    GroupDecision::GiveUp | GroupDecision::Escalate(_) => Some(false),
+                };
+                let parent = self.tree.config().groups[usize::from(end.group.0)].parent;
+                self.check_charge(
+                    parent.expect("only a group with a parent escalates to it"),
+                    restarts,
+                    context,
+                );
             }
             Action::Alert(Alert::ShuttingDown(_)) => self.stop = Stop::Ordered,
             Action::Alert(Alert::Hastened | Alert::CutShort) => self.stop = Stop::AllAtOnce,
@@ -162,18 +184,47 @@ impl Observed {
         }
     }
 
-    /// Charges within a window are at most the budget, unless the answer is no ordinary restart.
-    fn check_charge(&mut self, child: ChildId, decision: Decision, context: &str) {
+    /// In a serial group nobody is stopped before those after it are gone, unless an operator asked for that.
+    fn check_serial_order(&self, child: ChildId, event: Event, context: &str) {
+        if matches!(event, Event::Operator { child: about, .. } if about == child) {
+            return;
+        }
         let group = self.terms(child).group;
+        if self.tree.config().groups[usize::from(group.0)].strategy == Strategy::OneForOne {
+            return;
+        }
+        for (other, life) in (0..).map(ChildId).zip(&self.lives) {
+            let shares = self.around(other).any(|around| around == group);
+            let later = shares && self.member(other, group) > self.member(child, group);
+            assert!(!later || life.open.is_none(), "{child} drains before {other} is gone: {context}");
+        }
+    }
+
+    /// The groups around a child, its own first.
+    fn around(&self, child: ChildId) -> impl Iterator<Item = GroupId> {
+        let groups = &self.tree.config().groups;
+        std::iter::successors(Some(self.terms(child).group), |group| groups[usize::from(group.0)].parent)
+    }
+
+    /// The first child of the member of `group` that is the child or holds it. The tests' needs lead backwards only.
+    fn member(&self, child: ChildId, group: GroupId) -> ChildId {
+        let Some(inner) = self.around(child).take_while(|around| *around != group).last() else {
+            return child;
+        };
+        let children = (0..).map(ChildId).take(self.lives.len());
+        children.filter(|other| self.around(*other).any(|around| around == inner)).min().unwrap_or(child)
+    }
+
+    /// Charges within a window are at most the budget, unless the answer is no ordinary restart. `None` is a
+    /// restart that waits for long, which a child that cools down gets on any budget.
+    fn check_charge(&mut self, group: GroupId, restarts: Option<bool>, context: &str) {
         let terms = self.tree.config().groups[usize::from(group.0)];
         let charges = &mut self.charges[usize::from(group.0)];
         charges.retain(|at| self.now.since(*at) < terms.period);
         charges.push(self.now);
         let covered = charges.len() <= terms.max_restarts as usize;
-        let restarts = matches!(decision, Decision::Restart { .. });
-        assert!(covered || !restarts, "restarts on a spent budget: {context}");
-        let cooling = matches!(decision, Decision::CoolDown { .. });
-        assert!(!covered || restarts || cooling, "gives up on a budget that is not spent: {context}");
+        assert!(covered || restarts != Some(true), "restarts on a spent budget: {context}");
+        assert!(!covered || restarts != Some(false), "gives up on a budget that is not spent: {context}");
     }
 
     fn open(&self, of: Incarnation) -> Option<u32> {
@@ -185,7 +236,9 @@ impl Observed {
     }
 
     fn level(&self, child: ChildId) -> usize {
-        self.terms(child).needs.iter().map(|need| self.level(*need) + 1).max().unwrap_or(0)
+        let terms = self.terms(child);
+        let precedents = terms.needs.iter().chain(&terms.wants).chain(&terms.after);
+        precedents.map(|need| self.level(*need) + 1).max().unwrap_or(0)
     }
 
     /// Asks for the ordered stop and answers nothing more: it must end all the same, within its total.

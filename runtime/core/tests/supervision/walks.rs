@@ -5,15 +5,18 @@ use std::time::Duration;
 use bailiwick_core::backoff::Backoff;
 use bailiwick_core::exit::Exit;
 use bailiwick_core::tree::{
-    ChildConfig, ChildId, Config, GroupConfig, GroupId, Kind, OnExhausted, Restart, Verb,
+    AutoShutdown, ChildConfig, ChildId, Config, GroupConfig, GroupId, Kind, OnExhausted, Restart, Strategy,
+    Tree, Verb,
 };
-use proptest::prelude::*;
+use proptest::prelude::{
+    BoxedStrategy, Just, ProptestConfig, Strategy as Generator, any, prop_oneof, proptest,
+};
 
 use crate::steps::{Step, What, walk};
 
 const CHILDREN: u16 = 4;
 
-fn what() -> impl Strategy<Value = What> {
+fn what() -> impl Generator<Value = What> {
     let exit = prop_oneof![
         prop_oneof![Just(0), Just(1), Just(75), Just(78), any::<u8>()].prop_map(Exit::Code),
         prop_oneof![Just(9), Just(15), Just(11)].prop_map(Exit::Signal),
@@ -30,7 +33,7 @@ fn what() -> impl Strategy<Value = What> {
     ]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Generator<Value = Step> {
     let verb = prop_oneof![Just(Verb::Start), Just(Verb::Stop), Just(Verb::Restart)];
     let earlier = prop_oneof![9 => Just(0u32), 1 => 1u32..3];
     prop_oneof![
@@ -45,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn timeout() -> impl Strategy<Value = Duration> {
+fn timeout() -> impl Generator<Value = Duration> {
     prop_oneof![
         1 => Just(Duration::ZERO),
         6 => (1u64..3000).prop_map(Duration::from_millis),
@@ -53,17 +56,18 @@ fn timeout() -> impl Strategy<Value = Duration> {
     ]
 }
 
-fn child(id: u16) -> impl Strategy<Value = ChildConfig> {
+fn child(id: u16) -> BoxedStrategy<ChildConfig> {
     let kind = prop_oneof![8 => Just(Kind::Resident), 3 => Just(Kind::Oneshot), 1 => Just(Kind::Main)];
     let restart = prop_oneof![Just(Restart::Permanent), Just(Restart::Transient), Just(Restart::Temporary)];
-    let needs = proptest::collection::vec(0..id.max(1), 0..=usize::from(id.min(2)));
+    let needs = || proptest::collection::vec((0..id.max(1)).prop_map(ChildId), 0..=usize::from(id.min(2)));
     let backoff = (timeout(), timeout(), 0u32..3000, timeout(), 0u32..1001);
     (
-        (0u16..3, kind, restart, proptest::bool::weighted(0.15), needs),
+        (0u16..3, kind, restart, proptest::bool::weighted(0.15), any::<bool>(), [needs(), needs(), needs()]),
         backoff,
         [timeout(), timeout(), timeout(), timeout()],
     )
-        .prop_map(|((group, kind, restart, essential, needs), backoff, timeouts)| {
+        .prop_map(|((group, kind, restart, essential, significant, precedents), backoff, timeouts)| {
+            let [needs, wants, after] = precedents;
             let (first, base, factor_permille, cap, jitter_permille) = backoff;
             let [start_timeout, stop_timeout, drain_timeout, stable_after] = timeouts;
             ChildConfig {
@@ -71,7 +75,10 @@ fn child(id: u16) -> impl Strategy<Value = ChildConfig> {
                 kind,
                 restart,
                 essential,
-                needs: needs.into_iter().map(ChildId).collect(),
+                significant: significant && (kind != Kind::Resident || restart != Restart::Permanent),
+                needs,
+                wants,
+                after,
                 backoff: Backoff { first, base, factor_permille, cap, jitter_permille },
                 start_timeout,
                 stop_timeout,
@@ -80,30 +87,43 @@ fn child(id: u16) -> impl Strategy<Value = ChildConfig> {
                 ..ChildConfig::default()
             }
         })
+        .boxed()
 }
 
-fn group(parent: Option<GroupId>) -> impl Strategy<Value = GroupConfig> {
+fn group(parent: Option<GroupId>) -> BoxedStrategy<GroupConfig> {
     let on_exhausted =
         prop_oneof![Just(OnExhausted::CoolDown), Just(OnExhausted::Fail), Just(OnExhausted::Escalate)];
-    (0u32..4, 1u64..5000, on_exhausted).prop_map(move |(max_restarts, period, on_exhausted)| GroupConfig {
-        parent,
-        max_restarts,
-        period: Duration::from_millis(period),
-        on_exhausted,
-        ..GroupConfig::default()
-    })
+    let strategy =
+        prop_oneof![Just(Strategy::OneForOne), Just(Strategy::RestForOne), Just(Strategy::OneForAll)];
+    let auto_shutdown = prop_oneof![Just(AutoShutdown::AnySignificant), Just(AutoShutdown::AllSignificant)];
+    (strategy, 0u32..4, 1u64..5000, on_exhausted, auto_shutdown, any::<bool>())
+        .prop_map(move |(strategy, max_restarts, period, on_exhausted, auto_shutdown, significant)| {
+            GroupConfig {
+                parent,
+                strategy,
+                max_restarts,
+                period: Duration::from_millis(period),
+                on_exhausted,
+                auto_shutdown,
+                significant: significant && parent.is_some(),
+            }
+        })
+        .boxed()
 }
 
-fn config() -> impl Strategy<Value = Config> {
+fn config() -> impl Generator<Value = Config> {
     let groups = (group(None), group(Some(GroupId(0))), group(Some(GroupId(1))));
     let total = prop_oneof![Just(Duration::ZERO), (1u64..10_000).prop_map(Duration::from_millis)];
-    ((child(0), child(1), child(2), child(3)), groups, total).prop_map(
-        |(children, groups, shutdown_timeout)| {
-            let (a, b, c, d) = children;
-            let (root, inner, innermost) = groups;
-            Config { children: vec![a, b, c, d], groups: vec![root, inner, innermost], shutdown_timeout }
+    let any = ((child(0), child(1), child(2), child(3)), groups, total).prop_map(
+        |((a, b, c, d), (root, inner, innermost), shutdown_timeout)| Config {
+            children: vec![a, b, c, d],
+            groups: vec![root, inner, innermost],
+            shutdown_timeout,
         },
-    )
+    );
+    any.prop_filter("members of serial groups depend on each other both ways", |config| {
+        Tree::new(config.clone()).is_ok()
+    })
 }
 
 proptest! {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bailiwick_core::backoff::Backoff;
-use bailiwick_core::tree::{ChildConfig, ChildId, Config, GroupConfig, GroupId, Kind, OnExhausted, Restart};
+use bailiwick_core::tree::{
+    AutoShutdown, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId, Kind, OnExhausted,
+    Restart, Strategy, Tree,
+};
 
 use super::replay;
 
@@ -74,6 +77,113 @@ fn a5_a_temporary_child_that_crashes_is_not_restarted() {
 #[test]
 fn a6_a_crash_restarts_only_the_child_that_crashed() {
     replay("a6_one_for_one", all(vec![child(), child(), child()]));
+}
+
+fn serial(strategy: Strategy, children: Vec<ChildConfig>) -> Config {
+    Config { groups: vec![GroupConfig { strategy, ..budget(1, 5, OnExhausted::Escalate) }], ..all(children) }
+}
+
+#[test]
+fn a5_a_temporary_bystander_is_not_restarted() {
+    let children = vec![child(), of_type(Restart::Temporary), child()];
+    replay("a5_temporary_bystander", serial(Strategy::OneForAll, children));
+}
+
+#[test]
+fn a7_one_incident_restarts_all_and_charges_once() {
+    replay("a7_one_for_all", serial(Strategy::OneForAll, vec![child(); 4]));
+}
+
+#[test]
+fn a8_those_after_the_failed_one_restart_with_it() {
+    replay("a8_rest_for_one", serial(Strategy::RestForOne, vec![child(); 4]));
+}
+
+#[test]
+fn a8_a_start_that_fails_during_a_restart_is_charged_again() {
+    replay("a8_start_fails_again", serial(Strategy::RestForOne, vec![child(); 2]));
+}
+
+#[test]
+fn a8_a_stop_by_an_operator_outlasts_the_restart_of_its_group() {
+    replay("a8_stopped_bystander", serial(Strategy::OneForAll, vec![child(); 3]));
+}
+
+#[test]
+fn a8_a_pause_holds_the_whole_group_and_a_start_ends_it() {
+    let minute = Duration::from_secs(60);
+    let backoff = Backoff { first: minute, base: minute, cap: minute, ..child().backoff };
+    let slow = ChildConfig { backoff, ..child() };
+    replay("a8_pause", serial(Strategy::OneForAll, vec![child(), slow]));
+}
+
+#[test]
+fn a12_a_groups_end_restarts_what_comes_after_it_in_its_parent() {
+    let inner = GroupConfig { parent: Some(GroupId(0)), ..budget(0, 5, OnExhausted::Escalate) };
+    let in_inner = ChildConfig { group: GroupId(1), ..child() };
+    let root = GroupConfig { strategy: Strategy::RestForOne, ..budget(1, 5, OnExhausted::Escalate) };
+    let config = all(vec![child(), in_inner.clone(), in_inner, child()]);
+    replay("a12_group_in_rest_for_one", Config { groups: vec![root, inner], ..config });
+}
+
+#[test]
+fn a12_a_group_cools_down_or_is_given_up_by_its_parent() {
+    for (on_exhausted, name) in
+        [(OnExhausted::CoolDown, "a12_group_cools_down"), (OnExhausted::Fail, "a12_group_given_up")]
+    {
+        let inner = GroupConfig { parent: Some(GroupId(0)), ..budget(0, 5, OnExhausted::Escalate) };
+        let in_inner = ChildConfig { group: GroupId(1), ..child() };
+        let groups = vec![budget(0, 5, on_exhausted), inner];
+        replay(name, Config { groups, ..all(vec![child(), in_inner.clone(), in_inner]) });
+    }
+}
+
+fn significant(auto_shutdown: AutoShutdown) -> Config {
+    let work = ChildConfig { group: GroupId(1), significant: true, ..of_type(Restart::Transient) };
+    let help = ChildConfig { group: GroupId(1), ..child() };
+    let inner = GroupConfig {
+        parent: Some(GroupId(0)),
+        auto_shutdown,
+        strategy: Strategy::OneForAll,
+        ..GroupConfig::default()
+    };
+    Config {
+        groups: vec![GroupConfig::default(), inner],
+        ..all(vec![help.clone(), work.clone(), help, work])
+    }
+}
+
+#[test]
+fn a13_the_end_of_any_significant_child_finishes_its_group() {
+    replay("a13_any_significant", significant(AutoShutdown::AnySignificant));
+}
+
+#[test]
+fn a14_a_group_lives_until_the_last_significant_child_has_ended() {
+    replay("a14_all_significant", significant(AutoShutdown::AllSignificant));
+}
+
+#[test]
+fn a13_a_significant_group_finishes_its_parent_and_so_the_root() {
+    let mut config = significant(AutoShutdown::AnySignificant);
+    config.groups[0].auto_shutdown = AutoShutdown::AnySignificant;
+    config.groups[1].significant = true;
+    config.children.insert(0, child());
+    replay("a13_significant_group", config);
+}
+
+#[test]
+fn a15_what_never_ends_for_good_cannot_be_significant() {
+    let permanent = ChildConfig { significant: true, ..child() };
+    let transient = ChildConfig { significant: true, ..of_type(Restart::Transient) };
+    let any = GroupConfig { auto_shutdown: AutoShutdown::AnySignificant, ..GroupConfig::default() };
+    let refused = Err(ConfigError::Significant(ChildId(0)));
+    assert_eq!(Tree::new(within(any, permanent)).map(drop), refused);
+    assert_eq!(Tree::new(alone(transient.clone())).map(drop), refused);
+    assert_eq!(Tree::new(within(any, transient)).map(drop), Ok(()));
+    let inner = GroupConfig { parent: Some(GroupId(0)), significant: true, ..GroupConfig::default() };
+    let nested = Config { groups: vec![GroupConfig::default(), inner], ..Config::default() };
+    assert_eq!(Tree::new(nested).map(drop), Err(ConfigError::SignificantGroup(GroupId(1))));
 }
 
 #[test]

@@ -1,0 +1,167 @@
+//! Orders against states: what a child does when it is told to start, to stop, or that its group halts.
+//!
+//! Every order is a method, and every method is an exhaustive match over the states, so that each cell of the table is
+//! filled on purpose; an order that means nothing in a state is named there and does nothing.
+
+use super::{Aim, Child, Sent, State, Turn};
+use crate::exit::Cause;
+use crate::time::Instant;
+use crate::tree::{Action, News};
+
+/// Inputs from outside the process.
+impl Child {
+    /// It is wanted: by the boot, by an operator, by its group.
+    pub(crate) fn start(&mut self, turn: &mut Turn<'_>) {
+        match self.state {
+            State::Stopped | State::Done | State::Failed(_) => {
+                self.forget_failures();
+                self.enter(State::Waiting, turn.now);
+            }
+            State::Backoff { held: false, .. } => {
+                self.forget_failures();
+                self.spawn_again(turn);
+            }
+            State::Backoff { held: true, .. } => {
+                self.forget_failures();
+                self.rejoin(turn.now);
+            }
+            State::Draining { until, aim } => self.state = State::Draining { until, aim: aim.or_again() },
+            State::Stopping { until, aim } => self.state = State::Stopping { until, aim: aim.or_again() },
+            State::Killing { until, aim } => self.state = State::Killing { until, aim: aim.or_again() },
+            State::Reaping { until, aim, exit, cause } => {
+                self.state = State::Reaping { until, aim: aim.or_again(), exit, cause };
+            }
+            State::Waiting
+            | State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Ready { .. }
+            | State::Unready => {}
+        }
+    }
+
+    /// It is to end in order, and then what `aim` says.
+    pub(crate) fn stop(&mut self, aim: Aim, turn: &mut Turn<'_>) {
+        match self.state {
+            State::Waiting | State::Backoff { .. } => {
+                self.forget_failures();
+                self.enter(State::Stopped, turn.now);
+            }
+            // Nothing of the program runs yet that a signal could ask.
+            State::Spawning { .. } => self.kill_now(aim, Sent::Kill, turn),
+            State::Starting { .. } => self.terminate(aim, turn),
+            State::Ready { .. } | State::Unready => self.drain(aim, turn),
+            State::Draining { until, aim: was } => self.state = State::Draining { until, aim: was.then(aim) },
+            State::Stopping { until, aim: was } => self.state = State::Stopping { until, aim: was.then(aim) },
+            State::Killing { until, aim: was } => self.state = State::Killing { until, aim: was.then(aim) },
+            State::Reaping { until, exit, cause, aim: was } => {
+                self.state = State::Reaping { until, aim: was.then(aim), exit, cause };
+            }
+            State::Stopped | State::Done | State::Failed(_) => {}
+        }
+    }
+
+    /// Its group halts, and it has no process: it waits for the group, or is done with it.
+    pub(crate) fn halt(&mut self, aim: Aim, turn: &mut Turn<'_>) {
+        let rejoins = aim == Aim::Rejoin;
+        match self.state {
+            // What its own group's pause holds stays shown as what it is.
+            State::Backoff { held: true, .. } if rejoins => {}
+            State::Backoff { held: false, .. } if rejoins => self.rejoin(turn.now),
+            State::Waiting | State::Backoff { .. } if !rejoins => self.enter(State::Done, turn.now),
+            State::Done if rejoins => self.enter(State::Waiting, turn.now),
+            State::Failed(why) if rejoins && why.may_mend() => self.enter(State::Waiting, turn.now),
+            State::Waiting
+            | State::Backoff { .. }
+            | State::Stopped
+            | State::Done
+            | State::Failed(_)
+            | State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Ready { .. }
+            | State::Unready
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Killing { .. }
+            | State::Reaping { .. } => {}
+        }
+    }
+
+    /// Its group starts again: what was held waits only for what it needs.
+    pub(crate) fn rejoin_held(&mut self, now: Instant) {
+        if let State::Backoff { held: true, .. } = self.state {
+            self.rejoin(now);
+        }
+    }
+
+    fn rejoin(&mut self, now: Instant) {
+        self.restarts = self.restarts.saturating_add(1);
+        self.enter(State::Waiting, now);
+    }
+
+    /// It is to end in order and start anew, whatever it does at present.
+    pub(crate) fn restart(&mut self, turn: &mut Turn<'_>) {
+        if self.is_at_rest() { self.start(turn) } else { self.stop(Aim::Again, turn) }
+    }
+
+    /// It is to end without draining.
+    pub(crate) fn hasten(&mut self, turn: &mut Turn<'_>) {
+        match self.state {
+            State::Ready { .. } | State::Unready => {
+                turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Draining });
+                self.terminate(Aim::Stay, turn);
+            }
+            State::Draining { .. } => self.terminate(Aim::Stay, turn),
+            State::Stopped
+            | State::Waiting
+            | State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Stopping { .. }
+            | State::Killing { .. }
+            | State::Reaping { .. }
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed(_) => self.stop(Aim::Stay, turn),
+        }
+    }
+
+    /// It is to end at once.
+    pub(crate) fn kill(&mut self, turn: &mut Turn<'_>) {
+        match self.state {
+            State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Ready { .. }
+            | State::Unready
+            | State::Draining { .. }
+            | State::Stopping { .. } => self.kill_now(Aim::Stay, Sent::Kill, turn),
+            State::Killing { until, .. } => self.state = State::Killing { until, aim: Aim::Stay },
+            State::Waiting | State::Backoff { .. } | State::Reaping { .. } => self.stop(Aim::Stay, turn),
+            State::Stopped | State::Done | State::Failed(_) => {}
+        }
+    }
+
+    /// The children that it needs are ready.
+    pub(crate) fn release(&mut self, turn: &mut Turn<'_>) {
+        if self.state == State::Waiting {
+            self.spawn(turn);
+        }
+    }
+
+    /// It broke the rules.
+    pub(crate) fn violated(&mut self, turn: &mut Turn<'_>) {
+        let aim = match self.state {
+            State::Spawning { .. } | State::Starting { .. } | State::Ready { .. } | State::Unready => {
+                Aim::Judge
+            }
+            State::Draining { aim, .. } | State::Stopping { aim, .. } => aim,
+            State::Stopped
+            | State::Waiting
+            | State::Killing { .. }
+            | State::Reaping { .. }
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed(_) => return,
+        };
+        self.blame = Some(Cause::Violation);
+        self.kill_now(aim, Sent::Kill, turn);
+    }
+}

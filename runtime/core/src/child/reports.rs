@@ -1,0 +1,150 @@
+//! What a process says, and how it ends, against states; each cell of the table is filled, as in `orders`.
+
+use super::{Aim, Child, Ended, KILL_GRACE, Sent, State, Turn};
+use crate::exit::{Cause, Exit};
+use crate::time::Instant;
+use crate::tree::{Action, News};
+
+/// Inputs from the process.
+impl Child {
+    pub(crate) fn spawned(&mut self, now: Instant) {
+        match self.state {
+            State::Spawning { until } => self.enter(State::Starting { until }, now),
+            // What the process said may be read before the news that it runs.
+            State::Starting { .. }
+            | State::Ready { .. }
+            | State::Unready
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Killing { .. }
+            | State::Reaping { .. }
+            | State::Stopped
+            | State::Waiting
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed(_) => {}
+        }
+    }
+
+    pub(crate) fn spawn_failed(&mut self, step: u8, errno: i32, chance: u32) -> Option<Ended> {
+        let aim = match self.state {
+            State::Spawning { .. } => Aim::Judge,
+            State::Killing { aim, .. } if self.sent >= Sent::Kill => aim,
+            State::Killing { .. }
+            | State::Starting { .. }
+            | State::Ready { .. }
+            | State::Unready
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Reaping { .. }
+            | State::Stopped
+            | State::Waiting
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed(_) => return None,
+        };
+        let cause = self.blame.unwrap_or(Cause::SpawnFailed { step, errno });
+        Some(self.ended(aim, None, cause, chance))
+    }
+
+    pub(crate) fn ready(&mut self, turn: &mut Turn<'_>) {
+        match self.state {
+            State::Spawning { .. } | State::Starting { .. } | State::Unready => {
+                self.was_ready = true;
+                self.ever_ready = true;
+                let trial = turn.config.stable_after.max(self.pause);
+                let stable_at = (self.failures > 0).then(|| turn.now + trial);
+                self.enter(State::Ready { stable_at }, turn.now);
+                turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Up });
+            }
+            State::Ready { .. }
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Killing { .. }
+            | State::Reaping { .. }
+            | State::Stopped
+            | State::Waiting
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed(_) => {}
+        }
+    }
+
+    pub(crate) fn unready(&mut self, turn: &mut Turn<'_>) {
+        match self.state {
+            State::Ready { .. } => {
+                self.forget_if_stable(turn.now);
+                self.enter(State::Unready, turn.now);
+                turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Unready });
+            }
+            State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Unready
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Killing { .. }
+            | State::Reaping { .. }
+            | State::Stopped
+            | State::Waiting
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed(_) => {}
+        }
+    }
+
+    pub(crate) fn drained(&mut self, turn: &mut Turn<'_>) {
+        match self.state {
+            State::Draining { aim, .. } => self.terminate(aim, turn),
+            State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Ready { .. }
+            | State::Unready
+            | State::Stopping { .. }
+            | State::Killing { .. }
+            | State::Reaping { .. }
+            | State::Stopped
+            | State::Waiting
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed(_) => {}
+        }
+    }
+
+    pub(crate) fn exited(&mut self, exit: Exit, turn: &mut Turn<'_>) {
+        let aim = match self.state {
+            State::Spawning { .. } | State::Starting { .. } | State::Ready { .. } | State::Unready => {
+                Aim::Judge
+            }
+            State::Draining { aim, .. } | State::Stopping { aim, .. } | State::Killing { aim, .. } => aim,
+            State::Reaping { .. }
+            | State::Stopped
+            | State::Waiting
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed(_) => return,
+        };
+        self.forget_if_stable(turn.now);
+        let cause = self.cause(exit, aim, turn.config);
+        self.enter(State::Reaping { until: turn.now + KILL_GRACE, aim, exit, cause }, turn.now);
+        turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Down(cause) });
+        turn.actions.push(Action::KillTree(self.incarnation()));
+    }
+
+    pub(crate) fn emptied(&mut self, chance: u32) -> Option<Ended> {
+        match self.state {
+            State::Reaping { aim, exit, cause, .. } => Some(self.ended(aim, Some(exit), cause, chance)),
+            State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Ready { .. }
+            | State::Unready
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Killing { .. }
+            | State::Stopped
+            | State::Waiting
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed(_) => None,
+        }
+    }
+}
