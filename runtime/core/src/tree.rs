@@ -17,6 +17,7 @@ mod event;
 mod group;
 mod halt;
 mod order;
+mod pool;
 mod release;
 mod shutdown;
 mod transcript;
@@ -120,6 +121,7 @@ impl Tree {
                 self.conclude(of.child, ended, step);
             }
             Event::Operator { verb, child } => self.operate(verb, child, step),
+            Event::Scale { group, size } => self.scale(group, size, step),
             Event::ShutDown => self.shut_down(step),
             Event::Kill => self.kill_all(Some(Outcome::Forced), step),
             Event::Tick => self.tick(step),
@@ -174,13 +176,15 @@ impl Tree {
 /// Inputs.
 impl Tree {
     fn boot(&mut self, step: &mut Step<'_>) {
-        if !self.is_shutting_down() {
-            self.for_each(step, Child::start);
+        for id in self.ascending() {
+            if self.is_member(id) && !self.is_shutting_down() {
+                self.with_child(id, step, Child::start);
+            }
         }
     }
 
     fn operate(&mut self, verb: Verb, id: ChildId, step: &mut Step<'_>) {
-        if self.is_shutting_down() {
+        if self.is_shutting_down() || !self.is_member(id) {
             return;
         }
         match verb {

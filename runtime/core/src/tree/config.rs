@@ -42,6 +42,8 @@ pub struct GroupConfig {
     pub parent: Option<GroupId>,
     /// Whom a failure restarts.
     pub strategy: Strategy,
+    /// How many members a pool has at first; its children are the places that it may fill.
+    pub size: u16,
     /// Failures within `period` that are still answered by an ordinary restart.
     pub max_restarts: u32,
     /// The length of the sliding window.
@@ -76,6 +78,9 @@ pub enum Strategy {
     RestForOne,
     /// All members. They start and stop one after the other.
     OneForAll,
+    /// The member that failed. Members are places of one template, which [`super::Event::Scale`] fills and empties;
+    /// they start and stop side by side.
+    Pool,
 }
 
 /// What happens when a restart budget is spent.
@@ -170,6 +175,7 @@ impl Default for GroupConfig {
         Self {
             parent: None,
             strategy: Strategy::OneForOne,
+            size: 0,
             max_restarts: 5,
             period: Duration::from_secs(30),
             on_exhausted: OnExhausted::CoolDown,
@@ -208,7 +214,7 @@ impl Strategy {
     pub(super) const fn is_serial(self) -> bool {
         match self {
             Self::RestForOne | Self::OneForAll => true,
-            Self::OneForOne => false,
+            Self::OneForOne | Self::Pool => false,
         }
     }
 }
@@ -246,6 +252,9 @@ impl Config {
             if group.significant && self.groups[usize::from(parent.0)].auto_shutdown == AutoShutdown::Never {
                 return Err(ConfigError::SignificantGroup(id));
             }
+            if self.groups[usize::from(parent.0)].strategy == Strategy::Pool {
+                return Err(ConfigError::GroupInPool(id));
+            }
         }
         for (id, child) in (0..).map(ChildId).zip(&self.children) {
             if usize::from(child.group.0) >= groups {
@@ -280,6 +289,8 @@ pub enum ConfigError {
     Significant(ChildId),
     /// A group is significant although its parent never stops by itself.
     SignificantGroup(GroupId),
+    /// A group is in a pool, whose members are children of one template.
+    GroupInPool(GroupId),
     /// A child needs, wants or comes after one that does not exist.
     UnknownNeed(ChildId, ChildId),
     /// Each of these children comes after the next, and the last after the first: by what it needs, wants or comes
@@ -305,6 +316,7 @@ impl fmt::Display for ConfigError {
             Self::SignificantGroup(group) => {
                 write!(f, "group {} is significant in a group that never stops by itself", group.0)
             }
+            Self::GroupInPool(group) => write!(f, "group {} is in a pool", group.0),
             Self::UnknownNeed(child, need) => write!(f, "child {child} names {need}, which does not exist"),
             Self::Cycle(path) => {
                 f.write_str("children come after each other:")?;

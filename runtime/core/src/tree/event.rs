@@ -1,6 +1,6 @@
 //! What happens to a tree.
 
-use super::config::{ChildId, Incarnation};
+use super::config::{ChildId, GroupId, Incarnation};
 use crate::exit::Exit;
 
 /// What happens to a tree: told by the driver, one at a time, in the order in which it happened.
@@ -55,6 +55,13 @@ pub enum Event {
         verb: Verb,
         /// The child.
         child: ChildId,
+    },
+    /// An operator wants a pool to have so many members. More than it has places for is refused.
+    Scale {
+        /// The pool.
+        group: GroupId,
+        /// How many.
+        size: u16,
     },
     /// Stop everything: the first in order, the second without draining and all at once, the third by SIGKILL.
     ShutDown,

@@ -19,6 +19,8 @@ use crate::time::Instant;
 pub(super) struct Group {
     pub(super) budget: Budget,
     pub(super) phase: Phase,
+    /// How many members it has, if it is a pool.
+    pub(super) size: u16,
     /// The life whose end made it halt for its parent to decide.
     pub(super) origin: Option<Incarnation>,
 }
@@ -37,7 +39,7 @@ pub(super) enum Phase {
 impl Group {
     pub(super) fn new(config: &GroupConfig) -> Self {
         let budget = Budget::new(config.max_restarts, config.period);
-        Self { budget, phase: Phase::Steady, origin: None }
+        Self { budget, phase: Phase::Steady, size: config.size, origin: None }
     }
 
     pub(super) const fn deadline(&self) -> Option<Instant> {
@@ -84,7 +86,7 @@ impl Group {
         };
         // Which life it was is only told, never asked.
         let origin = self.origin.map(|of| Incarnation { generation: 0, ..of });
-        Self { budget: self.budget.normalised(now), phase, origin }
+        Self { budget: self.budget.normalised(now), phase, size: self.size, origin }
     }
 }
 

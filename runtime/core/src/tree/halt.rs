@@ -4,7 +4,7 @@
 //! a group takes the place of all halts of the groups within.
 
 use super::group::Phase;
-use super::{ChildId, GroupConfig, GroupId, Restart, Step, Tree};
+use super::{ChildId, GroupConfig, GroupId, Restart, Step, Strategy, Tree};
 use crate::child::{Aim, Child};
 use crate::time::Instant;
 
@@ -43,8 +43,8 @@ impl Tree {
     /// A member of a serial group failed: halts whomever the strategy says, to start again at `at`.
     pub(super) fn incident(&mut self, id: GroupId, rank: u16, at: Instant, step: &mut Step<'_>) {
         let from = match self.group_terms(id).strategy {
-            super::Strategy::RestForOne => rank,
-            super::Strategy::OneForAll | super::Strategy::OneForOne => 0,
+            Strategy::RestForOne => rank,
+            Strategy::OneForAll | Strategy::OneForOne | Strategy::Pool => 0,
         };
         self.halt(id, from, Then::Restart { at }, step);
     }

@@ -53,6 +53,7 @@ impl fmt::Display for Event {
             Self::Exited { of, exit } => write!(f, "exited {of} {exit}"),
             Self::Emptied { of, chance } => write!(f, "emptied {of} chance {chance}"),
             Self::Operator { verb, child } => write!(f, "operator {verb} {child}"),
+            Self::Scale { group, size } => write!(f, "scale {} {size}", group.0),
             Self::ShutDown => f.write_str("shut-down"),
             Self::Kill => f.write_str("kill"),
             Self::Tick => f.write_str("tick"),

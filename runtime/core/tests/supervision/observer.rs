@@ -170,16 +170,21 @@ impl Observed {
 
     fn check_spawn(&mut self, of: Incarnation, context: &str) {
         assert!(self.stop == Stop::Never, "starts after the stop began: {context}");
+        if let Some(size) = self.tree.pool_size(self.terms(of.child).group) {
+            let group = self.terms(of.child).group;
+            let before = (0..of.child.0).filter(|other| self.terms(ChildId(*other)).group == group).count();
+            assert!(before < usize::from(size), "starts in a place that is not taken: {context}");
+        }
         let life = &mut self.lives[usize::from(of.child.0)];
         assert_eq!(life.open, None, "two lives at once: {context}");
         assert!(of.generation > life.newest, "a generation comes again: {context}");
         *life = Life { open: Some(of.generation), exited: false, newest: of.generation };
     }
 
-    /// While everything is stopped in order, nothing of a level above may be left.
+    /// While everything is stopped in order, nothing of those who come after a child may be left when it stops.
     fn check_order(&self, child: ChildId, context: &str) {
         for (above, life) in (0..).map(ChildId).zip(&self.lives) {
-            let later = self.level(above) > self.level(child);
+            let later = self.comes_after(above, child);
             assert!(!later || life.open.is_none(), "{child} drains before {above} is gone: {context}");
         }
     }
@@ -190,8 +195,9 @@ impl Observed {
             return;
         }
         let group = self.terms(child).group;
-        if self.tree.config().groups[usize::from(group.0)].strategy == Strategy::OneForOne {
-            return;
+        match self.tree.config().groups[usize::from(group.0)].strategy {
+            Strategy::OneForOne | Strategy::Pool => return,
+            Strategy::RestForOne | Strategy::OneForAll => {}
         }
         for (other, life) in (0..).map(ChildId).zip(&self.lives) {
             let shares = self.around(other).any(|around| around == group);
@@ -235,10 +241,11 @@ impl Observed {
         &self.tree.config().children[usize::from(child.0)]
     }
 
-    fn level(&self, child: ChildId) -> usize {
-        let terms = self.terms(child);
-        let precedents = terms.needs.iter().chain(&terms.wants).chain(&terms.after);
-        precedents.map(|need| self.level(*need) + 1).max().unwrap_or(0)
+    /// Whether the configuration puts `late` after `early`, directly or through others.
+    fn comes_after(&self, late: ChildId, early: ChildId) -> bool {
+        let terms = self.terms(late);
+        let mut precedents = terms.needs.iter().chain(&terms.wants).chain(&terms.after);
+        precedents.any(|before| *before == early || self.comes_after(*before, early))
     }
 
     /// Asks for the ordered stop and answers nothing more: it must end all the same, within its total.

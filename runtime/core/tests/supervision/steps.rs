@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bailiwick_core::exit::Exit;
-use bailiwick_core::tree::{ChildId, Config, Event, Incarnation, Verb};
+use bailiwick_core::tree::{ChildId, Config, Event, GroupId, Incarnation, Verb};
 
 use crate::observer::Observed;
 
@@ -18,6 +18,7 @@ pub(crate) enum Step {
         what: What,
     },
     Operator(Verb, u16),
+    Scale(u16, u16),
     Boot,
     ShutDown,
     Kill,
@@ -73,6 +74,7 @@ fn take(world: &mut Observed, step: Step) {
     match step {
         Step::About { child, earlier, what } => drop(world.tell(event(world, child, earlier, what))),
         Step::Operator(verb, child) => drop(world.tell(Event::Operator { verb, child: ChildId(child) })),
+        Step::Scale(group, size) => drop(world.tell(Event::Scale { group: GroupId(group), size })),
         Step::Boot => drop(world.tell(Event::Boot)),
         Step::ShutDown => drop(world.tell(Event::ShutDown)),
         Step::Kill => drop(world.tell(Event::Kill)),

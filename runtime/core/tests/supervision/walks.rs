@@ -40,6 +40,7 @@ fn step() -> impl Generator<Value = Step> {
         80 => (0..CHILDREN + 1, earlier, what())
             .prop_map(|(child, earlier, what)| Step::About { child, earlier, what }),
         8 => (verb, 0..CHILDREN + 1).prop_map(|(verb, child)| Step::Operator(verb, child)),
+        4 => (0u16..5, 0u16..5).prop_map(|(group, size)| Step::Scale(group, size)),
         2 => Just(Step::Boot),
         1 => Just(Step::ShutDown),
         1 => Just(Step::Kill),
@@ -93,14 +94,19 @@ fn child(id: u16) -> BoxedStrategy<ChildConfig> {
 fn group(parent: Option<GroupId>) -> BoxedStrategy<GroupConfig> {
     let on_exhausted =
         prop_oneof![Just(OnExhausted::CoolDown), Just(OnExhausted::Fail), Just(OnExhausted::Escalate)];
-    let strategy =
-        prop_oneof![Just(Strategy::OneForOne), Just(Strategy::RestForOne), Just(Strategy::OneForAll)];
+    let strategy = prop_oneof![
+        3 => Just(Strategy::OneForOne),
+        3 => Just(Strategy::RestForOne),
+        3 => Just(Strategy::OneForAll),
+        1 => Just(Strategy::Pool),
+    ];
     let auto_shutdown = prop_oneof![Just(AutoShutdown::AnySignificant), Just(AutoShutdown::AllSignificant)];
-    (strategy, 0u32..4, 1u64..5000, on_exhausted, auto_shutdown, any::<bool>())
-        .prop_map(move |(strategy, max_restarts, period, on_exhausted, auto_shutdown, significant)| {
+    (strategy, 0u16..4, 0u32..4, 1u64..5000, on_exhausted, auto_shutdown, any::<bool>())
+        .prop_map(move |(strategy, size, max_restarts, period, on_exhausted, auto_shutdown, significant)| {
             GroupConfig {
                 parent,
                 strategy,
+                size,
                 max_restarts,
                 period: Duration::from_millis(period),
                 on_exhausted,
@@ -121,9 +127,7 @@ fn config() -> impl Generator<Value = Config> {
             shutdown_timeout,
         },
     );
-    any.prop_filter("members of serial groups depend on each other both ways", |config| {
-        Tree::new(config.clone()).is_ok()
-    })
+    any.prop_filter("there is an order, and no group in a pool", |config| Tree::new(config.clone()).is_ok())
 }
 
 proptest! {

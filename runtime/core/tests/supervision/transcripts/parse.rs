@@ -2,7 +2,7 @@
 
 use bailiwick_core::exit::Exit;
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{ChildId, Event, Incarnation, Verb};
+use bailiwick_core::tree::{ChildId, Event, GroupId, Incarnation, Verb};
 
 pub(super) fn line(line: &str) -> Option<(Instant, Event)> {
     let (told, _) = line.split_once("->").unwrap_or((line, ""));
@@ -31,6 +31,9 @@ fn event(words: &[&str]) -> Option<Event> {
         }
         ["emptied", of, "chance", chance] => Event::Emptied { of: life(of)?, chance: chance.parse().ok()? },
         ["operator", verb, child] => Event::Operator { verb: self::verb(verb)?, child: self::child(child)? },
+        ["scale", group, size] => {
+            Event::Scale { group: GroupId(group.parse().ok()?), size: size.parse().ok()? }
+        }
         ["shut-down"] => Event::ShutDown,
         ["kill"] => Event::Kill,
         ["tick"] => Event::Tick,

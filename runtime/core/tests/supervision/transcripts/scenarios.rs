@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bailiwick_core::backoff::Backoff;
 use bailiwick_core::tree::{
-    AutoShutdown, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId, Kind, OnExhausted,
-    Restart, Strategy, Tree,
+    Action, AutoShutdown, ChildConfig, ChildId, Config, ConfigError, Event, GroupConfig, GroupId, Kind,
+    OnExhausted, Restart, Strategy, Tree,
 };
 
 use super::replay;
+use crate::observer::Observed;
 
 fn alone(child: ChildConfig) -> Config {
     all(vec![child])
@@ -184,6 +185,37 @@ fn a15_what_never_ends_for_good_cannot_be_significant() {
     let inner = GroupConfig { parent: Some(GroupId(0)), significant: true, ..GroupConfig::default() };
     let nested = Config { groups: vec![GroupConfig::default(), inner], ..Config::default() };
     assert_eq!(Tree::new(nested).map(drop), Err(ConfigError::SignificantGroup(GroupId(1))));
+}
+
+fn pool(places: usize, size: u16, child: ChildConfig) -> Config {
+    let inner = GroupConfig {
+        parent: Some(GroupId(0)),
+        strategy: Strategy::Pool,
+        size,
+        ..budget(1, 5, OnExhausted::Escalate)
+    };
+    let groups = vec![GroupConfig::default(), inner];
+    Config { groups, ..all(vec![ChildConfig { group: GroupId(1), ..child }; places]) }
+}
+
+#[test]
+fn a17_a_pool_starts_and_stops_its_members_side_by_side() {
+    let mut world = Observed::new(pool(500, 500, child()));
+    let spawned = world.tell(Event::Boot);
+    assert_eq!(spawned.iter().filter(|action| matches!(action, Action::Spawn(_))).count(), 500);
+    (0..500).for_each(|n| drop(world.tell(Event::Ready(world.life(n)))));
+    let stopped = world.tell(Event::ShutDown);
+    assert_eq!(stopped.iter().filter(|action| matches!(action, Action::Drain(_))).count(), 500);
+}
+
+#[test]
+fn a18_a_pool_never_has_more_members_than_places() {
+    replay("a18_one_place", pool(1, 1, child()));
+}
+
+#[test]
+fn a18_a_pool_is_scaled_up_and_down() {
+    replay("a18_scale", pool(3, 1, child()));
 }
 
 #[test]
