@@ -127,7 +127,7 @@ impl Roster {
             }
             children.push(child_config(worker, group, needs));
         }
-        Ok(Config { groups, children, shutdown_timeout: system.shutdown_timeout })
+        Ok(Config { groups, children, shutdown_timeout: system.shutdown_timeout, ..Config::default() })
     }
 
     /// Says in names what the machine says in numbers.

@@ -7,13 +7,16 @@ mod orders;
 mod reports;
 mod steps;
 mod time;
+mod watch;
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub(crate) use self::time::LAG;
+use self::watch::Watch;
 use crate::exit::{Cause, Exit, GivenUp};
 use crate::time::Instant;
-use crate::tree::{Action, ChildConfig, ChildId, Incarnation, Record};
+use crate::tree::{Action, ChildConfig, ChildId, Incarnation, Outdated, Record};
 
 /// How long SIGKILL may take before a person should look; it is repeated as often.
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -43,6 +46,15 @@ pub enum State {
     },
     /// It was ready and asks that nothing be sent to it at present.
     Unready,
+    /// It is ready, and takes up what has changed for it.
+    Reloading {
+        /// When that is no longer waited for.
+        until: Instant,
+        /// When its count of failures starts again; `None` if there is nothing to forget.
+        stable_at: Option<Instant>,
+        /// It was ordered to, and did not begin by itself.
+        ordered: bool,
+    },
     /// It finishes what it had begun.
     Draining {
         /// When it is told to stop all the same.
@@ -52,6 +64,13 @@ pub enum State {
     },
     /// It was sent the stop signal.
     Stopping {
+        /// When it is killed.
+        until: Instant,
+        /// What follows.
+        aim: Aim,
+    },
+    /// It does not get on and was sent SIGABRT, so that it tells where it is.
+    Aborting {
         /// When it is killed.
         until: Instant,
         /// What follows.
@@ -98,8 +117,10 @@ impl State {
             Self::Starting { .. } => "starting",
             Self::Ready { .. } => "ready",
             Self::Unready => "unready",
+            Self::Reloading { .. } => "reloading",
             Self::Draining { .. } => "draining",
             Self::Stopping { .. } => "stopping",
+            Self::Aborting { .. } => "aborting",
             Self::Killing { .. } => "killing",
             Self::Reaping { .. } => "reaping",
             Self::Backoff { .. } => "backoff",
@@ -146,12 +167,39 @@ pub struct Child {
     ever_ready: bool,
     sent: Sent,
     blame: Option<Cause>,
+    watch: Watch,
     unkillable: bool,
+    skipped: bool,
+    outdated: Changes,
+    /// The deadline of this state was moved because the supervisor did not run.
+    rearmed: bool,
+    reload: Option<Reload>,
     failures: u32,
     pause: Duration,
     cooling: bool,
     restarts: u32,
     last: Option<Record>,
+}
+
+/// How its last reload ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive: each is told to whoever ordered it.
+pub enum Reload {
+    /// It took up what had changed.
+    Done,
+    /// It did not say so in time, and goes on as before.
+    TimedOut,
+    /// It could not, and was restarted in order.
+    Declined,
+}
+
+/// What has changed on disk and not for the present life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Changes {
+    /// Its configuration; the next life has it.
+    pub config: bool,
+    /// Its executable; an operator's start or restart takes it up.
+    pub binary: bool,
 }
 
 /// What a child needs to know of the world for one input.
@@ -170,6 +218,8 @@ pub(crate) struct Ended {
     pub(crate) was_ready: bool,
     /// It was the child's very first attempt.
     pub(crate) first: bool,
+    /// It said that it has nothing to do.
+    pub(crate) skipped: bool,
     /// An evenly drawn number, for the pause that may follow.
     pub(crate) chance: u32,
 }
@@ -229,9 +279,39 @@ impl Child {
         self.unkillable
     }
 
+    /// Returns whether a signal has stopped its process.
+    pub const fn is_sigstopped(&self) -> bool {
+        self.watch.is_sigstopped()
+    }
+
+    /// Returns whether a debugger holds it; no watch over its progress counts until it lets go.
+    pub const fn is_traced(&self) -> bool {
+        self.watch.is_traced()
+    }
+
+    /// Returns whether one of its polls has lasted too long.
+    pub const fn is_stuck(&self) -> bool {
+        self.watch.is_stuck()
+    }
+
+    /// Returns whether it said at its last start that it has nothing to do.
+    pub const fn is_skipped(&self) -> bool {
+        self.skipped
+    }
+
+    /// Returns what has changed on disk and not for the present life.
+    pub const fn outdated(&self) -> Changes {
+        self.outdated
+    }
+
+    /// Returns how its last reload ended; `None` before the first has.
+    pub const fn last_reload(&self) -> Option<Reload> {
+        self.reload
+    }
+
     /// Returns whether messages may be routed to it.
     pub const fn is_ready(&self) -> bool {
-        matches!(self.state, State::Ready { .. })
+        matches!(self.state, State::Ready { .. } | State::Reloading { .. })
     }
 
     /// Returns whether it may become ready by what is under way, pauses apart. A life whose end is not judged yet counts.
@@ -240,12 +320,14 @@ impl Child {
             State::Spawning { .. } | State::Starting { .. } => true,
             State::Draining { aim, .. }
             | State::Stopping { aim, .. }
+            | State::Aborting { aim, .. }
             | State::Killing { aim, .. }
             | State::Reaping { aim, .. } => !matches!(aim, Aim::Stay | Aim::Finish),
             State::Stopped
             | State::Waiting
             | State::Ready { .. }
             | State::Unready
+            | State::Reloading { .. }
             | State::Backoff { .. }
             | State::Done
             | State::Failed(_) => false,
@@ -260,8 +342,10 @@ impl Child {
             | State::Starting { .. }
             | State::Ready { .. }
             | State::Unready
+            | State::Reloading { .. }
             | State::Draining { .. }
             | State::Stopping { .. }
+            | State::Aborting { .. }
             | State::Killing { .. }
             | State::Reaping { .. } => false,
         }
@@ -270,7 +354,7 @@ impl Child {
 
 /// What the tree does with a child. What ends a life is called only when nothing of it is left.
 impl Child {
-    pub(crate) const fn new(id: ChildId) -> Self {
+    pub(crate) fn new(id: ChildId) -> Self {
         Self {
             id,
             state: State::Stopped,
@@ -281,7 +365,12 @@ impl Child {
             ever_ready: false,
             sent: Sent::Nothing,
             blame: None,
+            watch: Watch::default(),
             unkillable: false,
+            skipped: false,
+            outdated: Changes { config: false, binary: false },
+            rearmed: false,
+            reload: None,
             failures: 0,
             pause: Duration::ZERO,
             cooling: false,
@@ -298,6 +387,18 @@ impl Child {
 
     pub(crate) fn cool_down(&mut self) {
         self.cooling = true;
+    }
+
+    pub(crate) fn outdate(&mut self, what: Outdated) {
+        match what {
+            Outdated::Config => self.outdated.config = true,
+            Outdated::Binary => self.outdated.binary = true,
+        }
+    }
+
+    /// An operator starts it anew, with what its path leads to now.
+    pub(crate) fn take_up_binary(&mut self) {
+        self.outdated.binary = false;
     }
 
     pub(crate) const fn was_ever_ready(&self) -> bool {
@@ -347,8 +448,12 @@ impl Child {
             State::Spawning { until } => State::Spawning { until: shift(until) },
             State::Starting { until } => State::Starting { until: shift(until) },
             State::Ready { stable_at } => State::Ready { stable_at: stable_at.map(&shift) },
+            State::Reloading { until, stable_at, ordered } => {
+                State::Reloading { until: shift(until), stable_at: stable_at.map(&shift), ordered }
+            }
             State::Draining { until, aim } => State::Draining { until: shift(until), aim },
             State::Stopping { until, aim } => State::Stopping { until: shift(until), aim },
+            State::Aborting { until, aim } => State::Aborting { until: shift(until), aim },
             State::Killing { until, aim } => State::Killing { until: shift(until), aim },
             State::Reaping { until, aim, exit, cause } => {
                 State::Reaping { until: shift(until), aim, exit, cause }
@@ -360,6 +465,8 @@ impl Child {
         };
         Self {
             state,
+            watch: self.watch.normalised(&shift),
+            reload: None,
             // Whether this is the first life matters, which of the later ones does not.
             generation: self.generation.min(2),
             failures: config.backoff.same_pause_as(self.failures),

@@ -63,6 +63,10 @@ pub enum Cause {
     StartTimeout,
     /// It was told to stop, did not in time, and was killed.
     StopTimeout,
+    /// One of its polls did not end in time.
+    Hung,
+    /// A signal stopped it, and it was not continued in time.
+    Suspended,
     /// It was killed on purpose, without time to stop.
     Killed,
     /// It was told to stop and did.
@@ -114,6 +118,8 @@ impl fmt::Display for Cause {
             Self::Violation => f.write_str("violation"),
             Self::StartTimeout => f.write_str("start timeout"),
             Self::StopTimeout => f.write_str("stop timeout"),
+            Self::Hung => f.write_str("hung"),
+            Self::Suspended => f.write_str("stopped by a signal"),
             Self::Killed => f.write_str("killed"),
             Self::Stopped => f.write_str("stopped"),
             Self::Exited(code) => write!(f, "exit code {code}"),

@@ -23,19 +23,20 @@ mod shutdown;
 mod transcript;
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 pub use self::action::{Action, Alert, Decision, GroupDecision, GroupEnd, News, Outcome, Record};
 pub use self::config::{
     AutoShutdown, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId, Incarnation, Kind,
     OnExhausted, Restart, Strategy,
 };
-pub use self::event::{Event, Verb};
+pub use self::event::{Event, Outdated, Verb};
 use self::group::Group;
 use self::order::{Order, child_id};
 use self::shutdown::Shutdown;
 pub use self::transcript::Line;
 use crate::budget::Budget;
-use crate::child::{Aim, Child, Turn};
+use crate::child::{Aim, Child, LAG, Turn};
 use crate::time::Instant;
 
 /// One event's time, and what it leads to.
@@ -70,6 +71,8 @@ pub struct Tree {
     children: Vec<Child>,
     groups: Vec<Group>,
     shutdown: Option<Shutdown>,
+    /// When it is looked at next how the children get on.
+    look_at: Option<Instant>,
 }
 
 impl Tree {
@@ -82,7 +85,7 @@ impl Tree {
         let order = Order::new(&config)?;
         let children = (0..config.children.len()).filter_map(child_id).map(Child::new).collect();
         let groups = config.groups.iter().map(Group::new).collect();
-        Ok(Self { config, order, children, groups, shutdown: None })
+        Ok(Self { config, order, children, groups, shutdown: None, look_at: None })
     }
 
     /// Returns when [`Event::Tick`] is due at the latest; `None` if nothing waits for time.
@@ -93,7 +96,7 @@ impl Tree {
         let children = self.children.iter().filter_map(Child::deadline);
         let groups = self.groups.iter().filter_map(Group::deadline);
         let shutdown = self.shutdown.as_ref().map(Shutdown::deadline);
-        children.chain(groups).chain(shutdown).min().filter(|at| *at < Instant::END)
+        children.chain(groups).chain(shutdown).chain(self.look_at).min().filter(|at| *at < Instant::END)
     }
 
     /// Takes one event and appends what must be done, in order.
@@ -102,6 +105,7 @@ impl Tree {
             return;
         }
         let step = &mut Step { now, actions };
+        self.doubt_ourselves(step);
         match event {
             Event::Boot => self.boot(step),
             Event::Spawned(of) => self.with_life(of, step, |child, turn| child.spawned(turn.now)),
@@ -113,6 +117,17 @@ impl Tree {
             Event::Ready(of) => self.with_life(of, step, Child::ready),
             Event::Unready(of) => self.with_life(of, step, Child::unready),
             Event::Drained(of) => self.with_life(of, step, Child::drained),
+            Event::Reloading(of) => self.with_life(of, step, Child::reloading),
+            Event::Declined(of) => self.with_life(of, step, Child::declined),
+            Event::Extend { of, by } => self.with_life(of, step, |child, turn| child.extend(by, turn.now)),
+            Event::Settled(of) => self.with_life(of, step, |child, _| child.settled()),
+            Event::Skipped(of) => self.with_life(of, step, |child, _| child.skip()),
+            Event::Sigstopped(of) => self.with_life(of, step, Child::sigstopped),
+            Event::Continued(of) => self.with_life(of, step, Child::continued),
+            Event::Looked { of, busy_since, traced } => {
+                self.with_life(of, step, |child, turn| child.looked(busy_since, traced, turn));
+            }
+            Event::Outdated { child, what } => self.with_child(child, step, |child, _| child.outdate(what)),
             Event::Violated(of) => self.with_life(of, step, Child::violated),
             Event::Exited { of, exit } => self.with_life(of, step, |child, turn| child.exited(exit, turn)),
             Event::Emptied { of, chance } => {
@@ -168,6 +183,7 @@ impl Tree {
         for group in &mut tree.groups {
             *group = group.normalised(shift, now);
         }
+        tree.look_at = self.look_at.map(shift);
         tree.shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.normalised(shift));
         tree
     }
@@ -189,16 +205,29 @@ impl Tree {
         }
         match verb {
             Verb::Start | Verb::Restart => self.hurry(id, step.now),
-            Verb::Stop => {}
+            Verb::Stop | Verb::Reload => {}
         }
         self.with_child(id, step, |child, turn| match verb {
-            Verb::Start => child.start(turn),
+            Verb::Start => {
+                if child.is_at_rest() {
+                    child.take_up_binary();
+                }
+                child.start(turn);
+            }
             Verb::Stop => child.stop(Aim::Stay, turn),
-            Verb::Restart => child.restart(turn),
+            Verb::Restart => {
+                child.take_up_binary();
+                child.restart(turn);
+            }
+            Verb::Reload => child.reload(turn),
         });
     }
 
     fn tick(&mut self, step: &mut Step<'_>) {
+        if self.look_at.is_some_and(|at| at <= step.now) {
+            self.look_at = None;
+            self.for_each(step, Child::look);
+        }
         self.for_each(step, Child::tick);
         self.enforce_total(step);
     }
@@ -209,6 +238,25 @@ impl Tree {
         self.advance_groups(step);
         self.release(step);
         self.advance_shutdown(step);
+        let mut watched = self.children.iter().zip(&self.config.children);
+        if self.look_at.is_none() && watched.any(|(child, terms)| child.wants_looks(terms)) {
+            self.look_at = Some(step.now + self.config.look_every);
+        }
+    }
+
+    /// Nobody is accused of what the supervisor could not hear because it did not run.
+    fn doubt_ourselves(&mut self, step: &mut Step<'_>) {
+        let lag = self.deadline().map_or(Duration::ZERO, |due| step.now.since(due));
+        if lag <= LAG {
+            return;
+        }
+        let mut forgiven = false;
+        for id in self.ascending() {
+            self.with_child(id, step, |child, turn| forgiven |= child.forgive(turn));
+        }
+        if forgiven {
+            step.alert(Alert::Lagged(lag));
+        }
     }
 
     /// A level is asked to stop only when nothing of the levels above is left. Returns whether all are at rest.

@@ -38,6 +38,8 @@ pub(crate) fn judge(config: &ChildConfig, ended: &Ended) -> Verdict {
         | Cause::Violation
         | Cause::StartTimeout
         | Cause::StopTimeout
+        | Cause::Hung
+        | Cause::Suspended
         | Cause::Killed
         | Cause::Stopped
         | Cause::Signalled(_) => None,
@@ -53,6 +55,9 @@ pub(crate) fn judge(config: &ChildConfig, ended: &Ended) -> Verdict {
         (Kind::Main, false, Some(1)) => return Verdict::EndAll(Outcome::MainFailed),
         (Kind::Oneshot, true, _) => return Verdict::Done,
         (Kind::Main, false, _) | (Kind::Oneshot, false, _) | (Kind::Resident, _, _) => {}
+    }
+    if ended.skipped && code.is_some_and(|code| config.ok_exit.contains(code)) {
+        return Verdict::Done;
     }
     let charged = !code.is_some_and(|code| config.uncounted_exit.contains(code));
     // A child that says "try again later" is believed even at its first start.
@@ -83,7 +88,15 @@ mod tests {
     use crate::exit::Exit;
 
     fn end(cause: Cause, was_ready: bool) -> Ended {
-        Ended { aim: Aim::Judge, exit: Some(Exit::Code(0)), cause, was_ready, first: false, chance: 0 }
+        Ended {
+            aim: Aim::Judge,
+            exit: Some(Exit::Code(0)),
+            cause,
+            was_ready,
+            first: false,
+            skipped: false,
+            chance: 0,
+        }
     }
 
     fn child(kind: Kind, restart: Restart) -> ChildConfig {
@@ -119,6 +132,14 @@ mod tests {
         assert_eq!(judge(&child(Kind::Resident, Restart::Transient), &early), FAILURE);
         assert_eq!(judge(&child(Kind::Oneshot, Restart::Permanent), &early), Verdict::Done);
         assert_eq!(judge(&child(Kind::Main, Restart::Permanent), &early), Verdict::EndAll(Outcome::Stopped));
+    }
+
+    #[test]
+    fn what_has_nothing_to_do_is_done_if_it_ends_cleanly() {
+        let skipped = Ended { skipped: true, ..end(Cause::Exited(0), false) };
+        assert_eq!(judge(&child(Kind::Resident, Restart::Permanent), &skipped), Verdict::Done);
+        let crashed = Ended { cause: Cause::Exited(1), ..skipped };
+        assert_eq!(judge(&child(Kind::Resident, Restart::Permanent), &crashed), FAILURE);
     }
 
     #[test]

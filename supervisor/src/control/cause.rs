@@ -28,6 +28,10 @@ pub enum Cause {
     SpawnFailed(u16),
     /// A worker that it needs was given up.
     Dependency,
+    /// One of its polls did not end in time.
+    Hung,
+    /// A signal stopped it, and it was not continued in time.
+    Suspended,
 }
 
 impl Cause {
@@ -45,6 +49,8 @@ impl Cause {
             Self::ForbiddenSyscall => (9, 0),
             Self::SpawnFailed(errno) => (10, errno),
             Self::Dependency => (11, 0),
+            Self::Hung => (12, 0),
+            Self::Suspended => (13, 0),
         };
         kind << 16 | u32::from(detail)
     }
@@ -71,6 +77,8 @@ impl fmt::Display for Cause {
                 write!(f, "could not be started: {}", error.desc())
             }
             Self::Dependency => f.write_str("a worker that it needs was given up"),
+            Self::Hung => f.write_str("hung, killed after liveness_timeout"),
+            Self::Suspended => f.write_str("stopped by a signal, killed after liveness_timeout"),
         }
     }
 }

@@ -139,6 +139,10 @@ pub enum State {
     Done,
     /// Given up.
     Failed,
+    /// At work, and takes up what has changed for it.
+    Reloading,
+    /// Does not get on and was sent SIGABRT.
+    Aborting,
 }
 
 /// What enforces a limit of memory.

@@ -68,6 +68,8 @@ fn state(child: &child::Child) -> State {
         Stands::Unready => State::Unready,
         Stands::Draining { .. } => State::Draining,
         Stands::Stopping { .. } => State::Stopping,
+        Stands::Reloading { .. } => State::Reloading,
+        Stands::Aborting { .. } => State::Aborting,
         Stands::Killing { .. } => State::Killing,
         Stands::Reaping { .. } => State::Reaping,
         Stands::Backoff { .. } => State::Backoff,

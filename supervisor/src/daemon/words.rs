@@ -18,6 +18,8 @@ pub(super) fn cause(cause: Cause) -> control::Cause {
         Cause::Violation => control::Cause::Protocol,
         Cause::StartTimeout => control::Cause::StartTimeout,
         Cause::StopTimeout => control::Cause::StopTimeout,
+        Cause::Hung => control::Cause::Hung,
+        Cause::Suspended => control::Cause::Suspended,
         Cause::Killed | Cause::Stopped => control::Cause::Stopped,
         Cause::Exited(code) => control::Cause::Exit(code),
         Cause::Signalled(SIGSYS) => control::Cause::ForbiddenSyscall,

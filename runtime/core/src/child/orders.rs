@@ -27,6 +27,7 @@ impl Child {
             }
             State::Draining { until, aim } => self.state = State::Draining { until, aim: aim.or_again() },
             State::Stopping { until, aim } => self.state = State::Stopping { until, aim: aim.or_again() },
+            State::Aborting { until, aim } => self.state = State::Aborting { until, aim: aim.or_again() },
             State::Killing { until, aim } => self.state = State::Killing { until, aim: aim.or_again() },
             State::Reaping { until, aim, exit, cause } => {
                 self.state = State::Reaping { until, aim: aim.or_again(), exit, cause };
@@ -35,7 +36,8 @@ impl Child {
             | State::Spawning { .. }
             | State::Starting { .. }
             | State::Ready { .. }
-            | State::Unready => {}
+            | State::Unready
+            | State::Reloading { .. } => {}
         }
     }
 
@@ -49,9 +51,10 @@ impl Child {
             // Nothing of the program runs yet that a signal could ask.
             State::Spawning { .. } => self.kill_now(aim, Sent::Kill, turn),
             State::Starting { .. } => self.terminate(aim, turn),
-            State::Ready { .. } | State::Unready => self.drain(aim, turn),
+            State::Ready { .. } | State::Unready | State::Reloading { .. } => self.drain(aim, turn),
             State::Draining { until, aim: was } => self.state = State::Draining { until, aim: was.then(aim) },
             State::Stopping { until, aim: was } => self.state = State::Stopping { until, aim: was.then(aim) },
+            State::Aborting { until, aim: was } => self.state = State::Aborting { until, aim: was.then(aim) },
             State::Killing { until, aim: was } => self.state = State::Killing { until, aim: was.then(aim) },
             State::Reaping { until, exit, cause, aim: was } => {
                 self.state = State::Reaping { until, aim: was.then(aim), exit, cause };
@@ -79,8 +82,10 @@ impl Child {
             | State::Starting { .. }
             | State::Ready { .. }
             | State::Unready
+            | State::Reloading { .. }
             | State::Draining { .. }
             | State::Stopping { .. }
+            | State::Aborting { .. }
             | State::Killing { .. }
             | State::Reaping { .. } => {}
         }
@@ -106,7 +111,7 @@ impl Child {
     /// It is to end without draining.
     pub(crate) fn hasten(&mut self, turn: &mut Turn<'_>) {
         match self.state {
-            State::Ready { .. } | State::Unready => {
+            State::Ready { .. } | State::Unready | State::Reloading { .. } => {
                 turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Draining });
                 self.terminate(Aim::Stay, turn);
             }
@@ -116,6 +121,7 @@ impl Child {
             | State::Spawning { .. }
             | State::Starting { .. }
             | State::Stopping { .. }
+            | State::Aborting { .. }
             | State::Killing { .. }
             | State::Reaping { .. }
             | State::Backoff { .. }
@@ -131,11 +137,28 @@ impl Child {
             | State::Starting { .. }
             | State::Ready { .. }
             | State::Unready
+            | State::Reloading { .. }
             | State::Draining { .. }
-            | State::Stopping { .. } => self.kill_now(Aim::Stay, Sent::Kill, turn),
+            | State::Stopping { .. }
+            | State::Aborting { .. } => self.kill_now(Aim::Stay, Sent::Kill, turn),
             State::Killing { until, .. } => self.state = State::Killing { until, aim: Aim::Stay },
             State::Waiting | State::Backoff { .. } | State::Reaping { .. } => self.stop(Aim::Stay, turn),
             State::Stopped | State::Done | State::Failed(_) => {}
+        }
+    }
+
+    /// It is to take up what has changed for it.
+    pub(crate) fn reload(&mut self, turn: &mut Turn<'_>) {
+        if matches!(self.state, State::Ready { .. }) {
+            self.begin_reload(true, turn);
+            turn.actions.push(Action::Reload(self.incarnation()));
+        }
+    }
+
+    pub(super) fn begin_reload(&mut self, ordered: bool, turn: &mut Turn<'_>) {
+        if let State::Ready { stable_at } = self.state {
+            let until = turn.now + turn.config.reload_timeout;
+            self.enter(State::Reloading { until, stable_at, ordered }, turn.now);
         }
     }
 
@@ -149,10 +172,12 @@ impl Child {
     /// It broke the rules.
     pub(crate) fn violated(&mut self, turn: &mut Turn<'_>) {
         let aim = match self.state {
-            State::Spawning { .. } | State::Starting { .. } | State::Ready { .. } | State::Unready => {
-                Aim::Judge
-            }
-            State::Draining { aim, .. } | State::Stopping { aim, .. } => aim,
+            State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Ready { .. }
+            | State::Unready
+            | State::Reloading { .. } => Aim::Judge,
+            State::Draining { aim, .. } | State::Stopping { aim, .. } | State::Aborting { aim, .. } => aim,
             State::Stopped
             | State::Waiting
             | State::Killing { .. }
@@ -161,7 +186,8 @@ impl Child {
             | State::Done
             | State::Failed(_) => return,
         };
-        self.blame = Some(Cause::Violation);
+        // Why it is being ended already is what ends it.
+        self.blame.get_or_insert(Cause::Violation);
         self.kill_now(aim, Sent::Kill, turn);
     }
 }

@@ -1,6 +1,8 @@
 //! What a process says, and how it ends, against states; each cell of the table is filled, as in `orders`.
 
-use super::{Aim, Child, Ended, KILL_GRACE, Sent, State, Turn};
+use core::time::Duration;
+
+use super::{Aim, Child, Ended, KILL_GRACE, Reload, Sent, State, Turn};
 use crate::exit::{Cause, Exit};
 use crate::time::Instant;
 use crate::tree::{Action, News};
@@ -14,8 +16,10 @@ impl Child {
             State::Starting { .. }
             | State::Ready { .. }
             | State::Unready
+            | State::Reloading { .. }
             | State::Draining { .. }
             | State::Stopping { .. }
+            | State::Aborting { .. }
             | State::Killing { .. }
             | State::Reaping { .. }
             | State::Stopped
@@ -34,8 +38,10 @@ impl Child {
             | State::Starting { .. }
             | State::Ready { .. }
             | State::Unready
+            | State::Reloading { .. }
             | State::Draining { .. }
             | State::Stopping { .. }
+            | State::Aborting { .. }
             | State::Reaping { .. }
             | State::Stopped
             | State::Waiting
@@ -57,9 +63,14 @@ impl Child {
                 self.enter(State::Ready { stable_at }, turn.now);
                 turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Up });
             }
+            State::Reloading { stable_at, .. } => {
+                self.reload = Some(Reload::Done);
+                self.enter(State::Ready { stable_at }, turn.now);
+            }
             State::Ready { .. }
             | State::Draining { .. }
             | State::Stopping { .. }
+            | State::Aborting { .. }
             | State::Killing { .. }
             | State::Reaping { .. }
             | State::Stopped
@@ -72,7 +83,7 @@ impl Child {
 
     pub(crate) fn unready(&mut self, turn: &mut Turn<'_>) {
         match self.state {
-            State::Ready { .. } => {
+            State::Ready { .. } | State::Reloading { .. } => {
                 self.forget_if_stable(turn.now);
                 self.enter(State::Unready, turn.now);
                 turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Unready });
@@ -82,6 +93,7 @@ impl Child {
             | State::Unready
             | State::Draining { .. }
             | State::Stopping { .. }
+            | State::Aborting { .. }
             | State::Killing { .. }
             | State::Reaping { .. }
             | State::Stopped
@@ -92,6 +104,41 @@ impl Child {
         }
     }
 
+    /// It takes up by itself what has changed.
+    pub(crate) fn reloading(&mut self, turn: &mut Turn<'_>) {
+        self.begin_reload(false, turn);
+    }
+
+    /// It cannot take up what has changed, so it starts anew; only if it was asked to.
+    pub(crate) fn declined(&mut self, turn: &mut Turn<'_>) {
+        if let State::Reloading { ordered: true, .. } = self.state {
+            self.reload = Some(Reload::Declined);
+            self.stop(Aim::Again, turn);
+        }
+    }
+
+    /// It needs so much more time, from now, to become ready.
+    pub(crate) fn extend(&mut self, by: Duration, now: Instant) {
+        if let State::Spawning { until } | State::Starting { until } | State::Reloading { until, .. } =
+            &mut self.state
+        {
+            *until = (*until).max(now + by);
+        }
+    }
+
+    /// It says that it runs well: its failures are forgotten.
+    pub(crate) fn settled(&mut self) {
+        if let State::Ready { stable_at } | State::Reloading { stable_at, .. } = &mut self.state {
+            *stable_at = None;
+            self.forget_failures();
+        }
+    }
+
+    /// It says that it has nothing to do, and will end.
+    pub(crate) fn skip(&mut self) {
+        self.skipped |= matches!(self.state, State::Spawning { .. } | State::Starting { .. });
+    }
+
     pub(crate) fn drained(&mut self, turn: &mut Turn<'_>) {
         match self.state {
             State::Draining { aim, .. } => self.terminate(aim, turn),
@@ -99,7 +146,9 @@ impl Child {
             | State::Starting { .. }
             | State::Ready { .. }
             | State::Unready
+            | State::Reloading { .. }
             | State::Stopping { .. }
+            | State::Aborting { .. }
             | State::Killing { .. }
             | State::Reaping { .. }
             | State::Stopped
@@ -112,10 +161,15 @@ impl Child {
 
     pub(crate) fn exited(&mut self, exit: Exit, turn: &mut Turn<'_>) {
         let aim = match self.state {
-            State::Spawning { .. } | State::Starting { .. } | State::Ready { .. } | State::Unready => {
-                Aim::Judge
-            }
-            State::Draining { aim, .. } | State::Stopping { aim, .. } | State::Killing { aim, .. } => aim,
+            State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Ready { .. }
+            | State::Unready
+            | State::Reloading { .. } => Aim::Judge,
+            State::Draining { aim, .. }
+            | State::Stopping { aim, .. }
+            | State::Aborting { aim, .. }
+            | State::Killing { aim, .. } => aim,
             State::Reaping { .. }
             | State::Stopped
             | State::Waiting
@@ -137,8 +191,10 @@ impl Child {
             | State::Starting { .. }
             | State::Ready { .. }
             | State::Unready
+            | State::Reloading { .. }
             | State::Draining { .. }
             | State::Stopping { .. }
+            | State::Aborting { .. }
             | State::Killing { .. }
             | State::Stopped
             | State::Waiting

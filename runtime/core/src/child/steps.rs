@@ -1,6 +1,6 @@
 //! Steps that several inputs of the table share: each enters a state and says what must be done.
 
-use super::{Aim, Child, Ended, KILL_GRACE, Sent, State, Turn};
+use super::{Aim, Child, Ended, KILL_GRACE, Sent, State, Turn, Watch};
 use crate::exit::{Cause, Exit, SIGKILL, SIGTERM};
 use crate::time::Instant;
 use crate::tree::{Action, ChildConfig, News};
@@ -10,6 +10,7 @@ impl Child {
     pub(super) fn enter(&mut self, state: State, now: Instant) {
         self.state = state;
         self.since = now;
+        self.rearmed = false;
     }
 
     pub(super) fn spawn(&mut self, turn: &mut Turn<'_>) {
@@ -18,7 +19,10 @@ impl Child {
         self.was_ready = false;
         self.sent = Sent::Nothing;
         self.blame = None;
+        self.watch = Watch::default();
         self.unkillable = false;
+        self.skipped = false;
+        self.outdated.config = false;
         self.enter(State::Spawning { until: turn.now + turn.config.start_timeout }, turn.now);
         turn.actions.push(Action::Spawn(self.incarnation()));
     }
@@ -48,6 +52,20 @@ impl Child {
         turn.actions.push(Action::Terminate(self.incarnation()));
     }
 
+    /// It does not get on. A process that is stopped takes no SIGABRT, so there is nothing to wait for.
+    pub(super) fn abort(&mut self, why: Cause, turn: &mut Turn<'_>) {
+        self.forget_if_stable(turn.now);
+        self.blame = Some(why);
+        if self.watch.is_sigstopped() || turn.config.abort_timeout.is_zero() {
+            return self.kill_now(Aim::Judge, Sent::Kill, turn);
+        }
+        self.enter(
+            State::Aborting { until: turn.now + turn.config.abort_timeout, aim: Aim::Judge },
+            turn.now,
+        );
+        turn.actions.push(Action::Abort(self.incarnation()));
+    }
+
     pub(super) fn kill_now(&mut self, aim: Aim, how: Sent, turn: &mut Turn<'_>) {
         self.forget_if_stable(turn.now);
         self.sent = self.sent.max(how);
@@ -56,7 +74,8 @@ impl Child {
     }
 
     pub(super) fn ended(&self, aim: Aim, exit: Option<Exit>, cause: Cause, chance: u32) -> Ended {
-        Ended { aim, exit, cause, was_ready: self.was_ready, first: self.generation == 1, chance }
+        let (was_ready, skipped) = (self.was_ready, self.skipped);
+        Ended { aim, exit, cause, was_ready, first: self.generation == 1, skipped, chance }
     }
 
     /// A signal is ours only if we sent it and it was meant to end the process.
@@ -76,11 +95,11 @@ impl Child {
     }
 
     pub(super) fn forget_if_stable(&mut self, now: Instant) {
-        if let State::Ready { stable_at: Some(at) } = self.state
-            && at <= now
+        if let State::Ready { stable_at } | State::Reloading { stable_at, .. } = &mut self.state
+            && stable_at.is_some_and(|at| at <= now)
         {
+            *stable_at = None;
             self.forget_failures();
-            self.state = State::Ready { stable_at: None };
         }
     }
 

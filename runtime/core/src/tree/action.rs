@@ -16,6 +16,13 @@ pub enum Action {
     Drain(Incarnation),
     /// Send the stop signal to the process, and SIGCONT, so that a stopped one gets it.
     Terminate(Incarnation),
+    /// Keep what can be read of the process, then send it SIGABRT.
+    Abort(Incarnation),
+    /// Say by [`super::Event::Looked`] since when the longest poll of this life lasts, and whether a debugger holds it.
+    /// That it is traced need only be found out where a poll has lasted since the look before, or a signal stopped it.
+    Look(Incarnation),
+    /// Tell the child to take up what has changed; it answers ready, or declines.
+    Reload(Incarnation),
     /// Send SIGKILL to everything that is left of this life, and say [`super::Event::Emptied`] when it is gone.
     KillTree(Incarnation),
     /// Tell those who have to do with the child.
@@ -114,6 +121,19 @@ pub enum Alert {
     CoolingDown(ChildId),
     /// The child is given up.
     GivenUp(ChildId, GivenUp),
+    /// A signal has stopped it.
+    Sigstopped(Incarnation),
+    /// One of its polls has lasted since this time, longer than it may.
+    Stuck {
+        /// The life.
+        of: Incarnation,
+        /// When the poll began.
+        since: Instant,
+    },
+    /// It did not say in time that it has taken up what changed, and goes on as it was.
+    ReloadTimedOut(Incarnation),
+    /// The supervisor itself did not run for so long, and doubts nobody for it.
+    Lagged(Duration),
     /// SIGKILL has not ended it within 5 s: it hangs in the kernel. Its place stays taken.
     Unkillable(Incarnation),
     /// The group stops because its budget is spent: the next step of a chain that this life's end began.

@@ -33,6 +33,8 @@ pub struct Config {
     pub children: Vec<ChildConfig>,
     /// The hard total for an ordered stop.
     pub shutdown_timeout: Duration,
+    /// How often it is looked at how the children get on.
+    pub look_every: Duration,
 }
 
 /// Children, and groups of children, that share a restart strategy and a restart budget.
@@ -124,6 +126,16 @@ pub struct ChildConfig {
     pub stop_timeout: Duration,
     /// From the order to drain to the stop signal; zero does not drain.
     pub drain_timeout: Duration,
+    /// From SIGABRT to SIGKILL, for a life that does not get on; zero kills at once.
+    pub abort_timeout: Duration,
+    /// From the order to reload to the end of waiting for it.
+    pub reload_timeout: Duration,
+    /// How long one poll may last before that is told; `Duration::MAX` is for ever.
+    pub stuck_after: Duration,
+    /// How long one poll, or a stop by a signal, may last before the life is ended; `Duration::MAX` is for ever.
+    pub liveness_timeout: Duration,
+    /// Whether it may be stopped by a signal for as long as anybody likes.
+    pub ignore_sigstop: bool,
     /// Ready for this long, and for as long as its last pause, and the count of failures starts again.
     pub stable_after: Duration,
     /// Exit codes that are a clean end.
@@ -166,6 +178,7 @@ impl Default for Config {
             groups: [GroupConfig::default()].into(),
             children: Vec::new(),
             shutdown_timeout: Duration::from_secs(60),
+            look_every: Duration::from_secs(1),
         }
     }
 }
@@ -201,6 +214,11 @@ impl Default for ChildConfig {
             start_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(10),
+            abort_timeout: Duration::from_secs(5),
+            reload_timeout: Duration::from_secs(30),
+            stuck_after: Duration::MAX,
+            liveness_timeout: Duration::MAX,
+            ignore_sigstop: false,
             stable_after: Duration::from_secs(10),
             ok_exit: ExitCodes::new(&[0]),
             no_restart_exit: ExitCodes::new(&[64, 78, 100]),
@@ -228,6 +246,11 @@ impl ChildConfig {
     /// Returns whether a clean end is answered by a restart too.
     fn is_permanent(&self) -> bool {
         self.kind == Kind::Resident && self.restart == Restart::Permanent
+    }
+
+    /// Returns whether it matters to anybody how long a poll lasts.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.stuck_after.min(self.liveness_timeout) < Duration::MAX
     }
 
     /// Returns whether giving this child up stops everything.

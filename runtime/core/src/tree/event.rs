@@ -1,7 +1,10 @@
 //! What happens to a tree.
 
+use core::time::Duration;
+
 use super::config::{ChildId, GroupId, Incarnation};
 use crate::exit::Exit;
+use crate::time::Instant;
 
 /// What happens to a tree: told by the driver, one at a time, in the order in which it happened.
 ///
@@ -32,6 +35,41 @@ pub enum Event {
     Unready(Incarnation),
     /// The child says that it has finished what it had begun, after [`super::Action::Drain`].
     Drained(Incarnation),
+    /// The child takes up by itself what has changed, and will say again that it is ready.
+    Reloading(Incarnation),
+    /// The child cannot take up what has changed, after [`super::Action::Reload`]: it is restarted in order.
+    Declined(Incarnation),
+    /// The child needs so much more time, from now, to become ready.
+    Extend {
+        /// The life.
+        of: Incarnation,
+        /// How much.
+        by: Duration,
+    },
+    /// The child says that it runs well: its failures are forgotten.
+    Settled(Incarnation),
+    /// The child says that it has nothing to do and ends: that is no failure.
+    Skipped(Incarnation),
+    /// A signal has stopped the process.
+    Sigstopped(Incarnation),
+    /// The process runs again.
+    Continued(Incarnation),
+    /// Somebody looked how the life gets on, after [`super::Action::Look`].
+    Looked {
+        /// The life.
+        of: Incarnation,
+        /// Since when the longest of its polls lasts; `None` if it is idle or nothing is known.
+        busy_since: Option<Instant>,
+        /// Whether a debugger holds it.
+        traced: bool,
+    },
+    /// Something has changed on disk that the present life does not have.
+    Outdated {
+        /// The child.
+        child: ChildId,
+        /// What.
+        what: Outdated,
+    },
     /// The child broke the rules: it is killed, and that counts as a failure.
     Violated(Incarnation),
     /// The process that was spawned has ended and was reaped. Descendants may be left.
@@ -71,6 +109,15 @@ pub enum Event {
     Tick,
 }
 
+/// What has changed on disk and not for the present life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outdated {
+    /// Its configuration.
+    Config,
+    /// Its executable.
+    Binary,
+}
+
 /// What an operator may want of a child. None of these charges a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 // Exhaustive: a driver maps each verb of the command line to one of these.
@@ -81,4 +128,6 @@ pub enum Verb {
     Stop,
     /// Stop it in order if it runs, then start it.
     Restart,
+    /// Have it take up what has changed, if it is ready.
+    Reload,
 }

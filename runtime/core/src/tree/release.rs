@@ -57,6 +57,7 @@ impl Tree {
         let (Some(child), Some(terms)) = (self.child(need), self.terms(need)) else { return false };
         match terms.kind {
             Kind::Oneshot => child.state() == State::Done,
+            Kind::Resident | Kind::Main if child.is_skipped() => child.state() == State::Done,
             Kind::Resident | Kind::Main => child.is_ready(),
         }
     }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::{Action, Alert, Decision, Event, GroupDecision, GroupEnd, News, Outcome, Record, Verb};
+use super::{Action, Alert, Decision, Event, GroupDecision, GroupEnd, News, Outcome, Outdated, Record, Verb};
 use crate::time::Instant;
 
 /// One line of the transcript, without its end.
@@ -49,6 +49,22 @@ impl fmt::Display for Event {
             Self::Ready(of) => write!(f, "ready {of}"),
             Self::Unready(of) => write!(f, "unready {of}"),
             Self::Drained(of) => write!(f, "drained {of}"),
+            Self::Reloading(of) => write!(f, "reloading {of}"),
+            Self::Declined(of) => write!(f, "declined {of}"),
+            Self::Extend { of, by } => write!(f, "extend {of} by {}", Seconds(*by)),
+            Self::Settled(of) => write!(f, "settled {of}"),
+            Self::Skipped(of) => write!(f, "skipped {of}"),
+            Self::Sigstopped(of) => write!(f, "sigstopped {of}"),
+            Self::Continued(of) => write!(f, "continued {of}"),
+            Self::Looked { of, busy_since, traced } => {
+                let traced = if *traced { " traced" } else { "" };
+                match busy_since {
+                    Some(since) => write!(f, "looked {of} busy since {since}{traced}"),
+                    None => write!(f, "looked {of} idle{traced}"),
+                }
+            }
+            Self::Outdated { child, what: Outdated::Config } => write!(f, "outdated config {child}"),
+            Self::Outdated { child, what: Outdated::Binary } => write!(f, "outdated binary {child}"),
             Self::Violated(of) => write!(f, "violated {of}"),
             Self::Exited { of, exit } => write!(f, "exited {of} {exit}"),
             Self::Emptied { of, chance } => write!(f, "emptied {of} chance {chance}"),
@@ -67,6 +83,7 @@ impl fmt::Display for Verb {
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Restart => "restart",
+            Self::Reload => "reload",
         })
     }
 }
@@ -77,6 +94,9 @@ impl fmt::Display for Action {
             Self::Spawn(of) => write!(f, "spawn {of}"),
             Self::Drain(of) => write!(f, "drain {of}"),
             Self::Terminate(of) => write!(f, "terminate {of}"),
+            Self::Abort(of) => write!(f, "abort {of}"),
+            Self::Look(of) => write!(f, "look {of}"),
+            Self::Reload(of) => write!(f, "reload {of}"),
             Self::KillTree(of) => write!(f, "kill-tree {of}"),
             Self::Announce { of, news } => write!(f, "announce {of} {news}"),
             Self::Record(record) => write!(f, "record {record}"),
@@ -128,6 +148,10 @@ impl fmt::Display for Alert {
         match self {
             Self::CoolingDown(child) => write!(f, "cooling down {child}"),
             Self::GivenUp(child, why) => write!(f, "given up {child}: {why}"),
+            Self::Sigstopped(of) => write!(f, "sigstopped {of}"),
+            Self::Stuck { of, since } => write!(f, "stuck {of} since {since}"),
+            Self::ReloadTimedOut(of) => write!(f, "reload timed out {of}"),
+            Self::Lagged(by) => write!(f, "lagged by {}", Seconds(*by)),
             Self::Unkillable(of) => write!(f, "unkillable {of}"),
             Self::Escalated { group, origin } => write!(f, "escalated from group {} by {origin}", group.0),
             Self::GroupEnded(end) => write!(f, "{end}"),

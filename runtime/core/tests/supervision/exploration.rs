@@ -123,6 +123,7 @@ fn one_worker_keeps_the_invariants_in_every_state() {
             groups: vec![group(on_exhausted)],
             children: vec![ChildConfig { restart, ..child() }],
             shutdown_timeout: 4 * SECOND,
+            ..Config::default()
         };
         assert_eq!(explore(config, &ALL_EXITS, u32::MAX), size, "{restart:?} {on_exhausted:?}");
     }
@@ -153,6 +154,7 @@ fn two_workers_of_which_one_needs_the_other_keep_the_invariants_in_every_state()
             groups: vec![GroupConfig { period: Duration::MAX, ..group(OnExhausted::Fail) }],
             children: vec![needed, needing],
             shutdown_timeout: SECOND,
+            ..Config::default()
         };
         assert_eq!(explore(config, &[exit], 7), size, "{kind:?}");
     }

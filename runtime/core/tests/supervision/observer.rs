@@ -109,7 +109,12 @@ impl Observed {
     fn check(&mut self, action: Action, event: Event, context: &str) {
         match action {
             Action::Spawn(of) => self.check_spawn(of, context),
-            Action::Drain(of) | Action::Terminate(of) | Action::KillTree(of) => {
+            Action::Drain(of)
+            | Action::Terminate(of)
+            | Action::Abort(of)
+            | Action::Look(of)
+            | Action::Reload(of)
+            | Action::KillTree(of) => {
                 assert_eq!(self.open(of), Some(of.generation), "acts on a life that is over: {context}");
             }
             Action::Announce { of, news } => {

@@ -35,6 +35,14 @@ pub(crate) enum What {
     Unready,
     Drained,
     Violated,
+    Reloading,
+    Declined,
+    Extend(u64),
+    Settled,
+    Skipped,
+    Sigstopped,
+    Continued,
+    Looked(Option<u64>, bool),
     Exited(Exit),
     Emptied(u32),
 }
@@ -65,6 +73,17 @@ fn event(world: &Observed, child: u16, earlier: u32, what: What) -> Event {
         What::Unready => Event::Unready(of),
         What::Drained => Event::Drained(of),
         What::Violated => Event::Violated(of),
+        What::Reloading => Event::Reloading(of),
+        What::Declined => Event::Declined(of),
+        What::Extend(ms) => Event::Extend { of, by: Duration::from_millis(ms) },
+        What::Settled => Event::Settled(of),
+        What::Skipped => Event::Skipped(of),
+        What::Sigstopped => Event::Sigstopped(of),
+        What::Continued => Event::Continued(of),
+        What::Looked(ago, traced) => {
+            let busy_since = ago.map(|ms| world.now.saturating_sub(Duration::from_millis(ms)));
+            Event::Looked { of, busy_since, traced }
+        }
         What::Exited(exit) => Event::Exited { of, exit },
         What::Emptied(chance) => Event::Emptied { of, chance },
     }

@@ -13,6 +13,9 @@ use bailiwick_core::tree::{Config, Line};
 
 use crate::observer::Observed;
 
+/// A comment that begins so permits that the next line comes later than the tree asked for.
+const LAGS: &str = "# The supervisor did not run";
+
 /// Replays the transcript called `name` and compares the answers.
 fn replay(name: &str, config: Config) {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests/supervision/transcripts", name].iter().collect();
@@ -21,15 +24,17 @@ fn replay(name: &str, config: Config) {
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut world = Observed::new(config);
     let mut answered = String::new();
+    let mut lags = false;
     for line in expected.lines() {
         if line.is_empty() || line.starts_with('#') {
             writeln!(answered, "{line}").expect("a String takes everything");
+            lags = line.starts_with(LAGS);
             continue;
         }
         let (now, event) = parse::line(line).unwrap_or_else(|| panic!("{name}: no event in {line:?}"));
         assert!(now >= world.now, "{name}: time runs backwards at {line:?}");
         assert!(
-            world.tree.deadline().is_none_or(|due| due >= now),
+            std::mem::take(&mut lags) || world.tree.deadline().is_none_or(|due| due >= now),
             "{name}: a tick is due at {:?} before {line:?}",
             world.tree.deadline(),
         );

@@ -28,13 +28,23 @@ fn what() -> impl Generator<Value = What> {
         1 => Just(What::Unready),
         2 => Just(What::Drained),
         1 => Just(What::Violated),
+        1 => Just(What::Reloading),
+        1 => Just(What::Declined),
+        1 => (0u64..5000).prop_map(What::Extend),
+        1 => Just(What::Settled),
+        1 => Just(What::Skipped),
+        1 => Just(What::Sigstopped),
+        1 => Just(What::Continued),
+        2 => (proptest::option::of(0u64..3000), proptest::bool::weighted(0.2)).prop_map(|(ms, traced)| {
+            What::Looked(ms, traced)
+        }),
         5 => exit.prop_map(What::Exited),
         7 => any::<u32>().prop_map(What::Emptied),
     ]
 }
 
 fn step() -> impl Generator<Value = Step> {
-    let verb = prop_oneof![Just(Verb::Start), Just(Verb::Stop), Just(Verb::Restart)];
+    let verb = prop_oneof![Just(Verb::Start), Just(Verb::Stop), Just(Verb::Restart), Just(Verb::Reload)];
     let earlier = prop_oneof![9 => Just(0u32), 1 => 1u32..3];
     prop_oneof![
         80 => (0..CHILDREN + 1, earlier, what())
@@ -65,12 +75,17 @@ fn child(id: u16) -> BoxedStrategy<ChildConfig> {
     (
         (0u16..3, kind, restart, proptest::bool::weighted(0.15), any::<bool>(), [needs(), needs(), needs()]),
         backoff,
-        [timeout(), timeout(), timeout(), timeout()],
+        (
+            [timeout(), timeout(), timeout(), timeout(), timeout(), timeout(), timeout(), timeout()],
+            any::<bool>(),
+        ),
     )
         .prop_map(|((group, kind, restart, essential, significant, precedents), backoff, timeouts)| {
             let [needs, wants, after] = precedents;
             let (first, base, factor_permille, cap, jitter_permille) = backoff;
-            let [start_timeout, stop_timeout, drain_timeout, stable_after] = timeouts;
+            let (timeouts, ignore_sigstop) = timeouts;
+            let [start_timeout, stop_timeout, drain_timeout, stable_after, ..] = timeouts;
+            let [.., abort_timeout, reload_timeout, stuck_after, liveness_timeout] = timeouts;
             ChildConfig {
                 group: GroupId(group),
                 kind,
@@ -85,6 +100,11 @@ fn child(id: u16) -> BoxedStrategy<ChildConfig> {
                 stop_timeout,
                 drain_timeout,
                 stable_after,
+                abort_timeout,
+                reload_timeout,
+                stuck_after,
+                liveness_timeout,
+                ignore_sigstop,
                 ..ChildConfig::default()
             }
         })
@@ -125,6 +145,7 @@ fn config() -> impl Generator<Value = Config> {
             children: vec![a, b, c, d],
             groups: vec![root, inner, innermost],
             shutdown_timeout,
+            look_every: Duration::from_millis(700),
         },
     );
     any.prop_filter("there is an order, and no group in a pool", |config| Tree::new(config.clone()).is_ok())

@@ -16,6 +16,8 @@ pub(super) fn word(state: State) -> &'static str {
         State::Unready => "unready",
         State::Draining => "draining",
         State::Stopping => "stopping",
+        State::Reloading => "reloading",
+        State::Aborting => "aborting",
         State::Killing => "killing",
         State::Reaping => "reaping",
         State::Backoff => "backoff",
@@ -41,6 +43,8 @@ pub(super) fn detail(row: &Row) -> String {
         State::Unready => "asked to be spared".to_owned(),
         State::Draining => "finishes what it has begun".to_owned(),
         State::Stopping => "told to stop".to_owned(),
+        State::Reloading => "takes up what has changed".to_owned(),
+        State::Aborting => "does not get on, sent SIGABRT".to_owned(),
         State::Killing => "sent SIGKILL".to_owned(),
         State::Reaping => "its descendants are being killed".to_owned(),
         State::Backoff => match row.next_start {

@@ -102,6 +102,8 @@ impl Cause {
             9 => plain(Self::ForbiddenSyscall),
             10 => Some(Self::SpawnFailed(detail)),
             11 => plain(Self::Dependency),
+            12 => plain(Self::Hung),
+            13 => plain(Self::Suspended),
             _ => None,
         }
     }
@@ -119,6 +121,8 @@ impl State {
             Self::Unready => "unready",
             Self::Draining => "draining",
             Self::Stopping => "stopping",
+            Self::Reloading => "reloading",
+            Self::Aborting => "aborting",
             Self::Killing => "killing",
             Self::Reaping => "reaping",
             Self::Backoff => "backoff",
@@ -140,7 +144,7 @@ impl MemoryMechanism {
     }
 }
 
-const STATES: [State; 13] = [
+const STATES: [State; 15] = [
     State::Stopped,
     State::Waiting,
     State::Spawning,
@@ -154,6 +158,8 @@ const STATES: [State; 13] = [
     State::Backoff,
     State::Done,
     State::Failed,
+    State::Reloading,
+    State::Aborting,
 ];
 
 const MECHANISMS: [MemoryMechanism; 4] = [

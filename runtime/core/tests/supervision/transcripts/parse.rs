@@ -2,7 +2,7 @@
 
 use bailiwick_core::exit::Exit;
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{ChildId, Event, GroupId, Incarnation, Verb};
+use bailiwick_core::tree::{ChildId, Event, GroupId, Incarnation, Outdated, Verb};
 
 pub(super) fn line(line: &str) -> Option<(Instant, Event)> {
     let (told, _) = line.split_once("->").unwrap_or((line, ""));
@@ -24,6 +24,22 @@ fn event(words: &[&str]) -> Option<Event> {
         ["ready", of] => Event::Ready(life(of)?),
         ["unready", of] => Event::Unready(life(of)?),
         ["drained", of] => Event::Drained(life(of)?),
+        ["reloading", of] => Event::Reloading(life(of)?),
+        ["declined", of] => Event::Declined(life(of)?),
+        ["extend", of, "by", time, "s"] => {
+            Event::Extend { of: life(of)?, by: instant(time)?.since(Instant::START) }
+        }
+        ["settled", of] => Event::Settled(life(of)?),
+        ["skipped", of] => Event::Skipped(life(of)?),
+        ["sigstopped", of] => Event::Sigstopped(life(of)?),
+        ["continued", of] => Event::Continued(life(of)?),
+        ["looked", of, ref how @ ..] => looked(life(of)?, how)?,
+        ["outdated", "config", child] => {
+            Event::Outdated { child: self::child(child)?, what: Outdated::Config }
+        }
+        ["outdated", "binary", child] => {
+            Event::Outdated { child: self::child(child)?, what: Outdated::Binary }
+        }
         ["violated", of] => Event::Violated(life(of)?),
         ["exited", of, "code", code] => Event::Exited { of: life(of)?, exit: Exit::Code(code.parse().ok()?) },
         ["exited", of, "signal", signal] => {
@@ -39,6 +55,15 @@ fn event(words: &[&str]) -> Option<Event> {
         ["tick"] => Event::Tick,
         _ => return None,
     })
+}
+
+fn looked(of: Incarnation, how: &[&str]) -> Option<Event> {
+    let (busy_since, rest) = match how {
+        ["idle", rest @ ..] => (None, rest),
+        ["busy", "since", since, rest @ ..] => (Some(instant(since)?), rest),
+        _ => return None,
+    };
+    Some(Event::Looked { of, busy_since, traced: rest == ["traced"] })
 }
 
 fn instant(text: &str) -> Option<Instant> {
@@ -61,6 +86,7 @@ fn verb(text: &str) -> Option<Verb> {
         "start" => Some(Verb::Start),
         "stop" => Some(Verb::Stop),
         "restart" => Some(Verb::Restart),
+        "reload" => Some(Verb::Reload),
         _ => None,
     }
 }

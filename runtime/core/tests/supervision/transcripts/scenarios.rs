@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bailiwick_core::backoff::Backoff;
+use bailiwick_core::child::{Changes, Child};
+use bailiwick_core::exit::Exit;
 use bailiwick_core::tree::{
     Action, AutoShutdown, ChildConfig, ChildId, Config, ConfigError, Event, GroupConfig, GroupId, Kind,
-    OnExhausted, Restart, Strategy, Tree,
+    OnExhausted, Outdated, Restart, Strategy, Tree, Verb,
 };
 
 use super::replay;
@@ -292,6 +294,101 @@ fn b9_exit_codes_that_forbid_a_restart_or_do_not_count() {
 #[test]
 fn c3_a_stop_signal_from_elsewhere_is_a_failure() {
     replay("c3_terminated_from_outside", alone(of_type(Restart::Transient)));
+}
+
+/// Looked at every second: a poll of 2 s is told, one of 10 s is ended.
+fn watched() -> ChildConfig {
+    let (stuck_after, liveness_timeout) = (Duration::from_secs(2), Duration::from_secs(10));
+    ChildConfig { stuck_after, liveness_timeout, ..child() }
+}
+
+#[test]
+fn c7_a_child_that_a_signal_stopped_is_killed_without_an_abort() {
+    replay("c7_sigstopped", alone(watched()));
+    replay("c7_sigstop_ignored", alone(ChildConfig { ignore_sigstop: true, ..watched() }));
+}
+
+#[test]
+fn c8_a_child_that_is_continued_in_time_goes_on() {
+    replay("c8_continued", alone(watched()));
+}
+
+#[test]
+fn c9_a_stop_ends_a_child_that_a_signal_stopped() {
+    replay("c9_stop_sigstopped", alone(watched()));
+}
+
+#[test]
+fn c10_a_poll_without_end_is_told_then_aborted_then_killed() {
+    replay("c10_hung", alone(watched()));
+    replay("c10_aborts", alone(watched()));
+}
+
+#[test]
+fn c10_a_poll_that_ends_in_time_is_forgotten() {
+    replay("c10_busy_but_alive", alone(watched()));
+}
+
+#[test]
+fn c14_no_time_counts_while_a_debugger_is_attached() {
+    replay("c14_traced", alone(watched()));
+}
+
+#[test]
+fn d2_a_start_may_be_extended_and_then_fails() {
+    replay("d2_extended", alone(child()));
+}
+
+#[test]
+fn d16_unready_moves_the_routes_and_restarts_nothing() {
+    replay("d16_flapping", alone(child()));
+}
+
+#[test]
+fn a21_a_child_with_nothing_to_do_is_done_and_its_dependents_start() {
+    replay("a21_skipped", all(vec![child(), needing(&[0])]));
+}
+
+#[test]
+fn g6_a_reload_ends_with_ready_or_in_time() {
+    replay("g6_reload", alone(child()));
+}
+
+#[test]
+fn g2_a_child_that_declines_a_reload_is_restarted_in_order() {
+    replay("g2_declined", alone(child()));
+}
+
+#[test]
+fn g9_a_changed_executable_is_shown_until_an_operator_takes_it_up() {
+    let mut world = Observed::new(alone(child()));
+    let changes = |world: &Observed| world.tree.child(ChildId(0)).map(Child::outdated);
+    world.tell(Event::Boot);
+    world.tell(Event::Ready(world.life(0)));
+    for what in [Outdated::Binary, Outdated::Config] {
+        world.tell(Event::Outdated { child: ChildId(0), what });
+    }
+    assert_eq!(changes(&world), Some(Changes { config: true, binary: true }));
+    world.tell(Event::Exited { of: world.life(0), exit: Exit::Signal(9) });
+    world.tell(Event::Emptied { of: world.life(0), chance: 0 });
+    // A restart by itself has the new configuration and the old executable.
+    assert_eq!(changes(&world), Some(Changes { config: false, binary: true }));
+    world.tell(Event::Operator { verb: Verb::Restart, child: ChildId(0) });
+    assert_eq!(changes(&world), Some(Changes { config: false, binary: false }));
+}
+
+#[test]
+fn b3_a_child_may_say_itself_that_it_runs_well() {
+    replay("b3_settled", alone(child()));
+}
+
+#[test]
+fn the_supervisors_own_lag_accuses_nobody_once() {
+    replay("lag_start", alone(child()));
+    replay("lag_liveness", alone(watched()));
+    replay("lag_unseen", alone(watched()));
+    let total = Config { shutdown_timeout: Duration::from_secs(15), ..alone(child()) };
+    replay("lag_shutdown", total);
 }
 
 #[test]
