@@ -48,6 +48,18 @@ impl Budget {
         self.max_restarts.saturating_sub(u32::try_from(inside).unwrap_or(u32::MAX))
     }
 
+    /// Forgets all failures.
+    pub fn refill(&mut self) {
+        self.failures.clear();
+    }
+
+    /// Takes other terms; what was charged stays charged.
+    pub fn change(&mut self, max_restarts: u32, period: Duration) {
+        (self.max_restarts, self.period) = (max_restarts, period);
+        let most = max_restarts as usize + 1;
+        self.failures.drain(..self.failures.len().saturating_sub(most));
+    }
+
     /// Returns the number of failures that the window may hold.
     pub const fn max_restarts(&self) -> u32 {
         self.max_restarts
@@ -63,7 +75,9 @@ impl Budget {
         let mut budget = self.clone();
         budget.forget(now);
         for at in &mut budget.failures {
-            *at = Instant::START + now.since(*at);
+            // In a window without end no failure ever grows old.
+            let is_endless = budget.period == Duration::MAX;
+            *at = if is_endless { Instant::START } else { Instant::START + now.since(*at) };
         }
         budget
     }
@@ -119,5 +133,18 @@ mod tests {
             budget.charge(at_ms(n));
         }
         assert_eq!(budget.failures.len(), 4);
+    }
+
+    #[test]
+    fn other_terms_keep_what_was_charged() {
+        let mut budget = Budget::new(5, Duration::from_secs(10));
+        (1..=4).for_each(|n| assert!(budget.charge(at_ms(n))));
+        budget.change(2, Duration::from_secs(10));
+        assert_eq!(budget.failures.len(), 3);
+        assert!(!budget.charge(at_ms(5)));
+        budget.change(4, Duration::from_secs(10));
+        assert_eq!(budget.left(at_ms(6)), 1);
+        budget.refill();
+        assert_eq!(budget.left(at_ms(6)), 4);
     }
 }

@@ -14,6 +14,7 @@ use core::time::Duration;
 
 pub(crate) use self::time::LAG;
 use self::watch::Watch;
+use crate::budget::Budget;
 use crate::exit::{Cause, Exit, GivenUp};
 use crate::time::Instant;
 use crate::tree::{Action, ChildConfig, ChildId, Incarnation, Outdated, Record};
@@ -156,7 +157,7 @@ enum Sent {
 }
 
 /// One child: its state, and what is remembered from one life to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Child {
     id: ChildId,
     state: State,
@@ -178,6 +179,9 @@ pub struct Child {
     pause: Duration,
     cooling: bool,
     restarts: u32,
+    /// What it did that it may not do.
+    offences: Budget,
+    removed: bool,
     last: Option<Record>,
 }
 
@@ -309,6 +313,16 @@ impl Child {
         self.reload
     }
 
+    /// Returns whether it was removed; its place is free once it is at rest.
+    pub const fn is_removed(&self) -> bool {
+        self.removed
+    }
+
+    /// Returns how many more offences are answered by a restart at `now`.
+    pub fn offences_left(&self, now: Instant) -> u32 {
+        self.offences.left(now)
+    }
+
     /// Returns whether messages may be routed to it.
     pub const fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready { .. } | State::Reloading { .. })
@@ -354,7 +368,7 @@ impl Child {
 
 /// What the tree does with a child. What ends a life is called only when nothing of it is left.
 impl Child {
-    pub(crate) fn new(id: ChildId) -> Self {
+    pub(crate) fn new(id: ChildId, config: &ChildConfig) -> Self {
         Self {
             id,
             state: State::Stopped,
@@ -375,7 +389,28 @@ impl Child {
             pause: Duration::ZERO,
             cooling: false,
             restarts: 0,
+            offences: Budget::new(config.max_offences, config.offence_period),
+            removed: false,
             last: None,
+        }
+    }
+
+    /// Takes other terms.
+    pub(crate) fn adopt(&mut self, config: &ChildConfig) {
+        self.offences.change(config.max_offences, config.offence_period);
+    }
+
+    /// Counts an offence, and returns whether it is still answered by a restart.
+    pub(crate) fn offend(&mut self, now: Instant) -> bool {
+        self.offences.charge(now)
+    }
+
+    /// Forgets what is held against it.
+    pub(crate) fn reset(&mut self) {
+        self.forget_failures();
+        self.offences.refill();
+        if let State::Ready { stable_at } | State::Reloading { stable_at, .. } = &mut self.state {
+            *stable_at = None;
         }
     }
 
@@ -394,11 +429,6 @@ impl Child {
             Outdated::Config => self.outdated.config = true,
             Outdated::Binary => self.outdated.binary = true,
         }
-    }
-
-    /// An operator starts it anew, with what its path leads to now.
-    pub(crate) fn take_up_binary(&mut self) {
-        self.outdated.binary = false;
     }
 
     pub(crate) const fn was_ever_ready(&self) -> bool {
@@ -443,7 +473,12 @@ impl Child {
     }
 
     /// Returns the child with times as offsets from `now`, and without what no decision depends on.
-    pub(crate) fn normalised(&self, config: &ChildConfig, shift: impl Fn(Instant) -> Instant) -> Self {
+    pub(crate) fn normalised(
+        &self,
+        config: &ChildConfig,
+        shift: impl Fn(Instant) -> Instant,
+        now: Instant,
+    ) -> Self {
         let state = match self.state {
             State::Spawning { until } => State::Spawning { until: shift(until) },
             State::Starting { until } => State::Starting { until: shift(until) },
@@ -474,6 +509,7 @@ impl Child {
             spawned_at: Instant::START,
             restarts: 0,
             last: None,
+            offences: self.offences.normalised(now),
             ..*self
         }
     }

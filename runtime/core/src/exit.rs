@@ -11,10 +11,14 @@ pub enum Exit {
     Code(u8),
     /// This signal ended it.
     Signal(u8),
+    /// The kernel ended it for its memory: by SIGKILL, and its count of such kills has risen.
+    OutOfMemory,
 }
 
 /// The signal that asks a process to end.
 pub const SIGTERM: u8 = 15;
+/// The signal that the kernel sends for a system call that is not allowed.
+pub const SIGSYS: u8 = 31;
 /// The signal that ends a process without asking.
 pub const SIGKILL: u8 = 9;
 
@@ -71,6 +75,10 @@ pub enum Cause {
     Killed,
     /// It was told to stop and did.
     Stopped,
+    /// The kernel ended it for its memory.
+    OutOfMemory,
+    /// It made a system call that it may not make.
+    ForbiddenSyscall,
     /// It exited by itself.
     Exited(u8),
     /// A signal that was not ours ended it.
@@ -88,8 +96,31 @@ pub enum GivenUp {
     Dependency(ChildId),
     /// It is essential and its first start failed.
     FirstStart,
+    /// Its terms say that an end for this cause is not answered by a restart.
+    Policy,
+    /// It has broken the rules too often.
+    Offences,
     /// It is a oneshot that is not restarted, and it did not succeed.
     Unfinished,
+}
+
+impl Cause {
+    /// Returns whether the child did what it may not do.
+    pub(crate) const fn is_offence(self) -> bool {
+        match self {
+            Self::Violation | Self::ForbiddenSyscall => true,
+            Self::SpawnFailed { .. }
+            | Self::StartTimeout
+            | Self::StopTimeout
+            | Self::Hung
+            | Self::Suspended
+            | Self::Killed
+            | Self::Stopped
+            | Self::OutOfMemory
+            | Self::Exited(_)
+            | Self::Signalled(_) => false,
+        }
+    }
 }
 
 impl GivenUp {
@@ -97,7 +128,7 @@ impl GivenUp {
     pub(crate) const fn may_mend(self) -> bool {
         match self {
             Self::BudgetSpent | Self::Dependency(_) | Self::FirstStart => true,
-            Self::ExitCode(_) | Self::Unfinished => false,
+            Self::ExitCode(_) | Self::Policy | Self::Offences | Self::Unfinished => false,
         }
     }
 }
@@ -107,6 +138,7 @@ impl fmt::Display for Exit {
         match self {
             Self::Code(code) => write!(f, "code {code}"),
             Self::Signal(signal) => write!(f, "signal {signal}"),
+            Self::OutOfMemory => f.write_str("out of memory"),
         }
     }
 }
@@ -119,6 +151,8 @@ impl fmt::Display for Cause {
             Self::StartTimeout => f.write_str("start timeout"),
             Self::StopTimeout => f.write_str("stop timeout"),
             Self::Hung => f.write_str("hung"),
+            Self::OutOfMemory => f.write_str("out of memory"),
+            Self::ForbiddenSyscall => f.write_str("forbidden system call"),
             Self::Suspended => f.write_str("stopped by a signal"),
             Self::Killed => f.write_str("killed"),
             Self::Stopped => f.write_str("stopped"),
@@ -137,6 +171,8 @@ impl fmt::Display for GivenUp {
             Self::BudgetSpent => f.write_str("restart budget spent"),
             Self::Dependency(child) => write!(f, "dependency {child} given up"),
             Self::FirstStart => f.write_str("first start failed"),
+            Self::Policy => f.write_str("its terms forbid a restart for this cause"),
+            Self::Offences => f.write_str("too many offences"),
             Self::Unfinished => f.write_str("oneshot did not succeed"),
         }
     }

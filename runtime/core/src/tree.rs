@@ -16,9 +16,12 @@ mod ending;
 mod event;
 mod group;
 mod halt;
+mod operator;
 mod order;
 mod pool;
+mod reactions;
 mod release;
+mod reload;
 mod shutdown;
 mod transcript;
 
@@ -33,6 +36,7 @@ pub use self::config::{
 pub use self::event::{Event, Outdated, Verb};
 use self::group::Group;
 use self::order::{Order, child_id};
+pub use self::reactions::{Reaction, Reactions};
 use self::shutdown::Shutdown;
 pub use self::transcript::Line;
 use crate::budget::Budget;
@@ -83,7 +87,8 @@ impl Tree {
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.validate()?;
         let order = Order::new(&config)?;
-        let children = (0..config.children.len()).filter_map(child_id).map(Child::new).collect();
+        let ids = (0..config.children.len()).filter_map(child_id);
+        let children = ids.zip(&config.children).map(|(id, terms)| Child::new(id, terms)).collect();
         let groups = config.groups.iter().map(Group::new).collect();
         Ok(Self { config, order, children, groups, shutdown: None, look_at: None })
     }
@@ -178,7 +183,7 @@ impl Tree {
         let shift = |at: Instant| if at == Instant::END { at } else { Instant::START + at.since(now) };
         let mut tree = self.clone();
         for (child, config) in tree.children.iter_mut().zip(&self.config.children) {
-            *child = child.normalised(config, shift);
+            *child = child.normalised(config, shift, now);
         }
         for group in &mut tree.groups {
             *group = group.normalised(shift, now);
@@ -193,34 +198,11 @@ impl Tree {
 impl Tree {
     fn boot(&mut self, step: &mut Step<'_>) {
         for id in self.ascending() {
-            if self.is_member(id) && !self.is_shutting_down() {
+            let is_removed = self.children[usize::from(id.0)].is_removed();
+            if self.is_member(id) && !is_removed && !self.is_shutting_down() {
                 self.with_child(id, step, Child::start);
             }
         }
-    }
-
-    fn operate(&mut self, verb: Verb, id: ChildId, step: &mut Step<'_>) {
-        if self.is_shutting_down() || !self.is_member(id) {
-            return;
-        }
-        match verb {
-            Verb::Start | Verb::Restart => self.hurry(id, step.now),
-            Verb::Stop | Verb::Reload => {}
-        }
-        self.with_child(id, step, |child, turn| match verb {
-            Verb::Start => {
-                if child.is_at_rest() {
-                    child.take_up_binary();
-                }
-                child.start(turn);
-            }
-            Verb::Stop => child.stop(Aim::Stay, turn),
-            Verb::Restart => {
-                child.take_up_binary();
-                child.restart(turn);
-            }
-            Verb::Reload => child.reload(turn),
-        });
     }
 
     fn tick(&mut self, step: &mut Step<'_>) {
@@ -275,10 +257,6 @@ impl Tree {
 
 /// Small questions and steps.
 impl Tree {
-    fn ascending(&self) -> Vec<ChildId> {
-        self.order.ascending().collect()
-    }
-
     fn terms(&self, id: ChildId) -> Option<&ChildConfig> {
         self.config.children.get(usize::from(id.0))
     }

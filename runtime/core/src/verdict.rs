@@ -2,7 +2,7 @@
 
 use crate::child::{Aim, Ended};
 use crate::exit::{Cause, GivenUp};
-use crate::tree::{ChildConfig, Kind, Outcome, Restart};
+use crate::tree::{ChildConfig, Kind, Outcome, Reaction, Restart};
 
 /// What follows from the end of a life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(crate) fn judge(config: &ChildConfig, ended: &Ended) -> Verdict {
         | Cause::StopTimeout
         | Cause::Hung
         | Cause::Suspended
+        | Cause::OutOfMemory
+        | Cause::ForbiddenSyscall
         | Cause::Killed
         | Cause::Stopped
         | Cause::Signalled(_) => None,
@@ -71,7 +73,10 @@ pub(crate) fn judge(config: &ChildConfig, ended: &Ended) -> Verdict {
             Verdict::GiveUp(GivenUp::Unfinished)
         }
         (Restart::Temporary, false) => Verdict::Done,
-        (Restart::Transient, false) | (Restart::Permanent, _) => Verdict::Failure { charged },
+        (Restart::Transient, false) | (Restart::Permanent, _) => match config.on.reaction(ended.cause) {
+            Reaction::Restart => Verdict::Failure { charged },
+            Reaction::Stop => Verdict::GiveUp(GivenUp::Policy),
+        },
     }
 }
 
@@ -86,6 +91,7 @@ fn restart_type(config: &ChildConfig) -> Restart {
 mod tests {
     use super::*;
     use crate::exit::Exit;
+    use crate::tree::Reactions;
 
     fn end(cause: Cause, was_ready: bool) -> Ended {
         Ended {
@@ -123,6 +129,26 @@ mod tests {
         for (restart, cause, verdict) in table {
             let config = child(Kind::Resident, restart);
             assert_eq!(judge(&config, &end(cause, true)), verdict, "{restart:?} {cause}");
+        }
+    }
+
+    #[test]
+    fn each_cause_has_a_reaction_of_its_own() {
+        let stop = Reaction::Stop;
+        let none = Reactions::default();
+        let table = [
+            (Reactions { exit: stop, ..none }, Cause::Exited(1)),
+            (Reactions { signal: stop, ..none }, Cause::Signalled(11)),
+            (Reactions { oom: stop, ..none }, Cause::OutOfMemory),
+            (Reactions { hang: stop, ..none }, Cause::Hung),
+            (Reactions { hang: stop, ..none }, Cause::Suspended),
+        ];
+        for (on, cause) in table {
+            let config = ChildConfig { on, ..ChildConfig::default() };
+            assert_eq!(judge(&config, &end(cause, true)), Verdict::GiveUp(GivenUp::Policy), "{cause}");
+            assert_eq!(judge(&ChildConfig::default(), &end(cause, true)), FAILURE, "{cause}");
+            let others = table.iter().filter(|(_, other)| on.reaction(*other) == Reaction::Restart);
+            assert!(others.count() >= 3, "{cause} is not the only one that stops");
         }
     }
 

@@ -157,9 +157,7 @@ impl Daemon {
             let _ = self.poller.remove(line.socket());
         }
         let _ = self.poller.remove(&life.process);
-        if is_out_of_memory {
-            self.child(child).doom.get_or_insert(Cause::OutOfMemory);
-        }
+        let exit = if is_out_of_memory && exit == Exit::Signal(9) { Exit::OutOfMemory } else { exit };
         match failed_start {
             Some(errno) => self.fail_start(of, errno),
             None => self.events.push_back(Event::Exited { of, exit }),

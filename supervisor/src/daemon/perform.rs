@@ -93,10 +93,10 @@ impl Daemon {
         self.say(&text);
     }
 
-    /// The machine knows of a violation only that there was one, and of a SIGKILL not who sent it.
+    /// The machine knows of a violation only that there was one.
     fn true_cause(&mut self, of: Incarnation, told: Cause) -> Cause {
         match (told, self.child(of.child).doom) {
-            (Cause::Protocol | Cause::Signal(9), Some(true_cause)) => true_cause,
+            (Cause::Protocol, Some(true_cause)) => true_cause,
             (told, _) => told,
         }
     }

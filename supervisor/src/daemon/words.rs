@@ -6,9 +6,6 @@ use bailiwick_core::tree::{Alert, Decision, Outcome, Record};
 use crate::control;
 use crate::roster::Roster;
 
-/// The signal by which a system call filter kills.
-const SIGSYS: u8 = 31;
-
 /// Returns the cause as the control socket and the peers know it.
 pub(super) fn cause(cause: Cause) -> control::Cause {
     match cause {
@@ -22,7 +19,8 @@ pub(super) fn cause(cause: Cause) -> control::Cause {
         Cause::Suspended => control::Cause::Suspended,
         Cause::Killed | Cause::Stopped => control::Cause::Stopped,
         Cause::Exited(code) => control::Cause::Exit(code),
-        Cause::Signalled(SIGSYS) => control::Cause::ForbiddenSyscall,
+        Cause::OutOfMemory => control::Cause::OutOfMemory,
+        Cause::ForbiddenSyscall => control::Cause::ForbiddenSyscall,
         Cause::Signalled(signal) => control::Cause::Signal(signal),
     }
 }

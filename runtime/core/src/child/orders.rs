@@ -41,6 +41,45 @@ impl Child {
         }
     }
 
+    /// An operator wants it: it runs what its path leads to now, and its place is taken.
+    pub(crate) fn start_by_order(&mut self, turn: &mut Turn<'_>) {
+        self.removed = false;
+        if self.is_at_rest() {
+            self.outdated.binary = false;
+        }
+        self.start(turn);
+    }
+
+    /// Nobody wants it any more.
+    pub(crate) fn remove(&mut self, turn: &mut Turn<'_>) {
+        self.removed = true;
+        self.stop(Aim::Stay, turn);
+        if self.is_at_rest() {
+            self.stay_stopped(turn.now);
+        }
+    }
+
+    /// It is to finish everything, and then to end.
+    pub(crate) fn drain_fully(&mut self, turn: &mut Turn<'_>) {
+        match self.state {
+            State::Ready { .. } | State::Unready | State::Reloading { .. } => {
+                self.announce_draining(Aim::Stay, Instant::END, turn);
+            }
+            State::Draining { .. } => self.state = State::Draining { until: Instant::END, aim: Aim::Stay },
+            State::Waiting
+            | State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Stopping { .. }
+            | State::Aborting { .. }
+            | State::Killing { .. }
+            | State::Reaping { .. }
+            | State::Backoff { .. }
+            | State::Stopped
+            | State::Done
+            | State::Failed(_) => self.stop(Aim::Stay, turn),
+        }
+    }
+
     /// It is to end in order, and then what `aim` says.
     pub(crate) fn stop(&mut self, aim: Aim, turn: &mut Turn<'_>) {
         match self.state {
@@ -52,7 +91,11 @@ impl Child {
             State::Spawning { .. } => self.kill_now(aim, Sent::Kill, turn),
             State::Starting { .. } => self.terminate(aim, turn),
             State::Ready { .. } | State::Unready | State::Reloading { .. } => self.drain(aim, turn),
-            State::Draining { until, aim: was } => self.state = State::Draining { until, aim: was.then(aim) },
+            State::Draining { until, aim: was } => {
+                // A drain without end is one only as long as nobody wants more than that.
+                let until = until.min(turn.now + turn.config.drain_timeout);
+                self.state = State::Draining { until, aim: was.then(aim) };
+            }
             State::Stopping { until, aim: was } => self.state = State::Stopping { until, aim: was.then(aim) },
             State::Aborting { until, aim: was } => self.state = State::Aborting { until, aim: was.then(aim) },
             State::Killing { until, aim: was } => self.state = State::Killing { until, aim: was.then(aim) },
@@ -105,6 +148,7 @@ impl Child {
 
     /// It is to end in order and start anew, whatever it does at present.
     pub(crate) fn restart(&mut self, turn: &mut Turn<'_>) {
+        self.outdated.binary = false;
         if self.is_at_rest() { self.start(turn) } else { self.stop(Aim::Again, turn) }
     }
 

@@ -1,7 +1,7 @@
 //! Steps that several inputs of the table share: each enters a state and says what must be done.
 
 use super::{Aim, Child, Ended, KILL_GRACE, Sent, State, Turn, Watch};
-use crate::exit::{Cause, Exit, SIGKILL, SIGTERM};
+use crate::exit::{Cause, Exit, SIGKILL, SIGSYS, SIGTERM};
 use crate::time::Instant;
 use crate::tree::{Action, ChildConfig, News};
 use core::time::Duration;
@@ -33,12 +33,17 @@ impl Child {
     }
 
     pub(super) fn drain(&mut self, aim: Aim, turn: &mut Turn<'_>) {
+        if !turn.config.drain_timeout.is_zero() {
+            return self.announce_draining(aim, turn.now + turn.config.drain_timeout, turn);
+        }
+        turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Draining });
+        self.terminate(aim, turn);
+    }
+
+    pub(super) fn announce_draining(&mut self, aim: Aim, until: Instant, turn: &mut Turn<'_>) {
         self.forget_if_stable(turn.now);
         turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Draining });
-        if turn.config.drain_timeout.is_zero() {
-            return self.terminate(aim, turn);
-        }
-        self.enter(State::Draining { until: turn.now + turn.config.drain_timeout, aim }, turn.now);
+        self.enter(State::Draining { until, aim }, turn.now);
         turn.actions.push(Action::Drain(self.incarnation()));
     }
 
@@ -88,6 +93,9 @@ impl Child {
             Exit::Signal(SIGKILL) if self.sent == Sent::KillLate => Cause::StopTimeout,
             Exit::Signal(SIGKILL) if self.sent == Sent::Kill => Cause::Killed,
             Exit::Signal(SIGTERM) if self.sent >= Sent::Terminate => Cause::Stopped,
+            Exit::OutOfMemory if self.sent >= Sent::Kill => Cause::Killed,
+            Exit::OutOfMemory => Cause::OutOfMemory,
+            Exit::Signal(SIGSYS) => Cause::ForbiddenSyscall,
             Exit::Signal(signal) => Cause::Signalled(signal),
             Exit::Code(code) if told && config.ok_exit.contains(code) => Cause::Stopped,
             Exit::Code(code) => Cause::Exited(code),

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use super::Reactions;
 use crate::backoff::Backoff;
 use crate::exit::ExitCodes;
 
@@ -138,6 +139,13 @@ pub struct ChildConfig {
     pub ignore_sigstop: bool,
     /// Ready for this long, and for as long as its last pause, and the count of failures starts again.
     pub stable_after: Duration,
+    /// Whether an end is answered by a restart, by its cause.
+    pub on: Reactions,
+    /// Offences within `offence_period` that are still answered by a restart: violations and forbidden system calls.
+    /// No stable period makes them forgotten.
+    pub max_offences: u32,
+    /// The length of the sliding window for offences.
+    pub offence_period: Duration,
     /// Exit codes that are a clean end.
     pub ok_exit: ExitCodes,
     /// Exit codes after which it is never restarted.
@@ -220,6 +228,9 @@ impl Default for ChildConfig {
             liveness_timeout: Duration::MAX,
             ignore_sigstop: false,
             stable_after: Duration::from_secs(10),
+            on: Reactions::default(),
+            max_offences: 3,
+            offence_period: Duration::from_secs(24 * 60 * 60),
             ok_exit: ExitCodes::new(&[0]),
             no_restart_exit: ExitCodes::new(&[64, 78, 100]),
             uncounted_exit: ExitCodes::new(&[75]),
@@ -312,6 +323,10 @@ pub enum ConfigError {
     Significant(ChildId),
     /// A group is significant although its parent never stops by itself.
     SignificantGroup(GroupId),
+    /// A configuration that is to take the place of another knows fewer children or groups.
+    Fewer,
+    /// A configuration that is to take the place of another puts this child into another group, or its group elsewhere.
+    Moved(ChildId),
     /// A group is in a pool, whose members are children of one template.
     GroupInPool(GroupId),
     /// A child needs, wants or comes after one that does not exist.
@@ -325,6 +340,8 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRoot => f.write_str("the first group must be the root, which has no parent"),
+            Self::Moved(child) => write!(f, "child {child} would be in another group"),
+            Self::Fewer => f.write_str("fewer children or groups than there are"),
             Self::TooMany => write!(f, "more than {} children or groups", u16::MAX),
             Self::ParentAfterChild(group) => write!(f, "group {} does not stand after its parent", group.0),
             Self::UnknownGroup(child, group) => {

@@ -18,7 +18,11 @@ impl Tree {
             // What ends while its group halts is part of what made the group halt.
             ended.aim = self.halting_aim(id).unwrap_or(Aim::Judge);
         }
-        let verdict = judge(&self.config.children[usize::from(id.0)], &ended);
+        let mut verdict = judge(&self.config.children[usize::from(id.0)], &ended);
+        let forgiven = !ended.cause.is_offence() || self.children[usize::from(id.0)].offend(step.now);
+        if !forgiven && matches!(verdict, Verdict::Failure { .. } | Verdict::Rejoin) {
+            verdict = Verdict::GiveUp(GivenUp::Offences);
+        }
         let decision = match verdict {
             Verdict::Stop => Decision::Stop,
             Verdict::Again => Decision::StartAgain,

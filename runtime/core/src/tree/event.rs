@@ -122,7 +122,7 @@ pub enum Outdated {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 // Exhaustive: a driver maps each verb of the command line to one of these.
 pub enum Verb {
-    /// Start it if it does not run; end a pause at once.
+    /// Start it if it does not run; end a pause at once. What it needs or wants and stands stopped is started too.
     Start,
     /// Stop it in order and leave it stopped.
     Stop,
@@ -130,4 +130,12 @@ pub enum Verb {
     Restart,
     /// Have it take up what has changed, if it is ready.
     Reload,
+    /// Let it finish everything, however long that takes, then stop it and leave it stopped.
+    Drain,
+    /// End it by SIGKILL and leave it stopped.
+    Kill,
+    /// Forget what is held against it: its failures, its offences, and what its group's budget has spent.
+    Reset,
+    /// Stop it in order; its place is free for another, which [`Verb::Start`] starts.
+    Remove,
 }

@@ -70,6 +70,13 @@ impl Group {
         }
     }
 
+    /// The members that it keeps from running begin at another rank now.
+    pub(super) fn move_to(&mut self, first: u16) {
+        if let Phase::Halting { from, .. } | Phase::Pausing { from, .. } = &mut self.phase {
+            *from = first;
+        }
+    }
+
     /// A group around it, or the stop of everything, takes its place.
     pub(super) fn rest(&mut self) {
         self.phase = Phase::Steady;

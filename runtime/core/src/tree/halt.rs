@@ -156,7 +156,7 @@ impl Tree {
         place.map_or(0, |place| place.rank)
     }
 
-    fn is_covered(&self, child: ChildId, group: GroupId, from: u16) -> bool {
+    pub(super) fn is_covered(&self, child: ChildId, group: GroupId, from: u16) -> bool {
         self.order.places(child).iter().any(|place| place.group == group && place.rank >= from)
     }
 }

@@ -84,6 +84,10 @@ impl fmt::Display for Verb {
             Self::Stop => "stop",
             Self::Restart => "restart",
             Self::Reload => "reload",
+            Self::Drain => "drain",
+            Self::Kill => "kill",
+            Self::Reset => "reset",
+            Self::Remove => "remove",
         })
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use bailiwick_core::child::KILL_GRACE;
+use bailiwick_core::child::{Child, KILL_GRACE, State};
+use bailiwick_core::exit::Exit;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{
-    Action, Alert, ChildConfig, ChildId, Config, Decision, Event, GroupDecision, GroupId, Incarnation, Line,
-    News, Strategy, Tree,
+    Action, Alert, ChildConfig, ChildId, Config, Decision, Event, GroupDecision, GroupId, Incarnation, Kind,
+    Line, News, Strategy, Tree, Verb,
 };
 
 /// A tree under observation. It keeps its own account of which lives there are.
@@ -75,16 +76,55 @@ impl Observed {
         if matches!(event, Event::ShutDown | Event::Kill) {
             self.stop = self.stop.after(event);
         }
+        if let Event::Operator { verb: Verb::Reset, child } = event {
+            self.forget_charges(child);
+        }
         for action in &actions {
             self.check(*action, event, &context);
         }
+        self.check_that_nothing_is_forgotten(&context);
         actions
+    }
+
+    /// Whoever waits, waits for somebody, for a process that is to end, or for a time.
+    fn check_that_nothing_is_forgotten(&self, context: &str) {
+        // A pause without end is one that somebody asked for.
+        if self.tree.config().children.iter().any(|child| child.backoff.cap == Duration::MAX) {
+            return;
+        }
+        let something_ends =
+            self.lives.iter().any(|life| life.open.is_some()) || self.tree.deadline().is_some();
+        for (id, child) in (0..).map(ChildId).zip(self.tree.children()) {
+            let waits = matches!(child.state(), State::Waiting | State::Backoff { .. });
+            let is_awaited = something_ends || self.tree.waits_for(id).is_some();
+            assert!(!waits || is_awaited || self.has_left(), "{id} waits for nothing: {context}");
+        }
+    }
+
+    /// Has the tree take other terms.
+    pub(crate) fn adopt(&mut self, config: Config) {
+        let limits = |tree: &Tree| -> Vec<_> {
+            tree.config().groups.iter().map(|group| group.max_restarts as usize).collect()
+        };
+        let former = limits(&self.tree);
+        self.lives.resize(config.children.len(), Life::default());
+        self.charges.resize(config.groups.len(), Vec::new());
+        self.tree.adopt(config).expect("the tests' configurations are valid");
+        // The tree keeps one more charge than it needs to know that there are too many.
+        for (charges, (old, new)) in self.charges.iter_mut().zip(former.into_iter().zip(limits(&self.tree))) {
+            charges.drain(..charges.len().saturating_sub(old.min(new) + 1));
+        }
     }
 
     /// Lets time pass to the deadline, if there is one, and checks that this leads on.
     pub(crate) fn tick(&mut self) -> bool {
+        self.tick_late(Duration::ZERO)
+    }
+
+    /// Does so when the supervisor runs only `lag` after the deadline.
+    pub(crate) fn tick_late(&mut self, lag: Duration) -> bool {
         let Some(deadline) = self.tree.deadline() else { return false };
-        self.now = self.now.max(deadline);
+        self.now = self.now.max(deadline + lag);
         for _ in 0..4 {
             self.tell(Event::Tick);
             if self.tree.deadline().is_none_or(|next| next > self.now) {
@@ -96,6 +136,15 @@ impl Observed {
 
     pub(crate) fn has_left(&self) -> bool {
         self.stop == Stop::Left
+    }
+
+    /// What an operator reset is spent no more, if the order was taken.
+    fn forget_charges(&mut self, child: ChildId) {
+        let Some(terms) = self.tree.config().children.get(usize::from(child.0)) else { return };
+        let budget = self.tree.budget(terms.group).expect("the group exists");
+        if budget.left(self.now) == budget.max_restarts() {
+            self.charges[usize::from(terms.group.0)].clear();
+        }
     }
 
     fn expect_down_once(&mut self, of: Incarnation, actions: &[Action], context: &str) {
@@ -196,7 +245,13 @@ impl Observed {
 
     /// In a serial group nobody is stopped before those after it are gone, unless an operator asked for that.
     fn check_serial_order(&self, child: ChildId, event: Event, context: &str) {
-        if matches!(event, Event::Operator { child: about, .. } if about == child) {
+        let alone = match event {
+            Event::Operator { child: about, .. } => about == child,
+            // It was asked to reload, and is restarted instead.
+            Event::Declined(of) => of.child == child,
+            _ => false,
+        };
+        if alone {
             return;
         }
         let group = self.terms(child).group;
@@ -251,6 +306,65 @@ impl Observed {
         let terms = self.terms(late);
         let mut precedents = terms.needs.iter().chain(&terms.wants).chain(&terms.after);
         precedents.any(|before| *before == early || self.comes_after(*before, early))
+    }
+
+    /// Lets everybody do what is asked of them: whatever has happened, it must come to rest with every child up, done,
+    /// stopped or given up, or waiting for one that is.
+    pub(crate) fn check_that_it_settles(mut self) {
+        for _ in 0..200 {
+            let Some(event) = (0..).zip(self.tree.children()).find_map(|(id, child)| {
+                let of = Incarnation { child: ChildId(id), ..child.incarnation() };
+                match child.state() {
+                    State::Spawning { .. } | State::Starting { .. } | State::Reloading { .. } => {
+                        Some(Event::Ready(of))
+                    }
+                    State::Draining { .. } => Some(Event::Drained(of)),
+                    State::Stopping { .. } => Some(Event::Exited { of, exit: Exit::Code(0) }),
+                    State::Aborting { .. } | State::Killing { .. } => {
+                        Some(Event::Exited { of, exit: Exit::Signal(9) })
+                    }
+                    State::Reaping { .. } => Some(Event::Emptied { of, chance: 0 }),
+                    State::Stopped
+                    | State::Waiting
+                    | State::Ready { .. }
+                    | State::Unready
+                    | State::Backoff { .. }
+                    | State::Done
+                    | State::Failed(_) => None,
+                }
+            }) else {
+                if self.has_left() || !self.is_pausing() {
+                    return self.check_that_who_waits_waits_for_one_at_rest();
+                }
+                assert!(self.tick(), "a pause has no end: {:?}", self.tree);
+                continue;
+            };
+            self.tell(event);
+        }
+        panic!("it does not settle: {:?}", self.tree);
+    }
+
+    /// Whether anybody waits for a time, or might.
+    fn is_pausing(&self) -> bool {
+        let waits = |child: &Child| matches!(child.state(), State::Waiting | State::Backoff { .. });
+        self.tree.deadline().is_some() && self.tree.children().iter().any(waits)
+    }
+
+    fn check_that_who_waits_waits_for_one_at_rest(&self) {
+        for (id, child) in (0..).map(ChildId).zip(self.tree.children()) {
+            if !self.has_left() && matches!(child.state(), State::Waiting | State::Backoff { .. }) {
+                let need = self.tree.waits_for(id);
+                let can_wait = match need.and_then(|need| self.tree.child(need)).map(Child::state) {
+                    // What is to end may take as long as it likes.
+                    Some(State::Ready { .. }) => {
+                        need.is_some_and(|need| self.terms(need).kind == Kind::Oneshot)
+                    }
+                    Some(State::Stopped | State::Done | State::Unready | State::Waiting) => true,
+                    _ => false,
+                };
+                assert!(can_wait, "{id} waits for {need:?}: {:?}", self.tree);
+            }
+        }
     }
 
     /// Asks for the ordered stop and answers nothing more: it must end all the same, within its total.

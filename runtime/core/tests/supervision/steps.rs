@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bailiwick_core::exit::Exit;
-use bailiwick_core::tree::{ChildId, Config, Event, GroupId, Incarnation, Verb};
+use bailiwick_core::tree::{ChildConfig, ChildId, Config, Event, GroupId, Incarnation, Verb};
 
 use crate::observer::Observed;
 
@@ -19,6 +19,8 @@ pub(crate) enum Step {
     },
     Operator(Verb, u16),
     Scale(u16, u16),
+    /// The terms of the children change places, as far as they do not order or place anybody.
+    Adopt,
     Boot,
     ShutDown,
     Kill,
@@ -89,11 +91,31 @@ fn event(world: &Observed, child: u16, earlier: u32, what: What) -> Event {
     }
 }
 
+fn adopt(world: &mut Observed) {
+    let mut config = world.tree.config().clone();
+    let others: Vec<_> = {
+        let count = config.children.len();
+        config.children.iter().cycle().skip(1).take(count).cloned().collect()
+    };
+    for (child, other) in config.children.iter_mut().zip(others) {
+        let (start_timeout, stop_timeout) = (other.start_timeout, other.stop_timeout);
+        *child = ChildConfig { start_timeout, stop_timeout, backoff: other.backoff, ..child.clone() };
+    }
+    let limits: Vec<_> = config.groups.iter().map(|group| (group.max_restarts, group.period)).collect();
+    for (group, (max_restarts, period)) in
+        config.groups.iter_mut().zip(limits.iter().copied().cycle().skip(1))
+    {
+        (group.max_restarts, group.period) = (max_restarts, period);
+    }
+    world.adopt(config);
+}
+
 fn take(world: &mut Observed, step: Step) {
     match step {
         Step::About { child, earlier, what } => drop(world.tell(event(world, child, earlier, what))),
         Step::Operator(verb, child) => drop(world.tell(Event::Operator { verb, child: ChildId(child) })),
         Step::Scale(group, size) => drop(world.tell(Event::Scale { group: GroupId(group), size })),
+        Step::Adopt => adopt(world),
         Step::Boot => drop(world.tell(Event::Boot)),
         Step::ShutDown => drop(world.tell(Event::ShutDown)),
         Step::Kill => drop(world.tell(Event::Kill)),

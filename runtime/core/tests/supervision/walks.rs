@@ -19,7 +19,8 @@ const CHILDREN: u16 = 4;
 fn what() -> impl Generator<Value = What> {
     let exit = prop_oneof![
         prop_oneof![Just(0), Just(1), Just(75), Just(78), any::<u8>()].prop_map(Exit::Code),
-        prop_oneof![Just(9), Just(15), Just(11)].prop_map(Exit::Signal),
+        prop_oneof![Just(9), Just(15), Just(11), Just(31)].prop_map(Exit::Signal),
+        Just(Exit::OutOfMemory),
     ];
     prop_oneof![
         3 => Just(What::Spawned),
@@ -44,13 +45,23 @@ fn what() -> impl Generator<Value = What> {
 }
 
 fn step() -> impl Generator<Value = Step> {
-    let verb = prop_oneof![Just(Verb::Start), Just(Verb::Stop), Just(Verb::Restart), Just(Verb::Reload)];
+    let verb = prop_oneof![
+        3 => Just(Verb::Start),
+        2 => Just(Verb::Stop),
+        2 => Just(Verb::Restart),
+        1 => Just(Verb::Reload),
+        1 => Just(Verb::Drain),
+        1 => Just(Verb::Kill),
+        1 => Just(Verb::Reset),
+        1 => Just(Verb::Remove),
+    ];
     let earlier = prop_oneof![9 => Just(0u32), 1 => 1u32..3];
     prop_oneof![
         80 => (0..CHILDREN + 1, earlier, what())
             .prop_map(|(child, earlier, what)| Step::About { child, earlier, what }),
         8 => (verb, 0..CHILDREN + 1).prop_map(|(verb, child)| Step::Operator(verb, child)),
         4 => (0u16..5, 0u16..5).prop_map(|(group, size)| Step::Scale(group, size)),
+        2 => Just(Step::Adopt),
         2 => Just(Step::Boot),
         1 => Just(Step::ShutDown),
         1 => Just(Step::Kill),
@@ -104,6 +115,8 @@ fn child(id: u16) -> BoxedStrategy<ChildConfig> {
                 reload_timeout,
                 stuck_after,
                 liveness_timeout,
+                max_offences: 1,
+                offence_period: stable_after,
                 ignore_sigstop,
                 ..ChildConfig::default()
             }

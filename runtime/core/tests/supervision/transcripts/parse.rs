@@ -45,6 +45,7 @@ fn event(words: &[&str]) -> Option<Event> {
         ["exited", of, "signal", signal] => {
             Event::Exited { of: life(of)?, exit: Exit::Signal(signal.parse().ok()?) }
         }
+        ["exited", of, "out", "of", "memory"] => Event::Exited { of: life(of)?, exit: Exit::OutOfMemory },
         ["emptied", of, "chance", chance] => Event::Emptied { of: life(of)?, chance: chance.parse().ok()? },
         ["operator", verb, child] => Event::Operator { verb: self::verb(verb)?, child: self::child(child)? },
         ["scale", group, size] => {
@@ -87,6 +88,10 @@ fn verb(text: &str) -> Option<Verb> {
         "stop" => Some(Verb::Stop),
         "restart" => Some(Verb::Restart),
         "reload" => Some(Verb::Reload),
+        "drain" => Some(Verb::Drain),
+        "kill" => Some(Verb::Kill),
+        "reset" => Some(Verb::Reset),
+        "remove" => Some(Verb::Remove),
         _ => None,
     }
 }

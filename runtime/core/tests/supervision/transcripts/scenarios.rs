@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bailiwick_core::backoff::Backoff;
-use bailiwick_core::child::{Changes, Child};
+use bailiwick_core::child::{Changes, Child, State};
 use bailiwick_core::exit::Exit;
+use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{
-    Action, AutoShutdown, ChildConfig, ChildId, Config, ConfigError, Event, GroupConfig, GroupId, Kind,
-    OnExhausted, Outdated, Restart, Strategy, Tree, Verb,
+    Action, AutoShutdown, ChildConfig, ChildId, Config, ConfigError, Event, GroupConfig, GroupId,
+    Incarnation, Kind, OnExhausted, Outdated, Reaction, Reactions, Restart, Strategy, Tree, Verb,
 };
 
 use super::replay;
@@ -375,6 +376,97 @@ fn g9_a_changed_executable_is_shown_until_an_operator_takes_it_up() {
     assert_eq!(changes(&world), Some(Changes { config: false, binary: true }));
     world.tell(Event::Operator { verb: Verb::Restart, child: ChildId(0) });
     assert_eq!(changes(&world), Some(Changes { config: false, binary: false }));
+}
+
+#[test]
+fn c16_a_child_out_of_memory_is_restarted_or_given_up() {
+    replay("c16_oom", alone(child()));
+    let on = Reactions { oom: Reaction::Stop, ..Reactions::default() };
+    replay("c16_oom_stops", alone(ChildConfig { on, ..child() }));
+}
+
+#[test]
+fn c19_offences_have_a_budget_that_no_stable_period_fills() {
+    replay("c19_offences", alone(ChildConfig { max_offences: 2, ..child() }));
+    let offender = ChildConfig { max_offences: 0, ..child() };
+    replay("c19_offence_of_a_bystander", serial(Strategy::OneForAll, vec![child(), offender]));
+}
+
+#[test]
+fn a_start_by_order_starts_what_is_needed() {
+    replay("start_needs", all(vec![child(), needing(&[0]), needing(&[1])]));
+}
+
+#[test]
+fn an_order_to_drain_waits_as_long_as_it_takes() {
+    replay("drain_fully", alone(child()));
+}
+
+#[test]
+fn an_order_to_kill_leaves_the_child_stopped() {
+    replay("kill", alone(child()));
+}
+
+#[test]
+fn a_reset_forgets_failures_offences_and_what_the_group_has_spent() {
+    replay("reset", within(budget(1, 60, OnExhausted::Fail), ChildConfig { max_offences: 1, ..child() }));
+}
+
+#[test]
+fn g1_what_is_added_starts_and_what_is_removed_stops() {
+    let mut world = Observed::new(all(vec![child(), child()]));
+    world.tell(Event::Boot);
+    let added = ChildConfig { position: 0, ..child() };
+    world.adopt(all(vec![child(), child(), added]));
+    assert_eq!(world.tell(Event::Tick), []);
+    assert_eq!(
+        world.tell(Event::Operator { verb: Verb::Start, child: ChildId(2) }),
+        [Action::Spawn(Incarnation { child: ChildId(2), generation: 1 })]
+    );
+    world.tell(Event::Operator { verb: Verb::Remove, child: ChildId(0) });
+    world.tell(Event::Exited { of: world.life(0), exit: Exit::Signal(9) });
+    world.tell(Event::Emptied { of: world.life(0), chance: 0 });
+    assert_eq!(
+        world.tree.child(ChildId(0)).map(|child| (child.state(), child.is_removed())),
+        Some((State::Stopped, true))
+    );
+    assert_eq!(world.tell(Event::Boot), []);
+    assert_eq!(world.tell(Event::Operator { verb: Verb::Restart, child: ChildId(0) }), []);
+    // The place is free for another, whose lives go on counting.
+    assert_eq!(
+        world.tell(Event::Operator { verb: Verb::Start, child: ChildId(0) }),
+        [Action::Spawn(Incarnation { child: ChildId(0), generation: 2 })]
+    );
+}
+
+#[test]
+fn g2_a_hot_key_holds_from_the_next_time_it_is_asked_for() {
+    let mut world = Observed::new(alone(child()));
+    world.tell(Event::Boot);
+    world.tell(Event::Ready(world.life(0)));
+    let hasty = ChildConfig { drain_timeout: Duration::from_millis(7), ..child() };
+    world.adopt(alone(hasty));
+    world.tell(Event::Operator { verb: Verb::Stop, child: ChildId(0) });
+    assert_eq!(world.tree.deadline(), Some(Instant::from_nanos(7_000_000)));
+}
+
+#[test]
+fn g3_a_configuration_that_is_refused_changes_nothing() {
+    let inner = GroupConfig { parent: Some(GroupId(0)), ..GroupConfig::default() };
+    let two = Config { groups: vec![GroupConfig::default(), inner], ..all(vec![child(), needing(&[0])]) };
+    let mut tree = Tree::new(two.clone()).expect("two children");
+    let before = tree.clone();
+    let moved = ChildConfig { group: GroupId(1), ..needing(&[0]) };
+    let with = |children| Config { children, ..two.clone() };
+    for (config, error) in [
+        (with(vec![child()]), ConfigError::Fewer),
+        (all(vec![child(), needing(&[0])]), ConfigError::Fewer),
+        (with(vec![child(), moved]), ConfigError::Moved(ChildId(1))),
+        (with(vec![needing(&[1]), needing(&[0])]), ConfigError::Cycle(vec![ChildId(0), ChildId(1)])),
+    ] {
+        assert_eq!(tree.adopt(config), Err(error));
+        assert_eq!(tree, before);
+    }
 }
 
 #[test]

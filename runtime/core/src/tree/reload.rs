@@ -1,0 +1,73 @@
+//! A configuration that takes the place of another while everything runs.
+//!
+//! It is taken as a whole or not at all, and taking it neither starts nor stops anything: what is new, gone or to be
+//! restarted is told afterwards, as an operator's orders. Terms such as timeouts and budgets hold from then on.
+
+use super::group::{Group, Phase};
+use super::order::{Order, child_id};
+use super::{Child, ChildConfig, ChildId, Config, ConfigError, GroupId, Strategy, Tree};
+
+impl Tree {
+    /// Takes new terms for all children and groups. Each keeps its index; those that are new come at the end, or in the
+    /// place of a child that was removed and is at rest. What is no longer wanted keeps its place, and is ordered to be
+    /// removed.
+    ///
+    /// # Errors
+    /// The configuration is not acceptable, knows fewer children or groups than there are, or puts one elsewhere. Nothing
+    /// has changed then.
+    pub fn adopt(&mut self, config: Config) -> Result<(), ConfigError> {
+        config.validate()?;
+        if config.children.len() < self.children.len() || config.groups.len() < self.groups.len() {
+            return Err(ConfigError::Fewer);
+        }
+        if let Some(moved) = self.first_moved(&config) {
+            return Err(ConfigError::Moved(moved));
+        }
+        let order = Order::new(&config)?;
+        for id in (0..).map(GroupId).take(self.groups.len()) {
+            let group = &self.groups[usize::from(id.0)];
+            if let Phase::Halting { from, .. } | Phase::Pausing { from, .. } = group.phase {
+                // The members that are held may stand elsewhere now; nobody of them is let go.
+                let held = self.order.ascending().filter(|child| self.is_covered(*child, id, from));
+                let places = held.flat_map(|child| order.places(child)).filter(|place| place.group == id);
+                let first = places.map(|place| place.rank).min().unwrap_or(0);
+                self.groups[usize::from(id.0)].move_to(first);
+            }
+        }
+        for (group, terms) in self.groups.iter_mut().zip(&config.groups) {
+            group.budget.change(terms.max_restarts, terms.period);
+        }
+        for (child, terms) in self.children.iter_mut().zip(&config.children) {
+            child.adopt(terms);
+        }
+        let (known, groups) = (self.children.len(), self.groups.len());
+        let new = (known..config.children.len()).filter_map(child_id);
+        self.children.extend(new.zip(&config.children[known..]).map(|(id, terms)| Child::new(id, terms)));
+        self.groups.extend(config.groups[groups..].iter().map(Group::new));
+        (self.config, self.order) = (config, order);
+        Ok(())
+    }
+
+    /// Returns the first child that would be in another group, or in a group that is another kind or stands elsewhere.
+    /// That is another child: the one is removed and the other started.
+    fn first_moved(&self, config: &Config) -> Option<ChildId> {
+        let group = |config: &Config, id: GroupId| {
+            let terms = &config.groups[usize::from(id.0)];
+            (terms.parent, terms.strategy == Strategy::Pool)
+        };
+        let is_free = |child: &Child| child.is_removed() && child.is_at_rest();
+        let kept = self.config.children.iter().zip(&config.children).zip(&self.children);
+        let moved = |old: &ChildConfig, new: &ChildConfig| {
+            let mut around = Some(old.group);
+            while let Some(id) = around {
+                if group(&self.config, id) != group(config, id) {
+                    return true;
+                }
+                around = self.config.groups[usize::from(id.0)].parent;
+            }
+            old.group != new.group
+        };
+        let mut kept = (0..).map(ChildId).zip(kept);
+        kept.find(|(_, ((old, new), child))| !is_free(child) && moved(old, new)).map(|(id, _)| id)
+    }
+}
