@@ -14,7 +14,7 @@ use std::time::Duration;
 use bailiwick_core::backoff::Backoff;
 use bailiwick_core::exit::Exit;
 use bailiwick_core::tree::{
-    ChildConfig, ChildId, Config, GroupConfig, GroupId, Kind, OnExhausted, Restart, Verb,
+    ChildConfig, ChildId, Config, GroupConfig, GroupId, Kind, OnExhausted, Restart, Strategy, Tree, Verb,
 };
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
@@ -23,10 +23,24 @@ use steps::{Step, What, walk};
 const CHILDREN_MAX: u16 = 4;
 const GROUPS: u16 = 3;
 const STEPS_MAX: usize = 200;
+const VERBS: [Verb; 8] = [
+    Verb::Start,
+    Verb::Stop,
+    Verb::Restart,
+    Verb::Reload,
+    Verb::Drain,
+    Verb::Kill,
+    Verb::Reset,
+    Verb::Remove,
+];
 
 fuzz_target!(|bytes: &[u8]| {
     let mut bytes = Unstructured::new(bytes);
     let Ok(config) = config(&mut bytes) else { return };
+    // Members of serial groups that depend on each other both ways have no order, and a group in a pool is refused.
+    if Tree::new(config.clone()).is_err() {
+        return;
+    }
     let steps = std::iter::from_fn(|| (!bytes.is_empty()).then(|| step(&mut bytes).ok())?);
     walk(config, steps.take(STEPS_MAX));
 });
@@ -35,7 +49,8 @@ fn config(bytes: &mut Unstructured<'_>) -> Result<Config> {
     let count = bytes.int_in_range(1..=CHILDREN_MAX)?;
     let children = (0..count).map(|id| child(bytes, id)).collect::<Result<_>>()?;
     let groups = (0..GROUPS).map(|id| group(bytes, id)).collect::<Result<_>>()?;
-    Ok(Config { children, groups, shutdown_timeout: Duration::from_millis(bytes.int_in_range(0..=10_000)?) })
+    let shutdown_timeout = Duration::from_millis(bytes.int_in_range(0..=10_000)?);
+    Ok(Config { children, groups, shutdown_timeout, ..Config::default() })
 }
 
 fn child(bytes: &mut Unstructured<'_>, id: u16) -> Result<ChildConfig> {
@@ -62,6 +77,8 @@ fn child(bytes: &mut Unstructured<'_>, id: u16) -> Result<ChildConfig> {
         stop_timeout: pause(bytes)?,
         drain_timeout: pause(bytes)?,
         stable_after: pause(bytes)?,
+        stuck_after: pause(bytes)?,
+        liveness_timeout: pause(bytes)?,
         ..ChildConfig::default()
     })
 }
@@ -69,9 +86,17 @@ fn child(bytes: &mut Unstructured<'_>, id: u16) -> Result<ChildConfig> {
 fn group(bytes: &mut Unstructured<'_>, id: u16) -> Result<GroupConfig> {
     Ok(GroupConfig {
         parent: id.checked_sub(1).map(GroupId),
+        strategy: *bytes.choose(&[
+            Strategy::OneForOne,
+            Strategy::RestForOne,
+            Strategy::OneForAll,
+            Strategy::Pool,
+        ])?,
+        size: bytes.int_in_range(0..=CHILDREN_MAX)?,
         max_restarts: bytes.int_in_range(0..=3)?,
         period: Duration::from_millis(bytes.int_in_range(1..=5000)?),
         on_exhausted: *bytes.choose(&[OnExhausted::CoolDown, OnExhausted::Fail, OnExhausted::Escalate])?,
+        ..GroupConfig::default()
     })
 }
 
@@ -85,12 +110,14 @@ fn pause(bytes: &mut Unstructured<'_>) -> Result<Duration> {
 fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {
     // One child more than there can be: nobody may be harmed by what is said of it.
     let child = bytes.int_in_range(0..=CHILDREN_MAX)?;
-    Ok(match bytes.int_in_range(0..=15u8)? {
+    Ok(match bytes.int_in_range(0..=17u8)? {
         0..=8 => {
             let earlier = if bytes.ratio(1, 8)? { 1 } else { 0 };
             Step::About { child, earlier, what: what(bytes)? }
         }
-        9 => Step::Operator(*bytes.choose(&[Verb::Start, Verb::Stop, Verb::Restart])?, child),
+        9 => Step::Operator(*bytes.choose(&VERBS)?, child),
+        16 => Step::Scale(bytes.int_in_range(0..=GROUPS)?, child),
+        17 => Step::Adopt,
         10 => Step::Boot,
         11 => Step::ShutDown,
         12 => Step::Kill,
@@ -100,7 +127,7 @@ fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {
 }
 
 fn what(bytes: &mut Unstructured<'_>) -> Result<What> {
-    Ok(match bytes.int_in_range(0..=8u8)? {
+    Ok(match bytes.int_in_range(0..=13u8)? {
         0 => What::Spawned,
         1 => What::SpawnFailed,
         2 => What::Ready,
@@ -109,6 +136,11 @@ fn what(bytes: &mut Unstructured<'_>) -> Result<What> {
         5 => What::Violated,
         6 => What::Exited(Exit::Code(bytes.arbitrary()?)),
         7 => What::Exited(Exit::Signal(bytes.arbitrary()?)),
+        8 => What::Exited(Exit::OutOfMemory),
+        9 => What::Sigstopped,
+        10 => What::Continued,
+        11 => What::Looked(bytes.arbitrary::<Option<u16>>()?.map(u64::from), bytes.arbitrary()?),
+        12 => *bytes.choose(&[What::Reloading, What::Declined, What::Settled, What::Skipped])?,
         _ => What::Emptied(bytes.arbitrary()?),
     })
 }
