@@ -184,6 +184,11 @@ pub struct Grant {
     pub max_inflight: u32,
 }
 
+impl Grant {
+    /// Asks that a sender may have open at a time where nothing else is said: as many as a mailbox takes.
+    pub const MAX_INFLIGHT: u32 = 1024;
+}
+
 pub use bailiwick_core::backoff::Backoff;
 pub use bailiwick_core::tree::{Kind, OnExhausted, Restart as RestartType, Strategy};
 pub use bailiwick_wire::FdKind;

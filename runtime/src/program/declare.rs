@@ -9,9 +9,6 @@ use serde::Serialize;
 use crate::hosted::Hosted;
 use crate::sandbox::Sandbox;
 
-/// Asks that one worker may have open at another at a time, unless a grant says otherwise.
-const MAX_INFLIGHT: u32 = 1024;
-
 /// One worker of a [`Program`](crate::Program): a process, or several alike, with its actors.
 ///
 /// ```
@@ -193,7 +190,7 @@ impl Worker {
             methods: wish.methods.clone(),
             fds_send: None,
             fds_receive: None,
-            max_inflight: MAX_INFLIGHT,
+            max_inflight: spec::Grant::MAX_INFLIGHT,
         })
     }
 

@@ -9,8 +9,6 @@ use crate::spec::{FdKind, Grant};
 
 /// The most grants of one system.
 const MAX_GRANTS: usize = 1024;
-/// Asks that a sender may have open at a time, unless the grant says otherwise.
-const MAX_INFLIGHT: u32 = 64;
 
 /// Reads every grant; one that names nobody is left out.
 pub(super) fn all(top: &mut Fields<'_, '_>) -> Vec<Grant> {
@@ -40,7 +38,7 @@ fn grant(fields: &mut Fields<'_, '_>) -> Option<Grant> {
         methods: None,
         fds_send: None,
         fds_receive: None,
-        max_inflight: MAX_INFLIGHT,
+        max_inflight: Grant::MAX_INFLIGHT,
     };
     fields.set("methods", &mut grant.methods);
     fields.set_within("max_inflight", 1..=65_536, &mut grant.max_inflight);

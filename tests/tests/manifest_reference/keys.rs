@@ -329,7 +329,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             ("methods", "every method of the protocols", "[\"shrink\"]", "The methods that may be called."),
             (
                 "max_inflight",
-                "`64`",
+                "`1024`",
                 "8",
                 "Asks that one sender may have open at a time over this grant; one more waits.",
             ),
