@@ -94,6 +94,8 @@ fn it_serves_without_privileges_where_user_namespaces_are_refused() {
         command.args(["unshare", "--user", "--map-current-user", "--keep-caps", "sh", "-c", REFUSED, "sh"]);
     }
     command.arg(place.path().join("gallery")).arg(pictures.path()).args(["--listen", "127.0.0.1:0"]);
+    // The folder of the test may lie where that user may not go.
+    command.current_dir(place.path());
     let mut gallery = Gallery::started(command, pictures);
     assert_serves(&gallery);
     let tree = processes(&gallery);
