@@ -97,7 +97,8 @@ fn a_privileged_worker_may_have_the_source_of_garbage_killed() {
         return;
     }
     let mut supervised = run!(&system("garbage", PRIVILEGED));
-    assert_that_the_honest_live(&mut supervised, "has attacked link 2");
+    // Often it is killed before it comes to its second link; and after a few such lives it gets no other.
+    assert_that_the_honest_live(&mut supervised, "hostile is given up: too many offences");
     let hostile =
         supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 1).then(|| row.clone()));
     assert_eq!(hostile.last_cause, Some(Cause::Accused));
