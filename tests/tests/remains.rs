@@ -127,7 +127,8 @@ fn kill_a_program(command: impl Fn(&Path) -> Command, user: Option<u32>) {
     let places = tempfile::tempdir().expect("a temporary folder");
     chown(places.path(), user.map(Into::into), None).expect("root may, and who is not is nobody else");
     let mut command = command(&folder.path().join("tw"));
-    command.arg("ok").env("TMPDIR", places.path());
+    // The folder of the test may lie where that user may not go.
+    command.arg("ok").env("TMPDIR", places.path()).current_dir(places.path());
     let _tidied = Tidied(Remains::of(folder.path(), places.path()));
     kill_at_every_moment(&command, || {
         let processes = Process::all_below(folder.path()).into_iter().map(|process| format!("{process:?}"));
