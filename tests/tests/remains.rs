@@ -1,6 +1,7 @@
 //! Nothing stays behind: no process, no control group, no folder, no lock, however and whenever a supervisor ends.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
@@ -123,11 +124,13 @@ impl Drop for Tidied {
 
 /// A program has its state in a folder of its own, which nobody needs any more.
 fn kill_a_program(command: impl Fn(&Path) -> Command, user: Option<u32>) {
-    let folder = Supervised::folder(env!("CARGO_BIN_EXE_shop"));
+    // The build may lie where that user may not go.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
+    fs::copy(env!("CARGO_BIN_EXE_shop"), folder.path().join("tw")).expect("the program can be copied");
     let places = tempfile::tempdir().expect("a temporary folder");
     chown(places.path(), user.map(Into::into), None).expect("root may, and who is not is nobody else");
     let mut command = command(&folder.path().join("tw"));
-    // The folder of the test may lie where that user may not go.
     command.arg("ok").env("TMPDIR", places.path()).current_dir(places.path());
     let _tidied = Tidied(Remains::of(folder.path(), places.path()));
     kill_at_every_moment(&command, || {

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use nix::libc;
@@ -72,6 +73,7 @@ fn stopped(command: &Command) -> Process {
     shell.args(["-c", "kill -STOP $$; exec \"$@\"", "sh"]);
     shell.arg(command.get_program()).args(command.get_args());
     shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
     shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = shell.spawn().expect("a shell");
     let pid = Pid::from_raw(child.id().cast_signed());
