@@ -214,6 +214,7 @@ fn a_trace_goes_on_in_the_other_worker_and_comes_back<K: Kind>() {
     });
     let [there, back] = spans.as_slice() else { panic!("{spans:?}") };
     assert!(there.actor.starts_with("right/") && back.actor.starts_with("left/"), "{spans:?}");
+    assert_eq!((there.method.as_str(), back.method.as_str()), ("relay", "add"));
     assert_eq!((&there.trace_id, &there.span_id), (&back.trace_id, &back.parent_id));
     assert_eq!(there.parent_id, "0000000000000000", "the test's own ask is where the trace begins");
 }

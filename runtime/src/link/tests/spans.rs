@@ -16,6 +16,7 @@ pub(super) struct Spans(Arc<Mutex<Vec<Span>>>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) actor: String,
+    pub(super) method: String,
     pub(super) trace_id: String,
     pub(super) span_id: String,
     pub(super) parent_id: String,
@@ -43,11 +44,12 @@ impl Visit for Span {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let place = match field.name() {
             "actor" => &mut self.actor,
+            "method" => &mut self.method,
             "trace_id" => &mut self.trace_id,
             "span_id" => &mut self.span_id,
             "parent_id" => &mut self.parent_id,
             _ => return,
         };
-        *place = format!("{value:?}");
+        *place = format!("{value:?}").trim_matches('"').to_owned();
     }
 }
