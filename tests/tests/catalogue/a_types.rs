@@ -1,0 +1,1 @@
+//! A. Restart types, strategies, budgets.

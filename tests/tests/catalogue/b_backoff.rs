@@ -1,0 +1,1 @@
+//! B. Pauses between restarts, and what ends them.

@@ -1,0 +1,1 @@
+//! C. Killing, hanging, limits.

@@ -1,0 +1,1 @@
+//! D. Start-up: readiness, order, what a worker is born with.

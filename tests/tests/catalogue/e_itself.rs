@@ -1,0 +1,1 @@
+//! E. The supervisor itself: its death, its identity, its resources.

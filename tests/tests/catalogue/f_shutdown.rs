@@ -1,0 +1,1 @@
+//! F. The ordered stop.

@@ -1,0 +1,1 @@
+//! G. Reload and replacement.

@@ -1,0 +1,1 @@
+//! H. Containers, time, standard streams, terminals.

@@ -1,0 +1,1 @@
+//! I. Messages across a crash.

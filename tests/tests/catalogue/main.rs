@@ -1,0 +1,15 @@
+//! The catalogue of supervision: each scenario is one test, named by its id, against the binary as a black box.
+//!
+//! What is observed: `status`, `crashes` and `events` of the control socket, exit codes, /proc, what is printed.
+//! `docs/catalogue.md` maps each id to its test.
+
+mod a_types;
+mod b_backoff;
+mod c_deaths;
+mod d_start;
+mod e_itself;
+mod f_shutdown;
+mod g_reload;
+mod h_surroundings;
+mod i_messages;
+mod support;
