@@ -1,7 +1,5 @@
 //! Manifests in few words, and what the journal says of the order of things.
 
-#![expect(dead_code, reason = "the first tests of the catalogue use it")]
-
 use bailiwick_tests::harness::Supervised;
 
 /// A worker with these keys, whose actor has these arguments.
