@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bailiwick::control::{Row, Status};
+use bailiwick::control::{Row, Status, capability_names};
 use bailiwick::prelude::*;
 use thiserror::Error;
 
@@ -71,7 +71,7 @@ fn process(row: &Row, alone: bool) -> Process {
         restarts: row.restarts,
         uptime_ms: row.pid.and(row.uptime).map(milliseconds),
         uid: row.uid,
-        capabilities: row.capability_names(),
+        capabilities: capability_names(row.capabilities),
         memory_max: row.memory_max,
         memory_by: row.memory.word().to_owned(),
         last_end: row.last_cause.map(|cause| cause.to_string()),

@@ -28,12 +28,6 @@ pub struct System {
     pub manifest: Option<Digest>,
 }
 
-/// The bytes of a digest.
-pub const DIGEST_BYTES: usize = 32;
-
-/// SHA-256 of what a file held when it was opened.
-pub type Digest = [u8; DIGEST_BYTES];
-
 /// Workers that share a restart strategy and a restart budget.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -192,6 +186,7 @@ impl Grant {
 pub use bailiwick_core::backoff::Backoff;
 pub use bailiwick_core::tree::{Kind, OnExhausted, Restart as RestartType, Strategy};
 pub use bailiwick_wire::FdKind;
+pub use bailiwick_wire::operator::{DIGEST_BYTES, Digest};
 
 /// What a worker may do to the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

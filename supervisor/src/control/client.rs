@@ -1,8 +1,5 @@
 //! The blocking client of `control.sock`, for the command line and for tests.
 
-mod fields;
-mod reading;
-
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,11 +11,7 @@ use nix::sys::socket::{
 use nix::sys::time::TimeVal;
 use thiserror::Error;
 
-use super::request::{MAGIC, REQUEST_BYTES, VERSION};
-use super::{
-    Head, NAME_BYTES, Outcome, RECORD_BYTES, Record, RecordError, Request, Row, SOCKET_NAME, Target, Verb,
-    name_field,
-};
+use super::{Outcome, RECORD_BYTES, Record, RecordError, Request, SOCKET_NAME, Status, Target, Verb};
 
 /// How much longer than the request's own deadline the client waits for an answer.
 const GRACE: Duration = Duration::from_secs(2);
@@ -28,39 +21,6 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Client {
     socket: OwnedFd,
     path: PathBuf,
-}
-
-/// The supervisor and its workers at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// The supervisor itself.
-    pub supervisor: Head,
-    /// Every instance of every worker, in the order of the manifest.
-    pub workers: Vec<Row>,
-}
-
-impl Status {
-    /// Reads what is written in records one after the other, as a worker is handed it.
-    ///
-    /// # Errors
-    /// When the bytes are no records, or lack the supervisor's.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
-        let records = bytes.chunks(RECORD_BYTES).map(Record::from_bytes).collect::<Result<Vec<_>, _>>()?;
-        Self::from_records(records).ok_or(RecordError::Length { found: bytes.len() })
-    }
-
-    fn from_records(records: Vec<Record>) -> Option<Self> {
-        let mut head = None;
-        let mut workers = Vec::new();
-        for record in records {
-            match record {
-                Record::Head(found) => head = Some(found),
-                Record::Row(row) => workers.push(row),
-                Record::End(_) => {}
-            }
-        }
-        head.map(|supervisor| Self { supervisor, workers })
-    }
 }
 
 /// Why a request has no answer.
@@ -196,29 +156,27 @@ impl Client {
     }
 }
 
-impl Request {
-    /// Writes the request as it travels.
-    pub fn to_bytes(&self) -> [u8; REQUEST_BYTES] {
-        let (name, instance) = match &self.target {
-            Target::System => ("", 0),
-            Target::Worker(name) => (name.as_str(), 0),
-            Target::Instance(name, instance) => (name.as_str(), *instance),
-        };
-        let deadline = u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX);
-        let mut bytes = [0; REQUEST_BYTES];
-        bytes[0..4].copy_from_slice(&MAGIC);
-        bytes[4] = VERSION;
-        bytes[5] = self.verb as u8;
-        bytes[6..8].copy_from_slice(&instance.to_le_bytes());
-        bytes[8..16].copy_from_slice(&deadline.to_le_bytes());
-        bytes[16..16 + NAME_BYTES].copy_from_slice(&name_field(name));
-        bytes
-    }
-}
-
 fn open(path: &Path) -> Result<OwnedFd, Errno> {
     let address = UnixAddr::new(path)?;
     let socket = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)?;
     connect(socket.as_raw_fd(), &address)?;
     Ok(socket)
+}
+
+/// Returns a set of capabilities by the kernel's names, those that have none by number.
+pub fn capability_names(set: u64) -> Vec<String> {
+    let names = bailiwick_sys::capability::Capabilities::names();
+    let name =
+        |number: usize| names.get(number).map_or(format!("capability {number}"), |name| (*name).to_owned());
+    (0..64).filter(|number| set >> number & 1 == 1).map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_have_the_names_of_the_kernel() {
+        assert_eq!(capability_names(1 << 10 | 1 << 63), ["CAP_NET_BIND_SERVICE", "capability 63"]);
+    }
 }

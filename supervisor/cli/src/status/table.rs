@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bailiwick_supervisor::check::escape;
-use bailiwick_supervisor::control::{Phase, Row, State, Status};
+use bailiwick_supervisor::control::{Phase, Row, State, Status, capability_names};
 use bailiwick_supervisor::spec::Digest;
 
 use super::usage::{Seen, Usage};
@@ -121,7 +121,7 @@ fn size(bytes: u64) -> String {
 pub(super) fn particulars(found: &Status, seen: &[Seen<'_>]) -> String {
     let mut out = String::new();
     for Seen { row, .. } in seen {
-        let capabilities = row.capability_names().join(" ");
+        let capabilities = capability_names(row.capabilities).join(" ");
         let capabilities = if capabilities.is_empty() { "no capabilities" } else { &capabilities };
         out.push_str(&format!(
             "{}: user {}, gid {}, {capabilities}{}; links {}, kept descriptors {}\n",

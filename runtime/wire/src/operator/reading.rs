@@ -1,9 +1,9 @@
-//! The client's half of the records: reading them back, and the words that people see.
+//! The reader's half of the records: reading them back, and the words that people see.
 
 use super::fields::Reader;
-use crate::control::record::LAYOUT;
-use crate::control::{
-    Cause, End, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError, Row, State,
+use super::record::LAYOUT;
+use super::{
+    End, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError, Row, State, Status,
 };
 
 impl Record {
@@ -72,40 +72,28 @@ impl Row {
     }
 }
 
-impl Row {
-    /// Returns the capabilities it holds by the kernel's names, those that have none by number.
-    pub fn capability_names(&self) -> Vec<String> {
-        let names = bailiwick_sys::capability::Capabilities::names();
-        let is_held = |number: &usize| self.capabilities >> number & 1 == 1;
-        let name = |number: usize| {
-            names.get(number).map_or(format!("capability {number}"), |name| (*name).to_owned())
-        };
-        (0..64).filter(is_held).map(name).collect()
+impl Status {
+    /// Reads what is written in records one after the other, as a worker is handed it.
+    ///
+    /// # Errors
+    /// When the bytes are no records, or lack the supervisor's.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
+        let records = bytes.chunks(RECORD_BYTES).map(Record::from_bytes).collect::<Result<Vec<_>, _>>()?;
+        Self::from_records(records).ok_or(RecordError::Length { found: bytes.len() })
     }
-}
 
-impl Cause {
-    /// Returns the cause that has this number.
-    pub fn from_code(code: u32) -> Option<Self> {
-        let detail = (code & 0xffff) as u16;
-        let byte = u8::try_from(detail).ok();
-        let plain = |cause| (detail == 0).then_some(cause);
-        match code >> 16 {
-            1 => byte.map(Self::Exit),
-            2 => byte.map(Self::Signal),
-            3 => plain(Self::Stopped),
-            4 => plain(Self::StartTimeout),
-            5 => plain(Self::StopTimeout),
-            6 => plain(Self::OutOfMemory),
-            7 => plain(Self::Protocol),
-            8 => plain(Self::Accused),
-            9 => plain(Self::ForbiddenSyscall),
-            10 => Some(Self::SpawnFailed(detail)),
-            11 => plain(Self::Dependency),
-            12 => plain(Self::Hung),
-            13 => plain(Self::Suspended),
-            _ => None,
+    /// Puts together what arrived record by record; `None` if the supervisor's is missing.
+    pub fn from_records(records: impl IntoIterator<Item = Record>) -> Option<Self> {
+        let mut head = None;
+        let mut workers = Vec::new();
+        for record in records {
+            match record {
+                Record::Head(found) => head = Some(found),
+                Record::Row(row) => workers.push(row),
+                Record::End(_) => {}
+            }
         }
+        head.map(|supervisor| Self { supervisor, workers })
     }
 }
 
@@ -180,12 +168,13 @@ const OUTCOMES: [Outcome; 6] = [
 
 #[cfg(test)]
 mod tests {
+    use crate::operator::Cause;
     use proptest::prelude::{any, proptest};
 
     use std::time::Duration;
 
     use super::*;
-    use crate::control::NAME_BYTES;
+    use crate::operator::NAME_BYTES;
 
     fn row() -> Row {
         Row {
@@ -243,12 +232,6 @@ mod tests {
     }
 
     #[test]
-    fn capabilities_have_the_names_of_the_kernel() {
-        let row = Row { capabilities: 1 << 10 | 1 << 63, ..row() };
-        assert_eq!(row.capability_names(), ["CAP_NET_BIND_SERVICE", "capability 63"]);
-    }
-
-    #[test]
     fn every_state_and_mechanism_stands_at_its_own_number() {
         for (number, state) in STATES.into_iter().enumerate() {
             assert_eq!(state as usize, number, "{}", state.word());
@@ -288,7 +271,7 @@ mod tests {
             bytes[0] = found;
             let error = Record::from_bytes(&bytes).expect_err("another layout");
             assert_eq!(error, RecordError::Layout { found });
-            let shown = crate::control::ClientError::from(error).to_string();
+            let shown = error.to_string();
             assert!(shown.contains("different builds"), "{shown}");
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{NAME_BYTES, name_from};
+use super::{NAME_BYTES, name_field, name_from};
 
 /// The size of every request.
 ///
@@ -19,8 +19,8 @@ use super::{NAME_BYTES, name_from};
 /// | 80 | 16 | zero |
 pub const REQUEST_BYTES: usize = 96;
 
-pub(super) const MAGIC: [u8; 4] = *b"BWRQ";
-pub(super) const VERSION: u8 = 1;
+const MAGIC: [u8; 4] = *b"BWRQ";
+const VERSION: u8 = 1;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +33,9 @@ pub struct Request {
     pub deadline: Duration,
 }
 
-/// What is to be done.
+/// What is to be done. Exhaustive: the supervisor has an answer to every verb, or does not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-#[non_exhaustive]
 pub enum Verb {
     /// Report the supervisor and every worker. Class `read`.
     Status = 1,
@@ -83,6 +82,24 @@ pub enum RequestError {
 }
 
 impl Request {
+    /// Writes the request as it travels.
+    pub fn to_bytes(&self) -> [u8; REQUEST_BYTES] {
+        let (name, instance) = match &self.target {
+            Target::System => ("", 0),
+            Target::Worker(name) => (name.as_str(), 0),
+            Target::Instance(name, instance) => (name.as_str(), *instance),
+        };
+        let deadline = u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX);
+        let mut bytes = [0; REQUEST_BYTES];
+        bytes[0..4].copy_from_slice(&MAGIC);
+        bytes[4] = VERSION;
+        bytes[5] = self.verb as u8;
+        bytes[6..8].copy_from_slice(&instance.to_le_bytes());
+        bytes[8..16].copy_from_slice(&deadline.to_le_bytes());
+        bytes[16..16 + NAME_BYTES].copy_from_slice(&name_field(name));
+        bytes
+    }
+
     /// Reads a request.
     ///
     /// # Errors

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::Cause;
-use super::bytes::Writer;
-use crate::spec::Digest;
+use super::fields::Writer;
+use super::{Cause, Digest};
 
 /// The size of every record. Byte 0 is the layout's version, byte 1 the kind (1 head, 2 row, 3 end); the fields follow
 /// in the order of the structs, little endian and without gaps, and the rest is zero.
@@ -45,6 +44,15 @@ pub struct Head {
     pub degraded: bool,
     /// SHA-256 of the manifest as it was read; `None` for a `Program`, which has none.
     pub manifest: Option<Digest>,
+}
+
+/// The supervisor and its workers at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The supervisor itself.
+    pub supervisor: Head,
+    /// Every instance of every worker, in the order of the manifest.
+    pub workers: Vec<Row>,
 }
 
 /// Whether the system runs or stops.

@@ -1,0 +1,47 @@
+//! What operators and the supervisor say to each other on `control.sock`.
+//!
+//! A client sends one fixed-size [`Request`] in one packet. The supervisor answers with fixed-size
+//! [`Record`]s, one to a packet: to [`Verb::Status`] a [`Record::Head`] and one [`Record::Row`] for
+//! each instance of each worker, and to every verb a last [`Record::End`]. Nothing here allocates by
+//! a length that a peer wrote. Everything richer than this belongs to the admin worker.
+
+mod cause;
+mod fields;
+mod reading;
+mod record;
+mod request;
+
+pub use cause::{Cause, signal_name, signal_number};
+pub use record::{
+    End, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError, Row, State, Status,
+};
+pub use request::{REQUEST_BYTES, Request, RequestError, Target, Verb};
+
+/// The longest name of a worker, in bytes, that a request or a record holds.
+pub const NAME_BYTES: usize = 64;
+
+/// The size of a digest: SHA-256.
+pub const DIGEST_BYTES: usize = 32;
+
+/// SHA-256 of a file's content.
+pub type Digest = [u8; DIGEST_BYTES];
+
+/// Copies `name` into a zero-padded field; what is longer than the field is cut at a character.
+fn name_field(name: &str) -> [u8; NAME_BYTES] {
+    let mut end = name.len().min(NAME_BYTES);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut field = [0; NAME_BYTES];
+    field[..end].copy_from_slice(&name.as_bytes()[..end]);
+    field
+}
+
+/// Reads a zero-padded field back; `None` if it is no text or has bytes after the padding began.
+fn name_from(field: &[u8]) -> Option<String> {
+    let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
+    if field[end..].iter().any(|byte| *byte != 0) {
+        return None;
+    }
+    std::str::from_utf8(&field[..end]).ok().map(str::to_owned)
+}
