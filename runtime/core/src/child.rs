@@ -175,6 +175,8 @@ pub struct Child {
     /// The deadline of this state was moved because the supervisor did not run.
     rearmed: bool,
     reload: Option<Reload>,
+    /// An order to reload waits until it is ready.
+    owes_reload: bool,
     failures: u32,
     pause: Duration,
     cooling: bool,
@@ -195,6 +197,8 @@ pub enum Reload {
     TimedOut,
     /// It could not, and was restarted in order.
     Declined,
+    /// It does not know how, or what changed is no good to it; it goes on as before.
+    Refused,
 }
 
 /// What has changed on disk and not for the present life.
@@ -385,6 +389,7 @@ impl Child {
             outdated: Changes { config: false, binary: false },
             rearmed: false,
             reload: None,
+            owes_reload: false,
             failures: 0,
             pause: Duration::ZERO,
             cooling: false,

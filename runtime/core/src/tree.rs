@@ -124,6 +124,7 @@ impl Tree {
             Event::Drained(of) => self.with_life(of, step, Child::drained),
             Event::Reloading(of) => self.with_life(of, step, Child::reloading),
             Event::Declined(of) => self.with_life(of, step, Child::declined),
+            Event::Refused(of) => self.with_life(of, step, Child::refused),
             Event::Extend { of, by } => self.with_life(of, step, |child, turn| child.extend(by, turn.now)),
             Event::Settled(of) => self.with_life(of, step, |child, _| child.settled()),
             Event::Skipped(of) => self.with_life(of, step, |child, _| child.skip()),

@@ -23,11 +23,12 @@ use steps::{Step, What, walk};
 const CHILDREN_MAX: u16 = 4;
 const GROUPS: u16 = 3;
 const STEPS_MAX: usize = 200;
-const VERBS: [Verb; 8] = [
+const VERBS: [Verb; 9] = [
     Verb::Start,
     Verb::Stop,
     Verb::Restart,
     Verb::Reload,
+    Verb::Renew,
     Verb::Drain,
     Verb::Kill,
     Verb::Reset,
@@ -140,7 +141,7 @@ fn what(bytes: &mut Unstructured<'_>) -> Result<What> {
         9 => What::Sigstopped,
         10 => What::Continued,
         11 => What::Looked(bytes.arbitrary::<Option<u16>>()?.map(u64::from), bytes.arbitrary()?),
-        12 => *bytes.choose(&[What::Reloading, What::Declined, What::Settled, What::Skipped])?,
+        12 => *bytes.choose(&[What::Reloading, What::Declined, What::Refused, What::Settled, What::Skipped])?,
         _ => What::Emptied(bytes.arbitrary()?),
     })
 }

@@ -43,7 +43,11 @@ impl Child {
 
     /// An operator wants it: it runs what its path leads to now, and its place is taken.
     pub(crate) fn start_by_order(&mut self, turn: &mut Turn<'_>) {
-        self.removed = false;
+        if core::mem::take(&mut self.removed) && self.is_at_rest() {
+            // Its place may be another's now, who answers for nothing that was before.
+            let fresh = Self::new(self.id, turn.config);
+            *self = Self { generation: self.generation, ..fresh };
+        }
         if self.is_at_rest() {
             self.outdated.binary = false;
         }
@@ -152,6 +156,30 @@ impl Child {
         if self.is_at_rest() { self.start(turn) } else { self.stop(Aim::Again, turn) }
     }
 
+    /// Its terms have changed in a way that only a new life can take up. Whoever runs, or would by itself, starts anew;
+    /// whoever is stopped, done or about to end has the terms when it starts again, if it does.
+    pub(crate) fn renew(&mut self, turn: &mut Turn<'_>) {
+        match self.state {
+            State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Ready { .. }
+            | State::Unready
+            | State::Reloading { .. } => self.restart(turn),
+            State::Backoff { .. } | State::Failed(_) => {
+                self.outdated.binary = false;
+                self.start(turn);
+            }
+            State::Stopped
+            | State::Waiting
+            | State::Done
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Aborting { .. }
+            | State::Killing { .. }
+            | State::Reaping { .. } => {}
+        }
+    }
+
     /// It is to end without draining.
     pub(crate) fn hasten(&mut self, turn: &mut Turn<'_>) {
         match self.state {
@@ -191,11 +219,43 @@ impl Child {
         }
     }
 
-    /// It is to take up what has changed for it.
+    /// It is to take up what has changed for it; what is not ready yet does so when it is.
     pub(crate) fn reload(&mut self, turn: &mut Turn<'_>) {
-        if matches!(self.state, State::Ready { .. }) {
-            self.begin_reload(true, turn);
-            turn.actions.push(Action::Reload(self.incarnation()));
+        match self.state {
+            State::Ready { .. } => self.begin_ordered_reload(turn),
+            State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Unready
+            | State::Reloading { ordered: false, .. } => {
+                self.outdated.config = true;
+                self.owes_reload = true;
+            }
+            // The next life begins with what has changed.
+            State::Reloading { ordered: true, .. }
+            | State::Draining { .. }
+            | State::Stopping { .. }
+            | State::Aborting { .. }
+            | State::Killing { .. }
+            | State::Reaping { .. }
+            | State::Stopped
+            | State::Waiting
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed(_) => {}
+        }
+    }
+
+    fn begin_ordered_reload(&mut self, turn: &mut Turn<'_>) {
+        self.outdated.config = true;
+        self.owes_reload = false;
+        self.begin_reload(true, turn);
+        turn.actions.push(Action::Reload(self.incarnation()));
+    }
+
+    /// It has become ready, and may have missed an order.
+    pub(super) fn make_up_reload(&mut self, turn: &mut Turn<'_>) {
+        if self.owes_reload {
+            self.begin_ordered_reload(turn);
         }
     }
 

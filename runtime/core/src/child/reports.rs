@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{Aim, Child, Ended, KILL_GRACE, Reload, Sent, State, Turn};
 use crate::exit::{Cause, Exit};
 use crate::time::Instant;
-use crate::tree::{Action, News};
+use crate::tree::{Action, Alert, News};
 
 /// Inputs from the process.
 impl Child {
@@ -62,10 +62,13 @@ impl Child {
                 let stable_at = (self.failures > 0).then(|| turn.now + trial);
                 self.enter(State::Ready { stable_at }, turn.now);
                 turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Up });
+                self.make_up_reload(turn);
             }
             State::Reloading { stable_at, .. } => {
                 self.reload = Some(Reload::Done);
+                self.outdated.config = false;
                 self.enter(State::Ready { stable_at }, turn.now);
+                self.make_up_reload(turn);
             }
             State::Ready { .. }
             | State::Draining { .. }
@@ -114,6 +117,15 @@ impl Child {
         if let State::Reloading { ordered: true, .. } = self.state {
             self.reload = Some(Reload::Declined);
             self.stop(Aim::Again, turn);
+        }
+    }
+
+    /// It will not take up what has changed, and goes on as it was; only if it was asked to.
+    pub(crate) fn refused(&mut self, turn: &mut Turn<'_>) {
+        if let State::Reloading { stable_at, ordered: true, .. } = self.state {
+            self.reload = Some(Reload::Refused);
+            self.enter(State::Ready { stable_at }, turn.now);
+            turn.actions.push(Action::Alert(Alert::ReloadRefused(self.incarnation())));
         }
     }
 

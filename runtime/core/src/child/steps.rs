@@ -23,6 +23,7 @@ impl Child {
         self.unkillable = false;
         self.skipped = false;
         self.outdated.config = false;
+        self.owes_reload = false;
         self.enter(State::Spawning { until: turn.now + turn.config.start_timeout }, turn.now);
         turn.actions.push(Action::Spawn(self.incarnation()));
     }

@@ -110,6 +110,7 @@ impl Child {
             self.reload = Some(Reload::TimedOut);
             self.enter(State::Ready { stable_at }, turn.now);
             turn.actions.push(Action::Alert(Alert::ReloadTimedOut(self.incarnation())));
+            self.make_up_reload(turn);
         }
     }
 

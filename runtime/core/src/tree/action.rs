@@ -132,6 +132,8 @@ pub enum Alert {
     },
     /// It did not say in time that it has taken up what changed, and goes on as it was.
     ReloadTimedOut(Incarnation),
+    /// It does not know how to take up what changed, or cannot use it, and goes on as it was.
+    ReloadRefused(Incarnation),
     /// The supervisor itself did not run for so long, and doubts nobody for it.
     Lagged(Duration),
     /// SIGKILL has not ended it within 5 s: it hangs in the kernel. Its place stays taken.

@@ -39,6 +39,8 @@ pub enum Event {
     Reloading(Incarnation),
     /// The child cannot take up what has changed, after [`super::Action::Reload`]: it is restarted in order.
     Declined(Incarnation),
+    /// The child will not take up what has changed, after [`super::Action::Reload`]: it goes on as it was.
+    Refused(Incarnation),
     /// The child needs so much more time, from now, to become ready.
     Extend {
         /// The life.
@@ -128,7 +130,7 @@ pub enum Verb {
     Stop,
     /// Stop it in order if it runs, then start it.
     Restart,
-    /// Have it take up what has changed, if it is ready.
+    /// Have it take up what has changed, as soon as it is ready.
     Reload,
     /// Let it finish everything, however long that takes, then stop it and leave it stopped.
     Drain,
@@ -136,6 +138,8 @@ pub enum Verb {
     Kill,
     /// Forget what is held against it: its failures, its offences, and what its group's budget has spent.
     Reset,
+    /// Its terms have changed in a way that only a new life can take up: restart it unless it is stopped or done.
+    Renew,
     /// Stop it in order; its place is free for another, which [`Verb::Start`] starts.
     Remove,
 }

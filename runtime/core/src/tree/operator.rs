@@ -20,6 +20,10 @@ impl Tree {
                 self.hurry(id, step.now);
                 self.with_child(id, step, Child::restart);
             }
+            Verb::Renew => {
+                self.hurry(id, step.now);
+                self.with_child(id, step, Child::renew);
+            }
             Verb::Stop => self.with_child(id, step, |child, turn| child.stop(Aim::Stay, turn)),
             Verb::Drain => self.with_child(id, step, Child::drain_fully),
             Verb::Kill => self.with_child(id, step, Child::kill),

@@ -51,6 +51,7 @@ impl fmt::Display for Event {
             Self::Drained(of) => write!(f, "drained {of}"),
             Self::Reloading(of) => write!(f, "reloading {of}"),
             Self::Declined(of) => write!(f, "declined {of}"),
+            Self::Refused(of) => write!(f, "refused {of}"),
             Self::Extend { of, by } => write!(f, "extend {of} by {}", Seconds(*by)),
             Self::Settled(of) => write!(f, "settled {of}"),
             Self::Skipped(of) => write!(f, "skipped {of}"),
@@ -87,6 +88,7 @@ impl fmt::Display for Verb {
             Self::Drain => "drain",
             Self::Kill => "kill",
             Self::Reset => "reset",
+            Self::Renew => "renew",
             Self::Remove => "remove",
         })
     }
@@ -155,6 +157,7 @@ impl fmt::Display for Alert {
             Self::Sigstopped(of) => write!(f, "sigstopped {of}"),
             Self::Stuck { of, since } => write!(f, "stuck {of} since {since}"),
             Self::ReloadTimedOut(of) => write!(f, "reload timed out {of}"),
+            Self::ReloadRefused(of) => write!(f, "reload refused {of}"),
             Self::Lagged(by) => write!(f, "lagged by {}", Seconds(*by)),
             Self::Unkillable(of) => write!(f, "unkillable {of}"),
             Self::Escalated { group, origin } => write!(f, "escalated from group {} by {origin}", group.0),

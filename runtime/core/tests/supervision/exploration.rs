@@ -284,11 +284,14 @@ fn a_watched_worker_keeps_the_invariants_in_every_state() {
             Event::Sigstopped(of),
             Event::Continued(of),
             Event::Declined(of),
+            Event::Refused(of),
+            Event::Unready(of),
             Event::Extend { of, by: SECOND },
             Event::Operator { verb: Verb::Reload, child: ChildId(0) },
+            Event::Operator { verb: Verb::Renew, child: ChildId(0) },
             Event::Operator { verb: Verb::Restart, child: ChildId(0) },
         ];
         looked.chain(others).collect()
     });
-    assert_eq!(found, (14_237, 125_262));
+    assert_eq!(found, (22_171, 213_213));
 }

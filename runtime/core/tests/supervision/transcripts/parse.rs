@@ -26,6 +26,7 @@ fn event(words: &[&str]) -> Option<Event> {
         ["drained", of] => Event::Drained(life(of)?),
         ["reloading", of] => Event::Reloading(life(of)?),
         ["declined", of] => Event::Declined(life(of)?),
+        ["refused", of] => Event::Refused(life(of)?),
         ["extend", of, "by", time, "s"] => {
             Event::Extend { of: life(of)?, by: instant(time)?.since(Instant::START) }
         }
@@ -91,6 +92,7 @@ fn verb(text: &str) -> Option<Verb> {
         "drain" => Some(Verb::Drain),
         "kill" => Some(Verb::Kill),
         "reset" => Some(Verb::Reset),
+        "renew" => Some(Verb::Renew),
         "remove" => Some(Verb::Remove),
         _ => None,
     }

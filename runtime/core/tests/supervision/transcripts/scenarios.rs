@@ -356,6 +356,16 @@ fn g6_a_reload_ends_with_ready_or_in_time() {
 }
 
 #[test]
+fn g7_a_child_that_refuses_a_reload_goes_on_as_it_was() {
+    replay("g7_refused", alone(child()));
+}
+
+#[test]
+fn g2_a_child_whose_terms_need_a_new_life_is_restarted_unless_it_is_stopped() {
+    replay("g2_renew", alone(child()));
+}
+
+#[test]
 fn g2_a_child_that_declines_a_reload_is_restarted_in_order() {
     replay("g2_declined", alone(child()));
 }
