@@ -134,11 +134,32 @@ impl Tree {
 
     /// Starts a halted group again, and with it whomever its parent's strategy says.
     fn restart_group(&mut self, id: GroupId, parent: GroupId, at: Instant, step: &mut Step<'_>) {
+        self.begin_anew(id);
         if self.group_terms(parent).strategy.is_serial() {
             self.incident(parent, self.rank_of_group(id, parent), at, step);
         } else {
             self.halt(id, 0, Then::Restart { at }, step);
         }
+    }
+
+    /// A group that starts again as a whole has spent nothing, nor has any group within: as in OTP, whose supervisors
+    /// start anew.
+    pub(super) fn begin_anew(&mut self, id: GroupId) {
+        self.groups[usize::from(id.0)].budget.refill();
+        // Each group stands after its parent.
+        for inner in (id.0 + 1..).map(GroupId).take(self.groups.len() - usize::from(id.0) - 1) {
+            if self.is_enclosed(inner, id) {
+                self.groups[usize::from(inner.0)].budget.refill();
+            }
+        }
+    }
+
+    fn is_enclosed(&self, inner: GroupId, outer: GroupId) -> bool {
+        let mut around = self.group_terms(inner).parent;
+        while let Some(group) = around.filter(|group| *group != outer) {
+            around = self.group_terms(group).parent;
+        }
+        around.is_some()
     }
 
     fn give_group_up(&mut self, id: GroupId, step: &mut Step<'_>) {

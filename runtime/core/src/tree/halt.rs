@@ -111,6 +111,11 @@ impl Tree {
 
     fn resume(&mut self, id: GroupId, from: u16, step: &mut Step<'_>) {
         self.groups[usize::from(id.0)].rest();
+        for inner in (0..).map(GroupId).take(self.groups.len()) {
+            if self.group_terms(inner).parent == Some(id) && self.rank_of_group(inner, id) >= from {
+                self.begin_anew(inner);
+            }
+        }
         for child in self.ascending() {
             if self.is_covered(child, id, from) && self.halting_aim(child).is_none() {
                 self.with_child(child, step, |child, turn| child.rejoin_held(turn.now));

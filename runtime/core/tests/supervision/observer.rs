@@ -1,5 +1,6 @@
 //! Watches what a tree is told and what it answers, and fails where an invariant is broken.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bailiwick_core::child::{Child, KILL_GRACE, State};
@@ -79,9 +80,12 @@ impl Observed {
         if let Event::Operator { verb: Verb::Reset, child } = event {
             self.forget_charges(child);
         }
+        let mut was_empty = self.empty_groups();
         for action in &actions {
             self.check(*action, event, &context);
+            was_empty.extend(self.empty_groups());
         }
+        self.forget_charges_of_restarted(&was_empty);
         self.check_that_nothing_is_forgotten(&context);
         actions
     }
@@ -144,6 +148,31 @@ impl Observed {
         let budget = self.tree.budget(terms.group).expect("the group exists");
         if budget.left(self.now) == budget.max_restarts() {
             self.charges[usize::from(terms.group.0)].clear();
+        }
+    }
+
+    /// Returns the groups within others of which nobody lives.
+    fn empty_groups(&self) -> BTreeSet<GroupId> {
+        let config = self.tree.config();
+        let mut empty: BTreeSet<_> = (1..).map(GroupId).take(config.groups.len() - 1).collect();
+        let lives = self.lives.iter().zip(&config.children).filter(|(life, _)| life.open.is_some());
+        for (_, terms) in lives {
+            let mut around = Some(terms.group);
+            while let Some(group) = around {
+                empty.remove(&group);
+                around = config.groups[usize::from(group.0)].parent;
+            }
+        }
+        empty
+    }
+
+    /// A group that was stopped as a whole may start with a budget of which nothing is spent.
+    fn forget_charges_of_restarted(&mut self, was_empty: &BTreeSet<GroupId>) {
+        for group in was_empty {
+            let budget = self.tree.budget(*group).expect("the group exists");
+            if budget.left(self.now) == budget.max_restarts() {
+                self.charges[usize::from(group.0)].clear();
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Random walks: any events in any order, also such as no driver would tell.
 
+use std::env;
 use std::time::Duration;
 
 use bailiwick_core::backoff::Backoff;
@@ -166,8 +167,14 @@ fn config() -> impl Generator<Value = Config> {
     any.prop_filter("there is an order, and no group in a pool", |config| Tree::new(config.clone()).is_ok())
 }
 
+/// How many walks: few enough for every run of the tests. `WALKS=1000000 cargo test --release -p bailiwick-core --test
+/// supervision walks` takes a million.
+fn walks() -> u32 {
+    env::var("WALKS").map_or(1000, |walks| walks.parse().expect("WALKS is a number"))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: walks(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_sequence_of_events_breaks_an_invariant(

@@ -247,6 +247,15 @@ fn a12_an_inner_group_escalates_to_the_outer_and_then_to_the_exit() {
 }
 
 #[test]
+fn a12_a_group_that_starts_again_has_spent_nothing() {
+    let inner = GroupConfig { parent: Some(GroupId(0)), ..budget(1, 60, OnExhausted::Escalate) };
+    let at_once = Backoff { base: Duration::ZERO, cap: Duration::ZERO, ..child().backoff };
+    let child = ChildConfig { group: GroupId(1), backoff: at_once, ..child() };
+    let groups = vec![budget(1, 60, OnExhausted::Escalate), inner];
+    replay("a12_fresh_budget", Config { groups, ..all(vec![child]) });
+}
+
+#[test]
 fn a20_an_essential_child_that_cannot_be_started_at_boot_ends_everything_in_reverse() {
     let essential = ChildConfig { essential: true, ..needing(&[1]) };
     replay("a20_first_start_fails", all(vec![child(), needing(&[0]), essential, needing(&[2])]));
