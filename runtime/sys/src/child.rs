@@ -15,6 +15,8 @@ pub(crate) struct Ready<'a> {
     plan: &'a ChildPlan<'a>,
     argv: Vec<*const libc::c_char>,
     environment: Vec<*const libc::c_char>,
+    /// Room for variables that hold the process's own number, by their index.
+    own_pid: Vec<(usize, Vec<u8>)>,
     wanted: RawFd,
     failure: RawFd,
     /// Descriptors that stood in the way, and their copies further up.
@@ -39,8 +41,13 @@ impl<'a> Ready<'a> {
         for fd in needed.into_iter().filter(|fd| fd.as_raw_fd() < floor) {
             moved.push((fd.as_raw_fd(), duplicate_above(fd, floor)?));
         }
+        let own_pid = plan.steps.iter().filter_map(|step| match step {
+            Step::PutPid(at) => Some((*at, with_room(plan.environment.get(*at)?))),
+            _ => None,
+        });
         Ok(Self {
             plan,
+            own_pid: own_pid.collect(),
             argv: pointers(plan.argv),
             environment: pointers(plan.environment),
             wanted: place(&moved, wanted),
@@ -50,9 +57,11 @@ impl<'a> Ready<'a> {
     }
 
     /// Carries out the plan. Called in the child only.
-    pub(crate) fn run(&self) -> ! {
+    pub(crate) fn run(mut self) -> ! {
         for (at, step) in self.plan.steps.iter().enumerate() {
-            if let Err(Failed { errno, .. }) = self.perform(step) {
+            if let Step::PutPid(_) = step {
+                self.put_pid();
+            } else if let Err(Failed { errno, .. }) = self.perform(step) {
                 self.give_up(at, errno);
             }
         }
@@ -118,6 +127,20 @@ impl<'a> Ready<'a> {
                 landlock::restrict_self(unsafe { BorrowedFd::borrow_raw(at) })
             }
             Step::Seccomp(filter) => filter.install(),
+            Step::AwaitVerdict => {
+                self.report(0, STANDS);
+                self.await_go()
+            }
+            // It changes what is prepared, which the others only read.
+            Step::PutPid(_) => Ok(()),
+        }
+    }
+
+    fn put_pid(&mut self) {
+        for (at, variable) in &mut self.own_pid {
+            write_number(&mut variable[..], std::process::id());
+            // Anew, since the bytes behind the former pointer have changed.
+            self.environment[*at] = variable.as_ptr().cast();
         }
     }
 
@@ -157,12 +180,33 @@ impl<'a> Ready<'a> {
     }
 
     fn give_up(&self, at: usize, errno: Errno) -> ! {
+        self.report(at, errno as i32);
+        exit(NOT_STARTED)
+    }
+
+    fn report(&self, at: usize, errno: i32) {
         let mut report = [0; 8];
         report[..4].copy_from_slice(&(at as u32).to_ne_bytes());
-        report[4..].copy_from_slice(&(errno as i32).to_ne_bytes());
+        report[4..].copy_from_slice(&errno.to_ne_bytes());
         // SAFETY: the eight bytes outlive the call. If the parent is gone nobody asks for them.
         unsafe { libc::write(self.failure, report.as_ptr().cast(), report.len()) };
-        exit(NOT_STARTED)
+    }
+}
+
+/// Returns a variable with zeros behind it for the digits of a process number.
+fn with_room(variable: &CString) -> Vec<u8> {
+    let mut bytes = variable.as_bytes().to_vec();
+    bytes.resize(bytes.len() + PID_DIGITS + 1, 0);
+    bytes
+}
+
+/// Writes `number` behind what stands in `text`, whose last [`PID_DIGITS`] bytes and one are zeros. Allocates nothing.
+fn write_number(text: &mut [u8], mut number: u32) {
+    let start = text.len() - PID_DIGITS - 1;
+    let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
+    for at in (start..start + digits).rev() {
+        text[at] = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 
@@ -241,3 +285,24 @@ const UNWANTED: libc::c_int = 0;
 /// The exit code of a child that failed at a step; the parent has the details.
 const NOT_STARTED: libc::c_int = 127;
 const LAST_SIGNAL: libc::c_int = 64;
+/// Decimal digits of the largest process number, and more.
+const PID_DIGITS: usize = 10;
+/// Stands where an error number would, for a child that has not failed and waits.
+pub(crate) const STANDS: i32 = 0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_written_behind_its_variable() {
+        for (number, written) in
+            [(1, "1"), (9, "9"), (10, "10"), (4_194_304, "4194304"), (u32::MAX, "4294967295")]
+        {
+            let mut text = with_room(&CString::new("LISTEN_PID=").unwrap());
+            write_number(&mut text, number);
+            let text = std::ffi::CStr::from_bytes_until_nul(&text).expect("a zero is left");
+            assert_eq!(text.to_str().unwrap(), format!("LISTEN_PID={written}"));
+        }
+    }
+}

@@ -65,6 +65,11 @@ pub enum Step<'a> {
     Landlock(BorrowedFd<'a>),
     /// Enters a system call filter.
     Seccomp(&'a Filter),
+    /// Says that it stands here, as [`Progress::Standing`], and waits for [`StartReport::go`] once more: time to compare
+    /// with its plan what the kernel says of it, before any code of the executable runs.
+    AwaitVerdict,
+    /// Writes the process's own number behind the `=` that ends this variable of the environment, by its index.
+    PutPid(usize),
 }
 
 /// What a resource limit bounds.
@@ -133,6 +138,8 @@ pub enum Progress {
     Over,
     /// A step failed, and the child has exited.
     Failed(StepFailed),
+    /// It stands at [`Step::AwaitVerdict`] until [`StartReport::go`]; reported once.
+    Standing,
 }
 
 /// The step at which a start failed. No code of the executable ran.
@@ -263,7 +270,7 @@ pub fn adopt_orphans() -> Result<(), Failed> {
 }
 
 impl StartReport {
-    /// Lets a child go on that stands at [`Step::AwaitGo`].
+    /// Lets a child go on that stands at [`Step::AwaitGo`] or [`Step::AwaitVerdict`].
     ///
     /// # Errors
     /// EPIPE when it has ended.
@@ -278,7 +285,10 @@ impl StartReport {
             Ok(8) => {
                 let [a, b, c, d, e, f, g, h] = report;
                 let at = u32::from_ne_bytes([a, b, c, d]) as usize;
-                let errno = Errno::from_raw(i32::from_ne_bytes([e, f, g, h]));
+                let errno = match i32::from_ne_bytes([e, f, g, h]) {
+                    child::STANDS => return Progress::Standing,
+                    errno => Errno::from_raw(errno),
+                };
                 Progress::Failed(StepFailed { step: self.steps.get(at).copied().unwrap_or("start"), errno })
             }
             Err(Errno::EAGAIN | Errno::EINTR) => Progress::Underway,
@@ -288,7 +298,7 @@ impl StartReport {
 }
 
 impl AsFd for StartReport {
-    /// Readable when the start is over or has failed.
+    /// Readable when the start is over, has failed, or stands.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.failure.as_fd()
     }
@@ -318,6 +328,8 @@ impl Step<'_> {
             Self::NoNewPrivileges => "no_new_privs",
             Self::Landlock(_) => "landlock",
             Self::Seccomp(_) => "seccomp",
+            Self::AwaitVerdict => "wait for the verdict",
+            Self::PutPid(_) => "name the process",
         }
     }
 }

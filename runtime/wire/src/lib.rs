@@ -19,6 +19,7 @@ mod fd_kind;
 pub mod frame;
 pub mod handshake;
 mod limits;
+pub mod notify;
 pub mod operator;
 pub mod reason;
 pub mod schema;

@@ -1,0 +1,158 @@
+//! sd_notify: telling whoever started this process how it gets on, and hearing it from the processes that it started.
+
+use std::ffi::OsStr;
+use std::fs::Permissions;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, bind, sendto, setsockopt, socket, sockopt,
+};
+
+use crate::error::{Errno, Failed, failed};
+use crate::socket;
+
+/// The way to whoever started this process, if that wants to know how it gets on.
+#[derive(Debug)]
+pub struct Superior {
+    socket: OwnedFd,
+    address: UnixAddr,
+    watchdog: Option<Duration>,
+}
+
+impl Superior {
+    /// Finds who is to be told, by the variables `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` of the environment.
+    ///
+    /// `Ok(None)` where nobody wants to know.
+    ///
+    /// # Errors
+    /// Somebody wants to know by a way that cannot be gone: EAFNOSUPPORT for an address that is neither a path nor
+    /// abstract, ENAMETOOLONG, EMFILE.
+    pub fn of_this_process() -> Result<Option<Self>, Failed> {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let Some(address) = variable("NOTIFY_SOCKET") else { return Ok(None) };
+        let number = |name| variable(name)?.to_str()?.parse::<u64>().ok();
+        let watched = number("WATCHDOG_PID").is_none_or(|pid| pid == std::process::id().into());
+        let watchdog = number("WATCHDOG_USEC").filter(|micros| watched && *micros > 0);
+        Self::at(&address, watchdog.map(Duration::from_micros)).map(Some)
+    }
+
+    fn at(address: &OsStr, watchdog: Option<Duration>) -> Result<Self, Failed> {
+        let address = match address.as_bytes() {
+            [b'@', name @ ..] => UnixAddr::new_abstract(name),
+            [b'/', ..] => UnixAddr::new(address),
+            _ => Err(Errno::EAFNOSUPPORT),
+        };
+        Ok(Self { socket: datagrams()?, address: address.map_err(failed("NOTIFY_SOCKET"))?, watchdog })
+    }
+
+    /// Returns how often it wants to hear that this process gets on; `None` if it does not watch.
+    pub fn watchdog(&self) -> Option<Duration> {
+        self.watchdog
+    }
+
+    /// Tells it something, unless that would block.
+    ///
+    /// # Errors
+    /// EAGAIN when it has not read what it was told before: to be told again later. Any other: it is not there.
+    pub fn tell(&self, text: &str) -> Result<(), Failed> {
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        sendto(self.socket.as_raw_fd(), text.as_bytes(), &self.address, flags)
+            .map_err(failed("sendto"))
+            .map(drop)
+    }
+}
+
+/// Makes the socket at `path` on which one process is heard, which runs as `uid`: nobody else but root can send to it.
+/// What stood at `path` is removed.
+///
+/// # Errors
+/// When the socket cannot be made there.
+pub fn listen(path: &Path, uid: u32) -> Result<OwnedFd, Failed> {
+    let refused = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+    let socket = datagrams()?;
+    // Whose number sent a datagram is known from the first one on.
+    socket::pass_credentials(std::os::fd::AsFd::as_fd(&socket))?;
+    let _nothing_was_there = std::fs::remove_file(path);
+    let address = UnixAddr::new(path).map_err(failed("name a socket"))?;
+    bind(socket.as_raw_fd(), &address).map_err(failed("bind"))?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))
+        .map_err(refused)
+        .map_err(failed("chmod"))?;
+    chown(path, Some(uid), None).map_err(refused).map_err(failed("chown"))?;
+    Ok(socket)
+}
+
+fn datagrams() -> Result<OwnedFd, Failed> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let made = socket(AddressFamily::Unix, SockType::Datagram, flags, None).map_err(failed("socket"))?;
+    // Room enough that a program which tells much in a burst does not wait for a loop that is busy.
+    let _less_room = setsockopt(&made, sockopt::RcvBuf, &RECEIVE_BYTES);
+    Ok(made)
+}
+
+const RECEIVE_BYTES: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    fn heard(socket: &OwnedFd) -> Option<(String, i32)> {
+        let mut bytes = [0; 64];
+        let packet = socket::receive(socket.as_fd(), &mut bytes).ok()??;
+        let sender = packet.credentials.expect("they were asked for").pid;
+        Some((String::from_utf8_lossy(&bytes[..packet.bytes]).into_owned(), sender))
+    }
+
+    #[test]
+    fn what_is_told_by_path_is_heard_with_its_sender() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        std::fs::write(&path, "stale").unwrap();
+        let socket = listen(&path, nix::unistd::getuid().as_raw()).unwrap();
+        assert_eq!(heard(&socket), None);
+        let superior = Superior::at(path.as_os_str(), None).unwrap();
+        superior.tell("READY=1").unwrap();
+        superior.tell("").unwrap();
+        assert_eq!(heard(&socket), Some(("READY=1".into(), nix::unistd::getpid().as_raw())));
+        drop(socket);
+        assert_eq!(superior.tell("STOPPING=1").map_err(|failed| failed.errno), Err(Errno::ECONNREFUSED));
+    }
+
+    #[test]
+    fn what_is_told_by_an_abstract_name_is_heard() {
+        let name = format!("bailiwick-test-{}", std::process::id());
+        let socket = datagrams().unwrap();
+        let address = UnixAddr::new_abstract(name.as_bytes()).unwrap();
+        bind(socket.as_raw_fd(), &address).unwrap();
+        socket::pass_credentials(socket.as_fd()).unwrap();
+        let superior = Superior::at(OsStr::new(&format!("@{name}")), None).unwrap();
+        superior.tell("READY=1").unwrap();
+        assert_eq!(heard(&socket).map(|(text, _)| text).as_deref(), Some("READY=1"));
+    }
+
+    #[test]
+    fn an_address_that_leads_nowhere_is_refused() {
+        for address in ["relative", "vsock:2:9999"] {
+            let errno = Superior::at(OsStr::new(address), None).map(drop).map_err(|failed| failed.errno);
+            assert_eq!(errno, Err(Errno::EAFNOSUPPORT), "{address}");
+        }
+        let long = format!("/{}", "x".repeat(200));
+        assert!(Superior::at(OsStr::new(&long), None).is_err());
+    }
+
+    #[test]
+    fn one_that_does_not_read_blocks_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let _deaf = listen(&path, nix::unistd::getuid().as_raw()).unwrap();
+        let superior = Superior::at(path.as_os_str(), None).unwrap();
+        let refused = (0..100_000).find_map(|_| superior.tell("STATUS=x").err());
+        assert_eq!(refused.map(|failed| failed.errno), Some(Errno::EAGAIN));
+    }
+}
