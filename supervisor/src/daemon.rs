@@ -13,6 +13,7 @@ mod reports;
 mod start;
 mod status;
 mod token;
+mod watch;
 mod words;
 
 use std::collections::VecDeque;
@@ -180,7 +181,10 @@ impl Daemon {
     fn take_signals(&mut self) {
         while let Ok(Some((signal, _))) = self.signals.next() {
             match signal {
-                Signal::SIGCHLD => self.reap_orphans(),
+                Signal::SIGCHLD => {
+                    self.take_stops();
+                    self.reap_orphans();
+                }
                 Signal::SIGTERM | Signal::SIGINT => self.stop_by(signal, Event::ShutDown),
                 Signal::SIGQUIT => self.stop_by(signal, Event::Kill),
                 // Nor is a terminal that went away a reason to stop.

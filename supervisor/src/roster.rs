@@ -1,12 +1,13 @@
 //! Who is supervised: every instance of every worker, with the number by which the machine knows it.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bailiwick_core::exit::ExitCodes;
 use bailiwick_core::tree::{ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId};
 use thiserror::Error;
 
-use crate::spec::{self, System, Worker};
+use crate::spec::{self, OnSigstop, System, Worker};
 
 /// Every instance of every worker, in the order of the manifest.
 #[derive(Debug)]
@@ -214,10 +215,19 @@ fn child_config(worker: &Worker, group: GroupId, needs: Vec<ChildId>) -> ChildCo
         start_timeout: worker.start_timeout,
         stop_timeout: worker.stop_timeout,
         drain_timeout: worker.drain_timeout,
+        stuck_after: or_never(worker.stuck_after),
+        liveness_timeout: or_never(worker.liveness_timeout),
+        abort_timeout: worker.abort_timeout,
+        ignore_sigstop: worker.on_sigstop == OnSigstop::Ignore,
         stable_after: worker.stable_after,
         ok_exit: ExitCodes::new(&worker.ok_exit),
         no_restart_exit: ExitCodes::new(&worker.no_restart_exit),
         uncounted_exit: ExitCodes::new(&worker.uncounted_exit),
         ..ChildConfig::default()
     }
+}
+
+/// A limit of zero is none.
+fn or_never(limit: Duration) -> Duration {
+    if limit.is_zero() { Duration::MAX } else { limit }
 }

@@ -79,6 +79,14 @@ pub struct Worker {
     pub stop_timeout: Duration,
     /// From the order to drain to the stop signal.
     pub drain_timeout: Duration,
+    /// How long one poll may last before that is told; zero is for ever.
+    pub stuck_after: Duration,
+    /// How long one poll, or a stop by a signal, may last before it is ended; zero is for ever.
+    pub liveness_timeout: Duration,
+    /// From SIGABRT to SIGKILL.
+    pub abort_timeout: Duration,
+    /// What follows when a signal has stopped it for longer than `liveness_timeout`.
+    pub on_sigstop: OnSigstop,
     /// Ready for this long and the failure count starts again at zero.
     pub stable_after: Duration,
     /// Exit codes that are a clean end.
@@ -97,6 +105,16 @@ pub struct Worker {
     pub working_directory: Option<PathBuf>,
     /// What it may ask of the supervisor beyond its own affairs.
     pub may: Vec<May>,
+}
+
+/// What follows when a signal has stopped a worker for longer than it may last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnSigstop {
+    /// It is killed, which is a failure.
+    #[default]
+    Kill,
+    /// Nothing: whoever stopped it will have it go on.
+    Ignore,
 }
 
 /// Something that a worker may ask of the supervisor beyond its own affairs.
@@ -268,6 +286,10 @@ impl Worker {
             start_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(10),
+            stuck_after: Duration::from_secs(1),
+            liveness_timeout: Duration::from_secs(60),
+            abort_timeout: Duration::from_secs(5),
+            on_sigstop: OnSigstop::Kill,
             stable_after: Duration::from_secs(10),
             ok_exit: vec![0],
             no_restart_exit: vec![64, 78, 100],

@@ -98,6 +98,11 @@ impl Witness {
         promise.check(&self.status(pid).unwrap_or_default())
     }
 
+    /// Returns whether a debugger holds `pid`, a child of ours that is not reaped.
+    pub fn is_traced(&self, pid: i32) -> bool {
+        self.status(pid).is_ok_and(|status| value(&status, "TracerPid").is_ok_and(|tracer| tracer != "0"))
+    }
+
     fn status(&self, process: impl std::fmt::Display) -> io::Result<String> {
         let path = format!("{process}/status");
         let file = openat(&self.proc, path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;

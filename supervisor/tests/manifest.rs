@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bailiwick_supervisor::check::{Diagnostics, Severity};
 use bailiwick_supervisor::manifest::{Loaded, Options, load, parse};
-use bailiwick_supervisor::spec::{Exec, FdKind, May, OnExhausted, OnFull, Preset, RestartType};
+use bailiwick_supervisor::spec::{Exec, FdKind, May, OnExhausted, OnFull, OnSigstop, Preset, RestartType};
 use proptest::prelude::*;
 
 /// A copy of the manifests with known permissions: a checkout's depend on the umask of whoever made it.
@@ -115,6 +115,9 @@ fn every_key_is_read() {
     assert_eq!(web.restart, RestartType::Transient);
     assert_eq!(web.stop_timeout, Duration::from_millis(250));
     assert_eq!((web.drain_timeout, web.stable_after), (Duration::ZERO, Duration::from_millis(1500)));
+    let limits = (web.stuck_after, web.liveness_timeout, web.abort_timeout, web.on_sigstop);
+    let (ms, secs) = (Duration::from_millis, Duration::from_secs);
+    assert_eq!(limits, (ms(300), secs(120), secs(1), OnSigstop::Ignore));
     assert_eq!((web.backoff.factor_permille, web.backoff.jitter_permille), (1500, 0));
     assert_eq!(
         (&web.ok_exit[..], &web.no_restart_exit[..], &web.uncounted_exit[..]),

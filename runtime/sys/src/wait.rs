@@ -58,6 +58,20 @@ pub fn take_change(pidfd: BorrowedFd<'_>) -> Result<Option<Change>, Failed> {
     Ok(waitid(libc::P_PIDFD, pidfd.as_raw_fd().cast_unsigned(), states)?.map(|(_, change)| change))
 }
 
+/// Takes the next stop or continuation of any child without waiting, and which one it was; `None` when there is none.
+///
+/// To be asked after SIGCHLD until there is none: one signal may stand for several. Ends are left to others, so the
+/// number is that of a child that was not waited for.
+///
+/// # Errors
+/// The kernel's reason, other than that there is no child.
+pub fn take_stop() -> Result<Option<(i32, Change)>, Failed> {
+    match waitid(libc::P_ALL, 0, libc::WSTOPPED | libc::WCONTINUED | libc::WNOHANG) {
+        Err(Failed { errno: Errno::ECHILD, .. }) => Ok(None),
+        other => other,
+    }
+}
+
 /// Waits until the child behind `pidfd` has ended, and takes its end.
 ///
 /// # Errors

@@ -20,8 +20,9 @@ impl Daemon {
             Action::Terminate(of) => self.terminate(of),
             Action::Abort(of) => self.signal(of, Signal::SIGABRT),
             Action::KillTree(of) => self.kill_tree(of),
-            // The roster has nobody looked at, and no order of the control socket is a reload.
-            Action::Look(_) | Action::Reload(_) => {}
+            Action::Look(of) => self.look(of),
+            // No order of the control socket is a reload.
+            Action::Reload(_) => {}
             Action::Announce { of, news } => self.announce(of, news),
             Action::Record(record) => self.record(&record),
             Action::Alert(alert) => {

@@ -60,6 +60,13 @@ pub(super) fn alert(roster: &Roster, alert: Alert) -> Option<String> {
             let title = &roster.seat(of.child).title;
             Some(format!("{title}#{} does not die of SIGKILL: it hangs in the kernel", of.generation))
         }
+        Alert::Sigstopped(of) => {
+            let title = &roster.seat(of.child).title;
+            Some(format!("{title}#{} is stopped by a signal", of.generation))
+        }
+        Alert::Lagged(for_so_long) => {
+            Some(format!("the supervisor itself did not run for {for_so_long:.1?}, and doubts nobody for it"))
+        }
         Alert::ShuttingDown(Outcome::Stopped) => {
             Some("stopping in order; one more signal stops all at once".to_owned())
         }

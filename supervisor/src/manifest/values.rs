@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::fields::{Reader, describe, short};
 use crate::check::{Diagnostic, nearest, quote};
-use crate::spec::{FdKind, Kind, May, OnExhausted, OnFull, Preset, RestartType, Strategy};
+use crate::spec::{FdKind, Kind, May, OnExhausted, OnFull, OnSigstop, Preset, RestartType, Strategy};
 
 /// A value that a key can have.
 pub(super) trait FromToml: Sized {
@@ -312,6 +312,7 @@ choices! {
         "cool_down" = OnExhausted::CoolDown, "fail" = OnExhausted::Fail, "escalate" = OnExhausted::Escalate
     } later [];
     OnFull { "wait" = OnFull::Wait, "reject" = OnFull::Reject } later ["drop_oldest", "drop_newest"];
+    OnSigstop { "kill" = OnSigstop::Kill, "ignore" = OnSigstop::Ignore } later [];
     May { "status" = May::Status } later [];
     Preset {
         "sealed" = Preset::Sealed, "net-client" = Preset::NetClient, "net-server" = Preset::NetServer,

@@ -61,8 +61,8 @@ const LATER: &[(Table, &str)] = &[
     (Table::Group, "auto_shutdown on stuck significant"),
     (
         Table::Worker,
-        "wants after significant abort_timeout liveness_timeout heartbeat stuck_handler stop_signal oom \
-         while_down threads max_messages max_age start idle_stop on on_sigstop on_need_restart spare \
+        "wants after significant heartbeat stuck_handler stop_signal oom \
+         while_down threads max_messages max_age start idle_stop on on_need_restart spare \
          trust_domain log channel link max_children survive exit_code_from dumpable pass_environment \
          load_credential extend_timeout schedule",
     ),

@@ -53,6 +53,10 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     fields.set_positive("start_timeout", &mut worker.start_timeout);
     fields.set("stop_timeout", &mut worker.stop_timeout);
     fields.set("drain_timeout", &mut worker.drain_timeout);
+    fields.set("stuck_after", &mut worker.stuck_after);
+    fields.set("liveness_timeout", &mut worker.liveness_timeout);
+    fields.set("abort_timeout", &mut worker.abort_timeout);
+    fields.set("on_sigstop", &mut worker.on_sigstop);
     fields.set("stable_after", &mut worker.stable_after);
     fields.set("ok_exit", &mut worker.ok_exit);
     fields.set("no_restart_exit", &mut worker.no_restart_exit);

@@ -6,6 +6,7 @@
 mod a_types;
 mod b_backoff;
 mod c_deaths;
+mod c_hangs;
 mod d_start;
 mod e_itself;
 mod f_shutdown;

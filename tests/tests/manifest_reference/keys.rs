@@ -152,6 +152,30 @@ pub(crate) const SECTIONS: &[Section] = &[
             ),
             ("stop_timeout", "`\"10s\"`", "\"250ms\"", "From the order to stop to SIGKILL."),
             (
+                "stuck_after",
+                "`\"1s\"`",
+                "\"300ms\"",
+                "One poll of an actor that lasts longer is reported, with the names of actor and method; `\"0s\"` reports none. See [hangs](hangs.md).",
+            ),
+            (
+                "liveness_timeout",
+                "`\"60s\"`",
+                "\"2m\"",
+                "One poll, or a stop by SIGSTOP, that lasts longer is a failure: it is aborted, or killed. `\"0s\"` lets it last.",
+            ),
+            (
+                "abort_timeout",
+                "`\"5s\"`",
+                "\"1s\"",
+                "From SIGABRT, which has a hung worker say where it hangs and leave a core, to SIGKILL.",
+            ),
+            (
+                "on_sigstop",
+                "`\"kill\"`",
+                "\"ignore\"",
+                "Whether `liveness_timeout` holds for a worker that a signal has stopped: `ignore` lets it stand still.",
+            ),
+            (
                 "stable_after",
                 "`\"10s\"`",
                 "\"1m\"",

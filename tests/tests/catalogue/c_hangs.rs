@@ -1,0 +1,108 @@
+//! Workers that do not get on: stopped by a signal, held by a debugger, or caught in a poll that does not end.
+
+use std::time::Duration;
+
+use bailiwick_supervisor::control::{Cause, State, Verb};
+use bailiwick_tests::harness::{Stopwatch, Supervised};
+use bailiwick_tests::run;
+use nix::sys::signal::Signal;
+
+use crate::support::{plain, worker};
+
+/// Ends a worker that does not get on quickly, which the defaults do not.
+const IMPATIENT: &str = "liveness_timeout = \"1s\"";
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn c7_a_worker_that_sigstop_holds_is_told_at_once_and_killed_after_the_limit() {
+    let mut supervised = run!(&worker("a", IMPATIENT, ""));
+    supervised.wait_for_life("a", 1);
+    let (from, stopwatch) = (supervised.journal().len(), Stopwatch::start());
+    supervised.pid("a").signal(Signal::SIGSTOP);
+    supervised.journal().wait_for(from, "a#1 is stopped by a signal");
+    stopwatch.assert_within(Duration::from_millis(100), "the news of the stop");
+    let again = supervised.wait_for_life("a", 2);
+    stopwatch.assert_within(2 * SECOND, "the replacement");
+    assert!(stopwatch.began().elapsed() >= SECOND, "it was killed before its time");
+    assert_eq!((again.restarts, again.last_cause), (1, Some(Cause::Suspended)));
+    supervised.stop();
+}
+
+#[test]
+fn c7_a_worker_may_be_left_stopped() {
+    let mut supervised = run!(&worker("a", &format!("{IMPATIENT}\non_sigstop = \"ignore\""), ""));
+    supervised.wait_for_life("a", 1);
+    supervised.pid("a").signal(Signal::SIGSTOP);
+    supervised.journal().wait_for(0, "a#1 is stopped by a signal");
+    outlast(&supervised, 3 * SECOND);
+    supervised.pid("a").signal(Signal::SIGCONT);
+    assert_eq!(supervised.wait_for_life("a", 1).restarts, 0);
+    supervised.stop();
+}
+
+#[test]
+fn c8_a_worker_that_goes_on_before_the_limit_is_left_alone() {
+    let mut supervised = run!(&worker("a", "liveness_timeout = \"3s\"", ""));
+    let before = supervised.wait_for_life("a", 1).pid;
+    for _ in 0..3 {
+        let from = supervised.journal().len();
+        supervised.pid("a").signal(Signal::SIGSTOP);
+        supervised.journal().wait_for(from, "a#1 is stopped by a signal");
+        outlast(&supervised, SECOND);
+        supervised.pid("a").signal(Signal::SIGCONT);
+        outlast(&supervised, SECOND / 2);
+    }
+    let after = supervised.worker("a");
+    assert_eq!((after.pid, after.restarts, after.state), (before, 0, State::Ready));
+    supervised.stop();
+}
+
+#[test]
+fn c9_a_stop_wakes_a_worker_that_sigstop_holds_and_ends_it_in_order() {
+    let mut supervised = run!(&worker("a", "stop_timeout = \"5s\"\ndrain_timeout = \"1s\"", ""));
+    supervised.wait_for_life("a", 1);
+    supervised.pid("a").signal(Signal::SIGSTOP);
+    supervised.journal().wait_for(0, "a#1 is stopped by a signal");
+    let stopwatch = Stopwatch::start();
+    supervised.order(Verb::Stop, "a");
+    stopwatch.assert_within(2 * SECOND, "the stop");
+    let stopped = supervised.worker("a");
+    assert_eq!((stopped.state, stopped.last_cause), (State::Stopped, Some(Cause::Stopped)));
+    supervised.stop();
+}
+
+#[test]
+fn the_supervisor_kills_nobody_for_the_time_that_it_stood_still_itself() {
+    let mut supervised = run!(&[worker("a", IMPATIENT, ""), worker("b", IMPATIENT, ""), plain("c")].concat());
+    let before = ["a", "b", "c"].map(|name| supervised.wait_for_life(name, 1).pid);
+    // One of them stands still as well, from before, as all do in a virtual machine that pauses.
+    let stopped = supervised.pid("b");
+    stopped.signal(Signal::SIGSTOP);
+    supervised.journal().wait_for(0, "b#1 is stopped by a signal");
+    supervised.process().signal(Signal::SIGSTOP);
+    outlast_alone(4 * SECOND);
+    stopped.signal(Signal::SIGCONT);
+    supervised.process().signal(Signal::SIGCONT);
+    supervised.journal().wait_for(0, "the supervisor itself did not run for");
+    outlast(&supervised, 2 * SECOND);
+    let after = ["a", "b", "c"].map(|name| supervised.wait_for_life(name, 1));
+    assert_eq!(after.each_ref().map(|row| (row.pid, row.restarts)), before.map(|pid| (pid, 0)));
+    supervised.stop();
+}
+
+/// Lets time pass while the supervisor does its work.
+fn outlast(supervised: &Supervised, time: Duration) {
+    let until = std::time::Instant::now() + time;
+    supervised.journal().wait_until("time to pass", |_| {
+        supervised.status();
+        (std::time::Instant::now() >= until).then_some(())
+    });
+}
+
+/// Lets time pass.
+fn outlast_alone(time: Duration) {
+    let until = std::time::Instant::now() + time;
+    while let Some(left) = until.checked_duration_since(std::time::Instant::now()) {
+        std::thread::park_timeout(left);
+    }
+}
