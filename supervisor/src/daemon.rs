@@ -27,18 +27,19 @@ use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{ChildId, Event, Incarnation, Outcome, Tree};
 use bailiwick_sys::Failed;
 use bailiwick_sys::events::{Interest, Poller, Signal, Signals, Timer, Woken, monotonic_ns};
+use bailiwick_sys::sink::Sink;
 use bailiwick_sys::wait;
+use bailiwick_sys::witness::Witness;
 
 use crate::broker::Broker;
 use crate::control::Connections;
 use crate::digests::Digests;
-use crate::logs::{Drained, Sink};
+use crate::logs::Drained;
 use crate::roster::Roster;
 use crate::spawn::Launcher;
 use crate::spec::System;
 use crate::state_dir::StateDir;
 use crate::store::Store;
-use crate::verify::Witness;
 
 use child::Child;
 use orders::PendingOrder;

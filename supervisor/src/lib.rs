@@ -15,5 +15,4 @@ pub mod spawn;
 pub mod spec;
 pub mod state_dir;
 pub mod store;
-pub mod verify;
 pub use daemon::{Options, supervise};

@@ -4,11 +4,11 @@
 //! queue is bounded, because news of a peer that is not sent yet gives way to later news of it.
 //! What comes in was written by somebody who may be hostile.
 
-use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use bailiwick_sys::socket::{self, LostFds, ReceiveError, SendError};
+pub use bailiwick_sys::outbox::Flushed;
+use bailiwick_sys::outbox::Outbox;
+use bailiwick_sys::socket::{self, LostFds, ReceiveError};
 use bailiwick_wire::control::{ControlError, RECORD_BYTES, ToSupervisor, ToWorker};
 use thiserror::Error;
 
@@ -19,28 +19,8 @@ const SPARE_ORDERS: usize = 64;
 #[derive(Debug)]
 pub struct Line {
     socket: OwnedFd,
-    queue: VecDeque<Waiting>,
+    queue: Outbox<Option<ToWorker>>,
     capacity: usize,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    bytes: Vec<u8>,
-    order: Option<ToWorker>,
-    fds: Vec<OwnedFd>,
-}
-
-/// What became of the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flushed {
-    /// Everything is sent.
-    Empty,
-    /// The socket must become writable first.
-    WhenWritable,
-    /// The kernel has no room for descriptors; to be tried again later.
-    Later,
-    /// The worker's end is closed.
-    Closed,
 }
 
 /// What came of looking for a report.
@@ -85,7 +65,7 @@ pub enum LineError {
 impl Line {
     /// Takes the supervisor's end for a worker that has this many peers.
     pub fn new(socket: OwnedFd, peers: usize) -> Self {
-        Self { socket, queue: VecDeque::new(), capacity: 2 * peers + SPARE_ORDERS }
+        Self { socket, queue: Outbox::new(), capacity: 2 * peers + SPARE_ORDERS }
     }
 
     /// Returns the socket, to wait for it.
@@ -95,7 +75,7 @@ impl Line {
 
     /// Queues the first packet.
     pub fn bootstrap(&mut self, packet: Vec<u8>, fds: Vec<OwnedFd>) {
-        self.queue.push_back(Waiting { bytes: packet, order: None, fds });
+        self.queue.push(None, packet, fds);
     }
 
     /// Queues an order, with the descriptor that belongs to it.
@@ -110,22 +90,13 @@ impl Line {
             return Err(LineError::Overrun { limit: self.capacity });
         }
         let bytes = order.to_bytes().to_vec();
-        self.queue.push_back(Waiting { bytes, order: Some(order), fds: fd.into_iter().collect() });
+        self.queue.push(Some(order), bytes, fd.into_iter().collect());
         Ok(())
     }
 
     /// Sends what the socket takes now.
     pub fn flush(&mut self) -> Flushed {
-        while let Some(first) = self.queue.front() {
-            let fds: Vec<_> = first.fds.iter().map(AsFd::as_fd).collect();
-            match socket::send(self.socket.as_fd(), &[IoSlice::new(&first.bytes)], &fds) {
-                Ok(_) => drop(self.queue.pop_front()),
-                Err(SendError::WouldBlock) => return Flushed::WhenWritable,
-                Err(SendError::NoRoom(_)) => return Flushed::Later,
-                Err(_) => return Flushed::Closed,
-            }
-        }
-        Flushed::Empty
+        self.queue.flush(self.socket.as_fd())
     }
 
     /// Reads one report.
@@ -160,7 +131,7 @@ impl Line {
             _ => return false,
         };
         let before = self.queue.len();
-        self.queue.retain(|waiting| match &waiting.order {
+        self.queue.retain(|order| match order {
             Some(ToWorker::Link { peer: other, generation, .. }) => {
                 *other != peer || over.is_some_and(|over| over != *generation)
             }
@@ -172,6 +143,8 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use std::io::IoSlice;
+
     use super::*;
 
     fn pair(peers: usize) -> (Line, OwnedFd) {

@@ -3,22 +3,13 @@
 //! A worker that prints too much loses lines, which are counted; it never costs the supervisor
 //! memory or time beyond the limits below. Escaping happens once, here, where a person reads it.
 
-mod allowance;
-mod escape;
-mod sink;
-
-use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use bailiwick_core::allowance::Allowance;
 use bailiwick_core::time::Instant;
+use bailiwick_sys::sink::Sink;
+use bailiwick_wire::output::{Framing, LastLines, escape};
 use nix::errno::Errno;
-
-pub use allowance::Allowance;
-use escape::escape;
-pub use sink::Sink;
-
-/// The longest line that is kept whole; what follows in a longer one is the next line.
-pub const LINE_BYTES: usize = 8 << 10;
 
 /// The lines kept of each worker for reports of its end.
 pub const LAST_LINES: usize = 50;
@@ -38,9 +29,8 @@ const BURST_BYTES: u64 = 1 << 20;
 pub struct Output {
     prefix: String,
     pipe: Option<OwnedFd>,
-    partial: Vec<u8>,
-    last: VecDeque<String>,
-    last_bytes: usize,
+    framing: Framing,
+    last: LastLines,
     allowance: Allowance,
     dropped_bytes: u64,
     dropped_unsaid: u64,
@@ -61,9 +51,8 @@ impl Output {
         Self {
             prefix,
             pipe: None,
-            partial: Vec::new(),
-            last: VecDeque::new(),
-            last_bytes: 0,
+            framing: Framing::default(),
+            last: LastLines::new(LAST_LINES, LAST_BYTES),
             allowance: Allowance::new(BURST_BYTES, BYTES_PER_SECOND, now),
             dropped_bytes: 0,
             dropped_unsaid: 0,
@@ -73,7 +62,6 @@ impl Output {
     /// Takes the read end of a new incarnation's pipe, which must be non-blocking.
     pub fn attach(&mut self, pipe: OwnedFd) {
         self.last.clear();
-        self.last_bytes = 0;
         self.pipe = Some(pipe);
     }
 
@@ -88,8 +76,8 @@ impl Output {
     }
 
     /// Returns the last lines of the present or last incarnation, oldest first, escaped.
-    pub fn last_lines(&self) -> impl Iterator<Item = &str> {
-        self.last.iter().map(String::as_str)
+    pub fn last_lines(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
+        self.last.iter()
     }
 
     /// Reads once from the pipe, up to the quota, and passes whole lines on to `sink`. A pipe that has ended stays
@@ -100,7 +88,9 @@ impl Output {
         match nix::unistd::read(pipe, &mut bytes) {
             Ok(0) => Drained::Ended,
             Ok(length) => {
-                self.feed(&bytes[..length], now, sink);
+                let mut framing = std::mem::take(&mut self.framing);
+                framing.feed(&bytes[..length], |line| self.line(line, now, sink));
+                self.framing = framing;
                 Drained::Open
             }
             Err(Errno::EAGAIN | Errno::EINTR) => Drained::Open,
@@ -118,27 +108,12 @@ impl Output {
                 break;
             }
         }
-        if !self.partial.is_empty() {
-            let line = std::mem::take(&mut self.partial);
-            self.line(&line, now, sink);
+        let rest = self.framing.rest();
+        if !rest.is_empty() {
+            self.line(&rest, now, sink);
         }
         self.say_dropped(sink);
         self.pipe.take()
-    }
-
-    fn feed(&mut self, mut bytes: &[u8], now: Instant, sink: &mut Sink) {
-        while !bytes.is_empty() {
-            let room = LINE_BYTES - self.partial.len();
-            let window = &bytes[..bytes.len().min(room)];
-            let newline = window.iter().position(|byte| *byte == b'\n');
-            let taken = newline.map_or(window.len(), |at| at + 1);
-            self.partial.extend_from_slice(&window[..newline.unwrap_or(window.len())]);
-            bytes = &bytes[taken..];
-            if newline.is_some() || self.partial.len() == LINE_BYTES {
-                let line = std::mem::take(&mut self.partial);
-                self.line(&line, now, sink);
-            }
-        }
     }
 
     fn line(&mut self, raw: &[u8], now: Instant, sink: &mut Sink) {
@@ -152,22 +127,13 @@ impl Output {
         self.say_dropped(sink);
         let line = escape(raw);
         sink.line(&self.prefix, &line);
-        self.remember(line);
+        self.last.push(line);
     }
 
     fn say_dropped(&mut self, sink: &mut Sink) {
         let dropped = std::mem::take(&mut self.dropped_unsaid);
         if dropped > 0 {
             sink.line(&self.prefix, &format!("[{dropped} bytes dropped: printed too fast]"));
-        }
-    }
-
-    fn remember(&mut self, line: String) {
-        self.last_bytes += line.len();
-        self.last.push_back(line);
-        while self.last.len() > LAST_LINES || self.last_bytes > LAST_BYTES {
-            let Some(oldest) = self.last.pop_front() else { return };
-            self.last_bytes -= oldest.len();
         }
     }
 }
@@ -226,16 +192,6 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut_at_the_limit() {
-        let mut fixture = fixture();
-        fixture.writer.write_all(&[b'x'; LINE_BYTES + 1]).unwrap();
-        fixture.output.drain(Instant::START, &mut fixture.sink);
-        assert_eq!(fixture.output.last_lines().map(str::len).collect::<Vec<_>>(), [LINE_BYTES]);
-        fixture.output.close(Instant::START, &mut fixture.sink);
-        assert_eq!(fixture.output.last_lines().map(str::len).collect::<Vec<_>>(), [LINE_BYTES, 1]);
-    }
-
-    #[test]
     fn a_flood_is_dropped_and_counted_and_time_heals_it() {
         let mut fixture = fixture();
         let line = [&[b'x'; 999][..], b"\n"].concat();
@@ -249,18 +205,6 @@ mod tests {
         fixture.writer.write_all(b"better\n").unwrap();
         fixture.output.drain(Instant::START + Duration::from_secs(1), &mut fixture.sink);
         assert_eq!(fixture.shown(), "web | [2000 bytes dropped: printed too fast]\nweb | better\n");
-    }
-
-    #[test]
-    fn only_the_last_lines_are_kept() {
-        let mut fixture = fixture();
-        for number in 0..LAST_LINES + 3 {
-            writeln!(fixture.writer, "{number}").unwrap();
-        }
-        fixture.output.drain(Instant::START, &mut fixture.sink);
-        let kept: Vec<_> = fixture.output.last_lines().map(str::to_owned).collect();
-        assert_eq!(kept.len(), LAST_LINES);
-        assert_eq!(kept[0], "3");
     }
 
     #[test]

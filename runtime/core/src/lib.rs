@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 extern crate alloc;
 
+pub mod allowance;
 pub mod asks;
 pub mod backoff;
 pub mod budget;

@@ -21,6 +21,7 @@ pub mod handshake;
 mod limits;
 pub mod notify;
 pub mod operator;
+pub mod output;
 pub mod reason;
 pub mod schema;
 

@@ -3,14 +3,15 @@
 //! Nothing here waits: an answer that the socket does not take is queued, a client that does not
 //! read is dropped as soon as another one wants its place.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
-use bailiwick_sys::socket::{self, ReceiveError, SendError};
+use bailiwick_sys::outbox::{Flushed, Outbox};
+use bailiwick_sys::socket::{self, ReceiveError};
 
-use super::{End, Outcome, RECORD_BYTES, REQUEST_BYTES, Record, Request};
+use super::{End, Outcome, REQUEST_BYTES, Record, Request};
 
 /// Connections at a time.
 pub const CONNECTIONS_MAX: usize = 16;
@@ -31,7 +32,7 @@ pub struct Connections {
 #[derive(Debug)]
 struct Connection {
     socket: OwnedFd,
-    answer: VecDeque<[u8; RECORD_BYTES]>,
+    answer: Outbox<()>,
     /// A request was taken and its [`End`] is not queued yet.
     busy: bool,
 }
@@ -90,7 +91,7 @@ impl Connections {
         }
         let id = self.next;
         self.next = self.next.wrapping_add(1);
-        self.open.insert(id, Connection { socket, answer: VecDeque::new(), busy: false });
+        self.open.insert(id, Connection { socket, answer: Outbox::new(), busy: false });
         Some(id)
     }
 
@@ -120,8 +121,9 @@ impl Connections {
     /// Queues the answer to a request and writes what the socket takes.
     pub fn answer(&mut self, id: ConnectionId, records: impl IntoIterator<Item = Record>, outcome: Outcome) {
         let Some(connection) = self.open.get_mut(&id) else { return };
-        connection.answer.extend(records.into_iter().map(|record| record.to_bytes()));
-        connection.answer.push_back(Record::End(End { outcome }).to_bytes());
+        for record in records.into_iter().chain([Record::End(End { outcome })]) {
+            connection.answer.push((), record.to_bytes().to_vec(), Vec::new());
+        }
         connection.busy = false;
         self.flush(id);
     }
@@ -129,15 +131,8 @@ impl Connections {
     /// Writes what the socket takes of what waits.
     pub fn flush(&mut self, id: ConnectionId) {
         let Some(connection) = self.open.get_mut(&id) else { return };
-        while let Some(record) = connection.answer.front() {
-            match socket::send(connection.socket.as_fd(), &[IoSlice::new(record)], &[]) {
-                Ok(_) => drop(connection.answer.pop_front()),
-                Err(SendError::WouldBlock | SendError::NoRoom(_)) => return,
-                Err(_) => {
-                    self.close(id);
-                    return;
-                }
-            }
+        if connection.answer.flush(connection.socket.as_fd()) == Flushed::Closed {
+            self.close(id);
         }
     }
 
@@ -184,7 +179,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::super::{Client, ClientError, Target, Verb};
+    use super::super::{Client, ClientError, RECORD_BYTES, Target, Verb};
     use super::*;
     use crate::state_dir::StateDir;
 

@@ -2,13 +2,14 @@
 
 use std::os::fd::OwnedFd;
 
+use bailiwick_core::allowance::Allowance;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::Incarnation;
 use bailiwick_sys::process::StartReport;
 
 use crate::control::Cause;
 use crate::line::Line;
-use crate::logs::{Allowance, Output};
+use crate::logs::Output;
 
 /// One instance.
 #[derive(Debug)]

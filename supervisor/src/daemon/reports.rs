@@ -1,21 +1,18 @@
 //! What workers say, one report of each per turn.
 
-use std::fs::File;
-use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use bailiwick_core::reopening::Event as Reopen;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
+use bailiwick_sys::memory::seal;
+use bailiwick_sys::witness::Broken;
 use bailiwick_wire::control::{ToSupervisor, ToWorker};
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::Daemon;
 use super::life::chance;
-use crate::control::Cause;
+use crate::control::{Cause, Record};
 use crate::line::Received;
 use crate::spec::May;
-use crate::verify::Broken;
 
 impl Daemon {
     /// Takes one report. Returns whether there may be more.
@@ -126,22 +123,11 @@ impl Daemon {
     /// Answers a worker that may see the process tree with a copy of it in sealed memory.
     fn show_tree(&mut self, child: ChildId) {
         let worker = &self.system.workers[self.roster.seat(child).worker];
-        let answer = if worker.may.contains(&May::Status) { self.tree_in_memory().ok() } else { None };
+        let tree = || self.status().iter().flat_map(Record::to_bytes).collect::<Vec<_>>();
+        let answer = if worker.may.contains(&May::Status) { seal(&tree()).ok() } else { None };
         match answer {
             Some(memory) => self.order(child, ToWorker::Status, Some(memory)),
             None => self.order(child, ToWorker::StatusRefused, None),
         }
-    }
-
-    fn tree_in_memory(&self) -> std::io::Result<OwnedFd> {
-        let memory = memfd_create(c"status", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
-        let mut file = File::from(memory);
-        for record in self.status() {
-            file.write_all(&record.to_bytes())?;
-        }
-        let all =
-            SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
-        fcntl(file.as_fd(), FcntlArg::F_ADD_SEALS(all))?;
-        Ok(file.into())
     }
 }

@@ -14,6 +14,8 @@ use bailiwick_sys::events::{
 };
 use bailiwick_sys::guardian::Guardian;
 use bailiwick_sys::remains::Remains;
+use bailiwick_sys::sink::Sink;
+use bailiwick_sys::witness::Witness;
 use bailiwick_sys::{Failed, process};
 use thiserror::Error;
 
@@ -23,13 +25,11 @@ use super::{BATCH, Daemon, Options};
 use crate::broker::Broker;
 use crate::control::Connections;
 use crate::digests::Digests;
-use crate::logs::Sink;
 use crate::roster::{Roster, RosterError};
 use crate::spawn::{LaunchError, Launcher};
 use crate::spec::System;
 use crate::state_dir::{StateDir, StateDirError, default_path, private_path};
 use crate::store::Store;
-use crate::verify::Witness;
 
 /// A mechanism of the kernel is missing.
 const UNAVAILABLE: u8 = 69;

@@ -10,6 +10,7 @@ use bailiwick_sys::guardian::{Guardian, GuardianError, Victim};
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::remains::{Remains, group_name};
 use bailiwick_sys::seccomp::Filter;
+use bailiwick_sys::witness::Promise;
 use bailiwick_wire::bootstrap::Confinement;
 
 use super::account::{Account, Owner};
@@ -24,7 +25,6 @@ use super::paths::{Access, Granted, Rulesets};
 use super::tree::{Tree, TreeError};
 use crate::control::MemoryMechanism;
 use crate::spec::{Exec, Preset, Worker};
-use crate::verify::Promise;
 use bailiwick_sys::cgroup::{Cgroup, Cgroups, Purpose};
 
 /// What the sandboxes of one supervisor have in common.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// Returns `raw` as text in which nothing moves a cursor, changes a colour, reorders the line or
 /// passes for a line of its own: such characters, and bytes that are no UTF-8, appear as escapes.
-pub(super) fn escape(raw: &[u8]) -> String {
+pub fn escape(raw: &[u8]) -> String {
     let mut out = String::with_capacity(raw.len());
     for chunk in raw.utf8_chunks() {
         for character in chunk.valid().chars() {

@@ -1,6 +1,6 @@
 //! How much may still be said: a bucket that fills with time.
 
-use bailiwick_core::time::Instant;
+use crate::time::Instant;
 
 /// An amount that is spent, and grows back by so much a second up to what may be spent at once.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Allowance {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use core::time::Duration;
 
     use super::*;
 

@@ -5,11 +5,12 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use bailiwick_sys::capability::Capabilities;
-use bailiwick_sys::identity::Identity;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use thiserror::Error;
+
+use crate::capability::Capabilities;
+use crate::identity::Identity;
 
 /// The kernel's word on processes: `/proc`, held open from the start on, so that no path is followed to it while the
 /// loop runs. To read `status` never waits for the process that it tells of (decision 0008).
