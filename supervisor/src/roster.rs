@@ -1,37 +1,48 @@
 //! Who is supervised: every instance of every worker, with the number by which the machine knows it.
 
-use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
+use std::vec;
 
 use bailiwick_core::exit::ExitCodes;
-use bailiwick_core::tree::{ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId};
+use bailiwick_core::tree::{self, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId};
 use thiserror::Error;
 
 use crate::spec::{self, OnSigstop, System, Worker};
 
-/// Every instance of every worker, in the order of the manifest.
-#[derive(Debug)]
+/// Every instance of every worker. Whoever stays when a system takes the place of another keeps its number.
+#[derive(Debug, Default)]
 pub struct Roster {
-    workers: Vec<Entry>,
     seats: Vec<Seat>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    name: String,
-    privileged: bool,
-    children: Range<u16>,
+    /// Groups by number; the root has no name.
+    groups: Vec<String>,
 }
 
 /// One instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Seat {
-    /// The index of its worker in the system.
-    pub worker: usize,
+    /// Its worker, of which it is an instance or was the last time that anybody wanted it.
+    pub worker: Rc<Worker>,
     /// Its number among the instances, from 1.
     pub instance: u16,
     /// What people call it: the worker's name, with the instance if there are several.
     pub title: String,
+    /// Where it stands among all instances in the manifest.
+    position: u16,
+    /// Whether anybody wants it.
+    pub standing: Standing,
+}
+
+/// Whether an instance is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Exhaustive: nobody is anything else.
+pub enum Standing {
+    /// The system declares it.
+    Present,
+    /// The system declares it no more, and it is being stopped.
+    Leaving,
+    /// Nothing is left of it: the place is free.
+    Gone,
 }
 
 /// Why a system cannot be supervised. Whatever made the system should have said so better.
@@ -80,55 +91,83 @@ impl Roster {
     /// # Errors
     /// When a name is used twice, or there are too many instances.
     pub fn new(system: &System) -> Result<Self, RosterError> {
-        let found = system.workers.iter().map(|worker| usize::from(worker.instances)).sum();
-        if found > usize::from(u16::MAX) {
+        Self::default().succeed(system)
+    }
+
+    /// Numbers the instances of `system`, which takes the place of the one from which this roster was made.
+    ///
+    /// # Errors
+    /// When a name is used twice, or there are too many instances.
+    pub fn succeed(&self, system: &System) -> Result<Self, RosterError> {
+        let found = system.workers.iter().map(|worker| usize::from(worker.instances)).sum::<usize>();
+        if found + self.seats.len() > usize::from(u16::MAX) {
             return Err(RosterError::TooMany { found });
         }
-        let mut roster = Self { workers: Vec::new(), seats: Vec::with_capacity(found) };
-        for (index, worker) in system.workers.iter().enumerate() {
-            if roster.workers.iter().any(|entry| entry.name == worker.name) {
+        let mut wanted: Vec<Seat> = Vec::with_capacity(found);
+        for worker in system.workers.iter().cloned().map(Rc::new) {
+            if wanted.iter().any(|seat| seat.worker.name == worker.name) {
                 return Err(RosterError::Twice { name: worker.name.clone() });
             }
-            let first = roster.next();
             for instance in 1..=worker.instances {
                 let title = match worker.instances {
                     1 => worker.name.clone(),
                     _ => format!("{}.{instance}", worker.name),
                 };
-                roster.seats.push(Seat { worker: index, instance, title });
+                let (worker, position) = (Rc::clone(&worker), wanted.len() as u16);
+                wanted.push(Seat { worker, instance, title, position, standing: Standing::Present });
             }
-            let children = first..roster.next();
-            roster.workers.push(Entry {
-                name: worker.name.clone(),
-                privileged: worker.holds_privilege(),
-                children,
-            });
         }
-        Ok(roster)
+        let key = |seat: &Seat| (seat.worker.name.clone(), seat.instance);
+        let known = self.seats.iter().map(|seat| (seat.standing != Standing::Gone).then(|| key(seat)));
+        let places = tree::places(&known.collect::<Vec<_>>(), &wanted.iter().map(key).collect::<Vec<_>>());
+        let mut seats = self.seats.clone();
+        for seat in seats.iter_mut().filter(|seat| seat.standing == Standing::Present) {
+            seat.standing = Standing::Leaving;
+        }
+        for (place, seat) in places.into_iter().zip(wanted) {
+            if place < seats.len() { seats[place] = seat } else { seats.push(seat) }
+        }
+        Ok(Self { seats, groups: groups(&self.groups, &system.groups)? })
     }
 
-    /// Returns the machine's terms for every instance of `system`, from which this roster was made.
+    /// Returns the machine's terms for every instance of `system`, from which this roster was made. `former` are the
+    /// terms before: they hold on for whoever leaves.
     ///
     /// # Errors
     /// When a name leads nowhere, or in a circle.
-    pub fn config(&self, system: &System) -> Result<Config, RosterError> {
-        let (groups, names) = groups(&system.groups)?;
-        let mut children = Vec::with_capacity(self.seats.len());
-        for seat in &self.seats {
-            let worker = &system.workers[seat.worker];
-            let group = worker.group.as_deref();
-            let group =
-                position(&names, group).ok_or_else(|| unknown(worker, "group", group.unwrap_or_default()))?;
-            let mut needs = Vec::new();
-            for need in &worker.needs {
-                if !self.workers.iter().any(|entry| entry.name == *need) {
-                    return Err(unknown(worker, "worker", need));
-                }
-                needs.extend(self.instances_of(need));
+    pub fn config(&self, system: &System, former: &Config) -> Result<Config, RosterError> {
+        let mut groups = former.groups.clone();
+        groups.resize(self.groups.len(), GroupConfig::default());
+        for group in &system.groups {
+            let parent = group.parent.as_deref().unwrap_or_default();
+            let (at, parent) = (self.group(&group.name), self.group(parent));
+            if let (Some(GroupId(at)), Some(parent)) = (at, parent) {
+                groups[usize::from(at)] = group_config(group, parent);
             }
-            children.push(child_config(worker, group, needs));
+        }
+        let mut children = Vec::with_capacity(self.seats.len());
+        for (index, seat) in self.seats.iter().enumerate() {
+            children.push(match (seat.standing, former.children.get(index)) {
+                (Standing::Leaving | Standing::Gone, Some(terms)) => parting(terms.clone()),
+                _ => self.child_config(seat)?,
+            });
         }
         Ok(Config { groups, children, shutdown_timeout: system.shutdown_timeout, ..Config::default() })
+    }
+
+    fn child_config(&self, seat: &Seat) -> Result<ChildConfig, RosterError> {
+        let worker = &*seat.worker;
+        let group = worker.group.as_deref().unwrap_or_default();
+        let group = self.group(group).ok_or_else(|| unknown(worker, "group", group))?;
+        let mut needs = Vec::new();
+        for need in &worker.needs {
+            let before = needs.len();
+            needs.extend(self.instances_of(need));
+            if needs.len() == before {
+                return Err(unknown(worker, "worker", need));
+            }
+        }
+        Ok(ChildConfig { position: seat.position, ..child_config(worker, group, needs) })
     }
 
     /// Says in names what the machine says in numbers.
@@ -143,15 +182,29 @@ impl Roster {
         }
     }
 
-    /// Returns every instance.
+    /// Returns every instance that is wanted, or of which something is left.
     pub fn children(&self) -> impl Iterator<Item = ChildId> + use<> {
-        (0..self.next()).map(ChildId)
+        self.select(|seat| seat.standing != Standing::Gone)
+    }
+
+    /// Returns every instance that is being stopped for good.
+    pub fn leaving(&self) -> impl Iterator<Item = ChildId> + use<> {
+        self.select(|seat| seat.standing == Standing::Leaving)
+    }
+
+    fn select(&self, is_meant: impl Fn(&Seat) -> bool) -> vec::IntoIter<ChildId> {
+        let seats = (0..).map(ChildId).zip(&self.seats);
+        seats.filter(|(_, seat)| is_meant(seat)).map(|(child, _)| child).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Notes that nothing is left of an instance.
+    pub fn forget(&mut self, child: ChildId) {
+        self.seats[usize::from(child.0)].standing = Standing::Gone;
     }
 
     /// Returns every instance of one worker; none if there is no such worker.
     pub fn instances_of(&self, name: &str) -> impl Iterator<Item = ChildId> + use<> {
-        let entry = self.workers.iter().find(|entry| entry.name == name);
-        entry.map_or(0..0, |entry| entry.children.clone()).map(ChildId)
+        self.select(|seat| seat.standing == Standing::Present && seat.worker.name == name)
     }
 
     /// Returns what is known of one instance.
@@ -164,40 +217,45 @@ impl Roster {
 
     /// Returns whether the instance may accuse those who are not privileged.
     pub fn is_privileged(&self, child: ChildId) -> bool {
-        self.workers[self.seat(child).worker].privileged
+        self.seat(child).worker.holds_privilege()
     }
 
-    fn next(&self) -> u16 {
-        u16::try_from(self.seats.len()).expect("the number of instances was checked")
+    fn group(&self, name: &str) -> Option<GroupId> {
+        let at = self.groups.iter().position(|known| known == name)?;
+        u16::try_from(at).ok().map(GroupId)
     }
 }
 
-/// Puts every group after its parent, with the root first, which has no name.
-fn groups(declared: &[spec::Group]) -> Result<(Vec<GroupConfig>, Vec<Option<&str>>), RosterError> {
-    let (mut groups, mut names) = (vec![GroupConfig::default()], vec![None]);
-    let mut waiting: Vec<&spec::Group> = declared.iter().collect();
+/// Puts every group after its parent and behind those that are known; the first is the root, which has no name.
+fn groups(known: &[String], declared: &[spec::Group]) -> Result<Vec<String>, RosterError> {
+    let mut names = if known.is_empty() { vec![String::new()] } else { known.to_vec() };
+    let mut waiting: Vec<&spec::Group> =
+        declared.iter().filter(|group| !names.contains(&group.name)).collect();
     while let Some(first) = waiting.first() {
-        let placed = |group: &&spec::Group| names.contains(&group.parent.as_deref());
+        let placed = |group: &&spec::Group| names.contains(group.parent.as_ref().unwrap_or(&names[0]));
         let Some(at) = waiting.iter().position(placed) else {
             return Err(RosterError::Unplaced { name: first.name.clone() });
         };
-        let group = waiting.remove(at);
-        groups.push(GroupConfig {
-            parent: position(&names, group.parent.as_deref()),
-            strategy: group.strategy,
-            max_restarts: group.max_restarts,
-            period: group.period,
-            on_exhausted: group.on_exhausted,
-            ..GroupConfig::default()
-        });
-        names.push(Some(group.name.as_str()));
+        names.push(waiting.remove(at).name.clone());
     }
-    Ok((groups, names))
+    Ok(names)
 }
 
-fn position(names: &[Option<&str>], name: Option<&str>) -> Option<GroupId> {
-    let at = names.iter().position(|known| *known == name)?;
-    u16::try_from(at).ok().map(GroupId)
+fn group_config(group: &spec::Group, parent: GroupId) -> GroupConfig {
+    GroupConfig {
+        parent: Some(parent),
+        strategy: group.strategy,
+        max_restarts: group.max_restarts,
+        period: group.period,
+        on_exhausted: group.on_exhausted,
+        ..GroupConfig::default()
+    }
+}
+
+/// The terms of whoever leaves: nothing hangs on it any more, and it waits for nobody.
+fn parting(terms: ChildConfig) -> ChildConfig {
+    let (needs, wants, after) = Default::default();
+    ChildConfig { needs, wants, after, essential: false, significant: false, ..terms }
 }
 
 fn unknown(worker: &Worker, what: &'static str, name: &str) -> RosterError {

@@ -97,7 +97,7 @@ impl Launcher {
         let ground = if state_dir.is_private() { ground.passing() } else { ground };
         let prepare = |child| {
             let seat = roster.seat(child);
-            ground.prepare(&system.workers[seat.worker], seat.instance, Role::Worker)
+            ground.prepare(&seat.worker, seat.instance, Role::Worker)
         };
         let workers = roster.children().map(prepare).collect::<Result<_, _>>()?;
         let null = std::fs::File::options().read(true).write(true).open("/dev/null");

@@ -18,6 +18,7 @@ mod group;
 mod halt;
 mod operator;
 mod order;
+mod places;
 mod pool;
 mod reactions;
 mod release;
@@ -36,6 +37,7 @@ pub use self::config::{
 pub use self::event::{Event, Outdated, Verb};
 use self::group::Group;
 use self::order::{Order, child_id};
+pub use self::places::places;
 pub use self::reactions::{Reaction, Reactions};
 use self::shutdown::Shutdown;
 pub use self::transcript::Line;

@@ -17,7 +17,7 @@ impl Daemon {
     /// Returns everything that a worker is told before it runs, and what is attached to that.
     pub(super) fn bootstrap(&self, of: Incarnation) -> std::io::Result<(Bootstrap, Vec<OwnedFd>)> {
         let seat = self.roster.seat(of.child);
-        let worker = &self.system.workers[seat.worker];
+        let worker = &seat.worker;
         let prepared = self.launcher.prepared(of.child);
         let ((confinement, ruleset), granted) = (prepared.confinement(), prepared.granted());
         let attached = ruleset.into_iter().chain(granted.iter().map(AsFd::as_fd));
@@ -46,7 +46,7 @@ impl Daemon {
 
     fn peer(&self, child: ChildId, peer: ChildId, terms: &broker::Terms) -> Peer {
         let seat = self.roster.seat(peer);
-        let worker = &self.system.workers[seat.worker];
+        let worker = &seat.worker;
         Peer {
             number: peer.0,
             worker: worker.name.clone(),
@@ -120,7 +120,7 @@ impl Daemon {
 
     /// Gives a life what was kept for it: by its earlier lives, or by workers that it needs.
     pub(super) fn give_kept(&mut self, child: ChildId) {
-        let worker = &self.system.workers[self.roster.seat(child).worker];
+        let worker = &self.roster.seat(child).worker;
         let needed: Vec<ChildId> =
             worker.needs.iter().flat_map(|need| self.roster.instances_of(need)).collect();
         let mut found: Vec<(String, OwnedFd)> = Vec::new();

@@ -82,7 +82,7 @@ impl Daemon {
     /// Has the next start of a child run what its path leads to now: an operator's restart is how a new build is
     /// taken up, while automatic restarts stay with the old one.
     fn renew(&mut self, child: ChildId) {
-        let worker = &self.system.workers[self.roster.seat(child).worker];
+        let worker = &self.roster.seat(child).worker;
         match self.launcher.reopen(child, worker) {
             Ok(()) => self.hash(child),
             Err(error) => self.complain(child, &error),

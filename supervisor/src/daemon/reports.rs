@@ -122,7 +122,7 @@ impl Daemon {
 
     /// Answers a worker that may see the process tree with a copy of it in sealed memory.
     fn show_tree(&mut self, child: ChildId) {
-        let worker = &self.system.workers[self.roster.seat(child).worker];
+        let worker = &self.roster.seat(child).worker;
         let tree = || self.status().iter().flat_map(Record::to_bytes).collect::<Vec<_>>();
         let answer = if worker.may.contains(&May::Status) { seal(&tree()).ok() } else { None };
         match answer {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use bailiwick_core::reopening::Reopenings;
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{Outcome, Tree};
+use bailiwick_core::tree::{Config, Outcome, Tree};
 use bailiwick_sys::cgroup::Cgroups;
 use bailiwick_sys::events::{
     Interest, Poller, Signal, Signals, Timer, die_of as die_of_signal, monotonic_ns,
@@ -90,7 +90,8 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         return Err(Refusal::Threads);
     }
     let roster = Roster::new(&system)?;
-    let tree = Tree::new(roster.config(&system)?).map_err(|error| roster.explain(error))?;
+    let tree =
+        Tree::new(roster.config(&system, &Config::default())?).map_err(|error| roster.explain(error))?;
     let (mut state, guardian) = claim(&system, &options)?;
     let connections = Connections::new(state.listen()?);
     let launcher = Launcher::prepare(&system, &roster, &state)?;

@@ -26,7 +26,7 @@ impl Daemon {
         let child = self.tree.child(id)?;
         let place = &self.children[usize::from(id.0)];
         let seat = self.roster.seat(id);
-        let worker = &self.system.workers[seat.worker];
+        let worker = &seat.worker;
         let prepared = self.launcher.prepared(id);
         let budget = self.tree.budget(self.tree.config().children.get(usize::from(id.0))?.group)?;
         let now = self.now();
