@@ -94,6 +94,13 @@ impl Process {
         text.split('\0').filter_map(variable).collect()
     }
 
+    /// Returns the name under which it was started: a worker's own.
+    pub fn name(self) -> Option<String> {
+        let bytes = fs::read(self.path("cmdline")).ok()?;
+        let name = bytes.split(|byte| *byte == 0).next()?;
+        Some(String::from_utf8_lossy(name).into_owned())
+    }
+
     /// Returns the process that started it, its process group and its session.
     pub fn family(self) -> Option<(u32, u32, u32)> {
         let fields = self.stat();

@@ -128,7 +128,7 @@ pub enum Verb {
     Start,
     /// Stop it in order and leave it stopped.
     Stop,
-    /// Stop it in order if it runs, then start it.
+    /// Stop it in order if it runs, then start it. What it needs or wants and stands stopped is started too.
     Restart,
     /// Have it take up what has changed, as soon as it is ready.
     Reload,

@@ -19,6 +19,7 @@ impl Tree {
             Verb::Restart => {
                 self.hurry(id, step.now);
                 self.with_child(id, step, Child::restart);
+                self.start_needs(id, step);
             }
             Verb::Renew => {
                 self.hurry(id, step.now);
@@ -35,6 +36,13 @@ impl Tree {
 
     /// Starts a child, and what it needs or wants and nobody has started.
     fn start_with_needs(&mut self, id: ChildId, step: &mut Step<'_>) {
+        self.hurry(id, step.now);
+        self.with_child(id, step, Child::start_by_order);
+        self.start_needs(id, step);
+    }
+
+    /// Starts what a child needs or wants and nobody has started.
+    fn start_needs(&mut self, id: ChildId, step: &mut Step<'_>) {
         let mut seen = vec![false; self.children.len()];
         let mut open = vec![id];
         while let Some(next) = open.pop() {
@@ -42,7 +50,7 @@ impl Tree {
             if core::mem::replace(&mut seen[index], true) || !self.is_member(next) {
                 continue;
             }
-            if next == id || self.is_left_alone(next) {
+            if next != id && self.is_left_alone(next) {
                 self.hurry(next, step.now);
                 self.with_child(next, step, Child::start_by_order);
             }
