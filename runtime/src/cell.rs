@@ -94,6 +94,7 @@ impl Cell {
     pub(crate) fn begin(&self) -> u32 {
         // Every incarnation lives where the first one did, so only the first call says where.
         let _ = self.thread.set(std::thread::current().id());
+        crate::progress::forget_name();
         self.generation.fetch_add(1, Ordering::Relaxed) + 1
     }
 

@@ -28,6 +28,7 @@ use crate::node::{PeerError, Shared, SpawnError, Stop};
 use crate::outcome::{Cause, NotDelivered};
 use crate::outlet::Outlet;
 use crate::panics::catch_async;
+use crate::progress::{Work, of};
 use crate::protocol::Protocol;
 use crate::queue::Next;
 use crate::served::{Dispatch, FactoryArgs, Served};
@@ -384,7 +385,7 @@ impl Context {
         let tasks = &mut self.belongings().tasks;
         while tasks.try_join_next().is_some() {}
         tasks.spawn_local(async move {
-            if let Err(cause) = catch_async(task).await {
+            if let Err(cause) = catch_async(of(&cell, Work::Step("a task of its own"), task)).await {
                 cell.signal(Signal::Failed(cause));
             }
         })

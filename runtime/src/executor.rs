@@ -6,6 +6,8 @@ use std::io;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
+use crate::progress;
+
 /// What the current thread does for actors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -45,7 +47,7 @@ impl Executor {
         crate::panics::note_locations();
         let Self { runtime, local, role } = self;
         let _role = InRole(ROLE.replace(role));
-        let output = local.block_on(&runtime, main);
+        let output = runtime.block_on(progress::of_executor(local.run_until(main)));
         // What still runs is dropped here, on its own thread and in its runtime.
         let _entered = runtime.enter();
         drop(local);

@@ -73,6 +73,7 @@ pub mod prelude;
 pub mod private;
 #[doc(hidden)]
 mod program;
+mod progress;
 mod protocol;
 mod queue;
 mod reference;

@@ -21,6 +21,7 @@ use crate::node::Stop;
 use crate::outcome::Cause;
 use crate::outlet::Outlet;
 use crate::panics::{catch, catch_async};
+use crate::progress::{Work, of, one_poll};
 use crate::queue::Next;
 use crate::restart::Restart;
 use crate::served::{Dispatch, FactoryArgs, Make};
@@ -119,12 +120,13 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             Err(end) => (false, end),
         };
         if let (true, End::Stop | End::Drained, Some(lifecycle)) = (has_started, &end, self.lifecycle)
-            && let Err(cause) = catch_async(lifecycle.stopping(&mut actor, cx)).await
+            && let Err(cause) =
+                catch_async(of(&self.cell, Work::Step("stopping"), lifecycle.stopping(&mut actor, cx))).await
         {
             tracing::warn!(target: "bailiwick::actor", actor = %self.cell.name(), %cause, "failed while stopping");
         }
         // A destructor of the user's may panic as well; the incarnation is over in any case.
-        if let Err(cause) = catch(|| drop(actor)) {
+        if let Err(cause) = catch(|| one_poll(&self.cell, Work::Step("drop"), || drop(actor))) {
             tracing::warn!(target: "bailiwick::actor", actor = %self.cell.name(), %cause, "failed while dropped");
         }
         end
@@ -134,12 +136,13 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
         let args = T::decode(self.cell.path(), self.args.as_ref())
             .map_err(|error| Cause::Failed { error: error.to_string() })?;
         let mut make = self.make.lock().unwrap_or_else(PoisonError::into_inner);
-        catch(|| make(args))
+        catch(|| one_poll(&self.cell, Work::Step("factory"), || make(args)))
     }
 
     async fn started(&mut self, actor: &mut A, cx: &mut Context) -> Result<(), End> {
         if let Some(lifecycle) = self.lifecycle {
-            let mut starting = pin!(catch_async(lifecycle.started(actor, cx)));
+            let started = of(&self.cell, Work::Step("started"), lifecycle.started(actor, cx));
+            let mut starting = pin!(catch_async(started));
             let started = poll_fn(|task| match starting.as_mut().poll(task) {
                 Poll::Ready(started) => Poll::Ready(Some(started)),
                 // Who is to stop is not waited for until it has begun, which may be never.
@@ -199,7 +202,8 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             Signal::Reconfigure(args) => {
                 self.args = Some(args.clone());
                 let Some(lifecycle) = self.lifecycle else { return ControlFlow::Break(End::MakeAnew) };
-                match catch_async(lifecycle.reconfigure(actor, args, cx)).await {
+                let taken = of(&self.cell, Work::Step("reconfigure"), lifecycle.reconfigure(actor, args, cx));
+                match catch_async(taken).await {
                     Ok(Ok(Reconfigured::Kept)) => ControlFlow::Continue(()),
                     Ok(Ok(Reconfigured::MakeAnew)) => ControlFlow::Break(End::MakeAnew),
                     Ok(Err(error)) => {
@@ -217,7 +221,9 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             return Ok(());
         }
         match self.lifecycle {
-            Some(lifecycle) => catch_async(lifecycle.down(actor, ended.down, cx)).await,
+            Some(lifecycle) => {
+                catch_async(of(&self.cell, Work::Step("down"), lifecycle.down(actor, ended.down, cx))).await
+            }
             None => Ok(()),
         }
     }

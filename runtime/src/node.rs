@@ -20,6 +20,7 @@ use crate::hosted::{Hosted, Start};
 use crate::mailbox::Mailbox;
 use crate::name::{ActorName, NameError};
 use crate::outcome::Cause;
+use crate::progress::{self, Work};
 use bailiwick_supervisor::control::Status;
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::FutureExt;
@@ -209,7 +210,7 @@ impl Node {
     /// at its end.
     pub(crate) async fn run_main<T>(&self, main: impl AsyncFnOnce(Context) -> T) -> T {
         let cell = Cell::main(Arc::clone(&self.shared));
-        let output = main(Context::of(cell)).await;
+        let output = progress::of(&cell, Work::Step("main"), main(Context::of(Arc::clone(&cell)))).await;
         self.stop_within(MAIN_GRACE).await;
         output
     }

@@ -13,6 +13,7 @@ use crate::envelope::Envelope;
 use crate::outcome::{AskError, Cause, NotDelivered, Unknown};
 use crate::outlet::Outlet;
 use crate::panics::catch;
+use crate::progress::{self, Work};
 use crate::protocol::Incoming;
 use crate::queue::Next;
 use crate::reply::Reply;
@@ -124,19 +125,21 @@ impl Turns {
     ) -> Handled {
         let current = self.scope.get_or_insert_default();
         let deadline = current.deadline;
+        let work = Work::Method(incoming.protocol, incoming.method);
         let span =
             trace::handle(&self.cell, incoming.protocol.name, incoming.method_name(), &mut current.trace);
-        let (scope, queue) = (&mut self.scope, &self.cell.queue);
+        let (scope, cell) = (&mut self.scope, &self.cell);
         let mut expiry: Option<Pin<Box<Sleep>>> = None;
         let mut handler = pin!(Some(D::dispatch(actor, incoming, cx, reply)));
         let handled = poll_fn(|task| {
             let Some(running) = handler.as_mut().as_pin_mut() else { return Poll::Ready(Handled::Abandoned) };
-            match catch(|| span.in_scope(|| Scope::enter(scope, || running.poll(task)))) {
+            let poll = || span.in_scope(|| Scope::enter(scope, || running.poll(task)));
+            match catch(|| progress::one_poll(cell, work, poll)) {
                 Err(cause) => return Poll::Ready(Handled::Panicked(cause)),
                 Ok(Poll::Ready(finished)) => return Poll::Ready(Handled::Finished(finished)),
                 Ok(Poll::Pending) => {}
             }
-            if queue.poll_stop(task) {
+            if cell.queue.poll_stop(task) {
                 return Poll::Ready(Handled::Stopped);
             }
             if reply.poll_abandoned(task.waker()) {

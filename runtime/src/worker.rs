@@ -21,13 +21,16 @@ use bailiwick_sys::Failed;
 use bailiwick_sys::confine::{ConfineError, StageB};
 use bailiwick_sys::events::{Signal, Signals};
 use bailiwick_sys::seccomp::{Filter, FilterError};
+use bailiwick_sys::slate;
 use bailiwick_wire::bootstrap::Bootstrap;
 use bailiwick_wire::codec::EncodeError;
 use bailiwick_wire::control::ToSupervisor;
+use bailiwick_wire::slate::SLATE_BYTES;
 use thiserror::Error;
 
 use crate::executor::{Executor, Role};
 use crate::node::SpawnError;
+use crate::progress;
 use crate::registry::Registry;
 use line::{Line, LineError};
 
@@ -137,9 +140,13 @@ fn confine(
     mut attached: Vec<OwnedFd>,
 ) -> Result<BTreeMap<PathBuf, OwnedFd>, StartError> {
     let confinement = &bootstrap.confinement;
-    let announced = usize::from(confinement.ruleset) + bootstrap.granted.len();
+    let around = usize::from(confinement.ruleset) + usize::from(bootstrap.slate);
+    let announced = around + bootstrap.granted.len();
     if attached.len() != announced {
         return Err(StartError::Attached { announced, found: attached.len() });
+    }
+    if let Some(slate) = attached.pop_if(|_| bootstrap.slate) {
+        progress::write_to(slate::map(slate.as_fd(), SLATE_BYTES)?);
     }
     let granted = attached.split_off(usize::from(confinement.ruleset));
     let filter = confinement.filter.as_deref().map(Filter::from_bytes).transpose()?;

@@ -273,6 +273,13 @@ pub fn monotonic_ns() -> u64 {
     now.tv_sec().unsigned_abs() * NS_PER_SECOND + now.tv_nsec().unsigned_abs()
 }
 
+/// Returns the time of [`monotonic_ns`] as it was at the kernel's last tick, 1 to 10 ms ago at most. Costs less.
+pub fn coarse_ns() -> u64 {
+    let clock = nix::time::ClockId::CLOCK_MONOTONIC_COARSE;
+    let now = clock_gettime(clock).expect("every Linux has CLOCK_MONOTONIC_COARSE");
+    now.tv_sec().unsigned_abs() * NS_PER_SECOND + now.tv_nsec().unsigned_abs()
+}
+
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub mod process;
 pub mod remains;
 pub mod seccomp;
 pub mod sink;
+pub mod slate;
 pub mod socket;
 pub mod system_call;
 pub mod user_namespace;

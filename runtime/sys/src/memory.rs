@@ -68,7 +68,7 @@ pub fn seal(bytes: &[u8]) -> Result<OwnedFd, Failed> {
     Ok(file.into())
 }
 
-fn create() -> Result<OwnedFd, Failed> {
+pub(crate) fn create() -> Result<OwnedFd, Failed> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let never_executable = flags | MFdFlags::from_bits_retain(libc::MFD_NOEXEC_SEAL);
     match memfd_create(c"bailiwick", never_executable) {

@@ -30,6 +30,8 @@ pub struct Bootstrap {
     pub confinement: Confinement,
     /// The paths it is granted, one attached descriptor for each, after those of the confinement.
     pub granted: Vec<String>,
+    /// Whether the memory is attached, last of all, on which it leaves what it does: see [`crate::slate`].
+    pub slate: bool,
 }
 
 /// When the work of a worker is done.

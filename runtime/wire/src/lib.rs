@@ -24,6 +24,7 @@ pub mod operator;
 pub mod output;
 pub mod reason;
 pub mod schema;
+pub mod slate;
 
 pub use fd_kind::{FdKind, FdKinds};
 pub use limits::{Limit, Limits};

@@ -6,6 +6,7 @@ use bailiwick_core::allowance::Allowance;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::Incarnation;
 use bailiwick_sys::process::StartReport;
+use bailiwick_sys::slate::Slate;
 
 use crate::control::Cause;
 use crate::line::Line;
@@ -40,6 +41,10 @@ pub(super) struct Life {
     pub(super) start: Option<StartReport>,
     /// Its descriptor 3, until its process has ended.
     pub(super) line: Option<Line>,
+    /// Where it leaves what it does.
+    pub(super) slate: Slate,
+    /// How often it was looked at.
+    pub(super) looks: u32,
     /// The kernel's buffer is full of orders, and is watched for room.
     pub(super) waits_for_room: bool,
     /// Why its program never ran.

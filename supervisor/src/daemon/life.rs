@@ -8,10 +8,12 @@ use bailiwick_core::exit::Exit;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::process::{Progress, SpawnError};
+use bailiwick_sys::slate::Slate;
 use bailiwick_sys::wait::{self, Change};
 use bailiwick_sys::{Failed, socket};
 use bailiwick_wire::bootstrap::BootstrapError;
 use bailiwick_wire::control::ToWorker;
+use bailiwick_wire::slate::SLATE_BYTES;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use thiserror::Error;
@@ -58,7 +60,8 @@ impl Daemon {
 
     fn try_spawn(&mut self, of: Incarnation) -> Result<(), StartError> {
         let child = of.child;
-        let (bootstrap, attached) = self.bootstrap(of)?;
+        let slate = Slate::new(SLATE_BYTES)?;
+        let (bootstrap, attached) = self.bootstrap(of, &slate)?;
         if attached.len() > socket::MAX_FDS {
             return Err(StartError::TooManyPaths { found: attached.len() });
         }
@@ -81,6 +84,8 @@ impl Daemon {
             process: process.pidfd,
             start: Some(process.start),
             line: Some(line),
+            slate,
+            looks: 0,
             waits_for_room: false,
             failed_start: None,
             released: false,

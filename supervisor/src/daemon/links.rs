@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use bailiwick_core::reopening::{Action, Event};
 use bailiwick_core::tree::{ChildId, Incarnation};
+use bailiwick_sys::slate::Slate;
 use bailiwick_sys::socket;
 use bailiwick_wire::bootstrap::{Actor, Bootstrap, Peer, Work};
 use bailiwick_wire::control::ToWorker;
@@ -15,12 +16,16 @@ use crate::spec;
 
 impl Daemon {
     /// Returns everything that a worker is told before it runs, and what is attached to that.
-    pub(super) fn bootstrap(&self, of: Incarnation) -> std::io::Result<(Bootstrap, Vec<OwnedFd>)> {
+    pub(super) fn bootstrap(
+        &self,
+        of: Incarnation,
+        slate: &Slate,
+    ) -> std::io::Result<(Bootstrap, Vec<OwnedFd>)> {
         let seat = self.roster.seat(of.child);
         let worker = &seat.worker;
         let prepared = self.launcher.prepared(of.child);
         let ((confinement, ruleset), granted) = (prepared.confinement(), prepared.granted());
-        let attached = ruleset.into_iter().chain(granted.iter().map(AsFd::as_fd));
+        let attached = ruleset.into_iter().chain(granted.iter().map(AsFd::as_fd)).chain([slate.as_fd()]);
         let attached = attached.map(|fd| fd.try_clone_to_owned()).collect::<Result<_, _>>()?;
         let bootstrap = Bootstrap {
             worker: worker.name.clone(),
@@ -40,6 +45,7 @@ impl Daemon {
                 .collect(),
             confinement,
             granted: granted.iter().map(|granted| granted.path().display().to_string()).collect(),
+            slate: true,
         };
         Ok((bootstrap, attached))
     }

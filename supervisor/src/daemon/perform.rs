@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use bailiwick_core::tree::{Action, Incarnation, News, Record};
+use bailiwick_core::tree::{Action, Alert, Incarnation, News, Record};
 use bailiwick_sys::events::{Interest, Signal};
 use bailiwick_sys::wait;
 use bailiwick_wire::control::ToWorker;
@@ -25,6 +25,10 @@ impl Daemon {
             Action::Reload(_) => {}
             Action::Announce { of, news } => self.announce(of, news),
             Action::Record(record) => self.record(&record),
+            Action::Alert(Alert::Stuck { of, since }) => {
+                let text = self.stuck(of, since);
+                self.say(&text);
+            }
             Action::Alert(alert) => {
                 if let Some(text) = words::alert(&self.roster, alert) {
                     self.say(&text);

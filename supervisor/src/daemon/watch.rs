@@ -1,7 +1,12 @@
 //! How the lives get on: what a signal stops, and what a look finds.
 
+use std::time::Duration;
+
+use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{Event, Incarnation};
+use bailiwick_sys::slate::Slate;
 use bailiwick_sys::wait::{self, Change};
+use bailiwick_wire::slate::{Poll, longest_poll};
 
 use super::Daemon;
 
@@ -19,8 +24,39 @@ impl Daemon {
 
     /// Looks how a life gets on, without waiting for it.
     pub(super) fn look(&mut self, of: Incarnation) {
-        let Some(pid) = self.life(of).filter(|life| !life.reaped).map(|life| life.pid) else { return };
-        let traced = self.witness.as_ref().is_some_and(|witness| witness.is_traced(pid));
-        self.events.push_back(Event::Looked { of, busy_since: None, traced });
+        let now = self.now();
+        let known = self.tree.child(of.child);
+        let held = known.is_some_and(|known| known.is_sigstopped() || known.is_traced());
+        let Some(life) = self.life(of).filter(|life| !life.reaped) else { return };
+        life.looks = life.looks.wrapping_add(1);
+        let busy_since = lasting_poll(&life.slate, now).map(|poll| Instant::from_nanos(poll.since_ns));
+        // To ask the kernel costs most of a look. A debugger that holds who does nothing harms nobody for a while.
+        let suspect = held || busy_since.is_some() || life.looks.is_multiple_of(LOOKS_AT_TRACER);
+        let pid = life.pid;
+        let traced = suspect && self.witness.as_ref().is_some_and(|witness| witness.is_traced(pid));
+        self.events.push_back(Event::Looked { of, busy_since, traced });
+    }
+
+    /// Returns what a life is stuck in since then, in words.
+    pub(super) fn stuck(&mut self, of: Incarnation, since: Instant) -> String {
+        let (now, name) = (self.now(), self.name(of));
+        let poll = self.life(of).and_then(|life| lasting_poll(&life.slate, now));
+        let what = match poll.filter(|poll| !poll.actor.is_empty()) {
+            Some(Poll { actor, method, .. }) => format!("its actor {actor} has been in {method}"),
+            None => "a task that is no actor's has run".to_owned(),
+        };
+        format!("{name} is stuck: {what} for {:.1?}", now.since(since))
     }
 }
+
+/// Returns the longest poll, if it has lasted for a while. One that is another by a second look has ended.
+fn lasting_poll(slate: &Slate, now: Instant) -> Option<Poll> {
+    let lasts = |poll: &Poll| Instant::from_nanos(poll.since_ns) + DOUBT <= now;
+    let look = || longest_poll(&slate.read(0)).filter(lasts);
+    look().filter(|poll| look().as_ref() == Some(poll))
+}
+
+/// A poll that has not lasted for so long is not worth a thought.
+const DOUBT: Duration = Duration::from_millis(100);
+/// One of so many looks at who seems idle asks the kernel for a debugger.
+const LOOKS_AT_TRACER: u32 = 8;

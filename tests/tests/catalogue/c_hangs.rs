@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{Cause, State, Verb};
-use bailiwick_tests::harness::{Stopwatch, Supervised};
+use bailiwick_tests::harness::{Stopwatch, Supervised, needs_root};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
 use crate::support::{plain, worker};
 
 /// Ends a worker that does not get on quickly, which the defaults do not.
-const IMPATIENT: &str = "liveness_timeout = \"1s\"";
+const IMPATIENT: &str = "liveness_timeout = \"1s\"\ndrain_timeout = \"0s\"\nstop_timeout = \"1s\"";
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
@@ -68,6 +68,72 @@ fn c9_a_stop_wakes_a_worker_that_sigstop_holds_and_ends_it_in_order() {
     stopwatch.assert_within(2 * SECOND, "the stop");
     let stopped = supervised.worker("a");
     assert_eq!((stopped.state, stopped.last_cause), (State::Stopped, Some(Cause::Stopped)));
+    supervised.stop();
+}
+
+#[test]
+fn c10_a_handler_that_never_ends_is_named_and_its_worker_is_aborted() {
+    let mut supervised = run!(&worker("a", &IMPATIENT.replacen("1s", "3s", 1), "spin_ms = 1_000_000_000"));
+    supervised.wait_for_life("a", 1);
+    let stopwatch = Stopwatch::start();
+    let text = "a#1 is stuck: its actor life has been in Probe.spin for 1.";
+    supervised.journal().wait_for(0, text);
+    stopwatch.assert_within(2 * SECOND, "the news");
+    supervised.journal().wait_for(0, "a#1 ended after");
+    assert!(stopwatch.began().elapsed() >= 2 * SECOND, "it was killed before its time");
+    stopwatch.assert_within(5 * SECOND, "the end");
+    assert_eq!(supervised.wait_for_life("a", 2).last_cause, Some(Cause::Hung));
+    supervised.stop();
+}
+
+#[test]
+fn c11_an_executor_that_waits_for_itself_is_named_and_its_worker_is_aborted() {
+    let mut supervised = run!(&worker("a", IMPATIENT, "deadlock = true"));
+    supervised.journal().wait_for(0, "a#1 ended after");
+    assert_eq!(supervised.wait_for_life("a", 2).last_cause, Some(Cause::Hung));
+    supervised.stop();
+}
+
+#[test]
+fn c11_a_deadlock_is_told_long_before_its_worker_is_ended() {
+    let mut supervised = run!(&worker("a", "", "deadlock = true"));
+    supervised.journal().wait_for(0, "a#1 is stuck: its actor life has been in Probe.deadlock for 1.");
+    assert_eq!(supervised.worker("a").restarts, 0);
+    supervised.order(Verb::Stop, "a");
+    supervised.stop();
+}
+
+#[test]
+fn c10_neither_waiting_nor_work_within_the_limit_is_a_hang() {
+    let busy = worker("busy", IMPATIENT, "spin_ms = 700");
+    let patient = worker("patient", IMPATIENT, "patient = true");
+    let mut supervised = run!(&[busy, patient, worker("idle", IMPATIENT, "")].concat());
+    outlast(&supervised, 4 * SECOND);
+    for name in ["busy", "patient", "idle"] {
+        assert_eq!(supervised.wait_for_life(name, 1).restarts, 0, "{name}");
+    }
+    assert!(!supervised.journal().since(0).iter().any(|line| line.text.contains("is stuck")));
+    supervised.stop();
+}
+
+#[test]
+fn c14_a_worker_that_a_debugger_holds_is_not_killed_until_it_lets_go() {
+    if needs_root("a worker may be traced by root only") {
+        return;
+    }
+    let mut supervised = run!(&worker("a", IMPATIENT, "spin_ms = 1_000_000_000, after_ms = 2000"));
+    let worker = supervised.wait_for_life("a", 1);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(worker.pid.expect("it runs")).expect("a pid fits"));
+    // It is held like by gdb before it spins: from then on it is in no poll; and let run while it is traced.
+    nix::sys::ptrace::seize(pid, nix::sys::ptrace::Options::empty()).expect("root may trace it");
+    outlast(&supervised, 6 * SECOND);
+    let held = supervised.worker("a");
+    assert_eq!((held.pid, held.restarts), (worker.pid, 0), "a debugger suspends the watchdog");
+    nix::sys::ptrace::interrupt(pid).expect("it is traced");
+    nix::sys::wait::waitpid(pid, None).expect("it stops");
+    nix::sys::ptrace::detach(pid, None).expect("it is stopped");
+    supervised.journal().wait_for(0, "a#1 ended after");
+    assert_eq!(supervised.wait_for_life("a", 2).last_cause, Some(Cause::Hung));
     supervised.stop();
 }
 
