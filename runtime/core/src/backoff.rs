@@ -51,7 +51,7 @@ impl Backoff {
         let cap = self.cap.as_nanos();
         let mut pause = self.base.as_nanos();
         for _ in 2..failures {
-            let grown = pause.saturating_mul(u128::from(self.factor_permille)) / 1000;
+            let grown = self.grown(pause);
             // A factor of one, or growth lost to rounding, never changes again; above the cap nothing counts.
             if grown == pause || pause >= cap {
                 break;
@@ -59,6 +59,36 @@ impl Backoff {
             pause = grown;
         }
         from_nanos(pause.min(cap))
+    }
+
+    /// Returns how long the pauses after `failures` failures in a row are together, before chance shortens them.
+    ///
+    /// ```
+    /// use bailiwick_core::backoff::Backoff;
+    ///
+    /// assert_eq!(Backoff::default().total(5).as_millis(), 1500);
+    /// ```
+    pub fn total(&self, failures: u32) -> Duration {
+        if failures == 0 {
+            return Duration::ZERO;
+        }
+        let cap = self.cap.as_nanos();
+        let mut total = self.first.min(self.cap);
+        let mut pause = self.base.as_nanos();
+        for counted in 1..failures {
+            let grown = self.grown(pause);
+            if grown == pause || pause >= cap {
+                let each = from_nanos(pause.min(cap));
+                return total.saturating_add(each.saturating_mul(failures - counted));
+            }
+            total = total.saturating_add(from_nanos(pause));
+            pause = grown;
+        }
+        total
+    }
+
+    fn grown(&self, pause: u128) -> u128 {
+        pause.saturating_mul(u128::from(self.factor_permille)) / 1000
     }
 
     /// Returns the pause after `failures` failures in a row; `chance` is any number, evenly drawn.
@@ -103,6 +133,22 @@ mod tests {
         cap: Duration::from_secs(30),
         jitter_permille: 0,
     };
+
+    #[test]
+    fn the_total_is_that_of_the_pauses_and_takes_no_time_to_find() {
+        for backoff in
+            [PLAIN, Backoff { first: Duration::MAX, ..PLAIN }, Backoff { factor_permille: 500, ..PLAIN }]
+        {
+            let sum = |count: u32| {
+                (1..=count).map(|n| backoff.longest(n)).fold(Duration::ZERO, Duration::saturating_add)
+            };
+            for count in 0..40 {
+                assert_eq!(backoff.total(count), sum(count), "{backoff:?} {count}");
+            }
+        }
+        assert_eq!(PLAIN.total(u32::MAX).as_secs(), u64::from(u32::MAX - 10) * 30 + 51);
+        assert_eq!(Backoff { factor_permille: 1000, ..PLAIN }.total(u32::MAX).as_millis(), 429_496_729_400);
+    }
 
     #[test]
     fn the_first_pause_is_none_then_they_double_up_to_the_cap() {

@@ -102,7 +102,12 @@ impl Link {
     fn new(stream: StdStream) -> Self {
         stream.set_nonblocking(true).expect("a socket can be made non-blocking");
         let stream = UnixStream::from_std(stream).expect("a runtime is entered");
-        Self { stream, incoming: Vec::with_capacity(1 << 17), taken: 0, outgoing: Vec::with_capacity(1 << 17) }
+        Self {
+            stream,
+            incoming: Vec::with_capacity(1 << 17),
+            taken: 0,
+            outgoing: Vec::with_capacity(1 << 17),
+        }
     }
 
     fn put(&mut self, note: &Note) {

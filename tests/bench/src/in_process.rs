@@ -22,7 +22,11 @@ pub fn run() -> (f64, f64) {
         for number in 0..count {
             echo.tell(Note::telling(number)).tell().await.expect("the actor lives");
         }
-        assert_eq!(echo.told().ask(PATIENCE).await.expect("the actor answers"), count, "every message was counted");
+        assert_eq!(
+            echo.told().ask(PATIENCE).await.expect("the actor answers"),
+            count,
+            "every message was counted"
+        );
         (ask_us, count as f64 / start.elapsed().as_secs_f64())
     })
 }

@@ -1,10 +1,11 @@
 //! Asks, tells, starts and restarts between two processes, beside a floor of the same run.
 //!
 //! `cargo run --release` runs both systems interleaved, checks every reply and every count, and prints the median
-//! of the rounds with the ratio to the floor. Compare only within one run: the machine sets the absolute times.
+//! of the rounds with the ratio to the floor; `cargo run --release -- many` does so for 200 workers. Compare only within one run: the machine sets the absolute times.
 
 mod floor;
 mod in_process;
+mod many;
 mod ours;
 mod protocol;
 mod report;
@@ -20,13 +21,20 @@ const ROUNDS: usize = 5;
 fn main() -> ExitCode {
     if bailiwick::Program::is_worker() {
         // A worker's first argument is its name.
-        let starting = std::env::args().next().is_some_and(|name| name == ours::STARTER);
-        return if starting { ours::start() } else { ours::run(SIZES) };
+        let name = std::env::args().next().unwrap_or_default();
+        return match name.split('.').next() {
+            Some(many::NAME) => many::run(None),
+            Some(ours::STARTER) => ours::start(),
+            _ => ours::run(SIZES),
+        };
     }
     match std::env::args().nth(1).as_deref() {
         Some("floor-echo") => floor::echo(),
         Some("ours") => return ours::run(SIZES),
         Some("ours-start") => return ours::start(),
+        Some("many") => many::print(),
+        Some("ours-many") => return many::run(std::env::args().nth(2).as_deref()),
+        Some("floor-many") => many::floor(),
         _ => report::print(&SIZES, ROUNDS),
     }
     ExitCode::SUCCESS

@@ -109,7 +109,8 @@ async fn restarts(echo: &EchoRef, count: u32) -> Result<Samples, ActorError> {
         let process = echo.process().ask(PATIENCE).await?;
         let start = Instant::now();
         rustix::process::kill_process(
-            rustix::process::Pid::from_raw(process as i32).ok_or_else(|| ActorError::message("no process"))?,
+            rustix::process::Pid::from_raw(process as i32)
+                .ok_or_else(|| ActorError::message("no process"))?,
             rustix::process::Signal::KILL,
         )?;
         while echo.process().ask(PATIENCE).await.map_or(true, |now| now == process) {}
