@@ -170,6 +170,12 @@ impl Tree {
         self.groups.get(usize::from(group.0)).map(|group| &group.budget)
     }
 
+    /// Returns where a child, or the group that holds it, stands in each of the groups around it, its own first and the
+    /// root last. Whom `rest_for_one` restarts with it has no lower rank there.
+    pub fn ranks(&self, child: ChildId) -> impl Iterator<Item = u16> + '_ {
+        self.order.places(child).iter().map(|place| place.rank)
+    }
+
     /// Returns what the tree was made of.
     pub const fn config(&self) -> &Config {
         &self.config

@@ -142,6 +142,8 @@ mod tests {
             (Reactions { oom: stop, ..none }, Cause::OutOfMemory),
             (Reactions { hang: stop, ..none }, Cause::Hung),
             (Reactions { hang: stop, ..none }, Cause::Suspended),
+            (Reactions { violation: stop, ..none }, Cause::Violation),
+            (Reactions { forbidden_syscall: stop, ..none }, Cause::ForbiddenSyscall),
         ];
         for (on, cause) in table {
             let config = ChildConfig { on, ..ChildConfig::default() };

@@ -40,7 +40,7 @@ impl Tree {
     }
 
     /// Returns whether a child is one that may run, and no free place of a pool.
-    pub(super) fn is_member(&self, child: ChildId) -> bool {
+    pub fn is_member(&self, child: ChildId) -> bool {
         let Some(group) = self.terms(child).map(|terms| terms.group) else { return false };
         self.pool_size(group).is_none_or(|size| {
             self.places_of(group).iter().position(|place| *place == child) < Some(usize::from(size))

@@ -13,6 +13,10 @@ pub struct Reactions {
     pub oom: Reaction,
     /// It did not get on, or a signal stopped it, for too long.
     pub hang: Reaction,
+    /// It broke the rules. A restart is one as far as the budget for offences goes.
+    pub violation: Reaction,
+    /// It made a system call that it may not make. A restart is one as far as the budget for offences goes.
+    pub forbidden_syscall: Reaction,
 }
 
 /// The answer to an end.
@@ -26,17 +30,16 @@ pub enum Reaction {
 }
 
 impl Reactions {
-    /// Returns the answer to an end for this cause. What the supervisor itself ended, and offences, which have a budget
-    /// of their own, are answered by a restart.
+    /// Returns the answer to an end for this cause. What the supervisor itself ended is answered by a restart.
     pub(crate) const fn reaction(&self, cause: Cause) -> Reaction {
         match cause {
             Cause::Exited(_) => self.exit,
             Cause::Signalled(_) => self.signal,
             Cause::OutOfMemory => self.oom,
             Cause::Hung | Cause::Suspended => self.hang,
+            Cause::Violation => self.violation,
+            Cause::ForbiddenSyscall => self.forbidden_syscall,
             Cause::SpawnFailed { .. }
-            | Cause::Violation
-            | Cause::ForbiddenSyscall
             | Cause::StartTimeout
             | Cause::StopTimeout
             | Cause::Killed
