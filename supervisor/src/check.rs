@@ -3,9 +3,10 @@
 //! Whoever makes a `spec::System` has it checked here; the supervisor may then rely on what is said below.
 
 pub(crate) mod accounts;
-mod coupling;
+mod blast;
 mod describe;
 mod diagnostic;
+mod groups;
 mod machine;
 mod nearest;
 mod order;
@@ -19,7 +20,7 @@ use crate::sandbox::Machine;
 use crate::spec::System;
 
 pub use accounts::user_name;
-pub use coupling::{Reach, reach, stopped_with};
+pub use blast::{Blast, Why, blast};
 pub use describe::{DescribeError, describe};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, escape, line_of, quote};
 pub use nearest::nearest;
@@ -32,9 +33,10 @@ pub use trust::{Name, Trust, Untrusted, Writers};
 /// Finds what is wrong with a system, as far as the system alone tells.
 pub fn system(system: &System) -> Vec<Diagnostic> {
     let mut found = references::check(system);
+    found.extend(groups::check(system));
     found.extend(order::check(system));
     found.extend(privilege::check(system));
-    found.extend(coupling::check(system));
+    found.extend(blast::check(system));
     found.extend(schedule::check(system));
     found
 }

@@ -235,7 +235,8 @@ impl Daemon {
     /// Says once that every worker is ready, or done if it is to be.
     fn tell_ready(&mut self) {
         let is_up = |child: &tree::Child| child.is_ready() || child.state() == State::Done;
-        if self.ready.is_some() && self.tree.children().iter().all(is_up) {
+        let mut members = self.roster.children().filter(|child| self.tree.is_member(*child));
+        if self.ready.is_some() && members.all(|child| self.tree.child(child).is_some_and(is_up)) {
             // Closing it says as much to whoever does not read.
             if let Some(ready) = self.ready.take() {
                 let _ = nix::unistd::write(&ready, b"ready\n");

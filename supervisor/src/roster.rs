@@ -99,7 +99,7 @@ impl Roster {
     /// # Errors
     /// When a name is used twice, or there are too many instances.
     pub fn succeed(&self, system: &System) -> Result<Self, RosterError> {
-        let found = system.workers.iter().map(|worker| usize::from(worker.instances)).sum::<usize>();
+        let found = system.workers.iter().map(|worker| usize::from(worker.places())).sum::<usize>();
         if found + self.seats.len() > usize::from(u16::MAX) {
             return Err(RosterError::TooMany { found });
         }
@@ -108,8 +108,8 @@ impl Roster {
             if wanted.iter().any(|seat| seat.worker.name == worker.name) {
                 return Err(RosterError::Twice { name: worker.name.clone() });
             }
-            for instance in 1..=worker.instances {
-                let title = match worker.instances {
+            for instance in 1..=worker.places() {
+                let title = match worker.places() {
                     1 => worker.name.clone(),
                     _ => format!("{}.{instance}", worker.name),
                 };
@@ -138,36 +138,59 @@ impl Roster {
     pub fn config(&self, system: &System, former: &Config) -> Result<Config, RosterError> {
         let mut groups = former.groups.clone();
         groups.resize(self.groups.len(), GroupConfig::default());
+        groups[0] = group_config(&system.root, None);
         for group in &system.groups {
             let parent = group.parent.as_deref().unwrap_or_default();
             let (at, parent) = (self.group(&group.name), self.group(parent));
-            if let (Some(GroupId(at)), Some(parent)) = (at, parent) {
+            if let (Some(GroupId(at)), Some(_)) = (at, parent) {
                 groups[usize::from(at)] = group_config(group, parent);
+            }
+        }
+        for template in system.workers.iter().filter(|worker| system.is_template(worker)) {
+            if let Some(GroupId(at)) = template.group.as_deref().and_then(|name| self.group(name)) {
+                groups[usize::from(at)].size = template.instances;
             }
         }
         let mut children = Vec::with_capacity(self.seats.len());
         for (index, seat) in self.seats.iter().enumerate() {
             children.push(match (seat.standing, former.children.get(index)) {
                 (Standing::Leaving | Standing::Gone, Some(terms)) => parting(terms.clone()),
-                _ => self.child_config(seat)?,
+                _ => self.child_config(system, seat)?,
             });
         }
         Ok(Config { groups, children, shutdown_timeout: system.shutdown_timeout, ..Config::default() })
     }
 
-    fn child_config(&self, seat: &Seat) -> Result<ChildConfig, RosterError> {
+    fn child_config(&self, system: &System, seat: &Seat) -> Result<ChildConfig, RosterError> {
         let worker = &*seat.worker;
         let group = worker.group.as_deref().unwrap_or_default();
         let group = self.group(group).ok_or_else(|| unknown(worker, "group", group))?;
-        let mut needs = Vec::new();
-        for need in &worker.needs {
-            let before = needs.len();
-            needs.extend(self.instances_of(need));
-            if needs.len() == before {
-                return Err(unknown(worker, "worker", need));
+        let mut terms = ChildConfig { position: seat.position, ..child_config(worker, group) };
+        let find = |name: &String| {
+            let found = system.workers.iter().find(|other| other.name == *name);
+            found.ok_or_else(|| unknown(worker, "worker", name))
+        };
+        for name in &worker.needs {
+            let other = find(name)?;
+            // Of a pool one member has to be ready, if it is to have any; for the others it is only waited.
+            let needed = if system.is_template(other) { other.instances.min(1) } else { other.places() };
+            terms.needs.extend(self.instances_of(name).take(needed.into()));
+            terms.wants.extend(self.instances_of(name).skip(needed.into()));
+        }
+        for (names, list) in [(&worker.wants, &mut terms.wants), (&worker.after, &mut terms.after)] {
+            for name in names {
+                list.extend(self.instances_of(&find(name)?.name));
             }
         }
-        Ok(ChildConfig { position: seat.position, ..child_config(worker, group, needs) })
+        Ok(terms)
+    }
+
+    /// Returns what people call a group.
+    pub fn group_title(&self, id: GroupId) -> String {
+        match self.groups.get(usize::from(id.0)).map_or("", String::as_str) {
+            "" => "the root group".to_owned(),
+            name => format!("group {name}"),
+        }
     }
 
     /// Says in names what the machine says in numbers.
@@ -241,14 +264,16 @@ fn groups(known: &[String], declared: &[spec::Group]) -> Result<Vec<String>, Ros
     Ok(names)
 }
 
-fn group_config(group: &spec::Group, parent: GroupId) -> GroupConfig {
+fn group_config(group: &spec::Group, parent: Option<GroupId>) -> GroupConfig {
     GroupConfig {
-        parent: Some(parent),
+        parent,
         strategy: group.strategy,
+        size: 0,
         max_restarts: group.max_restarts,
         period: group.period,
         on_exhausted: group.on_exhausted,
-        ..GroupConfig::default()
+        auto_shutdown: group.auto_shutdown,
+        significant: group.significant,
     }
 }
 
@@ -262,13 +287,13 @@ fn unknown(worker: &Worker, what: &'static str, name: &str) -> RosterError {
     RosterError::Unknown { by: worker.name.clone(), what, name: name.to_owned() }
 }
 
-fn child_config(worker: &Worker, group: GroupId, needs: Vec<ChildId>) -> ChildConfig {
+fn child_config(worker: &Worker, group: GroupId) -> ChildConfig {
     ChildConfig {
         group,
         kind: worker.kind,
         restart: worker.restart,
         essential: worker.essential,
-        needs,
+        significant: worker.significant,
         backoff: worker.backoff,
         start_timeout: worker.start_timeout,
         stop_timeout: worker.stop_timeout,
@@ -277,7 +302,11 @@ fn child_config(worker: &Worker, group: GroupId, needs: Vec<ChildId>) -> ChildCo
         liveness_timeout: or_never(worker.liveness_timeout),
         abort_timeout: worker.abort_timeout,
         ignore_sigstop: worker.on_sigstop == OnSigstop::Ignore,
+        reload_timeout: worker.reload_timeout,
         stable_after: worker.stable_after,
+        on: worker.on,
+        max_offences: worker.max_offences,
+        offence_period: worker.offence_period,
         ok_exit: ExitCodes::new(&worker.ok_exit),
         no_restart_exit: ExitCodes::new(&worker.no_restart_exit),
         uncounted_exit: ExitCodes::new(&worker.uncounted_exit),

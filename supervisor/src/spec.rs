@@ -14,7 +14,9 @@ pub struct System {
     pub name: String,
     /// Where the lock, the control socket and the state record live; `None` chooses the default.
     pub state_dir: Option<PathBuf>,
-    /// Groups by name; workers without a group belong to the unnamed root group.
+    /// The terms of the root group, to which workers and groups without a group belong. It has no name and no parent.
+    pub root: Group,
+    /// The other groups.
     pub groups: Vec<Group>,
     /// Workers in the order of the manifest, which is the order of start among equals.
     pub workers: Vec<Worker>,
@@ -43,6 +45,10 @@ pub struct Group {
     pub period: Duration,
     /// What happens when the budget is spent.
     pub on_exhausted: OnExhausted,
+    /// When the group has done its work and stops.
+    pub auto_shutdown: AutoShutdown,
+    /// Whether its own end by `auto_shutdown` counts for that of the group around it.
+    pub significant: bool,
 }
 
 /// One worker as declared; with `instances` above one, a template for several processes.
@@ -54,18 +60,27 @@ pub struct Worker {
     pub exec: Exec,
     /// What its exit means.
     pub kind: Kind,
-    /// How many processes run of it, 1 or more. Instances are numbered from 1.
+    /// How many processes run of it at first, 1 or more; of the template of a pool also none. Instances are numbered
+    /// from 1.
     pub instances: u16,
+    /// How many processes may run of it, if it is the template of a pool; `None` is as many as run at first.
+    pub max_children: Option<u16>,
     /// The group it belongs to; `None` is the root group.
     pub group: Option<String>,
     /// Workers that must be ready (a oneshot: done) before this one starts.
     pub needs: Vec<String>,
+    /// Workers that it waits for as long as they may still become ready, and starts without.
+    pub wants: Vec<String>,
+    /// Workers that start before it and stop after it, if they do.
+    pub after: Vec<String>,
     /// Names in the descriptor store that are handed to it at start.
     pub kept: Vec<String>,
     /// When an exit is answered by a restart.
     pub restart: RestartType,
     /// Whether giving this worker up stops the whole system with exit code 3.
     pub essential: bool,
+    /// Whether its end, if it ends as it should, counts for the `auto_shutdown` of its group.
+    pub significant: bool,
     /// Written out by the operator: a crash of this worker, though it holds no privilege, may stop
     /// everything. Without it `check` refuses an essential worker that holds none.
     pub crash_may_stop_all: bool,
@@ -87,8 +102,16 @@ pub struct Worker {
     pub abort_timeout: Duration,
     /// What follows when a signal has stopped it for longer than `liveness_timeout`.
     pub on_sigstop: OnSigstop,
+    /// From the order to reload to the end of waiting for it.
+    pub reload_timeout: Duration,
     /// Ready for this long and the failure count starts again at zero.
     pub stable_after: Duration,
+    /// Whether an end is answered by a restart, by its cause.
+    pub on: Reactions,
+    /// Offences within `offence_period` that are still answered by a restart.
+    pub max_offences: u32,
+    /// The length of the sliding window for offences.
+    pub offence_period: Duration,
     /// Exit codes that are a clean end.
     pub ok_exit: Vec<u8>,
     /// Exit codes after which it is never restarted.
@@ -202,7 +225,9 @@ impl Grant {
 }
 
 pub use bailiwick_core::backoff::Backoff;
-pub use bailiwick_core::tree::{Kind, OnExhausted, Restart as RestartType, Strategy};
+pub use bailiwick_core::tree::{
+    AutoShutdown, Kind, OnExhausted, Reaction, Reactions, Restart as RestartType, Strategy,
+};
 pub use bailiwick_wire::FdKind;
 pub use bailiwick_wire::operator::{DIGEST_BYTES, Digest};
 
@@ -261,11 +286,63 @@ impl Default for Mailbox {
     }
 }
 
+impl Default for Group {
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+impl Group {
+    /// Returns a group with every default of the manifest.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            parent: None,
+            strategy: Strategy::OneForOne,
+            max_restarts: 5,
+            period: Duration::from_secs(30),
+            on_exhausted: OnExhausted::CoolDown,
+            auto_shutdown: AutoShutdown::Never,
+            significant: false,
+        }
+    }
+}
+
+impl System {
+    /// Returns the terms of a group by its name; those of the root for `None`, and for a name that nobody has.
+    pub fn group(&self, name: Option<&str>) -> &Group {
+        let found = self.groups.iter().find(|group| Some(group.name.as_str()) == name);
+        found.unwrap_or(&self.root)
+    }
+
+    /// Returns the groups around a worker, its own first and the root last. Bounded, because parents may form a circle
+    /// as long as nobody has checked that they do not.
+    pub fn around<'s>(&'s self, worker: &'s Worker) -> impl Iterator<Item = &'s Group> {
+        let mut next = Some(self.group(worker.group.as_deref()));
+        let around = std::iter::from_fn(move || {
+            let group = next?;
+            next = (!std::ptr::eq(group, &self.root)).then(|| self.group(group.parent.as_deref()));
+            Some(group)
+        });
+        around.take(self.groups.len() + 1)
+    }
+
+    /// Tells whether a worker is the template of a pool.
+    pub fn is_template(&self, worker: &Worker) -> bool {
+        self.group(worker.group.as_deref()).strategy == Strategy::Pool
+    }
+}
+
 impl Worker {
     /// Tells whether it holds a privilege: declared as privileged, root, or granted a capability.
     pub fn holds_privilege(&self) -> bool {
         let is_root = matches!(self.sandbox.user.as_deref(), Some("root" | "0"));
         self.privileged || is_root || !self.sandbox.capabilities.is_empty()
+    }
+
+    /// Returns how many processes of it there may be at most.
+    pub fn places(&self) -> u16 {
+        self.max_children.unwrap_or(0).max(self.instances)
     }
 
     /// Returns a worker with every default of the manifest.
@@ -275,11 +352,15 @@ impl Worker {
             exec,
             kind: Kind::Resident,
             instances: 1,
+            max_children: None,
             group: None,
             needs: Vec::new(),
+            wants: Vec::new(),
+            after: Vec::new(),
             kept: Vec::new(),
             restart: RestartType::Permanent,
             essential: false,
+            significant: false,
             crash_may_stop_all: false,
             privileged: false,
             backoff: Backoff::default(),
@@ -290,7 +371,11 @@ impl Worker {
             liveness_timeout: Duration::from_secs(60),
             abort_timeout: Duration::from_secs(5),
             on_sigstop: OnSigstop::Kill,
+            reload_timeout: Duration::from_secs(30),
             stable_after: Duration::from_secs(10),
+            on: Reactions::default(),
+            max_offences: 3,
+            offence_period: Duration::from_secs(24 * 60 * 60),
             ok_exit: vec![0],
             no_restart_exit: vec![64, 78, 100],
             uncounted_exit: vec![75],

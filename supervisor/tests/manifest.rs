@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use bailiwick_supervisor::check::{Diagnostics, Severity};
 use bailiwick_supervisor::manifest::{Loaded, Options, load, parse};
-use bailiwick_supervisor::spec::{Exec, FdKind, May, OnExhausted, OnFull, OnSigstop, Preset, RestartType};
+use bailiwick_supervisor::spec::{
+    AutoShutdown, Exec, FdKind, May, OnExhausted, OnFull, OnSigstop, Preset, Reaction, Reactions, RestartType,
+};
 use proptest::prelude::*;
 
 /// A copy of the manifests with known permissions: a checkout's depend on the umask of whoever made it.
@@ -101,6 +103,19 @@ fn the_example_of_the_design_means_what_it_says() {
 }
 
 #[test]
+fn the_manifests_of_the_page_on_supervision_mean_something() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/supervision.md");
+    let page = fs::read_to_string(page).expect("the page is there");
+    let manifests: Vec<&str> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(manifests.len() >= 6, "{} manifests", manifests.len());
+    for manifest in manifests {
+        let (_, text, found) = parse(Path::new("page.toml"), Path::new("/"), manifest.to_owned());
+        assert!(found.is_empty(), "{manifest}\n{}", text.diagnostics(found));
+    }
+}
+
+#[test]
 fn every_key_is_read() {
     let folder = Folder::copy("valid");
     let Loaded { system, .. } = folder.load("every_key.toml").unwrap_or_else(|text| panic!("{text}"));
@@ -110,7 +125,32 @@ fn every_key_is_read() {
     let group = &system.groups[0];
     assert_eq!((group.max_restarts, group.period), (3, Duration::from_secs(60)));
     assert_eq!(group.on_exhausted, OnExhausted::Fail);
+    assert_eq!((group.auto_shutdown, group.significant), (AutoShutdown::AllSignificant, true));
+    assert!(system.is_template(&system.workers[2]));
+    let root = &system.root;
+    assert_eq!(
+        (root.max_restarts, root.period, root.on_exhausted),
+        (7, Duration::from_secs(20), OnExhausted::Escalate)
+    );
+    let member = &system.workers[2];
+    assert_eq!((member.instances, member.max_children), (0, Some(4)));
     let web = &system.workers[0];
+    assert_eq!(
+        (&web.wants[..], &web.after[..], web.significant),
+        (&["member".to_owned()][..], &[][..], true)
+    );
+    assert_eq!(web.reload_timeout, Duration::from_secs(3));
+    let (stop, restart) = (Reaction::Stop, Reaction::Restart);
+    let on = Reactions {
+        exit: stop,
+        signal: restart,
+        oom: stop,
+        hang: restart,
+        violation: stop,
+        forbidden_syscall: stop,
+    };
+    assert_eq!((web.on, web.max_offences), (on, 0));
+    assert_eq!(web.offence_period, Duration::from_secs(7 * 24 * 3600));
     assert!(web.essential && web.crash_may_stop_all && !web.privileged);
     assert_eq!(web.restart, RestartType::Transient);
     assert_eq!(web.stop_timeout, Duration::from_millis(250));

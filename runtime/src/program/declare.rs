@@ -232,16 +232,7 @@ pub struct Group {
 impl Group {
     /// Returns a group that may fail five times in 30 seconds before it is restarted only rarely.
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            spec: spec::Group {
-                name: name.into(),
-                parent: None,
-                strategy: spec::Strategy::OneForOne,
-                max_restarts: 5,
-                period: Duration::from_secs(30),
-                on_exhausted: spec::OnExhausted::CoolDown,
-            },
-        }
+        Self { spec: spec::Group::new(name) }
     }
 
     /// May fail this often within this time.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use bailiwick_supervisor::check::{End, Reach, reach, schedule, stopped_with};
+use bailiwick_supervisor::check::{Blast, End, Why, blast, schedule};
 use bailiwick_supervisor::spec::{Exec, Kind, Preset, RestartType, Sandbox, System, Worker};
 
 use crate::status::short;
@@ -39,15 +39,41 @@ pub(crate) fn blast_radius(system: &System, worker: &Worker) -> String {
     if parts.is_empty() {
         parts.push("may call nobody and touch nothing".to_owned());
     }
-    let stops = match (reach(system, worker), stopped_with(system, worker)) {
-        (Reach::Itself, _) => "its crashes stop only itself".to_owned(),
-        (Reach::All, _) => "when it is given up, EVERYTHING stops".to_owned(),
-        (Reach::Group(group), others) => {
-            let names: Vec<&str> = others.iter().map(|other| other.name.as_str()).collect();
-            format!("its crashes may stop group {group}: {}", names.join(", "))
+    let blast = blast(system).into_iter().find(|blast| blast.worker == worker.name);
+    let stops = blast.map_or(String::new(), |blast| format!("; {}", stops(&blast)));
+    format!("  {}: {}{stops}\n", worker.name, parts.join("; "))
+}
+
+/// Returns whom the ends of a worker stop, and when.
+fn stops(blast: &Blast) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    match &blast.everything {
+        Some(Why::Essential { worker }) if *worker == blast.worker => {
+            parts.push("when it is given up, EVERYTHING stops".into());
         }
-    };
-    format!("  {}: {}; {stops}\n", worker.name, parts.join("; "))
+        Some(Why::Essential { worker }) => {
+            parts.push(format!("when it is given up, so is {worker}, and EVERYTHING stops"));
+        }
+        Some(Why::Finishes { .. }) => parts.push("when it is done, EVERYTHING stops".into()),
+        Some(_) => parts.push("its crashes may stop EVERYTHING".into()),
+        None => {}
+    }
+    for (other, why) in &blast.stops {
+        let text = match why {
+            Why::Together { .. } => "each of its crashes restarts",
+            Why::Escalates { .. } => "its crashes may stop",
+            Why::Finishes { .. } => "its end stops",
+            _ => continue,
+        };
+        match parts.last_mut().filter(|last| last.starts_with(text)) {
+            Some(last) => last.push_str(&format!(", {other}")),
+            None => parts.push(format!("{text} {other}")),
+        }
+    }
+    if !blast.holds_up.is_empty() {
+        parts.push(format!("without it {} cannot start", blast.holds_up.join(", ")));
+    }
+    if parts.is_empty() { "its crashes stop only itself".to_owned() } else { parts.join("; ") }
 }
 
 /// Returns what a sandbox grants beyond computing.

@@ -19,25 +19,40 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
     for worker in &system.workers {
         let path = format!("worker.{}", worker.name);
         group_exists(system, &format!("{path}.group"), worker.group.as_deref(), &mut found);
-        for (index, need) in worker.needs.iter().enumerate() {
-            let key = format!("{path}.needs[{index}]");
-            if *need == worker.name {
-                let error = Diagnostic::error(format!("worker `{need}` needs itself"));
-                found.push(error.at_key(key, "its own name").help("remove it"));
-            } else if worker.needs[..index].contains(need) {
-                let error =
-                    Diagnostic::error(format!("worker `{}` needs {} twice", worker.name, quote(need)));
-                found.push(error.at_key(key, "the second time").help("remove one of the two"));
-            } else if !system.workers.iter().any(|other| other.name == *need) {
-                found.push(no_worker(system, need, &key));
-            }
-        }
+        precedents(system, worker, &mut found);
     }
     found.extend(system.workers.iter().filter_map(kept_by_nobody));
     for index in 0..system.grants.len() {
         grant(system, index, &mut found);
     }
     found
+}
+
+/// Checks the workers that one comes after: each is declared, another one, and named once.
+fn precedents(system: &System, worker: &Worker, found: &mut Vec<Diagnostic>) {
+    let mut named: Vec<&String> = Vec::new();
+    for (list, verb, names) in [
+        ("needs", "needs", &worker.needs),
+        ("wants", "wants", &worker.wants),
+        ("after", "comes after", &worker.after),
+    ] {
+        for (index, name) in names.iter().enumerate() {
+            let key = format!("worker.{}.{list}[{index}]", worker.name);
+            if *name == worker.name {
+                let error = Diagnostic::error(format!("worker `{name}` {verb} itself"));
+                found.push(error.at_key(key, "its own name").help("remove it"));
+            } else if named.contains(&name) {
+                let error =
+                    Diagnostic::error(format!("worker `{}` names {} twice", worker.name, quote(name)));
+                let help =
+                    "remove one of the two: `needs` says more than `wants`, and that more than `after`";
+                found.push(error.at_key(key, "the second time").help(help));
+            } else if !system.workers.iter().any(|other| other.name == *name) {
+                found.push(no_worker(system, name, &key));
+            }
+            named.push(name);
+        }
+    }
 }
 
 /// Checks that no two groups, workers, or actors of one worker have the same name. A manifest cannot

@@ -85,17 +85,11 @@ fn budget(system: &System, worker: &Worker) -> (u32, Duration, OnExhausted) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Exec, Strategy};
+    use crate::spec::Exec;
 
     fn system(max_restarts: u32, period: u64, on_exhausted: OnExhausted) -> System {
-        let group = Group {
-            name: "g".into(),
-            parent: None,
-            strategy: Strategy::OneForOne,
-            max_restarts,
-            period: Duration::from_secs(period),
-            on_exhausted,
-        };
+        let period = Duration::from_secs(period);
+        let group = Group { max_restarts, period, on_exhausted, ..Group::new("g") };
         let mut worker = Worker::new("w", Exec::Own);
         worker.group = Some("g".into());
         System { groups: vec![group], workers: vec![worker], ..System::default() }

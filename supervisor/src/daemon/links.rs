@@ -30,7 +30,7 @@ impl Daemon {
         let bootstrap = Bootstrap {
             worker: worker.name.clone(),
             instance: seat.instance,
-            instances: worker.instances,
+            instances: worker.places(),
             generation: of.generation,
             work: match worker.kind {
                 spec::Kind::Resident => Work::Resident,
@@ -57,7 +57,7 @@ impl Daemon {
             number: peer.0,
             worker: worker.name.clone(),
             instance: seat.instance,
-            instances: worker.instances,
+            instances: worker.places(),
             may_accuse: self.roster.is_privileged(child) && !self.roster.is_privileged(peer),
             exports: terms.exports.clone(),
             imports: terms.imports.clone(),

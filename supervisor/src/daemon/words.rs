@@ -1,7 +1,7 @@
 //! What the supervisor says to people about its workers, one line each.
 
 use bailiwick_core::exit::{Cause, GivenUp};
-use bailiwick_core::tree::{Alert, Decision, Outcome, Record};
+use bailiwick_core::tree::{Alert, Decision, GroupDecision, Outcome, Record};
 
 use crate::control;
 use crate::roster::Roster;
@@ -77,6 +77,24 @@ pub(super) fn alert(roster: &Roster, alert: Alert) -> Option<String> {
         Alert::ShuttingDown(Outcome::GaveUp) => Some("stopping in order: gave up".to_owned()),
         Alert::Hastened => Some("stopping all at once, without draining; one more signal kills".to_owned()),
         Alert::ShuttingDown(Outcome::Forced) | Alert::CutShort => Some("killing what is left".to_owned()),
+        Alert::Finished(group) => Some(format!("{} has done its work and stops", roster.group_title(group))),
+        Alert::GroupEnded(end) => {
+            let title = &roster.seat(end.origin.child).title;
+            let follows = match end.decision {
+                GroupDecision::Restart => "starts again".to_owned(),
+                GroupDecision::CoolDown { .. } => "rests, since the budget around it is spent".to_owned(),
+                GroupDecision::GiveUp => "is given up: the budget around it is spent".to_owned(),
+                GroupDecision::Escalate(around) => {
+                    format!("is stopped with {}, whose budget is spent", roster.group_title(around))
+                }
+            };
+            let name = roster.group_title(end.group);
+            let (left, max) = (end.budget_left, end.budget_max);
+            let origin = end.origin.generation;
+            Some(format!(
+                "{name} was stopped by the end of {title}#{origin}; {follows} ({left} of {max} restarts left)"
+            ))
+        }
         // The record of the last life says as much.
         Alert::CoolingDown(_) | Alert::Escalated { .. } => None,
         Alert::GivenUp(child, why) => {

@@ -29,16 +29,17 @@ pub(super) fn settle(worker: &mut Worker, places: &Places) -> Vec<Diagnostic> {
             help: "write `restart = \"transient\"`: it is started again only after a failure",
         });
     }
-    if worker.restart == RestartType::Temporary && written("backoff") {
+    for key in RESTARTING.into_iter().filter(|key| worker.restart == RestartType::Temporary && written(key)) {
         pairs.push(Pair {
-            title: "a backoff for a worker that is never restarted".into(),
-            key: "backoff",
-            key_text: "the pause before a restart",
+            title: format!("`{key}` for a worker that is never restarted"),
+            key,
+            key_text: "matters only if it is restarted",
             other: "restart",
             other_text: "never restarted",
             help: "remove one of the two",
         });
     }
+    pairs.extend(watching(worker).into_iter().filter(|pair| written(pair.key) && written(pair.other)));
     if worker.sandbox.preset == Preset::None {
         for key in UNSANDBOXED {
             if written(key) {
@@ -56,6 +57,33 @@ pub(super) fn settle(worker: &mut Worker, places: &Places) -> Vec<Diagnostic> {
     let mut found: Vec<_> = pairs.into_iter().map(|pair| pair.diagnostic(&path)).collect();
     found.extend(twice(&path, worker));
     found
+}
+
+/// What matters only for a worker that is restarted.
+const RESTARTING: [&str; 6] =
+    ["backoff", "stable_after", "uncounted_exit", "on", "max_offences", "offence_period"];
+
+/// Returns what the limits on polls say against each other.
+fn watching(worker: &Worker) -> Option<Pair<'static>> {
+    let (stuck, limit) = (worker.stuck_after, worker.liveness_timeout);
+    if !limit.is_zero() && stuck >= limit {
+        return Some(Pair {
+            title: "a poll that ends the worker before it is told".into(),
+            key: "stuck_after",
+            key_text: "tells of it",
+            other: "liveness_timeout",
+            other_text: "ends the worker",
+            help: "let `stuck_after` be the shorter of the two",
+        });
+    }
+    limit.is_zero().then(|| Pair {
+        title: "an answer to hangs that nobody looks for".into(),
+        key: "on.hang",
+        key_text: "what a hang leads to",
+        other: "liveness_timeout",
+        other_text: "never",
+        help: "remove one of the two",
+    })
 }
 
 /// What a worker without a sandbox cannot be granted one by one.

@@ -10,7 +10,7 @@ use super::names::named;
 use super::vocabulary::Table;
 use super::{grant, worker};
 use crate::check::Diagnostic;
-use crate::spec::{Group, OnExhausted, Strategy, System};
+use crate::spec::{Group, System};
 
 /// The most groups of one system.
 const MAX_GROUPS: usize = 256;
@@ -44,6 +44,7 @@ pub(super) fn read<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, name: &str)
 fn supervisor(fields: &mut Fields<'_, '_>, system: &mut System) {
     system.state_dir = fields.read::<PathBuf>("state_dir");
     fields.set_positive("shutdown_timeout", &mut system.shutdown_timeout);
+    terms(fields, &mut system.root);
     let Some(name) = fields.read::<String>("name") else { return };
     if super::names::is_name(&name) {
         system.name = name;
@@ -54,18 +55,18 @@ fn supervisor(fields: &mut Fields<'_, '_>, system: &mut System) {
 }
 
 fn group(fields: &mut Fields<'_, '_>, name: &str) -> Group {
-    let mut group = Group {
-        name: name.to_owned(),
-        parent: None,
-        strategy: Strategy::default(),
-        max_restarts: 5,
-        period: Duration::from_secs(30),
-        on_exhausted: OnExhausted::default(),
-    };
+    let mut group = Group::new(name);
     fields.set("group", &mut group.parent);
+    terms(fields, &mut group);
+    fields.set("significant", &mut group.significant);
+    group
+}
+
+/// Reads what the root has as well as every other group.
+fn terms(fields: &mut Fields<'_, '_>, group: &mut Group) {
     fields.set("strategy", &mut group.strategy);
     fields.set_within("max_restarts", 0..=10_000, &mut group.max_restarts);
     fields.set("on_exhausted", &mut group.on_exhausted);
     fields.set_positive("period", &mut group.period);
-    group
+    fields.set("auto_shutdown", &mut group.auto_shutdown);
 }

@@ -8,7 +8,9 @@ use toml::de::DeValue;
 
 use super::fields::{Reader, describe, short};
 use crate::check::{Diagnostic, nearest, quote};
-use crate::spec::{FdKind, Kind, May, OnExhausted, OnFull, OnSigstop, Preset, RestartType, Strategy};
+use crate::spec::{
+    AutoShutdown, FdKind, Kind, May, OnExhausted, OnFull, OnSigstop, Preset, Reaction, RestartType, Strategy,
+};
 
 /// A value that a key can have.
 pub(super) trait FromToml: Sized {
@@ -307,7 +309,15 @@ choices! {
         "permanent" = RestartType::Permanent, "transient" = RestartType::Transient,
         "temporary" = RestartType::Temporary
     } later [];
-    Strategy { "one_for_one" = Strategy::OneForOne } later ["rest_for_one", "one_for_all", "pool", "shared_fate"];
+    Strategy {
+        "one_for_one" = Strategy::OneForOne, "rest_for_one" = Strategy::RestForOne,
+        "one_for_all" = Strategy::OneForAll, "pool" = Strategy::Pool
+    } later ["shared_fate"];
+    AutoShutdown {
+        "never" = AutoShutdown::Never, "any_significant" = AutoShutdown::AnySignificant,
+        "all_significant" = AutoShutdown::AllSignificant
+    } later [];
+    Reaction { "restart" = Reaction::Restart, "stop" = Reaction::Stop } later [];
     OnExhausted {
         "cool_down" = OnExhausted::CoolDown, "fail" = OnExhausted::Fail, "escalate" = OnExhausted::Escalate
     } later [];

@@ -8,6 +8,7 @@ pub(super) enum Table {
     Group,
     Worker,
     Backoff,
+    On,
     Sandbox,
     Actor,
     Mailbox,
@@ -37,6 +38,7 @@ impl Table {
             Self::Actor => "an actor",
             Self::Mailbox => "a mailbox",
             Self::Grant => "a grant",
+            Self::On => "the answers to causes",
             Self::Fds => "the descriptors of a grant",
         }
     }
@@ -58,13 +60,11 @@ pub(super) fn later(table: Table) -> impl Iterator<Item = &'static str> {
 const LATER: &[(Table, &str)] = &[
     (Table::Manifest, "listen admin log dev link uid_range include"),
     (Table::Supervisor, "sandbox_policy log_level control uid_range may log metrics upgrade persist"),
-    (Table::Group, "auto_shutdown on stuck significant"),
     (
         Table::Worker,
-        "wants after significant heartbeat stuck_handler stop_signal oom \
-         while_down threads max_messages max_age start idle_stop on on_need_restart spare \
-         trust_domain log channel link max_children survive exit_code_from dumpable pass_environment \
-         load_credential extend_timeout schedule",
+        "stop_signal while_down threads max_messages max_age start idle_stop on_need_restart spare \
+         trust_domain log channel link survive exit_code_from dumpable pass_environment load_credential \
+         extend_timeout schedule",
     ),
     (
         Table::Sandbox,
@@ -93,8 +93,12 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Manifest, "state_dir", "it stands in `[supervisor]`"),
     (Table::Manifest, "name", "it stands in `[supervisor]`"),
     (Table::Manifest, "shutdown_timeout", "it stands in `[supervisor]`"),
-    (Table::Supervisor, "max_restarts", "budgets belong to groups: `[group.NAME]`"),
     (Table::Supervisor, "state_directory", "it is called `state_dir`"),
+    (Table::Group, "parent", "it is called `group`, as in a worker"),
+    (Table::Group, "on", "it is a key of a worker"),
+    (Table::Group, "stuck", "it is a key of a worker and is called `stuck_after`"),
+    (Table::Group, "max_children", "it is a key of the worker that is the pool's template"),
+    (Table::Group, "instances", "it is a key of the worker that is the pool's template"),
     (Table::Group, "intensity", "it is called `max_restarts`"),
     (Table::Group, "workers", "a worker names its group: `group = \"NAME\"` in `[worker.NAME]`"),
     (Table::Group, "restart", "it is a key of a worker; a group has `strategy`"),
@@ -105,6 +109,14 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Worker, "command", "it is called `exec`"),
     (Table::Worker, "exec_start", "it is called `exec`"),
     (Table::Worker, "type", "it is called `kind`; the type of an actor stands in its own table"),
+    (
+        Table::Worker,
+        "heartbeat",
+        "progress is read, not sent; its limits are `stuck_after` and `liveness_timeout`",
+    ),
+    (Table::Worker, "stuck_handler", "`stuck_after` tells of it, `liveness_timeout` ends it"),
+    (Table::Worker, "oom", "it stands in `on`: `on = { oom = \"stop\" }`"),
+    (Table::Worker, "auto_shutdown", "it is a key of a group; a worker is `significant`"),
     (Table::Worker, "requires", "it is called `needs`"),
     (Table::Worker, "depends_on", "it is called `needs`"),
     (Table::Worker, "env", "it is called `environment`"),

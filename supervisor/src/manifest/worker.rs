@@ -11,12 +11,12 @@ use super::values::{Account, Bytes, Choice};
 use super::vocabulary::Table;
 use super::{actor, contradictions};
 use crate::check::{Diagnostic, quote};
-use crate::spec::{Backoff, Exec, Sandbox, Worker};
+use crate::spec::{Backoff, Exec, Reactions, Sandbox, Worker};
 
 /// The most workers of one system.
 const MAX_WORKERS: usize = 256;
 /// The most processes of one worker.
-const MAX_INSTANCES: u16 = 64;
+const MAX_INSTANCES: u16 = 1024;
 
 /// What the crash of a less privileged worker may bring down besides itself.
 #[derive(Clone, Copy)]
@@ -43,21 +43,25 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     let exec = fields.require("exec", "name the program: `exec = \"PROGRAM\"`, from the manifest's folder");
     let mut worker = Worker::new(name, Exec::Path(exec.unwrap_or_default()));
     fields.set("kind", &mut worker.kind);
-    fields.set_within("instances", 1..=MAX_INSTANCES, &mut worker.instances);
+    fields.set_within("instances", 0..=MAX_INSTANCES, &mut worker.instances);
+    worker.max_children = within(fields, "max_children", 1, MAX_INSTANCES);
     fields.set("group", &mut worker.group);
     fields.set("needs", &mut worker.needs);
+    fields.set("wants", &mut worker.wants);
+    fields.set("after", &mut worker.after);
     kept(fields, &mut worker);
     fields.set("restart", &mut worker.restart);
     fields.set("essential", &mut worker.essential);
+    fields.set("significant", &mut worker.significant);
     fields.set("privileged", &mut worker.privileged);
-    fields.set_positive("start_timeout", &mut worker.start_timeout);
-    fields.set("stop_timeout", &mut worker.stop_timeout);
-    fields.set("drain_timeout", &mut worker.drain_timeout);
-    fields.set("stuck_after", &mut worker.stuck_after);
-    fields.set("liveness_timeout", &mut worker.liveness_timeout);
-    fields.set("abort_timeout", &mut worker.abort_timeout);
+    times(fields, &mut worker);
     fields.set("on_sigstop", &mut worker.on_sigstop);
-    fields.set("stable_after", &mut worker.stable_after);
+    if let Some(mut table) = fields.table("on", Table::On) {
+        worker.on = reactions(&mut table);
+        table.finish();
+    }
+    fields.set_within("max_offences", 0..=10_000, &mut worker.max_offences);
+    fields.set_positive("offence_period", &mut worker.offence_period);
     fields.set("ok_exit", &mut worker.ok_exit);
     fields.set("no_restart_exit", &mut worker.no_restart_exit);
     fields.set("uncounted_exit", &mut worker.uncounted_exit);
@@ -77,6 +81,28 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     let found = contradictions::settle(&mut worker, &fields.reader.places);
     fields.reader.found.extend(found);
     worker
+}
+
+fn times(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
+    fields.set_positive("start_timeout", &mut worker.start_timeout);
+    fields.set("stop_timeout", &mut worker.stop_timeout);
+    fields.set("drain_timeout", &mut worker.drain_timeout);
+    fields.set("abort_timeout", &mut worker.abort_timeout);
+    fields.set_positive("reload_timeout", &mut worker.reload_timeout);
+    fields.set("stuck_after", &mut worker.stuck_after);
+    fields.set("liveness_timeout", &mut worker.liveness_timeout);
+    fields.set("stable_after", &mut worker.stable_after);
+}
+
+fn reactions(fields: &mut Fields<'_, '_>) -> Reactions {
+    let mut on = Reactions::default();
+    fields.set("exit", &mut on.exit);
+    fields.set("signal", &mut on.signal);
+    fields.set("oom", &mut on.oom);
+    fields.set("hang", &mut on.hang);
+    fields.set("violation", &mut on.violation);
+    fields.set("forbidden_syscall", &mut on.forbidden_syscall);
+    on
 }
 
 fn kept(fields: &mut Fields<'_, '_>, worker: &mut Worker) {

@@ -103,7 +103,7 @@ impl Ground {
         let executable = Executable::open(&worker.exec)?;
         let granted = Granted::open_all(worker, &self.machine)?;
         let name =
-            if worker.instances > 1 { format!("{}.{instance}", worker.name) } else { worker.name.clone() };
+            if worker.places() > 1 { format!("{}.{instance}", worker.name) } else { worker.name.clone() };
         let owner = Owner { name: format!("{} {name}", self.state_dir.display()), comes_again: self.lasting };
         let account = Account::choose(worker, &self.machine, &granted, &owner)?;
         if sandboxed && account.is_root() && !worker.privileged {

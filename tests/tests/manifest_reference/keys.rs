@@ -46,11 +46,36 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "\"45s\"",
                 "How long an ordered stop of everything may take; what lives then is killed.",
             ),
+            (
+                "strategy",
+                "`\"one_for_one\"`",
+                "\"rest_for_one\"",
+                "Whom a failure in the root group restarts; as in a group, except that the root is no pool.",
+            ),
+            (
+                "max_restarts",
+                "`5`",
+                "3",
+                "How many failures within `period` are answered by a restart; one more spends the budget.",
+            ),
+            ("period", "`\"30s\"`", "\"1m\"", "The length of the sliding window in which failures count."),
+            (
+                "on_exhausted",
+                "`\"cool_down\"`",
+                "\"fail\"",
+                "When the root's budget is spent: as in a group; `escalate` stops everything with exit code 3.",
+            ),
+            (
+                "auto_shutdown",
+                "`\"never\"`",
+                "\"any_significant\"",
+                "When the whole system has done its work and stops with exit code 0: as in a group.",
+            ),
         ],
     },
     Section {
         title: "[group.NAME]",
-        what: "Workers that share a restart budget. Workers without a group share that of the unnamed root group, which has these defaults.",
+        what: "Workers that share a restart strategy and a restart budget; how, is told in [supervision](supervision.md). Workers without a group belong to the unnamed root group, whose terms stand in `[supervisor]`.",
         table: "Group",
         head: "[group.g]\n",
         keys: &[
@@ -58,8 +83,8 @@ pub(crate) const SECTIONS: &[Section] = &[
             (
                 "strategy",
                 "`\"one_for_one\"`",
-                "\"one_for_one\"",
-                "Whom a failure restarts: only the worker that failed.",
+                "\"rest_for_one\"",
+                "Whom a failure restarts: `one_for_one` and `pool` the worker that failed; `rest_for_one` also those after it; `one_for_all` all members. With the latter two, members start one after the other, in the order of the manifest, and stop in reverse. The members of a `pool` are processes of one worker, its template.",
             ),
             (
                 "max_restarts",
@@ -74,11 +99,23 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "\"fail\"",
                 "When the budget is spent: `cool_down` tries again at the backoff's `cap`, for ever; `fail` gives the worker up, its siblings stay; `escalate` stops the group in order and counts as one failure of the group around it, whose budget decides whether it starts again.",
             ),
+            (
+                "auto_shutdown",
+                "`\"never\"`",
+                "\"any_significant\"",
+                "When the group has done its work and stops in order: when one of its significant members has ended as it should, or when all of them have.",
+            ),
+            (
+                "significant",
+                "`false`",
+                "true",
+                "Its own end by `auto_shutdown` counts for that of the group around it.",
+            ),
         ],
     },
     Section {
         title: "[worker.NAME]",
-        what: "A process, or several alike. Workers start in the order of the manifest as far as `needs` allows, and stop in reverse.",
+        what: "A process, or several alike. Workers start in the order of the manifest as far as `needs`, `wants` and `after` allow, and stop in reverse.",
         table: "Worker",
         head: "[worker.p]\n",
         keys: &[
@@ -98,14 +135,32 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "instances",
                 "`1`",
                 "2",
-                "How many processes run of it. They are addressed together, or as `NAME.1`, `NAME.2`.",
+                "How many processes run of it, at first if it is the template of a pool, which alone may have none. They are addressed together, or as `NAME.1`, `NAME.2`.",
+            ),
+            (
+                "max_children",
+                "as many as `instances`",
+                "8",
+                "How many processes of it there may be, if it is the template of a pool.",
             ),
             ("group", "the root group", "\"front\"", "Whose restart budget its failures charge."),
             (
                 "needs",
                 "`[]`",
                 "[\"binder\"]",
-                "Workers that must be ready, or done if they are oneshots, before it starts.",
+                "Workers that must be ready, or done if they are oneshots, before it starts. If one of them is given up, so is it, when it is to start. Of a pool, one member has to be ready.",
+            ),
+            (
+                "wants",
+                "`[]`",
+                "[\"binder\"]",
+                "Workers that it waits for as long as they may still become ready; it starts without those that do not.",
+            ),
+            (
+                "after",
+                "`[]`",
+                "[\"binder\"]",
+                "Workers that start before it and stop after it, if they do: the order alone.",
             ),
             (
                 "kept",
@@ -126,10 +181,16 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "Giving it up stops the whole system with exit code 3. Without a privilege it also needs `crash_may_stop`.",
             ),
             (
+                "significant",
+                "`false`",
+                "true",
+                "Its end, if it ends as it should, counts for the `auto_shutdown` of its group. Not for what is always restarted.",
+            ),
+            (
                 "crash_may_stop",
                 "nothing",
                 "\"all\"",
-                "Accepts in writing that the crashes of this worker, which holds no privilege, may stop others: `essential`, or a group that escalates.",
+                "Accepts in writing that the crashes of this worker, which holds no privilege, may stop others that hold some, or everything: see [supervision](supervision.md).",
             ),
             (
                 "privileged",
@@ -175,6 +236,20 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "\"ignore\"",
                 "Whether `liveness_timeout` holds for a worker that a signal has stopped: `ignore` lets it stand still.",
             ),
+            (
+                "reload_timeout",
+                "`\"30s\"`",
+                "\"5s\"",
+                "How long it may take to take up a changed manifest; then it goes on as it was.",
+            ),
+            ("on", "see below", "{ oom = \"stop\" }", "The answers to causes of a failure."),
+            (
+                "max_offences",
+                "`3`",
+                "0",
+                "How many offences within `offence_period` are answered by a restart: violations of the protocol and forbidden system calls. No stable period makes them forgotten.",
+            ),
+            ("offence_period", "`\"1d\"`", "\"7d\"", "The length of the sliding window for offences."),
             (
                 "stable_after",
                 "`\"10s\"`",
@@ -232,6 +307,35 @@ pub(crate) const SECTIONS: &[Section] = &[
             ("factor", "`2.0`", "1.5", "The growth from one to the next."),
             ("cap", "`\"30s\"`", "\"2s\"", "The longest pause; also the pace of `cool_down`."),
             ("jitter", "`0.25`", "0.1", "The share of a pause that chance may take away."),
+        ],
+    },
+    Section {
+        title: "[worker.NAME.on]",
+        what: "Whether a failure is answered by a restart, as far as the budgets go, or by giving the worker up, by its cause. What is clean by `restart` and the exit codes is no failure.",
+        table: "On",
+        head: "[worker.p]\nexec = \"x\"\n[worker.p.on]\n",
+        keys: &[
+            ("exit", "`\"restart\"`", "\"stop\"", "It exited by itself."),
+            ("signal", "`\"restart\"`", "\"stop\"", "A signal ended it that the supervisor did not send."),
+            ("oom", "`\"restart\"`", "\"stop\"", "The kernel ended it for its memory."),
+            (
+                "hang",
+                "`\"restart\"`",
+                "\"stop\"",
+                "It did not get on, or was stopped by SIGSTOP, for `liveness_timeout`.",
+            ),
+            (
+                "violation",
+                "`\"restart\"`",
+                "\"stop\"",
+                "It broke the rules of the protocol; `restart` is one as far as `max_offences` goes.",
+            ),
+            (
+                "forbidden_syscall",
+                "`\"restart\"`",
+                "\"stop\"",
+                "It made a system call that its sandbox forbids; likewise.",
+            ),
         ],
     },
     Section {
