@@ -149,6 +149,7 @@ impl Daemon {
             Some(Token::Output(child)) => self.take_output(child),
             Some(Token::Process(child)) => self.take_end(child),
             Some(Token::Tree(child)) => self.take_tree(child),
+            Some(Token::Snapshot(child)) => self.take_snapshot(child),
             Some(Token::Digest(number)) => {
                 self.digests.take(number).iter().for_each(|over| self.unwatch(over))
             }

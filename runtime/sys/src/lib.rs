@@ -27,6 +27,7 @@ pub mod remains;
 pub mod seccomp;
 pub mod sink;
 pub mod slate;
+pub mod snapshot;
 pub mod socket;
 pub mod system_call;
 pub mod user_namespace;

@@ -7,6 +7,7 @@ use bailiwick_core::time::Instant;
 use bailiwick_core::tree::Incarnation;
 use bailiwick_sys::process::StartReport;
 use bailiwick_sys::slate::Slate;
+use bailiwick_sys::snapshot::Snapshot;
 
 use crate::control::Cause;
 use crate::line::Line;
@@ -20,6 +21,8 @@ pub(super) struct Child {
     pub(super) last_cause: Option<Cause>,
     /// Why the supervisor condemned the present life, where the machine only knows that it did.
     pub(super) doom: Option<Cause>,
+    /// How the latest life stood when it did not get on: see [`Snapshot`].
+    pub(super) snapshot: Vec<u8>,
     pub(super) accusations_ignored: u64,
     /// How much may be said of what it does wrong, before its misdeeds are only counted.
     pub(super) complaints: Allowance,
@@ -45,6 +48,8 @@ pub(super) struct Life {
     pub(super) slate: Slate,
     /// How often it was looked at.
     pub(super) looks: u32,
+    /// What reads how it stands, before it is aborted.
+    pub(super) snapshot: Option<Snapshot>,
     /// The kernel's buffer is full of orders, and is watched for room.
     pub(super) waits_for_room: bool,
     /// Why its program never ran.
@@ -68,6 +73,7 @@ impl Child {
             life: None,
             last_cause: None,
             doom: None,
+            snapshot: Vec::new(),
             accusations_ignored: 0,
             complaints: Allowance::new(COMPLAINTS, COMPLAINTS_PER_SECOND, now),
             complaints_unsaid: 0,

@@ -78,6 +78,7 @@ impl Daemon {
         self.watch(&output, Token::Output(child), Interest::READ)?;
         let place = &mut self.children[usize::from(child.0)];
         place.output.attach(output);
+        place.snapshot.clear();
         place.life = Some(Life {
             of,
             pid: process.pid,
@@ -86,6 +87,7 @@ impl Daemon {
             line: Some(line),
             slate,
             looks: 0,
+            snapshot: None,
             waits_for_room: false,
             failed_start: None,
             released: false,
@@ -158,10 +160,12 @@ impl Daemon {
         let oom_kills = self.launcher.prepared(child).oom_kills();
         let is_out_of_memory = oom_kills > life.oom_kills_before;
         life.reaped = true;
+        let snapshot = life.snapshot.take();
         if let Some(line) = life.line.take() {
             let _ = self.poller.remove(line.socket());
         }
         let _ = self.poller.remove(&life.process);
+        snapshot.iter().for_each(|snapshot| self.unwatch(snapshot));
         let exit = if is_out_of_memory && exit == Exit::Signal(9) { Exit::OutOfMemory } else { exit };
         match failed_start {
             Some(errno) => self.fail_start(of, errno),

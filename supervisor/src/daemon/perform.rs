@@ -18,7 +18,7 @@ impl Daemon {
             Action::Spawn(of) => self.spawn(of),
             Action::Drain(of) => self.order(of.child, ToWorker::Drain, None),
             Action::Terminate(of) => self.terminate(of),
-            Action::Abort(of) => self.signal(of, Signal::SIGABRT),
+            Action::Abort(of) => self.abort(of),
             Action::KillTree(of) => self.kill_tree(of),
             Action::Look(of) => self.look(of),
             // No order of the control socket is a reload.
@@ -45,7 +45,7 @@ impl Daemon {
         self.signal(of, Signal::SIGCONT);
     }
 
-    fn signal(&mut self, of: Incarnation, signal: Signal) {
+    pub(super) fn signal(&mut self, of: Incarnation, signal: Signal) {
         let Some(life) = self.life(of).filter(|life| !life.reaped) else { return };
         if let Err(failed) = wait::send_signal(life.process.as_fd(), signal) {
             self.complain(of.child, &failed);

@@ -27,6 +27,8 @@ pub(super) enum Token {
     Tree(ChildId),
     /// The digest of an executable.
     Digest(u32),
+    /// The snapshot of a process that does not get on.
+    Snapshot(ChildId),
 }
 
 impl Token {
@@ -42,6 +44,7 @@ impl Token {
             Self::Start(child) => (7, child.0.into()),
             Self::Tree(child) => (8, child.0.into()),
             Self::Digest(number) => (9, number),
+            Self::Snapshot(child) => (10, child.0.into()),
         };
         kind << 32 | u64::from(number)
     }
@@ -60,6 +63,7 @@ impl Token {
             7 => Self::Start(child()?),
             8 => Self::Tree(child()?),
             9 => Self::Digest(number),
+            10 => Self::Snapshot(child()?),
             _ => return None,
         })
     }
@@ -83,6 +87,7 @@ mod tests {
             Token::Start(child),
             Token::Tree(child),
             Token::Digest(u32::MAX),
+            Token::Snapshot(child),
         ] {
             assert_eq!(Token::from_u64(token.to_u64()), Some(token));
         }

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{Event, Incarnation};
+use bailiwick_core::tree::{ChildId, Event, Incarnation};
+use bailiwick_sys::events::{Interest, Signal};
 use bailiwick_sys::slate::Slate;
+use bailiwick_sys::snapshot::Snapshot;
 use bailiwick_sys::wait::{self, Change};
 use bailiwick_wire::slate::{Poll, longest_poll};
 
 use super::Daemon;
+use super::token::Token;
 
 impl Daemon {
     /// Takes what signals have stopped, and what goes on.
@@ -35,6 +38,36 @@ impl Daemon {
         let pid = life.pid;
         let traced = suspect && self.witness.as_ref().is_some_and(|witness| witness.is_traced(pid));
         self.events.push_back(Event::Looked { of, busy_since, traced });
+    }
+
+    /// Has it kept how a life stands, and then aborts it.
+    pub(super) fn abort(&mut self, of: Incarnation) {
+        let Some(life) = self.life(of).filter(|life| !life.reaped) else { return };
+        match Snapshot::start(life.pid) {
+            Ok(snapshot) => {
+                let watched = self.watch(&snapshot, Token::Snapshot(of.child), Interest::READ);
+                // Where it cannot be waited for, abort_timeout ends the life.
+                watched.unwrap_or_else(|failed| self.complain(of.child, &failed));
+                if let Some(life) = self.life(of) {
+                    life.snapshot = Some(snapshot);
+                }
+            }
+            Err(error) => {
+                self.complain(of.child, &error);
+                self.signal(of, Signal::SIGABRT);
+            }
+        }
+    }
+
+    /// Keeps what was read of a life that does not get on, and has it end by its own hand.
+    pub(super) fn take_snapshot(&mut self, child: ChildId) {
+        let place = &mut self.children[usize::from(child.0)];
+        let Some(life) = &mut place.life else { return };
+        let Some(snapshot) = life.snapshot.take() else { return };
+        let of = life.of;
+        place.snapshot = snapshot.text();
+        self.unwatch(&snapshot);
+        self.signal(of, Signal::SIGABRT);
     }
 
     /// Returns what a life is stuck in since then, in words.

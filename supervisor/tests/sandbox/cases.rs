@@ -40,6 +40,8 @@ pub(crate) const CASES: &[Case] = cases![
     Nothing start::a_worker_dies_with_its_start_when_nobody_wants_it_any_more,
     Nothing start::a_process_with_threads_starts_nobody,
     Nothing start::an_errand_that_tells_of_its_result_holds_nobody_up,
+    Nothing start::a_snapshot_tells_how_a_process_and_its_threads_stand,
+    Nothing start::a_snapshot_of_nobody_says_so_and_ends,
     Nothing start::what_cannot_be_prepared_is_refused_with_the_reason,
     Root start::a_step_that_fails_is_named,
     Nothing identity::a_sealed_worker_holds_no_privilege,

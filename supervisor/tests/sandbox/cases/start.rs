@@ -6,6 +6,7 @@ use std::path::Path;
 use bailiwick_supervisor::spec::{Exec, Preset};
 use bailiwick_sys::errand::Errand;
 use bailiwick_sys::process::{Progress, SpawnError};
+use bailiwick_sys::snapshot::Snapshot;
 use bailiwick_sys::wait::Change;
 use bailiwick_sys::{Errno, socket};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -70,6 +71,25 @@ pub(super) fn an_errand_that_tells_of_its_result_holds_nobody_up() {
     let ended = waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT);
     assert!(matches!(ended, Ok(WaitStatus::Exited(_, 0))), "who drops it would wait: {ended:?}");
     assert_eq!(errand.result(), Some([7]));
+}
+
+pub(super) fn a_snapshot_tells_how_a_process_and_its_threads_stand() {
+    let bench = Bench::new(worker(Preset::Sealed));
+    let life = bench.spawn();
+    let snapshot = Snapshot::start(life.child.pid).expect("a process");
+    await_readable(snapshot.as_fd());
+    let text = String::from_utf8(snapshot.text()).expect("text");
+    let thread = life.child.pid;
+    for part in ["[wchan]\n", "[status]\nName:", &format!("[task/{thread}/stat]\n{thread} ("), "[stack]\n"] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+    assert!(snapshot.text().is_empty(), "it is told once");
+}
+
+pub(super) fn a_snapshot_of_nobody_says_so_and_ends() {
+    let snapshot = Snapshot::start(i32::MAX).expect("a process");
+    await_readable(snapshot.as_fd());
+    assert!(snapshot.text().starts_with(b"[wchan]\n(No such file"));
 }
 
 pub(super) fn a_process_with_threads_starts_nobody() {
