@@ -76,6 +76,11 @@ fn explore(config: Config, exits: &[Exit], longest: u32) -> (usize, usize) {
 fn explore_with(config: Config, longest: u32, possible: impl Fn(&Observed) -> Vec<Event>) -> (usize, usize) {
     let mut start = Observed::new(config);
     start.tell(Event::Boot);
+    explore_from(start, longest, possible)
+}
+
+/// Does so from a state.
+fn explore_from(start: Observed, longest: u32, possible: impl Fn(&Observed) -> Vec<Event>) -> (usize, usize) {
     let mut seen = HashSet::from([fingerprint(&start)]);
     let mut open = VecDeque::from([(start, 0)]);
     let mut transitions = 0;
@@ -294,4 +299,53 @@ fn a_watched_worker_keeps_the_invariants_in_every_state() {
         looked.chain(others).collect()
     });
     assert_eq!(found, (22_171, 213_213));
+}
+
+/// Every history of up to five events of three workers that are ready: each gets ready, exits, crashes, hangs, is
+/// stopped, restarted and reloaded at every point.
+fn explore_three_ready(strategy: Strategy) -> (usize, usize) {
+    let watched = ChildConfig {
+        abort_timeout: Duration::MAX,
+        reload_timeout: Duration::MAX,
+        liveness_timeout: SECOND,
+        ..timeless()
+    };
+    let mut world = Observed::new(small(vec![within(strategy, None, 2)], vec![watched; 3]));
+    world.tell(Event::Boot);
+    for child in 0..3 {
+        world.tell(Event::Ready(world.life(child)));
+    }
+    explore_from(world, 5, |world| {
+        let about = |child: u16| {
+            let of = world.life(child);
+            let operator = |verb| Event::Operator { verb, child: ChildId(child) };
+            [
+                Event::Ready(of),
+                Event::Exited { of, exit: Exit::Code(0) },
+                Event::Exited { of, exit: Exit::Signal(9) },
+                Event::Emptied { of, chance: 0 },
+                // It hangs, with the time that passes besides.
+                Event::Looked { of, busy_since: Some(Instant::START), traced: false },
+                operator(Verb::Stop),
+                operator(Verb::Restart),
+                operator(Verb::Reload),
+            ]
+        };
+        (0..3).flat_map(about).collect()
+    })
+}
+
+#[test]
+fn three_ready_workers_in_one_for_one_keep_the_invariants_in_every_state() {
+    assert_eq!(explore_three_ready(Strategy::OneForOne), (102_740, 417_053));
+}
+
+#[test]
+fn three_ready_workers_in_rest_for_one_keep_the_invariants_in_every_state() {
+    assert_eq!(explore_three_ready(Strategy::RestForOne), (106_102, 428_084));
+}
+
+#[test]
+fn three_ready_workers_in_one_for_all_keep_the_invariants_in_every_state() {
+    assert_eq!(explore_three_ready(Strategy::OneForAll), (107_045, 430_140));
 }
