@@ -3,8 +3,10 @@
 //! What happens to a child in which state stands in one table. A life ends in one place only, when nothing of it
 //! is left; what follows then is not decided here but by the rules of restart and the budget of the group.
 
+mod disposable;
 mod orders;
 mod reports;
+mod spare;
 mod steps;
 mod time;
 mod watch;
@@ -12,6 +14,7 @@ mod watch;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::spare::Spare;
 pub(crate) use self::time::LAG;
 use self::watch::Watch;
 use crate::budget::Budget;
@@ -28,7 +31,7 @@ pub const KILL_GRACE: Duration = Duration::from_secs(5);
 pub enum State {
     /// It does not run and will not by itself.
     Stopped,
-    /// It will start once the children that it needs are ready.
+    /// It will start once the children that it needs are ready; one that starts on demand, once it is wanted too.
     Waiting,
     /// Its process is being made.
     Spawning {
@@ -142,6 +145,10 @@ pub enum Aim {
     Again,
     /// It starts again when its group does.
     Rejoin,
+    /// It ends as planned, and a fresh life takes its place.
+    Replace,
+    /// It ends as planned, and starts when somebody sends to it.
+    Sleep,
     /// It is done, with its group or because nothing starts it again.
     Finish,
 }
@@ -184,6 +191,11 @@ pub struct Child {
     /// What it did that it may not do.
     offences: Budget,
     removed: bool,
+    /// Somebody wants to send to it, or an operator wants it.
+    wanted: bool,
+    /// When the present life is old enough.
+    expires_at: Instant,
+    spare: Spare,
     last: Option<Record>,
 }
 
@@ -340,7 +352,7 @@ impl Child {
             | State::Stopping { aim, .. }
             | State::Aborting { aim, .. }
             | State::Killing { aim, .. }
-            | State::Reaping { aim, .. } => !matches!(aim, Aim::Stay | Aim::Finish),
+            | State::Reaping { aim, .. } => !matches!(aim, Aim::Stay | Aim::Finish | Aim::Sleep),
             State::Stopped
             | State::Waiting
             | State::Ready { .. }
@@ -396,6 +408,9 @@ impl Child {
             restarts: 0,
             offences: Budget::new(config.max_offences, config.offence_period),
             removed: false,
+            wanted: false,
+            expires_at: Instant::END,
+            spare: Spare::default(),
             last: None,
         }
     }
@@ -403,6 +418,7 @@ impl Child {
     /// Takes other terms.
     pub(crate) fn adopt(&mut self, config: &ChildConfig) {
         self.offences.change(config.max_offences, config.offence_period);
+        self.outdate_spare();
     }
 
     /// Counts an offence, and returns whether it is still answered by a restart.
@@ -431,7 +447,10 @@ impl Child {
 
     pub(crate) fn outdate(&mut self, what: Outdated) {
         match what {
-            Outdated::Config => self.outdated.config = true,
+            Outdated::Config => {
+                self.outdated.config = true;
+                self.outdate_spare();
+            }
             Outdated::Binary => self.outdated.binary = true,
         }
     }
@@ -515,6 +534,8 @@ impl Child {
             restarts: 0,
             last: None,
             offences: self.offences.normalised(now),
+            expires_at: shift(self.expires_at),
+            spare: self.spare.normalised(config, &shift),
             ..*self
         }
     }
@@ -524,9 +545,10 @@ impl Aim {
     /// What follows when a child that was not to start again is wanted again.
     const fn or_again(self) -> Self {
         match self {
-            Self::Stay | Self::Finish | Self::Again => Self::Again,
+            Self::Stay | Self::Finish | Self::Again | Self::Sleep => Self::Again,
             Self::Judge => Self::Judge,
             Self::Rejoin => Self::Rejoin,
+            Self::Replace => Self::Replace,
         }
     }
 
@@ -534,7 +556,16 @@ impl Aim {
     const fn then(self, order: Self) -> Self {
         match (self, order) {
             (Self::Stay, Self::Rejoin | Self::Finish) => Self::Stay,
-            (Self::Judge | Self::Stay | Self::Again | Self::Rejoin | Self::Finish, _) => order,
+            (
+                Self::Judge
+                | Self::Stay
+                | Self::Again
+                | Self::Rejoin
+                | Self::Finish
+                | Self::Replace
+                | Self::Sleep,
+                _,
+            ) => order,
         }
     }
 }

@@ -105,6 +105,24 @@ pub enum GivenUp {
 }
 
 impl Cause {
+    /// Returns whether the child itself failed, even if it was told to end.
+    pub(crate) const fn is_failure(self) -> bool {
+        match self {
+            Self::Violation
+            | Self::ForbiddenSyscall
+            | Self::Hung
+            | Self::Suspended
+            | Self::OutOfMemory
+            | Self::Exited(_)
+            | Self::Signalled(_) => true,
+            Self::SpawnFailed { .. }
+            | Self::StartTimeout
+            | Self::StopTimeout
+            | Self::Killed
+            | Self::Stopped => false,
+        }
+    }
+
     /// Returns whether the child did what it may not do.
     pub(crate) const fn is_offence(self) -> bool {
         match self {

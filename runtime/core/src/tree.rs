@@ -24,6 +24,7 @@ mod reactions;
 mod release;
 mod reload;
 mod shutdown;
+mod spares;
 mod transcript;
 
 use alloc::vec::Vec;
@@ -113,8 +114,13 @@ impl Tree {
         }
         let step = &mut Step { now, actions };
         self.doubt_ourselves(step);
+        if self.take_for_spare(event, step) {
+            return self.settle(step);
+        }
         match event {
             Event::Boot => self.boot(step),
+            // It becomes the life that it waits to be before this can be told.
+            Event::Standing(_) => {}
             Event::Spawned(of) => self.with_life(of, step, |child, turn| child.spawned(turn.now)),
             Event::SpawnFailed { of, step: at, errno, chance } => {
                 let mut ended = None;
@@ -130,6 +136,11 @@ impl Tree {
             Event::Extend { of, by } => self.with_life(of, step, |child, turn| child.extend(by, turn.now)),
             Event::Settled(of) => self.with_life(of, step, |child, _| child.settled()),
             Event::Skipped(of) => self.with_life(of, step, |child, _| child.skip()),
+            // What is about to be stopped in any case keeps its place in the order.
+            Event::Spent(of) | Event::Idle(of) if self.is_held(of.child) => {}
+            Event::Spent(of) => self.with_life(of, step, Child::spent),
+            Event::Idle(of) => self.with_life(of, step, Child::idle),
+            Event::Wanted(child) => self.with_child(child, step, Child::wanted),
             Event::Sigstopped(of) => self.with_life(of, step, Child::sigstopped),
             Event::Continued(of) => self.with_life(of, step, Child::continued),
             Event::Looked { of, busy_since, traced } => {
@@ -220,12 +231,17 @@ impl Tree {
             self.for_each(step, Child::look);
         }
         self.for_each(step, Child::tick);
+        for id in self.ascending() {
+            let held = self.is_held(id);
+            self.with_child(id, step, |child, turn| child.age(held, turn));
+        }
         self.enforce_total(step);
     }
 
     /// Brings what was decided into effect as far as the order allows at present.
     fn settle(&mut self, step: &mut Step<'_>) {
         self.resume_groups(step);
+        self.tend_spares(step);
         self.advance_groups(step);
         self.release(step);
         self.advance_shutdown(step);
@@ -253,12 +269,15 @@ impl Tree {
     /// A level is asked to stop only when nothing of the levels above is left. Returns whether all are at rest.
     fn stop_in_order(&mut self, scope: impl Fn(&Self, ChildId) -> bool, step: &mut Step<'_>) -> bool {
         let mut running = self.ascending();
-        running.retain(|id| scope(self, *id) && self.child(*id).is_some_and(|child| !child.is_at_rest()));
+        running.retain(|id| scope(self, *id) && self.child(*id).is_some_and(|child| !child.is_empty()));
         let top = running.iter().map(|id| self.order.level(*id)).max();
         running.retain(|id| Some(self.order.level(*id)) == top);
         for id in running.iter().rev() {
             let aim = if self.is_shutting_down() { None } else { self.halting_aim(*id) };
-            self.with_child(*id, step, |child, turn| child.stop(aim.unwrap_or(Aim::Stay), turn));
+            self.with_child(*id, step, |child, turn| match child.is_at_rest() {
+                true => child.dismiss_spare(turn),
+                false => child.stop(aim.unwrap_or(Aim::Stay), turn),
+            });
         }
         running.is_empty()
     }

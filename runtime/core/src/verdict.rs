@@ -13,6 +13,10 @@ pub(crate) enum Verdict {
     Again,
     /// It was stopped with its group and starts again with it.
     Rejoin,
+    /// It ended as planned, and a fresh life takes its place.
+    Replace,
+    /// It ended as planned, or as it should, and starts when somebody sends to it.
+    Sleep,
     /// It ended as it should.
     Done,
     /// It ended as it should, and everything ends with it.
@@ -30,6 +34,8 @@ pub(crate) fn judge(config: &ChildConfig, ended: &Ended) -> Verdict {
         Aim::Again => return Verdict::Again,
         Aim::Rejoin => return Verdict::Rejoin,
         Aim::Finish => return Verdict::Done,
+        Aim::Replace => return Verdict::Replace,
+        Aim::Sleep => return Verdict::Sleep,
         Aim::Judge => {}
     }
     let code = match ended.cause {

@@ -16,6 +16,8 @@ impl Daemon {
     pub(super) fn perform(&mut self, action: Action) {
         match action {
             Action::Spawn(of) => self.spawn(of),
+            // The roster asks for no spares.
+            Action::Prepare(_) | Action::Admit(_) => {}
             Action::Drain(of) => self.order(of.child, ToWorker::Drain, None),
             Action::Terminate(of) => self.terminate(of),
             Action::Abort(of) => self.abort(of),

@@ -44,6 +44,8 @@ pub(super) fn record(roster: &Roster, record: &Record, cause: control::Cause) ->
         Decision::CoolDown { delay, .. } => format!("its budget is spent, retries in {delay:.1?}"),
         Decision::StartAgain => "starts again by order".to_owned(),
         Decision::Rejoin => "starts again with its group".to_owned(),
+        Decision::Replace => "a fresh one takes its place".to_owned(),
+        Decision::Sleep => "waits for demand".to_owned(),
         Decision::Stop => "stays stopped".to_owned(),
         Decision::Done => "is done".to_owned(),
         Decision::EndAll(_) => "everything stops with it".to_owned(),

@@ -18,7 +18,7 @@ use bailiwick_core::tree::{
 };
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use steps::{Step, What, walk};
+use steps::{SPARE, Step, What, walk};
 
 const CHILDREN_MAX: u16 = 4;
 const GROUPS: u16 = 3;
@@ -80,6 +80,9 @@ fn child(bytes: &mut Unstructured<'_>, id: u16) -> Result<ChildConfig> {
         stable_after: pause(bytes)?,
         stuck_after: pause(bytes)?,
         liveness_timeout: pause(bytes)?,
+        on_demand: bytes.ratio(1, 5)?,
+        max_age: pause(bytes)?,
+        spare: bytes.ratio(1, 3)?,
         ..ChildConfig::default()
     })
 }
@@ -113,7 +116,7 @@ fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {
     let child = bytes.int_in_range(0..=CHILDREN_MAX)?;
     Ok(match bytes.int_in_range(0..=17u8)? {
         0..=8 => {
-            let earlier = if bytes.ratio(1, 8)? { 1 } else { 0 };
+            let earlier = *bytes.choose(&[0, 0, 0, 0, 0, SPARE, SPARE, 1])?;
             Step::About { child, earlier, what: what(bytes)? }
         }
         9 => Step::Operator(*bytes.choose(&VERBS)?, child),
@@ -128,7 +131,7 @@ fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {
 }
 
 fn what(bytes: &mut Unstructured<'_>) -> Result<What> {
-    Ok(match bytes.int_in_range(0..=13u8)? {
+    Ok(match bytes.int_in_range(0..=14u8)? {
         0 => What::Spawned,
         1 => What::SpawnFailed,
         2 => What::Ready,
@@ -142,6 +145,7 @@ fn what(bytes: &mut Unstructured<'_>) -> Result<What> {
         10 => What::Continued,
         11 => What::Looked(bytes.arbitrary::<Option<u16>>()?.map(u64::from), bytes.arbitrary()?),
         12 => *bytes.choose(&[What::Reloading, What::Declined, What::Refused, What::Settled, What::Skipped])?,
+        13 => *bytes.choose(&[What::Standing, What::Spent, What::Idle, What::Wanted])?,
         _ => What::Emptied(bytes.arbitrary()?),
     })
 }

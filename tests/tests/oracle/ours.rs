@@ -128,6 +128,8 @@ impl World {
             Action::Abort(_) | Action::Look(_) | Action::Reload(_) => {
                 unreachable!("nobody hangs and nothing is reloaded")
             }
+            // OTP knows no spares.
+            Action::Prepare(_) | Action::Admit(_) => {}
             Action::Announce { .. } | Action::Record(_) | Action::Alert(_) => {}
         }
     }

@@ -46,11 +46,13 @@ impl Child {
         if core::mem::take(&mut self.removed) && self.is_at_rest() {
             // Its place may be another's now, who answers for nothing that was before.
             let fresh = Self::new(self.id, turn.config);
-            *self = Self { generation: self.generation, ..fresh };
+            *self = Self { generation: self.generation, spare: self.spare, ..fresh };
         }
         if self.is_at_rest() {
             self.outdated.binary = false;
+            self.outdate_spare();
         }
+        self.wanted = turn.config.on_demand;
         self.start(turn);
     }
 
@@ -153,6 +155,7 @@ impl Child {
     /// It is to end in order and start anew, whatever it does at present.
     pub(crate) fn restart(&mut self, turn: &mut Turn<'_>) {
         self.outdated.binary = false;
+        self.outdate_spare();
         if self.is_at_rest() { self.start(turn) } else { self.stop(Aim::Again, turn) }
     }
 
@@ -167,6 +170,7 @@ impl Child {
             | State::Reloading { .. } => self.restart(turn),
             State::Backoff { .. } | State::Failed(_) => {
                 self.outdated.binary = false;
+                self.outdate_spare();
                 self.start(turn);
             }
             State::Stopped
@@ -221,6 +225,7 @@ impl Child {
 
     /// It is to take up what has changed for it; what is not ready yet does so when it is.
     pub(crate) fn reload(&mut self, turn: &mut Turn<'_>) {
+        self.outdate_spare();
         match self.state {
             State::Ready { .. } => self.begin_ordered_reload(turn),
             State::Spawning { .. }

@@ -24,13 +24,17 @@ impl Child {
         self.skipped = false;
         self.outdated.config = false;
         self.owes_reload = false;
-        self.enter(State::Spawning { until: turn.now + turn.config.start_timeout }, turn.now);
-        turn.actions.push(Action::Spawn(self.incarnation()));
+        self.expires_at = self.expiry(turn);
+        if !self.admit_spare(turn) {
+            self.enter(State::Spawning { until: turn.now + turn.config.start_timeout }, turn.now);
+            turn.actions.push(Action::Spawn(self.incarnation()));
+        }
     }
 
     pub(super) fn spawn_again(&mut self, turn: &mut Turn<'_>) {
         self.restarts = self.restarts.saturating_add(1);
-        self.spawn(turn);
+        // A spare that is no use any more must be gone first.
+        if self.is_spare_in_the_way() { self.enter(State::Waiting, turn.now) } else { self.spawn(turn) }
     }
 
     pub(super) fn drain(&mut self, aim: Aim, turn: &mut Turn<'_>) {

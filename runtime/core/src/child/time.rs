@@ -13,7 +13,8 @@ pub(crate) const LAG: Duration = Duration::from_secs(1);
 /// Time.
 impl Child {
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.state_deadline().into_iter().chain(self.watch_deadline()).min()
+        let state = self.state_deadline().into_iter();
+        state.chain(self.watch_deadline()).chain(self.age_deadline()).chain(self.spare.deadline()).min()
     }
 
     fn state_deadline(&self) -> Option<Instant> {
@@ -63,12 +64,14 @@ impl Child {
             *until = turn.now + LAG;
             self.rearmed = true;
         }
-        self.forgive_doubts(turn) || moved
+        let spared = self.forgive_spare(turn.now + LAG);
+        self.forgive_doubts(turn) || moved || spared
     }
 
     /// Does what is due at `turn.now`.
     pub(crate) fn tick(&mut self, turn: &mut Turn<'_>) {
         self.tick_watch(turn);
+        self.tick_spare(turn);
         if self.state_deadline().is_none_or(|at| at > turn.now || at == Instant::END) {
             return;
         }

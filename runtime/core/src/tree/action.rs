@@ -12,6 +12,11 @@ use crate::time::Instant;
 pub enum Action {
     /// Make the process of this life.
     Spawn(Incarnation),
+    /// Make the process of the life to come and let it wait before any code of a user runs, without links and without
+    /// descriptors that are kept; say [`super::Event::Standing`] when it waits.
+    Prepare(Incarnation),
+    /// Let the process that waits go on, or as soon as it waits: it is the present life now.
+    Admit(Incarnation),
     /// Tell the child to finish what it has begun and to take nothing new.
     Drain(Incarnation),
     /// Send the stop signal to the process, and SIGCONT, so that a stopped one gets it.
@@ -54,7 +59,7 @@ pub enum News {
     Down(Cause),
 }
 
-/// One life's end and what follows from it. Made exactly once for each [`Action::Spawn`].
+/// One life's end and what follows from it. Made exactly once for each [`Action::Spawn`] and [`Action::Admit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Record {
     /// The life that ended.
@@ -101,6 +106,10 @@ pub enum Decision {
     StartAgain,
     /// Its group was halted; it starts again with the group.
     Rejoin,
+    /// It had lived as long as planned; a fresh life takes its place.
+    Replace,
+    /// It was not needed any more; it starts when somebody sends to it.
+    Sleep,
     /// It was to stop and stays stopped.
     Stop,
     /// It ended as it should and is not started again.
@@ -123,6 +132,8 @@ pub enum Alert {
     GivenUp(ChildId, GivenUp),
     /// A signal has stopped it.
     Sigstopped(Incarnation),
+    /// A process that was to be its next life ended before it was used. It is made again after a pause.
+    SpareLost(Incarnation),
     /// One of its polls has lasted since this time, longer than it may.
     Stuck {
         /// The life.

@@ -107,6 +107,13 @@ pub struct ChildConfig {
     pub kind: Kind,
     /// When an exit is answered by a restart.
     pub restart: Restart,
+    /// Whether it starts only when somebody sends to it.
+    pub on_demand: bool,
+    /// How long one life lasts at most, and at least three quarters of that; `Duration::MAX` is for ever. A life that is
+    /// old enough ends in order, and a fresh one takes its place.
+    pub max_age: Duration,
+    /// Whether the process of its next life is made while the present one goes on.
+    pub spare: bool,
     /// Whether giving it up stops everything.
     pub essential: bool,
     /// Whether its end, if it ends as it should, counts for the `auto_shutdown` of its group.
@@ -212,6 +219,9 @@ impl Default for ChildConfig {
             group: GroupId(0),
             kind: Kind::Resident,
             restart: Restart::Permanent,
+            on_demand: false,
+            max_age: Duration::MAX,
+            spare: false,
             essential: false,
             significant: false,
             position: 0,

@@ -12,21 +12,28 @@ impl Tree {
     /// Decides what follows from the end of a life, says so, and does it.
     pub(super) fn conclude(&mut self, id: ChildId, ended: Option<Ended>, step: &mut Step<'_>) {
         let Some(mut ended) = ended else { return };
-        if self.is_shutting_down() {
-            ended.aim = Aim::Stay;
-        } else if ended.aim == Aim::Judge {
-            // What ends while its group halts is part of what made the group halt.
-            ended.aim = self.halting_aim(id).unwrap_or(Aim::Judge);
+        ended.aim = self.true_aim(id, &ended);
+        let terms = &self.config.children[usize::from(id.0)];
+        let mut verdict = judge(terms, &ended);
+        // What starts on demand is never done, unless somebody waits for just that.
+        if verdict == Verdict::Done && ended.aim == Aim::Judge && terms.on_demand && !terms.significant {
+            verdict = Verdict::Sleep;
         }
-        let mut verdict = judge(&self.config.children[usize::from(id.0)], &ended);
         let forgiven = !ended.cause.is_offence() || self.children[usize::from(id.0)].offend(step.now);
-        if !forgiven && matches!(verdict, Verdict::Failure { .. } | Verdict::Rejoin) {
+        if !forgiven
+            && matches!(
+                verdict,
+                Verdict::Failure { .. } | Verdict::Rejoin | Verdict::Sleep | Verdict::Replace
+            )
+        {
             verdict = Verdict::GiveUp(GivenUp::Offences);
         }
         let decision = match verdict {
             Verdict::Stop => Decision::Stop,
             Verdict::Again => Decision::StartAgain,
             Verdict::Rejoin => Decision::Rejoin,
+            Verdict::Replace => Decision::Replace,
+            Verdict::Sleep => Decision::Sleep,
             Verdict::Done => Decision::Done,
             Verdict::EndAll(outcome) => Decision::EndAll(outcome),
             Verdict::GiveUp(why) => {
@@ -43,6 +50,8 @@ impl Tree {
                 child.start(turn);
             }),
             Verdict::Rejoin => self.with_child(id, step, |child, turn| child.wait(turn.now)),
+            Verdict::Replace => self.with_child(id, step, |child, turn| child.replace(turn.now)),
+            Verdict::Sleep => self.with_child(id, step, |child, turn| child.sleep(turn.now)),
             Verdict::Done => {
                 let terms = &self.config.children[usize::from(id.0)];
                 let (significant, group) = (terms.significant && ended.aim == Aim::Judge, terms.group);
@@ -57,6 +66,20 @@ impl Tree {
             }
             Verdict::GiveUp(why) => self.give_up(id, why, step),
             Verdict::Failure { .. } => {}
+        }
+    }
+
+    /// Returns what a life was to lead to, now that it has ended like this.
+    fn true_aim(&self, id: ChildId, ended: &Ended) -> Aim {
+        match ended.aim {
+            _ if self.is_shutting_down() => Aim::Stay,
+            // What ends while its group halts is part of what made the group halt.
+            Aim::Judge => self.halting_aim(id).unwrap_or(Aim::Judge),
+            // To say first that one is about to end in order excuses no failure.
+            Aim::Replace | Aim::Sleep if ended.cause.is_failure() => {
+                self.halting_aim(id).unwrap_or(Aim::Judge)
+            }
+            aim @ (Aim::Stay | Aim::Again | Aim::Rejoin | Aim::Finish | Aim::Replace | Aim::Sleep) => aim,
         }
     }
 
@@ -110,6 +133,8 @@ impl Tree {
             }
             Decision::StartAgain
             | Decision::Rejoin
+            | Decision::Replace
+            | Decision::Sleep
             | Decision::Stop
             | Decision::Done
             | Decision::EndAll(_) => {}

@@ -17,6 +17,8 @@ pub enum Event {
     Boot,
     /// The process runs its program: the error pipe closed at exec.
     Spawned(Incarnation),
+    /// The process of a life to come waits for its turn, after [`super::Action::Prepare`].
+    Standing(Incarnation),
     /// The process was not made, or ended before its program ran; nothing of it is left.
     /// Told in place of [`Event::Exited`] and [`Event::Emptied`].
     SpawnFailed {
@@ -52,6 +54,12 @@ pub enum Event {
     Settled(Incarnation),
     /// The child says that it has nothing to do and ends: that is no failure.
     Skipped(Incarnation),
+    /// The child has taken as many messages as one life may: it takes no more, and finishes what it has.
+    Spent(Incarnation),
+    /// The child has had nothing to do for as long as it is to stay for that.
+    Idle(Incarnation),
+    /// Somebody has a message for a child that starts on demand.
+    Wanted(ChildId),
     /// A signal has stopped the process.
     Sigstopped(Incarnation),
     /// The process runs again.

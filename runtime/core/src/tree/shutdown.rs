@@ -104,7 +104,7 @@ impl Tree {
         let at_rest = match self.shutdown.map(|shutdown| shutdown.phase) {
             None | Some(Phase::Left) => false,
             Some(Phase::Ordered) => self.stop_in_order(|_, _| true, step),
-            Some(Phase::Hastened | Phase::Killed) => self.children().iter().all(Child::is_at_rest),
+            Some(Phase::Hastened | Phase::Killed) => self.children().iter().all(Child::is_empty),
         };
         if at_rest {
             self.leave(step);

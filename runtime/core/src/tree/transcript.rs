@@ -43,6 +43,7 @@ impl fmt::Display for Event {
         match self {
             Self::Boot => f.write_str("boot"),
             Self::Spawned(of) => write!(f, "spawned {of}"),
+            Self::Standing(of) => write!(f, "standing {of}"),
             Self::SpawnFailed { of, step, errno, chance } => {
                 write!(f, "spawn-failed {of} step {step} errno {errno} chance {chance}")
             }
@@ -55,6 +56,9 @@ impl fmt::Display for Event {
             Self::Extend { of, by } => write!(f, "extend {of} by {}", Seconds(*by)),
             Self::Settled(of) => write!(f, "settled {of}"),
             Self::Skipped(of) => write!(f, "skipped {of}"),
+            Self::Spent(of) => write!(f, "spent {of}"),
+            Self::Idle(of) => write!(f, "idle {of}"),
+            Self::Wanted(child) => write!(f, "wanted {child}"),
             Self::Sigstopped(of) => write!(f, "sigstopped {of}"),
             Self::Continued(of) => write!(f, "continued {of}"),
             Self::Looked { of, busy_since, traced } => {
@@ -98,6 +102,8 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spawn(of) => write!(f, "spawn {of}"),
+            Self::Prepare(of) => write!(f, "prepare {of}"),
+            Self::Admit(of) => write!(f, "admit {of}"),
             Self::Drain(of) => write!(f, "drain {of}"),
             Self::Terminate(of) => write!(f, "terminate {of}"),
             Self::Abort(of) => write!(f, "abort {of}"),
@@ -140,6 +146,8 @@ impl fmt::Display for Decision {
             Self::CoolDown { delay, at } => write!(f, "cool down for {} until {at}", Seconds(*delay)),
             Self::StartAgain => f.write_str("start again"),
             Self::Rejoin => f.write_str("start with its group"),
+            Self::Replace => f.write_str("replace"),
+            Self::Sleep => f.write_str("wait for demand"),
             Self::Stop => f.write_str("stay stopped"),
             Self::Done => f.write_str("done"),
             Self::EndAll(outcome) => write!(f, "end all: {outcome}"),
@@ -155,6 +163,7 @@ impl fmt::Display for Alert {
             Self::CoolingDown(child) => write!(f, "cooling down {child}"),
             Self::GivenUp(child, why) => write!(f, "given up {child}: {why}"),
             Self::Sigstopped(of) => write!(f, "sigstopped {of}"),
+            Self::SpareLost(of) => write!(f, "spare lost {of}"),
             Self::Stuck { of, since } => write!(f, "stuck {of} since {since}"),
             Self::ReloadTimedOut(of) => write!(f, "reload timed out {of}"),
             Self::ReloadRefused(of) => write!(f, "reload refused {of}"),

@@ -349,3 +349,57 @@ fn three_ready_workers_in_rest_for_one_keep_the_invariants_in_every_state() {
 fn three_ready_workers_in_one_for_all_keep_the_invariants_in_every_state() {
     assert_eq!(explore_three_ready(Strategy::OneForAll), (107_045, 430_140));
 }
+
+/// Whole seconds, of which few pass.
+fn spared() -> ChildConfig {
+    let backoff = Backoff { first: Duration::ZERO, base: SECOND, cap: SECOND, ..child().backoff };
+    ChildConfig { spare: true, backoff, start_timeout: SECOND, stable_after: Duration::ZERO, ..timeless() }
+}
+
+/// Every history of up to nine events after the boot of a worker behind which a spare stands: that one ready, spent,
+/// crashed, stopped, restarted at every point, and the spare standing, dead, broken and gone at every point.
+#[test]
+fn a_worker_and_its_spare_keep_the_invariants_in_every_state() {
+    let group = GroupConfig { period: Duration::MAX, ..group(OnExhausted::Fail) };
+    let found = explore_with(small(vec![group], vec![spared()]), 9, |world| {
+        let (life, spare) = (world.life(0), world.spare(0));
+        let either = [life, spare].into_iter().flat_map(|of| {
+            [
+                Event::Spawned(of),
+                Event::SpawnFailed { of, step: 1, errno: 2, chance: 0 },
+                Event::Exited { of, exit: Exit::Signal(11) },
+                Event::Emptied { of, chance: 0 },
+            ]
+        });
+        let operator = |verb| Event::Operator { verb, child: ChildId(0) };
+        let others = [
+            Event::Ready(life),
+            Event::Spent(life),
+            Event::Drained(life),
+            Event::Exited { of: life, exit: Exit::Code(0) },
+            Event::Standing(spare),
+            Event::Violated(spare),
+            operator(Verb::Start),
+            operator(Verb::Stop),
+            operator(Verb::Restart),
+            operator(Verb::Reload),
+        ];
+        either.chain(others).collect()
+    });
+    assert_eq!(found, (58_550, 710_765));
+}
+
+/// Every history of up to seven events after the boot of two workers of which one starts on demand and the other needs
+/// it: wanted, idle, spent, old, crashed and stopped at every point.
+#[test]
+fn a_worker_on_demand_keeps_the_invariants_in_every_state() {
+    let group = GroupConfig { period: Duration::MAX, ..group(OnExhausted::Fail) };
+    let on_demand = ChildConfig { on_demand: true, max_age: 4 * SECOND, ..timeless() };
+    let needing = ChildConfig { needs: vec![ChildId(0)], ..timeless() };
+    let found = explore_with(small(vec![group], vec![on_demand, needing]), 7, |world| {
+        let of = world.life(0);
+        let special = [Event::Wanted(ChildId(0)), Event::Idle(of), Event::Spent(of)];
+        happenings(world).into_iter().chain(special).collect()
+    });
+    assert_eq!(found, (39_076, 335_092));
+}

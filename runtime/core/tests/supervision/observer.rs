@@ -29,6 +29,15 @@ struct Life {
     open: Option<u32>,
     exited: bool,
     newest: u32,
+    spare: Option<Spare>,
+}
+
+/// A process that waits to be the next life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Spare {
+    generation: u32,
+    exited: bool,
+    killed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,13 +58,21 @@ impl Observed {
 
     /// Everything that decides about the future, with times as offsets.
     pub(crate) fn key(&self) -> impl std::hash::Hash + Eq + use<> {
-        let lives: Vec<_> = self.lives.iter().map(|life| (life.open.is_some(), life.exited)).collect();
+        let spare = |life: &Life| life.spare.map(|spare| (spare.exited, spare.killed));
+        let lives: Vec<_> =
+            self.lives.iter().map(|life| (life.open.is_some(), life.exited, spare(life))).collect();
         (self.tree.normalised(self.now), lives, self.stop)
     }
 
     /// The present or last life of a child.
     pub(crate) fn life(&self, child: u16) -> Incarnation {
         self.tree.child(ChildId(child)).expect("the tests name children that exist").incarnation()
+    }
+
+    /// The process that waits to be a child's next life, or the life that it would be.
+    pub(crate) fn spare(&self, child: u16) -> Incarnation {
+        let life = self.life(child);
+        Incarnation { generation: life.generation + 1, ..life }
     }
 
     /// Tells the tree and checks its answer.
@@ -74,6 +91,7 @@ impl Observed {
         {
             self.expect_down_once(of, &actions, &context);
         }
+        self.watch_spare(event);
         if matches!(event, Event::ShutDown | Event::Kill) {
             self.stop = self.stop.after(event);
         }
@@ -99,7 +117,8 @@ impl Observed {
         let something_ends =
             self.lives.iter().any(|life| life.open.is_some()) || self.tree.deadline().is_some();
         for (id, child) in (0..).map(ChildId).zip(self.tree.children()) {
-            let waits = matches!(child.state(), State::Waiting | State::Backoff { .. });
+            let waits = matches!(child.state(), State::Waiting | State::Backoff { .. })
+                && !self.tree.waits_for_demand(id);
             let is_awaited = something_ends || self.tree.waits_for(id).is_some();
             assert!(!waits || is_awaited || self.has_left(), "{id} waits for nothing: {context}");
         }
@@ -186,7 +205,28 @@ impl Observed {
 
     fn check(&mut self, action: Action, event: Event, context: &str) {
         match action {
-            Action::Spawn(of) => self.check_spawn(of, context),
+            Action::Spawn(of) => {
+                assert_eq!(self.lives[usize::from(of.child.0)].spare, None, "there is a spare: {context}");
+                self.check_spawn(of, context);
+            }
+            Action::Prepare(of) => {
+                assert!(self.stop == Stop::Never, "prepares after the stop began: {context}");
+                let life = &mut self.lives[usize::from(of.child.0)];
+                assert_eq!(life.open, Some(of.generation - 1), "a spare is behind a life: {context}");
+                let spare = Spare { generation: of.generation, exited: false, killed: false };
+                assert_eq!(life.spare.replace(spare), None, "two spares at once: {context}");
+            }
+            Action::Admit(of) => {
+                let spare = self.lives[usize::from(of.child.0)].spare.take();
+                let fit = Spare { generation: of.generation, exited: false, killed: false };
+                assert_eq!(spare, Some(fit), "lets in what cannot live: {context}");
+                self.check_spawn(of, context);
+            }
+            Action::KillTree(of) if self.open(of) != Some(of.generation) => {
+                let spare = self.lives[usize::from(of.child.0)].spare.as_mut();
+                let spare = spare.filter(|spare| spare.generation == of.generation);
+                spare.unwrap_or_else(|| panic!("kills what is not there: {context}")).killed = true;
+            }
             Action::Drain(of)
             | Action::Terminate(of)
             | Action::Abort(of)
@@ -241,7 +281,9 @@ impl Observed {
             Action::Alert(Alert::ShuttingDown(_)) => self.stop = Stop::Ordered,
             Action::Alert(Alert::Hastened | Alert::CutShort) => self.stop = Stop::AllAtOnce,
             Action::Alert(_) => {}
-            Action::Leave(_) => {
+            Action::Leave(outcome) => {
+                let late = self.lives.iter().any(|life| life.spare.is_some());
+                assert!(!late || self.stop == Stop::AllAtOnce, "leaves a spare behind, {outcome}: {context}");
                 assert!(
                     self.stop != Stop::Never && self.stop != Stop::Left,
                     "leaves unasked or twice: {context}"
@@ -261,7 +303,24 @@ impl Observed {
         let life = &mut self.lives[usize::from(of.child.0)];
         assert_eq!(life.open, None, "two lives at once: {context}");
         assert!(of.generation > life.newest, "a generation comes again: {context}");
-        *life = Life { open: Some(of.generation), exited: false, newest: of.generation };
+        *life = Life { open: Some(of.generation), exited: false, newest: of.generation, spare: None };
+    }
+
+    /// Follows what becomes of a spare by what is told.
+    fn watch_spare(&mut self, event: Event) {
+        let (Event::Exited { of, .. } | Event::Emptied { of, .. } | Event::SpawnFailed { of, .. }) = event
+        else {
+            return;
+        };
+        let Some(life) = self.lives.get_mut(usize::from(of.child.0)) else { return };
+        let Some(spare) = life.spare.as_mut().filter(|spare| spare.generation == of.generation) else {
+            return;
+        };
+        match event {
+            Event::Exited { .. } => spare.exited = true,
+            Event::Emptied { .. } if !spare.exited => {}
+            _ => life.spare = None,
+        }
     }
 
     /// While everything is stopped in order, nothing of those who come after a child may be left when it stops.
@@ -278,6 +337,9 @@ impl Observed {
             Event::Operator { child: about, .. } => about == child,
             // It was asked to reload, and is restarted instead.
             Event::Declined(of) => of.child == child,
+            // It has lived as long as planned, or starts on demand and had nothing to do.
+            Event::Spent(of) | Event::Idle(of) => of.child == child,
+            Event::Tick => self.terms(child).max_age < Duration::MAX,
             _ => false,
         };
         if alone {
@@ -341,6 +403,19 @@ impl Observed {
     /// stopped or given up, or waiting for one that is.
     pub(crate) fn check_that_it_settles(mut self) {
         for _ in 0..200 {
+            let spares = (0..).map(ChildId).zip(&self.lives);
+            let spare = spares.into_iter().find_map(|(child, life)| {
+                let spare = life.spare.filter(|spare| spare.killed || spare.exited)?;
+                let of = Incarnation { child, generation: spare.generation };
+                Some(match spare.exited {
+                    true => Event::Emptied { of, chance: 0 },
+                    false => Event::Exited { of, exit: Exit::Signal(9) },
+                })
+            });
+            if let Some(event) = spare {
+                self.tell(event);
+                continue;
+            }
             let Some(event) = (0..).zip(self.tree.children()).find_map(|(id, child)| {
                 let of = Incarnation { child: ChildId(id), ..child.incarnation() };
                 match child.state() {
@@ -381,7 +456,10 @@ impl Observed {
 
     fn check_that_who_waits_waits_for_one_at_rest(&self) {
         for (id, child) in (0..).map(ChildId).zip(self.tree.children()) {
-            if !self.has_left() && matches!(child.state(), State::Waiting | State::Backoff { .. }) {
+            if self.has_left() || self.tree.waits_for_demand(id) {
+                continue;
+            }
+            if matches!(child.state(), State::Waiting | State::Backoff { .. }) {
                 let need = self.tree.waits_for(id);
                 let can_wait = match need.and_then(|need| self.tree.child(need)).map(Child::state) {
                     // What is to end may take as long as it likes.

@@ -32,6 +32,7 @@ pub(crate) enum Step {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What {
     Spawned,
+    Standing,
     SpawnFailed,
     Ready,
     Unready,
@@ -43,6 +44,9 @@ pub(crate) enum What {
     Extend(u64),
     Settled,
     Skipped,
+    Spent,
+    Idle,
+    Wanted,
     Sigstopped,
     Continued,
     Looked(Option<u64>, bool),
@@ -68,8 +72,14 @@ fn event(world: &Observed, child: u16, earlier: u32, what: What) -> Event {
     } else {
         Incarnation { child: ChildId(child), generation: 1 }
     };
-    let of = Incarnation { generation: life.generation.saturating_sub(earlier), ..life };
+    // The number before the first is taken for the one after the present: that of a spare.
+    let generation = match earlier {
+        SPARE => life.generation + 1,
+        _ => life.generation.saturating_sub(earlier),
+    };
+    let of = Incarnation { generation, ..life };
     match what {
+        What::Standing => Event::Standing(of),
         What::Spawned => Event::Spawned(of),
         What::SpawnFailed => Event::SpawnFailed { of, step: 3, errno: 11, chance: 7 },
         What::Ready => Event::Ready(of),
@@ -82,6 +92,9 @@ fn event(world: &Observed, child: u16, earlier: u32, what: What) -> Event {
         What::Extend(ms) => Event::Extend { of, by: Duration::from_millis(ms) },
         What::Settled => Event::Settled(of),
         What::Skipped => Event::Skipped(of),
+        What::Spent => Event::Spent(of),
+        What::Idle => Event::Idle(of),
+        What::Wanted => Event::Wanted(of.child),
         What::Sigstopped => Event::Sigstopped(of),
         What::Continued => Event::Continued(of),
         What::Looked(ago, traced) => {
@@ -92,6 +105,9 @@ fn event(world: &Observed, child: u16, earlier: u32, what: What) -> Event {
         What::Emptied(chance) => Event::Emptied { of, chance },
     }
 }
+
+/// In place of a number of lives ago: the process that waits to be the next one.
+pub(crate) const SPARE: u32 = u32::MAX;
 
 fn adopt(world: &mut Observed) {
     let mut config = world.tree.config().clone();

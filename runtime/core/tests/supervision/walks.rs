@@ -13,7 +13,7 @@ use proptest::prelude::{
     BoxedStrategy, Just, ProptestConfig, Strategy as Generator, any, prop_oneof, proptest,
 };
 
-use crate::steps::{Step, What, walk};
+use crate::steps::{SPARE, Step, What, walk};
 
 const CHILDREN: u16 = 4;
 
@@ -25,6 +25,7 @@ fn what() -> impl Generator<Value = What> {
     ];
     prop_oneof![
         3 => Just(What::Spawned),
+        2 => Just(What::Standing),
         1 => Just(What::SpawnFailed),
         4 => Just(What::Ready),
         1 => Just(What::Unready),
@@ -36,6 +37,9 @@ fn what() -> impl Generator<Value = What> {
         1 => (0u64..5000).prop_map(What::Extend),
         1 => Just(What::Settled),
         1 => Just(What::Skipped),
+        1 => Just(What::Spent),
+        1 => Just(What::Idle),
+        1 => Just(What::Wanted),
         1 => Just(What::Sigstopped),
         1 => Just(What::Continued),
         2 => (proptest::option::of(0u64..3000), proptest::bool::weighted(0.2)).prop_map(|(ms, traced)| {
@@ -58,7 +62,7 @@ fn step() -> impl Generator<Value = Step> {
         1 => Just(Verb::Reset),
         1 => Just(Verb::Remove),
     ];
-    let earlier = prop_oneof![9 => Just(0u32), 1 => 1u32..3];
+    let earlier = prop_oneof![9 => Just(0u32), 1 => 1u32..3, 4 => Just(SPARE)];
     prop_oneof![
         80 => (0..CHILDREN + 1, earlier, what())
             .prop_map(|(child, earlier, what)| Step::About { child, earlier, what }),
@@ -92,12 +96,14 @@ fn child(id: u16) -> BoxedStrategy<ChildConfig> {
         (
             [timeout(), timeout(), timeout(), timeout(), timeout(), timeout(), timeout(), timeout()],
             any::<bool>(),
+            [proptest::bool::weighted(0.2), proptest::bool::weighted(0.4)],
+            timeout(),
         ),
     )
         .prop_map(|((group, kind, restart, essential, significant, precedents), backoff, timeouts)| {
             let [needs, wants, after] = precedents;
             let (first, base, factor_permille, cap, jitter_permille) = backoff;
-            let (timeouts, ignore_sigstop) = timeouts;
+            let (timeouts, ignore_sigstop, [on_demand, spare], max_age) = timeouts;
             let [start_timeout, stop_timeout, drain_timeout, stable_after, ..] = timeouts;
             let [.., abort_timeout, reload_timeout, stuck_after, liveness_timeout] = timeouts;
             ChildConfig {
@@ -121,6 +127,9 @@ fn child(id: u16) -> BoxedStrategy<ChildConfig> {
                 max_offences: 1,
                 offence_period: stable_after,
                 ignore_sigstop,
+                on_demand,
+                spare,
+                max_age,
                 ..ChildConfig::default()
             }
         })

@@ -15,6 +15,7 @@ fn event(words: &[&str]) -> Option<Event> {
     Some(match *words {
         ["boot"] => Event::Boot,
         ["spawned", of] => Event::Spawned(life(of)?),
+        ["standing", of] => Event::Standing(life(of)?),
         ["spawn-failed", of, "step", step, "errno", errno, "chance", chance] => Event::SpawnFailed {
             of: life(of)?,
             step: step.parse().ok()?,
@@ -32,6 +33,9 @@ fn event(words: &[&str]) -> Option<Event> {
         }
         ["settled", of] => Event::Settled(life(of)?),
         ["skipped", of] => Event::Skipped(life(of)?),
+        ["spent", of] => Event::Spent(life(of)?),
+        ["idle", of] => Event::Idle(life(of)?),
+        ["wanted", child] => Event::Wanted(self::child(child)?),
         ["sigstopped", of] => Event::Sigstopped(life(of)?),
         ["continued", of] => Event::Continued(life(of)?),
         ["looked", of, ref how @ ..] => looked(life(of)?, how)?,

@@ -595,3 +595,31 @@ fn a_violation_kills_once_and_counts_as_a_failure() {
 fn what_cannot_be_killed_keeps_its_place() {
     replay("unkillable", alone(child()));
 }
+
+#[test]
+fn j1_a_life_that_is_spent_is_replaced_and_charges_nothing() {
+    replay("j_spent", within(budget(1, 30, OnExhausted::Fail), child()));
+}
+
+#[test]
+fn j2_lives_that_begin_together_do_not_grow_old_together() {
+    let old = ChildConfig { max_age: Duration::from_secs(100), ..child() };
+    replay("j_age", all(vec![old.clone(), old]));
+}
+
+#[test]
+fn j3_what_starts_on_demand_starts_for_a_message_and_sleeps_when_idle() {
+    let on_demand = ChildConfig { on_demand: true, ..child() };
+    replay("j_demand", all(vec![on_demand, needing(&[0])]));
+}
+
+#[test]
+fn j4_a_spare_takes_the_place_of_a_life_that_ended() {
+    replay("j_spare", alone(ChildConfig { spare: true, ..child() }));
+}
+
+#[test]
+fn j5_a_spare_that_ends_by_itself_charges_nothing() {
+    let spared = ChildConfig { spare: true, ..child() };
+    replay("j_spare_lost", within(budget(0, 30, OnExhausted::Fail), spared));
+}

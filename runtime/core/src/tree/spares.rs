@@ -1,0 +1,41 @@
+//! What is told of the process that waits to be a child's next life, and when there is to be one.
+
+use super::{Event, Step, Tree};
+use crate::child::Child;
+
+impl Tree {
+    /// Has spares made and ended, as the states ask for them.
+    pub(super) fn tend_spares(&mut self, step: &mut Step<'_>) {
+        for id in self.ascending() {
+            let held = self.is_held(id) || self.waits_for_demand(id) || !self.is_member(id);
+            self.with_child(id, step, |child, turn| child.tend_spare(held, turn));
+        }
+    }
+
+    /// Takes an event that is about a spare. Returns whether it was.
+    pub(super) fn take_for_spare(&mut self, event: Event, step: &mut Step<'_>) -> bool {
+        let (Event::Spawned(of)
+        | Event::Standing(of)
+        | Event::Violated(of)
+        | Event::SpawnFailed { of, .. }
+        | Event::Exited { of, .. }
+        | Event::Emptied { of, .. }) = event
+        else {
+            return false;
+        };
+        if self.child(of.child).and_then(Child::spare) != Some(of) {
+            return false;
+        }
+        self.with_child(of.child, step, |child, turn| match event {
+            Event::Spawned(_) => child.spare_spawned(),
+            Event::Standing(_) => child.spare_stands(),
+            Event::Violated(_) => child.spare_violated(turn),
+            Event::Exited { .. } => child.spare_exited(turn),
+            Event::SpawnFailed { chance, .. } => child.spare_emptied(true, chance, turn),
+            Event::Emptied { chance, .. } => child.spare_emptied(false, chance, turn),
+            // No other event is about a spare, as the first lines say.
+            _ => {}
+        });
+        true
+    }
+}
