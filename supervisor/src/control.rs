@@ -8,8 +8,9 @@ mod client;
 mod connections;
 
 pub use bailiwick_wire::operator::{
-    Cause, End, Head, MemoryMechanism, NAME_BYTES, Outcome, Phase, RECORD_BYTES, REQUEST_BYTES, Record,
-    RecordError, Request, RequestError, Row, State, Status, Target, Verb,
+    Cause, Containment, End, Event, EventKind, Events, GivenUp, Goal, Head, MemoryMechanism, NAME_BYTES,
+    NEXT_EVENT, Outcome, Phase, RECORD_BYTES, REQUEST_BYTES, Record, RecordError, Reload, Request,
+    RequestError, Row, Signs, State, Status, Target, Text, Verb, signal_name, signal_number,
 };
 pub use client::{Client, ClientError, capability_names};
 pub use connections::{CONNECTIONS_MAX, ConnectionId, Connections, Turn};

@@ -5,6 +5,7 @@
 //! [`bailiwick_core::tree`]; this file and those below it carry them out.
 
 mod child;
+mod happenings;
 mod life;
 mod links;
 mod orders;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bailiwick_core::child::{self as tree, State};
+use bailiwick_core::moves::Moves;
 use bailiwick_core::reopening::{self, Reopenings};
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{ChildId, Event, Incarnation, Outcome, Tree};
@@ -32,7 +34,7 @@ use bailiwick_sys::wait;
 use bailiwick_sys::witness::Witness;
 
 use crate::broker::Broker;
-use crate::control::Connections;
+use crate::control::{Connections, Events};
 use crate::digests::Digests;
 use crate::logs::Drained;
 use crate::roster::Roster;
@@ -85,6 +87,9 @@ struct Daemon {
     digests: Digests,
     connections: Connections,
     orders: Vec<PendingOrder>,
+    /// What those are told who ask what happened.
+    happened: Events,
+    moves: Moves,
     /// What happened and was not told to the machine yet.
     events: VecDeque<Event>,
     /// Links that are to be made once the kernel has room for them.
@@ -133,6 +138,7 @@ impl Daemon {
             for action in actions.drain(..) {
                 self.perform(action);
             }
+            self.note_moves();
         }
         self.answer_orders();
         self.tell_ready();

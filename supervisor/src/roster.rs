@@ -193,6 +193,11 @@ impl Roster {
         }
     }
 
+    /// Returns the name of a group; empty for the root.
+    pub fn group_name(&self, id: GroupId) -> &str {
+        self.groups.get(usize::from(id.0)).map_or("", String::as_str)
+    }
+
     /// Says in names what the machine says in numbers.
     pub fn explain(&self, error: ConfigError) -> RosterError {
         match error {
@@ -243,7 +248,8 @@ impl Roster {
         self.seat(child).worker.holds_privilege()
     }
 
-    fn group(&self, name: &str) -> Option<GroupId> {
+    /// Returns the group of this name.
+    pub fn group(&self, name: &str) -> Option<GroupId> {
         let at = self.groups.iter().position(|known| known == name)?;
         u16::try_from(at).ok().map(GroupId)
     }

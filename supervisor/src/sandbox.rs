@@ -28,4 +28,4 @@ pub use missing::{Aspect, Missing};
 pub use paths::{Access, Granted};
 pub use policy::{SystemCall, Verdict, system_calls};
 pub use prepared::{Ground, Prepared, Role};
-pub use tree::TreeError;
+pub use tree::{Tree, TreeError};

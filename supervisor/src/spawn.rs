@@ -162,7 +162,7 @@ impl Launcher {
 
     /// Returns whether `pid` is a process of the launcher's own, whose end nobody else may take.
     pub fn knows(&self, pid: i32) -> bool {
-        self.guardian() == Some(pid) || self.workers.iter().any(|worker| worker.killer() == Some(pid))
+        self.guardian() == Some(pid) || self.workers.iter().any(|worker| worker.tree().killer() == Some(pid))
     }
 
     /// Returns the process that ends the workers should the supervisor be killed.

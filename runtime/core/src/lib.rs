@@ -11,6 +11,7 @@ pub mod child;
 pub mod credit;
 pub mod exit;
 pub mod link;
+pub mod moves;
 pub mod reopening;
 pub mod time;
 pub mod tree;

@@ -6,19 +6,25 @@
 //! a length that a peer wrote. Everything richer than this belongs to the admin worker.
 
 mod cause;
+mod event;
 mod fields;
 mod reading;
 mod record;
 mod request;
 
 pub use cause::{Cause, signal_name, signal_number};
+pub use event::{EVENTS_MAX, EVENTS_PER_ANSWER, Event, EventKind, Events};
 pub use record::{
-    End, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError, Row, State, Status,
+    Containment, End, GivenUp, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError,
+    Reload, Row, Signs, State, Status, TEXT_BYTES, Text,
 };
-pub use request::{REQUEST_BYTES, Request, RequestError, Target, Verb};
+pub use request::{Goal, NEXT_EVENT, REQUEST_BYTES, Request, RequestError, Target, Verb};
 
 /// The longest name of a worker, in bytes, that a request or a record holds.
 pub const NAME_BYTES: usize = 64;
+
+/// The longest title of a worker, in bytes: its name, a dot and the number of the instance.
+pub const TITLE_BYTES: usize = NAME_BYTES + 6;
 
 /// The size of a digest: SHA-256.
 pub const DIGEST_BYTES: usize = 32;

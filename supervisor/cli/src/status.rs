@@ -75,17 +75,15 @@ fn seen(found: &Found) -> Vec<Seen<'_>> {
 /// A status as a supervisor would report it, for the tests of what is made of it.
 #[cfg(test)]
 fn sample() -> Found {
-    use bailiwick_supervisor::control::{Cause, Head, MemoryMechanism, Phase};
+    use bailiwick_supervisor::control::{Cause, Head, MemoryMechanism};
     use std::time::Duration;
 
     let supervisor = Head {
         name: "shop".into(),
         pid: 100,
-        uid: 0,
         uptime: Duration::from_secs(3700),
-        phase: Phase::Running,
-        degraded: false,
         manifest: Some([0x0c; 32]),
+        ..Head::default()
     };
     let ready = Row {
         name: "web".into(),
@@ -93,24 +91,17 @@ fn sample() -> Found {
         state: State::Ready,
         pid: Some(101),
         generation: 1,
-        restarts: 0,
         uptime: Some(Duration::from_millis(1500)),
         uid: 0x7000_0000,
         gid: 0x7000_0000,
-        capabilities: 0,
-        privileged: false,
         memory_max: Some(256 << 20),
         memory: MemoryMechanism::CgroupV1,
-        next_start: None,
         budget_left: 1,
         budget_max: 5,
         budget_period: Duration::from_secs(30),
-        last_cause: None,
-        kept: 0,
         links: 1,
-        output_dropped: 0,
-        accusations_ignored: 0,
         executable: Some([0xab; 32]),
+        ..Row::default()
     };
     let backoff = Row {
         instance: 2,

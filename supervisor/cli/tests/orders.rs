@@ -7,8 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{
-    Cause, End, Head, MemoryMechanism, Outcome, Phase, REQUEST_BYTES, Record, Request, Row, State, Target,
-    Verb,
+    Cause, End, GivenUp, Head, Outcome, REQUEST_BYTES, Record, Request, Row, State, Target, Verb,
 };
 use bailiwick_supervisor::state_dir::{StateDir, private_path};
 
@@ -66,40 +65,20 @@ fn end(outcome: Outcome) -> Vec<Record> {
 
 /// Reports a worker `web` with two instances in these states.
 fn status(states: [State; 2]) -> Vec<Record> {
-    let head = Head {
-        name: "shop".into(),
-        pid: 1,
-        uid: 0,
-        uptime: Duration::from_secs(1),
-        phase: Phase::Running,
-        degraded: false,
-        manifest: None,
-    };
+    let head = Head { name: "shop".into(), pid: 1, uptime: Duration::from_secs(1), ..Head::default() };
     let row = |(instance, state)| {
         Record::Row(Row {
             name: "web".into(),
             instance,
             state,
-            pid: None,
             generation: 1,
             restarts: 1,
-            uptime: None,
-            uid: 0,
-            gid: 0,
-            capabilities: 0,
-            privileged: false,
-            memory_max: None,
-            memory: MemoryMechanism::Unlimited,
-            next_start: None,
             budget_left: 5,
             budget_max: 5,
             budget_period: Duration::from_secs(30),
             last_cause: Some(Cause::Exit(3)),
-            kept: 0,
-            links: 0,
-            output_dropped: 0,
-            accusations_ignored: 0,
-            executable: None,
+            given_up: (state == State::Failed).then_some(GivenUp::BudgetSpent),
+            ..Row::default()
         })
     };
     let rows = (1..).zip(states).map(row);
@@ -134,7 +113,7 @@ fn status_as_json_is_one_document_even_without_colours() {
     let document: serde_json::Value = serde_json::from_str(&data).expect("it is one document");
     assert_eq!(code, 3);
     assert_eq!(document["schema_version"], 1);
-    assert_eq!(document["workers"][1]["detail"], "given up: exit code 3");
+    assert_eq!(document["workers"][1]["detail"], "given up: restart budget spent: exit code 3");
 }
 
 #[test]

@@ -33,8 +33,18 @@ pub struct Connections {
 struct Connection {
     socket: OwnedFd,
     answer: Outbox<()>,
-    /// A request was taken and its [`End`] is not queued yet.
-    busy: bool,
+    work: Work,
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Work {
+    /// Nothing.
+    Idle,
+    /// An answer to a request that only looks: its place is worth less than an operator's.
+    Looks,
+    /// The end of an order.
+    Orders,
 }
 
 /// What came of looking at one connection.
@@ -91,7 +101,7 @@ impl Connections {
         }
         let id = self.next;
         self.next = self.next.wrapping_add(1);
-        self.open.insert(id, Connection { socket, answer: Outbox::new(), busy: false });
+        self.open.insert(id, Connection { socket, answer: Outbox::new(), work: Work::Idle });
         Some(id)
     }
 
@@ -104,13 +114,16 @@ impl Connections {
             Err(ReceiveError::WouldBlock) => return Turn::Idle,
             Ok(None) | Err(_) => return self.close(id),
         };
-        // Whoever sends a second request before the first is answered does not speak the protocol.
-        if connection.busy {
+        // Whoever sends a second request before it has read the answer to the first does not speak the protocol, and
+        // its answers would pile up.
+        if connection.work != Work::Idle || !connection.answer.is_empty() {
             return self.close(id);
         }
-        connection.busy = true;
         match Request::from_bytes(&bytes[..length]) {
-            Ok(request) => Turn::Asked(request),
+            Ok(request) => {
+                connection.work = if request.verb.only_looks() { Work::Looks } else { Work::Orders };
+                Turn::Asked(request)
+            }
             Err(_) => {
                 self.answer(id, [], Outcome::Malformed);
                 Turn::Idle
@@ -124,7 +137,7 @@ impl Connections {
         for record in records.into_iter().chain([Record::End(End { outcome })]) {
             connection.answer.push((), record.to_bytes().to_vec(), Vec::new());
         }
-        connection.busy = false;
+        connection.work = Work::Idle;
         self.flush(id);
     }
 
@@ -157,10 +170,11 @@ impl Connections {
         }
     }
 
-    /// Makes room by closing the oldest connection on which no order is under way.
+    /// Makes room by closing the oldest connection that waits for nothing, else the oldest that only looks.
     fn drop_idlest(&mut self) -> bool {
-        let idle = self.open.iter().find(|(_, connection)| !connection.busy).map(|(id, _)| *id);
-        idle.is_some_and(|id| self.open.remove(&id).is_some())
+        let idlest = self.open.iter().min_by_key(|(_, connection)| connection.work);
+        let id = idlest.filter(|(_, connection)| connection.work != Work::Orders).map(|(id, _)| *id);
+        id.is_some_and(|id| self.open.remove(&id).is_some())
     }
 
     fn close(&mut self, id: ConnectionId) -> Turn {
@@ -179,7 +193,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::super::{Client, ClientError, RECORD_BYTES, Target, Verb};
+    use super::super::{Client, ClientError, Goal, RECORD_BYTES, Target, Text, Verb};
     use super::*;
     use crate::state_dir::StateDir;
 
@@ -207,7 +221,11 @@ mod tests {
     }
 
     fn status() -> [u8; REQUEST_BYTES] {
-        Request { verb: Verb::Status, target: Target::System, deadline: Duration::from_secs(1) }.to_bytes()
+        request(Verb::Status)
+    }
+
+    fn request(verb: Verb) -> [u8; REQUEST_BYTES] {
+        Request { verb, target: Target::System, deadline: Duration::from_secs(1) }.to_bytes()
     }
 
     fn outcome(client: &OwnedFd) -> Option<Record> {
@@ -255,13 +273,41 @@ mod tests {
             clients.push(raw(fixture.state.path()));
             ids.push(fixture.connections.accept().unwrap());
         }
-        // The oldest has an order under way, so the second oldest goes.
-        socket::send(clients[0].as_fd(), &[IoSlice::new(&status())], &[]).unwrap();
-        assert!(matches!(fixture.connections.read(ids[0]), Turn::Asked(_)));
+        // The oldest waits for an order, the next only looks, so the third goes, as long as it waits for nothing.
+        for (number, verb) in [(0, Verb::Stop), (1, Verb::Wait(Goal::Ready))] {
+            socket::send(clients[number].as_fd(), &[IoSlice::new(&request(verb))], &[]).unwrap();
+            assert!(matches!(fixture.connections.read(ids[number]), Turn::Asked(_)));
+        }
         clients.push(raw(fixture.state.path()));
         assert!(fixture.connections.accept().is_some());
-        assert!(fixture.connections.socket(ids[0]).is_some());
-        assert!(fixture.connections.socket(ids[1]).is_none());
+        let is_open = |fixture: &Fixture, number: usize| fixture.connections.socket(ids[number]).is_some();
+        assert_eq!([0, 1, 2].map(|number| is_open(&fixture, number)), [true, true, false]);
+        for number in 3..CONNECTIONS_MAX {
+            socket::send(clients[number].as_fd(), &[IoSlice::new(&request(Verb::Stop))], &[]).unwrap();
+            assert!(matches!(fixture.connections.read(ids[number]), Turn::Asked(_)));
+        }
+        for is_last in [false, true] {
+            clients.push(raw(fixture.state.path()));
+            let id = fixture.connections.accept().expect("an operator is let in");
+            let client = clients.last().unwrap();
+            socket::send(client.as_fd(), &[IoSlice::new(&request(Verb::Stop))], &[]).unwrap();
+            assert!(matches!(fixture.connections.read(id), Turn::Asked(_)));
+            assert_eq!([0, 1].map(|number| is_open(&fixture, number)), [true, !is_last]);
+        }
+    }
+
+    #[test]
+    fn a_client_that_asks_and_does_not_read_is_dropped() {
+        let mut fixture = fixture();
+        let client = raw(fixture.state.path());
+        let id = fixture.connections.accept().unwrap();
+        let text = || Record::Text(Text { text: "x".into(), ends: true });
+        socket::send(client.as_fd(), &[IoSlice::new(&status())], &[]).unwrap();
+        assert!(matches!(fixture.connections.read(id), Turn::Asked(_)));
+        fixture.connections.answer(id, std::iter::repeat_with(text).take(10_000), Outcome::Done);
+        assert!(fixture.connections.has_answer(id), "more than a socket holds");
+        socket::send(client.as_fd(), &[IoSlice::new(&status())], &[]).unwrap();
+        assert_eq!(fixture.connections.read(id), Turn::Gone);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! What operators ask on the control socket, and the orders that are not carried out yet.
 
 use bailiwick_core::child::State;
+use bailiwick_core::exit::SIGKILL;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{self, ChildId, Event, Incarnation};
-use bailiwick_sys::events::Interest;
+use bailiwick_sys::events::{Interest, Signal};
 
 use super::Daemon;
 use super::token::Token;
-use crate::control::{ConnectionId, Outcome, Request, Target, Turn, Verb};
+use crate::control::{ConnectionId, Goal, NEXT_EVENT, Outcome, Record, Request, Target, Text, Turn, Verb};
 
 /// An order whose end a client waits for.
 #[derive(Debug)]
@@ -44,14 +45,15 @@ impl Daemon {
     }
 
     fn take_request(&mut self, id: ConnectionId, request: &Request) {
-        if request.verb == Verb::Status {
-            let status = self.status();
-            return self.answer(id, status, Outcome::Done);
-        }
-        if self.tree.is_shutting_down() && request.verb != Verb::ShutDown {
+        let verb = request.verb;
+        if self.tree.is_shutting_down() && !verb.only_looks() && verb != Verb::ShutDown {
             return self.answer(id, Vec::new(), Outcome::ShuttingDown);
         }
-        let verb = match request.verb {
+        match verb {
+            Verb::Status => {
+                let status = self.status();
+                return self.answer(id, status, Outcome::Done);
+            }
             Verb::ShutDown => {
                 self.say("stop ordered on the control socket");
                 if !self.tree.is_shutting_down() {
@@ -59,24 +61,70 @@ impl Daemon {
                 }
                 return self.answer(id, Vec::new(), Outcome::Done);
             }
-            Verb::Stop => tree::Verb::Stop,
-            Verb::Start => tree::Verb::Start,
-            Verb::Restart => tree::Verb::Restart,
-            Verb::Status => return,
-        };
+            Verb::Scale(size) => {
+                let outcome = self.scale(&request.target, size);
+                return self.answer(id, Vec::new(), outcome);
+            }
+            _ => {}
+        }
         let targets = self.targets(&request.target);
-        if targets.is_empty() {
+        if targets.is_empty() && request.target != Target::System {
             return self.answer(id, Vec::new(), Outcome::UnknownTarget);
+        }
+        if verb == Verb::Lines {
+            let lines =
+                targets.iter().flat_map(|child| self.children[usize::from(child.0)].output.last_lines());
+            let lines = lines.flat_map(Text::pieces).map(Record::Text).collect();
+            return self.answer(id, lines, Outcome::Done);
         }
         let children: Vec<_> = targets.into_iter().map(|child| self.incarnation(child)).collect();
         for of in &children {
-            if verb == tree::Verb::Restart {
-                self.renew(of.child);
-            }
-            self.events.push_back(Event::Operator { verb, child: of.child });
+            self.give_order(verb, *of);
         }
+        let verb = if verb == Verb::Events(NEXT_EVENT) { Verb::Events(self.happened.last()) } else { verb };
         let until = self.now() + request.deadline;
-        self.orders.push(PendingOrder { connection: id, verb: request.verb, children, until });
+        self.orders.push(PendingOrder { connection: id, verb, children, until });
+    }
+
+    fn give_order(&mut self, verb: Verb, of: Incarnation) {
+        let ordered = match verb {
+            Verb::Stop => tree::Verb::Stop,
+            Verb::Start => tree::Verb::Start,
+            Verb::Restart => tree::Verb::Restart,
+            Verb::Reset => tree::Verb::Reset,
+            Verb::Drain => tree::Verb::Drain,
+            Verb::Kill(SIGKILL) => tree::Verb::Kill,
+            Verb::Kill(number) => {
+                return Signal::try_from(i32::from(number)).map_or((), |signal| self.signal(of, signal));
+            }
+            Verb::Status
+            | Verb::ShutDown
+            | Verb::Scale(_)
+            | Verb::Wait(_)
+            | Verb::Events(_)
+            | Verb::Lines => {
+                return;
+            }
+        };
+        if verb == Verb::Restart {
+            self.renew(of.child);
+        }
+        self.events.push_back(Event::Operator { verb: ordered, child: of.child });
+    }
+
+    /// Has a pool have so many members: the one that is named, or that has this worker as its template.
+    fn scale(&mut self, target: &Target, size: u16) -> Outcome {
+        let Target::Worker(name) = target else { return Outcome::UnknownTarget };
+        let of_first = || {
+            let first = self.roster.instances_of(name).next()?;
+            Some(self.tree.config().children.get(usize::from(first.0))?.group)
+        };
+        let Some(group) = self.roster.group(name).or_else(of_first) else { return Outcome::UnknownTarget };
+        if self.tree.pool_places(group).is_none_or(|places| size > places) {
+            return Outcome::Refused;
+        }
+        self.events.push_back(Event::Scale { group, size });
+        Outcome::Done
     }
 
     /// Has the next start of a child run what its path leads to now: an operator's restart is how a new build is
@@ -100,32 +148,57 @@ impl Daemon {
         }
     }
 
-    /// Answers the orders that are carried out, and those whose deadline has passed.
+    /// Answers the orders that are carried out, and those whose deadline has passed. Whose client has gone is forgotten.
     pub(super) fn answer_orders(&mut self) {
         let now = self.now();
         for order in std::mem::take(&mut self.orders) {
-            if order.children.iter().all(|of| self.is_carried_out(order.verb, *of)) {
-                self.answer(order.connection, Vec::new(), Outcome::Done);
-            } else if order.until <= now {
-                self.answer(order.connection, Vec::new(), Outcome::TimedOut);
-            } else {
-                self.orders.push(order);
+            let records: Vec<_> = match order.verb {
+                Verb::Events(after) => self.happened.after(after).cloned().map(Record::Event).collect(),
+                _ => Vec::new(),
+            };
+            let outcome = match order.verb {
+                Verb::Events(_) => (!records.is_empty()).then_some(Outcome::Done),
+                verb => self.outcome_of_all(verb, &order.children),
+            };
+            match outcome {
+                _ if self.connections.socket(order.connection).is_none() => {}
+                Some(outcome) => self.answer(order.connection, records, outcome),
+                None if order.until <= now => self.answer(order.connection, records, Outcome::TimedOut),
+                None => self.orders.push(order),
             }
         }
     }
 
-    fn is_carried_out(&self, verb: Verb, before: Incarnation) -> bool {
-        let Some(child) = self.tree.child(before.child) else { return true };
-        let is_up = matches!(child.state(), State::Ready { .. } | State::Done | State::Failed(_));
-        match verb {
-            Verb::Stop => child.is_at_rest(),
-            Verb::Start => is_up,
-            Verb::Restart => is_up && child.incarnation().generation > before.generation,
-            Verb::Status | Verb::ShutDown => true,
-        }
+    /// Returns the worst that came of an order, once all of it is over.
+    fn outcome_of_all(&self, verb: Verb, children: &[Incarnation]) -> Option<Outcome> {
+        let outcomes: Vec<_> = children.iter().map(|of| self.outcome(verb, *of)).collect::<Option<_>>()?;
+        Some(outcomes.into_iter().find(|outcome| *outcome != Outcome::Done).unwrap_or(Outcome::Done))
     }
 
-    fn answer(&mut self, id: ConnectionId, records: Vec<crate::control::Record>, outcome: Outcome) {
+    /// Returns what came of an order to one child, given in its life `before`; `None` while that is open.
+    fn outcome(&self, verb: Verb, before: Incarnation) -> Option<Outcome> {
+        let Some(child) = self.tree.child(before.child) else { return Some(Outcome::Done) };
+        let is_renewed = verb != Verb::Restart || child.incarnation().generation > before.generation;
+        let is_reached = match (verb, child.state()) {
+            (Verb::Stop | Verb::Drain | Verb::Kill(SIGKILL), _) => child.is_at_rest(),
+            (Verb::Wait(Goal::Stopped), State::Stopped | State::Done | State::Failed(_)) => true,
+            (Verb::Wait(Goal::Stopped), _) => false,
+            (Verb::Start | Verb::Restart | Verb::Wait(Goal::Ready), State::Failed(_)) => {
+                return Some(Outcome::GaveUp);
+            }
+            (Verb::Start | Verb::Restart | Verb::Wait(Goal::Ready), state) => {
+                let is_up = matches!(state, State::Ready { .. } | State::Done);
+                if !is_up && self.tree.is_shutting_down() {
+                    return Some(Outcome::ShuttingDown);
+                }
+                is_up && is_renewed
+            }
+            _ => true,
+        };
+        is_reached.then_some(Outcome::Done)
+    }
+
+    fn answer(&mut self, id: ConnectionId, records: Vec<Record>, outcome: Outcome) {
         self.connections.answer(id, records, outcome);
         self.watch_room(id);
     }

@@ -9,7 +9,7 @@ use bailiwick_wire::control::ToWorker;
 
 use super::token::Token;
 use super::{Daemon, words};
-use crate::control::Cause;
+use crate::control::{Cause, Event, EventKind};
 use crate::spawn::TreeKill;
 
 impl Daemon {
@@ -29,12 +29,13 @@ impl Daemon {
             Action::Record(record) => self.record(&record),
             Action::Alert(Alert::Stuck { of, since }) => {
                 let text = self.stuck(of, since);
-                self.say(&text);
+                self.alert(Some(of), text, false);
             }
             Action::Alert(alert) => {
-                if let Some(text) = words::alert(&self.roster, alert) {
-                    self.say(&text);
-                }
+                let (of, text) = words::alert(&self.roster, alert);
+                // The record of the last life says as much.
+                let is_said = matches!(alert, Alert::CoolingDown(_));
+                self.alert(of.or_else(|| Some(self.incarnation(words::child(alert)?))), text, is_said);
             }
             Action::Leave(outcome) => self.left = Some(outcome),
         }
@@ -96,8 +97,10 @@ impl Daemon {
         let place = self.child(record.of.child);
         place.last_cause = Some(cause);
         place.doom = None;
-        let text = words::record(&self.roster, record, cause);
-        self.say(&text);
+        let detail = words::record(&self.roster, record, cause);
+        self.say(&detail);
+        let event = self.event(EventKind::Ended, Some(record.of));
+        self.happened.push(Event { cause: Some(cause), detail, ..event });
     }
 
     /// The machine knows of a violation only that there was one.

@@ -114,6 +114,8 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         digests: Digests::default(),
         connections,
         orders: Vec::new(),
+        happened: Default::default(),
+        moves: Default::default(),
         events: Default::default(),
         missing_links: Vec::new(),
         reopenings: Reopenings::default(),

@@ -1,10 +1,12 @@
 //! The process tree as records.
 
-use bailiwick_core::child::{self, State as Stands};
+use bailiwick_core::child::State as Stands;
+use bailiwick_core::exit::GivenUp;
 use bailiwick_core::tree::ChildId;
 
 use super::{Daemon, words};
-use crate::control::{Head, Phase, Record, Row, State};
+use crate::control::{Containment, Head, Phase, Record, Row, State};
+use crate::sandbox::Tree;
 
 impl Daemon {
     /// Returns the supervisor and every worker, as `status` shows them.
@@ -17,6 +19,8 @@ impl Daemon {
             phase: if self.tree.is_shutting_down() { Phase::ShuttingDown } else { Phase::Running },
             degraded: self.system.allow_degraded,
             manifest: self.system.manifest,
+            guarded: self.launcher.guardian().is_some(),
+            last_event: self.happened.last(),
         };
         let rows = self.roster.children().filter_map(|child| Some(Record::Row(self.row(child)?)));
         std::iter::once(Record::Head(head)).chain(rows).collect()
@@ -28,12 +32,21 @@ impl Daemon {
         let seat = self.roster.seat(id);
         let worker = &seat.worker;
         let prepared = self.launcher.prepared(id);
-        let budget = self.tree.budget(self.tree.config().children.get(usize::from(id.0))?.group)?;
+        let group = self.tree.config().children.get(usize::from(id.0))?.group;
+        let budget = self.tree.budget(group)?;
+        let given_up = match child.state() {
+            Stands::Failed(why) => Some(why),
+            _ => None,
+        };
+        let culprit = match given_up {
+            Some(GivenUp::Dependency(need)) => Some(need),
+            _ => self.tree.waits_for(id),
+        };
         let now = self.now();
         Some(Row {
             name: worker.name.clone(),
             instance: seat.instance,
-            state: state(child),
+            state: state(child.state()),
             pid: place.life.as_ref().filter(|life| !life.reaped).map(|life| life.pid.unsigned_abs()),
             generation: child.incarnation().generation,
             restarts: child.restarts(),
@@ -54,12 +67,24 @@ impl Daemon {
             output_dropped: place.output.dropped_bytes(),
             accusations_ignored: place.accusations_ignored,
             executable: self.digests.of(id),
+            since: now.since(child.since()),
+            signs: words::signs(child),
+            last_reload: child.last_reload().map(words::reload),
+            group: self.roster.group_name(group).to_owned(),
+            given_up: given_up.map(words::reason),
+            because_of: culprit.map(|need| self.roster.seat(need).title.clone()).unwrap_or_default(),
+            failures: child.failures(),
+            containment: match prepared.tree() {
+                Tree::Cgroup => Containment::Cgroup,
+                Tree::User { .. } => Containment::User,
+                Tree::Alone => Containment::Alone,
+            },
         })
     }
 }
 
-fn state(child: &child::Child) -> State {
-    match child.state() {
+pub(super) fn state(state: Stands) -> State {
+    match state {
         Stands::Stopped => State::Stopped,
         Stands::Waiting => State::Waiting,
         Stands::Spawning { .. } => State::Spawning,

@@ -1,7 +1,9 @@
 //! What the supervisor says to people about its workers, one line each.
 
+use bailiwick_core::child::{Child, Reload};
 use bailiwick_core::exit::{Cause, GivenUp};
-use bailiwick_core::tree::{Alert, Decision, GroupDecision, Outcome, Record};
+use bailiwick_core::moves::Signs;
+use bailiwick_core::tree::{Alert, ChildId, Decision, GroupDecision, GroupEnd, Incarnation, Outcome, Record};
 
 use crate::control;
 use crate::roster::Roster;
@@ -55,54 +57,110 @@ pub(super) fn record(roster: &Roster, record: &Record, cause: control::Cause) ->
     format!("{ended}; {follows}{budget}")
 }
 
-/// Says what a person should look at; `None` where the record said it already.
-pub(super) fn alert(roster: &Roster, alert: Alert) -> Option<String> {
+/// Says what a person should look at, and which life that concerns.
+pub(super) fn alert(roster: &Roster, alert: Alert) -> (Option<Incarnation>, String) {
+    let name = |of: Incarnation| format!("{}#{}", roster.seat(of.child).title, of.generation);
+    let group = |id| roster.group_title(id);
     match alert {
         Alert::Unkillable(of) => {
-            let title = &roster.seat(of.child).title;
-            Some(format!("{title}#{} does not die of SIGKILL: it hangs in the kernel", of.generation))
+            (Some(of), format!("{} does not die of SIGKILL: it hangs in the kernel", name(of)))
         }
-        Alert::Sigstopped(of) => {
-            let title = &roster.seat(of.child).title;
-            Some(format!("{title}#{} is stopped by a signal", of.generation))
+        Alert::Sigstopped(of) => (Some(of), format!("{} is stopped by a signal", name(of))),
+        Alert::ReloadTimedOut(of) => (
+            Some(of),
+            format!("{} did not say in time that it has reloaded, and goes on as it was", name(of)),
+        ),
+        Alert::ReloadRefused(of) => {
+            (Some(of), format!("{} does not take up what has changed, and goes on as it was", name(of)))
         }
-        Alert::Lagged(for_so_long) => {
-            Some(format!("the supervisor itself did not run for {for_so_long:.1?}, and doubts nobody for it"))
+        Alert::Escalated { group: id, origin } => {
+            let text = format!("{} stops: its budget is spent, by the end of {}", group(id), name(origin));
+            (Some(origin), text)
         }
-        Alert::ShuttingDown(Outcome::Stopped) => {
-            Some("stopping in order; one more signal stops all at once".to_owned())
-        }
-        Alert::ShuttingDown(Outcome::MainFailed) => Some("stopping in order: main failed".to_owned()),
-        Alert::ShuttingDown(Outcome::StartFailed) => {
-            Some("stopping in order: an essential worker did not start".to_owned())
-        }
-        Alert::ShuttingDown(Outcome::GaveUp) => Some("stopping in order: gave up".to_owned()),
-        Alert::Hastened => Some("stopping all at once, without draining; one more signal kills".to_owned()),
-        Alert::ShuttingDown(Outcome::Forced) | Alert::CutShort => Some("killing what is left".to_owned()),
-        Alert::Finished(group) => Some(format!("{} has done its work and stops", roster.group_title(group))),
-        Alert::GroupEnded(end) => {
-            let title = &roster.seat(end.origin.child).title;
-            let follows = match end.decision {
-                GroupDecision::Restart => "starts again".to_owned(),
-                GroupDecision::CoolDown { .. } => "rests, since the budget around it is spent".to_owned(),
-                GroupDecision::GiveUp => "is given up: the budget around it is spent".to_owned(),
-                GroupDecision::Escalate(around) => {
-                    format!("is stopped with {}, whose budget is spent", roster.group_title(around))
-                }
-            };
-            let name = roster.group_title(end.group);
-            let (left, max) = (end.budget_left, end.budget_max);
-            let origin = end.origin.generation;
-            Some(format!(
-                "{name} was stopped by the end of {title}#{origin}; {follows} ({left} of {max} restarts left)"
-            ))
-        }
-        // The record of the last life says as much.
-        Alert::CoolingDown(_) | Alert::Escalated { .. } => None,
+        Alert::GroupEnded(end) => (Some(end.origin), ended(roster, end, &name(end.origin))),
         Alert::GivenUp(child, why) => {
-            Some(format!("{} is given up: {}", roster.seat(child).title, given_up(roster, why)))
+            (None, format!("{} is given up: {}", roster.seat(child).title, given_up(roster, why)))
         }
+        Alert::CoolingDown(child) => {
+            (None, format!("{}: its budget is spent, it is retried rarely", roster.seat(child).title))
+        }
+        Alert::Finished(id) => (None, format!("{} has done its work and stops", group(id))),
+        Alert::Lagged(time) => {
+            (None, format!("the supervisor itself did not run for {time:.1?}, and doubts nobody for it"))
+        }
+        Alert::Hastened => (None, "stopping all at once, without draining; one more signal kills".to_owned()),
+        Alert::ShuttingDown(Outcome::Forced) | Alert::CutShort => (None, "killing what is left".to_owned()),
+        Alert::ShuttingDown(outcome) => (None, format!("stopping in order{}", why_all(outcome))),
+        // Who says this knows in what it is stuck.
+        _ => (None, "look at this".to_owned()),
+    }
+}
+
+/// Returns the child that an alert is about where it names no life.
+pub(super) fn child(alert: Alert) -> Option<ChildId> {
+    match alert {
+        Alert::GivenUp(child, _) | Alert::CoolingDown(child) => Some(child),
         _ => None,
+    }
+}
+
+fn why_all(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Stopped | Outcome::Forced => "; one more signal stops all at once",
+        Outcome::MainFailed => ": main failed",
+        Outcome::StartFailed => ": an essential worker did not start",
+        Outcome::GaveUp => ": gave up",
+    }
+}
+
+fn ended(roster: &Roster, end: GroupEnd, origin: &str) -> String {
+    let follows = match end.decision {
+        GroupDecision::Restart => "starts again".to_owned(),
+        GroupDecision::CoolDown { .. } => "rests, since the budget around it is spent".to_owned(),
+        GroupDecision::GiveUp => "is given up: the budget around it is spent".to_owned(),
+        GroupDecision::Escalate(around) => {
+            format!("is stopped with {}, whose budget is spent", roster.group_title(around))
+        }
+    };
+    let (name, left, max) = (roster.group_title(end.group), end.budget_left, end.budget_max);
+    format!("{name} was stopped by the end of {origin}; {follows} ({left} of {max} restarts left)")
+}
+
+/// Returns what is odd about a child as the control socket knows it.
+pub(super) fn signs(child: &Child) -> control::Signs {
+    let signs = Signs::of(child);
+    control::Signs {
+        sigstopped: signs.sigstopped,
+        traced: signs.traced,
+        stuck: signs.stuck,
+        unkillable: signs.unkillable,
+        config_changed: signs.config_changed,
+        binary_changed: signs.binary_changed,
+        cooling_down: signs.cooling_down,
+        skipped: signs.skipped,
+    }
+}
+
+/// Returns why a child is given up, as the control socket knows it.
+pub(super) fn reason(why: GivenUp) -> control::GivenUp {
+    match why {
+        GivenUp::ExitCode(_) => control::GivenUp::ExitCode,
+        GivenUp::BudgetSpent => control::GivenUp::BudgetSpent,
+        GivenUp::Dependency(_) => control::GivenUp::Dependency,
+        GivenUp::FirstStart => control::GivenUp::FirstStart,
+        GivenUp::Policy => control::GivenUp::Policy,
+        GivenUp::Offences => control::GivenUp::Offences,
+        GivenUp::Unfinished => control::GivenUp::Unfinished,
+    }
+}
+
+/// Returns how a reload ended, as the control socket knows it.
+pub(super) fn reload(reload: Reload) -> control::Reload {
+    match reload {
+        Reload::Done => control::Reload::Done,
+        Reload::TimedOut => control::Reload::TimedOut,
+        Reload::Declined => control::Reload::Declined,
+        Reload::Refused => control::Reload::Refused,
     }
 }
 

@@ -318,9 +318,9 @@ impl Prepared {
         self.tree.is_empty(self.cgroup.as_ref())
     }
 
-    /// Returns the process that kills the tree at the moment.
-    pub(crate) fn killer(&self) -> Option<i32> {
-        self.tree.killer()
+    /// Returns how everything that it starts is ended.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// Returns what enforces its limit of memory.

@@ -11,11 +11,12 @@ use bailiwick_sys::cgroup::Cgroup;
 
 /// How one worker's processes are ended. The supervisor has taken the end of the first of them itself.
 #[derive(Debug)]
-pub(super) enum Tree {
+pub enum Tree {
     /// By its control group.
     Cgroup,
     /// By its user, which nobody else has.
     User {
+        /// The user.
         uid: u32,
         /// The process that kills, while it does.
         killer: Option<Forked>,
@@ -67,7 +68,7 @@ impl Tree {
     }
 
     /// Returns the process that kills, while it does.
-    pub(super) fn killer(&self) -> Option<i32> {
+    pub(crate) fn killer(&self) -> Option<i32> {
         match self {
             Self::User { killer, .. } => killer.as_ref().map(|killer| killer.pid),
             Self::Cgroup | Self::Alone => None,

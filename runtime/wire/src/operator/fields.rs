@@ -48,6 +48,16 @@ impl Writer {
         self.u32(cause.code());
     }
 
+    /// Writes a length in two bytes and so much text, of which what is longer than `most` is cut at a character.
+    pub(super) fn text(&mut self, text: &str, most: usize) {
+        let mut end = text.len().min(most);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.u16(end as u16);
+        self.put(&text.as_bytes()[..end]);
+    }
+
     /// Writes a byte that says whether the value is there, then the value.
     pub(super) fn optional<T>(&mut self, value: Option<T>, write: fn(&mut Self, T)) {
         self.u8(value.is_some().into());
@@ -89,6 +99,14 @@ impl Reader<'_> {
 
     pub(super) fn name(&mut self) -> Result<String, RecordError> {
         name_from(&self.take::<NAME_BYTES>()).ok_or(RecordError::Name)
+    }
+
+    pub(super) fn text(&mut self, most: usize) -> Result<String, RecordError> {
+        let length = usize::from(self.u16());
+        let field = self.bytes.get(self.at..self.at + length).filter(|_| length <= most);
+        let text = std::str::from_utf8(field.ok_or(RecordError::Name)?).map_err(|_| RecordError::Name)?;
+        self.at += length;
+        Ok(text.to_owned())
     }
 
     pub(super) fn duration(&mut self) -> Duration {

@@ -1,9 +1,11 @@
 //! The reader's half of the records: reading them back, and the words that people see.
 
+use super::event::DETAIL_BYTES;
 use super::fields::Reader;
 use super::record::LAYOUT;
 use super::{
-    End, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError, Row, State, Status,
+    Containment, End, Event, EventKind, GivenUp, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record,
+    RecordError, Reload, Row, Signs, State, Status, TEXT_BYTES, TITLE_BYTES, Text,
 };
 
 impl Record {
@@ -23,6 +25,8 @@ impl Record {
             1 => Head::read(&mut from).map(Self::Head),
             2 => Row::read(&mut from).map(Self::Row),
             3 => Ok(Self::End(End { outcome: from.one_of(&OUTCOMES, "outcome")? })),
+            4 => Event::read(&mut from).map(Self::Event),
+            5 => Ok(Self::Text(Text { ends: from.flag("end of a line")?, text: from.text(TEXT_BYTES)? })),
             kind => Err(RecordError::Field { field: "kind", found: kind.into() }),
         }
     }
@@ -38,6 +42,8 @@ impl Head {
             phase: from.one_of(&[Phase::Running, Phase::ShuttingDown], "phase")?,
             degraded: from.flag("degraded")?,
             manifest: from.optional("manifest", Reader::digest)?,
+            guarded: from.flag("guarded")?,
+            last_event: from.u64(),
         })
     }
 }
@@ -68,6 +74,14 @@ impl Row {
             output_dropped: from.u64(),
             accusations_ignored: from.u64(),
             executable: from.optional("executable", Reader::digest)?,
+            since: from.duration(),
+            signs: Signs::from_bits(from.u8()),
+            last_reload: from.optional("last_reload", |from| from.one_of(&RELOADS, "last_reload"))?,
+            group: from.name()?,
+            given_up: from.optional("given_up", |from| from.one_of(&GIVEN_UP, "given_up"))?,
+            because_of: from.text(TITLE_BYTES)?,
+            failures: from.u32(),
+            containment: from.one_of(&CONTAINMENTS, "containment")?,
         })
     }
 }
@@ -90,10 +104,95 @@ impl Status {
             match record {
                 Record::Head(found) => head = Some(found),
                 Record::Row(row) => workers.push(row),
-                Record::End(_) => {}
+                Record::End(_) | Record::Event(_) | Record::Text(_) => {}
             }
         }
         head.map(|supervisor| Self { supervisor, workers })
+    }
+}
+
+impl Signs {
+    fn from_bits(bits: u8) -> Self {
+        let bit = |number: u8| bits >> number & 1 == 1;
+        Self {
+            sigstopped: bit(0),
+            traced: bit(1),
+            stuck: bit(2),
+            unkillable: bit(3),
+            config_changed: bit(4),
+            binary_changed: bit(5),
+            cooling_down: bit(6),
+            skipped: bit(7),
+        }
+    }
+}
+
+impl Event {
+    fn read(from: &mut Reader<'_>) -> Result<Self, RecordError> {
+        Ok(Self {
+            number: from.u64(),
+            wall: from.duration(),
+            monotonic_ns: from.u64(),
+            kind: from.one_of(&EVENT_KINDS, "kind of event")?,
+            worker: from.name()?,
+            instance: from.u16(),
+            generation: from.u32(),
+            from: from.optional("former state", |from| from.one_of(&STATES, "former state"))?,
+            to: from.optional("state", |from| from.one_of(&STATES, "state"))?,
+            signs: Signs::from_bits(from.u8()),
+            cause: from.optional("cause", Reader::cause)?,
+            detail: from.text(DETAIL_BYTES)?,
+        })
+    }
+}
+
+impl Reload {
+    /// Returns the result in the word that people and JSON use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::TimedOut => "timeout",
+            Self::Declined => "declined",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl GivenUp {
+    /// Returns the reason as it follows "given up: ".
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ExitCode => "its exit code forbids a restart",
+            Self::BudgetSpent => "restart budget spent",
+            Self::Dependency => "a worker that it needs was given up",
+            Self::FirstStart => "its first start failed",
+            Self::Policy => "its terms forbid a restart for this cause",
+            Self::Offences => "too many offences",
+            Self::Unfinished => "it is not restarted, and did not succeed",
+        }
+    }
+}
+
+impl Containment {
+    /// Returns the mechanism in the word that people and JSON use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Alone => "cannot fork",
+            Self::Cgroup => "cgroup",
+            Self::User => "uid",
+            Self::PidNamespace => "pid namespace",
+        }
+    }
+}
+
+impl EventKind {
+    /// Returns the kind in the word that people and JSON use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Ended => "ended",
+            Self::Alert => "alert",
+        }
     }
 }
 
@@ -150,6 +249,23 @@ const STATES: [State; 15] = [
     State::Aborting,
 ];
 
+const RELOADS: [Reload; 4] = [Reload::Done, Reload::TimedOut, Reload::Declined, Reload::Refused];
+
+const GIVEN_UP: [GivenUp; 7] = [
+    GivenUp::ExitCode,
+    GivenUp::BudgetSpent,
+    GivenUp::Dependency,
+    GivenUp::FirstStart,
+    GivenUp::Policy,
+    GivenUp::Offences,
+    GivenUp::Unfinished,
+];
+
+const CONTAINMENTS: [Containment; 4] =
+    [Containment::Alone, Containment::Cgroup, Containment::User, Containment::PidNamespace];
+
+const EVENT_KINDS: [EventKind; 3] = [EventKind::State, EventKind::Ended, EventKind::Alert];
+
 const MECHANISMS: [MemoryMechanism; 4] = [
     MemoryMechanism::Unlimited,
     MemoryMechanism::CgroupV2,
@@ -157,13 +273,15 @@ const MECHANISMS: [MemoryMechanism; 4] = [
     MemoryMechanism::AddressSpace,
 ];
 
-const OUTCOMES: [Outcome; 6] = [
+const OUTCOMES: [Outcome; 8] = [
     Outcome::Done,
     Outcome::TimedOut,
     Outcome::UnknownTarget,
     Outcome::NotPermitted,
     Outcome::ShuttingDown,
     Outcome::Malformed,
+    Outcome::GaveUp,
+    Outcome::Refused,
 ];
 
 #[cfg(test)]
@@ -201,6 +319,14 @@ mod tests {
             output_dropped: u64::MAX,
             accusations_ignored: 10_000,
             executable: Some([0xab; 32]),
+            since: Duration::from_secs(7),
+            signs: Signs { stuck: true, skipped: true, ..Signs::default() },
+            last_reload: Some(Reload::Refused),
+            group: "g".repeat(NAME_BYTES),
+            given_up: Some(GivenUp::Unfinished),
+            because_of: "d".repeat(TITLE_BYTES),
+            failures: 5,
+            containment: Containment::PidNamespace,
         }
     }
 
@@ -219,6 +345,44 @@ mod tests {
             phase: Phase::ShuttingDown,
             degraded: true,
             manifest: Some([0xcd; 32]),
+            guarded: true,
+            last_event: 9,
+        }
+    }
+
+    #[test]
+    fn events_and_text_read_back() {
+        let event = Event {
+            number: u64::MAX,
+            wall: Duration::from_millis(1_700_000_000_123),
+            monotonic_ns: 17,
+            kind: EventKind::Alert,
+            worker: "n".repeat(NAME_BYTES),
+            instance: 3,
+            generation: 4,
+            from: Some(State::Ready),
+            to: Some(State::Aborting),
+            signs: Signs { sigstopped: true, binary_changed: true, ..Signs::default() },
+            cause: Some(Cause::Hung),
+            detail: "d".repeat(DETAIL_BYTES),
+        };
+        let long = Event { detail: "ä".repeat(DETAIL_BYTES), ..event.clone() };
+        let cut = Event { detail: "ä".repeat(DETAIL_BYTES / 2), ..event.clone() };
+        assert_eq!(Record::from_bytes(&Record::Event(long).to_bytes()), Ok(Record::Event(cut)));
+        let text = Text { text: "x".repeat(TEXT_BYTES), ends: false };
+        for record in [Record::Event(event), Record::Text(text)] {
+            assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record));
+        }
+    }
+
+    #[test]
+    fn a_line_is_cut_into_pieces_that_fit() {
+        for length in [0, 1, TEXT_BYTES, TEXT_BYTES + 1, 3 * TEXT_BYTES] {
+            let line = "x".repeat(length);
+            let pieces: Vec<_> = Text::pieces(&line).collect();
+            assert_eq!(pieces.len(), length.div_ceil(TEXT_BYTES).max(1));
+            assert_eq!(pieces.iter().filter(|piece| piece.ends).count(), 1);
+            assert_eq!(pieces.into_iter().map(|piece| piece.text).collect::<String>(), line);
         }
     }
 
@@ -236,6 +400,10 @@ mod tests {
         for (number, state) in STATES.into_iter().enumerate() {
             assert_eq!(state as usize, number, "{}", state.word());
         }
+        assert!(GIVEN_UP.into_iter().enumerate().all(|(number, why)| why as usize == number));
+        assert!(RELOADS.into_iter().enumerate().all(|(number, reload)| reload as usize == number));
+        assert!(CONTAINMENTS.into_iter().enumerate().all(|(number, means)| means as usize == number));
+        assert!(OUTCOMES.into_iter().enumerate().all(|(number, outcome)| outcome as usize == number));
         for (number, mechanism) in MECHANISMS.into_iter().enumerate() {
             assert_eq!(mechanism as usize, number, "{}", mechanism.word());
         }
@@ -244,7 +412,7 @@ mod tests {
     #[test]
     fn the_layout_is_the_documented_one() {
         let bytes = Record::Row(Row { name: "web".into(), ..row() }).to_bytes();
-        assert_eq!(&bytes[..6], b"\x04\x02web\0");
+        assert_eq!(&bytes[..6], b"\x06\x02web\0");
         assert_eq!(&bytes[66..73], b"\xff\xff\x0c\x67\x12\x00\x00");
     }
 
@@ -258,7 +426,7 @@ mod tests {
         let sums = [Record::Row(row()), Record::Head(head())].map(sum);
         assert_eq!(
             (LAYOUT, sums),
-            (4, [1_826_862, 678_535]),
+            (6, [5_695_369, 679_714]),
             "whoever changes the layout changes its version"
         );
     }
@@ -266,7 +434,7 @@ mod tests {
     #[test]
     fn a_record_of_another_build_is_said_to_be_one() {
         // What the layout without a version begins with: the kind, then the name.
-        for found in [0, 1, 2, 3, LAYOUT + 1] {
+        for found in [0, 1, 2, 3, 4, 5, LAYOUT + 1] {
             let mut bytes = Record::Head(head()).to_bytes();
             bytes[0] = found;
             let error = Record::from_bytes(&bytes).expect_err("another layout");
@@ -292,7 +460,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_the_reader_panic(bytes in any::<[u8; RECORD_BYTES]>(), kind in 0u8..5) {
+        fn no_bytes_make_the_reader_panic(bytes in any::<[u8; RECORD_BYTES]>(), kind in 0u8..7) {
             let mut bytes = bytes;
             bytes[..2].copy_from_slice(&[LAYOUT, kind]);
             let _ = Record::from_bytes(&bytes);

@@ -1,19 +1,19 @@
-//! What the supervisor answers, in records of 256 bytes.
+//! What the supervisor answers, in records of 512 bytes.
 
 use std::time::Duration;
 
 use thiserror::Error;
 
 use super::fields::Writer;
-use super::{Cause, Digest};
+use super::{Cause, Digest, Event, TITLE_BYTES};
 
-/// The size of every record. Byte 0 is the layout's version, byte 1 the kind (1 head, 2 row, 3 end); the fields follow
+/// The size of every record. Byte 0 is the layout's version, byte 1 the kind (1 head, 2 row, 3 end, 4 event, 5 text); the fields follow
 /// in the order of the structs, little endian and without gaps, and the rest is zero.
-pub const RECORD_BYTES: usize = 256;
+pub const RECORD_BYTES: usize = 512;
 
 /// The version of the layout: another one for every change of it. It is no number of a kind, since the first layout,
 /// which had no version, began with the kind.
-pub(super) const LAYOUT: u8 = 4;
+pub(super) const LAYOUT: u8 = 6;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +25,14 @@ pub enum Record {
     Row(Row),
     /// The last packet of every answer.
     End(End),
+    /// Something that happened.
+    Event(Event),
+    /// A piece of text.
+    Text(Text),
 }
 
 /// The supervisor itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     /// The system's name.
     pub name: String,
@@ -44,6 +48,10 @@ pub struct Head {
     pub degraded: bool,
     /// SHA-256 of the manifest as it was read; `None` for a `Program`, which has none.
     pub manifest: Option<Digest>,
+    /// A guardian lives that ends every worker should the supervisor be killed.
+    pub guarded: bool,
+    /// The number of the last event; 0 before the first.
+    pub last_event: u64,
 }
 
 /// The supervisor and its workers at one moment.
@@ -56,17 +64,18 @@ pub struct Status {
 }
 
 /// Whether the system runs or stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
     /// Workers are started and restarted.
+    #[default]
     Running,
     /// Nothing is started any more.
     ShuttingDown,
 }
 
 /// One instance of one worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     /// The worker's name.
     pub name: String,
@@ -115,13 +124,109 @@ pub struct Row {
     /// SHA-256 of what it executes, as opened at the start or by an operator's restart; `None` until that is known,
     /// and where it cannot be read.
     pub executable: Option<Digest>,
+    /// How long it has been in its state.
+    pub since: Duration,
+    /// What is odd about it.
+    pub signs: Signs,
+    /// How its last reload ended.
+    pub last_reload: Option<Reload>,
+    /// The group that it belongs to; empty for none.
+    pub group: String,
+    /// Why it is given up, if it is.
+    pub given_up: Option<GivenUp>,
+    /// The worker that it waits for, or with which it was given up, as `web` or `web.2`; empty if there is none.
+    pub because_of: String,
+    /// Failures in a row.
+    pub failures: u32,
+    /// What sees to it that nothing which it started outlives it.
+    pub containment: Containment,
+}
+
+/// What is odd about a worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Signs {
+    /// A signal has stopped it.
+    pub sigstopped: bool,
+    /// A debugger holds it, so that no watch over its progress counts.
+    pub traced: bool,
+    /// One of its polls has lasted too long.
+    pub stuck: bool,
+    /// SIGKILL did not end it in time: it hangs in the kernel.
+    pub unkillable: bool,
+    /// Its configuration has changed and its present life does not have it.
+    pub config_changed: bool,
+    /// Its executable has changed on disk and its present life does not have it.
+    pub binary_changed: bool,
+    /// Its group's budget is spent, and it is retried only rarely.
+    pub cooling_down: bool,
+    /// It said that it has nothing to do.
+    pub skipped: bool,
+}
+
+/// How a reload ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reload {
+    /// It took up what had changed.
+    Done,
+    /// It did not say so in time, and goes on as it was.
+    TimedOut,
+    /// It could not, and was restarted in order.
+    Declined,
+    /// It does not know how, or what changed is no good to it; it goes on as it was.
+    Refused,
+}
+
+/// Why a worker is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GivenUp {
+    /// Its exit code says that a restart is no use.
+    ExitCode,
+    /// The restart budget of its group is spent.
+    BudgetSpent,
+    /// A worker that it needs was given up.
+    Dependency,
+    /// It is essential and its first start failed.
+    FirstStart,
+    /// Its terms say that an end for this cause is not answered by a restart.
+    Policy,
+    /// It has broken the rules too often.
+    Offences,
+    /// It is a oneshot that is not restarted, and it did not succeed.
+    Unfinished,
+}
+
+/// What sees to it that nothing which a worker started outlives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Containment {
+    /// It cannot start anything.
+    #[default]
+    Alone,
+    /// Its control group is killed.
+    Cgroup,
+    /// Everything of its user, whom nobody else has, is killed.
+    User,
+    /// It is the first of its own namespace of processes, which ends with it.
+    PidNamespace,
+}
+
+/// The most text that one record holds, in bytes.
+pub const TEXT_BYTES: usize = RECORD_BYTES - 5;
+
+/// A piece of text: lines that are longer than a record holds come in several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// At most [`TEXT_BYTES`].
+    pub text: String,
+    /// It is the last piece of its line.
+    pub ends: bool,
 }
 
 /// Where the life of a worker stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
     /// Down by order, or never started.
+    #[default]
     Stopped,
     /// Waits for a worker that it needs.
     Waiting,
@@ -191,6 +296,10 @@ pub enum Outcome {
     ShuttingDown,
     /// The request was malformed.
     Malformed,
+    /// It was carried out as far as it could be: the target is given up.
+    GaveUp,
+    /// It cannot be done to this target.
+    Refused,
 }
 
 /// Why bytes are no record.
@@ -240,6 +349,12 @@ impl Record {
                 out.u8(3);
                 out.u8(end.outcome as u8);
             }
+            Self::Event(event) => event.write(&mut out),
+            Self::Text(text) => {
+                out.u8(5);
+                out.u8(text.ends.into());
+                out.text(&text.text, TEXT_BYTES);
+            }
         }
         out.bytes
     }
@@ -255,6 +370,8 @@ impl Head {
         out.u8(self.phase as u8);
         out.u8(self.degraded.into());
         out.optional(self.manifest, Writer::digest);
+        out.u8(self.guarded.into());
+        out.u64(self.last_event);
     }
 }
 
@@ -284,5 +401,48 @@ impl Row {
         out.u64(self.output_dropped);
         out.u64(self.accusations_ignored);
         out.optional(self.executable, Writer::digest);
+        out.duration(self.since);
+        out.u8(self.signs.bits());
+        out.optional(self.last_reload.map(|reload| reload as u8), Writer::u8);
+        out.name(&self.group);
+        out.optional(self.given_up.map(|why| why as u8), Writer::u8);
+        out.text(&self.because_of, TITLE_BYTES);
+        out.u32(self.failures);
+        out.u8(self.containment as u8);
+    }
+}
+
+impl Signs {
+    pub(super) fn bits(self) -> u8 {
+        self.all().iter().rev().fold(0, |bits, set| bits << 1 | u8::from(*set))
+    }
+
+    fn all(self) -> [bool; 8] {
+        [
+            self.sigstopped,
+            self.traced,
+            self.stuck,
+            self.unkillable,
+            self.config_changed,
+            self.binary_changed,
+            self.cooling_down,
+            self.skipped,
+        ]
+    }
+}
+
+impl Text {
+    /// Cuts a line into pieces that fit.
+    pub fn pieces(line: &str) -> impl Iterator<Item = Self> {
+        let mut rest = Some(line);
+        std::iter::from_fn(move || {
+            let line = rest.take()?;
+            let mut end = line.len().min(TEXT_BYTES);
+            while !line.is_char_boundary(end) {
+                end -= 1;
+            }
+            rest = (end < line.len()).then_some(&line[end..]);
+            Some(Self { text: line[..end].to_owned(), ends: end == line.len() })
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{NAME_BYTES, name_field, name_from};
+use super::{NAME_BYTES, name_field, name_from, signal_name};
 
 /// The size of every request.
 ///
@@ -16,7 +16,8 @@ use super::{NAME_BYTES, name_field, name_from};
 /// | 6 | 2 | instance, 0 for every instance |
 /// | 8 | 8 | deadline in milliseconds |
 /// | 16 | 64 | worker's name, zero-padded; empty for the whole system |
-/// | 80 | 16 | zero |
+/// | 80 | 8 | what the verb needs besides: a signal, a size, a number; zero for the others |
+/// | 88 | 8 | zero |
 pub const REQUEST_BYTES: usize = 96;
 
 const MAGIC: [u8; 4] = *b"BWRQ";
@@ -35,18 +36,46 @@ pub struct Request {
 
 /// What is to be done. Exhaustive: the supervisor has an answer to every verb, or does not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Verb {
     /// Report the supervisor and every worker. Class `read`.
-    Status = 1,
+    Status,
     /// Stop the target and keep it stopped. Class `operate`.
-    Stop = 2,
+    Stop,
     /// Start the target if it is down, without waiting for its backoff. Class `operate`.
-    Start = 3,
+    Start,
     /// Stop the target and start it again; its budget is not charged. Class `operate`.
-    Restart = 4,
+    Restart,
     /// Stop everything in order and leave. Class `operate`.
-    ShutDown = 5,
+    ShutDown,
+    /// Forget what is held against the target: its failures, its offences, and what its group's budget has spent.
+    /// Class `operate`.
+    Reset,
+    /// Stop the target without cutting its draining short, and keep it stopped. Class `operate`.
+    Drain,
+    /// Send the target this signal. SIGKILL ends everything of it, and it stays stopped; every other signal is sent to
+    /// its leader as it is, and what follows is the target's own affair. Class `operate`.
+    Kill(u8),
+    /// Let the target, a pool, have so many members. Class `operate`.
+    Scale(u16),
+    /// Answer as soon as the target stands like this. Class `read`.
+    Wait(Goal),
+    /// Report what happened after the event of this number, at once if there is something, else as soon as there is.
+    /// [`NEXT_EVENT`] means: nothing that has happened yet. Class `read`.
+    Events(u64),
+    /// Report the last lines that the target printed. Class `read`.
+    Lines,
+}
+
+/// Asks for no event that has happened already, whatever its number.
+pub const NEXT_EVENT: u64 = u64::MAX;
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// It is ready, or done where it is not to stay.
+    Ready,
+    /// It is stopped, done or given up, and nothing of it is left.
+    Stopped,
 }
 
 /// Whom a verb is about.
@@ -93,10 +122,12 @@ impl Request {
         let mut bytes = [0; REQUEST_BYTES];
         bytes[0..4].copy_from_slice(&MAGIC);
         bytes[4] = VERSION;
-        bytes[5] = self.verb as u8;
+        let (code, argument) = self.verb.code();
+        bytes[5] = code;
         bytes[6..8].copy_from_slice(&instance.to_le_bytes());
         bytes[8..16].copy_from_slice(&deadline.to_le_bytes());
         bytes[16..16 + NAME_BYTES].copy_from_slice(&name_field(name));
+        bytes[80..88].copy_from_slice(&argument.to_le_bytes());
         bytes
     }
 
@@ -111,12 +142,15 @@ impl Request {
             return Err(RequestError::Magic);
         }
         let invalid = |field| RequestError::Field { field };
-        let verb = Verb::from_code(bytes[5]).ok_or(invalid("verb"))?;
+        let number = |at: usize| {
+            let mut field = [0; 8];
+            field.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(field)
+        };
+        let verb = Verb::from_code(bytes[5], number(80)).ok_or(invalid("verb"))?;
         let instance = u16::from_le_bytes([bytes[6], bytes[7]]);
-        let mut millis = [0; 8];
-        millis.copy_from_slice(&bytes[8..16]);
         let name = name_from(&bytes[16..16 + NAME_BYTES]).ok_or(invalid("name"))?;
-        if bytes[16 + NAME_BYTES..].iter().any(|byte| *byte != 0) {
+        if bytes[88..].iter().any(|byte| *byte != 0) {
             return Err(invalid("reserve"));
         }
         let target = match (name.is_empty(), instance) {
@@ -125,15 +159,52 @@ impl Request {
             (false, 0) => Target::Worker(name),
             (false, instance) => Target::Instance(name, instance),
         };
-        Ok(Self { verb, target, deadline: Duration::from_millis(u64::from_le_bytes(millis)) })
+        Ok(Self { verb, target, deadline: Duration::from_millis(number(8)) })
     }
 }
 
 impl Verb {
-    const ALL: [Self; 5] = [Self::Status, Self::Stop, Self::Start, Self::Restart, Self::ShutDown];
+    /// Returns whether a request with this verb only looks, so that it may give way to one that orders.
+    pub fn only_looks(self) -> bool {
+        matches!(self, Self::Status | Self::Wait(_) | Self::Events(_) | Self::Lines)
+    }
 
-    fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|verb| *verb as u8 == code)
+    /// Returns the verb's number, and what it needs besides.
+    fn code(self) -> (u8, u64) {
+        match self {
+            Self::Status => (1, 0),
+            Self::Stop => (2, 0),
+            Self::Start => (3, 0),
+            Self::Restart => (4, 0),
+            Self::ShutDown => (5, 0),
+            Self::Reset => (6, 0),
+            Self::Drain => (7, 0),
+            Self::Kill(signal) => (8, signal.into()),
+            Self::Scale(size) => (9, size.into()),
+            Self::Wait(goal) => (10, goal as u64),
+            Self::Events(after) => (11, after),
+            Self::Lines => (12, 0),
+        }
+    }
+
+    fn from_code(code: u8, argument: u64) -> Option<Self> {
+        let verb = match code {
+            1 => Self::Status,
+            2 => Self::Stop,
+            3 => Self::Start,
+            4 => Self::Restart,
+            5 => Self::ShutDown,
+            6 => Self::Reset,
+            7 => Self::Drain,
+            8 => Self::Kill(u8::try_from(argument).ok().filter(|signal| signal_name(*signal).is_some())?),
+            9 => Self::Scale(u16::try_from(argument).ok()?),
+            10 => Self::Wait([Goal::Ready, Goal::Stopped].into_iter().find(|goal| *goal as u64 == argument)?),
+            11 => Self::Events(argument),
+            12 => Self::Lines,
+            _ => return None,
+        };
+        // What a verb does not need is zero.
+        (verb.code() == (code, argument)).then_some(verb)
     }
 }
 
@@ -151,7 +222,10 @@ mod tests {
 
     #[test]
     fn a_request_reads_back_as_written() {
-        for verb in Verb::ALL {
+        let plain = (1..=u8::MAX).filter_map(|code| Verb::from_code(code, 0));
+        let full =
+            [Verb::Kill(9), Verb::Scale(u16::MAX), Verb::Wait(Goal::Stopped), Verb::Events(NEXT_EVENT)];
+        for verb in plain.chain(full) {
             for target in [Target::System, Target::Worker("web".into()), Target::Instance("web".into(), 7)] {
                 let request = Request { verb, target, deadline: Duration::from_millis(1500) };
                 assert_eq!(Request::from_bytes(&request.to_bytes()), Ok(request));
@@ -178,7 +252,8 @@ mod tests {
             (0, b'X', RequestError::Magic),
             (4, 2, RequestError::Magic),
             (5, 0, RequestError::Field { field: "verb" }),
-            (5, 6, RequestError::Field { field: "verb" }),
+            (5, 99, RequestError::Field { field: "verb" }),
+            (80, 1, RequestError::Field { field: "verb" }),
             (16, 0xff, RequestError::Field { field: "name" }),
             (16, 0, RequestError::Field { field: "name" }),
             (95, 1, RequestError::Field { field: "reserve" }),

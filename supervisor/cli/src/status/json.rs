@@ -4,7 +4,7 @@ use bailiwick_supervisor::control::{Head, Phase, State};
 use serde::Serialize;
 
 use super::usage::Seen;
-use super::words::{detail, hex, mechanism, word};
+use super::words::{detail, hex, mechanism};
 
 /// The shape of the document; a reader of version 1 may rely on every field of it. Times are in seconds.
 const SCHEMA_VERSION: u32 = 1;
@@ -89,7 +89,7 @@ fn worker<'a>(seen: &Seen<'a>) -> Worker<'a> {
     Worker {
         name: &row.name,
         instance: row.instance,
-        state: word(row.state),
+        state: row.state.word(),
         ready: row.state == State::Ready,
         pid: row.pid,
         generation: row.generation,

@@ -7,7 +7,7 @@ use bailiwick_supervisor::control::{Phase, Row, State, Status, capability_names}
 use bailiwick_supervisor::spec::Digest;
 
 use super::usage::{Seen, Usage};
-use super::words::{detail, hex, mechanism, short, user, word};
+use super::words::{detail, hex, mechanism, short, user};
 
 const COLUMNS: [&str; 10] =
     ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "READY", "MAILBOX", "CPU", "MEM", "DETAIL"];
@@ -80,7 +80,7 @@ fn cells(found: &Status, Seen { row, usage }: &Seen<'_>) -> [String; 10] {
     let none = || "-".to_owned();
     [
         title(found, row),
-        word(row.state).to_owned(),
+        row.state.word().to_owned(),
         row.pid.map_or_else(none, |pid| pid.to_string()),
         row.uptime.map_or_else(none, short),
         row.restarts.to_string(),

@@ -2,30 +2,9 @@
 
 use std::time::Duration;
 
-use bailiwick_supervisor::check::user_name;
-use bailiwick_supervisor::control::{MemoryMechanism, Row, State};
+use bailiwick_supervisor::check::{escape, user_name};
+use bailiwick_supervisor::control::{GivenUp, MemoryMechanism, Reload, Row, State};
 use bailiwick_supervisor::spec::Digest;
-
-pub(super) fn word(state: State) -> &'static str {
-    match state {
-        State::Stopped => "stopped",
-        State::Waiting => "waiting",
-        State::Spawning => "spawning",
-        State::Starting => "starting",
-        State::Ready => "ready",
-        State::Unready => "unready",
-        State::Draining => "draining",
-        State::Stopping => "stopping",
-        State::Reloading => "reloading",
-        State::Aborting => "aborting",
-        State::Killing => "killing",
-        State::Reaping => "reaping",
-        State::Backoff => "backoff",
-        State::Done => "done",
-        State::Failed => "failed",
-        _ => "unknown",
-    }
-}
 
 /// Says why a worker is in its state.
 pub(super) fn detail(row: &Row) -> String {
@@ -35,7 +14,8 @@ pub(super) fn detail(row: &Row) -> String {
     let mut parts = vec![match row.state {
         State::Stopped if row.generation == 0 => "not started yet".to_owned(),
         State::Stopped => "stopped by order".to_owned(),
-        State::Waiting => "waits for a worker that it needs".to_owned(),
+        State::Waiting if row.because_of.is_empty() => "waits for its turn".to_owned(),
+        State::Waiting => format!("waits for {}", escape(&row.because_of)),
         State::Spawning | State::Starting if row.restarts > 0 => after("restarted after"),
         State::Spawning | State::Starting => "not ready yet".to_owned(),
         State::Ready if row.restarts > 0 => after("restarted after"),
@@ -51,8 +31,9 @@ pub(super) fn detail(row: &Row) -> String {
             Some(pause) => after(&format!("next start in {}", short(pause))),
             None => after("waits for its next start"),
         },
+        State::Done if row.signs.skipped => "had nothing to do".to_owned(),
         State::Done => "ended as it should".to_owned(),
-        State::Failed => after("given up"),
+        State::Failed => given_up(row, after),
         _ => after("ended"),
     }];
     // The budget is the whole group's; whoever has not failed is not reproached with it.
@@ -61,6 +42,7 @@ pub(super) fn detail(row: &Row) -> String {
         let period = short(row.budget_period);
         parts[0].push_str(&format!(", {used}/{} restarts in {period}", row.budget_max));
     }
+    parts.extend(odd(row).into_iter().map(str::to_owned));
     if row.output_dropped > 0 {
         parts.push(format!("{} bytes of output dropped", row.output_dropped));
     }
@@ -68,6 +50,38 @@ pub(super) fn detail(row: &Row) -> String {
         parts.push(format!("{} accusations ignored", row.accusations_ignored));
     }
     parts.join("; ")
+}
+
+/// Says why a worker is given up.
+fn given_up(row: &Row, after: impl Fn(&str) -> String) -> String {
+    match row.given_up {
+        Some(GivenUp::Dependency) if !row.because_of.is_empty() => {
+            format!("given up with {}, which it needs", escape(&row.because_of))
+        }
+        Some(why) => after(&format!("given up: {}", why.word())),
+        None => after("given up"),
+    }
+}
+
+/// Says what is odd about a worker, whatever its state.
+pub(super) fn odd(row: &Row) -> Vec<&'static str> {
+    let signs = row.signs;
+    let reload = match row.last_reload {
+        Some(Reload::TimedOut) => "its last reload timed out",
+        Some(Reload::Refused) => "it refused its last reload",
+        Some(Reload::Done | Reload::Declined) | None => "",
+    };
+    let all = [
+        (signs.sigstopped, "STOPPED by a signal"),
+        (signs.traced, "held by a debugger, not watched"),
+        (signs.stuck, "STUCK"),
+        (signs.unkillable, "does not die of SIGKILL: it hangs in the kernel"),
+        (signs.cooling_down, "its budget is spent, retried rarely"),
+        (signs.config_changed, "its configuration has changed since its start"),
+        (signs.binary_changed, "its executable has changed since its start"),
+        (!reload.is_empty(), reload),
+    ];
+    all.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text).collect()
 }
 
 pub(super) fn mechanism(memory: MemoryMechanism) -> &'static str {
@@ -133,6 +147,18 @@ mod tests {
             "waits for its next start: exit code 1",
             "every failure has left the window"
         );
+    }
+
+    #[test]
+    fn who_is_waited_for_and_what_is_odd_is_told() {
+        let mut row = Row { state: State::Waiting, because_of: "db.2".into(), ..Row::default() };
+        assert_eq!(detail(&row), "waits for db.2");
+        (row.state, row.given_up) = (State::Failed, Some(GivenUp::Dependency));
+        assert_eq!(detail(&row), "given up with db.2, which it needs");
+        let mut row = Row { state: State::Ready, ..Row::default() };
+        row.signs.sigstopped = true;
+        row.last_reload = Some(Reload::TimedOut);
+        assert_eq!(detail(&row), "at work; STOPPED by a signal; its last reload timed out");
     }
 
     #[test]

@@ -1,0 +1,148 @@
+//! What happened, numbered: the bounded memory of the supervisor, from which clients are told.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::fields::Writer;
+use super::{Cause, Signs, State};
+
+/// The events that are remembered; of more, the oldest are forgotten.
+pub const EVENTS_MAX: usize = 1024;
+
+/// The events of one answer at most; whoever wants more asks again.
+pub const EVENTS_PER_ANSWER: usize = 128;
+
+/// The most that is said of one event, in bytes.
+pub(super) const DETAIL_BYTES: usize = 320;
+
+/// Something that happened to a worker, or to all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its number, from 1 in the life of a supervisor. A number that is missing was forgotten before it was asked for.
+    pub number: u64,
+    /// When, since 1970, by a clock that may jump; to the millisecond.
+    pub wall: Duration,
+    /// When, in nanoseconds of the clock that never jumps.
+    pub monotonic_ns: u64,
+    /// What it is.
+    pub kind: EventKind,
+    /// The worker's name; empty where it concerns all.
+    pub worker: String,
+    /// The instance, from 1; 0 where it concerns all.
+    pub instance: u16,
+    /// The life that is concerned.
+    pub generation: u32,
+    /// The state before, if it changed.
+    pub from: Option<State>,
+    /// The state from now on.
+    pub to: Option<State>,
+    /// What is odd about the worker from now on.
+    pub signs: Signs,
+    /// Why a life ended.
+    pub cause: Option<Cause>,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+/// What an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// A worker is in another state, or there is something else that is odd about it.
+    State,
+    /// A life ended, and this was decided.
+    Ended,
+    /// A person should look at this.
+    Alert,
+}
+
+/// The events that are remembered.
+#[derive(Debug, Default)]
+pub struct Events {
+    kept: VecDeque<Event>,
+    last: u64,
+}
+
+impl Event {
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.u8(4);
+        out.u64(self.number);
+        out.duration(self.wall);
+        out.u64(self.monotonic_ns);
+        out.u8(self.kind as u8);
+        out.name(&self.worker);
+        out.u16(self.instance);
+        out.u32(self.generation);
+        out.optional(self.from.map(|state| state as u8), Writer::u8);
+        out.optional(self.to.map(|state| state as u8), Writer::u8);
+        out.u8(self.signs.bits());
+        out.optional(self.cause, Writer::cause);
+        out.text(&self.detail, DETAIL_BYTES);
+    }
+}
+
+impl Events {
+    /// Remembers an event under the next number, at the cost of the oldest.
+    pub fn push(&mut self, mut event: Event) {
+        self.last += 1;
+        event.number = self.last;
+        if self.kept.len() == EVENTS_MAX {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(event);
+    }
+
+    /// Returns the number of the last event; 0 before the first.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Returns what is remembered of the events after number `after`, at most [`EVENTS_PER_ANSWER`]. Whoever has seen
+    /// more than happened has seen another supervisor, and is told everything.
+    pub fn after(&self, after: u64) -> impl Iterator<Item = &Event> {
+        let after = if after > self.last { 0 } else { after };
+        let first = self.last - self.kept.len() as u64;
+        let seen = usize::try_from(after.saturating_sub(first)).unwrap_or(usize::MAX);
+        self.kept.iter().skip(seen).take(EVENTS_PER_ANSWER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(detail: &str) -> Event {
+        Event {
+            number: 0,
+            wall: Duration::ZERO,
+            monotonic_ns: 0,
+            kind: EventKind::Alert,
+            worker: String::new(),
+            instance: 0,
+            generation: 0,
+            from: None,
+            to: None,
+            signs: Signs::default(),
+            cause: None,
+            detail: detail.to_owned(),
+        }
+    }
+
+    fn numbers(events: &Events, after: u64) -> Vec<u64> {
+        events.after(after).map(|event| event.number).collect()
+    }
+
+    #[test]
+    fn what_is_too_much_is_forgotten_from_the_oldest_and_shows_by_the_numbers() {
+        let mut events = Events::default();
+        assert_eq!((events.last(), numbers(&events, 0)), (0, vec![]));
+        for _ in 0..EVENTS_MAX + 3 {
+            events.push(event("it happened"));
+        }
+        let last = EVENTS_MAX as u64 + 3;
+        assert_eq!(events.last(), last);
+        assert_eq!(numbers(&events, 0), (4..4 + EVENTS_PER_ANSWER as u64).collect::<Vec<_>>());
+        assert_eq!(numbers(&events, last - 2), [last - 1, last]);
+        assert_eq!(numbers(&events, last), [0; 0]);
+        assert_eq!(numbers(&events, last + 1)[0], 4, "another supervisor's numbers");
+    }
+}
