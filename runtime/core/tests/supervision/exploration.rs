@@ -342,12 +342,12 @@ fn three_ready_workers_in_one_for_one_keep_the_invariants_in_every_state() {
 
 #[test]
 fn three_ready_workers_in_rest_for_one_keep_the_invariants_in_every_state() {
-    assert_eq!(explore_three_ready(Strategy::RestForOne), (106_102, 428_084));
+    assert_eq!(explore_three_ready(Strategy::RestForOne), (107_045, 430_140));
 }
 
 #[test]
 fn three_ready_workers_in_one_for_all_keep_the_invariants_in_every_state() {
-    assert_eq!(explore_three_ready(Strategy::OneForAll), (107_045, 430_140));
+    assert_eq!(explore_three_ready(Strategy::OneForAll), (106_102, 428_084));
 }
 
 /// Whole seconds, of which few pass.
