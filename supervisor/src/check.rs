@@ -6,6 +6,7 @@ pub(crate) mod accounts;
 mod blast;
 mod describe;
 mod diagnostic;
+mod foreign;
 mod groups;
 mod machine;
 mod nearest;
@@ -38,6 +39,7 @@ pub fn system(system: &System) -> Vec<Diagnostic> {
     found.extend(privilege::check(system));
     found.extend(blast::check(system));
     found.extend(schedule::check(system));
+    found.extend(foreign::check(system));
     found
 }
 

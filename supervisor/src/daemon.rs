@@ -5,6 +5,7 @@
 //! [`bailiwick_core::tree`]; this file and those below it carry them out.
 
 mod child;
+mod foreign;
 mod happenings;
 mod life;
 mod links;
@@ -156,6 +157,7 @@ impl Daemon {
             Some(Token::Process(child)) => self.take_end(child),
             Some(Token::Tree(child)) => self.take_tree(child),
             Some(Token::Snapshot(child)) => self.take_snapshot(child),
+            Some(Token::Notice(child)) => drop(self.take_notice(child)),
             Some(Token::Digest(number)) => {
                 self.digests.take(number).iter().for_each(|over| self.unwatch(over))
             }

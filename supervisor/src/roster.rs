@@ -294,7 +294,7 @@ fn unknown(worker: &Worker, what: &'static str, name: &str) -> RosterError {
 }
 
 fn child_config(worker: &Worker, group: GroupId) -> ChildConfig {
-    ChildConfig {
+    let mut terms = ChildConfig {
         group,
         kind: worker.kind,
         restart: worker.restart,
@@ -317,7 +317,15 @@ fn child_config(worker: &Worker, group: GroupId) -> ChildConfig {
         no_restart_exit: ExitCodes::new(&worker.no_restart_exit),
         uncounted_exit: ExitCodes::new(&worker.uncounted_exit),
         ..ChildConfig::default()
+    };
+    if let Some(command) = &worker.command {
+        terms.stop_signal = command.stop_signal.signal() as u8;
+        // It has no ear for an order to drain; and how long it computes is its own affair, as long as it says that it gets on.
+        terms.drain_timeout = Duration::ZERO;
+        terms.stuck_after = Duration::MAX;
+        terms.liveness_timeout = command.watchdog.unwrap_or(terms.liveness_timeout);
     }
+    terms
 }
 
 /// A limit of zero is none.

@@ -1,12 +1,13 @@
 //! Makes the processes of workers, each in its sandbox, and ends what they leave.
 
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bailiwick_core::tree::ChildId;
 use bailiwick_sys::events::{Interest, Poller, Signal};
 use bailiwick_sys::guardian::{Guardian, GuardianError};
-use bailiwick_sys::process::{self, ChildPlan, SpawnError};
+use bailiwick_sys::process::{self, ChildPlan, SpawnError, Step};
 use bailiwick_sys::{Errno, Failed, wait};
 
 use crate::roster::Roster;
@@ -25,13 +26,15 @@ pub struct Launcher {
     guardian: Option<Guardian>,
 }
 
-/// The descriptors that every worker is born with.
+/// What a worker is born with beside what was prepared.
 #[derive(Clone, Copy, Debug)]
-pub struct Descriptors<'a> {
+pub struct Belongings<'a> {
     /// Where its output goes: descriptors 1 and 2.
     pub output: BorrowedFd<'a>,
-    /// Its conversation with the supervisor: descriptor 3.
-    pub control: BorrowedFd<'a>,
+    /// Descriptors 3 and up: its conversation with the supervisor, or listeners for a foreign program.
+    pub others: &'a [BorrowedFd<'a>],
+    /// More variables of its environment; `LISTEN_PID=` gets its process number.
+    pub variables: &'a [CString],
 }
 
 /// How far the killing of everything that a worker started has come.
@@ -119,8 +122,8 @@ impl Launcher {
     ///
     /// # Errors
     /// When there is no process.
-    pub fn spawn(&self, child: ChildId, fds: &Descriptors<'_>) -> Result<process::Child, SpawnError> {
-        start(&self.workers[usize::from(child.0)], self.null.as_fd(), fds)
+    pub fn spawn(&self, child: ChildId, with: &Belongings<'_>) -> Result<process::Child, SpawnError> {
+        start(&self.workers[usize::from(child.0)], self.null.as_fd(), with)
     }
 
     /// Opens an instance's executable again: its next start runs what is there now.
@@ -197,14 +200,18 @@ impl Launcher {
 pub(crate) fn start(
     worker: &Prepared,
     null: BorrowedFd<'_>,
-    fds: &Descriptors<'_>,
+    with: &Belongings<'_>,
 ) -> Result<process::Child, SpawnError> {
+    let environment = [&worker.environment, with.variables].concat();
+    let mut steps = worker.steps();
+    let is_open = |variable: &CString| variable.as_bytes() == b"LISTEN_PID=";
+    steps.extend(environment.iter().position(is_open).map(Step::PutPid));
     let plan = ChildPlan {
         executable: worker.as_fd(),
         argv: &worker.argv,
-        environment: &worker.environment,
-        descriptors: &[null, fds.output, fds.output, fds.control],
-        steps: &worker.steps(),
+        environment: &environment,
+        descriptors: &[&[null, with.output, with.output], with.others].concat(),
+        steps: &steps,
         namespaces: 0,
         cgroup: worker.birthplace(),
     };

@@ -4,8 +4,12 @@
 //! supervisor itself need not know which keys exist or how they were written.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use bailiwick_sys::events::Signal;
 
 /// Everything that one supervisor runs.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +26,10 @@ pub struct System {
     pub workers: Vec<Worker>,
     /// Who may send what to whom. No grant, no link.
     pub grants: Vec<Grant>,
+    /// Listeners that are there before any worker, by name.
+    pub listeners: Vec<Listener>,
+    /// The worker whose last exit code is the supervisor's, should it give up.
+    pub exit_code_from: Option<String>,
     /// The hard total for an ordered stop.
     pub shutdown_timeout: Duration,
     /// Start although a floor of the sandbox is missing on this machine.
@@ -58,6 +66,8 @@ pub struct Worker {
     pub name: String,
     /// What is executed.
     pub exec: Exec,
+    /// What it is besides if it is a foreign program; `None` for a worker of the runtime.
+    pub command: Option<Command>,
     /// What its exit means.
     pub kind: Kind,
     /// How many processes run of it at first, 1 or more; of the template of a pool also none. Instances are numbered
@@ -138,6 +148,64 @@ pub enum OnSigstop {
     Kill,
     /// Nothing: whoever stopped it will have it go on.
     Ignore,
+}
+
+/// A listener that the supervisor holds, for workers that name it in `kept`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The name under which workers find it.
+    pub name: String,
+    /// What is bound unless whoever starts the supervisor passes a descriptor of this name; `None`: one must be passed.
+    pub address: Option<Address>,
+}
+
+/// Where a listener listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A TCP address and port.
+    Tcp(SocketAddr),
+    /// A path.
+    Unix(PathBuf),
+}
+
+/// What sets a foreign program, which knows nothing of actors, apart from a worker of the runtime.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Command {
+    /// Its arguments after its name.
+    pub arguments: Vec<String>,
+    /// It says by sd_notify that it is ready; otherwise it is as soon as it is executed.
+    pub notify: bool,
+    /// It says at least so often by sd_notify that it gets on, or it hangs; `None` expects nothing of the kind.
+    pub watchdog: Option<Duration>,
+    /// What asks it to stop.
+    pub stop_signal: StopSignal,
+}
+
+/// A signal that asks a foreign program to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the signal of its name")]
+pub enum StopSignal {
+    #[default]
+    Terminate,
+    Interrupt,
+    Quit,
+    HangUp,
+    User1,
+    User2,
+}
+
+impl StopSignal {
+    /// Returns the signal.
+    pub fn signal(self) -> Signal {
+        match self {
+            Self::Terminate => Signal::SIGTERM,
+            Self::Interrupt => Signal::SIGINT,
+            Self::Quit => Signal::SIGQUIT,
+            Self::HangUp => Signal::SIGHUP,
+            Self::User1 => Signal::SIGUSR1,
+            Self::User2 => Signal::SIGUSR2,
+        }
+    }
 }
 
 /// Something that a worker may ask of the supervisor beyond its own affairs.
@@ -345,11 +413,36 @@ impl Worker {
         self.max_children.unwrap_or(0).max(self.instances)
     }
 
+    /// Returns whether anything is heard of it by sd_notify.
+    pub fn notifies(&self) -> bool {
+        self.command.as_ref().is_some_and(|command| command.notify || command.watchdog.is_some())
+    }
+
+    /// Returns the arguments with which one instance is executed, which people call `title`, its name first.
+    pub fn arguments(&self, title: &str) -> Vec<Vec<u8>> {
+        let name = match (&self.command, &self.exec) {
+            (Some(_), Exec::Path(path)) => path.as_os_str().as_bytes().to_vec(),
+            _ => title.as_bytes().to_vec(),
+        };
+        let more = self.command.iter().flat_map(|command| &command.arguments);
+        std::iter::once(name).chain(more.map(|text| text.as_bytes().to_vec())).collect()
+    }
+
+    /// Returns the environment that is known beforehand. A program of the runtime is told by it that descriptor 3 is
+    /// there, and what for: to work, or to `describe` itself.
+    pub fn variables(&self, describe: bool) -> Vec<Vec<u8>> {
+        let role = if describe { "describe" } else { "worker" };
+        let role = self.command.is_none().then(|| format!("BAILIWICK_ROLE={role}"));
+        let declared = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
+        role.into_iter().chain(declared).map(String::into_bytes).collect()
+    }
+
     /// Returns a worker with every default of the manifest.
     pub fn new(name: impl Into<String>, exec: Exec) -> Self {
         Self {
             name: name.into(),
             exec,
+            command: None,
             kind: Kind::Resident,
             instances: 1,
             max_children: None,

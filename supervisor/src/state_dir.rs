@@ -115,7 +115,8 @@ impl StateDir {
             return Err(StateDirError::TooLong { path, found });
         }
         // The error, if any, shows when the folder is opened.
-        let _ = DirBuilder::new().mode(0o700).recursive(true).create(&path);
+        let _ = path.parent().map(|above| DirBuilder::new().mode(0o711).recursive(true).create(above));
+        let _ = DirBuilder::new().mode(0o700).create(&path);
         let refused = |call| refused(&path, call);
         let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         let folder = openat(AT_FDCWD, &path, flags, Mode::empty()).map_err(refused("open"))?;

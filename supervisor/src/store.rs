@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bailiwick_core::tree::ChildId;
+use bailiwick_sys::listen;
 use thiserror::Error;
+
+use crate::spec::{Address, Listener};
 
 /// The descriptors that one instance may have kept at a time.
 pub const KEPT_MAX: usize = 16;
@@ -17,7 +20,33 @@ pub const KEPT_MAX: usize = 16;
 /// The kept descriptors of all workers.
 #[derive(Debug, Default)]
 pub struct Store {
+    /// For every instance that declares the name: bound at the start, or passed by whoever started the supervisor.
+    listeners: BTreeMap<String, OwnedFd>,
     kept: BTreeMap<ChildId, BTreeMap<String, OwnedFd>>,
+}
+
+/// Why a listener is not there.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// The address cannot be bound.
+    #[error("listener {name} cannot be bound to {address}: {error}")]
+    Refused {
+        /// The listener.
+        name: String,
+        /// Where it was to listen.
+        address: String,
+        /// The kernel's reason.
+        error: std::io::Error,
+    },
+    /// It has no address, and was not passed either.
+    #[error(
+        "listener {name} has no address, and nothing of this name was passed to the supervisor (LISTEN_FDNAMES)"
+    )]
+    NotPassed {
+        /// The listener.
+        name: String,
+    },
 }
 
 /// Why a descriptor is not kept.
@@ -30,6 +59,35 @@ pub enum KeepError {
 }
 
 impl Store {
+    /// Opens every listener: takes what whoever started this process passed under its name, else binds its address.
+    /// Returns the names of what was passed and is no listener's, which is closed.
+    ///
+    /// # Errors
+    /// See [`ListenError`].
+    pub fn listen(&mut self, listeners: &[Listener]) -> Result<Vec<String>, ListenError> {
+        let mut passed: BTreeMap<_, _> = listen::take_passed().into_iter().collect();
+        for Listener { name, address } in listeners {
+            let bound = match (passed.remove(name), address) {
+                (Some(passed), _) => Ok(passed),
+                (None, Some(Address::Tcp(address))) => {
+                    listen::tcp(*address).map_err(|e| (address.to_string(), e))
+                }
+                (None, Some(Address::Unix(path))) => {
+                    listen::unix(path).map_err(|e| (path.display().to_string(), e))
+                }
+                (None, None) => return Err(ListenError::NotPassed { name: name.clone() }),
+            };
+            let refused = |(address, error)| ListenError::Refused { name: name.clone(), address, error };
+            self.listeners.insert(name.clone(), bound.map_err(refused)?);
+        }
+        Ok(passed.into_keys().collect())
+    }
+
+    /// Returns the listener of this name.
+    pub fn listener(&self, name: &str) -> Option<BorrowedFd<'_>> {
+        self.listeners.get(name).map(AsFd::as_fd)
+    }
+
     /// Keeps `fd` for `child`; what was kept under the name before is closed.
     ///
     /// # Errors

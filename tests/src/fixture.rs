@@ -2,6 +2,7 @@
 //!
 //! Under a supervisor it hosts what the manifest names. Called by hand, its first argument chooses what it is.
 
+mod foreign;
 mod hostile;
 mod life;
 mod pilot;
@@ -23,6 +24,7 @@ pub fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("spin") => spin(),
+        Some("foreign") => foreign::play(&arguments[2..]),
         _ => match (std::env::var("BAILIWICK_ROLE").as_deref(), Attack::from_environment()) {
             (Ok("worker"), Some(attack)) => hostile::play(attack),
             _ => program().run(),

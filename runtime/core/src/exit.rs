@@ -15,6 +15,17 @@ pub enum Exit {
     OutOfMemory,
 }
 
+impl Exit {
+    /// Returns it as one number, as shells do: the exit code, or 128 and the signal's number.
+    pub const fn shell_code(self) -> u8 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => 128 | signal,
+            Self::OutOfMemory => 128 | SIGKILL,
+        }
+    }
+}
+
 /// The signal that asks a process to end.
 pub const SIGTERM: u8 = 15;
 /// The signal that the kernel sends for a system call that is not allowed.

@@ -135,6 +135,7 @@ impl Tree {
             Event::Refused(of) => self.with_life(of, step, Child::refused),
             Event::Extend { of, by } => self.with_life(of, step, |child, turn| child.extend(by, turn.now)),
             Event::Settled(of) => self.with_life(of, step, |child, _| child.settled()),
+            Event::Hung(of) => self.with_life(of, step, Child::hung),
             Event::Skipped(of) => self.with_life(of, step, |child, _| child.skip()),
             // What is about to be stopped in any case keeps its place in the order.
             Event::Spent(of) | Event::Idle(of) if self.is_held(of.child) => {}

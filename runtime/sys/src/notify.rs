@@ -67,23 +67,30 @@ impl Superior {
 }
 
 /// Makes the socket at `path` on which one process is heard, which runs as `uid`: nobody else but root can send to it.
-/// What stood at `path` is removed.
+/// What stood at `path` is removed. Its folder is opened for everybody to go through, and not to look into.
 ///
 /// # Errors
 /// When the socket cannot be made there.
 pub fn listen(path: &Path, uid: u32) -> Result<OwnedFd, Failed> {
-    let refused = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
     let socket = datagrams()?;
     // Whose number sent a datagram is known from the first one on.
     socket::pass_credentials(std::os::fd::AsFd::as_fd(&socket))?;
     let _nothing_was_there = std::fs::remove_file(path);
     let address = UnixAddr::new(path).map_err(failed("name a socket"))?;
     bind(socket.as_raw_fd(), &address).map_err(failed("bind"))?;
-    std::fs::set_permissions(path, Permissions::from_mode(0o600))
-        .map_err(refused)
+    set_up(path, uid)
+        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
         .map_err(failed("chmod"))?;
-    chown(path, Some(uid), None).map_err(refused).map_err(failed("chown"))?;
     Ok(socket)
+}
+
+/// Leaves the socket to one user, and opens the way to it.
+fn set_up(path: &Path, uid: u32) -> std::io::Result<()> {
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    chown(path, Some(uid), None)?;
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let mode = std::fs::metadata(folder)?.permissions().mode();
+    std::fs::set_permissions(folder, Permissions::from_mode(mode | 0o011))
 }
 
 fn datagrams() -> Result<OwnedFd, Failed> {

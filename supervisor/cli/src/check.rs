@@ -40,7 +40,7 @@ pub(crate) fn check(check: &Check, screen: &Screen) -> Result<Exit, Failure> {
 fn executables(system: &System) -> Vec<Diagnostic> {
     let mut described: BTreeMap<String, Described> = BTreeMap::new();
     let mut found = Vec::new();
-    for worker in &system.workers {
+    for worker in system.workers.iter().filter(|worker| worker.command.is_none()) {
         match describe(worker) {
             Ok(told) => drop(described.insert(worker.name.clone(), told)),
             Err(error) => found.push(unasked(worker, &error)),

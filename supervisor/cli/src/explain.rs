@@ -28,6 +28,7 @@ pub(crate) fn blast_radius(system: &System, worker: &Worker) -> String {
     let sandbox = &worker.sandbox;
     match sandbox.preset {
         Preset::None => parts.push("has NO sandbox".to_owned()),
+        Preset::Exec if worker.command.is_some() => parts.push("is a foreign program".to_owned()),
         Preset::Exec => parts.push("may execute programs".to_owned()),
         Preset::Sealed | Preset::NetClient | Preset::NetServer | Preset::FsRo => {}
     }

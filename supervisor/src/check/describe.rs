@@ -21,7 +21,7 @@ use thiserror::Error;
 
 use super::{Described, escape};
 use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, TreeError};
-use crate::spawn::{self, Descriptors};
+use crate::spawn::{self, Belongings};
 use crate::spec::{OnFull, Sandbox, Worker};
 
 /// How long an executable may take to answer.
@@ -117,7 +117,7 @@ impl Asked {
         let (output, words) = std::io::pipe().map_err(|error| failed("pipe", &error))?;
         let null = File::options().read(true).write(true).open("/dev/null");
         let null = null.map_err(|error| failed("open /dev/null", &error))?;
-        let fds = Descriptors { output: words.as_fd(), control: control.as_fd() };
+        let fds = Belongings { output: words.as_fd(), others: &[control.as_fd()], variables: &[] };
         let child = spawn::start(prepared, null.as_fd(), &fds)?;
         let asked = Self { child, line, output: OwnedFd::from(output).into() };
         asked.send(prepared, worker)?;

@@ -9,7 +9,7 @@ use bailiwick_sys::identity::Identity;
 
 use super::{Diagnostic, Trust, Untrusted, accounts, quote};
 use crate::sandbox::{Access, Granted, Machine};
-use crate::spec::{Exec, Preset, System, Worker};
+use crate::spec::{Address, Exec, Preset, System, Worker};
 use crate::{control, state_dir};
 
 /// The longest path of a Unix socket, in bytes.
@@ -22,6 +22,7 @@ const PORTS_ABI: u32 = 4;
 pub(super) fn check(system: &System, machine: &Machine) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     state_directory(system, &mut found);
+    ports(system, machine, &mut found);
     let mut seen = Vec::new();
     for worker in &system.workers {
         // One executable is told about once, however many workers run it.
@@ -53,10 +54,40 @@ fn state_directory(system: &System, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Refuses to bind ports that this supervisor may not bind.
+fn ports(system: &System, machine: &Machine, found: &mut Vec<Diagnostic>) {
+    let may =
+        Capabilities::named("CAP_NET_BIND_SERVICE").is_some_and(|one| machine.capabilities.contains(one));
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    let first: u16 = first.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(1024);
+    for (index, listener) in system.listeners.iter().enumerate() {
+        let Some(Address::Tcp(address)) = listener.address.as_ref().filter(|_| !may) else { continue };
+        if address.port() != 0 && address.port() < first {
+            let title = format!("this supervisor may not bind port {}", address.port());
+            let error = Diagnostic::error(title).at_key(
+                format!("listen[{index}].tcp"),
+                format!("ports below {first} need CAP_NET_BIND_SERVICE"),
+            );
+            found.push(
+                error.help(
+                    "run the supervisor as root, have the listener passed to it, or choose another port",
+                ),
+            );
+        }
+    }
+}
+
 fn executable(worker: &Worker, path: &Path, found: &mut Vec<Diagnostic>) {
     if let Err(error) = Trust::of_this_process().open_executable(path) {
         let error = Diagnostic::error(error.to_string())
-            .at_key(format!("worker.{}.exec", worker.name), cause(&error))
+            .at_key(
+                format!(
+                    "worker.{}.{}",
+                    worker.name,
+                    if worker.command.is_some() { "command" } else { "exec" }
+                ),
+                cause(&error),
+            )
             .help(error.advice());
         found.push(error);
     }

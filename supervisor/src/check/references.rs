@@ -21,7 +21,7 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
         group_exists(system, &format!("{path}.group"), worker.group.as_deref(), &mut found);
         precedents(system, worker, &mut found);
     }
-    found.extend(system.workers.iter().filter_map(kept_by_nobody));
+    found.extend(system.workers.iter().filter_map(|worker| kept_by_nobody(system, worker)));
     for index in 0..system.grants.len() {
         grant(system, index, &mut found);
     }
@@ -76,15 +76,16 @@ fn unique(system: &System) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// What a worker is handed at its start was kept by a worker that it needs. What it kept itself in an
+/// What a worker is handed at its start is a listener, or was kept by a worker that it needs. What it kept itself in an
 /// earlier life it is handed without asking.
-fn kept_by_nobody(worker: &Worker) -> Option<Diagnostic> {
-    let name = worker.kept.first().filter(|_| worker.needs.is_empty())?;
+fn kept_by_nobody(system: &System, worker: &Worker) -> Option<Diagnostic> {
+    let is_listener = |name: &&String| system.listeners.iter().any(|listener| listener.name == **name);
+    let name = worker.kept.iter().find(|name| worker.needs.is_empty() && !is_listener(name))?;
     let error =
         Diagnostic::error(format!("nobody can have kept {} for worker `{}`", quote(name), worker.name))
             .at_key(format!("worker.{}.kept", worker.name), "from workers that it needs, and it needs none");
     Some(error.help(
-        "name the worker that keeps it: `needs = [\"WORKER\"]`; what it keeps itself comes back by itself",
+        "name the worker that keeps it: `needs = [\"WORKER\"]`, or declare it: `[[listen]]`; what it keeps itself comes back by itself",
     ))
 }
 

@@ -1,6 +1,7 @@
 //! One supervised instance: what outlives its lives, and what belongs to the present one.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use bailiwick_core::allowance::Allowance;
 use bailiwick_core::time::Instant;
@@ -24,6 +25,10 @@ pub(super) struct Child {
     /// How the latest life stood when it did not get on: see [`Snapshot`].
     pub(super) snapshot: Vec<u8>,
     pub(super) accusations_ignored: u64,
+    /// Where a foreign program is heard, over all its lives.
+    pub(super) ear: Option<OwnedFd>,
+    /// How often it wanted descriptors kept by sd_notify.
+    pub(super) descriptors_refused: u64,
     /// How much may be said of what it does wrong, before its misdeeds are only counted.
     pub(super) complaints: Allowance,
     /// What it did wrong and was not said.
@@ -60,6 +65,10 @@ pub(super) struct Life {
     pub(super) was_ready: bool,
     /// How often the kernel had killed in it for want of memory before this life.
     pub(super) oom_kills_before: u64,
+    /// When a foreign program last said that it gets on.
+    pub(super) alive_at: Instant,
+    /// How often it will say so, if it chose that itself.
+    pub(super) watchdog: Option<Duration>,
     /// Its process has ended and was taken; descendants may be left.
     pub(super) reaped: bool,
     /// What tells that nothing is left of it, while that is being waited for.
@@ -75,6 +84,8 @@ impl Child {
             doom: None,
             snapshot: Vec::new(),
             accusations_ignored: 0,
+            ear: None,
+            descriptors_refused: 0,
             complaints: Allowance::new(COMPLAINTS, COMPLAINTS_PER_SECOND, now),
             complaints_unsaid: 0,
         }

@@ -23,7 +23,7 @@ use super::token::Token;
 use super::{Daemon, ROOM_RETRY};
 use crate::control::Cause;
 use crate::line::{Flushed, Line};
-use crate::spawn::Descriptors;
+use crate::spawn::Belongings;
 
 /// Reports that are read at most of a worker that has ended.
 const LAST_REPORTS: usize = 512;
@@ -61,20 +61,23 @@ impl Daemon {
     fn try_spawn(&mut self, of: Incarnation) -> Result<(), StartError> {
         let child = of.child;
         let slate = Slate::new(SLATE_BYTES)?;
-        let (bootstrap, attached) = self.bootstrap(of, &slate)?;
-        if attached.len() > socket::MAX_FDS {
-            return Err(StartError::TooManyPaths { found: attached.len() });
-        }
-        let bootstrap = bootstrap.to_bytes()?;
         let (output, their_output) = output_pipe()?;
-        let (ours, theirs) = socket::pair(socket::Kind::SeqPacket)?;
-        let descriptors = Descriptors { output: their_output.as_fd(), control: theirs.as_fd() };
-        let process = self.launcher.spawn(child, &descriptors)?;
-        let mut line = Line::new(ours, self.broker.peers(child).count());
-        line.bootstrap(bootstrap, attached);
+        let (line, others, variables) = if self.command(child).is_some() {
+            let (listeners, variables) = self.belongings(child)?;
+            (None, listeners, variables)
+        } else {
+            let (line, theirs) = self.line(of, &slate)?;
+            (Some(line), vec![theirs], Vec::new())
+        };
+        let others: Vec<_> = others.iter().map(AsFd::as_fd).collect();
+        let with = Belongings { output: their_output.as_fd(), others: &others, variables: &variables };
+        let process = self.launcher.spawn(child, &with)?;
         self.watch(&process.pidfd, Token::Process(child), Interest::READ)?;
         self.watch(&process.start, Token::Start(child), Interest::READ)?;
-        self.watch(line.socket(), Token::Line(child), Interest::READ)?;
+        if let Some(line) = &line {
+            self.watch(line.socket(), Token::Line(child), Interest::READ)?;
+        }
+        let alive_at = self.now();
         self.watch(&output, Token::Output(child), Interest::READ)?;
         let place = &mut self.children[usize::from(child.0)];
         place.output.attach(output);
@@ -84,7 +87,7 @@ impl Daemon {
             pid: process.pid,
             process: process.pidfd,
             start: Some(process.start),
-            line: Some(line),
+            line,
             slate,
             looks: 0,
             snapshot: None,
@@ -93,12 +96,26 @@ impl Daemon {
             released: false,
             was_ready: false,
             oom_kills_before: self.launcher.prepared(child).oom_kills(),
+            alive_at,
+            watchdog: None,
             reaped: false,
             tree: None,
         });
         self.give_kept(child);
         self.flush_line(child);
         Ok(())
+    }
+
+    /// Makes both ends of the conversation with a life, whose first packet waits in ours.
+    fn line(&self, of: Incarnation, slate: &Slate) -> Result<(Line, OwnedFd), StartError> {
+        let (bootstrap, attached) = self.bootstrap(of, slate)?;
+        if attached.len() > socket::MAX_FDS {
+            return Err(StartError::TooManyPaths { found: attached.len() });
+        }
+        let (ours, theirs) = socket::pair(socket::Kind::SeqPacket)?;
+        let mut line = Line::new(ours, self.broker.peers(of.child).count());
+        line.bootstrap(bootstrap.to_bytes()?, attached);
+        Ok((line, theirs))
     }
 
     /// Has it found out what a child executes from now on, for people to compare.
@@ -126,6 +143,9 @@ impl Daemon {
         if progress == Progress::Underway {
             return;
         }
+        if progress == Progress::Standing {
+            return self.take_stand(of);
+        }
         let start = life.start.take();
         start.iter().for_each(|start| self.unwatch(start));
         if let Progress::Failed(failed) = progress {
@@ -136,6 +156,10 @@ impl Daemon {
             self.complain(child, &failed);
         } else {
             self.events.push_back(Event::Spawned(of));
+            let is_executed = self.life(of).is_some_and(|life| life.released);
+            if is_executed && self.command(child).is_some_and(|command| !command.notify) {
+                self.events.push_back(Event::Ready(of));
+            }
         }
     }
 
@@ -151,7 +175,7 @@ impl Daemon {
             Err(_) => Exit::Signal(0),
         };
         for _ in 0..LAST_REPORTS {
-            if !self.take_report(child) {
+            if !(self.take_report(child) || self.take_notice(child)) {
                 break;
             }
         }

@@ -124,8 +124,15 @@ impl Daemon {
         }
     }
 
-    /// Gives a life what was kept for it: by its earlier lives, or by workers that it needs.
+    /// Gives a life what is kept for it.
     pub(super) fn give_kept(&mut self, child: ChildId) {
+        for (name, fd) in self.kept_for(child) {
+            self.order(child, ToWorker::Kept { name }, Some(fd));
+        }
+    }
+
+    /// Returns what is kept for an instance: by its earlier lives, by workers that it needs, or for all.
+    pub(super) fn kept_for(&self, child: ChildId) -> Vec<(String, OwnedFd)> {
         let worker = &self.roster.seat(child).worker;
         let needed: Vec<ChildId> =
             worker.needs.iter().flat_map(|need| self.roster.instances_of(need)).collect();
@@ -135,12 +142,10 @@ impl Daemon {
         }
         for name in worker.kept.iter().filter(|name| self.store.find(child, name).is_none()) {
             let fd = needed.iter().find_map(|keeper| self.store.find(*keeper, name));
-            let fd = fd.and_then(|fd| fd.try_clone_to_owned().ok());
+            let fd = fd.or_else(|| self.store.listener(name)).and_then(|fd| fd.try_clone_to_owned().ok());
             found.extend(fd.map(|fd| (name.clone(), fd)));
         }
-        for (name, fd) in found {
-            self.order(child, ToWorker::Kept { name }, Some(fd));
-        }
+        found
     }
 }
 

@@ -44,7 +44,8 @@ impl Daemon {
     fn terminate(&mut self, of: Incarnation) {
         self.order(of.child, ToWorker::Stop, None);
         // A stopped process takes its signals when it runs again.
-        self.signal(of, Signal::SIGTERM);
+        let signal = self.command(of.child).map_or(Signal::SIGTERM, |command| command.stop_signal.signal());
+        self.signal(of, signal);
         self.signal(of, Signal::SIGCONT);
     }
 

@@ -96,7 +96,7 @@ impl Daemon {
         }
     }
 
-    fn verify(&self, child: ChildId, pid: i32) -> Result<(), Broken> {
+    pub(super) fn verify(&self, child: ChildId, pid: i32) -> Result<(), Broken> {
         // Without /proc there is nobody to ask; that was said at the start.
         let Some(witness) = &self.witness else { return Ok(()) };
         // The process is our child and not reaped, so the number is its own.

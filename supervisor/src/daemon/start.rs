@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::process::ExitCode;
 
+use bailiwick_core::exit::{Cause, Exit};
 use bailiwick_core::reopening::Reopenings;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{Config, Outcome, Tree};
@@ -29,7 +30,7 @@ use crate::roster::{Roster, RosterError};
 use crate::spawn::{LaunchError, Launcher};
 use crate::spec::System;
 use crate::state_dir::{StateDir, StateDirError, default_path, private_path};
-use crate::store::Store;
+use crate::store::{ListenError, Store};
 
 /// A mechanism of the kernel is missing.
 const UNAVAILABLE: u8 = 69;
@@ -69,6 +70,8 @@ enum Refusal {
     #[error(transparent)]
     State(#[from] StateDirError),
     #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
     Kernel(#[from] Failed),
@@ -78,7 +81,7 @@ impl Refusal {
     fn exit_code(&self) -> u8 {
         match self {
             Self::State(StateDirError::Busy { .. }) => BUSY,
-            Self::Threads | Self::Roster(_) | Self::State(_) => CONFIGURATION,
+            Self::Threads | Self::Roster(_) | Self::State(_) | Self::Listen(_) => CONFIGURATION,
             Self::Launch(error) => error.exit_code(),
             Self::Kernel(_) => UNAVAILABLE,
         }
@@ -94,6 +97,8 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         Tree::new(roster.config(&system, &Config::default())?).map_err(|error| roster.explain(error))?;
     let (mut state, guardian) = claim(&system, &options)?;
     let connections = Connections::new(state.listen()?);
+    let mut store = Store::default();
+    let strays = store.listen(&system.listeners)?;
     let launcher = Launcher::prepare(&system, &roster, &state)?;
     // The launcher has one that knows the workers as well.
     guardian.dismiss();
@@ -109,7 +114,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         system,
         roster,
         tree,
-        store: Store::default(),
+        store,
         launcher,
         digests: Digests::default(),
         connections,
@@ -133,6 +138,9 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         state,
     };
     tell_what_is_odd(&mut daemon);
+    for name in strays {
+        daemon.say(&format!("descriptor {name} was passed, and no [[listen]] has its name: closed"));
+    }
     daemon.roster.children().for_each(|child| daemon.hash(child));
     Ok(daemon)
 }
@@ -179,7 +187,7 @@ fn claim(system: &System, options: &Options) -> Result<(StateDir, Guardian), Ref
 /// Gives back what the supervisor held and ends as the machine decided.
 fn finish(mut daemon: Daemon, end: Result<Outcome, Failed>) -> ExitCode {
     let code = match end {
-        Ok(outcome) => outcome.exit_code(),
+        Ok(outcome) => daemon.exit_code(outcome),
         Err(failed) => {
             daemon.say(&format!("the loop cannot go on: {failed}"));
             Some(UNAVAILABLE)
@@ -200,4 +208,17 @@ fn die_of(signal: Signal) -> ExitCode {
     // Comes back only if somebody changed the signal's meaning.
     let _ = die_of_signal(signal);
     ExitCode::from(128 + signal as u8)
+}
+
+impl Daemon {
+    /// Returns the exit code of the supervisor; `None` where it dies of a signal.
+    fn exit_code(&self, outcome: Outcome) -> Option<u8> {
+        let named = self.system.exit_code_from.as_ref().filter(|_| outcome.is_failure());
+        let ends = named.into_iter().flat_map(|name| self.roster.instances_of(name));
+        // One that was stopped for another's failure does not tell of it.
+        let was_told = |cause| matches!(cause, Cause::Stopped | Cause::StopTimeout | Cause::Killed);
+        let records = ends.filter_map(|child| self.tree.child(child)?.last());
+        let exits = records.filter(|record| !was_told(record.cause)).filter_map(|record| record.exit);
+        exits.map(Exit::shell_code).find(|code| *code != 0).or(outcome.exit_code())
+    }
 }

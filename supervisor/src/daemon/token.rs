@@ -29,6 +29,8 @@ pub(super) enum Token {
     Digest(u32),
     /// The snapshot of a process that does not get on.
     Snapshot(ChildId),
+    /// What a foreign program tells.
+    Notice(ChildId),
 }
 
 impl Token {
@@ -45,6 +47,7 @@ impl Token {
             Self::Tree(child) => (8, child.0.into()),
             Self::Digest(number) => (9, number),
             Self::Snapshot(child) => (10, child.0.into()),
+            Self::Notice(child) => (11, child.0.into()),
         };
         kind << 32 | u64::from(number)
     }
@@ -64,6 +67,7 @@ impl Token {
             8 => Self::Tree(child()?),
             9 => Self::Digest(number),
             10 => Self::Snapshot(child()?),
+            11 => Self::Notice(child()?),
             _ => return None,
         })
     }
@@ -88,6 +92,7 @@ mod tests {
             Token::Tree(child),
             Token::Digest(u32::MAX),
             Token::Snapshot(child),
+            Token::Notice(child),
         ] {
             assert_eq!(Token::from_u64(token.to_u64()), Some(token));
         }

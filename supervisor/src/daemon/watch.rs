@@ -30,9 +30,11 @@ impl Daemon {
         let now = self.now();
         let known = self.tree.child(of.child);
         let held = known.is_some_and(|known| known.is_sigstopped() || known.is_traced());
+        let unheard_since = self.unheard_since(of);
         let Some(life) = self.life(of).filter(|life| !life.reaped) else { return };
         life.looks = life.looks.wrapping_add(1);
         let busy_since = lasting_poll(&life.slate, now).map(|poll| Instant::from_nanos(poll.since_ns));
+        let busy_since = busy_since.or(unheard_since);
         // To ask the kernel costs most of a look. A debugger that holds who does nothing harms nobody for a while.
         let suspect = held || busy_since.is_some() || life.looks.is_multiple_of(LOOKS_AT_TRACER);
         let pid = life.pid;

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::fields::{Fields, Reader};
 use super::names::named;
 use super::vocabulary::Table;
-use super::{grant, worker};
+use super::{grant, listen, worker};
 use crate::check::Diagnostic;
 use crate::spec::{Group, System};
 
@@ -32,6 +32,7 @@ pub(super) fn read<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, name: &str)
     }
     system.workers = worker::all(&mut top);
     system.grants = grant::all(&mut top);
+    system.listeners = listen::all(&mut top);
     let empty = system.workers.is_empty() && !table.contains_key("worker");
     top.finish();
     if empty {
@@ -45,6 +46,7 @@ fn supervisor(fields: &mut Fields<'_, '_>, system: &mut System) {
     system.state_dir = fields.read::<PathBuf>("state_dir");
     fields.set_positive("shutdown_timeout", &mut system.shutdown_timeout);
     terms(fields, &mut system.root);
+    system.exit_code_from = fields.read("exit_code_from");
     let Some(name) = fields.read::<String>("name") else { return };
     if super::names::is_name(&name) {
         system.name = name;

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::fields::{Reader, describe, short};
 use crate::check::{Diagnostic, nearest, quote};
 use crate::spec::{
-    AutoShutdown, FdKind, Kind, May, OnExhausted, OnFull, OnSigstop, Preset, Reaction, RestartType, Strategy,
+    AutoShutdown, FdKind, May, OnExhausted, OnFull, OnSigstop, Preset, Reaction, RestartType, Strategy,
 };
 
 /// A value that a key can have.
@@ -304,7 +304,6 @@ macro_rules! choices {
 }
 
 choices! {
-    Kind { "resident" = Kind::Resident, "oneshot" = Kind::Oneshot } later [];
     RestartType {
         "permanent" = RestartType::Permanent, "transient" = RestartType::Transient,
         "temporary" = RestartType::Temporary

@@ -14,6 +14,7 @@ pub(super) enum Table {
     Mailbox,
     Grant,
     Fds,
+    Listen,
 }
 
 /// What becomes of a known word that is no key.
@@ -40,6 +41,7 @@ impl Table {
             Self::Grant => "a grant",
             Self::On => "the answers to causes",
             Self::Fds => "the descriptors of a grant",
+            Self::Listen => "a listener",
         }
     }
 }
@@ -58,12 +60,12 @@ pub(super) fn later(table: Table) -> impl Iterator<Item = &'static str> {
 }
 
 const LATER: &[(Table, &str)] = &[
-    (Table::Manifest, "listen admin log dev link uid_range include"),
+    (Table::Manifest, "admin log dev link uid_range include"),
     (Table::Supervisor, "sandbox_policy log_level control uid_range may log metrics upgrade persist"),
     (
         Table::Worker,
-        "stop_signal while_down threads max_messages max_age start idle_stop on_need_restart spare \
-         trust_domain log channel link survive exit_code_from dumpable pass_environment load_credential \
+        "while_down threads max_messages max_age start idle_stop on_need_restart spare \
+         trust_domain log channel link survive dumpable pass_environment load_credential \
          extend_timeout schedule",
     ),
     (
@@ -82,6 +84,7 @@ const LATER: &[(Table, &str)] = &[
     (Table::Mailbox, "survive rendezvous unbounded ttl"),
     (Table::Grant, "once rate delegate args kind"),
     (Table::Fds, "credit"),
+    (Table::Listen, "backlog mode user group fd_name udp seqpacket"),
 ];
 
 const ADVICE: &[(Table, &str, &str)] = &[
@@ -106,8 +109,9 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Worker, "period", "budgets belong to groups: put the worker into a `[group.NAME]`"),
     (Table::Worker, "strategy", "strategies belong to groups: put the worker into a `[group.NAME]`"),
     (Table::Worker, "on_exhausted", "budgets belong to groups: put the worker into a `[group.NAME]`"),
-    (Table::Worker, "command", "it is called `exec`"),
-    (Table::Worker, "exec_start", "it is called `exec`"),
+    (Table::Worker, "exit_code_from", "it stands in `[supervisor]`"),
+    (Table::Worker, "watchdog_sec", "it is called `watchdog`"),
+    (Table::Worker, "exec_start", "it is called `exec`, or `command` for a foreign program"),
     (Table::Worker, "type", "it is called `kind`; the type of an actor stands in its own table"),
     (
         Table::Worker,
@@ -163,6 +167,12 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Actor, "arguments", "it is called `args`"),
     (Table::Mailbox, "size", "it is called `capacity`"),
     (Table::Mailbox, "bytes", "it is called `capacity_bytes`"),
+    (Table::Listen, "file_descriptor_name", "it is called `name`"),
+    (Table::Listen, "listen_stream", "it is called `tcp`, or `unix` for a path"),
+    (Table::Listen, "to", "the worker says that it serves it: `kept = [\"NAME\"]` in `[worker.WORKER]`"),
+    (Table::Listen, "address", "it is called `tcp`, or `unix` for a path"),
+    (Table::Listen, "port", "it is part of `tcp`: \"0.0.0.0:80\""),
+    (Table::Listen, "path", "it is called `unix`"),
     (Table::Grant, "messages", "it is called `methods`"),
     (Table::Grant, "method", "it is called `methods` and is a list"),
     (Table::Grant, "actor", "write it behind the worker: `to = \"worker/actor\"`"),

@@ -1,6 +1,7 @@
 //! `[worker.NAME]` and its sandbox.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bailiwick_wire::control::is_kept_name;
@@ -9,7 +10,7 @@ use super::fields::Fields;
 use super::names::named;
 use super::values::{Account, Bytes, Choice};
 use super::vocabulary::Table;
-use super::{actor, contradictions};
+use super::{actor, contradictions, program};
 use crate::check::{Diagnostic, quote};
 use crate::spec::{Backoff, Exec, Reactions, Sandbox, Worker};
 
@@ -40,9 +41,8 @@ pub(super) fn all(top: &mut Fields<'_, '_>) -> Vec<Worker> {
 }
 
 fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
-    let exec = fields.require("exec", "name the program: `exec = \"PROGRAM\"`, from the manifest's folder");
-    let mut worker = Worker::new(name, Exec::Path(exec.unwrap_or_default()));
-    fields.set("kind", &mut worker.kind);
+    let mut worker = Worker::new(name, Exec::Path(PathBuf::new()));
+    program::read(fields, &mut worker);
     fields.set_within("instances", 0..=MAX_INSTANCES, &mut worker.instances);
     worker.max_children = within(fields, "max_children", 1, MAX_INSTANCES);
     fields.set("group", &mut worker.group);

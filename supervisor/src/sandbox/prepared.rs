@@ -68,6 +68,8 @@ pub struct Prepared {
     executable: Executable,
     pub(crate) argv: Vec<CString>,
     pub(crate) environment: Vec<CString>,
+    /// It is executed once its sandbox was found to stand, which no runtime could enter the rest of.
+    pub(super) foreign: bool,
     pub(super) cgroup: Option<Cgroup>,
 }
 
@@ -135,8 +137,9 @@ impl Ground {
             filters: filters.transpose()?,
             exec: worker.exec.clone(),
             executable,
-            argv: vec![text(worker, "its name", name.into_bytes())?],
-            environment: environment(worker, role)?,
+            argv: texts(worker, "its command", worker.arguments(&name))?,
+            environment: texts(worker, "its environment", worker.variables(role == Role::Describe))?,
+            foreign: worker.command.is_some(),
             granted,
             account,
             limits,
@@ -348,22 +351,10 @@ fn tree(cgroup: Option<&Cgroup>, account: &Account) -> Tree {
     }
 }
 
-fn environment(worker: &Worker, role: Role) -> Result<Vec<CString>, SandboxError> {
-    let role = match role {
-        Role::Worker => "worker",
-        Role::Describe => "describe",
-    };
-    let mut environment = vec![text(worker, "its role", format!("{ROLE_VARIABLE}={role}").into_bytes())?];
-    for (name, value) in &worker.environment {
-        environment.push(text(worker, "its environment", format!("{name}={value}").into_bytes())?);
-    }
-    Ok(environment)
+fn texts(worker: &Worker, what: &'static str, texts: Vec<Vec<u8>>) -> Result<Vec<CString>, SandboxError> {
+    let text =
+        |bytes| CString::new(bytes).map_err(|_| SandboxError::Nul { worker: worker.name.clone(), what });
+    texts.into_iter().map(text).collect()
 }
 
-fn text(worker: &Worker, what: &'static str, bytes: Vec<u8>) -> Result<CString, SandboxError> {
-    CString::new(bytes).map_err(|_| SandboxError::Nul { worker: worker.name.clone(), what })
-}
-
-/// Says to an executable that descriptor 3 is there, and what for.
-const ROLE_VARIABLE: &str = "BAILIWICK_ROLE";
 const OOM_SCORE_ADJUST: i16 = 500;

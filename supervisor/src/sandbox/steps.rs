@@ -48,6 +48,8 @@ impl Prepared {
         steps.extend(self.rulesets.iter().map(|rulesets| Step::Landlock(rulesets.before_exec.as_fd())));
         // Last: as close to exec as can be.
         steps.extend(self.filters.iter().flat_map(|filters| &filters.before_exec).map(Step::Seccomp));
+        // All of its sandbox stands here; of a program of the runtime, that will be said later.
+        steps.extend(self.foreign.then_some(Step::AwaitVerdict));
         steps
     }
 

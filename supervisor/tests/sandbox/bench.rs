@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use bailiwick_core::tree::ChildId;
 use bailiwick_supervisor::roster::Roster;
 use bailiwick_supervisor::sandbox::{Machine, Prepared};
-use bailiwick_supervisor::spawn::{Descriptors, LaunchError, Launcher, TreeKill};
+use bailiwick_supervisor::spawn::{Belongings, LaunchError, Launcher, TreeKill};
 use bailiwick_supervisor::spec::{Exec, Preset, System, Worker};
 use bailiwick_supervisor::state_dir::{StateDir, private_path};
 use bailiwick_sys::events::{Interest, Poller, Signal, Signals};
@@ -78,7 +78,7 @@ impl Bench {
     pub(crate) fn spawn(&self) -> Life {
         let (control, theirs) = socket::pair(Kind::SeqPacket).expect("a socket pair");
         let (log, output) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("a pipe");
-        let fds = Descriptors { output: output.as_fd(), control: theirs.as_fd() };
+        let fds = Belongings { output: output.as_fd(), others: &[theirs.as_fd()], variables: &[] };
         let child = self.launcher.spawn(WORKER, &fds).expect("a process");
         Life { child, control, log }
     }

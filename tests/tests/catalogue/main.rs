@@ -10,6 +10,7 @@ mod c_hangs;
 mod d_start;
 mod e_itself;
 mod f_shutdown;
+mod foreign;
 mod g_reload;
 mod h_surroundings;
 mod i_messages;

@@ -23,3 +23,13 @@ pub(crate) fn ends(supervised: &Supervised) -> Vec<String> {
     };
     lines.iter().filter_map(|line| title(&line.text)).collect()
 }
+
+/// A foreign program with these keys that takes these steps, see `tests/src/fixture/foreign.rs`.
+pub(crate) fn foreign(name: &str, keys: &str, steps: &[&str]) -> String {
+    let steps: Vec<_> = steps.iter().map(|step| format!("\"{step}\"")).collect();
+    format!(
+        "[worker.{name}]\nkind = \"command\"\ncommand = [\"FOLDER/tw\", \"foreign\", {}]\n\
+        {keys}\nsandbox.preset = \"exec\"\n",
+        steps.join(", ")
+    )
+}

@@ -13,6 +13,7 @@ const COMMON: &str = "[worker.w]\nexec = \"x\"\n[worker.v]\nexec = \"x\"\n[worke
 const REQUIRED: &[(&str, &str, &str)] = &[
     ("[worker.p]\n", "exec", "\"x\""),
     ("[worker.v.actor.b]\n", "type", "\"T\""),
+    ("[worker.k]\nexec = \"x\"\nkept = [\"http\"]\n[[listen]]\n", "name", "\"http\""),
     ("[[grant]]\n", "from", "\"w\""),
     ("[[grant]]\n", "to", "\"v\""),
 ];

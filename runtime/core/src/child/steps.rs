@@ -1,7 +1,7 @@
 //! Steps that several inputs of the table share: each enters a state and says what must be done.
 
 use super::{Aim, Child, Ended, KILL_GRACE, Sent, State, Turn, Watch};
-use crate::exit::{Cause, Exit, SIGKILL, SIGSYS, SIGTERM};
+use crate::exit::{Cause, Exit, SIGKILL, SIGSYS};
 use crate::time::Instant;
 use crate::tree::{Action, ChildConfig, News};
 use core::time::Duration;
@@ -97,7 +97,9 @@ impl Child {
         match exit {
             Exit::Signal(SIGKILL) if self.sent == Sent::KillLate => Cause::StopTimeout,
             Exit::Signal(SIGKILL) if self.sent == Sent::Kill => Cause::Killed,
-            Exit::Signal(SIGTERM) if self.sent >= Sent::Terminate => Cause::Stopped,
+            Exit::Signal(signal) if signal == config.stop_signal && self.sent >= Sent::Terminate => {
+                Cause::Stopped
+            }
             Exit::OutOfMemory if self.sent >= Sent::Kill => Cause::Killed,
             Exit::OutOfMemory => Cause::OutOfMemory,
             Exit::Signal(SIGSYS) => Cause::ForbiddenSyscall,

@@ -166,6 +166,14 @@ impl Child {
         }
     }
 
+    /// It says itself that it does not get on. Whether it is watched for that does not matter; before it was ready its
+    /// start has a time of its own.
+    pub(crate) fn hung(&mut self, turn: &mut Turn<'_>) {
+        if self.is_watched() {
+            self.abort(Cause::Hung, turn);
+        }
+    }
+
     /// It does not get on, as was just seen.
     fn doubt(&mut self, turn: &mut Turn<'_>) {
         if self.watch.is_sigstopped() {

@@ -217,6 +217,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Returns whether a child's failure is why everything ended.
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::MainFailed | Self::StartFailed | Self::GaveUp => true,
+            Self::Stopped | Self::Forced => false,
+        }
+    }
+
     /// Returns the exit code of the supervisor; `None` where it dies of a signal.
     pub const fn exit_code(self) -> Option<u8> {
         match self {

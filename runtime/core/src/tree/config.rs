@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::Reactions;
 use crate::backoff::Backoff;
-use crate::exit::ExitCodes;
+use crate::exit::{ExitCodes, SIGTERM};
 
 /// Names a child: its index in [`Config::children`]. A child is one instance of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,6 +130,8 @@ pub struct ChildConfig {
     pub backoff: Backoff,
     /// From spawn to ready.
     pub start_timeout: Duration,
+    /// The number of the signal that asks it to stop.
+    pub stop_signal: u8,
     /// From the stop signal to SIGKILL; zero kills at once.
     pub stop_timeout: Duration,
     /// From the order to drain to the stop signal; zero does not drain.
@@ -230,6 +232,7 @@ impl Default for ChildConfig {
             after: Vec::new(),
             backoff: Backoff::default(),
             start_timeout: Duration::from_secs(30),
+            stop_signal: SIGTERM,
             stop_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(10),
             abort_timeout: Duration::from_secs(5),

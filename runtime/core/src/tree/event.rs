@@ -52,6 +52,8 @@ pub enum Event {
     },
     /// The child says that it runs well: its failures are forgotten.
     Settled(Incarnation),
+    /// The child says itself that it does not get on.
+    Hung(Incarnation),
     /// The child says that it has nothing to do and ends: that is no failure.
     Skipped(Incarnation),
     /// The child has taken as many messages as one life may: it takes no more, and finishes what it has.

@@ -55,6 +55,7 @@ impl fmt::Display for Event {
             Self::Refused(of) => write!(f, "refused {of}"),
             Self::Extend { of, by } => write!(f, "extend {of} by {}", Seconds(*by)),
             Self::Settled(of) => write!(f, "settled {of}"),
+            Self::Hung(of) => write!(f, "hung {of}"),
             Self::Skipped(of) => write!(f, "skipped {of}"),
             Self::Spent(of) => write!(f, "spent {of}"),
             Self::Idle(of) => write!(f, "idle {of}"),

@@ -36,6 +36,7 @@ fn what() -> impl Generator<Value = What> {
         1 => Just(What::Refused),
         1 => (0u64..5000).prop_map(What::Extend),
         1 => Just(What::Settled),
+        1 => Just(What::Hung),
         1 => Just(What::Skipped),
         1 => Just(What::Spent),
         1 => Just(What::Idle),

@@ -17,7 +17,7 @@ use crate::bench::{Bench, WORKER, await_readable, is_root, worker};
 pub(super) fn a_worker_holds_exactly_its_descriptors_and_environment() {
     let mut worker = worker(Preset::Sealed);
     worker.environment.insert("COLOUR".into(), "green".into());
-    // Descriptors that others forgot to mark must not reach the worker.
+    // Belongings that others forgot to mark must not reach the worker.
     let (forgotten, _other) = nix::unistd::pipe().expect("a pipe");
     let bench = Bench::new(worker);
     let life = bench.start();
@@ -95,7 +95,11 @@ pub(super) fn a_snapshot_of_nobody_says_so_and_ends() {
 pub(super) fn a_process_with_threads_starts_nobody() {
     let bench = Bench::new(worker(Preset::Sealed));
     let (control, log) = socket::pair(socket::Kind::SeqPacket).expect("a socket pair");
-    let fds = bailiwick_supervisor::spawn::Descriptors { output: log.as_fd(), control: control.as_fd() };
+    let fds = bailiwick_supervisor::spawn::Belongings {
+        output: log.as_fd(),
+        others: &[control.as_fd()],
+        variables: &[],
+    };
     let (barrier, launcher) = (std::sync::Barrier::new(2), &bench.launcher);
     let refused = std::thread::scope(|scope| {
         scope.spawn(|| barrier.wait());

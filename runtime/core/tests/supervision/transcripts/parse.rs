@@ -32,6 +32,7 @@ fn event(words: &[&str]) -> Option<Event> {
             Event::Extend { of: life(of)?, by: instant(time)?.since(Instant::START) }
         }
         ["settled", of] => Event::Settled(life(of)?),
+        ["hung", of] => Event::Hung(life(of)?),
         ["skipped", of] => Event::Skipped(life(of)?),
         ["spent", of] => Event::Spent(life(of)?),
         ["idle", of] => Event::Idle(life(of)?),

@@ -1,0 +1,141 @@
+//! Foreign programs: what they are born with, and what they tell by sd_notify.
+//!
+//! Only the process that the supervisor made speaks for itself: the kernel says who sent a datagram, and what any other
+//! sent is ignored. What it tells becomes the same events as those of a worker of the runtime.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+
+use bailiwick_core::time::Instant;
+use bailiwick_core::tree::{ChildId, Event, Incarnation};
+use bailiwick_sys::events::Interest;
+use bailiwick_sys::{Errno, Failed, notify, socket};
+use bailiwick_wire::notify::{MAX_BYTES, Notice, notices};
+use bailiwick_wire::output::escape;
+
+use super::Daemon;
+use super::token::Token;
+use crate::control::Cause;
+use crate::spec::Command;
+
+impl Daemon {
+    /// Returns the listeners with which a foreign program is born, and the variables that tell it of them and of the way
+    /// back.
+    pub(super) fn belongings(&mut self, child: ChildId) -> Result<(Vec<OwnedFd>, Vec<CString>), Failed> {
+        let worker = self.roster.seat(child).worker.clone();
+        let mut variables = Vec::new();
+        if worker.notifies() {
+            variables.push(format!("NOTIFY_SOCKET={}", self.listen_to(child)?));
+        }
+        let watchdog = worker.command.as_ref().and_then(|command| command.watchdog);
+        variables.extend(watchdog.map(|every| format!("WATCHDOG_USEC={}", every.as_micros())));
+        let (names, kept): (Vec<_>, Vec<_>) = self.kept_for(child).into_iter().unzip();
+        if !kept.is_empty() {
+            let count = kept.len();
+            variables.push(format!("LISTEN_FDS={count}"));
+            variables.push(format!("LISTEN_FDNAMES={}", names.join(":")));
+            variables.push("LISTEN_PID=".to_owned());
+        }
+        // Neither a path of ours nor the name of a listener has a NUL.
+        Ok((kept, variables.into_iter().filter_map(|text| CString::new(text).ok()).collect()))
+    }
+
+    /// Makes the socket by which an instance is heard, unless it is there, and returns its path.
+    fn listen_to(&mut self, child: ChildId) -> Result<String, Failed> {
+        let path = self.state.path().join(format!("notify.{child}"));
+        if self.child(child).ear.is_none() {
+            let ear = notify::listen(&path, self.launcher.prepared(child).identity().uid)?;
+            self.watch(&ear, Token::Notice(child), Interest::READ)?;
+            self.child(child).ear = Some(ear);
+        }
+        path.into_os_string()
+            .into_string()
+            .map_err(|_| Failed { call: "NOTIFY_SOCKET", errno: Errno::EILSEQ })
+    }
+
+    /// Lets a foreign program be executed, after a look at what the kernel says of its process.
+    pub(super) fn take_stand(&mut self, of: Incarnation) {
+        let Some(pid) = self.life(of).map(|life| life.pid) else { return };
+        if let Err(broken) = self.verify(of.child, pid) {
+            self.complain(of.child, &format!("its sandbox does not hold: {broken}"));
+            return self.condemn(of.child, Cause::Protocol);
+        }
+        let Some(life) = self.life(of) else { return };
+        life.released = true;
+        // One that has ended meanwhile is noticed by its end.
+        let _ = life.start.as_ref().map(bailiwick_sys::process::StartReport::go);
+    }
+
+    /// Takes one datagram. Returns whether there may be more.
+    pub(super) fn take_notice(&mut self, child: ChildId) -> bool {
+        let mut bytes = [0; MAX_BYTES];
+        let Some(ear) = &self.child(child).ear else { return false };
+        // Descriptors that came along are closed at the end, which is what a barrier waits for.
+        let Ok(Some(packet)) = socket::receive(ear.as_fd(), &mut bytes) else { return false };
+        let sender = packet.credentials.map_or(0, |sender| sender.pid);
+        let life = self.child(child).life.as_ref().filter(|life| life.pid == sender && !life.reaped);
+        match life.map(|life| life.of) {
+            None => {
+                self.complain(child, &format!("process {sender} is not it, what that notifies is ignored"))
+            }
+            Some(_) if packet.truncated => {
+                self.complain(child, &format!("a notice of more than {MAX_BYTES} bytes is ignored"));
+            }
+            Some(of) => notices(&bytes[..packet.bytes]).for_each(|notice| self.heed(of, notice)),
+        }
+        true
+    }
+
+    fn heed(&mut self, of: Incarnation, notice: Notice<'_>) {
+        let now = self.now();
+        let Some(life) = self.life(of) else { return };
+        let event = match notice {
+            Notice::Ready => {
+                life.alive_at = now;
+                Event::Ready(of)
+            }
+            // One that stops by itself takes nothing new either.
+            Notice::Unready | Notice::Stopping => Event::Unready(of),
+            Notice::Reloading => Event::Reloading(of),
+            Notice::Extend(by) => Event::Extend { of, by },
+            Notice::Settled => Event::Settled(of),
+            Notice::Hung => Event::Hung(of),
+            Notice::Alive => return life.alive_at = now,
+            Notice::AliveEvery(time) => return life.watchdog = Some(time),
+            Notice::Status(text) => {
+                let text = escape(text.as_bytes());
+                return self.complain(of.child, &format!("says: {text}"));
+            }
+            Notice::Errno(number) => {
+                return self.complain(of.child, &format!("says that it fails: {}", Errno::from_raw(number)));
+            }
+            Notice::OtherProcess => {
+                return self.complain(of.child, &"it names another main process: refused");
+            }
+            Notice::KeepDescriptors => {
+                let place = self.child(of.child);
+                place.descriptors_refused += 1;
+                let count = place.descriptors_refused;
+                return self.complain(of.child, &format!("it wants descriptors kept: refused, time {count}"));
+            }
+            _ => return,
+        };
+        self.events.push_back(event);
+    }
+
+    /// Returns since when nothing was heard of a foreign program that promised to say that it gets on, as far as its
+    /// terms count: a time that it chose itself is told as a later or earlier beginning.
+    pub(super) fn unheard_since(&mut self, of: Incarnation) -> Option<Instant> {
+        let limit =
+            self.roster.seat(of.child).worker.command.as_ref().and_then(|command| command.watchdog)?;
+        let life = self.life(of)?;
+        let chosen = life.watchdog.unwrap_or(limit);
+        Some(life.alive_at + chosen.saturating_sub(limit))
+            .map(|at| at.saturating_sub(limit.saturating_sub(chosen)))
+    }
+
+    /// Returns what an instance is besides, if it is a foreign program.
+    pub(super) fn command(&self, child: ChildId) -> Option<&Command> {
+        self.roster.seat(child).worker.command.as_ref()
+    }
+}

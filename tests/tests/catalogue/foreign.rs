@@ -1,0 +1,213 @@
+//! Foreign programs as workers: sd_notify, passed listeners, their sandbox and their end.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use bailiwick_supervisor::control::{Cause, State, Verb};
+use bailiwick_tests::harness::{Stopwatch, Supervised, needs_root};
+use bailiwick_tests::run;
+use nix::sys::signal::Signal;
+
+use crate::support::foreign;
+
+const HEARD: &str = "notify = true";
+
+#[test]
+fn a_command_is_ready_once_it_is_executed() {
+    let mut supervised = run!(&foreign("a", "", &["say=runs", "wait"]));
+    supervised.wait_for_life("a", 1);
+    supervised.journal().wait_for(0, "a | runs");
+    supervised.stop();
+}
+
+#[test]
+fn a_command_that_notifies_is_ready_when_it_says_so() {
+    let steps =
+        ["say=begins", "sleep=300", "notify=STATUS=warming up", "notify=READY=1;X_ELSEWHERE=2", "wait"];
+    let mut supervised = run!(&foreign("a", HEARD, &steps));
+    supervised.journal().wait_for(0, "begins");
+    assert_eq!(supervised.worker("a").state, State::Starting);
+    supervised.wait_for_life("a", 1);
+    supervised.journal().wait_for(0, "a#1: says: warming up");
+    supervised.stop();
+}
+
+#[test]
+fn d2_a_start_that_is_extended_lives_and_one_that_no_longer_is_fails() {
+    let keys = "notify = true\nstart_timeout = \"300ms\"\nbackoff = { first = \"20s\", cap = \"30s\" }";
+    let asks = "every=100:8:EXTEND_TIMEOUT_USEC=300000";
+    let patient = foreign("patient", keys, &[asks, "notify=READY=1", "wait"]);
+    let hopeless = foreign("hopeless", keys, &[asks, "say=asks no more", "wait"]);
+    let mut supervised = run!(&[patient, hopeless].concat());
+    supervised.wait_for_life("patient", 1);
+    supervised.journal().wait_for(0, "asks no more");
+    let late = supervised.wait_for_state("hopeless", State::Backoff);
+    assert_eq!((late.generation, late.last_cause), (1, Some(Cause::StartTimeout)));
+    supervised.stop();
+}
+
+#[test]
+fn d5_readiness_from_a_grandchild_or_another_worker_is_ignored_and_told_with_its_process() {
+    let keys = "notify = true\nstart_timeout = \"20s\"";
+    let mut supervised =
+        run!(&foreign("a", keys, &["by-child=READY=1", "say=knows", "sleep=200", "notify=READY=1", "wait"]));
+    supervised.journal().wait_for(0, "a child has notified: true");
+    let said = supervised.journal().wait_for(0, "is not it, what that notifies is ignored").text;
+    let sender = said.split("process ").nth(1).and_then(|rest| rest.split(' ').next());
+    let sender: u32 = sender.and_then(|pid| pid.parse().ok()).expect("the sender is told");
+    assert_ne!(Some(sender), supervised.worker("a").pid);
+    supervised.wait_for_life("a", 1);
+    supervised.stop();
+}
+
+#[test]
+fn d14_a_command_has_exactly_what_was_declared() {
+    if needs_root("a worker shows its descriptors to root only") {
+        return;
+    }
+    let keys = "environment = { LANG = \"C.UTF-8\" }";
+    let of_systemd = ["env", "NOTIFY_SOCKET=/nowhere", "WATCHDOG_USEC=60000000", "LISTEN_FDS=1"];
+    let mut supervised = run!(&of_systemd, &foreign("a", keys, &["environment", "wait"]));
+    let row = supervised.wait_for_life("a", 1);
+    let said = supervised.journal().wait_for(0, "environment: ").text;
+    assert!(said.ends_with("environment: LANG"), "{said}");
+    let process = supervised.pid("a");
+    assert_eq!(process.descriptors().into_keys().collect::<Vec<_>>(), [0, 1, 2]);
+    let status = process.status();
+    assert!((0x7000_0000..=0x7000_ffff).contains(&row.uid), "{row:?}");
+    assert_eq!(status["Uid"], [row.uid; 4].map(|id| id.to_string()).join("\t"));
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_eq!(status[set], "0000000000000000", "{set}");
+    }
+    assert_eq!((status["NoNewPrivs"].as_str(), status["Seccomp"].as_str()), ("1", "2"));
+    supervised.stop();
+}
+
+#[test]
+fn d16_a_flapping_command_is_never_restarted() {
+    let flaps = "every=5:50:X_BAILIWICK_UNREADY=1;READY=1;X_BAILIWICK_UNREADY=1";
+    let mut supervised = run!(&foreign("a", HEARD, &["notify=READY=1", flaps, "say=flapped", "wait"]));
+    supervised.journal().wait_for(0, "flapped");
+    let row = supervised.wait_for_state("a", State::Unready);
+    assert_eq!((row.generation, row.restarts), (1, 0));
+    supervised.stop();
+}
+
+const WATCHED: &str = "notify = true\nwatchdog = \"400ms\"\nabort_timeout = \"0s\"\nbackoff = { first = \"20s\", cap = \"30s\" }";
+
+#[test]
+fn c21_a_command_that_no_longer_says_that_it_gets_on_hangs() {
+    let steps =
+        ["variable=WATCHDOG_USEC", "notify=READY=1", "every=100:12:WATCHDOG=1", "say=falls silent", "wait"];
+    let mut supervised = run!(&foreign("a", WATCHED, &steps));
+    supervised.journal().wait_for(0, "WATCHDOG_USEC is Some(\"400000\")");
+    supervised.journal().wait_for(0, "falls silent");
+    let stopwatch = Stopwatch::start();
+    let hung = supervised.wait_for_state("a", State::Backoff);
+    stopwatch.assert_within(Duration::from_secs(1), "the end of a silent command");
+    assert_eq!((hung.generation, hung.last_cause), (1, Some(Cause::Hung)));
+    supervised.stop();
+}
+
+#[test]
+fn c21_a_command_that_says_that_it_hangs_is_believed() {
+    let keys = "notify = true\nabort_timeout = \"0s\"\nbackoff = { first = \"20s\", cap = \"30s\" }";
+    let mut supervised = run!(&foreign("a", keys, &["notify=READY=1", "notify=WATCHDOG=trigger", "wait"]));
+    let hung = supervised.wait_for_state("a", State::Backoff);
+    assert_eq!((hung.generation, hung.last_cause), (1, Some(Cause::Hung)));
+    supervised.stop();
+}
+
+#[test]
+fn c21_a_command_may_choose_how_often_it_says_that_it_gets_on() {
+    let steps = [
+        "notify=READY=1;WATCHDOG_USEC=20000000",
+        "say=is slow",
+        "sleep=1500",
+        "notify=WATCHDOG_USEC=100000",
+        "wait",
+    ];
+    let mut supervised = run!(&foreign("a", WATCHED, &steps));
+    supervised.journal().wait_for(0, "is slow");
+    let hung = supervised.wait_for_state("a", State::Backoff);
+    assert_eq!((hung.generation, hung.last_cause), (1, Some(Cause::Hung)));
+    let lines = supervised.journal().since(0);
+    let at = |text: &str| {
+        lines.iter().find(|line| line.text.contains(text)).map(|line| line.at).expect("it was said")
+    };
+    assert!(
+        at("ended after") - at("is slow") >= Duration::from_millis(1400),
+        "it was given the time that it chose"
+    );
+    supervised.stop();
+}
+
+#[test]
+fn what_a_command_may_not_ask_is_refused() {
+    let steps = ["notify=MAINPID=1", "notify=FDSTORE=1", "notify=ERRNO=13;STOPPING=1", "wait"];
+    let mut supervised = run!(&foreign("a", HEARD, &steps));
+    supervised.journal().wait_for(0, "it names another main process: refused");
+    supervised.journal().wait_for(0, "it wants descriptors kept: refused, time 1");
+    supervised.journal().wait_for(0, "says that it fails: EACCES");
+    supervised.stop();
+}
+
+#[test]
+fn a_command_is_stopped_by_its_own_signal() {
+    let keys = "stop_signal = \"SIGINT\"\nstop_timeout = \"20s\"";
+    let mut supervised = run!(&foreign("a", keys, &["ignore=SIGTERM", "say=runs", "wait"]));
+    supervised.journal().wait_for(0, "runs");
+    let stopwatch = Stopwatch::start();
+    supervised.order(Verb::Stop, "a");
+    stopwatch.assert_within(Duration::from_millis(500), "a stop by the command's own signal");
+    assert_eq!(supervised.worker("a").last_cause, Some(Cause::Stopped));
+    supervised.stop();
+}
+
+#[test]
+fn a_command_that_ignores_its_stop_is_killed() {
+    let keys = "stop_timeout = \"200ms\"";
+    let mut supervised = run!(&foreign("a", keys, &["ignore=SIGTERM", "say=runs", "wait"]));
+    supervised.journal().wait_for(0, "runs");
+    supervised.order(Verb::Stop, "a");
+    assert_eq!(supervised.worker("a").last_cause, Some(Cause::StopTimeout));
+    supervised.stop();
+}
+
+#[test]
+fn a_oneshot_command_is_done_when_it_ends() {
+    let manifest = foreign("a", "", &["say=once"]).replace("kind = \"command\"", "kind = \"oneshot\"");
+    let mut supervised = run!(&manifest);
+    assert_eq!(supervised.wait_for_state("a", State::Done).generation, 1);
+    supervised.stop();
+}
+
+fn answer(at: &str) -> u32 {
+    let mut text = String::new();
+    let mut stream = TcpStream::connect(at).expect("somebody listens");
+    stream.read_to_string(&mut text).expect("it is answered");
+    text.parse().expect("a process number")
+}
+
+fn address(supervised: &Supervised, from: usize) -> String {
+    let line = supervised.journal().wait_for(from, "serves http at ").text;
+    line.rsplit(' ').next().expect("an address").to_owned()
+}
+
+#[test]
+fn e13_a_listener_of_the_supervisor_outlives_the_command_that_serves_it() {
+    let listen = "[[listen]]\nname = \"http\"\ntcp = \"127.0.0.1:0\"\n";
+    let mut supervised = run!(&[listen, &foreign("a", "kept = [\"http\"]", &["serve"])].concat());
+    supervised.wait_for_life("a", 1);
+    let at = address(&supervised, 0);
+    let first = answer(&at);
+    assert_eq!(Some(first), supervised.worker("a").pid);
+    let seen = supervised.journal().len();
+    supervised.pid("a").signal(Signal::SIGKILL);
+    supervised.wait_for_life("a", 2);
+    let second = answer(&at);
+    assert_ne!(first, second);
+    assert_eq!(address(&supervised, seen), at);
+    supervised.stop();
+}
