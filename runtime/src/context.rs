@@ -325,6 +325,34 @@ impl Context {
         Err(io::Error::new(io::ErrorKind::InvalidData, text))
     }
 
+    /// Says, in [`Actor::started`](crate::Actor::started), that there is nothing for this worker to do. As soon as its
+    /// actors have started it ends in order. That is no failure: the worker is done, whatever its `restart` says, and
+    /// those who need it start.
+    ///
+    /// Once the worker was ready this changes nothing. Without a supervisor it does nothing.
+    ///
+    /// ```
+    /// # use bailiwick::prelude::*;
+    /// struct Migration;
+    /// impl Actor for Migration {
+    ///     async fn started(&mut self, cx: &mut Context) -> Result<(), ActorError> {
+    ///         if std::path::Path::new("/srv/shop/version-2").exists() {
+    ///             cx.skip();
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    pub fn skip(&self) {
+        self.cell.node.host.skip();
+    }
+
+    /// Says that this worker runs well, so that its earlier failures no longer lengthen the pause before a restart: as
+    /// if it had been ready for `stable_after`. The group's budget stays as it is. Without a supervisor it does nothing.
+    pub fn settled(&self) {
+        self.cell.node.host.settled();
+    }
+
     /// Returns the supervisor and every worker with its process, user, capabilities and state, as they are now.
     ///
     /// # Errors

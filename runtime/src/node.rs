@@ -41,6 +41,10 @@ pub(crate) trait Host: Send + Sync {
     fn granted_dir(&self, path: &Path) -> io::Result<OwnedFd>;
     /// An actor without a parent has failed more often than its budget allows. Called once for each.
     fn gave_up(&self, actor: &ActorName, cause: &Cause);
+    /// The worker has nothing to do and ends. Without a supervisor nobody minds.
+    fn skip(&self) {}
+    /// The worker runs well. Without a supervisor nobody minds.
+    fn settled(&self) {}
 }
 
 /// The actors of one worker.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bailiwick_supervisor::control::Status;
@@ -28,6 +29,7 @@ pub(crate) struct WorkerHost {
     kept: Mutex<BTreeMap<String, OwnedFd>>,
     asked_for_status: Mutex<VecDeque<oneshot::Sender<io::Result<OwnedFd>>>>,
     gave_up: watch::Sender<bool>,
+    skipped: AtomicBool,
 }
 
 impl WorkerHost {
@@ -39,6 +41,7 @@ impl WorkerHost {
             kept: Mutex::default(),
             asked_for_status: Mutex::default(),
             gave_up: watch::Sender::new(false),
+            skipped: AtomicBool::new(false),
         }
     }
 
@@ -55,9 +58,19 @@ impl WorkerHost {
         }
     }
 
+    /// Says something that needs no answer. A supervisor that does not hear it is gone, and everything ends with it.
+    fn tell(&self, report: &ToSupervisor) {
+        let _ = self.line.report(report, None);
+    }
+
     /// Returns the peers.
     pub(super) fn peers(&self) -> &Peers {
         &self.peers
+    }
+
+    /// Returns whether an actor has said that there is nothing to do.
+    pub(super) fn is_skipped(&self) -> bool {
+        self.skipped.load(Ordering::Relaxed)
     }
 
     /// Waits until an actor has given up.
@@ -89,6 +102,16 @@ impl Host for WorkerHost {
             Some(fd) => fd.try_clone(),
             None => Err(io::Error::new(io::ErrorKind::NotFound, format!("nothing is kept under `{name}`"))),
         }
+    }
+
+    fn skip(&self) {
+        if !self.skipped.swap(true, Ordering::Relaxed) {
+            self.tell(&ToSupervisor::Skipped);
+        }
+    }
+
+    fn settled(&self) {
+        self.tell(&ToSupervisor::Settled);
     }
 
     fn processes(&self) -> BoxFuture<'static, io::Result<Status>> {

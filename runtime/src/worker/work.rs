@@ -108,6 +108,10 @@ impl Worker {
             started = self.start(&bootstrap.actors, registry) => started?,
         }
         match bootstrap.work {
+            _ if self.host.is_skipped() => {
+                self.node.stop(Stop::Drained).await;
+                Ok(Ended::WithCode(0))
+            }
             Work::Resident => {
                 self.line.report(&ToSupervisor::Ready, None)?;
                 Ok(self.until_stopped().await)

@@ -62,6 +62,10 @@ pub enum ToSupervisor {
         /// Its incarnation.
         generation: u32,
     },
+    /// There is nothing to do; what follows is the end.
+    Skipped,
+    /// All is well: earlier failures no longer matter.
+    Settled,
 }
 
 /// Supervisor to worker.
@@ -202,6 +206,8 @@ impl ToSupervisor {
             }
             Self::Status => Fields::of(8),
             &Self::Reopen { peer, generation } => Fields { peer, generation, ..Fields::of(9) },
+            Self::Skipped => Fields::of(10),
+            Self::Settled => Fields::of(11),
         }
         .to_bytes()
     }
@@ -222,6 +228,8 @@ impl ToSupervisor {
             7 => Self::Accuse { peer: fields.peer, generation: fields.generation, fault: fields.detail },
             8 => Self::Status,
             9 => Self::Reopen { peer: fields.peer, generation: fields.generation },
+            10 => Self::Skipped,
+            11 => Self::Settled,
             found => return Err(ControlError::Kind { found }),
         };
         exactly(record.to_bytes(), bytes)?;

@@ -53,6 +53,8 @@ impl Daemon {
             ToSupervisor::Ready => self.events.push_back(Event::Ready(of)),
             ToSupervisor::Unready => self.events.push_back(Event::Unready(of)),
             ToSupervisor::Drained => self.events.push_back(Event::Drained(of)),
+            ToSupervisor::Skipped => self.events.push_back(Event::Skipped(of)),
+            ToSupervisor::Settled => self.events.push_back(Event::Settled(of)),
             ToSupervisor::Keep { name } => {
                 // Without its descriptor the report lost it to a full table of ours.
                 let Some(fd) = fd else { return };

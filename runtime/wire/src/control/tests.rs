@@ -13,6 +13,8 @@ fn from_worker() -> Vec<ToSupervisor> {
         ToSupervisor::Accuse { peer: 0x0102, generation: 0x0304_0506, fault: 4 },
         ToSupervisor::Status,
         ToSupervisor::Reopen { peer: 0x0102, generation: 0x0304_0506 },
+        ToSupervisor::Skipped,
+        ToSupervisor::Settled,
     ]
 }
 
@@ -58,6 +60,8 @@ fn the_bytes_of_each_record_are_golden() {
         "070002010605040304",
         "08",
         "0900020106050403",
+        "0a",
+        "0b",
         "81",
         "8200010002",
         "830001000200000003",
