@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -114,6 +115,13 @@ impl Process {
         // The name before the bracket may hold anything, also brackets.
         let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
         fields.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Returns the CPU time that it has used, user and system, in the kernel's ticks of 10 ms.
+    pub fn cpu(self) -> Duration {
+        let fields = self.stat();
+        let ticks = |at: usize| fields.get(at).and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or(0);
+        Duration::from_millis(10 * (ticks(11) + ticks(12)))
     }
 
     /// Returns its children that ended and were not taken note of.

@@ -1,12 +1,16 @@
-//! B. Pauses between restarts, and what ends them.
+//! B. Backoff.
 
-use std::time::Duration;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
-use bailiwick_supervisor::control::{Cause, State, Verb};
+use bailiwick_supervisor::control::{Cause, Row, State, Verb};
+use bailiwick_tests::harness::{Stopwatch, Supervised};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
-use crate::support::worker;
+use crate::support::{check, kill, lives, worker};
 
 #[test]
 fn a_spent_budget_cools_down_by_default_and_retries_for_ever() {
@@ -59,5 +63,211 @@ fn b7_twenty_manual_restarts_charge_no_budget() {
         supervised.order(Verb::Restart, "a");
         assert_eq!(supervised.wait_for_life("a", generation).restarts, 0);
     }
+    supervised.stop();
+}
+
+/// The moments at which the lives of `a` ended, and what was said of each.
+fn decisions(supervised: &Supervised) -> Vec<(Instant, String)> {
+    let lines = supervised.journal().since(0).into_iter();
+    let told = lines.filter_map(|line| Some((line.at, line.text.split_once("; ")?.1.to_owned())));
+    told.filter(|(_, text)| text.starts_with("restarts ") || text.starts_with("is given up")).collect()
+}
+
+/// The pause that a decision announces.
+fn pause(decision: &str) -> Option<Duration> {
+    let text = decision.strip_prefix("restarts ")?.split(" (").next()?;
+    if text == "now" {
+        return Some(Duration::ZERO);
+    }
+    let text = text.strip_prefix("in ")?;
+    let (number, unit) = text.strip_suffix("ms").map_or((text.strip_suffix('s')?, 1000.0), |ms| (ms, 1.0));
+    Some(Duration::from_secs_f64(number.parse::<f64>().ok()? * unit / 1000.0))
+}
+
+#[test]
+fn b1_the_pauses_are_0_100_200_400_800_ms_and_the_sixth_failure_is_the_last() {
+    let group = "[group.few]\nmax_restarts = 5\nperiod = \"60s\"\non_exhausted = \"fail\"\n";
+    let keys = "group = \"few\"\nbackoff = { jitter = 0 }";
+    let stopwatch = Stopwatch::start();
+    let mut supervised = run!(&[group, &worker("a", keys, "exit_early = 1")].concat());
+    assert_eq!(supervised.wait_for_state("a", State::Failed).generation, 6);
+    let told = decisions(&supervised);
+    let pauses: Vec<_> =
+        told.iter().filter_map(|(_, text)| pause(text)).map(|pause| pause.as_millis()).collect();
+    assert_eq!(pauses, [0, 100, 200, 400, 800]);
+    assert!(told[5].1.starts_with("is given up: restart budget spent"), "{told:?}");
+    for (pair, pause) in told.windows(2).zip(pauses) {
+        let (gap, pause) = (pair[1].0 - pair[0].0, Duration::from_millis(u64::try_from(pause).unwrap()));
+        // When a line was read is not quite when it was written.
+        assert!(gap + Duration::from_millis(50) >= pause, "{gap:?} is shorter than {pause:?}");
+        stopwatch.assert_took(gap, pause, "the gap between two failures");
+    }
+    supervised.stop();
+}
+
+#[test]
+fn b2_chance_shortens_each_pause_by_a_quarter_at_most_and_the_next_start_is_told() {
+    let group = "[group.many]\nmax_restarts = 100\n";
+    let keys =
+        "group = \"many\"\nbackoff = { first = \"400ms\", base = \"400ms\", factor = 1, jitter = 0.25 }";
+    let stopwatch = Stopwatch::start();
+    let mut supervised = run!(&[group, &worker("a", keys, "exit_early = 1")].concat());
+    let shown = supervised.wait_for_worker("a", "pausing in its third life", |row| {
+        let next = row.next_start.filter(|_| row.state == State::Backoff && row.generation == 3)?;
+        Some(Instant::now() + next)
+    });
+    supervised.wait_for_worker("a", "in its fourth life", |row| (row.generation >= 4).then_some(()));
+    let began = Instant::now();
+    stopwatch.assert_took(
+        began.saturating_duration_since(shown),
+        Duration::from_millis(50),
+        "what comes after the time shown",
+    );
+    stopwatch.assert_took(
+        shown.saturating_duration_since(began),
+        Duration::from_millis(50),
+        "what comes before it",
+    );
+    supervised.wait_for_worker("a", "in its ninth life", |row| (row.generation >= 9).then_some(()));
+    let pauses: Vec<_> = decisions(&supervised).iter().filter_map(|(_, text)| pause(text)).collect();
+    assert!(pauses.len() >= 8, "{pauses:?}");
+    let possible = Duration::from_millis(300)..=Duration::from_millis(400);
+    assert!(pauses.iter().all(|pause| possible.contains(pause)), "{pauses:?}");
+    assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{pauses:?}");
+    supervised.stop();
+}
+
+#[test]
+fn b3_a_stable_period_brings_the_pause_back_to_the_first() {
+    let mut supervised =
+        run!(&worker("a", "stable_after = \"1s\"\nbackoff = { base = \"200ms\", jitter = 0 }", ""));
+    for generation in 1..3 {
+        lives(&supervised, ["a"], generation);
+        kill(&supervised, "a");
+    }
+    supervised.journal().wait_for(0, "restarts in 200.0ms");
+    lives(&supervised, ["a"], 3);
+    let stable = |row: &Row| row.uptime.filter(|up| *up > Duration::from_millis(1500)).map(drop);
+    supervised.wait_for_worker("a", "stable", stable);
+    kill(&supervised, "a");
+    lives(&supervised, ["a"], 4);
+    let pauses: Vec<_> = decisions(&supervised).iter().filter_map(|(_, text)| pause(text)).collect();
+    assert_eq!(pauses, [0, 200, 0].map(Duration::from_millis));
+    supervised.stop();
+}
+
+#[test]
+fn b3_a_worker_that_says_that_it_runs_well_need_not_wait_for_the_stable_period() {
+    let keys = "stable_after = \"1h\"\nbackoff = { base = \"200ms\", jitter = 0 }";
+    let mut supervised = run!(&worker("a", keys, "settled = true"));
+    for generation in 1..4 {
+        let seen = supervised.journal().len();
+        lives(&supervised, ["a"], generation);
+        supervised.journal().wait_for(seen.saturating_sub(1), "has settled");
+        kill(&supervised, "a");
+    }
+    lives(&supervised, ["a"], 4);
+    assert!(
+        decisions(&supervised).iter().all(|(_, text)| text.starts_with("restarts now")),
+        "{}",
+        supervised.journal()
+    );
+    assert_eq!(supervised.worker("a").budget_left, 2, "the budget is the group's and stays as it is");
+    supervised.stop();
+}
+
+#[test]
+fn b9_an_exit_code_that_is_not_counted_is_retried_for_ever_and_charges_nothing() {
+    let group = "[group.none]\nmax_restarts = 0\non_exhausted = \"fail\"\n";
+    let keys = "group = \"none\"\nbackoff = { base = \"1ms\", cap = \"1ms\" }";
+    let mut supervised =
+        run!(&[group, &worker("a", keys, "exit_early = 75"), &worker("b", "group = \"none\"", "")].concat());
+    supervised.wait_for_worker("a", "tried 50 times", |row| (row.generation > 50).then_some(()));
+    let (a, b) = (supervised.worker("a"), supervised.worker("b"));
+    assert_eq!(a.last_cause, Some(Cause::Exit(75)));
+    assert_eq!((b.generation, b.state), (1, State::Ready));
+    assert!(
+        !supervised.journal().since(0).iter().any(|line| line.text.contains("budget")),
+        "{}",
+        supervised.journal()
+    );
+    supervised.stop();
+}
+
+#[test]
+fn b11_a_program_that_cannot_be_executed_costs_the_supervisor_next_to_nothing() {
+    let folder = Supervised::folder(env!("CARGO_BIN_EXE_tw"));
+    // A file of its own: others execute the one that is there.
+    let program = folder.path().join("program");
+    fs::copy(env!("CARGO_BIN_EXE_tw"), &program).expect("it can be copied");
+    let keys = "group = \"few\"\nbackoff = { base = \"100ms\", cap = \"100ms\" }";
+    let manifest = ["[group.few]\nmax_restarts = 1\n", &worker("a", keys, "")].concat();
+    let path = folder.path().join("app.toml");
+    fs::write(&path, manifest.replace("\"tw\"", "\"program\"")).expect("the manifest can be written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwickd-under-test"));
+    command.arg(path).arg("--state-dir").arg(folder.path().join("state"));
+    let mut supervised = Supervised::start(command, folder);
+    lives(&supervised, ["a"], 1);
+    fs::set_permissions(&program, PermissionsExt::from_mode(0o644)).expect("it is ours");
+    kill(&supervised, "a");
+    supervised.journal().wait_for(0, "its budget is spent, retries in");
+    let tried = supervised.worker("a").generation;
+    let (began, cpu) = (Instant::now(), supervised.process().cpu());
+    // The journal, not the status: asking for that costs more than what is measured.
+    supervised.journal().wait_until("20 tries", |lines| {
+        let tries = lines.iter().filter(|line| line.text.contains("its budget is spent, retries in"));
+        (tries.count() > 20).then_some(())
+    });
+    let (took, used) = (began.elapsed(), supervised.process().cpu() - cpu);
+    assert!(used * 20 < took, "{used:?} of {took:?} are more than 5 %");
+    let stopwatch = Stopwatch::start();
+    let row = supervised.worker("a");
+    stopwatch.assert_within(Duration::from_millis(100), "the answer to status");
+    assert_eq!(row.pid, None);
+    assert!(matches!(row.last_cause, Some(Cause::SpawnFailed { .. })), "{row:?}");
+    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("it is ours");
+    lives(&supervised, ["a"], tried + 15);
+    supervised.stop();
+}
+
+#[test]
+fn b13_a_budget_that_can_never_be_spent_is_warned_of_with_the_numbers() {
+    let group = "[group.few]\nmax_restarts = 3\nperiod = \"5s\"\non_exhausted = \"fail\"\n";
+    let keys = "group = \"few\"\nbackoff = { base = \"10s\", factor = 1 }";
+    let manifest = [group, &worker("a", keys, "")].concat();
+    let (code, text) = check(&manifest);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("warning: the restart budget of group `few` can never be spent by worker `a`"),
+        "{text}"
+    );
+    assert!(
+        text.contains("the window is 5s long") && text.contains("its first 3 pauses alone last 20s"),
+        "{text}"
+    );
+    let reachable = manifest.replace("period = \"5s\"", "period = \"21s\"");
+    let (code, text) = check(&reachable);
+    assert!(code == Some(0) && !text.contains("warning") && text.contains("gives up after 20 s"), "{text}");
+}
+
+#[test]
+fn b14_four_flapping_processes_that_an_operator_stops_stay_stopped() {
+    let pace = "backoff = { first = \"1ms\", base = \"20ms\", cap = \"20ms\" }";
+    let manifest = [
+        worker("a", &format!("instances = 4\n{pace}"), "exit_early = 1"),
+        worker("clock", pace, "exit_early = 1"),
+    ];
+    let mut supervised = run!(&manifest.concat());
+    for instance in ["a.1", "a.2", "a.3", "a.4"] {
+        supervised.wait_for_worker(instance, "flapping", |row| (row.generation > 3).then_some(()));
+    }
+    supervised.order(Verb::Stop, "a");
+    let rows = || supervised.status().workers.into_iter().filter(|row| row.name == "a").collect::<Vec<_>>();
+    let stopped = rows();
+    assert!(stopped.iter().all(|row| row.state == State::Stopped && row.next_start.is_none()), "{stopped:?}");
+    let now = supervised.worker("clock").generation;
+    supervised.wait_for_worker("clock", "many pauses older", |row| (row.generation > now + 10).then_some(()));
+    let generations = |rows: &[Row]| rows.iter().map(|row| row.generation).collect::<Vec<_>>();
+    assert_eq!(generations(&rows()), generations(&stopped));
     supervised.stop();
 }

@@ -6,7 +6,7 @@ use bailiwick_supervisor::control::{Cause, State};
 use bailiwick_tests::harness::Stopwatch;
 use bailiwick_tests::run;
 
-use crate::support::worker;
+use crate::support::{check, kill, lives, plain, starts, worker};
 
 #[test]
 fn d1_a_worker_that_is_never_ready_is_stopped_and_counted() {
@@ -26,5 +26,76 @@ fn d7_a_worker_waits_for_what_it_needs_and_is_given_up_with_it() {
     let mut supervised = run!(&manifest.concat());
     let a = supervised.wait_for_state("a", State::Failed);
     assert_eq!((a.generation, a.pid), (0, None));
+    supervised.journal().wait_for(0, "a is given up: it needs b, which is given up");
     supervised.stop();
+}
+
+#[test]
+fn d7_what_is_waited_for_is_told_and_nothing_is_spawned_before() {
+    let manifest = [
+        worker("b", "", "ready_after_ms = 600"),
+        worker("a", "needs = [\"b\"]", ""),
+        worker("c", "needs = [\"a\"]", ""),
+    ];
+    let mut supervised = run!(&manifest.concat());
+    for name in ["a", "c"] {
+        let waits = supervised.wait_for_state(name, State::Waiting);
+        assert_eq!((waits.generation, waits.pid), (0, None), "{name}");
+    }
+    supervised.wait_for_life("c", 1);
+    assert_eq!(starts(&supervised), ["b#1", "a#1", "c#1"]);
+    supervised.stop();
+}
+
+#[test]
+fn d7_a_need_that_restarts_by_itself_leaves_its_dependents_alone() {
+    let mut supervised = run!(&[plain("b"), worker("a", "needs = [\"b\"]", "")].concat());
+    let [a] = lives(&supervised, ["a"], 1);
+    kill(&supervised, "b");
+    lives(&supervised, ["b"], 2);
+    assert_eq!(lives(&supervised, ["a"], 1), [a]);
+    supervised.stop();
+}
+
+/// Workers each of which needs the next.
+fn chain(length: usize, last: &str) -> String {
+    let link = |at: usize| match at + 1 {
+        next if next < length => worker(&format!("w{at}"), &format!("needs = [\"w{next}\"]"), ""),
+        _ => worker(&format!("w{at}"), last, ""),
+    };
+    (0..length).map(link).collect()
+}
+
+#[test]
+fn d8_circles_unknown_names_and_long_chains_are_refused_with_the_path() {
+    let (code, text) = check(&chain(20, "needs = [\"w0\"]"));
+    assert_eq!(code, Some(8), "{text}");
+    let path: Vec<_> = (0..20).chain([0]).map(|at| format!("w{at}")).collect();
+    assert!(text.contains(&format!("in a circle: {}", path.join(" -> "))), "{text}");
+    let (code, text) = check(&chain(40, ""));
+    assert_eq!(code, Some(8), "{text}");
+    let path: Vec<_> = (7..40).map(|at| format!("w{at}")).collect();
+    assert!(
+        text.contains(&format!("a chain of more than 32 workers: w6 -> {}", path.join(" -> "))),
+        "{text}"
+    );
+    let (code, text) = check(&worker("web", "needs = [\"wbe\"]", ""));
+    assert_eq!(code, Some(8), "{text}");
+    assert!(text.contains("no worker is called `wbe`") && text.contains("app.toml:3:10"), "{text}");
+    assert!(text.contains("did you mean `web`?"), "{text}");
+}
+
+#[test]
+fn d8_a_circle_that_a_serial_group_closes_is_refused_with_the_path() {
+    let groups = "[group.site]\nstrategy = \"rest_for_one\"\n[group.front]\ngroup = \"site\"\n";
+    let manifest = [
+        groups,
+        &worker("web", "group = \"front\"", ""),
+        &worker("cache", "group = \"site\"\nneeds = [\"web\"]", ""),
+        &worker("files", "group = \"front\"\nwants = [\"cache\"]", ""),
+    ];
+    let (code, text) = check(&manifest.concat());
+    assert_eq!(code, Some(8), "{text}");
+    assert!(text.contains("in a circle: cache -> files -> cache"), "{text}");
+    assert!(text.contains("`cache` waits for `files`"), "{text}");
 }
