@@ -38,10 +38,9 @@ pub fn schedule(system: &System, worker: &Worker) -> Schedule {
         return Schedule { pauses: Vec::new(), end: End::Never };
     }
     let (max_restarts, period, on_exhausted) = budget(system, worker);
-    let pauses = |count: u32| (1..=count).map(|n| worker.backoff.longest(n));
     // The failure after the last permitted restart is the one that is too many; the first of them all
     // must still be in the window then.
-    let total = pauses(max_restarts).fold(Duration::ZERO, Duration::saturating_add);
+    let total = worker.backoff.total(max_restarts);
     let end = match (total < period, on_exhausted) {
         (false, OnExhausted::CoolDown) => End::CoolDown(None),
         (false, OnExhausted::Fail | OnExhausted::Escalate) => End::OutrunsWindow,
@@ -49,7 +48,8 @@ pub fn schedule(system: &System, worker: &Worker) -> Schedule {
         (true, OnExhausted::Fail) => End::GivenUp(total),
         (true, OnExhausted::Escalate) => End::Escalates(total),
     };
-    Schedule { pauses: pauses(max_restarts.min(8)).collect(), end }
+    let pauses = (1..=max_restarts.min(8)).map(|n| worker.backoff.longest(n)).collect();
+    Schedule { pauses, end }
 }
 
 /// Warns of budgets that can never be spent.
@@ -58,9 +58,7 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
     for worker in &system.workers {
         let Schedule { end: End::OutrunsWindow, .. } = schedule(system, worker) else { continue };
         let (max_restarts, period, _) = budget(system, worker);
-        let total: Duration = (1..=max_restarts)
-            .map(|n| worker.backoff.longest(n))
-            .fold(Duration::ZERO, Duration::saturating_add);
+        let total = worker.backoff.total(max_restarts);
         let group = worker.group.as_deref().unwrap_or_default();
         let title =
             format!("the restart budget of group `{group}` can never be spent by worker `{}`", worker.name);
@@ -128,7 +126,8 @@ mod tests {
 
     #[test]
     fn pauses_never_overflow_and_stop_at_the_cap() {
-        let mut one = system(10_000, 30, OnExhausted::Fail);
+        // Whoever wants no limit gets an answer at once as well.
+        let mut one = system(u32::MAX, 30, OnExhausted::Fail);
         one.workers[0].backoff.factor_permille = 100_000;
         assert_eq!(of(&one).pauses.last(), Some(&Duration::from_secs(30)));
         one.groups[0].on_exhausted = OnExhausted::Escalate;

@@ -42,7 +42,7 @@ fn run(shape: &str) {
 
 #[test]
 fn workers_that_depend_on_each_other() {
-    run("[worker.a]\nTERMS\n[worker.b]\nTERMS\nneeds = [\"a\"]\n[worker.c]\nTERMS\n");
+    run("[group.g]\nBUDGET\n[worker.a]\nTERMS\n[worker.b]\nTERMS\nneeds = [\"a\"]\n[worker.c]\nTERMS\n");
 }
 
 #[test]
@@ -51,6 +51,23 @@ fn workers_that_have_descendants() {
         return;
     }
     let breeds = "sandbox.preset = \"exec\"\nenvironment = { TW_HOME = \"FOLDER\" }\n";
-    run(&format!("[worker.a]\nTERMS\n{breeds}[worker.b]\nTERMS\n{breeds}[worker.c]\nTERMS\n")
-        .replace("KNOBS", "grandchildren = 1"));
+    run(&format!(
+        "[group.g]\nBUDGET\n[worker.a]\nTERMS\n{breeds}[worker.b]\nTERMS\n{breeds}[worker.c]\nTERMS\n"
+    )
+    .replace("KNOBS", "grandchildren = 1"));
+}
+
+#[test]
+fn workers_that_start_one_after_the_other() {
+    run(
+        "[group.g]\nBUDGET\nstrategy = \"rest_for_one\"\n[worker.a]\nTERMS\n[worker.b]\nTERMS\n[worker.c]\nTERMS\n",
+    );
+}
+
+#[test]
+fn groups_in_groups_that_start_again_as_a_whole() {
+    // The inner group escalates with its first failure.
+    run("[group.all]\nBUDGET\nstrategy = \"one_for_all\"\n\
+        [group.g]\ngroup = \"all\"\nmax_restarts = 0\nstrategy = \"rest_for_one\"\non_exhausted = \"escalate\"\n\
+        [worker.a]\nOUTER\n[worker.b]\nTERMS\n[worker.c]\nTERMS\n");
 }

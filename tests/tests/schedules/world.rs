@@ -14,7 +14,7 @@ use crate::schedule::{Moment, Schedule, WORKERS, What};
 /// Restarts without end and nearly without pause, so that much happens in little time.
 const TERMS: &str = "exec = \"tw\"\ngroup = \"g\"\nbackoff = { base = \"1ms\", cap = \"5ms\" }\n\
     drain_timeout = \"1s\"\nstop_timeout = \"1s\"\nactor.life = { type = \"Life\", args = { KNOBS } }\n";
-const GROUP: &str = "[group.g]\nmax_restarts = 10000\nperiod = \"60s\"\n";
+const BUDGET: &str = "max_restarts = 10000\nperiod = \"60s\"";
 
 /// How long an order is waited for: what it does in the end is seen at the end.
 const AT_ONCE: Duration = Duration::from_millis(1);
@@ -28,7 +28,9 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn start(shape: &str) -> Self {
-        let supervised = run!(&format!("{GROUP}{}", shape.replace("TERMS", TERMS)).replace("KNOBS", ""));
+        let outer = TERMS.replace("group = \"g\"", "group = \"all\"");
+        let manifest = shape.replace("BUDGET", BUDGET).replace("OUTER", &outer).replace("TERMS", TERMS);
+        let supervised = run!(&manifest.replace("KNOBS", ""));
         for worker in WORKERS {
             supervised.wait_for_life(worker, 1);
         }
