@@ -193,9 +193,14 @@ impl Roster {
         }
     }
 
-    /// Returns the name of a group; empty for the root.
-    pub fn group_name(&self, id: GroupId) -> &str {
-        self.groups.get(usize::from(id.0)).map_or("", String::as_str)
+    /// Returns the names of a group and those around it, as `shop/front`; empty for the root.
+    pub fn group_path(&self, id: GroupId, config: &Config) -> String {
+        let around = |id: &GroupId| config.groups.get(usize::from(id.0)).and_then(|group| group.parent);
+        let path = std::iter::successors(Some(id), around).take(self.groups.len());
+        let names = path.filter_map(|id| self.groups.get(usize::from(id.0)).map(String::as_str));
+        let mut names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+        names.reverse();
+        names.join("/")
     }
 
     /// Says in names what the machine says in numbers.

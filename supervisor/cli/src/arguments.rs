@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bailiwick_supervisor::control::signal_number;
 use bailiwick_supervisor::manifest;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -40,14 +41,30 @@ pub(crate) enum Command {
     Run(Run),
     /// Say what is wrong with a manifest and what it allows, without starting anything.
     Check(Check),
+    /// Show what each worker may reach and whom its ends stop, without starting anything.
+    Blast(Blast),
     /// Show the workers of a running system and why they are as they are.
     Status(Status),
+    /// Show groups and their workers.
+    Tree(Tree),
     /// Start workers that are down, without waiting for their backoff.
     Start(Order),
     /// Stop workers and keep them stopped, or stop the whole system.
     Stop(Order),
-    /// Stop workers and start them again; no restart budget is charged.
+    /// Stop workers and start them again, from what is on disk now; no restart budget is charged.
     Restart(Order),
+    /// Stop workers once they have finished everything, however long that takes, and keep them stopped.
+    Drain(Order),
+    /// Send workers a signal. After SIGKILL, the default, they stay stopped; what another signal does is their affair.
+    Kill(Kill),
+    /// Forget what is held against workers: failures, offences, and what their group's budget has spent.
+    Reset(Order),
+    /// Let a pool have so many members.
+    Scale(Scale),
+    /// Wait until workers are ready, or stopped.
+    Wait(Wait),
+    /// Show what happened: states, ends with their causes, alerts.
+    Events(Events),
 }
 
 /// Supervise what a manifest declares.
@@ -85,11 +102,14 @@ pub(crate) struct Check {
 /// Show the workers of a running system.
 #[derive(Debug, Args)]
 pub(crate) struct Status {
-    /// Workers, as `web` or `web.2`; without, all of them.
+    /// Workers, as `web` or `web.2`; without, all of them. One name shows everything about it.
     pub(crate) names: Vec<String>,
-    /// One JSON document with a schema_version.
+    /// One JSON document with a schema_version; with --watch, one on each line.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Show it again whenever something happens.
+    #[arg(long)]
+    pub(crate) watch: bool,
     /// Exit with 3 if any worker is not ready, even if none is named.
     #[arg(long)]
     pub(crate) check: bool,
@@ -106,11 +126,108 @@ pub(crate) struct Order {
     /// The whole system.
     #[arg(long)]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// How long to wait, and what to say.
+#[derive(Debug, Args)]
+pub(crate) struct Waiting {
     /// How long to wait until it is done; the order itself stands after that.
+    #[arg(long, value_name = "TIME", default_value = "70s", value_parser = time)]
+    pub(crate) timeout: Duration,
+    /// Do not wait until it is done.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// One JSON document with a schema_version: what became of each order.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Send workers a signal.
+#[derive(Debug, Args)]
+pub(crate) struct Kill {
+    /// The signal, as `HUP`, `SIGHUP` or `1`. Any but KILL is sent to the worker's first process only.
+    #[arg(long, short, value_name = "SIGNAL", default_value = "KILL", value_parser = signal)]
+    pub(crate) signal: u8,
+    #[command(flatten)]
+    pub(crate) order: Order,
+}
+
+/// Let a pool have so many members.
+#[derive(Debug, Args)]
+pub(crate) struct Scale {
+    /// The pool, or the worker that is its template.
+    pub(crate) pool: String,
+    /// How many members; at most as many as its manifest gives it places.
+    pub(crate) size: u16,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Wait until workers are ready, or stopped.
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// Workers, as `web` or `web.2`.
+    #[arg(required = true)]
+    pub(crate) names: Vec<String>,
+    /// What is waited for. `stopped` by one worker exits with that worker's exit code, or 128 and its signal.
+    #[arg(long = "for", value_enum, default_value_t, value_name = "STATE")]
+    pub(crate) goal: For,
+    /// How long to wait.
     #[arg(long, value_name = "TIME", default_value = "70s", value_parser = time)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum For {
+    /// Ready, or done if it is not to stay.
+    #[default]
+    Ready,
+    /// Stopped, done or given up.
+    Stopped,
+}
+
+/// Show what happened.
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Go on, until the supervisor ends.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// One JSON document; with -f, one on each line.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Show groups and their workers.
+#[derive(Debug, Args)]
+pub(crate) struct Tree {
+    /// One JSON document with a schema_version.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Show what each worker may reach and whom its ends stop.
+#[derive(Debug, Args)]
+pub(crate) struct Blast {
+    /// The manifest.
+    pub(crate) manifest: PathBuf,
+    /// One worker; without, all of them.
+    pub(crate) worker: Option<String>,
+    /// One JSON document with a schema_version.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which running system is meant. Without any of these: the one that runs.
@@ -126,6 +243,10 @@ pub(crate) struct Place {
     /// The name of the system, where it keeps its state in the default place.
     #[arg(long, value_name = "NAME")]
     pub(crate) system: Option<String>,
+}
+
+fn signal(text: &str) -> Result<u8, String> {
+    signal_number(text).ok_or_else(|| "expected a signal, as HUP, SIGHUP or 1".into())
 }
 
 fn time(text: &str) -> Result<Duration, String> {

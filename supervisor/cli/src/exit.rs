@@ -10,27 +10,46 @@ use thiserror::Error;
 
 /// The exit codes of every command except `run`, which has those of the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 #[non_exhaustive]
 pub enum Exit {
-    /// It was done.
-    Done = 0,
-    /// It failed.
-    Failed = 1,
-    /// The command was not understood.
-    Usage = 2,
-    /// `status`: a worker that was named is not ready.
-    NotReady = 3,
-    /// No worker has that name.
-    UnknownName = 4,
-    /// No supervisor answers.
-    Unreachable = 5,
-    /// It was ordered, but not reached in time.
-    TimedOut = 6,
-    /// The user may not do this.
-    NotAllowed = 7,
-    /// The manifest is refused.
-    InvalidManifest = 8,
+    /// 0: it was done.
+    Done,
+    /// 1: it failed.
+    Failed,
+    /// 2: the command was not understood.
+    Usage,
+    /// 3: a worker that was named is not ready (`status` and `wait`).
+    NotReady,
+    /// 4: no worker has that name.
+    UnknownName,
+    /// 5: no supervisor answers.
+    Unreachable,
+    /// 6: it was ordered, but not reached in time.
+    TimedOut,
+    /// 7: the user may not do this.
+    NotAllowed,
+    /// 8: the manifest is refused.
+    InvalidManifest,
+    /// `wait --for stopped`: the exit code of the worker.
+    Of(u8),
+}
+
+impl Exit {
+    /// Returns the exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NotReady => 3,
+            Self::UnknownName => 4,
+            Self::Unreachable => 5,
+            Self::TimedOut => 6,
+            Self::NotAllowed => 7,
+            Self::InvalidManifest => 8,
+            Self::Of(code) => code,
+        }
+    }
 }
 
 /// Why a command failed, with what to do next.
@@ -58,6 +77,14 @@ pub enum Failure {
     TimedOut {
         /// What was ordered.
         order: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// A worker does not stand as it was waited for.
+    #[error("{name}: not reached within {waited:?}; `status {name}` says why")]
+    NotReached {
+        /// The worker.
+        name: String,
         /// How long it was waited for.
         waited: Duration,
     },
@@ -90,7 +117,7 @@ pub enum Failure {
         error: std::io::Error,
     },
     /// The command names neither workers nor all of them.
-    #[error("say which workers to stop, or --all for the whole system")]
+    #[error("say which workers are meant, or --all for the whole system")]
     NobodyNamed,
 }
 
@@ -101,7 +128,7 @@ impl Failure {
             Self::Manifest(_) => Exit::InvalidManifest,
             Self::Control(error) => control(error),
             Self::Refused { outcome, .. } => refused(*outcome),
-            Self::TimedOut { .. } => Exit::TimedOut,
+            Self::TimedOut { .. } | Self::NotReached { .. } => Exit::TimedOut,
             Self::UnknownName { .. } => Exit::UnknownName,
             Self::NoSystem { .. } => Exit::Unreachable,
             Self::SeveralSystems { .. } | Self::NobodyNamed => Exit::Usage,
@@ -130,7 +157,11 @@ impl Failure {
             Self::NoSupervisor { .. } => {
                 Some("install bailiwickd beside bailiwick, or in a folder of PATH".into())
             }
-            Self::Manifest(_) | Self::Refused { .. } | Self::TimedOut { .. } | Self::NobodyNamed => None,
+            Self::Manifest(_)
+            | Self::Refused { .. }
+            | Self::TimedOut { .. }
+            | Self::NotReached { .. }
+            | Self::NobodyNamed => None,
         }
     }
 }
@@ -149,7 +180,7 @@ impl From<Diagnostics> for Failure {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 

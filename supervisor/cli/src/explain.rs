@@ -78,7 +78,7 @@ fn stops(blast: &Blast) -> String {
 }
 
 /// Returns what a sandbox grants beyond computing.
-fn authority(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn authority(sandbox: &Sandbox) -> Vec<String> {
     let paths = |list: &[std::path::PathBuf]| {
         let shown: Vec<String> = list.iter().map(|path| path.display().to_string()).collect();
         shown.join(", ")
@@ -102,7 +102,8 @@ fn authority(sandbox: &Sandbox) -> Vec<String> {
     parts
 }
 
-fn calls(system: &System, worker: &Worker) -> Vec<String> {
+/// Returns whom a worker may call, each with the methods where not all are granted.
+pub(crate) fn calls(system: &System, worker: &Worker) -> Vec<String> {
     let own = system.grants.iter().filter(|grant| grant.from == worker.name);
     own.map(|grant| {
         let mut text = grant.to_worker.clone();

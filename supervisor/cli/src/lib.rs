@@ -1,4 +1,4 @@
-//! The command line: `bailiwick run | check | status | start | stop | restart`.
+//! The command line, `bailiwick`: `--help` names its verbs, `docs/command-line.md` tells of them.
 //!
 //! Data goes to stdout and messages to stderr, so that a script reads the one and a person the other; each
 //! exit code has one meaning (see [`Exit`]). Nothing here runs in the supervisor's process: `run` becomes
@@ -6,17 +6,23 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod blast;
 mod check;
+mod events;
 mod exit;
 mod explain;
+mod json;
 mod order;
 mod place;
 mod run;
 mod screen;
 mod status;
+mod tree;
+mod wait;
 
 use std::process::ExitCode;
 
+use bailiwick_supervisor::control::Verb;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
@@ -30,10 +36,19 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::check(&check, &screen),
+        Command::Blast(asked) => blast::blast(&asked, &screen),
         Command::Status(status) => status::status(&status, &screen),
-        Command::Start(order) => order::start(&order, &screen),
-        Command::Stop(order) => order::stop(&order, &screen),
-        Command::Restart(order) => order::restart(&order, &screen),
+        Command::Tree(asked) => tree::tree(&asked, &screen),
+        Command::Start(order) => order::each(Verb::Start, "start", &order, &screen),
+        Command::Stop(order) if order.all => order::stop_all(&order, &screen),
+        Command::Stop(order) => order::each(Verb::Stop, "stop", &order, &screen),
+        Command::Restart(order) => order::each(Verb::Restart, "restart", &order, &screen),
+        Command::Drain(order) => order::each(Verb::Drain, "drain", &order, &screen),
+        Command::Kill(kill) => order::each(Verb::Kill(kill.signal), "kill", &kill.order, &screen),
+        Command::Reset(order) => order::each(Verb::Reset, "reset", &order, &screen),
+        Command::Scale(asked) => order::scale(&asked, &screen),
+        Command::Wait(asked) => wait::wait(&asked),
+        Command::Events(asked) => events::events(&asked, &screen),
     };
     match outcome {
         Ok(exit) => exit.into(),

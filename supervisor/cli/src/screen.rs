@@ -1,5 +1,6 @@
 //! Where output goes: data to stdout, messages to stderr, colours where a person sees them.
 
+use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 
 use crate::arguments::Color;
@@ -10,6 +11,7 @@ use crate::exit::Failure;
 pub(crate) struct Screen {
     stdout_colour: bool,
     stderr_colour: bool,
+    left_alone: Cell<bool>,
 }
 
 impl Screen {
@@ -26,6 +28,7 @@ impl Screen {
         Self {
             stdout_colour: wanted(std::io::stdout().is_terminal()),
             stderr_colour: wanted(std::io::stderr().is_terminal()),
+            left_alone: Cell::new(false),
         }
     }
 
@@ -42,7 +45,13 @@ impl Screen {
     /// Writes data. A reader that has gone away has seen what it wanted; that is no failure.
     pub(crate) fn print(&self, text: &str) {
         let mut stdout = std::io::stdout().lock();
-        let _gone = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        self.left_alone.set(written.is_err());
+    }
+
+    /// Tells whether whoever read the data has gone away.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        self.left_alone.get()
     }
 
     /// Writes a message.

@@ -1,33 +1,72 @@
 //! `status`: every worker, and why it is as it is.
 
-mod json;
+mod document;
 mod table;
 mod usage;
 mod words;
 
+use std::time::Duration;
+
 use bailiwick_supervisor::check::{escape, nearest};
-use bailiwick_supervisor::control::{Client, Row, State, Status as Found, Target};
+use bailiwick_supervisor::control::{Client, ClientError, Row, State, Status as Found, Target};
 
 use crate::arguments::Status;
 use crate::exit::{Exit, Failure};
+use crate::json;
 use crate::place;
 use crate::screen::Screen;
+pub(crate) use table::title;
 use usage::Seen;
-pub(crate) use words::short;
+pub(crate) use words::{detail, short, signs};
 
 pub(crate) fn status(status: &Status, screen: &Screen) -> Result<Exit, Failure> {
-    let found = Client::connect(&place::find(&status.place)?)?.status()?;
-    let targets = status.names.iter().map(|name| target(&found, name).ok_or_else(|| unknown(&found, name)));
+    let client = Client::connect(&place::find(&status.place)?)?;
+    loop {
+        let found = client.status()?;
+        let exit = show(status, screen, &client, &found)?;
+        if !status.watch {
+            return Ok(exit);
+        }
+        // Uptimes change even if nothing happens.
+        if let Err(ClientError::Closed) = client.events(found.supervisor.last_event, GLANCE) {
+            return Ok(exit);
+        }
+        if screen.is_left_alone() {
+            return Ok(exit);
+        }
+    }
+}
+
+/// How long `--watch` shows the same.
+const GLANCE: Duration = Duration::from_secs(2);
+
+/// The lines of output that are shown of one worker.
+const LINES: usize = 10;
+
+fn show(status: &Status, screen: &Screen, client: &Client, found: &Found) -> Result<Exit, Failure> {
+    let targets = status.names.iter().map(|name| target(found, name).ok_or_else(|| unknown(found, name)));
     let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
     let meant = |row: &&Row| targets.is_empty() || targets.iter().any(|target| is_meant(row, target));
     let rows = found.workers.iter().filter(meant);
-    let seen: Vec<Seen<'_>> = rows.map(|row| Seen::new(&found, row)).collect();
+    let seen: Vec<Seen<'_>> = rows.map(|row| Seen::new(found, row)).collect();
+    let lines = match &targets[..] {
+        [one] => {
+            let lines = client.lines(one.clone())?;
+            Some(lines[lines.len().saturating_sub(LINES)..].to_vec())
+        }
+        _ => None,
+    };
     if status.json {
-        screen.print(&json::document(&found.supervisor, &seen));
+        let told = document::document(&found.supervisor, &seen, lines.as_deref());
+        screen.print(&if status.watch { json::line(&told) } else { json::document(&told) });
     } else {
-        screen.print(&table::table(&found, &seen, screen.stdout_colour()));
+        let clear = if status.watch && screen.stdout_colour() { "\x1b[H\x1b[2J" } else { "" };
+        screen.print(&format!("{clear}{}", table::table(found, &seen, screen.stdout_colour())));
         if !targets.is_empty() {
-            screen.print(&table::particulars(&found, &seen));
+            screen.print(&table::particulars(found, &seen));
+        }
+        for line in lines.iter().flatten() {
+            screen.print(&format!("  | {line}\n"));
         }
     }
     let asked = status.check || !targets.is_empty();
@@ -57,7 +96,8 @@ pub(crate) fn unknown(found: &Found, name: &str) -> Failure {
     Failure::UnknownName { name: escape(name), advice }
 }
 
-fn is_meant(row: &Row, target: &Target) -> bool {
+/// Returns whether a target is or has this instance.
+pub(crate) fn is_meant(row: &Row, target: &Target) -> bool {
     match target {
         Target::System => true,
         Target::Worker(name) => row.name == *name,

@@ -49,6 +49,21 @@ fn a_good_manifest_is_told_on_stdout_and_exits_0() {
 }
 
 #[test]
+fn the_blast_of_one_worker_is_told_without_the_others() {
+    let (_keep, folder) = folder();
+    let (code, data, messages) = run(bailiwick(&folder).args(["blast", "good.toml", "web"]));
+    assert_eq!((code, messages.as_str()), (0, ""));
+    assert!(data.contains("web: may call nobody and touch nothing; its crashes stop only itself"), "{data}");
+    let (code, data, _) = run(bailiwick(&folder).args(["blast", "good.toml", "--json"]));
+    let document: serde_json::Value = serde_json::from_str(&data).expect("it is one document");
+    assert_eq!((code, &document["schema_version"]), (0, &1.into()));
+    assert_eq!(document["workers"][0]["stops"], serde_json::json!([]));
+    let (code, data, messages) = run(bailiwick(&folder).args(["blast", "good.toml", "wob"]));
+    assert_eq!((code, data.as_str()), (4, ""));
+    assert!(messages.contains("did you mean `web`?"), "{messages}");
+}
+
+#[test]
 fn a_broken_manifest_is_told_on_stderr_and_exits_8() {
     let (_keep, folder) = folder();
     let (code, data, messages) = run(bailiwick(&folder).args(["check", "bad.toml"]));
@@ -110,7 +125,20 @@ fn a_reader_that_has_gone_away_is_no_panic() {
 #[test]
 fn a_supervisor_that_does_not_answer_is_exit_5_with_the_path_that_was_tried() {
     let (_keep, folder) = folder();
-    for verb in [&["status"][..], &["stop", "--all"], &["restart", "web"], &["start", "web"]] {
+    for verb in [
+        &["status"][..],
+        &["status", "--json"],
+        &["tree"],
+        &["events", "-f", "--json"],
+        &["wait", "web"],
+        &["stop", "--all"],
+        &["restart", "web"],
+        &["start", "web"],
+        &["reset", "web"],
+        &["drain", "web"],
+        &["kill", "web"],
+        &["scale", "web", "2"],
+    ] {
         let (code, data, messages) =
             run(bailiwick(&folder).args(verb).args(["--state-dir", "/nonexistent/dir"]));
         assert_eq!((code, data.as_str()), (5, ""), "{verb:?}");
@@ -127,6 +155,10 @@ fn a_command_that_is_not_understood_is_exit_2_with_the_nearest() {
         (&["stop"], "--all"),
         (&["stop", "web", "--all"], "cannot be used with"),
         (&["run"], "<MANIFEST>"),
+        (&["reset"], "--all"),
+        (&["wait"], "<NAMES>"),
+        (&["kill", "--signal", "NONE", "web"], "SIGHUP"),
+        (&["scale", "web", "many"], "<SIZE>"),
         (&["stop", "--all", "--timeout", "10"], "10s"),
     ] {
         let (code, data, messages) = run(bailiwick(&folder).args(arguments));

@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{
-    Cause, End, GivenUp, Head, Outcome, REQUEST_BYTES, Record, Request, Row, State, Target, Verb,
+    Cause, End, Event, EventKind, GivenUp, Goal, Head, Outcome, REQUEST_BYTES, Record, Request, Row, Signs,
+    State, Target, Text, Verb,
 };
 use bailiwick_supervisor::state_dir::{StateDir, private_path};
 
@@ -99,20 +100,27 @@ fn status_exits_with_3_only_if_a_worker_that_was_named_is_not_up() {
         ([State::Ready, State::Failed], &["status", "--check"], 3),
         (READY, &["status", "--check"], 0),
     ] {
-        let (code, data, messages, asked) = Supervisor::answering([status(states)]).run(arguments);
+        let answers = [status(states), end(Outcome::Done)];
+        let (code, data, messages, asked) = Supervisor::answering(answers).run(arguments);
         assert_eq!((code, messages.as_str()), (expected, ""), "{states:?} {arguments:?}");
         assert!(data.contains("web.1") != arguments.contains(&"web.2"), "{data}");
-        assert_eq!(asked, [(Verb::Status, Target::System)]);
+        assert_eq!(asked[0], (Verb::Status, Target::System));
+        let is_of_one = arguments.len() == 2 && arguments[1] != "--check";
+        assert_eq!(asked[1..].iter().all(|(verb, _)| *verb == Verb::Lines), asked.len() < 2 || is_of_one);
+        assert_eq!(asked.len() - 1, usize::from(is_of_one), "what it printed is asked of one only");
     }
 }
 
 #[test]
 fn status_as_json_is_one_document_even_without_colours() {
-    let supervisor = Supervisor::answering([status([State::Ready, State::Failed])]);
+    let line = |text: &str| Record::Text(Text { text: text.into(), ends: true });
+    let lines = [vec![line("hello"), line("world")], end(Outcome::Done)].concat();
+    let supervisor = Supervisor::answering([status([State::Ready, State::Failed]), lines]);
     let (code, data, _, _) = supervisor.run(&["status", "--json", "--color=always", "web"]);
     let document: serde_json::Value = serde_json::from_str(&data).expect("it is one document");
     assert_eq!(code, 3);
     assert_eq!(document["schema_version"], 1);
+    assert_eq!(document["last_lines"], serde_json::json!(["hello", "world"]));
     assert_eq!(document["workers"][1]["detail"], "given up: restart budget spent: exit code 3");
 }
 
@@ -136,8 +144,92 @@ fn each_order_goes_to_whom_it_names() {
     assert_eq!(asked[1..], expected);
     let (code, _, _, asked) = Supervisor::answering([end(Outcome::Done)]).run(&["stop", "--all"]);
     assert_eq!((code, &asked[..]), (0, &[(Verb::ShutDown, Target::System)][..]));
-    let (code, _, _, asked) = Supervisor::answering([end(Outcome::Done)]).run(&["start", "--all"]);
-    assert_eq!((code, &asked[..]), (0, &[(Verb::Start, Target::System)][..]));
+    let answers = [status(READY), end(Outcome::Done)];
+    let (code, _, _, asked) = Supervisor::answering(answers).run(&["start", "--all"]);
+    assert_eq!((code, &asked[1..]), (0, &[(Verb::Start, Target::System)][..]));
+}
+
+#[test]
+fn each_verb_asks_for_what_it_says() {
+    let web = || Target::Worker("web".into());
+    for (arguments, verb) in [
+        (&["reset", "web"][..], Verb::Reset),
+        (&["drain", "web"], Verb::Drain),
+        (&["kill", "web"], Verb::Kill(9)),
+        (&["kill", "--signal", "hup", "web"], Verb::Kill(1)),
+        (&["scale", "web", "3"], Verb::Scale(3)),
+        (&["wait", "web"], Verb::Wait(Goal::Ready)),
+        (&["stop", "web", "--no-wait"], Verb::Stop),
+    ] {
+        let answers = [status(READY), end(Outcome::Done)];
+        let (code, data, messages, asked) = Supervisor::answering(answers).run(arguments);
+        assert_eq!((code, data.as_str()), (0, ""), "{arguments:?}: {messages}");
+        assert_eq!(asked[1..], [(verb, web())], "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_order_as_json_is_one_document() {
+    let answers = [status(READY), end(Outcome::Done)];
+    let (code, data, messages, _) = Supervisor::answering(answers).run(&["stop", "web", "--json"]);
+    assert_eq!((code, messages.as_str()), (0, ""));
+    let document: serde_json::Value = serde_json::from_str(&data).expect("it is one document");
+    let order = serde_json::json!({ "order": "stop", "target": "web", "waited": true });
+    assert_eq!((&document["schema_version"], &document["orders"][0]), (&1.into(), &order));
+}
+
+#[test]
+fn what_came_of_waiting_is_its_exit_code() {
+    for (outcome, arguments, expected) in [
+        (Outcome::Done, &["wait", "web"][..], 0),
+        (Outcome::TimedOut, &["wait", "web", "--timeout", "1s"], 6),
+        (Outcome::GaveUp, &["wait", "web"], 3),
+        (Outcome::ShuttingDown, &["wait", "web"], 3),
+        // The rows of the second status say that it exited with 3.
+        (Outcome::Done, &["wait", "web", "--for", "stopped"], 3),
+        (Outcome::Done, &["wait", "web", "web.2", "--for", "stopped"], 0),
+    ] {
+        let answers = [status(READY), end(outcome), status(READY)];
+        let (code, data, messages, _) = Supervisor::answering(answers).run(arguments);
+        assert_eq!((code, data.as_str()), (expected, ""), "{arguments:?}: {messages}");
+    }
+}
+
+#[test]
+fn what_happened_is_told_with_what_was_forgotten() {
+    let event = |number, to| {
+        Record::Event(Event {
+            number,
+            wall: Duration::from_millis(951_782_400_001),
+            monotonic_ns: 7,
+            kind: EventKind::State,
+            worker: "web".into(),
+            instance: 1,
+            generation: 2,
+            from: Some(State::Starting),
+            to: Some(to),
+            signs: Signs::default(),
+            cause: None,
+            detail: String::new(),
+        })
+    };
+    let answers = || {
+        let some = [vec![event(4, State::Ready)], end(Outcome::Done)].concat();
+        [some, end(Outcome::TimedOut)]
+    };
+    let (code, data, _, asked) = Supervisor::answering(answers()).run(&["events"]);
+    let expected = "[3 events were forgotten]\n2000-02-29T00:00:00.001Z  web.1#2  starting -> ready\n";
+    assert_eq!((code, data.as_str()), (0, expected));
+    assert_eq!(asked.iter().map(|(verb, _)| *verb).collect::<Vec<_>>(), [Verb::Events(0), Verb::Events(4)]);
+    let (code, data, _, _) = Supervisor::answering(answers()).run(&["events", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&data).expect("it is one document");
+    let told = &document["events"][0];
+    assert_eq!((code, &told["lost"], &told["time"]), (0, &3.into(), &"2000-02-29T00:00:00.001Z".into()));
+    assert_eq!((&told["from"], &told["to"]), (&"starting".into(), &"ready".into()));
+    // The supervisor goes away after its second answer.
+    let (code, data, _, _) = Supervisor::answering(answers()).run(&["events", "-f", "--json"]);
+    let line: serde_json::Value = serde_json::from_str(&data).expect("each line is a document");
+    assert_eq!((code, &line["schema_version"], &line["number"]), (0, &1.into(), &4.into()));
 }
 
 #[test]

@@ -1,17 +1,18 @@
 //! The blocking client of `control.sock`, for the command line and for tests.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeVal;
 use thiserror::Error;
 
-use super::{Outcome, RECORD_BYTES, Record, RecordError, Request, SOCKET_NAME, Status, Target, Verb};
+use super::{Event, Outcome, RECORD_BYTES, Record, RecordError, Request, SOCKET_NAME, Status, Target, Verb};
 
 /// How much longer than the request's own deadline the client waits for an answer.
 const GRACE: Duration = Duration::from_secs(2);
@@ -98,6 +99,74 @@ impl Client {
         self.exchange(&Request { verb, target, deadline }).map(|(_, outcome)| outcome)
     }
 
+    /// Gives an order as [`Client::order`] does, and hands on what happens meanwhile, as `watcher` is told it: everything
+    /// after event `after`.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; those of the watcher end the watching only.
+    pub fn order_watched(
+        &self,
+        watcher: &Client,
+        request: &Request,
+        mut after: u64,
+        mut happened: impl FnMut(&Event),
+    ) -> Result<Outcome, ClientError> {
+        self.send(request)?;
+        let until = Instant::now() + request.deadline.saturating_add(GRACE);
+        let ask = |after, deadline| {
+            let target = Target::System;
+            watcher.send(&Request { verb: Verb::Events(after), target, deadline })
+        };
+        let mut watching = ask(after, request.deadline).is_ok();
+        while watching && !is_readable(&self.socket) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || !either_is_readable(&self.socket, &watcher.socket, left) {
+                break;
+            }
+            if is_readable(&watcher.socket) {
+                let told = watcher.answer(until, request.deadline);
+                watching = told.is_ok();
+                for event in events(told.map_or_else(|_| Vec::new(), |(records, _)| records)) {
+                    after = event.number;
+                    happened(&event);
+                }
+                watching = watching && ask(after, request.deadline).is_ok();
+            }
+        }
+        self.answer(until, request.deadline).map(|(_, outcome)| outcome)
+    }
+
+    /// Returns what happened after event `after`, oldest first. Blocks until there is something, up to `deadline`;
+    /// nothing is returned then.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn events(&self, after: u64, deadline: Duration) -> Result<Vec<Event>, ClientError> {
+        let request = Request { verb: Verb::Events(after), target: Target::System, deadline };
+        self.exchange(&request).map(|(records, _)| events(records))
+    }
+
+    /// Returns the last lines that the target printed, oldest first, safe to show.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn lines(&self, target: Target) -> Result<Vec<String>, ClientError> {
+        let deadline = Duration::from_secs(5);
+        let (records, _) = self.exchange(&Request { verb: Verb::Lines, target, deadline })?;
+        let mut lines = vec![String::new()];
+        for record in records {
+            let Record::Text(piece) = record else { continue };
+            if let Some(last) = lines.last_mut() {
+                last.push_str(&piece.text);
+            }
+            if piece.ends {
+                lines.push(String::new());
+            }
+        }
+        lines.pop();
+        Ok(lines)
+    }
+
     /// Waits until the supervisor has closed the connection, which it does by ending.
     ///
     /// # Errors
@@ -116,9 +185,16 @@ impl Client {
 
     fn exchange(&self, request: &Request) -> Result<(Vec<Record>, Outcome), ClientError> {
         let waited = request.deadline.saturating_add(GRACE);
-        let until = Instant::now() + waited;
-        send(self.socket.as_raw_fd(), &request.to_bytes(), MsgFlags::MSG_NOSIGNAL)
-            .map_err(|errno| self.broken(errno))?;
+        self.send(request)?;
+        self.answer(Instant::now() + waited, waited)
+    }
+
+    fn send(&self, request: &Request) -> Result<(), ClientError> {
+        let sent = send(self.socket.as_raw_fd(), &request.to_bytes(), MsgFlags::MSG_NOSIGNAL);
+        sent.map(drop).map_err(|errno| self.broken(errno))
+    }
+
+    fn answer(&self, until: Instant, waited: Duration) -> Result<(Vec<Record>, Outcome), ClientError> {
         let mut records = Vec::new();
         loop {
             match self.receive(until, waited)? {
@@ -154,6 +230,27 @@ impl Client {
             errno => ClientError::Socket { path: self.path.clone(), errno },
         }
     }
+}
+
+fn events(records: Vec<Record>) -> Vec<Event> {
+    let event = |record| match record {
+        Record::Event(event) => Some(event),
+        _ => None,
+    };
+    records.into_iter().filter_map(event).collect()
+}
+
+fn is_readable(socket: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    matches!(poll(&mut polled, PollTimeout::ZERO), Ok(1..))
+}
+
+/// Waits for one of two sockets; returns whether the time was enough.
+fn either_is_readable(one: &OwnedFd, other: &OwnedFd, left: Duration) -> bool {
+    let mut polled = [one, other].map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN));
+    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+    // A signal is no reason to give up: the caller looks again.
+    matches!(poll(&mut polled, timeout), Ok(1..) | Err(Errno::EINTR))
 }
 
 fn open(path: &Path) -> Result<OwnedFd, Errno> {

@@ -70,7 +70,7 @@ impl Daemon {
             since: now.since(child.since()),
             signs: words::signs(child),
             last_reload: child.last_reload().map(words::reload),
-            group: self.roster.group_name(group).to_owned(),
+            group: self.roster.group_path(group, self.tree.config()),
             given_up: given_up.map(words::reason),
             because_of: culprit.map(|need| self.roster.seat(need).title.clone()).unwrap_or_default(),
             failures: child.failures(),

@@ -13,7 +13,7 @@ pub const RECORD_BYTES: usize = 512;
 
 /// The version of the layout: another one for every change of it. It is no number of a kind, since the first layout,
 /// which had no version, began with the kind.
-pub(super) const LAYOUT: u8 = 6;
+pub(super) const LAYOUT: u8 = 7;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ pub struct Row {
     pub signs: Signs,
     /// How its last reload ended.
     pub last_reload: Option<Reload>,
-    /// The group that it belongs to; empty for none.
+    /// The groups that it belongs to, outermost first, as `shop/front`; empty for none.
     pub group: String,
     /// Why it is given up, if it is.
     pub given_up: Option<GivenUp>,
@@ -208,6 +208,9 @@ pub enum Containment {
     /// It is the first of its own namespace of processes, which ends with it.
     PidNamespace,
 }
+
+/// The most of a path of groups that a row holds, in bytes; the rest of a longer one is not told.
+pub(super) const GROUPS_BYTES: usize = 128;
 
 /// The most text that one record holds, in bytes.
 pub const TEXT_BYTES: usize = RECORD_BYTES - 5;
@@ -404,7 +407,7 @@ impl Row {
         out.duration(self.since);
         out.u8(self.signs.bits());
         out.optional(self.last_reload.map(|reload| reload as u8), Writer::u8);
-        out.name(&self.group);
+        out.text(&self.group, GROUPS_BYTES);
         out.optional(self.given_up.map(|why| why as u8), Writer::u8);
         out.text(&self.because_of, TITLE_BYTES);
         out.u32(self.failures);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bailiwick_supervisor::check::escape;
-use bailiwick_supervisor::control::{Phase, Row, State, Status, capability_names};
+use bailiwick_supervisor::control::{Containment, Phase, Row, State, Status, capability_names};
 use bailiwick_supervisor::spec::Digest;
 
 use super::usage::{Seen, Usage};
@@ -94,7 +94,7 @@ fn cells(found: &Status, Seen { row, usage }: &Seen<'_>) -> [String; 10] {
 }
 
 /// Returns the worker's name, with the instance where there are several.
-fn title(found: &Status, row: &Row) -> String {
+pub(crate) fn title(found: &Status, row: &Row) -> String {
     let several = found.workers.iter().any(|other| other.name == row.name && other.instance != row.instance);
     let name = escape(&row.name);
     if several || row.instance > 1 { format!("{name}.{}", row.instance) } else { name }
@@ -124,16 +124,28 @@ pub(super) fn particulars(found: &Status, seen: &[Seen<'_>]) -> String {
         let capabilities = capability_names(row.capabilities).join(" ");
         let capabilities = if capabilities.is_empty() { "no capabilities" } else { &capabilities };
         out.push_str(&format!(
-            "{}: user {}, gid {}, {capabilities}{}; links {}, kept descriptors {}\n",
+            "{}: user {}, gid {}, {capabilities}{}; links {}, kept descriptors {}; {}{}\n",
             title(found, row),
             user(row.uid),
             row.gid,
             if row.privileged { ", privileged" } else { "" },
             row.links,
             row.kept,
+            contained(row),
+            if row.group.is_empty() { String::new() } else { format!("; group {}", escape(&row.group)) },
         ));
     }
     out
+}
+
+/// Says what keeps what it started from outliving it.
+fn contained(row: &Row) -> &'static str {
+    match row.containment {
+        Containment::Alone => "starts nothing",
+        Containment::Cgroup => "what it starts ends with its control group",
+        Containment::User => "what it starts ends with its user",
+        Containment::PidNamespace => "what it starts ends with its namespace of processes",
+    }
 }
 
 #[cfg(test)]
@@ -165,8 +177,8 @@ executable  sha256 ababababababababababababababababababababababababababababababa
         let mut found = sample();
         (found.workers[1].capabilities, found.workers[1].privileged) = (1 << 10, true);
         let expected = "\
-web.1: user 1879048192, gid 1879048192, CAP_NET_BIND_SERVICE, privileged; links 1, kept descriptors 0
-web.2: user 1879048192, gid 1879048192, no capabilities; links 1, kept descriptors 0
+web.1: user 1879048192, gid 1879048192, CAP_NET_BIND_SERVICE, privileged; links 1, kept descriptors 0; starts nothing
+web.2: user 1879048192, gid 1879048192, no capabilities; links 1, kept descriptors 0; starts nothing
 ";
         assert_eq!(particulars(&found, &seen(&found)[1..]), expected);
     }

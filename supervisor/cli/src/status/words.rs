@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bailiwick_supervisor::check::{escape, user_name};
-use bailiwick_supervisor::control::{GivenUp, MemoryMechanism, Reload, Row, State};
+use bailiwick_supervisor::control::{GivenUp, MemoryMechanism, Reload, Row, Signs, State};
 use bailiwick_supervisor::spec::Digest;
 
 /// Says why a worker is in its state.
-pub(super) fn detail(row: &Row) -> String {
+pub(crate) fn detail(row: &Row) -> String {
     let last = row.last_cause.map(|cause| cause.to_string());
     let after =
         |what: &str| last.as_ref().map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}"));
@@ -61,6 +61,21 @@ fn given_up(row: &Row, after: impl Fn(&str) -> String) -> String {
         Some(why) => after(&format!("given up: {}", why.word())),
         None => after("given up"),
     }
+}
+
+/// Returns what is odd about a worker, a word each.
+pub(crate) fn signs(signs: Signs) -> Vec<&'static str> {
+    let all = [
+        (signs.sigstopped, "sigstopped"),
+        (signs.traced, "traced"),
+        (signs.stuck, "stuck"),
+        (signs.unkillable, "unkillable"),
+        (signs.config_changed, "config_changed"),
+        (signs.binary_changed, "binary_changed"),
+        (signs.cooling_down, "cooling_down"),
+        (signs.skipped, "skipped"),
+    ];
+    all.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect()
 }
 
 /// Says what is odd about a worker, whatever its state.

@@ -1,19 +1,24 @@
 //! The document that a program reads.
 
+use std::time::Duration;
+
 use bailiwick_supervisor::control::{Head, Phase, State};
 use serde::Serialize;
 
 use super::usage::Seen;
 use super::words::{detail, hex, mechanism};
+use crate::json::{self, SCHEMA_VERSION};
 
-/// The shape of the document; a reader of version 1 may rely on every field of it. Times are in seconds.
-const SCHEMA_VERSION: u32 = 1;
-
+/// The supervisor and some workers at one moment. Spans of time are in seconds.
 #[derive(Serialize)]
-struct Document<'a> {
+pub(super) struct Document<'a> {
     schema_version: u32,
+    time: String,
     supervisor: Supervisor<'a>,
     workers: Vec<Worker<'a>>,
+    /// What the one worker that was named printed last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_lines: Option<&'a [String]>,
 }
 
 #[derive(Serialize)]
@@ -22,6 +27,9 @@ struct Supervisor<'a> {
     pid: u32,
     uid: u32,
     uptime_s: f64,
+    started_at: String,
+    guarded: bool,
+    last_event: u64,
     phase: &'static str,
     degraded: bool,
     manifest_sha256: Option<String>,
@@ -36,7 +44,13 @@ struct Worker<'a> {
     pid: Option<u32>,
     generation: u32,
     restarts: u32,
+    failures: u32,
+    group: &'a str,
+    /// How long it has been in its state, and since when.
+    state_s: f64,
+    state_since: String,
     uptime_s: Option<f64>,
+    started_at: Option<String>,
     uid: u32,
     gid: u32,
     capabilities: String,
@@ -46,6 +60,21 @@ struct Worker<'a> {
     memory_max_bytes: Option<u64>,
     memory_mechanism: Option<&'static str>,
     next_start_in_s: Option<f64>,
+    next_start_at: Option<String>,
+    sigstopped: bool,
+    traced: bool,
+    stuck: bool,
+    unkillable: bool,
+    config_changed: bool,
+    binary_changed: bool,
+    cooling_down: bool,
+    skipped: bool,
+    last_reload: Option<&'static str>,
+    given_up: Option<&'static str>,
+    /// Whom it waits for, or with whom it was given up.
+    because_of: Option<&'a str>,
+    /// What keeps what it started from outliving it.
+    containment: &'static str,
     budget: Budget,
     last_cause: Option<String>,
     kept: u16,
@@ -64,28 +93,37 @@ struct Budget {
     period_s: f64,
 }
 
-/// Returns the whole document, with a newline at its end.
-pub(super) fn document(supervisor: &Head, seen: &[Seen<'_>]) -> String {
-    let document = Document {
+/// Returns the document.
+pub(super) fn document<'a>(
+    supervisor: &'a Head,
+    seen: &[Seen<'a>],
+    last_lines: Option<&'a [String]>,
+) -> Document<'a> {
+    let now = json::now();
+    Document {
         schema_version: SCHEMA_VERSION,
+        time: json::time(now),
         supervisor: Supervisor {
             name: &supervisor.name,
             pid: supervisor.pid,
             uid: supervisor.uid,
             uptime_s: supervisor.uptime.as_secs_f64(),
+            started_at: json::time(now.saturating_sub(supervisor.uptime)),
+            guarded: supervisor.guarded,
+            last_event: supervisor.last_event,
             phase: if supervisor.phase == Phase::ShuttingDown { "shutting_down" } else { "running" },
             degraded: supervisor.degraded,
             manifest_sha256: supervisor.manifest.as_ref().map(hex),
         },
-        workers: seen.iter().map(worker).collect(),
-    };
-    let text =
-        serde_json::to_string_pretty(&document).expect("plain fields with text as keys always serialise");
-    text + "\n"
+        workers: seen.iter().map(|seen| worker(now, seen)).collect(),
+        last_lines,
+    }
 }
 
-fn worker<'a>(seen: &Seen<'a>) -> Worker<'a> {
-    let (row, usage) = (seen.row, seen.usage);
+fn worker<'a>(now: Duration, seen: &Seen<'a>) -> Worker<'a> {
+    let (row, usage, signs) = (seen.row, seen.usage, seen.row.signs);
+    let budget =
+        Budget { left: row.budget_left, max: row.budget_max, period_s: row.budget_period.as_secs_f64() };
     Worker {
         name: &row.name,
         instance: row.instance,
@@ -94,7 +132,12 @@ fn worker<'a>(seen: &Seen<'a>) -> Worker<'a> {
         pid: row.pid,
         generation: row.generation,
         restarts: row.restarts,
+        failures: row.failures,
+        group: &row.group,
+        state_s: row.since.as_secs_f64(),
+        state_since: json::time(now.saturating_sub(row.since)),
         uptime_s: row.uptime.map(|time| time.as_secs_f64()),
+        started_at: row.uptime.map(|time| json::time(now.saturating_sub(time))),
         uid: row.uid,
         gid: row.gid,
         capabilities: format!("{:016x}", row.capabilities),
@@ -104,11 +147,20 @@ fn worker<'a>(seen: &Seen<'a>) -> Worker<'a> {
         memory_max_bytes: row.memory_max,
         memory_mechanism: row.memory_max.map(|_| mechanism(row.memory)),
         next_start_in_s: row.next_start.map(|time| time.as_secs_f64()),
-        budget: Budget {
-            left: row.budget_left,
-            max: row.budget_max,
-            period_s: row.budget_period.as_secs_f64(),
-        },
+        next_start_at: row.next_start.map(|time| json::time(now + time)),
+        sigstopped: signs.sigstopped,
+        traced: signs.traced,
+        stuck: signs.stuck,
+        unkillable: signs.unkillable,
+        config_changed: signs.config_changed,
+        binary_changed: signs.binary_changed,
+        cooling_down: signs.cooling_down,
+        skipped: signs.skipped,
+        last_reload: row.last_reload.map(|reload| reload.word()),
+        given_up: row.given_up.map(|why| why.word()),
+        because_of: (!row.because_of.is_empty()).then_some(&*row.because_of),
+        containment: row.containment.word(),
+        budget,
         last_cause: row.last_cause.map(|cause| cause.to_string()),
         kept: row.kept,
         links: row.links,
@@ -129,7 +181,7 @@ mod tests {
     #[test]
     fn the_document_has_a_version_numbers_for_times_and_the_reason() {
         let found = sample();
-        let text = document(&found.supervisor, &seen(&found));
+        let text = json::document(&document(&found.supervisor, &seen(&found), None));
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["schema_version"], 1);
         assert_eq!(document["supervisor"]["uptime_s"], 3700.0);

@@ -1,0 +1,131 @@
+//! `events`: what happened, from the supervisor's bounded memory, and what happens.
+
+use std::time::Duration;
+
+use bailiwick_supervisor::check::escape;
+use bailiwick_supervisor::control::{Client, ClientError, Event, EventKind};
+use serde::Serialize;
+
+use crate::arguments::Events;
+use crate::exit::{Exit, Failure};
+use crate::json::{self, SCHEMA_VERSION};
+use crate::place;
+use crate::screen::Screen;
+use crate::status::signs;
+
+/// How long one question waits for something to happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    events: Vec<Told<'a>>,
+}
+
+/// One line of `-f --json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    schema_version: u32,
+    #[serde(flatten)]
+    event: Told<'a>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    number: u64,
+    /// How many events before this one were forgotten before they could be told.
+    #[serde(skip_serializing_if = "is_zero")]
+    lost: u64,
+    time: String,
+    time_mono_ns: u64,
+    event: &'static str,
+    worker: Option<&'a str>,
+    instance: Option<u16>,
+    generation: Option<u32>,
+    from: Option<&'static str>,
+    to: Option<&'static str>,
+    signs: Vec<&'static str>,
+    cause: Option<String>,
+    detail: &'a str,
+}
+
+pub(crate) fn events(asked: &Events, screen: &Screen) -> Result<Exit, Failure> {
+    let client = Client::connect(&place::find(&asked.place)?)?;
+    let (mut seen, mut all) = (0, Vec::new());
+    loop {
+        let patience = if asked.follow { PATIENCE } else { Duration::ZERO };
+        let found = match client.events(seen, patience) {
+            // Whoever follows a supervisor to its end has seen what there was to see.
+            Err(ClientError::Closed) if asked.follow => return Ok(Exit::Done),
+            found => found?,
+        };
+        if found.is_empty() && !asked.follow {
+            break;
+        }
+        for event in found {
+            // Numbers begin anew with another supervisor, which has another connection, so that they only grow here.
+            let lost = event.number.saturating_sub(seen + 1);
+            seen = event.number;
+            match (asked.json, asked.follow) {
+                (true, false) => all.push((event, lost)),
+                (true, true) => {
+                    let event = told(&event, lost);
+                    screen.print(&json::line(&Line { schema_version: SCHEMA_VERSION, event }));
+                }
+                (false, _) => screen.print(&line(&event, lost)),
+            }
+        }
+        if screen.is_left_alone() {
+            return Ok(Exit::Done);
+        }
+    }
+    if asked.json {
+        let events = all.iter().map(|(event, lost)| told(event, *lost)).collect();
+        screen.print(&json::document(&Document { schema_version: SCHEMA_VERSION, events }));
+    }
+    Ok(Exit::Done)
+}
+
+fn told(event: &Event, lost: u64) -> Told<'_> {
+    let of_one = event.instance > 0;
+    Told {
+        number: event.number,
+        lost,
+        time: json::time(event.wall),
+        time_mono_ns: event.monotonic_ns,
+        event: event.kind.word(),
+        worker: of_one.then_some(&*event.worker),
+        instance: of_one.then_some(event.instance),
+        generation: of_one.then_some(event.generation),
+        from: event.from.map(|state| state.word()),
+        to: event.to.map(|state| state.word()),
+        signs: signs(event.signs),
+        cause: event.cause.map(|cause| cause.to_string()),
+        detail: &event.detail,
+    }
+}
+
+fn line(event: &Event, lost: u64) -> String {
+    let lost = if lost > 0 { format!("[{lost} events were forgotten]\n") } else { String::new() };
+    format!("{lost}{}  {}", json::time(event.wall), sentence(event))
+}
+
+/// Says what happened, in one line.
+pub(crate) fn sentence(event: &Event) -> String {
+    let name = format!("{}.{}#{}", escape(&event.worker), event.instance, event.generation);
+    let odd = match signs(event.signs).join(", ") {
+        none if none.is_empty() => none,
+        some => format!(" ({some})"),
+    };
+    match (event.kind, event.from, event.to) {
+        (EventKind::State, Some(from), Some(to)) if from == to => format!("{name}  {}{odd}\n", to.word()),
+        (EventKind::State, Some(from), Some(to)) => {
+            format!("{name}  {} -> {}{odd}\n", from.word(), to.word())
+        }
+        _ => format!("{}\n", escape(&event.detail)),
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
