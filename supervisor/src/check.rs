@@ -27,7 +27,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, es
 pub use nearest::nearest;
 pub use order::MAX_DEPTH;
 pub use protocols::{Described, protocols};
-pub use schedule::{End, Schedule, schedule};
+pub use schedule::{Above, End, Schedule, schedule};
 pub(crate) use trust::OWN as OWN_EXECUTABLE;
 pub use trust::{Name, Trust, Untrusted, Writers};
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use bailiwick_supervisor::check::{Blast, End, Why, blast, schedule};
-use bailiwick_supervisor::spec::{Exec, Kind, Preset, RestartType, Sandbox, System, Worker};
+use bailiwick_supervisor::check::{Above, Blast, End, Why, blast, schedule};
+use bailiwick_supervisor::spec::{Exec, Kind, OnExhausted, Preset, RestartType, Sandbox, System, Worker};
 
 use crate::status::short;
 
@@ -164,9 +164,26 @@ fn restarts(system: &System, worker: &Worker) -> String {
             format!("never gives up: a try every {cap} at the longest")
         }
         End::Escalates(after) => format!("after {} stops its whole group", short(after)),
+        End::EndsAll(after) => format!("gives up after {}, and everything stops", short(after)),
         End::GivenUp(after) => format!("gives up after {}", short(after)),
     };
-    format!("is restarted {when}; crashing at once, with pauses of {}; {end}", pauses.join(", "))
+    let above: String = schedule.above.iter().map(spent).collect();
+    let pauses =
+        if pauses.is_empty() { String::new() } else { format!(" with pauses of {};", pauses.join(", ")) };
+    format!("is restarted {when}; crashing at once,{pauses} {end}{above}")
+}
+
+/// Returns what a group around it does when its budget is spent as well.
+fn spent(above: &Above) -> String {
+    let group =
+        if above.group.is_empty() { "the root group".to_owned() } else { format!("group {}", above.group) };
+    let then = match above.then {
+        OnExhausted::CoolDown => "rests before each further try",
+        OnExhausted::Fail => "gives it up",
+        OnExhausted::Escalate if above.group.is_empty() => "stops everything",
+        OnExhausted::Escalate => "stops as a whole",
+    };
+    format!("; after {} {group} {then}", short(above.after))
 }
 
 fn counted(count: usize, what: &str) -> String {
