@@ -46,7 +46,7 @@ impl Shell for Starter {
         let running = Running::start(&command);
         let mut running = Some(running.map_err(|error| refused(&command, &error))?);
         // A command that has failed is not run again: what was written to it is gone.
-        let filter = FilterRef::serve(move || running.take().expect("made once")).restart(Restart::never());
+        let filter = FilterRef::serve(move || running.take().expect("made once")).temporary();
         cx.spawn(filter).map_err(|error| refused(&command, &error))
     }
 }

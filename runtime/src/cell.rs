@@ -36,7 +36,7 @@ pub(crate) struct Cell {
 #[derive(Default)]
 struct Watchers {
     watches: Vec<(WatchId, Notify)>,
-    /// Called once when no further incarnation will come.
+    /// Called once at the end.
     finale: Vec<Box<dyn FnOnce() + Send>>,
     ended: Option<Cause>,
 }
@@ -106,7 +106,13 @@ impl Cell {
         }
     }
 
-    /// Ends the actor for good: what waits and what comes is not delivered.
+    /// Brings the actor back after its end, because its siblings start anew.
+    pub(crate) fn revive(&self) {
+        self.lock().ended = None;
+        self.queue.open();
+    }
+
+    /// Ends the actor: what waits and what comes is not delivered.
     pub(crate) fn end(&self, cause: &Cause) {
         let reason = NotDelivered::Ended { cause: cause.brief() };
         for envelope in self.queue.close(reason.clone()) {

@@ -21,7 +21,7 @@ use crate::call::Call;
 use crate::cell::Cell;
 use crate::error::ActorError;
 use crate::executor::{self, Role};
-use crate::family::Family;
+use crate::family::{Children, Family};
 use crate::fd::{Descriptor, observe};
 use crate::hosted::Hosted;
 use crate::node::{PeerError, Shared, SpawnError, Stop};
@@ -33,6 +33,7 @@ use crate::protocol::Protocol;
 use crate::queue::Next;
 use crate::served::{Dispatch, FactoryArgs, Served};
 use crate::signal::{Down, Ended, Signal};
+use crate::supervision::Supervision;
 
 /// The surroundings of one incarnation of an actor, or of a main function.
 ///
@@ -75,7 +76,7 @@ pub struct Context {
 struct Belongings {
     tasks: JoinSet<()>,
     watches: BTreeSet<WatchId>,
-    children: Family,
+    children: Option<Children>,
 }
 
 /// One watch, to take it back. Dropping it changes nothing.
@@ -140,11 +141,12 @@ impl Context {
         self.cell.node.host.peer(name, P::schema()).map(P::from_address)
     }
 
-    /// Starts a child. It stops with this actor, and if it fails more often than its budget allows, so does this
-    /// actor.
+    /// Starts a child. It stops with this actor; if the children fail more often than their budget allows, this actor
+    /// fails with them: see [`Context::supervise`].
     ///
     /// # Errors
-    /// When the name is taken or malformed, no executor runs here, or a thread cannot be had.
+    /// When the name is taken or malformed, no executor runs here, a thread cannot be had, or the child is significant
+    /// where that means nothing.
     pub fn spawn<P, A, D, T>(&mut self, served: Served<P, A, D, T>) -> Result<P, SpawnError>
     where
         P: Protocol,
@@ -174,12 +176,24 @@ impl Context {
             return Err(SpawnError::NoExecutor);
         }
         let node = Arc::clone(&self.cell.node);
+        hosted.spawn_into(self.family(), &node, args)
+    }
+
+    /// Supervises the children in this way from now on, those that are there and those to come. Best called before the
+    /// first is spawned. In a main function this concerns what it spawns.
+    ///
+    /// A new incarnation of this actor has no children, an untouched budget, and the default until it says otherwise.
+    pub fn supervise(&mut self, supervision: Supervision) {
+        self.family().supervise(supervision);
+    }
+
+    fn family(&mut self) -> &Arc<Family> {
         if self.cell.is_main() {
             // What a main function spawns outlives its context, so that it can be stopped in order.
-            return hosted.spawn_into(&mut node.family(), &node, None, args);
+            return &self.cell.node.spawned;
         }
         let parent = Arc::clone(&self.cell);
-        hosted.spawn_into(&mut self.belongings().children, &node, Some(parent), args)
+        &self.belongings().children.get_or_insert_with(|| Children(Family::new(Some(parent)))).0
     }
 
     /// Stops the actor after the message in hand. What waits in its mailbox is not delivered.
@@ -423,7 +437,8 @@ impl Context {
     pub(crate) async fn stop_children(&mut self, how: Stop) {
         let Some(belongings) = &mut self.belongings else { return };
         belongings.tasks.abort_all();
-        for child in belongings.children.leave() {
+        let Some(children) = &belongings.children else { return };
+        for child in children.0.close() {
             stop(&child, how).await;
         }
     }

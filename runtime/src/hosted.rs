@@ -12,10 +12,11 @@ use crate::args::{Args, ArgsError};
 use crate::cell::Cell;
 use crate::executor::{Executor, Role};
 use crate::family::Family;
-use crate::life::Life;
+use crate::life::{Life, Mortal};
 use crate::mailbox::Mailbox;
 use crate::node::{Shared, SpawnError};
 use crate::served::{Dispatch, FactoryArgs, Served};
+use crate::supervision::MemberTerms;
 
 /// An actor that a worker can host: any [`Served`], without its types.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ use crate::served::{Dispatch, FactoryArgs, Served};
 pub struct Hosted {
     pub(crate) name: Option<String>,
     pub(crate) mailbox: Option<Mailbox>,
+    pub(crate) terms: MemberTerms,
     pub(crate) protocols: Vec<&'static ProtocolSchema>,
     blocking: bool,
     /// Starts the actor's task on the calling thread.
@@ -35,7 +37,7 @@ pub struct Hosted {
 pub(crate) struct Start {
     pub(crate) cell: Arc<Cell>,
     pub(crate) args: Option<Args>,
-    pub(crate) parent: Option<Arc<Cell>>,
+    pub(crate) place: Mortal,
     pub(crate) born: Option<oneshot::Sender<()>>,
 }
 
@@ -72,19 +74,19 @@ impl Hosted {
     /// Starts the actor on this thread as a member of a family.
     pub(crate) fn spawn_into(
         &self,
-        family: &mut Family,
+        family: &Arc<Family>,
         node: &Arc<Shared>,
-        parent: Option<Arc<Cell>>,
         args: Option<Args>,
     ) -> Result<Address, SpawnError> {
         let name = family.name(self.name.as_deref(), &self.default_name())?;
-        let path = match &parent {
+        let path = match family.parent() {
             Some(parent) => format!("{}/{name}", parent.path()),
             None => name,
         };
         let cell = Cell::new(Arc::clone(node), &path, self.mailbox.unwrap_or_default());
-        self.start(Start { cell: Arc::clone(&cell), args, parent, born: None })?;
-        family.adopt(Arc::clone(&cell), self.name.as_deref());
+        let membership = family.join(&cell, self.name.as_deref(), self.terms)?;
+        let place = Mortal { cell: Arc::clone(&cell), membership };
+        self.start(Start { cell: Arc::clone(&cell), args, place, born: None })?;
         Ok(Address::local(cell))
     }
 
@@ -115,12 +117,12 @@ impl<P, A: 'static, D: Dispatch<A>, T: FactoryArgs> From<Served<P, A, D, T>> for
     fn from(served: Served<P, A, D, T>) -> Self {
         let mut protocols = Vec::new();
         D::protocols(&mut protocols);
-        let Served { make, name, mailbox, lifecycle, restart, blocking, .. } = served;
+        let Served { make, name, mailbox, lifecycle, terms, blocking, .. } = served;
         let launch = Arc::new(move |start: Start, place: Place| {
-            let Start { cell, args, parent, born } = start;
+            let Start { cell, args, place: family, born } = start;
             let make = Arc::clone(&make);
             let dispatch = PhantomData::<fn() -> D>;
-            let life = Box::new(Life { cell, make, lifecycle, restart, args, parent, born, dispatch });
+            let life = Box::new(Life { cell, make, lifecycle, args, place: family, born, dispatch });
             match place {
                 Place::Beside => {
                     tokio::task::spawn_local(life.run());
@@ -129,7 +131,7 @@ impl<P, A: 'static, D: Dispatch<A>, T: FactoryArgs> From<Served<P, A, D, T>> for
             }
         });
         let check_args = |actor: &str, args: Option<&Args>| T::decode(actor, args).map(drop);
-        Self { name, mailbox, protocols, blocking, launch, check_args }
+        Self { name, mailbox, terms, protocols, blocking, launch, check_args }
     }
 }
 

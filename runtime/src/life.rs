@@ -1,4 +1,4 @@
-//! An actor's life: incarnation after incarnation, within its budget, one message at a time.
+//! An actor's life: incarnation after incarnation as its family decides, one message at a time.
 
 use std::future::poll_fn;
 use std::marker::PhantomData;
@@ -6,24 +6,22 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
 
-use bailiwick_core::backoff::Backoff;
-use bailiwick_core::budget::Budget;
+use bailiwick_core::siblings;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::actor::{Lifecycle, Reconfigured};
 use crate::args::Args;
 use crate::cell::Cell;
 use crate::context::Context;
+use crate::family::{Fate, Membership};
 use crate::node::Stop;
 use crate::outcome::Cause;
 use crate::outlet::Outlet;
 use crate::panics::{catch, catch_async};
 use crate::progress::{Work, of, one_poll};
 use crate::queue::Next;
-use crate::restart::Restart;
 use crate::served::{Dispatch, FactoryArgs, Make};
 use crate::signal::{Ended, Signal};
 use crate::turn::Turns;
@@ -33,10 +31,8 @@ pub(crate) struct Life<A: 'static, D, T> {
     pub(crate) cell: Arc<Cell>,
     pub(crate) make: Make<A, T>,
     pub(crate) lifecycle: Option<&'static dyn Lifecycle<A>>,
-    pub(crate) restart: Restart,
     pub(crate) args: Option<Args>,
-    /// Who fails when this actor gives up; without a parent it is the worker.
-    pub(crate) parent: Option<Arc<Cell>>,
+    pub(crate) place: Mortal,
     /// Told when the first incarnation has started.
     pub(crate) born: Option<oneshot::Sender<()>>,
     pub(crate) dispatch: PhantomData<fn() -> D>,
@@ -44,10 +40,14 @@ pub(crate) struct Life<A: 'static, D, T> {
 
 /// How an incarnation ended.
 enum End {
-    /// In order: no further one comes.
+    /// In order, and no further one comes.
     Stop,
-    /// In order, after all that waited.
+    /// The same, after all that waited.
     Drained,
+    /// By itself, in order.
+    Finished,
+    /// In order, because a sibling failed.
+    Halted,
     /// It is made anew without having failed.
     MakeAnew,
     Failure(Cause),
@@ -58,55 +58,85 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
     ///
     /// Boxed, because a future keeps what it was given beside what it makes of it.
     pub(crate) async fn run(mut self: Box<Self>) {
-        // Also when the executor drops this future halfway, nobody waits for the actor in vain.
-        let _mortal = Mortal(Arc::clone(&self.cell));
-        // Most actors never fail.
-        let mut failures: Option<Box<Failures>> = None;
+        if self.place.membership.is_held() && !self.told_to_begin(None).await {
+            return self.cell.end(&Cause::Stopped);
+        }
         loop {
-            self.cell.queue.forget_failures();
+            self.cell.queue.forget_reports();
             self.cell.begin();
             let mut cx = Context::of(Arc::clone(&self.cell));
             let end = self.incarnation(&mut cx).await;
             cx.stop_children(if matches!(end, End::Drained) { Stop::Drained } else { Stop::Now }).await;
             drop(cx);
-            let cause = match end {
+            let (end, cause) = match end {
                 End::Stop | End::Drained => return self.cell.end(&Cause::Stopped),
                 End::MakeAnew => {
                     self.cell.incarnation_ended(&Cause::Stopped);
                     continue;
                 }
-                End::Failure(cause) => cause,
+                End::Finished => (siblings::End::Clean, Cause::Stopped),
+                End::Halted => (siblings::End::Halted, Cause::Stopped),
+                End::Failure(cause) => (siblings::End::Failed, cause),
             };
-            let name = self.cell.name();
-            let failures = failures.get_or_insert_with(|| Box::new(Failures::new(self.restart)));
-            match failures.charge() {
-                Some(pause) => {
-                    tracing::warn!(target: "bailiwick::actor", actor = %name, %cause, ?pause, "restarts");
-                    self.cell.incarnation_ended(&cause);
-                    if self.cell.queue.stopped_within(pause).await {
-                        return self.cell.end(&Cause::Stopped);
-                    }
-                }
-                None => {
-                    tracing::error!(target: "bailiwick::actor", actor = %name, %cause, "gave up");
-                    self.cell.end(&cause);
-                    if self.restart.escalate {
-                        self.escalate(cause);
-                    }
-                    return;
-                }
+            if !self.comes_back(end, cause).await {
+                return;
             }
         }
     }
 
-    fn escalate(&self, cause: Cause) {
-        let child = self.cell.name();
-        match &self.parent {
-            Some(parent) => parent.signal(Signal::Failed(Cause::ChildGaveUp {
-                child: child.to_string(),
-                cause: Box::new(cause),
-            })),
-            None => self.cell.node.host.gave_up(&child, &cause),
+    /// Asks the family what follows from the end of an incarnation. Returns whether another one begins, when it does.
+    async fn comes_back(&mut self, end: siblings::End, cause: Cause) -> bool {
+        match self.place.membership.ended(&self.cell, end, &cause) {
+            Fate::Wait(at) => {
+                self.cell.incarnation_ended(&cause);
+                let begins = self.told_to_begin(at).await;
+                if !begins {
+                    self.cell.end(&Cause::Stopped);
+                }
+                begins
+            }
+            Fate::Kept => {
+                self.cell.end(&cause);
+                let begins = self.told_to_begin(None).await;
+                if begins {
+                    self.cell.revive();
+                }
+                begins
+            }
+            Fate::Gone => {
+                self.cell.end(&cause);
+                false
+            }
+            Fate::Escalates => {
+                self.cell.end(&cause);
+                self.place.membership.escalate(&self.cell, cause);
+                false
+            }
+        }
+    }
+
+    /// Waits for the order to begin; at `at` the pause is over. Returns `false` if the order is to stop.
+    async fn told_to_begin(&mut self, mut at: Option<Instant>) -> bool {
+        loop {
+            let signalled = self.cell.queue.signalled();
+            let signal = match at {
+                None => signalled.await,
+                Some(until) => match timeout_at(until, signalled).await {
+                    Ok(signal) => signal,
+                    Err(_) => {
+                        at = None;
+                        self.place.membership.pause_is_over();
+                        continue;
+                    }
+                },
+            };
+            match signal {
+                Signal::Begin => return true,
+                Signal::Stop | Signal::Drain => return false,
+                Signal::Reconfigure(args) => self.args = Some(args),
+                // Meant for the incarnation that has ended.
+                Signal::Failed(_) | Signal::ChildGaveUp(_) | Signal::Finish | Signal::Halt => {}
+            }
         }
     }
 
@@ -119,7 +149,8 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             Ok(()) => (true, self.serve(&mut actor, cx).await),
             Err(end) => (false, end),
         };
-        if let (true, End::Stop | End::Drained, Some(lifecycle)) = (has_started, &end, self.lifecycle)
+        let in_order = matches!(end, End::Stop | End::Drained | End::Finished | End::Halted);
+        if let (true, true, Some(lifecycle)) = (has_started, in_order, self.lifecycle)
             && let Err(cause) =
                 catch_async(of(&self.cell, Work::Step("stopping"), lifecycle.stopping(&mut actor, cx))).await
         {
@@ -145,12 +176,12 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             let mut starting = pin!(catch_async(started));
             let started = poll_fn(|task| match starting.as_mut().poll(task) {
                 Poll::Ready(started) => Poll::Ready(Some(started)),
-                // Who is to stop is not waited for until it has begun, which may be never.
-                Poll::Pending if self.cell.queue.poll_stop(task) => Poll::Ready(None),
+                // Who is to stop is not waited for until it has started, which may be never.
+                Poll::Pending if self.cell.queue.poll_urgent(task) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             });
             match started.await {
-                None => return Err(End::Stop),
+                None => return Err(self.interrupted()),
                 Some(Err(cause)) => return Err(End::Failure(cause)),
                 Some(Ok(Err(error))) => {
                     return Err(End::Failure(Cause::Failed { error: error.to_string() }));
@@ -158,11 +189,22 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
                 Some(Ok(Ok(()))) => {}
             }
         }
+        self.place.membership.started();
         if let Some(born) = self.born.take() {
             // Whoever started the actor need not wait for it.
             let _ = born.send(());
         }
         Ok(())
+    }
+
+    /// Returns how an incarnation ends that is not waited for until it has started.
+    fn interrupted(&self) -> End {
+        match self.cell.queue.take_urgent() {
+            Some(Signal::ChildGaveUp(cause) | Signal::Failed(cause)) => End::Failure(cause),
+            Some(Signal::Halt) => End::Halted,
+            Some(Signal::Stop | Signal::Drain | Signal::Finish | Signal::Begin | Signal::Reconfigure(_))
+            | None => End::Stop,
+        }
     }
 
     async fn serve(&mut self, actor: &mut A, cx: &mut Context) -> End {
@@ -192,13 +234,17 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
                 }
             }
         }
-        End::Stop
+        End::Finished
     }
 
     async fn signal(&mut self, actor: &mut A, cx: &mut Context, signal: Signal) -> ControlFlow<End> {
         match signal {
             Signal::Stop | Signal::Drain => ControlFlow::Break(End::Stop),
-            Signal::Failed(cause) => ControlFlow::Break(End::Failure(cause)),
+            Signal::Finish => ControlFlow::Break(End::Finished),
+            Signal::Halt => ControlFlow::Break(End::Halted),
+            Signal::Failed(cause) | Signal::ChildGaveUp(cause) => ControlFlow::Break(End::Failure(cause)),
+            // It has begun already.
+            Signal::Begin => ControlFlow::Continue(()),
             Signal::Reconfigure(args) => {
                 self.args = Some(args.clone());
                 let Some(lifecycle) = self.lifecycle else { return ControlFlow::Break(End::MakeAnew) };
@@ -229,42 +275,16 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
     }
 }
 
-/// Ends the actor for its senders when its task ends, however that comes about.
-struct Mortal(Arc<Cell>);
+/// An actor's place. When its task ends, however that comes about, nobody waits for the actor in vain.
+pub(crate) struct Mortal {
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) membership: Membership,
+}
 
 impl Drop for Mortal {
     fn drop(&mut self) {
-        if !self.0.is_ended() {
-            self.0.end(&Cause::Stopped);
+        if !self.cell.is_ended() {
+            self.cell.end(&Cause::Stopped);
         }
-    }
-}
-
-/// The failures of one actor, charged to its budget.
-struct Failures {
-    budget: Budget,
-    backoff: Backoff,
-    /// Failures in a row: a life longer than the backoff's cap begins a new row.
-    row: u32,
-    latest: Option<Instant>,
-    origin: Instant,
-}
-
-impl Failures {
-    fn new(restart: Restart) -> Self {
-        let budget = Budget::new(restart.max_restarts, restart.period);
-        Self { budget, backoff: Backoff::default(), row: 0, latest: None, origin: Instant::now() }
-    }
-
-    /// Charges one failure. Returns the pause before the next incarnation, or nothing if the budget is spent.
-    fn charge(&mut self) -> Option<Duration> {
-        let now = Instant::now();
-        let stable = self.latest.is_none_or(|latest| now.duration_since(latest) > self.backoff.cap);
-        self.row = if stable { 1 } else { self.row.saturating_add(1) };
-        self.latest = Some(now);
-        let nanos = u64::try_from(now.duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
-        // One process restarts few actors at a time, so chance has nothing to spread here.
-        let covered = self.budget.charge(bailiwick_core::time::Instant::from_nanos(nanos));
-        covered.then(|| self.backoff.longest(self.row))
     }
 }

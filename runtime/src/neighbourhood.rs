@@ -188,6 +188,9 @@ impl Host for Neighbour {
         // After the end of the program nobody listens.
         let _ = self.hood.gave_up.send((actor.clone(), cause.clone()));
     }
+
+    /// A worker that has done its work is gone; its program goes on.
+    fn finished(&self) {}
 }
 
 fn not_served(name: &str, protocol: &'static ProtocolSchema) -> PeerError {

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -17,10 +17,13 @@ use crate::context::{Context, stop};
 use crate::dead_letters::DeadLetters;
 use crate::family::Family;
 use crate::hosted::{Hosted, Start};
+use crate::life::Mortal;
 use crate::mailbox::Mailbox;
 use crate::name::{ActorName, NameError};
 use crate::outcome::Cause;
 use crate::progress::{self, Work};
+use crate::supervision::MemberTerms;
+use bailiwick_core::tree::Restart;
 use bailiwick_supervisor::control::Status;
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::FutureExt;
@@ -39,12 +42,14 @@ pub(crate) trait Host: Send + Sync {
     fn processes(&self) -> BoxFuture<'static, io::Result<Status>>;
     /// Returns a duplicate of a directory that the sandbox grants.
     fn granted_dir(&self, path: &Path) -> io::Result<OwnedFd>;
-    /// An actor without a parent has failed more often than its budget allows. Called once for each.
+    /// Actors without a parent have failed more often than their budget allows; this one was the last to fail.
     fn gave_up(&self, actor: &ActorName, cause: &Cause);
     /// The worker has nothing to do and ends. Without a supervisor nobody minds.
     fn skip(&self) {}
     /// The worker runs well. Without a supervisor nobody minds.
     fn settled(&self) {}
+    /// The significant ones among the actors without a parent have done their work.
+    fn finished(&self);
 }
 
 /// The actors of one worker.
@@ -60,8 +65,10 @@ pub(crate) struct Shared {
     pub(crate) host: Arc<dyn Host>,
     /// The actors that were declared, in the order of their start. Children are known to their parents.
     actors: Mutex<Vec<Declared>>,
+    /// The same, as a family.
+    pub(crate) hosted: Arc<Family>,
     /// What the main function spawned.
-    family: Mutex<Family>,
+    pub(crate) spawned: Arc<Family>,
 }
 
 /// A declared actor that runs, as peers may address it.
@@ -69,6 +76,15 @@ pub(crate) struct Shared {
 pub(crate) struct Declared {
     pub(crate) cell: Arc<Cell>,
     pub(crate) protocols: Vec<&'static ProtocolSchema>,
+}
+
+/// What is told of an actor beside its declaration.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) args: Option<Args>,
+    pub(crate) mailbox: Option<Mailbox>,
+    pub(crate) restart: Option<Restart>,
+    pub(crate) significant: bool,
 }
 
 /// Why an actor was not started.
@@ -84,6 +100,15 @@ pub enum SpawnError {
     /// The name has characters that names do not have.
     #[error(transparent)]
     BadName(#[from] NameError),
+    /// It is significant where that means nothing.
+    #[error(
+        "the actor `{actor}` cannot be significant: it is permanent and so never ends, or nothing follows from its end; \
+         give its parent `until_any_significant` or `until_all_significant`"
+    )]
+    NeverSignificant {
+        /// The actor's name.
+        actor: String,
+    },
     /// No executor runs on this thread.
     #[error("no executor of actors runs on this thread")]
     NoExecutor,
@@ -188,21 +213,27 @@ impl Node {
     /// Starts a declared actor and waits until it has started, so that whoever hears that the worker is ready finds
     /// it.
     ///
-    /// `name` and `mailbox` are the manifest's, which go before those of the declaration.
+    /// `name` and what is told are the manifest's, which go before the declaration.
     pub(crate) async fn host(
         &self,
         hosted: &Hosted,
         name: Option<&str>,
-        args: Option<Args>,
-        mailbox: Option<Mailbox>,
+        told: Told,
     ) -> Result<Address, SpawnError> {
         let name = name.map_or_else(|| hosted.actor_name(), ToOwned::to_owned);
         crate::name::check_part(&name)?;
+        let Told { args, mailbox, restart, significant } = told;
         let mailbox = mailbox.or(hosted.mailbox).unwrap_or_default();
+        let terms = MemberTerms {
+            restart: restart.unwrap_or(hosted.terms.restart),
+            significant: significant || hosted.terms.significant,
+        };
         let cell = Cell::new(Arc::clone(&self.shared), &name, mailbox);
         self.shared.declare(Declared { cell: Arc::clone(&cell), protocols: hosted.protocols.clone() })?;
         let (started, start) = oneshot::channel();
-        hosted.start(Start { cell: Arc::clone(&cell), args, parent: None, born: Some(started) })?;
+        let membership = self.shared.hosted.join(&cell, Some(&name), terms)?;
+        let place = Mortal { cell: Arc::clone(&cell), membership };
+        hosted.start(Start { cell: Arc::clone(&cell), args, place, born: Some(started) })?;
         start.await.map_err(|_| {
             let cause = cell.ended().unwrap_or(Cause::Stopped);
             SpawnError::DidNotStart { actor: name, cause }
@@ -222,9 +253,8 @@ impl Node {
     /// Stops what the main function spawned and then all declared actors, the last one first: what came later may need
     /// what was there before. Waits for their end.
     pub(crate) async fn stop(&self, how: Stop) {
-        let children = self.shared.family().members();
-        let declared = self.shared.declared().into_iter().map(|actor| actor.cell).rev();
-        for cell in children.into_iter().chain(declared) {
+        let spawned = self.shared.spawned.close();
+        for cell in spawned.into_iter().chain(self.shared.hosted.close()) {
             stop(&cell, how).await;
         }
     }
@@ -240,8 +270,8 @@ impl Node {
 impl Shared {
     pub(crate) fn new(worker: &str, instance: Option<u16>, host: Arc<dyn Host>) -> Self {
         let (worker, dead_letters) = (worker.to_owned(), DeadLetters::default());
-        let (actors, family) = (Mutex::default(), Mutex::default());
-        Self { worker, instance, dead_letters, host, actors, family }
+        let (hosted, spawned) = (Family::new(None), Family::new(None));
+        Self { worker, instance, dead_letters, host, actors: Mutex::default(), hosted, spawned }
     }
 
     /// Makes the surroundings of a context that belongs to no worker.
@@ -252,11 +282,6 @@ impl Shared {
     /// Returns the declared actors in the order of their start.
     pub(crate) fn declared(&self) -> Vec<Declared> {
         self.actors.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Returns what the main function spawned.
-    pub(crate) fn family(&self) -> MutexGuard<'_, Family> {
-        self.family.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn declare(&self, actor: Declared) -> Result<(), SpawnError> {
@@ -301,5 +326,9 @@ impl Host for Nowhere {
 
     fn gave_up(&self, actor: &ActorName, cause: &Cause) {
         tracing::error!(target: "bailiwick::actor", %actor, %cause, "gave up, and nobody is there to tell");
+    }
+
+    fn finished(&self) {
+        tracing::info!(target: "bailiwick::actor", "all work is done, and nobody is there to tell");
     }
 }

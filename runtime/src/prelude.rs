@@ -14,7 +14,7 @@ pub use crate::outcome::{AskError, Cause, NotDelivered, Unknown};
 pub use crate::program::Program;
 pub use crate::protocol::Protocol;
 pub use crate::replies::{Replies, ReplyStream};
-pub use crate::restart::Restart;
 pub use crate::sandbox::Sandbox;
 pub use crate::signal::Down;
+pub use crate::supervision::Supervision;
 pub use bailiwick_macros::{message, protocol};

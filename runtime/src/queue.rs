@@ -9,7 +9,6 @@ use std::future::poll_fn;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use crate::envelope::Envelope;
 use crate::mailbox::{Mailbox, OnFull};
@@ -163,11 +162,31 @@ impl Queue {
         }
     }
 
-    /// Returns whether an order to stop waits; if not, wakes the task when a signal comes.
-    pub(crate) fn poll_stop(&self, task: &Context<'_>) -> bool {
+    /// Returns whether a signal waits that a handler does not keep waiting; if not, wakes the task when one comes.
+    pub(crate) fn poll_urgent(&self, task: &Context<'_>) -> bool {
         let mut state = self.lock();
         state.remember(task);
-        state.lane.iter().any(|signal| matches!(signal, Signal::Stop))
+        state.lane.iter().any(Signal::is_urgent)
+    }
+
+    /// Takes the first signal that a handler does not keep waiting.
+    pub(crate) fn take_urgent(&self) -> Option<Signal> {
+        let mut state = self.lock();
+        let at = state.lane.iter().position(Signal::is_urgent)?;
+        state.lane.remove(at)
+    }
+
+    /// Waits for the next signal, whatever messages wait.
+    pub(crate) async fn signalled(&self) -> Signal {
+        poll_fn(|task| {
+            let mut state = self.lock();
+            let signal = state.lane.pop_front();
+            if signal.is_none() {
+                state.wait(task);
+            }
+            signal.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     /// Returns whether an order to drain has come.
@@ -181,25 +200,11 @@ impl Queue {
         state.lane.is_empty() && state.entries.is_empty() && state.parked.is_empty()
     }
 
-    /// Forgets failures that an earlier incarnation's tasks and children reported.
-    pub(crate) fn forget_failures(&self) {
-        self.lock().lane.retain(|signal| !matches!(signal, Signal::Failed(_)));
-    }
-
-    /// Waits for `pause`, or until an order to stop comes: then returns `true`.
-    pub(crate) async fn stopped_within(&self, pause: Duration) -> bool {
-        if pause.is_zero() {
-            return false;
-        }
-        let stopped = poll_fn(|task| {
-            let mut state = self.lock();
-            if state.lane.iter().any(|signal| matches!(signal, Signal::Stop | Signal::Drain)) {
-                return Poll::Ready(());
-            }
-            state.wait(task);
-            Poll::Pending
-        });
-        tokio::time::timeout(pause, stopped).await.is_ok()
+    /// Forgets what an earlier incarnation's tasks and children reported.
+    pub(crate) fn forget_reports(&self) {
+        let of_the_past =
+            |signal: &Signal| matches!(signal, Signal::Failed(_) | Signal::ChildGaveUp(_) | Signal::Finish);
+        self.lock().lane.retain(|signal| !of_the_past(signal));
     }
 
     /// Takes a parked message out of the line.
@@ -211,13 +216,14 @@ impl Queue {
         drop(withdrawn);
     }
 
-    /// Ends the queue for good: what waits and all that comes is refused. Returns what waited.
+    /// Ends the queue: what waits and all that comes is refused, until it is opened again. Returns what waited.
     pub(crate) fn close(&self, reason: NotDelivered) -> Vec<Envelope> {
         let mut state = self.lock();
         state.closed = Some(reason.clone());
         let entries = mem::take(&mut state.entries);
         let parked = mem::take(&mut state.parked);
-        state.lane = VecDeque::new();
+        // Who is kept for the sake of its siblings still follows these.
+        state.lane.retain(|signal| matches!(signal, Signal::Stop | Signal::Drain | Signal::Begin));
         (state.messages, state.bytes, state.actor) = (0, 0, None);
         drop(state);
         let queued = entries.into_iter().filter_map(|entry| match entry {
@@ -229,6 +235,11 @@ impl Queue {
             *envelope
         });
         queued.chain(parked).collect()
+    }
+
+    /// Takes messages again after it was closed.
+    pub(crate) fn open(&self) {
+        self.lock().closed = None;
     }
 
     fn fits(&self, state: &State, envelope: &Envelope) -> bool {

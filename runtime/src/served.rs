@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bailiwick_core::tree::Restart;
 use bailiwick_wire::schema::ProtocolSchema;
 use serde::de::DeserializeOwned;
 
@@ -13,7 +14,7 @@ use crate::mailbox::Mailbox;
 use crate::outcome::NotDelivered;
 use crate::protocol::{Incoming, ServedBy};
 use crate::reply::Reply;
-use crate::restart::Restart;
+use crate::supervision::MemberTerms;
 
 /// An actor that is declared and not yet running. Made by [`Protocol::serve`](crate::Protocol::serve).
 ///
@@ -53,7 +54,7 @@ use crate::restart::Restart;
 ///         .and::<VolumeRef>()                         // one more protocol, the same mailbox
 ///         .with_args::<String>()                      // the factory's argument comes from the manifest
 ///         .mailbox(Mailbox::bounded(16).on_full(OnFull::Reject))
-///         .restart(Restart::within(10, Duration::from_secs(60)))
+///         .permanent()
 ///         .named("speaker");
 ///     let words = cx.spawn_with(speaker, Args::new("\"hello\"", 1)).unwrap();
 ///     let volume = VolumeRef::from_address(words.address().clone());
@@ -70,7 +71,7 @@ pub struct Served<P, A: 'static, D, T> {
     pub(crate) name: Option<String>,
     pub(crate) mailbox: Option<Mailbox>,
     pub(crate) lifecycle: Option<&'static dyn Lifecycle<A>>,
-    pub(crate) restart: Restart,
+    pub(crate) terms: MemberTerms,
     pub(crate) blocking: bool,
     serves: PhantomData<fn() -> (P, D)>,
 }
@@ -162,7 +163,7 @@ impl<P, A: 'static, T: 'static> Served<P, A, One<P>, T> {
             name: None,
             mailbox: None,
             lifecycle: None,
-            restart: Restart::default(),
+            terms: MemberTerms { restart: Restart::Transient, significant: false },
             blocking: false,
             serves: PhantomData,
         }
@@ -182,9 +183,28 @@ impl<P, A: 'static, D, T> Served<P, A, D, T> {
         self
     }
 
-    /// Says how often it may be restarted, and when.
-    pub fn restart(mut self, restart: Restart) -> Self {
-        self.restart = restart;
+    /// Is made anew whenever it ends, also when it stops itself. Otherwise it is made anew after a failure only.
+    pub fn permanent(mut self) -> Self {
+        self.terms.restart = Restart::Permanent;
+        self
+    }
+
+    /// Is made anew after a failure only: an actor that stops itself has done its work. This is the default.
+    pub fn transient(mut self) -> Self {
+        self.terms.restart = Restart::Transient;
+        self
+    }
+
+    /// Is never made anew: a failure is its end, told to those who watch it and to nobody else.
+    pub fn temporary(mut self) -> Self {
+        self.terms.restart = Restart::Temporary;
+        self
+    }
+
+    /// Its end, if it ends as it should, may end its parent:
+    /// [`Supervision::until_any_significant`](crate::Supervision::until_any_significant).
+    pub fn significant(mut self) -> Self {
+        self.terms.significant = true;
         self
     }
 
@@ -208,8 +228,8 @@ impl<P, A: 'static, D, T> Served<P, A, D, T> {
     where
         Q: ServedBy<A>,
     {
-        let Self { make, name, mailbox, lifecycle, restart, blocking, serves: _ } = self;
-        Served { make, name, mailbox, lifecycle, restart, blocking, serves: PhantomData }
+        let Self { make, name, mailbox, lifecycle, terms, blocking, serves: _ } = self;
+        Served { make, name, mailbox, lifecycle, terms, blocking, serves: PhantomData }
     }
 }
 
@@ -219,12 +239,12 @@ impl<P, A: 'static, D, T: 'static> Served<P, A, D, Undeclared<T>> {
     where
         T: IsArgs<U> + DeserializeOwned,
     {
-        let Self { make, name, mailbox, lifecycle, restart, blocking, serves: _ } = self;
+        let Self { make, name, mailbox, lifecycle, terms, blocking, serves: _ } = self;
         let make: Make<A, Declared<T>> = Arc::new(Mutex::new(move |args: Declared<T>| {
             let mut make = make.lock().unwrap_or_else(PoisonError::into_inner);
             make(Undeclared(args.0))
         }));
-        Served { make, name, mailbox, lifecycle, restart, blocking, serves: PhantomData }
+        Served { make, name, mailbox, lifecycle, terms, blocking, serves: PhantomData }
     }
 }
 

@@ -34,8 +34,26 @@ pub(crate) enum Signal {
     Drain,
     /// Something that belongs to the incarnation has failed beside its handlers.
     Failed(Cause),
+    /// A child has failed more often than the budget of its family covers.
+    ChildGaveUp(Cause),
+    /// The children have done their work: stop as if by itself.
+    Finish,
+    /// End this incarnation in order, because a sibling failed; begin anew when told.
+    Halt,
+    /// Begin an incarnation.
+    Begin,
     /// The arguments have changed.
     Reconfigure(Args),
+}
+
+impl Signal {
+    /// Returns whether it is not kept waiting until a handler has ended.
+    pub(crate) fn is_urgent(&self) -> bool {
+        match self {
+            Self::Stop | Self::Halt | Self::ChildGaveUp(_) => true,
+            Self::Drain | Self::Failed(_) | Self::Finish | Self::Begin | Self::Reconfigure(_) => false,
+        }
+    }
 }
 
 /// A `Down` on its way to the actor that set the watch. It keeps its place among the messages.

@@ -139,7 +139,7 @@ impl Turns {
                 Ok(Poll::Ready(finished)) => return Poll::Ready(Handled::Finished(finished)),
                 Ok(Poll::Pending) => {}
             }
-            if cell.queue.poll_stop(task) {
+            if cell.queue.poll_urgent(task) {
                 return Poll::Ready(Handled::Stopped);
             }
             if reply.poll_abandoned(task.waker()) {

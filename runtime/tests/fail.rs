@@ -22,7 +22,7 @@ impl Fallible for Once {
 #[test]
 fn a_failure_is_told_to_watchers_after_the_answer() {
     bailiwick::local(async |mut cx| {
-        let actor = cx.spawn(FallibleRef::serve(|| Once).restart(Restart::never())).expect("an actor starts");
+        let actor = cx.spawn(FallibleRef::serve(|| Once).temporary()).expect("an actor starts");
         cx.watch(&actor);
         assert_eq!(actor.give_up().ask(Duration::from_secs(5)).await, Ok(7));
         assert_eq!(cx.next_down().await.cause, Cause::Failed { error: "the disk is gone".to_owned() });

@@ -121,8 +121,9 @@ struct Parent {
 
 impl Nursery for Parent {
     async fn child(&mut self, cx: &mut Context, restart_twice: bool) -> FragileRef {
-        let restart = if restart_twice { Restart::within(2, SECOND) } else { Restart::never() };
-        let child = cx.spawn(FragileRef::serve(Glass::default).named("child").restart(restart)).unwrap();
+        cx.supervise(Supervision::one_for_one().max_restarts(2, SECOND));
+        let glass = FragileRef::serve(Glass::default).named("child");
+        let child = cx.spawn(if restart_twice { glass } else { glass.temporary() }).unwrap();
         cx.watch(&child);
         child
     }
@@ -295,8 +296,8 @@ fn an_actor_that_does_not_start_gives_up_within_its_budget() {
     }
     bailiwick::local(async |mut cx| {
         tokio::time::pause();
-        let served = FragileRef::serve(|| Stillborn).with_lifecycle().restart(Restart::within(2, SECOND));
-        let fragile = cx.spawn(served).unwrap();
+        cx.supervise(Supervision::one_for_one().max_restarts(2, SECOND));
+        let fragile = cx.spawn(FragileRef::serve(|| Stillborn).with_lifecycle()).unwrap();
         let outcome = fragile.count().ask(Duration::from_secs(60)).await;
         let cause = bailiwick::DownCause::Failed;
         assert_eq!(outcome, Err(AskError::NotDelivered(NotDelivered::Ended { cause })));

@@ -85,8 +85,8 @@ proptest! {
             tokio::time::pause();
             let noted = Arc::clone(&handled);
             let served = JobRef::serve(move || Worker(Arc::clone(&noted)))
-                .mailbox(Mailbox::bounded(capacity))
-                .restart(Restart::within(3, Duration::from_secs(60)));
+                .mailbox(Mailbox::bounded(capacity));
+            cx.supervise(Supervision::one_for_one().max_restarts(3, Duration::from_secs(60)));
             let job = cx.spawn(served).unwrap();
             let runs = asks.iter().zip(0..).map(|(ask, id)| {
                 let job = job.clone();
@@ -120,9 +120,8 @@ fn asks_from_many_threads_end_once_while_the_actor_panics_and_expires() {
     let handled = Handled::default();
     let noted = Arc::clone(&handled);
     let outcomes = bailiwick::local(async |mut cx| {
-        let served = JobRef::serve(move || Worker(Arc::clone(&noted)))
-            .mailbox(Mailbox::bounded(2))
-            .restart(Restart::within(1000, Duration::from_secs(60)));
+        let served = JobRef::serve(move || Worker(Arc::clone(&noted))).mailbox(Mailbox::bounded(2));
+        cx.supervise(Supervision::one_for_one().max_restarts(1000, Duration::from_secs(60)));
         let job = cx.spawn(served).unwrap();
         let askers = (0..THREADS).map(|thread| {
             let job = job.clone();

@@ -221,8 +221,10 @@ fn one_key_always_belongs_to_one_instance() {
 
 #[test]
 fn an_actor_that_gives_up_ends_a_program_without_a_supervisor() {
-    let fragile = ThumbsRef::serve(Shrinker::default).restart(Restart::within(0, SECOND));
-    let program = Program::new().worker("shrinker", Sandbox::sealed(), fragile);
+    let fragile = ThumbsRef::serve(Shrinker::default);
+    let strict = Supervision::one_for_one().max_restarts(0, SECOND);
+    let program =
+        Program::new().add(Worker::new("shrinker", Sandbox::sealed()).serve(fragile).supervise(strict));
     let error = program
         .main("front", Sandbox::sealed().grant("shrinker"), async |cx: Context| {
             let thumbs: ThumbsRef = cx.peer("shrinker")?;
@@ -281,7 +283,7 @@ fn arguments_of_the_wrong_form_refuse_the_start() {
     struct Wrong {
         text: u8,
     }
-    let served = NotesRef::serve(|motto: Motto| motto).with_args::<Motto>().restart(Restart::never());
+    let served = NotesRef::serve(|motto: Motto| motto).with_args::<Motto>().temporary();
     let worker = Worker::new("notes", Sandbox::sealed()).serve_with(served, &Wrong { text: 1 });
     let program = Program::new().add(worker).main("front", Sandbox::sealed(), async |_cx: Context| Ok(()));
     let error = program.run_local().unwrap_err().to_string();

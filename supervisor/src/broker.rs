@@ -139,6 +139,8 @@ mod tests {
             type_name: (*name).into(),
             args: None,
             mailbox: Mailbox::default(),
+            restart: None,
+            significant: false,
         };
         Worker { instances, actors: actors.iter().map(actor).collect(), ..Worker::new(name, Exec::Own) }
     }

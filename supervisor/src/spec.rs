@@ -3,6 +3,8 @@
 //! Nothing here acts. A `System` that came from either source has gone through `check`, so that the
 //! supervisor itself need not know which keys exist or how they were written.
 
+mod told;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
@@ -132,6 +134,10 @@ pub struct Worker {
     pub sandbox: Sandbox,
     /// The actors it hosts.
     pub actors: Vec<Actor>,
+    /// What it makes of their failures; beyond that it exits with 81.
+    pub actor_terms: ActorTerms,
+    /// What may wait with each sender while it is down.
+    pub while_down: WhileDown,
     /// Variables of its environment, which is built from nothing.
     pub environment: BTreeMap<String, String>,
     /// The folder it starts in; `None` is `/`.
@@ -236,6 +242,11 @@ pub struct Actor {
     pub args: Option<Args>,
     /// The queue in front of the actor.
     pub mailbox: Mailbox,
+    /// When its end is answered by a restart within the worker; `None` leaves that to its factory.
+    pub restart: Option<RestartType>,
+    /// Whether its end, if it ends as it should, counts for the `auto_shutdown` of the actors. Its factory may say so
+    /// as well.
+    pub significant: bool,
 }
 
 /// Arguments for an actor's factory: TOML text that only the worker decodes.
@@ -293,6 +304,8 @@ impl Grant {
 }
 
 pub use bailiwick_core::backoff::Backoff;
+pub use bailiwick_core::link::WhileDown;
+pub use bailiwick_core::siblings::Terms as ActorTerms;
 pub use bailiwick_core::tree::{
     AutoShutdown, Kind, OnExhausted, Reaction, Reactions, Restart as RestartType, Strategy,
 };
@@ -474,6 +487,8 @@ impl Worker {
             uncounted_exit: vec![75],
             sandbox: Sandbox::default(),
             actors: Vec::new(),
+            actor_terms: ActorTerms::default(),
+            while_down: WhileDown::default(),
             environment: BTreeMap::new(),
             working_directory: None,
             may: Vec::new(),

@@ -13,6 +13,7 @@ pub mod exit;
 pub mod link;
 pub mod moves;
 pub mod reopening;
+pub mod siblings;
 pub mod time;
 pub mod tree;
 mod verdict;

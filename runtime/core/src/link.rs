@@ -78,6 +78,12 @@ pub struct WhileDown {
     pub bytes: u32,
 }
 
+impl Default for WhileDown {
+    fn default() -> Self {
+        Self { messages: 1000, bytes: 1 << 20 }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -85,7 +91,7 @@ impl Default for Config {
             limits: Limits::DEFAULT,
             window_bytes: 16 << 20,
             waiting: 4096,
-            while_down: WhileDown { messages: 1000, bytes: 1 << 20 },
+            while_down: WhileDown::default(),
         }
     }
 }

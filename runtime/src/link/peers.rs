@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bailiwick_core::link::{Cause, Config, Event, ImportId};
+use bailiwick_core::link::{Cause, Config, Event, ImportId, WhileDown};
 use bailiwick_supervisor::check::nearest;
 use bailiwick_wire::bootstrap;
 use bailiwick_wire::reason::DownCause;
@@ -241,7 +241,9 @@ fn known(peer: &bootstrap::Peer, local: &[Local], lending: &[Arc<Lending>], repo
         worker: peer.worker.clone(),
         instance: (peer.instances > 1).then_some(peer.instance),
     };
-    let config = Config { may_accuse: peer.may_accuse, ..Config::default() };
+    let bootstrap::WhileDown { messages, bytes } = peer.while_down;
+    let while_down = WhileDown { messages, bytes };
+    let config = Config { may_accuse: peer.may_accuse, while_down, ..Config::default() };
     let made = Peer::new(who, config, Arc::clone(report));
     let imports: Vec<ImportId> = made.turn(|turn| {
         for slot in &peer.exports {

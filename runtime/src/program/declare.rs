@@ -8,12 +8,13 @@ use serde::Serialize;
 
 use crate::hosted::Hosted;
 use crate::sandbox::Sandbox;
+use crate::supervision::Supervision;
 
 /// One worker of a [`Program`](crate::Program): a process, or several alike, with its actors.
 ///
 /// ```
 /// use bailiwick::prelude::*;
-/// use bailiwick::{Restart, Worker};
+/// use bailiwick::Worker;
 ///
 /// # #[protocol] pub trait Greeter { async fn greet(&mut self, name: String) -> String; }
 /// # struct Polite;
@@ -123,6 +124,20 @@ impl Worker {
         self
     }
 
+    /// Supervises its actors in this way. More failures than that end the worker with exit code 81, which is a failure
+    /// of the worker.
+    pub fn supervise(mut self, supervision: Supervision) -> Self {
+        self.spec.actor_terms = supervision.terms;
+        self
+    }
+
+    /// Lets so much wait with each sender while it is down: messages, and bytes of payload. Otherwise it is a thousand
+    /// messages and one MiB; no messages is to refuse them.
+    pub fn while_down(mut self, messages: u32, bytes: u32) -> Self {
+        self.spec.while_down = spec::WhileDown { messages, bytes };
+        self
+    }
+
     /// Belongs to this group, whose restart budget it shares.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.spec.group = Some(group.into());
@@ -206,6 +221,8 @@ impl Worker {
             // No manifest has a line 0.
             args: args.clone().map(|text| spec::Args { text, line: 0 }),
             mailbox: spec::Mailbox::default(),
+            restart: None,
+            significant: false,
         };
         spec::Worker {
             actors: self.actors.iter().zip(&self.args).map(actor).collect(),

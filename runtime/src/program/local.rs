@@ -14,9 +14,10 @@ use crate::error::ActorError;
 use crate::executor::{Executor, Role};
 use crate::name::ActorName;
 use crate::neighbourhood::Neighbourhood;
-use crate::node::{Node, SpawnError};
+use crate::node::{Node, SpawnError, Told};
 use crate::outcome::Cause;
 use crate::registry::Registry;
+use crate::supervision::Supervision;
 
 /// Why a program did not run in one process, or not to its end.
 #[derive(Debug, Error)]
@@ -151,12 +152,13 @@ impl Workers {
 }
 
 async fn start_actors(node: &Node, worker: &spec::Worker, registry: &Registry) -> Result<(), LocalError> {
+    node.shared.hosted.supervise(Supervision { terms: worker.actor_terms });
     for actor in &worker.actors {
         let hosted = registry.find(&actor.type_name);
         let hosted =
             hosted.ok_or_else(|| faults(vec![format!("no actor is registered as `{}`", actor.type_name)]))?;
         let args = actor.args.as_ref().map(|args| Args::new(args.text.as_str(), args.line));
-        node.host(hosted, Some(&actor.name), args, None).await?;
+        node.host(hosted, Some(&actor.name), Told { args, ..Told::default() }).await?;
     }
     Ok(())
 }

@@ -16,10 +16,20 @@ use tokio::sync::{oneshot, watch};
 
 use super::line::Line;
 use crate::address::Address;
+use crate::escalation::chain;
 use crate::link::peers::Peers;
 use crate::name::ActorName;
 use crate::node::{Host, PeerError};
 use crate::outcome::Cause;
+
+/// How the actors of a worker end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// They have done their work.
+    Finished,
+    /// They failed more often than their budget allows.
+    GaveUp,
+}
 
 /// The surroundings that a supervisor provides.
 pub(crate) struct WorkerHost {
@@ -28,7 +38,7 @@ pub(crate) struct WorkerHost {
     granted: BTreeMap<PathBuf, OwnedFd>,
     kept: Mutex<BTreeMap<String, OwnedFd>>,
     asked_for_status: Mutex<VecDeque<oneshot::Sender<io::Result<OwnedFd>>>>,
-    gave_up: watch::Sender<bool>,
+    over: watch::Sender<Option<Over>>,
     skipped: AtomicBool,
 }
 
@@ -40,7 +50,7 @@ impl WorkerHost {
             granted,
             kept: Mutex::default(),
             asked_for_status: Mutex::default(),
-            gave_up: watch::Sender::new(false),
+            over: watch::Sender::new(None),
             skipped: AtomicBool::new(false),
         }
     }
@@ -73,11 +83,12 @@ impl WorkerHost {
         self.skipped.load(Ordering::Relaxed)
     }
 
-    /// Waits until an actor has given up.
-    pub(crate) async fn until_gave_up(&self) {
-        let mut gave_up = self.gave_up.subscribe();
+    /// Waits until the actors end the worker.
+    pub(crate) async fn until_over(&self) -> Over {
+        let mut over = self.over.subscribe();
+        let over = over.wait_for(Option::is_some).await.map(|over| *over);
         // The sender lives as long as this value, so the wait ends in no other way.
-        let _ = gave_up.wait_for(|gave_up| *gave_up).await;
+        over.ok().flatten().unwrap_or(Over::Finished)
     }
 }
 
@@ -148,8 +159,13 @@ impl Host for WorkerHost {
     }
 
     fn gave_up(&self, actor: &ActorName, cause: &Cause) {
-        eprintln!("the actor {actor} gave up: {cause}");
-        self.gave_up.send_replace(true);
+        eprintln!("{}", chain(actor, cause));
+        self.over.send_replace(Some(Over::GaveUp));
+    }
+
+    fn finished(&self) {
+        // What went wrong before is not made good by it.
+        self.over.send_if_modified(|over| over.replace(over.unwrap_or(Over::Finished)).is_none());
     }
 }
 

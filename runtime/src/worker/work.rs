@@ -14,7 +14,7 @@ use bailiwick_wire::control::ToSupervisor;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::host::WorkerHost;
+use super::host::{Over, WorkerHost};
 use super::line::{Line, Order};
 use super::obey::{Course, heed, obey};
 use super::{ESCALATED, ORPHAN_GRACE, StartError};
@@ -23,8 +23,9 @@ use crate::args::Args;
 use crate::link::peer::Report;
 use crate::link::peers::{Local, Peers};
 use crate::mailbox::Mailbox;
-use crate::node::{Host, Node, Stop};
+use crate::node::{Host, Node, Stop, Told};
 use crate::registry::{Main, Registry};
+use crate::supervision::{self, Supervision};
 
 /// How a worker ends.
 pub(super) enum Ended {
@@ -64,6 +65,7 @@ pub(super) async fn run(
     let surroundings: Arc<dyn Host> = host.clone();
     let node = Node::new(&bootstrap.worker, instance, surroundings);
     host.peers().belong_to(&node.shared);
+    node.shared.hosted.supervise(Supervision::from(&bootstrap.supervision));
     let (sender, course) = watch::channel(Course::Run);
     tokio::task::spawn_local(heed(signals, sender.clone()));
     tokio::task::spawn_local(obey(Arc::clone(&line), early, Arc::clone(&host), sender));
@@ -133,8 +135,13 @@ impl Worker {
         for actor in actors {
             let hosted = registry.find(&actor.type_name);
             let hosted = hosted.ok_or_else(|| unknown_type(&actor.type_name, registry))?;
-            let args = actor.args.as_ref().map(|(text, line)| Args::new(text.as_str(), *line));
-            let address = self.node.host(hosted, Some(&actor.name), args, mailbox(actor)).await?;
+            let told = Told {
+                args: actor.args.as_ref().map(|(text, line)| Args::new(text.as_str(), *line)),
+                mailbox: mailbox(actor),
+                restart: actor.restart.map(supervision::restart),
+                significant: actor.significant,
+            };
+            let address = self.node.host(hosted, Some(&actor.name), told).await?;
             if let Target::Local(cell) = &address.0 {
                 self.host.peers().actor_runs(cell);
             }
@@ -171,10 +178,10 @@ impl Worker {
     async fn until_over(&self) -> Ended {
         let mut course = self.course.clone();
         let hardest = tokio::select! {
-            () = self.host.until_gave_up() => {
+            over = self.host.until_over() => {
                 // Other actors may hang for the same reason.
                 let _ = timeout(ORPHAN_GRACE, self.node.stop(Stop::Now)).await;
-                return Ended::WithCode(ESCALATED);
+                return Ended::WithCode(if over == Over::GaveUp { ESCALATED } else { 0 });
             }
             // Whoever could say that is gone together with the worker's end only.
             hardest = course.wait_for(|course| *course >= Course::Stop) => {

@@ -1,5 +1,7 @@
 //! The first packet on a worker's descriptor 3: what the supervisor tells it about itself and its peers.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -24,6 +26,8 @@ pub struct Bootstrap {
     pub work: Work,
     /// The actors it hosts.
     pub actors: Vec<Actor>,
+    /// What it makes of their failures.
+    pub supervision: Supervision,
     /// The peers it may have links to.
     pub peers: Vec<Peer>,
     /// The second stage of its sandbox.
@@ -61,6 +65,97 @@ pub struct Actor {
     pub mailbox_bytes: u32,
     /// Whether a full mailbox refuses instead of letting senders wait.
     pub mailbox_rejects: bool,
+    /// When its end is answered by a restart; `None` leaves that to its factory.
+    pub restart: Option<Restart>,
+    /// Whether its end may end the worker; otherwise its factory says.
+    pub significant: bool,
+}
+
+/// What a worker makes of the failures of its actors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supervision {
+    /// Whom a failure restarts.
+    pub strategy: Strategy,
+    /// Failures within `period` that are still answered by a restart.
+    pub max_restarts: u32,
+    /// The length of the sliding window.
+    pub period: Duration,
+    /// What happens when the budget is spent.
+    pub on_exhausted: OnExhausted,
+    /// When the worker has done its work.
+    pub auto_shutdown: AutoShutdown,
+    /// The pause before the first restart of an actor, before the second in a row, and the longest.
+    pub pauses: [Duration; 3],
+    /// How the pauses grow, and what chance may take away, in thousandths.
+    pub permille: [u32; 2],
+    /// An actor's count of failures in a row starts again after this.
+    pub stable_after: Duration,
+}
+
+/// What may wait for a peer that is down, until it is up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhileDown {
+    /// Messages.
+    pub messages: u32,
+    /// Bytes.
+    pub bytes: u32,
+}
+
+/// A thousand messages and one MiB.
+impl Default for WhileDown {
+    fn default() -> Self {
+        Self { messages: 1000, bytes: 1 << 20 }
+    }
+}
+
+/// Whom the failure of an actor restarts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Strategy {
+    /// The one that failed.
+    #[default]
+    OneForOne,
+    /// The one that failed and those after it.
+    RestForOne,
+    /// All.
+    OneForAll,
+    /// The one that failed.
+    Pool,
+}
+
+/// What happens when the budget of the actors is spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnExhausted {
+    /// The failed actor is made anew rarely.
+    CoolDown,
+    /// The failed actor is given up.
+    Fail,
+    /// The worker fails.
+    #[default]
+    Escalate,
+}
+
+/// When the actors have done their work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AutoShutdown {
+    /// Never.
+    #[default]
+    Never,
+    /// When a significant one has ended.
+    AnySignificant,
+    /// When the last significant one has ended.
+    AllSignificant,
+}
+
+/// When the end of an actor is answered by a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Restart {
+    /// Always.
+    Permanent,
+    /// Only after a failure.
+    #[default]
+    Transient,
+    /// Never.
+    Temporary,
 }
 
 /// A peer that there may be a link to.
@@ -80,6 +175,8 @@ pub struct Peer {
     pub exports: Vec<Slot>,
     /// What may be reached there, by slot.
     pub imports: Vec<Slot>,
+    /// What may wait for it while it is down.
+    pub while_down: WhileDown,
 }
 
 /// One slot.
@@ -172,6 +269,7 @@ mod tests {
             may_accuse: true,
             exports: Vec::new(),
             imports: vec![slot],
+            while_down: WhileDown::default(),
         };
         let confinement = Confinement { filter: Some(vec![6, 0, 0, 0]), ruleset: true, dumpable: false };
         Bootstrap {

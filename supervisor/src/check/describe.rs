@@ -13,7 +13,7 @@ use bailiwick_sys::process::{Child, Progress, SpawnError, StepFailed};
 use bailiwick_sys::socket::{self, Kind, ReceiveError, SendError};
 use bailiwick_sys::wait::{self, Change};
 use bailiwick_sys::{Errno, Failed};
-use bailiwick_wire::bootstrap::{Actor, Bootstrap};
+use bailiwick_wire::bootstrap::Bootstrap;
 use bailiwick_wire::codec::DecodeError;
 use bailiwick_wire::description::{DESCRIPTION_BYTES, Description};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -22,7 +22,7 @@ use thiserror::Error;
 use super::{Described, escape};
 use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, TreeError};
 use crate::spawn::{self, Belongings};
-use crate::spec::{OnFull, Sandbox, Worker};
+use crate::spec::{Sandbox, Worker};
 
 /// How long an executable may take to answer.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -129,7 +129,7 @@ impl Asked {
     /// Sends the bootstrap: the actors with their arguments and the second stage of the sandbox.
     fn send(&self, prepared: &Prepared, worker: &Worker) -> Result<(), DescribeError> {
         let (confinement, ruleset) = prepared.confinement();
-        let actors = worker.actors.iter().map(actor).collect();
+        let actors = worker.actors.iter().map(Into::into).collect();
         let bootstrap = Bootstrap {
             worker: worker.name.clone(),
             instance: 1,
@@ -215,17 +215,6 @@ fn understood(bytes: &[u8]) -> Result<Described, DescribeError> {
         types: told.types.into_iter().map(|one| (one.name, one.methods)).collect(),
         refused_args: told.refused_args.into_iter().collect(),
     })
-}
-
-fn actor(actor: &crate::spec::Actor) -> Actor {
-    Actor {
-        name: actor.name.clone(),
-        type_name: actor.type_name.clone(),
-        args: actor.args.as_ref().map(|args| (args.text.clone(), args.line)),
-        mailbox_messages: actor.mailbox.capacity,
-        mailbox_bytes: actor.mailbox.capacity_bytes,
-        mailbox_rejects: actor.mailbox.on_full == OnFull::Reject,
-    }
 }
 
 /// Ends what the executable may have started. Its first process has ended.

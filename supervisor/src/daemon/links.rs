@@ -6,7 +6,7 @@ use bailiwick_core::reopening::{Action, Event};
 use bailiwick_core::tree::{ChildId, Incarnation};
 use bailiwick_sys::slate::Slate;
 use bailiwick_sys::socket;
-use bailiwick_wire::bootstrap::{Actor, Bootstrap, Peer, Work};
+use bailiwick_wire::bootstrap::{Bootstrap, Peer, Work};
 use bailiwick_wire::control::ToWorker;
 
 use super::{Daemon, ROOM_RETRY};
@@ -37,7 +37,8 @@ impl Daemon {
                 spec::Kind::Oneshot => Work::Oneshot,
                 spec::Kind::Main => Work::Main,
             },
-            actors: worker.actors.iter().map(actor).collect(),
+            actors: worker.actors.iter().map(Into::into).collect(),
+            supervision: worker.supervision(),
             peers: self
                 .broker
                 .peers(of.child)
@@ -61,6 +62,7 @@ impl Daemon {
             may_accuse: self.roster.is_privileged(child) && !self.roster.is_privileged(peer),
             exports: terms.exports.clone(),
             imports: terms.imports.clone(),
+            while_down: worker.may_wait(),
         }
     }
 
@@ -146,16 +148,5 @@ impl Daemon {
             found.extend(fd.map(|fd| (name.clone(), fd)));
         }
         found
-    }
-}
-
-fn actor(actor: &spec::Actor) -> Actor {
-    Actor {
-        name: actor.name.clone(),
-        type_name: actor.type_name.clone(),
-        args: actor.args.as_ref().map(|args| (args.text.clone(), args.line)),
-        mailbox_messages: actor.mailbox.capacity,
-        mailbox_bytes: actor.mailbox.capacity_bytes,
-        mailbox_rejects: actor.mailbox.on_full == spec::OnFull::Reject,
     }
 }

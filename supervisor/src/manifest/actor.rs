@@ -7,8 +7,8 @@ use super::fields::Fields;
 use super::names::named;
 use super::values::Bytes;
 use super::vocabulary::Table;
-use crate::check::{Diagnostic, line_of};
-use crate::spec::{Actor, Args, Mailbox};
+use crate::check::{Diagnostic, line_of, quote};
+use crate::spec::{Actor, ActorTerms, Args, AutoShutdown, Mailbox, RestartType};
 
 /// The most actors that one worker declares.
 const MAX_ACTORS: usize = 64;
@@ -40,7 +40,46 @@ fn actor(fields: &mut Fields<'_, '_>, name: &str) -> Actor {
         mailbox.capacity_bytes = u32::try_from(bytes.0).unwrap_or(mailbox.capacity_bytes);
         table.finish();
     }
-    Actor { name: name.to_owned(), type_name, args, mailbox }
+    let (restart, mut significant) = (fields.read("restart"), false);
+    fields.set("significant", &mut significant);
+    Actor { name: name.to_owned(), type_name, args, mailbox, restart, significant }
+}
+
+/// Reads how the actors of a worker are supervised.
+pub(super) fn supervision(worker: &mut Fields<'_, '_>) -> ActorTerms {
+    let mut terms = ActorTerms::default();
+    if let Some(mut table) = worker.table("actors", Table::Actors) {
+        table.set("strategy", &mut terms.strategy);
+        table.set_within("max_restarts", 0..=10_000, &mut terms.max_restarts);
+        table.set_positive("period", &mut terms.period);
+        table.set("on_exhausted", &mut terms.on_exhausted);
+        table.set("auto_shutdown", &mut terms.auto_shutdown);
+        table.set("stable_after", &mut terms.stable_after);
+        if let Some(mut backoff) = table.table("backoff", Table::Backoff) {
+            terms.backoff = super::worker::backoff(&mut backoff);
+            backoff.finish();
+        }
+        table.finish();
+    }
+    terms
+}
+
+/// Refuses actors whose end is to mean something and never can.
+pub(super) fn check_significant(fields: &mut Fields<'_, '_>, actors: &[Actor], terms: &ActorTerms) {
+    for actor in actors.iter().filter(|actor| actor.significant) {
+        let key = fields.key(&format!("actor.{}.significant", actor.name));
+        let title = format!("the end of the actor {} signifies nothing", quote(&actor.name));
+        let error = Diagnostic::error(title);
+        if actor.restart == Some(RestartType::Permanent) {
+            let other = fields.key(&format!("actor.{}.restart", actor.name));
+            let error = error.at_key(key, "its end would end the worker").at_key(other, "it never ends");
+            let help = "write `restart = \"transient\"`: it then ends when it stops itself";
+            fields.reader.refuse(error.help(help));
+        } else if terms.auto_shutdown == AutoShutdown::Never {
+            let help = format!("write `actors.auto_shutdown = \"any_significant\"` in [{}]", fields.path);
+            fields.reader.refuse(error.at_key(key, "nothing follows from its end").help(help));
+        }
+    }
 }
 
 fn args(fields: &mut Fields<'_, '_>) -> Option<Args> {

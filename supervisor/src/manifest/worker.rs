@@ -12,7 +12,7 @@ use super::values::{Account, Bytes, Choice};
 use super::vocabulary::Table;
 use super::{actor, contradictions, program};
 use crate::check::{Diagnostic, quote};
-use crate::spec::{Backoff, Exec, Reactions, Sandbox, Worker};
+use crate::spec::{Backoff, Exec, Reactions, Sandbox, WhileDown, Worker};
 
 /// The most workers of one system.
 const MAX_WORKERS: usize = 256;
@@ -78,6 +78,12 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
         table.finish();
     }
     worker.actors = actor::all(fields);
+    worker.actor_terms = actor::supervision(fields);
+    actor::check_significant(fields, &worker.actors, &worker.actor_terms);
+    if let Some(mut table) = fields.table("while_down", Table::WhileDown) {
+        worker.while_down = while_down(&mut table);
+        table.finish();
+    }
     let found = contradictions::settle(&mut worker, &fields.reader.places);
     fields.reader.found.extend(found);
     worker
@@ -140,7 +146,17 @@ fn environment(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
     }
 }
 
-fn backoff(fields: &mut Fields<'_, '_>) -> Backoff {
+/// Reads what may wait with each sender. The limits keep what waits for all workers together within a gigabyte or so.
+fn while_down(fields: &mut Fields<'_, '_>) -> WhileDown {
+    let mut limit = WhileDown::default();
+    let mut bytes = Bytes(u64::from(limit.bytes));
+    fields.set_within("messages", 0..=1 << 20, &mut limit.messages);
+    fields.set_within("bytes", Bytes(0)..=Bytes(64 << 20), &mut bytes);
+    limit.bytes = u32::try_from(bytes.0).unwrap_or(limit.bytes);
+    limit
+}
+
+pub(super) fn backoff(fields: &mut Fields<'_, '_>) -> Backoff {
     let mut backoff = Backoff::default();
     fields.set("first", &mut backoff.first);
     fields.set("base", &mut backoff.base);

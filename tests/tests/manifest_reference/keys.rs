@@ -319,6 +319,18 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "{ thumbs = { type = \"Shrinker\" } }",
                 "Its actors, each a table of its own, 64 at most.",
             ),
+            (
+                "actors",
+                "see below",
+                "{ strategy = \"rest_for_one\" }",
+                "What it makes of the failures of its actors.",
+            ),
+            (
+                "while_down",
+                "see below",
+                "{ messages = 100 }",
+                "What may wait for it with each sender while it is down.",
+            ),
         ],
     },
     Section {
@@ -430,10 +442,65 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        title: "[worker.NAME.while_down]",
+        what: "What waits with each worker that sends to this one while it is down, and is delivered to its next life. Beyond it a send fails with `NotDelivered(PeerDown)`.",
+        table: "WhileDown",
+        head: "[worker.p]\nexec = \"x\"\n[worker.p.while_down]\n",
+        keys: &[
+            ("messages", "`1000`", "0", "Messages; 0 is to refuse all."),
+            ("bytes", "`\"1M\"`", "\"64K\"", "Bytes of their arguments."),
+        ],
+    },
+    Section {
+        title: "[worker.NAME.actors]",
+        what: "What a worker makes of the failures of its actors, by panics or errors. When their budget is spent it exits with code 81, which its group counts as one failure.",
+        table: "Actors",
+        head: "[worker.v.actors]\n",
+        keys: &[
+            (
+                "strategy",
+                "`\"one_for_one\"`",
+                "\"rest_for_one\"",
+                "Whom a failure restarts: the actor that failed; `rest_for_one` also those that stand after it in the manifest; `one_for_all` all. They stop in the reverse order and start in order. `pool` is `one_for_one`.",
+            ),
+            (
+                "max_restarts",
+                "`5`",
+                "3",
+                "How many failures of all actors together within `period` are answered by a restart.",
+            ),
+            ("period", "`\"30s\"`", "\"1m\"", "The length of the sliding window in which failures count."),
+            (
+                "on_exhausted",
+                "`\"escalate\"`",
+                "\"cool_down\"",
+                "When the budget is spent: `escalate` ends the worker with exit code 81; `cool_down` tries again at the backoff's `cap`, for ever; `fail` gives the actor up, the others stay.",
+            ),
+            (
+                "auto_shutdown",
+                "`\"never\"`",
+                "\"any_significant\"",
+                "Whether the worker ends with exit code 0 when `any_significant` actor has ended as it should, or when `all_significant` ones have.",
+            ),
+            (
+                "stable_after",
+                "`\"10s\"`",
+                "\"1m\"",
+                "An actor has run for this long, and its backoff starts again at `first`.",
+            ),
+            (
+                "backoff",
+                "that of a worker",
+                "{ base = \"10ms\" }",
+                "The pause before each restart of an actor, with the keys of `[worker.NAME.backoff]`.",
+            ),
+        ],
+    },
+    Section {
         title: "[worker.NAME.actor.NAME]",
         what: "An actor that the worker hosts from its start.",
         table: "Actor",
-        head: "[worker.v.actor.b]\n",
+        head: "[worker.v.actors]\nauto_shutdown = \"any_significant\"\n[worker.v.actor.b]\n",
         keys: &[
             (
                 "type",
@@ -448,6 +515,18 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "Arguments for its factory: any TOML of at most 16 KiB, decoded by the worker into the type of `.with_args::<T>()`.",
             ),
             ("mailbox", "see below", "{ capacity = 64 }", "The queue in front of it."),
+            (
+                "restart",
+                "what the program declares, else `transient`",
+                "\"permanent\"",
+                "When its end is answered by a new incarnation: `permanent` always; `transient` after a failure; `temporary` never.",
+            ),
+            (
+                "significant",
+                "`false`",
+                "true",
+                "Whether its end counts for `auto_shutdown`. It must not be `permanent`. The program may declare it as well.",
+            ),
         ],
     },
     Section {

@@ -12,7 +12,7 @@ const COMMON: &str = "[worker.w]\nexec = \"x\"\n[worker.v]\nexec = \"x\"\n[worke
 /// Keys that a table must have, by the end of what stands before it.
 const REQUIRED: &[(&str, &str, &str)] = &[
     ("[worker.p]\n", "exec", "\"x\""),
-    ("[worker.v.actor.b]\n", "type", "\"T\""),
+    ("[worker.v.actors]\nauto_shutdown = \"any_significant\"\n[worker.v.actor.b]\n", "type", "\"T\""),
     ("[worker.k]\nexec = \"x\"\nkept = [\"http\"]\n[[listen]]\n", "name", "\"http\""),
     ("[[grant]]\n", "from", "\"w\""),
     ("[[grant]]\n", "to", "\"v\""),

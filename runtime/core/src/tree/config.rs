@@ -253,7 +253,7 @@ impl Default for ChildConfig {
 
 impl Strategy {
     /// Returns whether members start and stop one after the other.
-    pub(super) const fn is_serial(self) -> bool {
+    pub(crate) const fn is_serial(self) -> bool {
         match self {
             Self::RestForOne | Self::OneForAll => true,
             Self::OneForOne | Self::Pool => false,

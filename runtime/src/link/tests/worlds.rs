@@ -23,7 +23,7 @@ use crate::link::peers::{Local, Peers};
 use crate::mailbox::Mailbox;
 use crate::name::ActorName;
 use crate::neighbourhood::Neighbourhood;
-use crate::node::{Host, Node, PeerError};
+use crate::node::{Host, Node, PeerError, Told};
 use crate::outcome::Cause;
 use crate::{Context, Protocol};
 
@@ -74,11 +74,11 @@ impl Kind for Memory {
             let (gave_up, _nobody) = tokio::sync::mpsc::unbounded_channel();
             let hood = Neighbourhood::new(grants, gave_up);
             let right = Node::new("right", None, hood.host_of("right"));
-            right.host(&desk(), None, None, None).await.expect("the desk starts");
-            right.host(&bell(), None, None, None).await.expect("the bell starts");
+            right.host(&desk(), None, Told::default()).await.expect("the desk starts");
+            right.host(&bell(), None, Told::default()).await.expect("the bell starts");
             hood.add(&right.shared);
             let left = Node::new("left", None, hood.host_of("left"));
-            left.host(&desk(), None, None, None).await.expect("the desk starts");
+            left.host(&desk(), None, Told::default()).await.expect("the desk starts");
             hood.add(&left.shared);
             left.run_main(test).await;
         });
@@ -203,7 +203,7 @@ impl Worker {
         peers.belong_to(&node.shared);
         assert!(host.0.set(Arc::clone(&peers)).is_ok(), "set once");
         for hosted in hosted {
-            node.host(&hosted, None, None, None).await.expect("the actor starts");
+            node.host(&hosted, None, Told::default()).await.expect("the actor starts");
         }
         for declared in node.shared.declared() {
             peers.actor_runs(&declared.cell);
@@ -215,8 +215,8 @@ impl Worker {
 /// A peer without slots.
 pub(super) fn peer(number: u16, worker: &str, instance: u16, instances: u16) -> bootstrap::Peer {
     let (exports, imports) = (Vec::new(), Vec::new());
-    let worker = worker.to_owned();
-    bootstrap::Peer { number, worker, instance, instances, may_accuse: true, exports, imports }
+    let (worker, while_down) = (worker.to_owned(), bootstrap::WhileDown::default());
+    bootstrap::Peer { number, worker, instance, instances, may_accuse: true, exports, imports, while_down }
 }
 
 pub(super) fn slot(actor: &str, methods: Granted) -> bootstrap::Slot {
@@ -257,5 +257,9 @@ impl Host for Surroundings {
 
     fn gave_up(&self, actor: &ActorName, cause: &Cause) {
         panic!("{actor} gave up: {cause}");
+    }
+
+    fn finished(&self) {
+        panic!("no actor is significant");
     }
 }

@@ -1,0 +1,59 @@
+//! What a worker is told of its actors and its peers, in the words of its first packet.
+
+use bailiwick_wire::bootstrap;
+
+use super::{Actor, AutoShutdown, OnExhausted, OnFull, RestartType, Strategy, Worker};
+
+impl From<&Actor> for bootstrap::Actor {
+    fn from(actor: &Actor) -> Self {
+        Self {
+            name: actor.name.clone(),
+            type_name: actor.type_name.clone(),
+            args: actor.args.as_ref().map(|args| (args.text.clone(), args.line)),
+            mailbox_messages: actor.mailbox.capacity,
+            mailbox_bytes: actor.mailbox.capacity_bytes,
+            mailbox_rejects: actor.mailbox.on_full == OnFull::Reject,
+            restart: actor.restart.map(|restart| match restart {
+                RestartType::Permanent => bootstrap::Restart::Permanent,
+                RestartType::Transient => bootstrap::Restart::Transient,
+                RestartType::Temporary => bootstrap::Restart::Temporary,
+            }),
+            significant: actor.significant,
+        }
+    }
+}
+
+impl Worker {
+    /// Returns what it makes of the failures of its actors.
+    pub(crate) fn supervision(&self) -> bootstrap::Supervision {
+        let (terms, backoff) = (&self.actor_terms, self.actor_terms.backoff);
+        bootstrap::Supervision {
+            strategy: match terms.strategy {
+                Strategy::OneForOne => bootstrap::Strategy::OneForOne,
+                Strategy::RestForOne => bootstrap::Strategy::RestForOne,
+                Strategy::OneForAll => bootstrap::Strategy::OneForAll,
+                Strategy::Pool => bootstrap::Strategy::Pool,
+            },
+            max_restarts: terms.max_restarts,
+            period: terms.period,
+            on_exhausted: match terms.on_exhausted {
+                OnExhausted::CoolDown => bootstrap::OnExhausted::CoolDown,
+                OnExhausted::Fail => bootstrap::OnExhausted::Fail,
+                OnExhausted::Escalate => bootstrap::OnExhausted::Escalate,
+            },
+            auto_shutdown: match terms.auto_shutdown {
+                AutoShutdown::Never => bootstrap::AutoShutdown::Never,
+                AutoShutdown::AnySignificant => bootstrap::AutoShutdown::AnySignificant,
+                AutoShutdown::AllSignificant => bootstrap::AutoShutdown::AllSignificant,
+            },
+            pauses: [backoff.first, backoff.base, backoff.cap],
+            permille: [backoff.factor_permille, backoff.jitter_permille],
+            stable_after: terms.stable_after,
+        }
+    }
+
+    /// Returns what may wait for it while it is down.
+    pub(crate) fn may_wait(&self) -> bootstrap::WhileDown {
+        bootstrap::WhileDown { messages: self.while_down.messages, bytes: self.while_down.bytes }
+    }
+}
