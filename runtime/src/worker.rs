@@ -18,10 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailiwick_sys::Failed;
+use bailiwick_sys::backtrace;
 use bailiwick_sys::confine::{ConfineError, StageB};
 use bailiwick_sys::events::{Signal, Signals};
 use bailiwick_sys::seccomp::{Filter, FilterError};
 use bailiwick_sys::slate;
+use bailiwick_wire::backtraces;
 use bailiwick_wire::bootstrap::Bootstrap;
 use bailiwick_wire::codec::EncodeError;
 use bailiwick_wire::control::ToSupervisor;
@@ -122,7 +124,8 @@ fn work(line: Line, registry: Registry) -> Result<ExitCode, StartError> {
     let signals = Signals::take(&[Signal::SIGTERM])?;
     let granted = confine(&bootstrap, attached)?;
     line.report(&ToSupervisor::Confined, None)?;
-    let early = line.until_go()?;
+    let (early, threads) = line.until_go()?;
+    threads.into_iter().for_each(backtrace::list_threads_by);
     let executor = Executor::new(Role::Shared)?;
     let (line, start) = (Arc::new(line), work::Start { bootstrap, granted, early });
     let ended = executor.block_on(work::run(line, signals, start, registry))?;
@@ -146,7 +149,10 @@ fn confine(
         return Err(StartError::Attached { announced, found: attached.len() });
     }
     if let Some(slate) = attached.pop_if(|_| bootstrap.slate) {
-        progress::write_to(slate::map(slate.as_fd(), SLATE_BYTES)?);
+        let slate = slate::map(slate.as_fd(), SLATE_BYTES)?;
+        progress::write_to(slate);
+        // Before the sandbox, which may forbid what this takes.
+        backtraces::place(slate).map_or(Ok(()), backtrace::leave_in)?;
     }
     let granted = attached.split_off(usize::from(confinement.ruleset));
     let filter = confinement.filter.as_deref().map(Filter::from_bytes).transpose()?;

@@ -68,12 +68,13 @@ impl Line {
         }
     }
 
-    /// Waits for the permission to run the user's code, and returns the orders that came before it.
-    pub(crate) fn until_go(&self) -> Result<Vec<Order>, LineError> {
+    /// Waits for the permission to run the user's code. Returns the orders that came before it, and the folder of this
+    /// process's threads.
+    pub(crate) fn until_go(&self) -> Result<(Vec<Order>, Option<OwnedFd>), LineError> {
         let mut early = Vec::new();
         loop {
             match self.order()? {
-                Some(Order { order: ToWorker::Go, .. }) => return Ok(early),
+                Some(Order { order: ToWorker::Go, fd }) => return Ok((early, fd)),
                 Some(order) => early.push(order),
                 None => drop(self.wait(events::Interest::READ, None)?),
             }

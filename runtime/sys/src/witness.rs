@@ -104,6 +104,12 @@ impl Witness {
         self.status(pid).is_ok_and(|status| value(&status, "TracerPid").is_ok_and(|tracer| tracer != "0"))
     }
 
+    /// Opens the folder that lists the threads of `pid`, a child of ours that is not reaped; `None` if it has none.
+    pub fn threads(&self, pid: i32) -> Option<OwnedFd> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        openat(&self.proc, format!("{pid}/task").as_str(), flags, Mode::empty()).ok()
+    }
+
     fn status(&self, process: impl std::fmt::Display) -> io::Result<String> {
         let path = format!("{process}/status");
         let file = openat(&self.proc, path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;

@@ -71,7 +71,7 @@ pub enum ToSupervisor {
 /// Supervisor to worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToWorker {
-    /// User code may run.
+    /// User code may run. The folder of its threads may be attached, which its sandbox keeps it from opening.
     Go,
     /// A fresh link; its descriptor is attached.
     Link {
@@ -289,7 +289,7 @@ impl ToWorker {
         Ok(record)
     }
 
-    /// Returns whether a descriptor is attached.
+    /// Returns whether a descriptor is attached; to [`Self::Go`] one may be.
     pub fn carries_fd(&self) -> bool {
         matches!(self, Self::Link { .. } | Self::Kept { .. } | Self::Status)
     }

@@ -17,6 +17,7 @@ mod place;
 mod run;
 mod screen;
 mod status;
+pub mod symbols;
 mod tree;
 mod wait;
 

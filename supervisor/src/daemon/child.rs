@@ -24,6 +24,8 @@ pub(super) struct Child {
     pub(super) doom: Option<Cause>,
     /// How the latest life stood when it did not get on: see [`Snapshot`].
     pub(super) snapshot: Vec<u8>,
+    /// Where the threads of the latest life stood when a signal ended it: see [`bailiwick_wire::backtraces`].
+    pub(super) backtraces: Vec<u8>,
     pub(super) accusations_ignored: u64,
     /// Where a foreign program is heard, over all its lives.
     pub(super) ear: Option<OwnedFd>,
@@ -83,6 +85,7 @@ impl Child {
             last_cause: None,
             doom: None,
             snapshot: Vec::new(),
+            backtraces: Vec::new(),
             accusations_ignored: 0,
             ear: None,
             descriptors_refused: 0,

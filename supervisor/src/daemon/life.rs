@@ -11,9 +11,10 @@ use bailiwick_sys::process::{Progress, SpawnError};
 use bailiwick_sys::slate::Slate;
 use bailiwick_sys::wait::{self, Change};
 use bailiwick_sys::{Failed, socket};
+use bailiwick_wire::backtraces::{self, BACKTRACES_BYTES};
 use bailiwick_wire::bootstrap::BootstrapError;
 use bailiwick_wire::control::ToWorker;
-use bailiwick_wire::slate::SLATE_BYTES;
+use bailiwick_wire::slate::{LAST_WORDS_AT, SLATE_BYTES};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use thiserror::Error;
@@ -82,6 +83,7 @@ impl Daemon {
         let place = &mut self.children[usize::from(child.0)];
         place.output.attach(output);
         place.snapshot.clear();
+        place.backtraces.clear();
         place.life = Some(Life {
             of,
             pid: process.pid,
@@ -184,12 +186,14 @@ impl Daemon {
         let oom_kills = self.launcher.prepared(child).oom_kills();
         let is_out_of_memory = oom_kills > life.oom_kills_before;
         life.reaped = true;
+        let copy = life.slate.read::<BACKTRACES_BYTES>(LAST_WORDS_AT);
         let snapshot = life.snapshot.take();
         if let Some(line) = life.line.take() {
             let _ = self.poller.remove(line.socket());
         }
         let _ = self.poller.remove(&life.process);
         snapshot.iter().for_each(|snapshot| self.unwatch(snapshot));
+        self.child(child).backtraces = backtraces::left(&copy).unwrap_or_default();
         let exit = if is_out_of_memory && exit == Exit::Signal(9) { Exit::OutOfMemory } else { exit };
         match failed_start {
             Some(errno) => self.fail_start(of, errno),

@@ -88,7 +88,8 @@ impl Daemon {
                 if let Some(life) = self.life(of) {
                     life.released = true;
                 }
-                self.order(of.child, ToWorker::Go, None);
+                let threads = self.witness.as_ref().and_then(|witness| witness.threads(pid));
+                self.order(of.child, ToWorker::Go, threads);
                 self.link_up(of);
             }
             Err(broken) => {
