@@ -6,6 +6,7 @@
 
 mod child;
 mod foreign;
+mod good_citizen;
 mod happenings;
 mod life;
 mod links;
@@ -30,6 +31,7 @@ use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{ChildId, Event, Incarnation, Outcome, Tree};
 use bailiwick_sys::Failed;
 use bailiwick_sys::events::{Interest, Poller, Signal, Signals, Timer, Woken, monotonic_ns};
+use bailiwick_sys::notify::Superior;
 use bailiwick_sys::sink::Sink;
 use bailiwick_sys::wait;
 use bailiwick_sys::witness::Witness;
@@ -110,6 +112,10 @@ struct Daemon {
     witness: Option<Witness>,
     last_signal: Option<Signal>,
     left: Option<Outcome>,
+    /// Who is told how everything gets on, if somebody started this who wants to know.
+    superior: Option<Superior>,
+    /// A terminal controls this, whose end is a reason to stop.
+    has_terminal: bool,
     state: StateDir,
 }
 
@@ -143,6 +149,7 @@ impl Daemon {
         }
         self.answer_orders();
         self.tell_ready();
+        self.tell_superior();
     }
 
     fn wake(&mut self, woken: Woken) {
@@ -172,7 +179,13 @@ impl Daemon {
     /// Returns when the loop has something to do even if nothing happens.
     fn next_wake(&self) -> Option<Instant> {
         let orders = self.orders.iter().map(PendingOrder::until);
-        orders.chain(self.tree.deadline()).chain(self.reopenings.deadline()).chain(self.retry_at).min()
+        let superior = self.superior.as_ref().and_then(Superior::deadline).map(Instant::from_nanos);
+        orders
+            .chain(superior)
+            .chain(self.tree.deadline())
+            .chain(self.reopenings.deadline())
+            .chain(self.retry_at)
+            .min()
     }
 
     fn take_time(&mut self) {
@@ -197,7 +210,8 @@ impl Daemon {
                 }
                 Signal::SIGTERM | Signal::SIGINT => self.stop_by(signal, Event::ShutDown),
                 Signal::SIGQUIT => self.stop_by(signal, Event::Kill),
-                // Nor is a terminal that went away a reason to stop.
+                Signal::SIGUSR1 => self.listen_anew(),
+                Signal::SIGHUP if self.has_terminal => self.stop_by(signal, Event::ShutDown),
                 Signal::SIGHUP => {
                     self.say("SIGHUP: this version cannot reload a manifest; nothing has changed")
                 }

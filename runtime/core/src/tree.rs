@@ -25,6 +25,7 @@ mod release;
 mod reload;
 mod shutdown;
 mod spares;
+mod standing;
 mod transcript;
 
 use alloc::vec::Vec;
@@ -41,6 +42,7 @@ use self::order::{Order, child_id};
 pub use self::places::places;
 pub use self::reactions::{Reaction, Reactions};
 use self::shutdown::Shutdown;
+pub use self::standing::Standing;
 pub use self::transcript::Line;
 use crate::budget::Budget;
 use crate::child::{Aim, Child, LAG, Turn};

@@ -181,6 +181,20 @@ impl AsFd for Signals {
     }
 }
 
+/// Returns whether the process was started with `signal` ignored, as by `nohup`, or has it ignored since.
+pub fn is_ignored(signal: Signal) -> bool {
+    // SAFETY: sigaction consists of integers and pointers, for which all-zero bytes are a value.
+    let mut found: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: without a new action the call only writes to `found`, which outlives it.
+    let result = unsafe { libc::sigaction(signal as i32, std::ptr::null(), &raw mut found) };
+    result == 0 && found.sa_sigaction == libc::SIG_IGN
+}
+
+/// Returns whether the process has a controlling terminal at present.
+pub fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
 /// Ends the process by `signal`, which must have kept its default meaning, though it may be blocked.
 ///
 /// # Errors

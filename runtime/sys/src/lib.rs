@@ -8,6 +8,7 @@ pub mod capability;
 pub mod cgroup;
 mod child;
 pub mod confine;
+pub mod crash;
 pub mod errand;
 pub mod error;
 pub mod events;

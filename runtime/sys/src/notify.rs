@@ -21,6 +21,36 @@ pub struct Superior {
     socket: OwnedFd,
     address: UnixAddr,
     watchdog: Option<Duration>,
+    /// What it was told last.
+    told: Option<Standing>,
+    /// When it is to hear that this process gets on.
+    ping_at: Option<u64>,
+    /// When it is told what it had no room for.
+    retry_at: Option<u64>,
+}
+
+/// What whoever started a supervisor is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What it is about.
+    pub phase: Phase,
+    /// How many children are ready, or done.
+    pub ready: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+/// What a supervisor is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Children start for the first time.
+    Starting,
+    /// What is to be ready is.
+    Running,
+    /// It takes up what has changed.
+    Reloading,
+    /// Everything stops, for at most this long.
+    Stopping(Duration),
 }
 
 impl Superior {
@@ -46,12 +76,47 @@ impl Superior {
             [b'/', ..] => UnixAddr::new(address),
             _ => Err(Errno::EAFNOSUPPORT),
         };
-        Ok(Self { socket: datagrams()?, address: address.map_err(failed("NOTIFY_SOCKET"))?, watchdog })
+        let address = address.map_err(failed("NOTIFY_SOCKET"))?;
+        let (told, retry_at) = (None, None);
+        Ok(Self { socket: datagrams()?, address, watchdog, told, ping_at: watchdog.map(|_| 0), retry_at })
     }
 
     /// Returns how often it wants to hear that this process gets on; `None` if it does not watch.
     pub fn watchdog(&self) -> Option<Duration> {
         self.watchdog
+    }
+
+    /// Tells what has changed since it was last told, and that this process gets on, if it is time.
+    pub fn report(&mut self, mut standing: Standing, now_ns: u64) {
+        // That it was ready stays said, whatever starts again.
+        let was_ready = self.told.is_some_and(|told| told.phase != Phase::Starting);
+        if was_ready && standing.phase == Phase::Starting {
+            standing.phase = Phase::Running;
+        }
+        if self.ping_at.is_some_and(|at| at <= now_ns) {
+            // What is lost is said again in time: half of what is allowed has passed then.
+            let _ = self.tell("WATCHDOG=1");
+            self.ping_at = self.watchdog.map(|every| now_ns.saturating_add(nanos(every / 2)));
+        }
+        if self.told == Some(standing) || self.retry_at.is_some_and(|at| at > now_ns) {
+            return;
+        }
+        let text = standing.text(self.told.map(|told| told.phase), now_ns);
+        self.retry_at = match self.tell(&text) {
+            Err(Failed { errno: Errno::EAGAIN | Errno::ENOBUFS, .. }) => {
+                Some(now_ns.saturating_add(RETRY_NS))
+            }
+            // One that is not there will not be told again what it missed.
+            Ok(()) | Err(_) => {
+                self.told = Some(standing);
+                None
+            }
+        };
+    }
+
+    /// Returns when [`Self::report`] is to be called at the latest, in the time of its `now_ns`.
+    pub fn deadline(&self) -> Option<u64> {
+        self.ping_at.into_iter().chain(self.retry_at).min()
     }
 
     /// Tells it something, unless that would block.
@@ -64,6 +129,26 @@ impl Superior {
             .map_err(failed("sendto"))
             .map(drop)
     }
+}
+
+impl Standing {
+    /// Returns what is told, where `before` was told before.
+    fn text(self, before: Option<Phase>, now_ns: u64) -> String {
+        let entered = if before == Some(self.phase) { None } else { Some(self.phase) };
+        let news = match entered {
+            Some(Phase::Running) => "READY=1\n".to_owned(),
+            Some(Phase::Reloading) => format!("RELOADING=1\nMONOTONIC_USEC={}\n", now_ns / 1000),
+            Some(Phase::Stopping(limit)) => {
+                format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={}\n", limit.as_micros())
+            }
+            Some(Phase::Starting) | None => String::new(),
+        };
+        format!("{news}STATUS={}/{} ready", self.ready, self.of)
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Makes the socket at `path` on which one process is heard, which runs as `uid`: nobody else but root can send to it.
@@ -102,6 +187,9 @@ fn datagrams() -> Result<OwnedFd, Failed> {
 }
 
 const RECEIVE_BYTES: usize = 256 << 10;
+
+/// How soon it is told again what it had no room for, in nanoseconds.
+const RETRY_NS: u64 = 50_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -151,6 +239,36 @@ mod tests {
         }
         let long = format!("/{}", "x".repeat(200));
         assert!(Superior::at(OsStr::new(&long), None).is_err());
+    }
+
+    #[test]
+    fn each_change_is_told_once_and_life_at_half_of_the_watchdogs_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let socket = listen(&path, nix::unistd::getuid().as_raw()).unwrap();
+        let mut superior = Superior::at(path.as_os_str(), Some(Duration::from_nanos(100))).unwrap();
+        let all = || std::iter::from_fn(|| heard(&socket)).map(|(text, _)| text).collect::<Vec<_>>();
+        let standing = |phase, ready| Standing { phase, ready, of: 2 };
+        superior.report(standing(Phase::Starting, 0), 0);
+        assert_eq!(
+            (all(), superior.deadline()),
+            (vec!["WATCHDOG=1".into(), "STATUS=0/2 ready".into()], Some(50))
+        );
+        superior.report(standing(Phase::Running, 2), 49);
+        superior.report(standing(Phase::Running, 2), 49);
+        assert_eq!(all(), ["READY=1\nSTATUS=2/2 ready"]);
+        superior.report(standing(Phase::Running, 1), 60);
+        assert_eq!(
+            (all(), superior.deadline()),
+            (vec!["WATCHDOG=1".into(), "STATUS=1/2 ready".into()], Some(110))
+        );
+        superior.report(standing(Phase::Reloading, 1), 61_000);
+        superior.report(standing(Phase::Running, 1), 61_000);
+        let reload =
+            ["WATCHDOG=1", "RELOADING=1\nMONOTONIC_USEC=61\nSTATUS=1/2 ready", "READY=1\nSTATUS=1/2 ready"];
+        assert_eq!(all(), reload);
+        superior.report(standing(Phase::Stopping(Duration::from_secs(1)), 1), 61_001);
+        assert_eq!(all(), ["STOPPING=1\nEXTEND_TIMEOUT_USEC=1000000\nSTATUS=1/2 ready"]);
     }
 
     #[test]

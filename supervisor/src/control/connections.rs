@@ -72,6 +72,11 @@ impl Connections {
         self.listener.as_fd()
     }
 
+    /// Takes another listening socket and returns the former one.
+    pub fn replace(&mut self, listener: OwnedFd) -> OwnedFd {
+        std::mem::replace(&mut self.listener, UnixListener::from(listener)).into()
+    }
+
     /// Returns the connection's socket, to wait for it.
     pub fn socket(&self, id: ConnectionId) -> Option<BorrowedFd<'_>> {
         self.open.get(&id).map(|connection| connection.socket.as_fd())

@@ -10,10 +10,12 @@ use bailiwick_core::reopening::Reopenings;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{Config, Outcome, Tree};
 use bailiwick_sys::cgroup::Cgroups;
+use bailiwick_sys::crash::report_crashes;
 use bailiwick_sys::events::{
-    Interest, Poller, Signal, Signals, Timer, die_of as die_of_signal, monotonic_ns,
+    Interest, Poller, Signal, Signals, Timer, die_of as die_of_signal, has_terminal, is_ignored, monotonic_ns,
 };
 use bailiwick_sys::guardian::Guardian;
+use bailiwick_sys::notify::Superior;
 use bailiwick_sys::remains::Remains;
 use bailiwick_sys::sink::Sink;
 use bailiwick_sys::witness::Witness;
@@ -43,8 +45,8 @@ const CONFIGURATION: u8 = 78;
 const LAST_WORDS_MS: u16 = 500;
 
 /// Every signal that the loop takes. The rest keep their meaning.
-const SIGNALS: [Signal; 5] =
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGCHLD];
+const SIGNALS: [Signal; 6] =
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGCHLD];
 
 /// Runs `system` to its end.
 pub(super) fn run(system: System, options: Options) -> ExitCode {
@@ -103,7 +105,11 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     // The launcher has one that knows the workers as well.
     guardian.dismiss();
     process::adopt_orphans()?;
-    let (poller, signals, timer) = (Poller::new(BATCH)?, Signals::take(&SIGNALS)?, Timer::new()?);
+    report_crashes()?;
+    // Whoever starts this under `nohup` wants it to outlive the terminal.
+    let taken: Vec<_> =
+        SIGNALS.into_iter().filter(|one| *one != Signal::SIGHUP || !is_ignored(*one)).collect();
+    let (poller, signals, timer) = (Poller::new(BATCH)?, Signals::take(&taken)?, Timer::new()?);
     poller.add(&signals, Token::Signals.to_u64(), Interest::READ)?;
     poller.add(&timer, Token::Timer.to_u64(), Interest::READ)?;
     poller.add(connections.listener(), Token::Listener.to_u64(), Interest::READ)?;
@@ -135,6 +141,8 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         witness: Witness::call(),
         last_signal: None,
         left: None,
+        superior: Superior::of_this_process()?,
+        has_terminal: has_terminal(),
         state,
     };
     tell_what_is_odd(&mut daemon);
