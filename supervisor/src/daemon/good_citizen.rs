@@ -8,6 +8,9 @@ use bailiwick_sys::notify::{self, Phase};
 use super::Daemon;
 use super::token::Token;
 
+/// Clients that may wait at the control socket.
+const BACKLOG: u8 = 8;
+
 impl Daemon {
     /// Tells whoever started this what has changed.
     pub(super) fn tell_superior(&mut self) {
@@ -24,6 +27,8 @@ impl Daemon {
 
     /// Makes the control socket anew, for somebody who has removed it.
     pub(super) fn listen_anew(&mut self) {
+        // Whoever waits at the former one would wait for ever.
+        (0..BACKLOG).for_each(|_| self.accept());
         match self.state.listen() {
             Ok(listener) => {
                 let former = self.connections.replace(listener);

@@ -34,7 +34,7 @@ pub(super) struct Bytes(pub(super) u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Account(pub(super) String);
 
-/// The longest time that a key may ask for.
+/// The longest time that a key may ask for, which `"infinity"` stands for.
 const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 3600);
 /// The longest list, in elements.
 const MAX_LIST: usize = 1024;
@@ -127,6 +127,7 @@ fn integer(number: &toml::de::DeInteger<'_>) -> Option<i64> {
 impl FromToml for Duration {
     fn from_toml(value: &Spanned<DeValue<'_>>, key: &str, reader: &mut Reader<'_>) -> Option<Self> {
         let help = match value.get_ref() {
+            DeValue::String(text) if text == "infinity" => return Some(MAX_DURATION),
             DeValue::String(text) => match parse_duration(text) {
                 Some(duration) if duration <= MAX_DURATION => return Some(duration),
                 Some(_) => "the longest time is \"366d\"".into(),

@@ -1,7 +1,14 @@
 //! H. Containers, time, standard streams, terminals.
 
-use bailiwick_tests::harness::Ended;
+use std::fs::File;
+use std::io::Write;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+use bailiwick_tests::harness::{Ended, needs_root};
 use bailiwick_tests::run;
+use nix::sys::signal::Signal;
 
 use crate::support::{plain, worker};
 
@@ -24,4 +31,165 @@ fn h3_a_supervisor_that_gives_up_exits_with_3_or_the_code_of_the_worker_that_is_
         assert_eq!(supervised.wait(), Ended::Code(code), "{supervisor}");
         supervised.assert_nothing_is_left();
     }
+}
+
+/// Somebody who wants to know how a supervisor gets on, as systemd does.
+struct Superior {
+    socket: UnixDatagram,
+    name: String,
+}
+
+impl Superior {
+    fn new(test: &str) -> Self {
+        let name = format!("bailiwick-{test}-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).expect("a short name");
+        let socket = UnixDatagram::bind_addr(&address).expect("nobody else has the name");
+        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+        Self { socket, name }
+    }
+
+    /// Returns the next message that is no sign of life, and how many of those came before.
+    fn told(&self) -> (String, usize) {
+        for alive in 0.. {
+            let mut bytes = [0; 512];
+            let length = self.socket.recv(&mut bytes).expect("something is told in time");
+            let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            if text != "WATCHDOG=1" {
+                return (text, alive);
+            }
+        }
+        unreachable!("there is no end to numbers")
+    }
+}
+
+#[test]
+fn whoever_started_a_supervisor_is_told_how_it_gets_on() {
+    let superior = Superior::new("told");
+    let socket = format!("NOTIFY_SOCKET=@{}", superior.name);
+    let mut supervised = run!(
+        &["env", &socket, "WATCHDOG_USEC=100000"],
+        &[plain("a"), worker("b", "", "ready_after_ms = 700")].concat()
+    );
+    assert_eq!(superior.told().0, "STATUS=0/2 ready");
+    assert_eq!(superior.told().0, "STATUS=1/2 ready");
+    let (ready, alive) = superior.told();
+    assert_eq!(ready, "READY=1\nSTATUS=2/2 ready");
+    assert!(alive >= 5, "{alive} signs of life in 0.7 s");
+    supervised.wait_for_life("b", 1);
+    supervised.pid("a").signal(Signal::SIGKILL);
+    assert_eq!(superior.told().0, "STATUS=1/2 ready");
+    supervised.signal(Signal::SIGTERM);
+    let last = std::iter::from_fn(|| Some(superior.told().0))
+        .find(|text| text.contains("STOPPING"))
+        .expect("it is told");
+    assert!(last.starts_with("STOPPING=1\nEXTEND_TIMEOUT_USEC=70000000\nSTATUS="), "{last}");
+    assert_eq!(supervised.wait(), Ended::Code(0));
+    supervised.assert_nothing_is_left();
+}
+
+#[test]
+fn a_worker_in_a_pause_does_not_keep_the_rest_from_being_called_ready() {
+    let superior = Superior::new("pause");
+    let socket = format!("NOTIFY_SOCKET=@{}", superior.name);
+    let fails = worker("fails", "backoff = { first = \"20s\", cap = \"30s\" }", "exit_early = 1");
+    let waits = worker("waits", "needs = [\"fails\"]", "");
+    let mut supervised = run!(&["env", &socket], &[fails, waits, plain("a")].concat());
+    let ready = std::iter::from_fn(|| Some(superior.told().0)).find(|text| text.starts_with("READY=1"));
+    assert_eq!(ready.as_deref(), Some("READY=1\nSTATUS=1/3 ready"));
+    supervised.stop();
+}
+
+#[test]
+fn h1_a_supervisor_that_is_pid_1_stops_on_sigterm_and_reaps() {
+    if needs_root("only root makes process namespaces everywhere") {
+        return;
+    }
+    let mut supervised = run!(&["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"], &plain("a"));
+    supervised.wait_for_life("a", 1);
+    let own = supervised.process().children();
+    let [init] = own[..] else { panic!("unshare has one child: {own:?}") };
+    assert_eq!(supervised.status().supervisor.pid, 1);
+    init.signal(Signal::SIGTERM);
+    assert_eq!(supervised.wait(), Ended::Code(0));
+    supervised.assert_nothing_is_left();
+}
+
+#[test]
+fn h5_a_supervisor_runs_without_any_standard_stream() {
+    let closed = ["sh", "-c", "exec \"$0\" \"$@\" <&- >&- 2>&-"];
+    let mut supervised = run!(&closed, &plain("a"));
+    supervised.wait_for_life("a", 1);
+    let open = supervised.process().descriptors();
+    for stream in [0, 1, 2] {
+        assert_eq!(open.get(&stream).map(String::as_str), Some("/dev/null"), "{open:?}");
+    }
+    supervised.stop();
+}
+
+#[test]
+fn h7_a_supervisor_whose_reader_is_gone_goes_on() {
+    let fifo = tempfile::tempdir().expect("a folder");
+    let path = fifo.path().join("output");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let line = format!("exec \"$0\" \"$@\" >{0} 2>&1", path.display());
+    let mut supervised = run!(&["sh", "-c", &line], &plain("a"));
+    drop(File::open(&path).expect("it is opened for writing"));
+    supervised.wait_for_life("a", 1);
+    for generation in 2..5 {
+        supervised.pid("a").signal(Signal::SIGKILL);
+        supervised.wait_for_life("a", generation);
+    }
+    supervised.stop();
+}
+
+/// A supervisor on a terminal of its own, and what somebody types there.
+fn on_a_terminal(manifest: &str) -> (bailiwick_tests::harness::Supervised, tempfile::TempDir, File) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = folder.path().join("keys");
+    nix::unistd::mkfifo(&keys, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let line = format!("exec script -qefc \"exec $0 $*\" /dev/null <{}", keys.display());
+    let supervised = run!(&["sh", "-c", &line], manifest);
+    let keys = File::options().write(true).open(&keys).expect("the terminal reads");
+    (supervised, folder, keys)
+}
+
+#[test]
+fn f4_an_interrupt_from_the_terminal_reaches_the_supervisor_only_and_is_one_orderly_stop() {
+    let (mut supervised, _folder, mut keys) = on_a_terminal(&worker("a", "", "say = \"here\""));
+    supervised.wait_for_life("a", 1);
+    keys.write_all(&[3]).expect("somebody types");
+    assert_eq!(supervised.wait(), Ended::Code(0));
+    let lines = supervised.journal().since(0);
+    let said = |text: &str| lines.iter().filter(|line| line.text.contains(text)).count();
+    assert_eq!(
+        (said("SIGINT"), said("stopping in order"), said("stopping all at once")),
+        (1, 1, 0),
+        "{lines:?}"
+    );
+    assert_eq!(said("signal 2"), 0, "the worker did not get it");
+    supervised.assert_nothing_is_left();
+}
+
+#[test]
+fn a_hang_up_of_its_terminal_is_an_ordered_stop() {
+    let (mut supervised, _folder, _keys) = on_a_terminal(&plain("a"));
+    supervised.wait_for_life("a", 1);
+    let own = supervised.process().children();
+    let [supervisor] = own[..] else { panic!("the terminal runs one program: {own:?}") };
+    supervisor.signal(Signal::SIGHUP);
+    assert_eq!(supervised.wait(), Ended::Code(0));
+    supervised.assert_nothing_is_left();
+}
+
+#[test]
+fn a_hang_up_that_was_ignored_at_the_start_stays_ignored() {
+    let mut supervised = run!(&["nohup"], &plain("a"));
+    let before = supervised.wait_for_life("a", 1).pid;
+    supervised.signal(Signal::SIGHUP);
+    supervised.signal(Signal::SIGUSR1);
+    supervised.control();
+    assert_eq!(supervised.worker("a").pid, before);
+    let lines = supervised.journal().since(0);
+    assert!(!lines.iter().any(|line| line.text.contains("SIGHUP")), "{lines:?}");
+    supervised.stop();
 }
