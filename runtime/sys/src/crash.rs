@@ -27,11 +27,13 @@ pub fn report_crashes() -> Result<(), Failed> {
 }
 
 extern "C" fn crashed(signal: i32, info: *mut libc::siginfo_t, _context: *mut c_void) {
-    // SAFETY: the kernel gives a siginfo that lives as long as the handler; which part of it holds follows from its code.
-    let (sent, sender, address) = unsafe {
-        let info = &*info;
-        (info.si_code <= 0, info.si_pid(), info.si_addr() as usize)
-    };
+    // SAFETY: the kernel gives a siginfo that lives as long as the handler.
+    let info = unsafe { &*info };
+    let sent = info.si_code <= 0;
+    // SAFETY: the number of the sender, which holds of a signal that was sent; else these are bytes of an address.
+    let sender = unsafe { info.si_pid() };
+    // SAFETY: the address, which holds of a signal of the processor; else these are bytes of the sender's number.
+    let address = unsafe { info.si_addr() } as usize;
     let mut line = Words { bytes: [0; 160], length: 0 };
     line.put(b"bailiwick | the supervisor crashes: signal ");
     line.number(signal.unsigned_abs().into(), 10);

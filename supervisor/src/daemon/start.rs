@@ -106,10 +106,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     guardian.dismiss();
     process::adopt_orphans()?;
     report_crashes()?;
-    // Whoever starts this under `nohup` wants it to outlive the terminal.
-    let taken: Vec<_> =
-        SIGNALS.into_iter().filter(|one| *one != Signal::SIGHUP || !is_ignored(*one)).collect();
-    let (poller, signals, timer) = (Poller::new(BATCH)?, Signals::take(&taken)?, Timer::new()?);
+    let (poller, signals, timer) = (Poller::new(BATCH)?, Signals::take(&taken())?, Timer::new()?);
     poller.add(&signals, Token::Signals.to_u64(), Interest::READ)?;
     poller.add(&timer, Token::Timer.to_u64(), Interest::READ)?;
     poller.add(connections.listener(), Token::Listener.to_u64(), Interest::READ)?;
@@ -145,16 +142,21 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         has_terminal: has_terminal(),
         state,
     };
-    tell_what_is_odd(&mut daemon);
-    for name in strays {
-        daemon.say(&format!("descriptor {name} was passed, and no [[listen]] has its name: closed"));
-    }
+    tell_what_is_odd(&mut daemon, strays);
     daemon.roster.children().for_each(|child| daemon.hash(child));
     Ok(daemon)
 }
 
+/// Returns the signals that are taken. Whoever starts this under `nohup` wants it to outlive the terminal.
+fn taken() -> Vec<Signal> {
+    SIGNALS.into_iter().filter(|one| *one != Signal::SIGHUP || !is_ignored(*one)).collect()
+}
+
 /// Says what the operator should know before anything starts.
-fn tell_what_is_odd(daemon: &mut Daemon) {
+fn tell_what_is_odd(daemon: &mut Daemon, strays: Vec<String>) {
+    for name in strays {
+        daemon.say(&format!("descriptor {name} was passed, and no [[listen]] has its name: closed"));
+    }
     let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for child in daemon.roster.children() {
         for line in daemon.launcher.prepared(child).missing() {
