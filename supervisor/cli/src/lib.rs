@@ -24,15 +24,19 @@ mod wait;
 use std::process::ExitCode;
 
 use bailiwick_supervisor::control::Verb;
-use clap::Parser;
+use clap::{ColorChoice, CommandFactory, FromArgMatches};
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Color, Command};
 pub use exit::{Exit, Failure};
 use screen::Screen;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    // What clap itself prints has colours by the same rules, as far as they are known before the arguments are.
+    let coloured = Screen::new(Color::Auto).stdout_colour();
+    let choice = if coloured { ColorChoice::Always } else { ColorChoice::Never };
+    let matches = Arguments::command().color(choice).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let screen = Screen::new(arguments.color);
     let outcome = match arguments.command {
         Command::Run(run) => run::run(&run),

@@ -136,10 +136,12 @@ fn an_unknown_name_exits_with_4_before_anything_is_ordered() {
 
 #[test]
 fn each_order_goes_to_whom_it_names() {
-    let answers = [status(READY), end(Outcome::Done), end(Outcome::Done)];
-    let (code, _, messages, asked) = Supervisor::answering(answers).run(&["restart", "web", "web.2"]);
+    // After each order it is asked what else happened: nothing.
+    let answers = [status(READY), end(Outcome::Done), end(Outcome::TimedOut), end(Outcome::Done)];
+    let (code, _, messages, mut asked) = Supervisor::answering(answers).run(&["restart", "web", "web.2"]);
     assert_eq!((code, messages.as_str()), (0, "restart web: done\nrestart web.2: done\n"));
     let web = || "web".to_owned();
+    assert_eq!(asked.remove(2), (Verb::Events(0), Target::System));
     let expected = [(Verb::Restart, Target::Worker(web())), (Verb::Restart, Target::Instance(web(), 2))];
     assert_eq!(asked[1..], expected);
     let (code, _, _, asked) = Supervisor::answering([end(Outcome::Done)]).run(&["stop", "--all"]);

@@ -133,7 +133,10 @@ impl Client {
                 watching = watching && ask(after, request.deadline).is_ok();
             }
         }
-        self.answer(until, request.deadline).map(|(_, outcome)| outcome)
+        let (_, outcome) = self.answer(until, request.deadline)?;
+        // What happened up to the answer, and perhaps no more was heard of.
+        self.events(after, Duration::ZERO).iter().flatten().for_each(happened);
+        Ok(outcome)
     }
 
     /// Returns what happened after event `after`, oldest first. Blocks until there is something, up to `deadline`;

@@ -22,7 +22,15 @@ impl Daemon {
             guarded: self.launcher.guardian().is_some(),
             last_event: self.happened.last(),
         };
-        let rows = self.roster.children().filter_map(|child| Some(Record::Row(self.row(child)?)));
+        // A free place of a pool is nobody.
+        let is_somebody = |id: &ChildId| {
+            self.tree.is_member(*id) || self.tree.child(*id).is_some_and(|child| !child.is_at_rest())
+        };
+        let rows = self
+            .roster
+            .children()
+            .filter(is_somebody)
+            .filter_map(|child| Some(Record::Row(self.row(child)?)));
         std::iter::once(Record::Head(head)).chain(rows).collect()
     }
 

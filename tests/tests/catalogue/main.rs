@@ -15,3 +15,4 @@ mod g_reload;
 mod h_surroundings;
 mod i_messages;
 mod support;
+mod verbs;

@@ -1,7 +1,8 @@
 //! Manifests in few words, what `check` says of them, and what the journal says of the order of things.
 
 use std::fs;
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use bailiwick_tests::harness::Supervised;
 use nix::sys::signal::Signal;
@@ -77,4 +78,54 @@ pub(crate) fn foreign(name: &str, keys: &str, steps: &[&str]) -> String {
         {keys}\nsandbox.preset = \"exec\"\n",
         steps.join(", ")
     )
+}
+
+/// The command line, asked about one system, with nothing of this process's environment that changes what it prints.
+pub(crate) struct Cli {
+    state_dir: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+/// What one command came to.
+pub(crate) struct Told {
+    pub(crate) code: i32,
+    pub(crate) data: String,
+    pub(crate) messages: String,
+}
+
+impl Cli {
+    pub(crate) fn of(supervised: &Supervised) -> Self {
+        Self { state_dir: supervised.state_dir(), environment: Vec::new() }
+    }
+
+    /// The same with one more variable of the environment.
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+        let mut environment = self.environment.clone();
+        environment.push((name.to_owned(), value.to_owned()));
+        Self { state_dir: self.state_dir.clone(), environment }
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Told {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick-under-test"));
+        for name in ["NO_COLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS"] {
+            command.env_remove(name);
+        }
+        command.args(arguments).envs(self.environment.iter().cloned()).stdin(Stdio::null());
+        if arguments != ["--help"] {
+            command.arg("--state-dir").arg(&self.state_dir);
+        }
+        let output = command.output().expect("it can be run");
+        let text = |bytes| String::from_utf8(bytes).expect("what it prints is text");
+        let code = output.status.code().expect("no signal ended it");
+        Told { code, data: text(output.stdout), messages: text(output.stderr) }
+    }
+
+    /// Runs a command that prints one document.
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let told = self.run(arguments);
+        assert_eq!(told.messages, "", "{arguments:?}");
+        assert!(!told.data.contains('\u{1b}'), "{arguments:?}: {}", told.data);
+        serde_json::from_str(&told.data)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", told.data))
+    }
 }
