@@ -65,6 +65,16 @@ pub(crate) enum Command {
     Wait(Wait),
     /// Show what happened: states, ends with their causes, alerts.
     Events(Events),
+    /// Say what this machine gives to a supervisor, and which guarantees hold here; exits with 1 if one does not.
+    Doctor(Doctor),
+}
+
+/// Say what this machine gives.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// One JSON document with a schema_version.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Supervise what a manifest declares.

@@ -8,6 +8,7 @@
 mod arguments;
 mod blast;
 mod check;
+mod doctor;
 mod events;
 mod exit;
 mod explain;
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Scale(asked) => order::scale(&asked, &screen),
         Command::Wait(asked) => wait::wait(&asked),
         Command::Events(asked) => events::events(&asked, &screen),
+        Command::Doctor(asked) => doctor::doctor(&asked, &screen),
     };
     match outcome {
         Ok(exit) => exit.into(),

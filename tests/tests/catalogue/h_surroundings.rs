@@ -193,3 +193,49 @@ fn a_hang_up_that_was_ignored_at_the_start_stays_ignored() {
     assert!(!lines.iter().any(|line| line.text.contains("SIGHUP")), "{lines:?}");
     supervised.stop();
 }
+
+#[test]
+fn h10_a_supervisor_without_control_groups_and_with_a_read_only_proc_starts() {
+    if needs_root("only root makes mount namespaces everywhere") {
+        return;
+    }
+    let line = "mount -o remount,ro,bind /proc && mount -t tmpfs none /sys/fs/cgroup && exec \"$0\" \"$@\"";
+    let mut supervised = run!(&["unshare", "--mount", "sh", "-c", line], &plain("a"));
+    supervised.wait_for_life("a", 1);
+    supervised.pid("a").signal(Signal::SIGKILL);
+    supervised.wait_for_life("a", 2);
+    supervised.stop();
+}
+
+#[test]
+fn h4_a_clock_that_jumps_ends_nobody() {
+    let library = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+    ];
+    let Some(library) = library.iter().find(|path| std::path::Path::new(path).exists()) else {
+        // Not `eprintln!`, which the runner keeps to itself as long as the test passes.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED h4: libfaketime is not installed (apt-get install faketime)"
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = folder.path().join("clock");
+    std::fs::write(&clock, "+0\n").expect("it is ours");
+    let preload = format!("LD_PRELOAD={library}");
+    let file = format!("FAKETIME_TIMESTAMP_FILE={}", clock.display());
+    let fake = ["env", &preload, &file, "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"];
+    let mut supervised = run!(&fake, &[plain("a"), worker("b", "needs = [\"a\"]", "")].concat());
+    supervised.wait_for_life("b", 1);
+    for jump in ["-3600\n", "+86400\n", "+0\n"] {
+        std::fs::write(&clock, jump).expect("it is ours");
+        for name in ["a", "b"] {
+            let row = supervised.worker(name);
+            assert_eq!((row.generation, row.restarts), (1, 0), "after {jump}");
+            assert!(row.uptime.is_some_and(|uptime| uptime < Duration::from_secs(60)), "{row:?}");
+        }
+    }
+    supervised.stop();
+}
