@@ -80,8 +80,7 @@ pub(crate) async fn of<F: Future>(actor: &cell::Cell, work: Work, future: F) -> 
 /// Runs one poll of an actor's work.
 pub(crate) fn one_poll<T>(actor: &cell::Cell, work: Work, poll: impl FnOnce() -> T) -> T {
     let Some(desk) = HERE.with(|here| here.begin(actor, work)) else { return poll() };
-    // What follows in the same poll of the executor is not this actor's.
-    let _over = OnDrop(|| desk.begin(coarse_ns(), false));
+    let _over = OnDrop(|| desk.unname());
     poll()
 }
 

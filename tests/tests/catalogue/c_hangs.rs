@@ -21,6 +21,7 @@ fn c7_a_worker_that_sigstop_holds_is_told_at_once_and_killed_after_the_limit() {
     supervised.pid("a").signal(Signal::SIGSTOP);
     supervised.journal().wait_for(from, "a#1 is stopped by a signal");
     stopwatch.assert_within(Duration::from_millis(100), "the news of the stop");
+    assert!(supervised.worker("a").signs.sigstopped);
     let again = supervised.wait_for_life("a", 2);
     stopwatch.assert_within(2 * SECOND, "the replacement");
     assert!(stopwatch.began().elapsed() >= SECOND, "it was killed before its time");
@@ -54,6 +55,7 @@ fn c8_a_worker_that_goes_on_before_the_limit_is_left_alone() {
     }
     let after = supervised.worker("a");
     assert_eq!((after.pid, after.restarts, after.state), (before, 0, State::Ready));
+    assert!(!after.signs.sigstopped);
     supervised.stop();
 }
 
@@ -79,6 +81,7 @@ fn c10_a_handler_that_never_ends_is_named_and_its_worker_is_aborted() {
     let text = "a#1 is stuck: its actor life has been in Probe.spin for 1.";
     supervised.journal().wait_for(0, text);
     stopwatch.assert_within(2 * SECOND, "the news");
+    assert!(supervised.worker("a").signs.stuck);
     supervised.journal().wait_for(0, "a#1 ended after");
     assert!(stopwatch.began().elapsed() >= 2 * SECOND, "it was killed before its time");
     stopwatch.assert_within(5 * SECOND, "the end");
@@ -126,6 +129,7 @@ fn c14_a_worker_that_a_debugger_holds_is_not_killed_until_it_lets_go() {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(worker.pid.expect("it runs")).expect("a pid fits"));
     // It is held like by gdb before it spins: from then on it is in no poll; and let run while it is traced.
     nix::sys::ptrace::seize(pid, nix::sys::ptrace::Options::empty()).expect("root may trace it");
+    supervised.wait_for_worker("a", "traced", |row| row.signs.traced.then_some(()));
     outlast(&supervised, 6 * SECOND);
     let held = supervised.worker("a");
     assert_eq!((held.pid, held.restarts), (worker.pid, 0), "a debugger suspends the watchdog");
