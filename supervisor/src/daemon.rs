@@ -28,7 +28,7 @@ use bailiwick_core::child::{self as tree, State};
 use bailiwick_core::moves::Moves;
 use bailiwick_core::reopening::{self, Reopenings};
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{ChildId, Event, Incarnation, Outcome, Tree};
+use bailiwick_core::tree::{Action, ChildId, Event, Incarnation, Outcome, Tree};
 use bailiwick_sys::Failed;
 use bailiwick_sys::events::{Interest, Poller, Signal, Signals, Timer, Woken, monotonic_ns};
 use bailiwick_sys::notify::Superior;
@@ -52,6 +52,9 @@ use token::Token;
 
 /// Events that one wait reports; whoever is not among them is among the next.
 const BATCH: usize = 64;
+
+/// Processes that are started before others are heard: hundreds of them take seconds.
+const STARTS: usize = 16;
 
 /// How soon a send is tried again for which the kernel had no room.
 const ROOM_RETRY: Duration = Duration::from_millis(50);
@@ -95,6 +98,8 @@ struct Daemon {
     moves: Moves,
     /// What happened and was not told to the machine yet.
     events: VecDeque<Event>,
+    /// What the machine has ordered and was not done yet.
+    actions: VecDeque<Action>,
     /// Links that are to be made once the kernel has room for them.
     missing_links: Vec<(Incarnation, Incarnation)>,
     /// Links that are to be made anew after a violation.
@@ -130,6 +135,7 @@ impl Daemon {
             }
             self.timer.set(self.next_wake().map(Instant::as_nanos))?;
             let timeout_ms = self.flush_sinks().then_some(SINK_RETRY_MS);
+            let timeout_ms = if self.actions.is_empty() { timeout_ms } else { Some(0) };
             let woken: Vec<Woken> = self.poller.wait(timeout_ms)?.collect();
             for woken in woken {
                 self.wake(woken);
@@ -137,15 +143,23 @@ impl Daemon {
         }
     }
 
-    /// Tells the machine what happened, and carries out what follows, until nothing does.
+    /// Tells the machine what happened, and carries out what follows, until nothing does, or so much was started that
+    /// others should be heard first.
     fn settle(&mut self) {
-        let mut actions = Vec::new();
-        while let Some(event) = self.events.pop_front() {
-            self.tree.handle(self.now(), event, &mut actions);
-            for action in actions.drain(..) {
+        let mut starts = 0;
+        loop {
+            while let Some(action) = self.actions.pop_front() {
+                starts += usize::from(matches!(action, Action::Spawn(_)));
                 self.perform(action);
+                if starts == STARTS {
+                    return self.answer_orders();
+                }
             }
             self.note_moves();
+            let Some(event) = self.events.pop_front() else { break };
+            let mut actions = Vec::new();
+            self.tree.handle(self.now(), event, &mut actions);
+            self.actions.extend(actions);
         }
         self.answer_orders();
         self.tell_ready();

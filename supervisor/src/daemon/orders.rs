@@ -137,7 +137,14 @@ impl Daemon {
         }
     }
 
+    /// Returns who is meant: free places of a pool are nobody.
     fn targets(&self, target: &Target) -> Vec<ChildId> {
+        let mut targets = self.named(target);
+        targets.retain(|child| self.is_taken(*child));
+        targets
+    }
+
+    fn named(&self, target: &Target) -> Vec<ChildId> {
         match target {
             Target::System => self.roster.children().collect(),
             Target::Worker(name) => self.roster.instances_of(name).collect(),

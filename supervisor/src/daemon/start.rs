@@ -125,6 +125,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         happened: Default::default(),
         moves: Default::default(),
         events: Default::default(),
+        actions: Default::default(),
         missing_links: Vec::new(),
         reopenings: Reopenings::default(),
         poller,

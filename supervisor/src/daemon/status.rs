@@ -22,16 +22,14 @@ impl Daemon {
             guarded: self.launcher.guardian().is_some(),
             last_event: self.happened.last(),
         };
-        // A free place of a pool is nobody.
-        let is_somebody = |id: &ChildId| {
-            self.tree.is_member(*id) || self.tree.child(*id).is_some_and(|child| !child.is_at_rest())
-        };
-        let rows = self
-            .roster
-            .children()
-            .filter(is_somebody)
-            .filter_map(|child| Some(Record::Row(self.row(child)?)));
+        let taken = self.roster.children().filter(|child| self.is_taken(*child));
+        let rows = taken.filter_map(|child| Some(Record::Row(self.row(child)?)));
         std::iter::once(Record::Head(head)).chain(rows).collect()
+    }
+
+    /// Returns whether a place is no free one of a pool.
+    pub(super) fn is_taken(&self, id: ChildId) -> bool {
+        self.tree.is_member(id) || self.tree.child(id).is_some_and(|child| !child.is_at_rest())
     }
 
     fn row(&self, id: ChildId) -> Option<Row> {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use bailiwick_supervisor::control::{Cause, State, Verb};
-use bailiwick_tests::harness::{Ended, Stopwatch};
+use bailiwick_supervisor::control::{Cause, Outcome, Row, State, Target, Verb};
+use bailiwick_tests::harness::{Ended, PATIENCE, Stopwatch, Supervised};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
-use crate::support::{check, ends, group, kill, lives, plain, starts, worker};
+use crate::support::{check, ends, first_ends, first_starts, group, kill, lives, plain, worker};
 
 #[test]
 fn a6_a_killed_worker_is_replaced_and_the_others_keep_their_processes() {
@@ -142,12 +142,12 @@ fn a5_a_temporary_bystander_of_one_for_all_does_not_come_back() {
 fn a7_one_for_all_stops_in_reverse_starts_forward_and_charges_once() {
     let mut supervised = run!(&group("all", "strategy = \"one_for_all\"", &["a", "b", "c", "d"]));
     let before = lives(&supervised, ["a", "b", "c", "d"], 1);
-    assert_eq!(starts(&supervised), ["a#1", "b#1", "c#1", "d#1"]);
+    assert_eq!(first_starts(&supervised, 4), ["a#1", "b#1", "c#1", "d#1"]);
     kill(&supervised, "c");
     let after = lives(&supervised, ["a", "b", "c", "d"], 2);
     assert!(before.iter().zip(after).all(|(old, new)| *old != new), "{before:?} {after:?}");
-    assert_eq!(ends(&supervised), ["c#1", "d#1", "b#1", "a#1"]);
-    assert_eq!(starts(&supervised)[4..], ["a#2", "b#2", "c#2", "d#2"]);
+    assert_eq!(first_ends(&supervised, 4), ["c#1", "d#1", "b#1", "a#1"]);
+    assert_eq!(first_starts(&supervised, 8)[4..], ["a#2", "b#2", "c#2", "d#2"]);
     let row = supervised.worker("a");
     assert_eq!((row.budget_left, row.budget_max), (4, 5));
     supervised.stop();
@@ -160,12 +160,12 @@ fn a8_rest_for_one_restarts_the_one_that_failed_and_those_after_it() {
     kill(&supervised, "b");
     let after = lives(&supervised, ["b", "c", "d"], 2);
     assert!(before[1..].iter().zip(after).all(|(old, new)| *old != new), "{before:?} {after:?}");
-    assert_eq!(ends(&supervised), ["b#1", "d#1", "c#1"]);
-    assert_eq!(starts(&supervised)[4..], ["b#2", "c#2", "d#2"]);
+    assert_eq!(first_ends(&supervised, 3), ["b#1", "d#1", "c#1"]);
+    assert_eq!(first_starts(&supervised, 7)[4..], ["b#2", "c#2", "d#2"]);
     assert_eq!(supervised.worker("a").pid, before[0]);
     kill(&supervised, "d");
     lives(&supervised, ["d"], 3);
-    assert_eq!(ends(&supervised)[3..], ["d#2"], "nobody stands behind the last");
+    assert_eq!(first_ends(&supervised, 4)[3..], ["d#2"], "nobody stands behind the last");
     supervised.stop();
 }
 
@@ -266,7 +266,7 @@ fn a13_the_end_of_any_significant_member_stops_its_group_in_reverse() {
         let done = supervised.wait_for_state(name, State::Done);
         assert_eq!((done.generation, done.restarts), (1, 0), "{name}");
     }
-    assert_eq!(ends(&supervised), ["c#1", "b#1", "a#1"]);
+    assert_eq!(first_ends(&supervised, 3), ["c#1", "b#1", "a#1"]);
     supervised.journal().wait_for(0, "group job has done its work and stops");
     assert_eq!(lives(&supervised, ["outside"], 1), outside);
     supervised.stop();
@@ -310,11 +310,11 @@ fn a14_a_group_of_three_significant_members_lives_until_the_third_has_ended() {
         kill(&supervised, name);
         supervised.wait_for_state(name, State::Done);
     }
-    assert_eq!(ends(&supervised), ["a#1", "b#1"]);
+    assert_eq!(first_ends(&supervised, 2), ["a#1", "b#1"]);
     lives(&supervised, ["bystander", "c"], 1);
     kill(&supervised, "c");
     supervised.wait_for_state("bystander", State::Done);
-    assert_eq!(ends(&supervised), ["a#1", "b#1", "c#1", "bystander#1"]);
+    assert_eq!(first_ends(&supervised, 4), ["a#1", "b#1", "c#1", "bystander#1"]);
     supervised.stop();
 }
 
@@ -366,12 +366,12 @@ fn rest_for_one_within_one_for_all_restarts_inside_what_fails_inside_and_all_wha
     kill(&supervised, "b");
     lives(&supervised, ["b", "c"], 2);
     assert_eq!(lives(&supervised, ["a", "d"], 1), [a, d]);
-    assert_eq!(ends(&supervised), ["b#1", "c#1"]);
+    assert_eq!(first_ends(&supervised, 2), ["b#1", "c#1"]);
     kill(&supervised, "d");
     lives(&supervised, ["a", "d"], 2);
     lives(&supervised, ["b", "c"], 3);
-    assert_eq!(ends(&supervised)[2..], ["d#1", "c#2", "b#2", "a#1"]);
-    assert_eq!(starts(&supervised)[6..], ["a#2", "b#3", "c#3", "d#2"]);
+    assert_eq!(first_ends(&supervised, 6)[2..], ["d#1", "c#2", "b#2", "a#1"]);
+    assert_eq!(first_starts(&supervised, 10)[6..], ["a#2", "b#3", "c#3", "d#2"]);
     supervised.stop();
 }
 
@@ -449,7 +449,80 @@ fn wants_waits_for_what_may_come_and_starts_without_what_does_not() {
     ];
     let mut supervised = run!(&manifest.concat());
     lives(&supervised, ["web"], 1);
-    assert_eq!(starts(&supervised), ["slow#1", "web#1"]);
+    assert_eq!(first_starts(&supervised, 2), ["slow#1", "web#1"]);
     assert_eq!(supervised.worker("broken").state, State::Failed);
+    supervised.stop();
+}
+
+/// Has a pool have so many members.
+fn scale(supervised: &Supervised, pool: &str, members: u16) -> Outcome {
+    let target = Target::Worker(pool.to_owned());
+    supervised.control().order(Verb::Scale(members), target, PATIENCE).expect("it is answered")
+}
+
+/// The rows of all members that a pool has.
+fn members(supervised: &Supervised, worker: &str) -> Vec<Row> {
+    supervised.status().workers.into_iter().filter(|row| row.name == worker).collect()
+}
+
+#[test]
+fn a17_a_pool_of_500_starts_and_stops_side_by_side() {
+    let manifest =
+        ["[group.crowd]\nstrategy = \"pool\"\n", &worker("a", "group = \"crowd\"\ninstances = 500", "")];
+    let mut supervised = run!(&manifest.concat());
+    // Asked while they start: nobody waits for the last of them.
+    supervised.journal().wait_for(0, "is ready");
+    let stopwatch = Stopwatch::start();
+    assert_eq!(members(&supervised, "a").len(), 500);
+    stopwatch.assert_within(Duration::from_secs(1), "the answer to status");
+    // The journal, not the status: asking for 500 rows again and again would slow them down.
+    for some in (100..=500).step_by(100) {
+        supervised.journal().wait_until(&format!("{some} members"), |lines| {
+            (lines.iter().filter(|line| line.text.ends_with(" is ready")).count() >= some).then_some(())
+        });
+    }
+    assert!(members(&supervised, "a").iter().all(|row| row.state == State::Ready && row.generation == 1));
+    let stopwatch = Stopwatch::start();
+    supervised.stop();
+    stopwatch.assert_within(Duration::from_secs(10), "the stop of 500 members, each of which has 10 s");
+}
+
+#[test]
+fn a18_a_pool_has_no_more_members_than_it_has_places_for_whatever_crashes() {
+    let pool = worker(
+        "a",
+        "group = \"crowd\"\ninstances = 1\nmax_children = 1\nbackoff = { first = \"300ms\" }",
+        "",
+    );
+    let mut supervised = run!(&["[group.crowd]\nstrategy = \"pool\"\n", &pool].concat());
+    lives(&supervised, ["a"], 1);
+    kill(&supervised, "a");
+    supervised.wait_for_state("a", State::Backoff);
+    assert_eq!(scale(&supervised, "a", 2), Outcome::Refused);
+    assert_eq!(scale(&supervised, "crowd", 1), Outcome::Done);
+    let seen = lives(&supervised, ["a"], 2);
+    assert_eq!(members(&supervised, "a").iter().map(|row| row.pid).collect::<Vec<_>>(), seen);
+    assert_eq!(supervised.workers().len(), 1, "{:?}", supervised.workers());
+    supervised.stop();
+}
+
+#[test]
+fn a18_a_pool_grows_and_shrinks_and_keeps_who_stays() {
+    let pool = worker("a", "group = \"crowd\"\ninstances = 2\nmax_children = 4", "");
+    let needs = worker("front", "needs = [\"a\"]", "");
+    let mut supervised = run!(&["[group.crowd]\nstrategy = \"pool\"\n", &pool, &needs].concat());
+    let first = lives(&supervised, ["a.1", "a.2"], 1);
+    lives(&supervised, ["front"], 1);
+    assert_eq!(scale(&supervised, "a", 4), Outcome::Done);
+    lives(&supervised, ["a.1", "a.2", "a.3", "a.4"], 1);
+    assert_eq!(scale(&supervised, "a", 1), Outcome::Done);
+    supervised.journal().wait_until("one member", |_| (members(&supervised, "a").len() == 1).then_some(()));
+    assert_eq!(lives(&supervised, ["a.1"], 1), first[..1]);
+    // An order to all is an order to those that there are.
+    supervised.order(Verb::Restart, "a");
+    assert_eq!(members(&supervised, "a").len(), 1);
+    assert_eq!(scale(&supervised, "a", 2), Outcome::Done);
+    lives(&supervised, ["a.2"], 2);
+    assert_eq!(scale(&supervised, "front", 2), Outcome::Refused, "it is no pool");
     supervised.stop();
 }

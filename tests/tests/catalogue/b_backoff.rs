@@ -66,11 +66,13 @@ fn b7_twenty_manual_restarts_charge_no_budget() {
     supervised.stop();
 }
 
-/// The moments at which the lives of `a` ended, and what was said of each.
-fn decisions(supervised: &Supervised) -> Vec<(Instant, String)> {
-    let lines = supervised.journal().since(0).into_iter();
-    let told = lines.filter_map(|line| Some((line.at, line.text.split_once("; ")?.1.to_owned())));
-    told.filter(|(_, text)| text.starts_with("restarts ") || text.starts_with("is given up")).collect()
+/// The moments at which the lives of `a` ended, and what was said of each, when so many have.
+fn decisions(supervised: &Supervised, count: usize) -> Vec<(Instant, String)> {
+    supervised.journal().wait_until(&format!("{count} decisions"), |lines| {
+        let told = lines.iter().filter_map(|line| Some((line.at, line.text.split_once("; ")?.1.to_owned())));
+        let told = told.filter(|(_, text)| text.starts_with("restarts ") || text.starts_with("is given up"));
+        Some(told.collect::<Vec<_>>()).filter(|told| told.len() >= count)
+    })
 }
 
 /// The pause that a decision announces.
@@ -91,7 +93,7 @@ fn b1_the_pauses_are_0_100_200_400_800_ms_and_the_sixth_failure_is_the_last() {
     let stopwatch = Stopwatch::start();
     let mut supervised = run!(&[group, &worker("a", keys, "exit_early = 1")].concat());
     assert_eq!(supervised.wait_for_state("a", State::Failed).generation, 6);
-    let told = decisions(&supervised);
+    let told = decisions(&supervised, 6);
     let pauses: Vec<_> =
         told.iter().filter_map(|(_, text)| pause(text)).map(|pause| pause.as_millis()).collect();
     assert_eq!(pauses, [0, 100, 200, 400, 800]);
@@ -129,7 +131,7 @@ fn b2_chance_shortens_each_pause_by_a_quarter_at_most_and_the_next_start_is_told
         "what comes before it",
     );
     supervised.wait_for_worker("a", "in its ninth life", |row| (row.generation >= 9).then_some(()));
-    let pauses: Vec<_> = decisions(&supervised).iter().filter_map(|(_, text)| pause(text)).collect();
+    let pauses: Vec<_> = decisions(&supervised, 8).iter().filter_map(|(_, text)| pause(text)).collect();
     assert!(pauses.len() >= 8, "{pauses:?}");
     let possible = Duration::from_millis(300)..=Duration::from_millis(400);
     assert!(pauses.iter().all(|pause| possible.contains(pause)), "{pauses:?}");
@@ -151,7 +153,7 @@ fn b3_a_stable_period_brings_the_pause_back_to_the_first() {
     supervised.wait_for_worker("a", "stable", stable);
     kill(&supervised, "a");
     lives(&supervised, ["a"], 4);
-    let pauses: Vec<_> = decisions(&supervised).iter().filter_map(|(_, text)| pause(text)).collect();
+    let pauses: Vec<_> = decisions(&supervised, 3).iter().filter_map(|(_, text)| pause(text)).collect();
     assert_eq!(pauses, [0, 200, 0].map(Duration::from_millis));
     supervised.stop();
 }
@@ -168,7 +170,7 @@ fn b3_a_worker_that_says_that_it_runs_well_need_not_wait_for_the_stable_period()
     }
     lives(&supervised, ["a"], 4);
     assert!(
-        decisions(&supervised).iter().all(|(_, text)| text.starts_with("restarts now")),
+        decisions(&supervised, 3).iter().all(|(_, text)| text.starts_with("restarts now")),
         "{}",
         supervised.journal()
     );

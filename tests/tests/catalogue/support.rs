@@ -58,9 +58,16 @@ pub(crate) fn ends(supervised: &Supervised) -> Vec<String> {
     told(supervised, " ended after ")
 }
 
-/// The titles of the lives in the order in which they were ready.
-pub(crate) fn starts(supervised: &Supervised) -> Vec<String> {
-    told(supervised, " is ready")
+/// The same, when so many have ended: what the status shows may stand in the journal a moment later.
+pub(crate) fn first_ends(supervised: &Supervised, count: usize) -> Vec<String> {
+    let enough = || Some(ends(supervised)).filter(|ends| ends.len() >= count);
+    supervised.journal().wait_until(&format!("{count} ends"), |_| enough())
+}
+
+/// The titles of the lives in the order in which they were ready, when so many have been.
+pub(crate) fn first_starts(supervised: &Supervised, count: usize) -> Vec<String> {
+    let enough = || Some(told(supervised, " is ready")).filter(|starts| starts.len() >= count);
+    supervised.journal().wait_until(&format!("{count} starts"), |_| enough())
 }
 
 /// The word before `text` in each line that has it.
