@@ -9,7 +9,7 @@ use crate::address::Address;
 use crate::chain::Chain;
 use crate::envelope::{Body, Envelope};
 use crate::meeting::Abandoned;
-use crate::outcome::{AskError, NotDelivered, Unknown};
+use crate::outcome::{AskError, CloseCause, DownCause, NotDelivered, Unknown};
 use crate::outlet::Room;
 use crate::payload::{self, Portable};
 use crate::reply::Reply;
@@ -23,8 +23,10 @@ pub(crate) struct Asked<R: Portable> {
     address: Address,
     slot: Arc<Slot<R>>,
     sent: Sent,
-    /// What is needed to send the message once more, while that is possible.
-    again: Option<Stamp>,
+    /// What is needed to send the message once more.
+    stamp: Stamp,
+    /// It came back from a member of a pool that failed, and was sent to another.
+    went_elsewhere: bool,
 }
 
 /// Everything about a message but itself and its asker.
@@ -46,8 +48,7 @@ impl<R: Portable> Asked<R> {
         let Envelope { protocol, method, deadline, trace, .. } = envelope;
         let stamp = Stamp { protocol, method, deadline, chain: envelope.chain.clone(), trace };
         let sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
-        let again = sent.has_elsewhere().then_some(stamp);
-        Ok(Self { address, slot, sent, again })
+        Ok(Self { address, slot, sent, stamp, went_elsewhere: false })
     }
 
     /// Ready with the outcome, once.
@@ -60,12 +61,9 @@ impl<R: Portable> Asked<R> {
                     payload::decode(payload).map_err(|error| payload::undecodable_reply(&error).into())
                 }
                 Answered::Failed(error) => Err(error),
-                Answered::Bounced(body, reason) => match self.again.take() {
-                    Some(stamp) => match self.send_again(stamp, body) {
-                        Ok(()) => continue,
-                        Err(again) => Err(again.into()),
-                    },
-                    None => Err(reason.into()),
+                Answered::Bounced(body, reason) => match self.send_again(body, reason) {
+                    Ok(()) => continue,
+                    Err(reason) => Err(reason.into()),
                 },
             });
         }
@@ -76,12 +74,30 @@ impl<R: Portable> Asked<R> {
         expired(self.slot.abandon())
     }
 
-    fn send_again(&mut self, stamp: Stamp, body: Body) -> Result<(), NotDelivered> {
-        let Stamp { protocol, method, deadline, chain, trace } = stamp;
+    /// Sends a message that came back unhandled once more, if that is of use: to another member of a pool, or to the
+    /// next life of one that ends in order. The deadline bounds how often.
+    fn send_again(&mut self, body: Body, reason: NotDelivered) -> Result<(), NotDelivered> {
+        let ends_in_order = matches!(
+            reason,
+            NotDelivered::Draining
+                | NotDelivered::LinkClosed(CloseCause::Drained)
+                | NotDelivered::PeerDown { cause: DownCause::Stopped, .. }
+        );
+        let is_elsewhere = self.sent.has_elsewhere() && !self.went_elsewhere;
+        if !ends_in_order && !is_elsewhere {
+            return Err(reason);
+        }
+        self.went_elsewhere |= !ends_in_order;
         self.slot = Arc::new(Slot::new());
         let reply = Reply::local(self.slot.clone());
+        let Stamp { protocol, method, deadline, ref chain, trace } = self.stamp;
+        let chain = chain.clone();
         let envelope = Envelope { protocol, method, body, reply, deadline, chain, trace, credit: None };
-        self.sent = self.sent.offer_elsewhere(&self.address, envelope).map_err(|refused| refused.reason)?;
+        let sent = match is_elsewhere && !ends_in_order {
+            true => self.sent.offer_elsewhere(&self.address, envelope),
+            false => Sent::offer(&self.address, envelope, Room::Wait),
+        };
+        self.sent = sent.map_err(|refused| refused.reason)?;
         Ok(())
     }
 }

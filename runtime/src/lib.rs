@@ -93,6 +93,7 @@ mod ticket;
 mod trace;
 mod turn;
 mod worker;
+mod workload;
 
 pub use actor::{Actor, Reconfigured};
 pub use address::Address;

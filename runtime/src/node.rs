@@ -23,6 +23,7 @@ use crate::name::{ActorName, NameError};
 use crate::outcome::Cause;
 use crate::progress::{self, Work};
 use crate::supervision::MemberTerms;
+use crate::workload::Workload;
 use bailiwick_core::tree::Restart;
 use bailiwick_supervisor::control::Status;
 use bailiwick_wire::schema::ProtocolSchema;
@@ -50,6 +51,8 @@ pub(crate) trait Host: Send + Sync {
     fn settled(&self) {}
     /// The significant ones among the actors without a parent have done their work.
     fn finished(&self);
+    /// The worker has just taken the last message of others that this life takes.
+    fn spent(&self) {}
 }
 
 /// The actors of one worker.
@@ -62,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) worker: String,
     pub(crate) instance: Option<u16>,
     pub(crate) dead_letters: DeadLetters,
+    /// What it has to do for other workers.
+    pub(crate) workload: Arc<Workload>,
     pub(crate) host: Arc<dyn Host>,
     /// The actors that were declared, in the order of their start. Children are known to their parents.
     actors: Mutex<Vec<Declared>>,
@@ -271,7 +276,8 @@ impl Shared {
     pub(crate) fn new(worker: &str, instance: Option<u16>, host: Arc<dyn Host>) -> Self {
         let (worker, dead_letters) = (worker.to_owned(), DeadLetters::default());
         let (hosted, spawned) = (Family::new(None), Family::new(None));
-        Self { worker, instance, dead_letters, host, actors: Mutex::default(), hosted, spawned }
+        let workload = Arc::default();
+        Self { worker, instance, dead_letters, workload, host, actors: Mutex::default(), hosted, spawned }
     }
 
     /// Makes the surroundings of a context that belongs to no worker.

@@ -20,6 +20,7 @@ use crate::reply::Reply;
 use crate::scope::Scope;
 use crate::served::Dispatch;
 use crate::trace;
+use crate::workload::{Share, Taken};
 
 /// The state that lasts from one message to the next.
 pub(crate) struct Turns {
@@ -72,7 +73,7 @@ impl Turns {
         cx: &mut Context,
         envelope: Box<Envelope>,
     ) -> Result<(), Cause> {
-        let Some((incoming, reply)) = self.open(*envelope) else { return Ok(()) };
+        let Some((incoming, reply, _share)) = self.open(*envelope) else { return Ok(()) };
         let (protocol, index) = (incoming.protocol, incoming.method);
         let handled = self.run_handler::<A, D>(actor, cx, incoming, &reply).await;
         match handled {
@@ -104,16 +105,31 @@ impl Turns {
     }
 
     /// Unpacks a message for its handler, unless nobody waits for it any more.
-    fn open(&mut self, envelope: Envelope) -> Option<(Incoming, Reply)> {
+    fn open(&mut self, envelope: Envelope) -> Option<(Incoming, Reply, Option<Share>)> {
         if envelope.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             self.cell.lose(envelope, NotDelivered::Expired);
             return None;
         }
+        let from_elsewhere = envelope.credit.is_some();
+        let share = match from_elsewhere.then(|| self.cell.node.workload.take()) {
+            Some(Taken::Share(share)) => Some(share),
+            Some(Taken::Last(share)) => {
+                // Before its credit goes back, or the sender would send one more to this life.
+                self.cell.node.host.spent();
+                Some(share)
+            }
+            // The asker sends it again, to a life that can take it. A tell has nobody who could.
+            Some(Taken::TooMany) if envelope.reply.is_awaited() => {
+                self.cell.lose(envelope, NotDelivered::Draining);
+                return None;
+            }
+            Some(Taken::TooMany) | None => None,
+        };
         let Envelope { protocol, method, body, reply, deadline, chain, trace, credit } = envelope;
         drop(credit);
         let scope = self.scope.get_or_insert_default();
         (scope.deadline, scope.before, scope.trace) = (deadline, chain, trace);
-        reply.start().then_some((Incoming { protocol, method, body }, reply))
+        reply.start().then_some((Incoming { protocol, method, body }, reply, share))
     }
 
     async fn run_handler<A, D: Dispatch<A>>(

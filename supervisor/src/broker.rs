@@ -87,6 +87,12 @@ impl Broker {
         self.ends[usize::from(child.0)].peers.contains_key(&to.child) && self.is_live(to)
     }
 
+    /// Returns whether `child` holds a grant to send to `peer`.
+    pub fn may_send(&self, child: ChildId, peer: ChildId) -> bool {
+        let terms = self.ends[usize::from(child.0)].peers.get(&peer);
+        terms.is_some_and(|terms| !terms.imports.is_empty())
+    }
+
     /// Returns whether `accused` is killed because `accuser` says that it broke the protocol of their link.
     ///
     /// Only the more privileged end may accuse, and only a peer that lives and that it has a link to.
@@ -192,6 +198,7 @@ mod tests {
         assert_eq!(two.len(), 1, "siblings have no link");
         assert_eq!(two[&FRONT].exports, front[&TWO].imports);
         assert!(two[&FRONT].imports.is_empty(), "nobody may send back");
+        assert!(broker.may_send(FRONT, ONE) && !broker.may_send(ONE, FRONT) && !broker.may_send(ONE, TWO));
     }
 
     #[test]

@@ -272,7 +272,9 @@ impl Daemon {
     /// Says once that every worker is ready, or done if it is to be.
     fn tell_ready(&mut self) {
         let is_up = |child: &tree::Child| child.is_ready() || child.state() == State::Done;
-        let mut members = self.roster.children().filter(|child| self.tree.is_member(*child));
+        // What starts on demand is as good as ready.
+        let awaited = |child: &ChildId| self.tree.is_member(*child) && !self.tree.waits_for_demand(*child);
+        let mut members = self.roster.children().filter(awaited);
         if self.ready.is_some() && members.all(|child| self.tree.child(child).is_some_and(is_up)) {
             // Closing it says as much to whoever does not read.
             if let Some(ready) = self.ready.take() {

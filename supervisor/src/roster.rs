@@ -8,7 +8,7 @@ use bailiwick_core::exit::ExitCodes;
 use bailiwick_core::tree::{self, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId};
 use thiserror::Error;
 
-use crate::spec::{self, OnSigstop, System, Worker};
+use crate::spec::{self, OnSigstop, Start, System, Worker};
 
 /// Every instance of every worker. Whoever stays when a system takes the place of another keeps its number.
 #[derive(Debug, Default)]
@@ -303,6 +303,8 @@ fn child_config(worker: &Worker, group: GroupId) -> ChildConfig {
         group,
         kind: worker.kind,
         restart: worker.restart,
+        on_demand: worker.start == Start::OnDemand,
+        max_age: or_never(worker.max_age),
         essential: worker.essential,
         significant: worker.significant,
         backoff: worker.backoff,

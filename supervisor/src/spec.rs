@@ -89,6 +89,14 @@ pub struct Worker {
     pub kept: Vec<String>,
     /// When an exit is answered by a restart.
     pub restart: RestartType,
+    /// When it starts.
+    pub start: Start,
+    /// How long it stays without anything to do for others, if it starts on demand; zero is for ever.
+    pub idle_stop: Duration,
+    /// How many messages of others one life takes; zero is any number.
+    pub max_messages: u32,
+    /// How long one life lasts at most; zero is for ever.
+    pub max_age: Duration,
     /// Whether giving this worker up stops the whole system with exit code 3.
     pub essential: bool,
     /// Whether its end, if it ends as it should, counts for the `auto_shutdown` of its group.
@@ -144,6 +152,16 @@ pub struct Worker {
     pub working_directory: Option<PathBuf>,
     /// What it may ask of the supervisor beyond its own affairs.
     pub may: Vec<May>,
+}
+
+/// When a worker starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// With the system.
+    #[default]
+    Boot,
+    /// When somebody has a message for it.
+    OnDemand,
 }
 
 /// What follows when a signal has stopped a worker for longer than it may last.
@@ -465,6 +483,10 @@ impl Worker {
             after: Vec::new(),
             kept: Vec::new(),
             restart: RestartType::Permanent,
+            start: Start::Boot,
+            idle_stop: Duration::ZERO,
+            max_messages: 0,
+            max_age: Duration::ZERO,
             essential: false,
             significant: false,
             crash_may_stop_all: false,

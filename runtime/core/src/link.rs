@@ -215,6 +215,16 @@ impl Link {
         self.can_send()
     }
 
+    /// Returns whether something waits to be sent.
+    pub fn has_waiting(&self) -> bool {
+        self.waiting.messages() > 0
+    }
+
+    /// Returns whether a message or an ask of the peer's waits to be handled, or is being handled.
+    pub fn is_busy(&self) -> bool {
+        self.queued > 0 || self.handling.len() > 0
+    }
+
     /// Returns the asks of this side to the peer that are open or waiting, for the balance of a pool.
     pub fn outstanding(&self) -> u32 {
         self.pending.len()

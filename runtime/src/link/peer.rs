@@ -47,6 +47,8 @@ pub(crate) struct Peer {
     pub(super) worker: String,
     /// Its instance, if its worker has several.
     pub(super) instance: Option<u16>,
+    /// It starts when it is wanted.
+    on_demand: bool,
     /// Where dead letters are counted. The node holds its peers, and not the reverse.
     node: OnceLock<Weak<Shared>>,
     report: Report,
@@ -79,6 +81,8 @@ pub(super) struct State {
     pub(super) written: u64,
     /// Counts the transports, so that a task knows whether it still serves the present one.
     serial: u32,
+    /// The supervisor was told that the peer is wanted.
+    was_wanted: bool,
     /// What the supervisor said last.
     pub(super) peer: PeerState,
     /// What the two sides disagreed about last, for people.
@@ -230,6 +234,7 @@ impl Peer {
             transport: None,
             written: 0,
             serial: 0,
+            was_wanted: false,
             peer: PeerState::default(),
             refusal: String::new(),
             exports: Vec::new(),
@@ -240,11 +245,12 @@ impl Peer {
             watches: BTreeMap::new(),
             watched: BTreeMap::new(),
         };
-        let Who { number, worker, instance } = who;
+        let Who { number, worker, instance, on_demand } = who;
         Arc::new_cyclic(|this| Self {
             number,
             worker,
             instance,
+            on_demand,
             node: OnceLock::new(),
             report,
             origin: Instant::now(),
@@ -354,6 +360,17 @@ impl Peer {
         }
     }
 
+    /// Waits until what a dead incarnation wrote is read, if there is something of it.
+    pub(super) async fn read_out(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if !self.lock().transport.as_ref().is_some_and(|transport| transport.dying) {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
     pub(super) fn report(&self, report: &ToSupervisor) {
         (self.report)(report);
     }
@@ -372,6 +389,7 @@ pub(super) struct Who {
     pub(super) number: u16,
     pub(super) worker: String,
     pub(super) instance: Option<u16>,
+    pub(super) on_demand: bool,
 }
 
 impl Turn<'_> {
@@ -401,10 +419,25 @@ impl Turn<'_> {
     pub(super) fn begin_transport(&mut self, generation: u32, socket: Arc<Socket>) -> u32 {
         self.event(Event::Linked { generation });
         self.state.peer.generation = generation;
+        self.state.was_wanted = false;
         (self.state.serial, self.state.written) = (self.state.serial + 1, 0);
         let serial = self.state.serial;
         self.state.transport = Some(Transport { serial, socket, dying: false });
         serial
+    }
+
+    /// Tells the supervisor once that a message waits for a peer that starts on demand and does not take it now.
+    pub(super) fn want(&mut self) {
+        let waits = self.peer.on_demand && !self.state.link.is_open() && self.state.link.has_waiting();
+        if waits && !std::mem::replace(&mut self.state.was_wanted, true) {
+            self.effects.push(Effect::Report(ToSupervisor::Wanted { peer: self.peer.number }));
+        }
+    }
+
+    /// Does so again, because the life of which that was told before has ended or is about to.
+    pub(super) fn want_again(&mut self) {
+        self.state.was_wanted = false;
+        self.want();
     }
 
     /// Tells whether the transport with this number is still the present one.

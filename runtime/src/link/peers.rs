@@ -76,6 +76,13 @@ impl Peers {
         }
     }
 
+    /// Waits until everything is read that a dead incarnation of a peer wrote. Its successor's link may be there before.
+    pub(crate) async fn read_out(&self, number: u16) {
+        if let Some(known) = self.by_number(number) {
+            known.peer.read_out().await;
+        }
+    }
+
     /// Takes a fresh link to an incarnation of a peer. Called on the executor that is to move its bytes.
     ///
     /// # Errors
@@ -98,6 +105,7 @@ impl Peers {
         known.peer.turn(|turn| {
             turn.state.peer.cause = cause;
             turn.event(Event::PeerDied { generation, cause: Cause(0) });
+
             if let Some(transport) = &mut turn.state.transport {
                 transport.dying = true;
             }
@@ -113,6 +121,11 @@ impl Peers {
             known.peer.writer.wake();
             drop(transport);
         }
+    }
+
+    /// Returns whether a peer's ask or message is being handled, or waits for that.
+    pub(crate) fn are_busy(&self) -> bool {
+        self.peers.iter().any(|known| known.peer.lock().link.is_busy())
     }
 
     /// Takes no new messages from peers any more.
@@ -240,6 +253,7 @@ fn known(peer: &bootstrap::Peer, local: &[Local], lending: &[Arc<Lending>], repo
         number: peer.number,
         worker: peer.worker.clone(),
         instance: (peer.instances > 1).then_some(peer.instance),
+        on_demand: peer.on_demand,
     };
     let bootstrap::WhileDown { messages, bytes } = peer.while_down;
     let while_down = WhileDown { messages, bytes };

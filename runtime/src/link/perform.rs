@@ -80,6 +80,9 @@ impl Turn<'_> {
             }
             Action::AskAnew => self.report(|peer, generation| ToSupervisor::Reopen { peer, generation }),
             Action::Opened | Action::PeerDrains | Action::Drained | Action::Down { .. } => {
+                if matches!(action, Action::PeerDrains | Action::Down { .. }) {
+                    self.want_again();
+                }
                 let peer = self.peer.title();
                 tracing::debug!(target: "bailiwick::link", peer, ?action);
             }
@@ -198,6 +201,7 @@ impl Turn<'_> {
         sent.outcome = line.clone().map_or(SendOutcome::Buffered, SendOutcome::Kept);
         let parcel = std::mem::take(&mut sent.parcel);
         self.put_sending(ticket, Sending::Kept(Box::new(Kept { parcel, envelope, line, ticket })));
+        self.want();
     }
 
     /// A tell was written into the outbox and never left it.

@@ -110,6 +110,31 @@ impl Worker {
         self
     }
 
+    /// Starts when somebody sends to it, and not before; the message waits for that within its deadline.
+    pub fn on_demand(mut self) -> Self {
+        self.spec.start = spec::Start::OnDemand;
+        self
+    }
+
+    /// Stops, if it [starts on demand](Worker::on_demand), when no message has come for so long and none is being handled.
+    pub fn idle_stop(mut self, idle: Duration) -> Self {
+        self.spec.idle_stop = idle;
+        self
+    }
+
+    /// Takes so many messages of other workers in one life, at least 1; then a fresh process takes its place. That charges
+    /// no budget, and loses no ask.
+    pub fn max_messages(mut self, messages: u32) -> Self {
+        self.spec.max_messages = messages.max(1);
+        self
+    }
+
+    /// Lives so long at most, and at least three quarters of that; then a fresh process takes its place.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.spec.max_age = age;
+        self
+    }
+
     /// Stops the whole program with exit code 3 if it is given up. A worker that holds no privilege needs
     /// [`Worker::crash_may_stop_all`] as well.
     pub fn essential(mut self) -> Self {

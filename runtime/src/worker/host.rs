@@ -40,6 +40,7 @@ pub(crate) struct WorkerHost {
     asked_for_status: Mutex<VecDeque<oneshot::Sender<io::Result<OwnedFd>>>>,
     over: watch::Sender<Option<Over>>,
     skipped: AtomicBool,
+    spent: watch::Sender<bool>,
 }
 
 impl WorkerHost {
@@ -52,6 +53,7 @@ impl WorkerHost {
             asked_for_status: Mutex::default(),
             over: watch::Sender::new(None),
             skipped: AtomicBool::new(false),
+            spent: watch::Sender::new(false),
         }
     }
 
@@ -76,6 +78,13 @@ impl WorkerHost {
     /// Returns the peers.
     pub(super) fn peers(&self) -> &Peers {
         &self.peers
+    }
+
+    /// Waits until this life has taken all messages that it takes.
+    pub(crate) async fn until_spent(&self) {
+        let mut spent = self.spent.subscribe();
+        // The sender lives as long as this value, so the wait ends in no other way.
+        let _ = spent.wait_for(|spent| *spent).await;
     }
 
     /// Returns whether an actor has said that there is nothing to do.
@@ -166,6 +175,12 @@ impl Host for WorkerHost {
     fn finished(&self) {
         // What went wrong before is not made good by it.
         self.over.send_if_modified(|over| over.replace(over.unwrap_or(Over::Finished)).is_none());
+    }
+
+    fn spent(&self) {
+        // At once, so that nobody sends to this life what only the next one may take.
+        self.peers.drain();
+        self.spent.send_replace(true);
     }
 }
 

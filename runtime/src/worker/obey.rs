@@ -37,12 +37,12 @@ pub(super) async fn obey(
     course: watch::Sender<Course>,
 ) {
     for order in early {
-        carry_out(order, &host, &course);
+        carry_out(order, &host, &course).await;
     }
     let gone = match Orders::new(line) {
         Ok(orders) => loop {
             match orders.next().await {
-                Ok(order) => carry_out(order, &host, &course),
+                Ok(order) => carry_out(order, &host, &course).await,
                 Err(error) => break error,
             }
         },
@@ -73,7 +73,7 @@ pub(super) async fn heed(signals: Signals, course: watch::Sender<Course>) {
     }
 }
 
-fn carry_out(order: Order, host: &WorkerHost, course: &watch::Sender<Course>) {
+async fn carry_out(order: Order, host: &WorkerHost, course: &watch::Sender<Course>) {
     let Order { order, fd } = order;
     match (order, fd) {
         (ToWorker::Kept { name }, Some(fd)) => host.give_kept(name, fd),
@@ -83,6 +83,8 @@ fn carry_out(order: Order, host: &WorkerHost, course: &watch::Sender<Course>) {
             host.answer_status(Err(io::Error::new(io::ErrorKind::PermissionDenied, text)));
         }
         (ToWorker::Link { peer, generation }, Some(link)) => {
+            // The replies of the life before it may still lie in its socket.
+            host.peers().read_out(peer).await;
             if let Err(error) = host.peers().linked(peer, generation, link) {
                 eprintln!("a link could not be joined: {error}");
             }

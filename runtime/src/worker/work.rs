@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bailiwick_supervisor::check::nearest;
 use bailiwick_supervisor::spec;
@@ -12,7 +13,7 @@ use bailiwick_sys::events::Signals;
 use bailiwick_wire::bootstrap::{Actor, Bootstrap, Work};
 use bailiwick_wire::control::ToSupervisor;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::host::{Over, WorkerHost};
 use super::line::{Line, Order};
@@ -22,7 +23,7 @@ use crate::address::Target;
 use crate::args::Args;
 use crate::link::peer::Report;
 use crate::link::peers::{Local, Peers};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, OnFull};
 use crate::node::{Host, Node, Stop, Told};
 use crate::registry::{Main, Registry};
 use crate::supervision::{self, Supervision};
@@ -48,6 +49,8 @@ struct Worker {
     node: Node,
     host: Arc<WorkerHost>,
     course: watch::Receiver<Course>,
+    /// How long it stays without anything to do; `None` is for ever.
+    idle_stop: Option<Duration>,
 }
 
 /// Hosts the actors, says when they are ready, and stops them when it is time.
@@ -66,10 +69,12 @@ pub(super) async fn run(
     let node = Node::new(&bootstrap.worker, instance, surroundings);
     host.peers().belong_to(&node.shared);
     node.shared.hosted.supervise(Supervision::from(&bootstrap.supervision));
+    node.shared.workload.limit(bootstrap.max_messages);
     let (sender, course) = watch::channel(Course::Run);
     tokio::task::spawn_local(heed(signals, sender.clone()));
     tokio::task::spawn_local(obey(Arc::clone(&line), early, Arc::clone(&host), sender));
-    let worker = Worker { line, node, host, course };
+    let idle_stop = Some(Duration::from_millis(bootstrap.idle_stop_ms)).filter(|idle| !idle.is_zero());
+    let worker = Worker { line, node, host, course, idle_stop };
     let ended = worker.work(&bootstrap, &mut registry).await;
     let letters = &worker.node.shared.dead_letters;
     let before = letters.total();
@@ -91,7 +96,7 @@ fn peers(bootstrap: &Bootstrap, registry: &Registry, line: &Arc<Line>) -> Result
         local.push(Local {
             name: actor.name.clone(),
             protocols: hosted.protocols.clone(),
-            mailbox: mailbox(actor).or(hosted.mailbox).unwrap_or_default(),
+            mailbox: shortened(mailbox(actor).or(hosted.mailbox).unwrap_or_default(), bootstrap.max_messages),
         });
     }
     let line = Arc::clone(line);
@@ -154,6 +159,7 @@ impl Worker {
             biased;
             ended = self.until_over() => ended,
             never = self.drain_if_told() => match never {},
+            never = self.tell_when_idle() => match never {},
         }
     }
 
@@ -199,16 +205,41 @@ impl Worker {
     /// Drains when told to, says so, and then waits to be stopped.
     async fn drain_if_told(&self) -> Infallible {
         let mut course = self.course.clone();
-        if course.wait_for(|course| *course >= Course::Drain).await.is_ok() {
-            // Peers hold back what is new for the next incarnation.
-            self.host.peers().drain();
-            self.node.stop(Stop::Drained).await;
+        tokio::select! {
+            _ = course.wait_for(|course| *course >= Course::Drain) => {}
             // If nobody hears it, the supervisor is gone, and that ends the worker.
-            let _ = self.line.report(&ToSupervisor::Drained, None);
+            () = self.host.until_spent() => drop(self.line.report(&ToSupervisor::Spent, None)),
         }
+        // Peers hold back what is new for the next incarnation.
+        self.host.peers().drain();
+        self.node.stop(Stop::Drained).await;
+        let _ = self.line.report(&ToSupervisor::Drained, None);
         std::future::pending().await
     }
 }
+
+impl Worker {
+    /// Says each time that it has had nothing to do for others for as long as it is to stay for that.
+    async fn tell_when_idle(&self) -> Infallible {
+        let Some(idle_stop) = self.idle_stop else { return std::future::pending().await };
+        let load = &self.node.shared.workload;
+        let (mut taken, mut idle_since) = (load.taken(), Instant::now());
+        loop {
+            sleep((idle_stop / LOOKS_PER_IDLE_STOP).max(Duration::from_millis(1))).await;
+            let is_busy = load.is_under_way() || self.host.peers().are_busy();
+            if is_busy || load.taken() != taken {
+                (taken, idle_since) = (load.taken(), Instant::now());
+            } else if idle_since.elapsed() >= idle_stop {
+                // Whether it is to stop for that, the supervisor says.
+                let _ = self.line.report(&ToSupervisor::Idle, None);
+                idle_since = Instant::now();
+            }
+        }
+    }
+}
+
+/// How often it is looked whether there is something to do, in the time for which there is to be nothing.
+const LOOKS_PER_IDLE_STOP: u32 = 8;
 
 fn unknown_type(type_name: &str, registry: &Registry) -> StartError {
     let known: Vec<_> = registry.types().map(|(name, _)| name).collect();
@@ -217,6 +248,16 @@ fn unknown_type(type_name: &str, registry: &Registry) -> StartError {
         type_name: type_name.to_owned(),
         hint: hint.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default(),
         known: known.join(", "),
+    }
+}
+
+/// Returns a mailbox to whose senders no more is lent at first than a life takes: what is sent beyond that comes back.
+fn shortened(mailbox: Mailbox, max_messages: u32) -> Mailbox {
+    match mailbox.policy() {
+        OnFull::Wait if max_messages > 0 => {
+            Mailbox::bounded(mailbox.capacity().min(max_messages)).capacity_bytes(mailbox.bytes())
+        }
+        OnFull::Wait | OnFull::Reject | OnFull::DropOldest | OnFull::DropNewest => mailbox,
     }
 }
 

@@ -36,6 +36,10 @@ pub struct Bootstrap {
     pub granted: Vec<String>,
     /// Whether the memory is attached, last of all, on which it leaves what it does: see [`crate::slate`].
     pub slate: bool,
+    /// How many messages of others this life takes, before another one takes its place; 0 is any number.
+    pub max_messages: u32,
+    /// For how many milliseconds it stays without anything to do for others; 0 is for ever.
+    pub idle_stop_ms: u64,
 }
 
 /// When the work of a worker is done.
@@ -177,6 +181,8 @@ pub struct Peer {
     pub imports: Vec<Slot>,
     /// What may wait for it while it is down.
     pub while_down: WhileDown,
+    /// Whether it starts only when somebody has a message for it, which is then to be told.
+    pub on_demand: bool,
 }
 
 /// One slot.
@@ -270,6 +276,7 @@ mod tests {
             exports: Vec::new(),
             imports: vec![slot],
             while_down: WhileDown::default(),
+            on_demand: true,
         };
         let confinement = Confinement { filter: Some(vec![6, 0, 0, 0]), ruleset: true, dumpable: false };
         Bootstrap {

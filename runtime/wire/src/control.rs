@@ -66,6 +66,15 @@ pub enum ToSupervisor {
     Skipped,
     /// All is well: earlier failures no longer matter.
     Settled,
+    /// It has taken as many messages as one life may: takes no more, and finishes what it has.
+    Spent,
+    /// It has had nothing to do for as long as it is to stay for that.
+    Idle,
+    /// There is a message for a peer that starts on demand.
+    Wanted {
+        /// The peer.
+        peer: u16,
+    },
 }
 
 /// Supervisor to worker.
@@ -208,6 +217,9 @@ impl ToSupervisor {
             &Self::Reopen { peer, generation } => Fields { peer, generation, ..Fields::of(9) },
             Self::Skipped => Fields::of(10),
             Self::Settled => Fields::of(11),
+            Self::Spent => Fields::of(12),
+            Self::Idle => Fields::of(13),
+            &Self::Wanted { peer } => Fields { peer, ..Fields::of(14) },
         }
         .to_bytes()
     }
@@ -230,6 +242,9 @@ impl ToSupervisor {
             9 => Self::Reopen { peer: fields.peer, generation: fields.generation },
             10 => Self::Skipped,
             11 => Self::Settled,
+            12 => Self::Spent,
+            13 => Self::Idle,
+            14 => Self::Wanted { peer: fields.peer },
             found => return Err(ControlError::Kind { found }),
         };
         exactly(record.to_bytes(), bytes)?;

@@ -47,6 +47,8 @@ impl Daemon {
             confinement,
             granted: granted.iter().map(|granted| granted.path().display().to_string()).collect(),
             slate: true,
+            max_messages: worker.max_messages,
+            idle_stop_ms: u64::try_from(worker.idle_stop.as_millis()).unwrap_or(u64::MAX),
         };
         Ok((bootstrap, attached))
     }
@@ -63,6 +65,7 @@ impl Daemon {
             exports: terms.exports.clone(),
             imports: terms.imports.clone(),
             while_down: worker.may_wait(),
+            on_demand: worker.start == spec::Start::OnDemand,
         }
     }
 

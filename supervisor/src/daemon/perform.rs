@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use bailiwick_core::tree::{Action, Alert, Incarnation, News, Record};
+use bailiwick_core::tree::{Action, Alert, Decision, Incarnation, News, Record};
 use bailiwick_sys::events::{Interest, Signal};
 use bailiwick_sys::wait;
 use bailiwick_wire::control::ToWorker;
@@ -80,6 +80,8 @@ impl Daemon {
     fn announce(&mut self, of: Incarnation, news: News) {
         match news {
             // Once a life: a worker may come and go as often as it likes.
+            // A life that only took the place of one that ended as planned is not worth a line.
+            News::Up if self.is_routine(of) => {}
             News::Up if self.life(of).is_some_and(|life| !std::mem::replace(&mut life.was_ready, true)) => {
                 let text = format!("{} is ready", self.name(of));
                 self.say(&text);
@@ -99,9 +101,17 @@ impl Daemon {
         place.last_cause = Some(cause);
         place.doom = None;
         let detail = words::record(&self.roster, record, cause);
-        self.say(&detail);
+        if !(record.decision == Decision::Replace && cause == Cause::Stopped) {
+            self.say(&detail);
+        }
         let event = self.event(EventKind::Ended, Some(record.of));
         self.happened.push(Event { cause: Some(cause), detail, ..event });
+    }
+
+    /// Whether a life follows one that ended as planned.
+    fn is_routine(&self, of: Incarnation) -> bool {
+        let last = self.tree.child(of.child).and_then(|child| child.last());
+        last.is_some_and(|record| record.decision == Decision::Replace)
     }
 
     /// The machine knows of a violation only that there was one.

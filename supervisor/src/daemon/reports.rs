@@ -55,6 +55,13 @@ impl Daemon {
             ToSupervisor::Drained => self.events.push_back(Event::Drained(of)),
             ToSupervisor::Skipped => self.events.push_back(Event::Skipped(of)),
             ToSupervisor::Settled => self.events.push_back(Event::Settled(of)),
+            ToSupervisor::Spent => self.events.push_back(Event::Spent(of)),
+            ToSupervisor::Idle => self.events.push_back(Event::Idle(of)),
+            ToSupervisor::Wanted { peer } => {
+                if self.broker.may_send(of.child, ChildId(peer)) {
+                    self.events.push_back(Event::Wanted(ChildId(peer)));
+                }
+            }
             ToSupervisor::Keep { name } => {
                 // Without its descriptor the report lost it to a full table of ours.
                 let Some(fd) = fd else { return };

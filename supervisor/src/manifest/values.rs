@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::fields::{Reader, describe, short};
 use crate::check::{Diagnostic, nearest, quote};
 use crate::spec::{
-    AutoShutdown, FdKind, May, OnExhausted, OnFull, OnSigstop, Preset, Reaction, RestartType, Strategy,
+    AutoShutdown, FdKind, May, OnExhausted, OnFull, OnSigstop, Preset, Reaction, RestartType, Start, Strategy,
 };
 
 /// A value that a key can have.
@@ -322,6 +322,7 @@ choices! {
         "cool_down" = OnExhausted::CoolDown, "fail" = OnExhausted::Fail, "escalate" = OnExhausted::Escalate
     } later [];
     OnFull { "wait" = OnFull::Wait, "reject" = OnFull::Reject } later ["drop_oldest", "drop_newest"];
+    Start { "boot" = Start::Boot, "on_demand" = Start::OnDemand } later [];
     OnSigstop { "kill" = OnSigstop::Kill, "ignore" = OnSigstop::Ignore } later [];
     May { "status" = May::Status } later [];
     Preset {

@@ -16,5 +16,6 @@ mod foreign;
 mod g_reload;
 mod h_surroundings;
 mod i_messages;
+mod j_disposable;
 mod support;
 mod verbs;

@@ -200,6 +200,30 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "When an end is answered by a restart: `permanent` always, `transient` after a failure, `temporary` never.",
             ),
             (
+                "start",
+                "`\"boot\"`",
+                "\"on_demand\"",
+                "When it starts: with the system, or `on_demand`, when somebody who may sends to it. The message waits for the start within its deadline; whoever needs the worker does not.",
+            ),
+            (
+                "idle_stop",
+                "never",
+                "\"30s\"",
+                "How long a worker that starts on demand stays while no message comes and none is being handled.",
+            ),
+            (
+                "max_messages",
+                "any number",
+                "100",
+                "How many messages of others one life takes. Then it finishes, and a fresh process takes its place, which charges no budget.",
+            ),
+            (
+                "max_age",
+                "never",
+                "\"12h\"",
+                "How long one life lasts at most; then a fresh process takes its place, which charges no budget. Each instance has a time of its own between three quarters and the whole.",
+            ),
+            (
                 "essential",
                 "`false`",
                 "true",

@@ -138,7 +138,9 @@ impl Link {
             actions.push(Action::CancelHandler { asked: Asked { ticket, link: self.link } });
         }
         self.withdraw_exports(actions);
-        self.resolve_sent(dead, actions);
+        // Who closes in order has answered everything that it read.
+        let is_unread = why == Closed::ByPeer(CloseReason::Done);
+        self.resolve_sent(dead, is_unread, actions);
         self.end_limbo(dead, actions);
         self.withdraw_imports(actions);
         self.unorder_watches();
@@ -164,14 +166,14 @@ impl Link {
     }
 
     /// Resolves what was ordered on the transport that ended: what never left this process was not delivered.
-    fn resolve_sent(&mut self, dead: bool, actions: &mut Vec<Action>) {
+    fn resolve_sent(&mut self, dead: bool, is_unread: bool, actions: &mut Vec<Action>) {
         let sent: Vec<(Ticket, u64)> = self
             .pending
             .iter()
             .filter_map(|(ticket, pending)| pending.sent.map(|seq| (ticket, seq)))
             .collect();
         for (ticket, seq) in sent {
-            let failure = match (seq >= self.written, dead) {
+            let failure = match (seq >= self.written || is_unread, dead) {
                 (true, true) => Failure::NotDelivered(NotDelivered::PeerDown),
                 (true, false) => Failure::NotDelivered(NotDelivered::LinkClosed),
                 (false, true) => Failure::Unknown(Unknown::PeerDown),

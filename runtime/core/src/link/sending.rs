@@ -51,6 +51,12 @@ pub(super) struct Waiting {
     bytes: u64,
 }
 
+impl Waiting {
+    pub(super) const fn messages(&self) -> u32 {
+        self.messages
+    }
+}
+
 impl Link {
     /// Sends, keeps or refuses a message.
     pub(super) fn send(&mut self, now: Instant, send: Send, kind: Kind, actions: &mut Vec<Action>) {

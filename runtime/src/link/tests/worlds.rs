@@ -216,7 +216,17 @@ impl Worker {
 pub(super) fn peer(number: u16, worker: &str, instance: u16, instances: u16) -> bootstrap::Peer {
     let (exports, imports) = (Vec::new(), Vec::new());
     let (worker, while_down) = (worker.to_owned(), bootstrap::WhileDown::default());
-    bootstrap::Peer { number, worker, instance, instances, may_accuse: true, exports, imports, while_down }
+    bootstrap::Peer {
+        number,
+        worker,
+        instance,
+        instances,
+        may_accuse: true,
+        exports,
+        imports,
+        while_down,
+        on_demand: false,
+    }
 }
 
 pub(super) fn slot(actor: &str, methods: Granted) -> bootstrap::Slot {
