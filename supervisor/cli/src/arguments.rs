@@ -101,6 +101,9 @@ pub(crate) struct Check {
     /// Also explain each worker: when it is restarted, what it may do, who it may call.
     #[arg(long)]
     pub(crate) explain: bool,
+    /// One JSON document with a schema_version, on stdout whether it is good or not.
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Only warn where this machine lacks a floor of a sandbox.
     #[arg(long)]
     pub(crate) allow_degraded: bool,

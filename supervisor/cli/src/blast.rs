@@ -2,7 +2,7 @@
 
 use bailiwick_supervisor::check::{self, Why, escape, nearest};
 use bailiwick_supervisor::manifest::{self, Options};
-use bailiwick_supervisor::spec::Worker;
+use bailiwick_supervisor::spec::{System, Worker};
 use serde::Serialize;
 
 use crate::arguments::Blast;
@@ -19,20 +19,20 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+pub(crate) struct Told<'a> {
     worker: &'a str,
     privileged: bool,
     may_call: Vec<String>,
     authority: Vec<String>,
-    stops: Vec<Stopped<'a>>,
+    stops: Vec<Stopped>,
     stops_everything: Option<&'static str>,
-    holds_up: &'a [String],
+    holds_up: Vec<String>,
     sentence: String,
 }
 
 #[derive(Serialize)]
-struct Stopped<'a> {
-    worker: &'a str,
+struct Stopped {
+    worker: String,
     when: &'static str,
 }
 
@@ -55,25 +55,30 @@ pub(crate) fn blast(asked: &Blast, screen: &Screen) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Done);
     }
-    let blasts = check::blast(&system);
-    let told = meant.into_iter().filter_map(|worker| {
-        let blast = blasts.iter().find(|blast| blast.worker == worker.name)?;
-        let stops = blast.stops.iter().map(|(worker, why)| Stopped { worker, when: when(why) });
-        Some(Told {
-            worker: &worker.name,
-            privileged: worker.privileged,
-            may_call: explain::calls(&system, worker),
-            authority: explain::authority(&worker.sandbox),
-            stops: stops.collect(),
-            stops_everything: blast.everything.as_ref().map(when),
-            holds_up: &blast.holds_up,
-            sentence: explain::blast_radius(&system, worker).trim().to_owned(),
-        })
-    });
-    let workers = told.collect();
+    let told = |worker: &Told<'_>| meant.iter().any(|one| one.name == worker.worker);
+    let workers = all(&system).into_iter().filter(told).collect();
     let system = &system.name;
     screen.print(&json::document(&Document { schema_version: SCHEMA_VERSION, system, workers }));
     Ok(Exit::Done)
+}
+
+/// Returns what is to be told of every worker.
+pub(crate) fn all(system: &System) -> Vec<Told<'_>> {
+    let blasts = check::blast(system);
+    let of = |worker: &Worker| blasts.iter().find(|blast| blast.worker == worker.name);
+    let known = system.workers.iter().filter_map(|worker| Some((worker, of(worker)?)));
+    let stopped = |(worker, why): &(String, Why)| Stopped { worker: worker.clone(), when: when(why) };
+    let told = known.map(|(worker, blast)| Told {
+        worker: &worker.name,
+        privileged: worker.privileged,
+        may_call: explain::calls(system, worker),
+        authority: explain::authority(&worker.sandbox),
+        stops: blast.stops.iter().map(stopped).collect(),
+        stops_everything: blast.everything.as_ref().map(when),
+        holds_up: blast.holds_up.clone(),
+        sentence: explain::blast_radius(system, worker).trim().to_owned(),
+    });
+    told.collect()
 }
 
 /// Says at which of its ends a worker stops another.

@@ -73,6 +73,17 @@ fn a_broken_manifest_is_told_on_stderr_and_exits_8() {
         "{messages}"
     );
     assert!(messages.ends_with("bailiwick: 1 error in the manifest\n"), "{messages}");
+    let (code, data, messages) = run(bailiwick(&folder).args(["check", "--json", "bad.toml"]));
+    let document: serde_json::Value = serde_json::from_str(&data).expect("it is one document");
+    assert_eq!((code, messages.as_str(), &document["valid"]), (8, "", &false.into()));
+    assert_eq!((&document["diagnostics"][0]["line"], &document["schema_version"]), (&3.into(), &1.into()));
+    let good = ["check", "--json", "--do-not-run", "good.toml"];
+    let (code, data, _) = run(bailiwick(&folder).args(good));
+    let document: serde_json::Value = serde_json::from_str(&data).expect("it is one document");
+    assert_eq!(
+        (code, &document["valid"], &document["workers"][0]["worker"]),
+        (0, &true.into(), &"web".into())
+    );
     let (code, _, messages) = run(bailiwick(&folder).args(["check", "none.toml"]));
     assert_eq!(code, 8);
     assert!(messages.contains("cannot open") && messages.contains("none.toml"), "{messages}");

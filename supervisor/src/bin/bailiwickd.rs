@@ -17,7 +17,7 @@ usage: bailiwickd MANIFEST [--state-dir DIR] [--allow-degraded] [--ready-fd N]
 ";
 
 /// The command line was wrong.
-const USAGE_ERROR: u8 = 64;
+const USAGE_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args_os().skip(1)) {

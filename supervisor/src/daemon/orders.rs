@@ -10,6 +10,9 @@ use super::Daemon;
 use super::token::Token;
 use crate::control::{ConnectionId, Goal, NEXT_EVENT, Outcome, Record, Request, Target, Text, Turn, Verb};
 
+/// The pieces of text of one answer: more than those of one worker can be.
+const PIECES_MAX: usize = 256;
+
 /// An order whose end a client waits for.
 #[derive(Debug)]
 pub(super) struct PendingOrder {
@@ -74,7 +77,7 @@ impl Daemon {
         if verb == Verb::Lines {
             let lines =
                 targets.iter().flat_map(|child| self.children[usize::from(child.0)].output.last_lines());
-            let lines = lines.flat_map(Text::pieces).map(Record::Text).collect();
+            let lines = lines.flat_map(Text::pieces).take(PIECES_MAX).map(Record::Text).collect();
             return self.answer(id, lines, Outcome::Done);
         }
         let children: Vec<_> = targets.into_iter().map(|child| self.incarnation(child)).collect();

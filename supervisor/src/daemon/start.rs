@@ -172,7 +172,7 @@ fn tell_what_is_odd(daemon: &mut Daemon, strays: Vec<String>) {
         daemon.say("/proc does not tell of system call filters: sandboxes are not verified");
     }
     if let Some(pid) = daemon.state.last_died() {
-        daemon.say(&format!("the supervisor that ran here before, pid {pid}, died"));
+        daemon.alert(None, format!("the supervisor that ran here before, pid {pid}, died"), false);
     }
 }
 
