@@ -1,15 +1,18 @@
 //! What whoever started the supervisor is told, and what it is asked by signals.
 
+use std::os::fd::AsRawFd;
+
 use bailiwick_core::child::KILL_GRACE;
 use bailiwick_core::tree::Standing;
 use bailiwick_sys::events::{Interest, monotonic_ns};
 use bailiwick_sys::notify::{self, Phase};
+use nix::sys::socket::{Shutdown, shutdown};
 
 use super::Daemon;
 use super::token::Token;
 
-/// Clients that may wait at the control socket.
-const BACKLOG: u8 = 8;
+/// More clients than can wait at the control socket.
+const WAITING_MAX: u8 = 16;
 
 impl Daemon {
     /// Tells whoever started this what has changed.
@@ -27,10 +30,12 @@ impl Daemon {
 
     /// Makes the control socket anew, for somebody who has removed it.
     pub(super) fn listen_anew(&mut self) {
-        // Whoever waits at the former one would wait for ever.
-        (0..BACKLOG).for_each(|_| self.accept());
         match self.state.listen() {
             Ok(listener) => {
+                // Whoever waits at the former one is taken in; nobody comes after. The guardian has a copy of it, by
+                // which they would wait for ever.
+                let _ = shutdown(self.connections.listener().as_raw_fd(), Shutdown::Both);
+                (0..WAITING_MAX).for_each(|_| self.accept());
                 let former = self.connections.replace(listener);
                 self.unwatch(&former);
                 if let Err(failed) = self.watch(self.connections.listener(), Token::Listener, Interest::READ)
