@@ -1,10 +1,14 @@
 //! Workers that do not get on: stopped by a signal, held by a debugger, or caught in a poll that does not end.
 
+use std::path::Path;
 use std::time::Duration;
 
+use bailiwick_cli::symbols::stacks;
 use bailiwick_supervisor::control::{Cause, State, Verb};
 use bailiwick_tests::harness::{Stopwatch, Supervised, needs_root};
 use bailiwick_tests::run;
+use bailiwick_wire::backtraces::{self, Backtraces};
+use bailiwick_wire::slate::LAST_WORDS_AT;
 use nix::sys::signal::Signal;
 
 use crate::support::{plain, worker};
@@ -86,6 +90,37 @@ fn c10_a_handler_that_never_ends_is_named_and_its_worker_is_aborted() {
     assert!(stopwatch.began().elapsed() >= 2 * SECOND, "it was killed before its time");
     stopwatch.assert_within(5 * SECOND, "the end");
     assert_eq!(supervised.wait_for_life("a", 2).last_cause, Some(Cause::Hung));
+    supervised.stop();
+}
+
+#[test]
+fn c10_a_sealed_worker_that_is_aborted_leaves_the_stacks_of_all_its_threads() {
+    let mut supervised = run!(&worker(
+        "a",
+        &IMPATIENT.replacen("1s", "60s", 1),
+        "spin_ms = 1_000_000_000, second_thread = true"
+    ));
+    supervised.journal().wait_for(0, "a#1 is stuck");
+    // As long as it stands still, the supervisor holds what the dead leave.
+    let (supervisor, dying) = (supervised.process(), supervised.pid("a"));
+    supervisor.signal(Signal::SIGSTOP);
+    dying.signal(Signal::SIGABRT);
+    supervised.journal().wait_until("the worker to be dead", |_| (!dying.is_alive()).then_some(()));
+    let is_slate = |(_, target): &(u32, String)| target.starts_with("/memfd:bailiwick");
+    let (slate, _) = supervisor.descriptors().into_iter().find(is_slate).expect("each worker has one");
+    let slate = std::fs::read(format!("/proc/{}/fd/{slate}", supervisor.0)).expect("it is our supervisor's");
+    supervisor.signal(Signal::SIGCONT);
+    let text = backtraces::left(&slate[LAST_WORDS_AT..]).expect("a signal ended it");
+    let backtraces = Backtraces::from_bytes(&text);
+    assert_eq!((backtraces.signal, backtraces.is_complete), (Some(6), true), "{backtraces:?}");
+    let (stacks, problem) = stacks(&backtraces, Path::new(env!("CARGO_BIN_EXE_tw")));
+    assert_eq!(problem, None);
+    let second = stacks.iter().find(|stack| stack.name == "second").expect("its second thread told too");
+    assert!(second.calls.iter().any(|call| call.function.contains("functions::park")), "{second:?}");
+    // Its code was interrupted, and not the handler of the signal.
+    let depth = |function: &str| stacks[0].calls.iter().position(|call| call.function.contains(function));
+    let (spins, polled) = (depth("life::Life"), depth("progress::one_poll"));
+    assert!(spins.is_some() && spins < polled, "{stacks:?}");
     supervised.stop();
 }
 
