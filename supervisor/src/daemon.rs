@@ -54,7 +54,7 @@ use token::Token;
 const BATCH: usize = 64;
 
 /// Processes that are started before others are heard: hundreds of them take seconds.
-const STARTS: usize = 16;
+const STARTS: usize = 4;
 
 /// How soon a send is tried again for which the kernel had no room.
 const ROOM_RETRY: Duration = Duration::from_millis(50);

@@ -474,7 +474,7 @@ fn a17_a_pool_of_500_starts_and_stops_side_by_side() {
     supervised.journal().wait_for(0, "is ready");
     let stopwatch = Stopwatch::start();
     assert_eq!(members(&supervised, "a").len(), 500);
-    stopwatch.assert_within(Duration::from_secs(1), "the answer to status");
+    stopwatch.assert_within(Duration::from_secs(3), "the answer to status");
     // The journal, not the status: asking for 500 rows again and again would slow them down.
     for some in (100..=500).step_by(100) {
         supervised.journal().wait_until(&format!("{some} members"), |lines| {
