@@ -5,6 +5,7 @@
 
 mod a_types;
 mod b_backoff;
+mod c_actors;
 mod c_deaths;
 mod c_hangs;
 mod d_birth;
