@@ -41,7 +41,7 @@ pub struct System {
 }
 
 /// Workers that share a restart strategy and a restart budget.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// The group's name, unique among groups.
     pub name: String,
@@ -62,7 +62,7 @@ pub struct Group {
 }
 
 /// One worker as declared; with `instances` above one, a template for several processes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
     /// The worker's name, unique among workers.
     pub name: String,
@@ -250,7 +250,7 @@ pub enum Exec {
 }
 
 /// One actor that a worker hosts from its start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     /// The actor's name, unique in its worker.
     pub name: String,

@@ -1,0 +1,77 @@
+//! What a worker may do under one system and may not under another: the privilege diff of a reload.
+
+use std::path::PathBuf;
+
+use crate::spec::{Exec, Grant, May, Preset, Sandbox, System, Worker};
+
+/// Returns, line by line, who gains what when `new` takes the place of `old`. Limits and times are no privileges, and a
+/// worker that did not exist could do nothing.
+pub(super) fn gains(old: &System, new: &System) -> Vec<String> {
+    let mut found = Vec::new();
+    for worker in &new.workers {
+        let nothing = Worker::new(&worker.name, Exec::Own);
+        let before = old.workers.iter().find(|one| one.name == worker.name).unwrap_or(&nothing);
+        found.extend(of_worker(before, worker).into_iter().map(|gain| format!("{}\t{gain}", worker.name)));
+    }
+    for grant in new.grants.iter().filter(|grant| !old.grants.iter().any(|known| covers(known, grant))) {
+        let actor = grant.to_actor.as_ref().map_or_else(String::new, |actor| format!("/{actor}"));
+        let methods = grant.methods.as_ref().map_or_else(|| "every method".into(), |all| all.join(", "));
+        found.push(format!("{}\tmay send to {}{actor}: {methods}", grant.from, grant.to_worker));
+    }
+    found
+}
+
+fn of_worker(old: &Worker, new: &Worker) -> Vec<String> {
+    let mut found = of_sandbox(&old.sandbox, &new.sandbox);
+    let mut gain = |condition: bool, text: &str| found.extend(condition.then(|| text.to_owned()));
+    gain(new.privileged && !old.privileged, "privileged");
+    gain(new.crash_may_stop_all && !old.crash_may_stop_all, "its crash may stop everything");
+    gain(new.may.contains(&May::Status) && !old.may.contains(&May::Status), "may see the process tree");
+    found.extend(added(&old.kept, &new.kept).map(|name| format!("is handed the kept descriptor {name}")));
+    found
+}
+
+fn of_sandbox(old: &Sandbox, new: &Sandbox) -> Vec<String> {
+    let mut found = Vec::new();
+    if widens(old.preset, new.preset) {
+        found.push(format!("preset {:?} instead of {:?}", new.preset, old.preset));
+    }
+    found.extend(new.user.iter().filter(|_| new.user != old.user).map(|user| format!("user {user}")));
+    found.extend(new.group.iter().filter(|_| new.group != old.group).map(|group| format!("group {group}")));
+    found.extend(added(&old.capabilities, &new.capabilities).cloned());
+    let is_below = |paths: &[PathBuf], path: &PathBuf| paths.iter().any(|known| path.starts_with(known));
+    for path in new.read_write_paths.iter().filter(|path| !is_below(&old.read_write_paths, path)) {
+        found.push(format!("may write {}", path.display()));
+    }
+    let readable = [&old.read_only_paths[..], &old.read_write_paths].concat();
+    for path in new.read_only_paths.iter().filter(|path| !is_below(&readable, path)) {
+        found.push(format!("may read {}", path.display()));
+    }
+    found.extend(added(&old.tcp_bind, &new.tcp_bind).map(|port| format!("may bind TCP port {port}")));
+    found.extend(
+        added(&old.tcp_connect, &new.tcp_connect).map(|port| format!("may connect to TCP port {port}")),
+    );
+    found
+}
+
+/// Only a change to the preset that allows nothing, or away from the one that allows all, is no gain.
+fn widens(old: Preset, new: Preset) -> bool {
+    old != new && new != Preset::Sealed && old != Preset::None
+}
+
+fn added<'n, T: PartialEq>(old: &[T], new: &'n [T]) -> impl Iterator<Item = &'n T> {
+    new.iter().filter(|one| !old.contains(one))
+}
+
+/// Whether everything that `new` allows is allowed by `old`.
+fn covers(old: &Grant, new: &Grant) -> bool {
+    fn holds<T: PartialEq>(old: Option<&[T]>, new: Option<&[T]>) -> bool {
+        old.is_none_or(|old| new.is_some_and(|new| new.iter().all(|one| old.contains(one))))
+    }
+    old.from == new.from
+        && old.to_worker == new.to_worker
+        && (old.to_actor.is_none() || old.to_actor == new.to_actor)
+        && holds(old.methods.as_deref(), new.methods.as_deref())
+        && holds(old.fds_send.as_deref(), new.fds_send.as_deref())
+        && holds(old.fds_receive.as_deref(), new.fds_receive.as_deref())
+}

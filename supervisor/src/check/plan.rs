@@ -1,0 +1,266 @@
+//! What a manifest that takes the place of another means for those who run: worker by worker, and why.
+//!
+//! A pure function over two systems. Whatever is not said here to hold while a worker runs needs a new life of it, so a
+//! key that this file does not know is taken up by a restart and never silently missed.
+
+use std::fmt;
+
+use super::gains;
+use crate::spec::{System, Worker};
+
+/// What a reload would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Every worker of either system: those of the new one in its order, then those that are removed.
+    pub steps: Vec<Step>,
+    /// What a worker may do afterwards and may not now.
+    pub gains: Vec<String>,
+    /// Why it cannot be done while the system runs; nothing is done then.
+    pub obstacles: Vec<String>,
+}
+
+/// What becomes of one worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its name.
+    pub worker: String,
+    /// What becomes of it.
+    pub change: Change,
+    /// The keys that differ.
+    pub because: Vec<&'static str>,
+}
+
+/// What becomes of a worker, from the mildest to the hardest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+// Exhaustive: whoever applies a plan must know what to do for each.
+pub enum Change {
+    /// Nothing.
+    Unchanged,
+    /// What differs holds at once, or from its next start; its process goes on.
+    Hot,
+    /// Its process is told new `args`, and goes on unless it cannot take them.
+    Reconfigured,
+    /// It is stopped in order and starts again.
+    Restarted,
+    /// It starts.
+    Added,
+    /// It is stopped in order and forgotten.
+    Removed,
+}
+
+impl Change {
+    /// Every change.
+    pub const ALL: [Self; 6] =
+        [Self::Unchanged, Self::Hot, Self::Reconfigured, Self::Restarted, Self::Added, Self::Removed];
+
+    /// Returns the word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Hot => "hot",
+            Self::Reconfigured => "reconfigured",
+            Self::Restarted => "restarted",
+            Self::Added => "added",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+impl Plan {
+    /// Returns what becomes of a worker.
+    pub fn change(&self, worker: &str) -> Change {
+        let step = self.steps.iter().find(|step| step.worker == worker);
+        step.map_or(Change::Unchanged, |step| step.change)
+    }
+}
+
+/// Plans how `new` takes the place of `old`.
+pub fn plan(old: &System, new: &System) -> Plan {
+    let find = |system: &System, name: &str| system.workers.iter().find(|one| one.name == name).cloned();
+    let stays = new.workers.iter().map(|worker| match find(old, &worker.name) {
+        Some(before) => differences(&before, worker),
+        None => Step { worker: worker.name.clone(), change: Change::Added, because: Vec::new() },
+    });
+    let gone = old.workers.iter().filter(|worker| find(new, &worker.name).is_none());
+    let gone =
+        gone.map(|worker| Step { worker: worker.name.clone(), change: Change::Removed, because: Vec::new() });
+    let mut steps: Vec<Step> = stays.chain(gone).collect();
+    for step in &mut steps {
+        if step.change < Change::Restarted && is_linked_otherwise(old, new, &step.worker) {
+            step.change = Change::Restarted;
+            step.because.push("grant");
+        }
+    }
+    Plan { steps, gains: gains::gains(old, new), obstacles: obstacles(old, new) }
+}
+
+/// What one key of a worker is to a running process.
+struct Key {
+    name: &'static str,
+    change: Change,
+    /// Takes the key over from the other worker; returns whether that changed anything.
+    take: fn(&mut Worker, &Worker) -> bool,
+}
+
+macro_rules! keys {
+    ($($change:ident $name:literal $($field:ident).+;)+) => {
+        &[$(Key {
+            name: $name,
+            change: Change::$change,
+            take: |old, new| {
+                let differs = old.$($field).+ != new.$($field).+;
+                old.$($field).+ = new.$($field).+.clone();
+                differs
+            },
+        }),+]
+    };
+}
+
+const KEYS: &[Key] = keys! {
+    Hot "needs" needs;
+    Hot "kept" kept;
+    Hot "restart" restart;
+    Hot "essential" essential;
+    Hot "crash_may_stop" crash_may_stop_all;
+    Hot "backoff" backoff;
+    Hot "start_timeout" start_timeout;
+    Hot "stop_timeout" stop_timeout;
+    Hot "drain_timeout" drain_timeout;
+    Hot "stable_after" stable_after;
+    Hot "ok_exit" ok_exit;
+    Hot "no_restart_exit" no_restart_exit;
+    Hot "uncounted_exit" uncounted_exit;
+    Hot "may" may;
+    Restarted "exec" exec;
+    Restarted "kind" kind;
+    Restarted "privileged" privileged;
+    Restarted "environment" environment;
+    Restarted "working_directory" working_directory;
+    Restarted "sandbox.preset" sandbox.preset;
+    Restarted "sandbox.user" sandbox.user;
+    Restarted "sandbox.group" sandbox.group;
+    Restarted "sandbox.capabilities" sandbox.capabilities;
+    Restarted "sandbox.read_only_paths" sandbox.read_only_paths;
+    Restarted "sandbox.read_write_paths" sandbox.read_write_paths;
+    Restarted "sandbox.tcp_bind" sandbox.tcp_bind;
+    Restarted "sandbox.tcp_connect" sandbox.tcp_connect;
+    Restarted "sandbox.memory_max" sandbox.memory_max;
+    Restarted "sandbox.tasks_max" sandbox.tasks_max;
+    Restarted "sandbox.limit_nofile" sandbox.limit_nofile;
+    Restarted "sandbox.nice" sandbox.nice;
+    Restarted "sandbox.oom_score_adjust" sandbox.oom_score_adjust;
+    Restarted "sandbox" sandbox;
+};
+
+fn differences(old: &Worker, new: &Worker) -> Step {
+    let mut rest = old.clone();
+    let mut found: Vec<(&'static str, Change)> = Vec::new();
+    for key in KEYS {
+        if (key.take)(&mut rest, new) {
+            found.push((key.name, key.change));
+        }
+    }
+    if rest.instances != new.instances {
+        // A single instance has no number in its name; others come and go without those that stay.
+        let renamed = (rest.instances == 1) != (new.instances == 1);
+        found.push(("instances", if renamed { Change::Restarted } else { Change::Hot }));
+    }
+    found.extend(actors(&rest, new));
+    // An obstacle of its own.
+    rest.group.clone_from(&new.group);
+    (rest.instances, rest.actors) = (new.instances, new.actors.clone());
+    if rest != *new {
+        found.push(("another key", Change::Restarted));
+    }
+    let change = found.iter().map(|(_, change)| *change).max().unwrap_or(Change::Unchanged);
+    let because = found.into_iter().map(|(name, _)| name).collect();
+    Step { worker: new.name.clone(), change, because }
+}
+
+/// Only changed arguments can be taken up by a process that runs, and only by an actor that has some.
+fn actors(old: &Worker, new: &Worker) -> Option<(&'static str, Change)> {
+    let mut rest = old.actors.clone();
+    let mut changed = false;
+    for (actor, new) in rest.iter_mut().zip(&new.actors) {
+        if let Some(args) = &new.args {
+            // Where it stands in the manifest says nothing about it.
+            changed |= actor.args.as_ref().is_none_or(|old| old.text != args.text);
+            actor.args = Some(args.clone());
+        }
+    }
+    match rest == new.actors {
+        true => changed.then_some(("actor.args", Change::Reconfigured)),
+        false => Some(("actor", Change::Restarted)),
+    }
+}
+
+/// Whether two workers that stay may now send each other something else than before. A link that is new, or goes, is made
+/// or cut between processes that run; one that changes cannot be, because both ends number what it carries.
+fn is_linked_otherwise(old: &System, new: &System, worker: &str) -> bool {
+    let peers = |system: &System| -> Vec<String> {
+        let other = |grant: &crate::spec::Grant| match (grant.from == worker, grant.to_worker == worker) {
+            (true, _) => Some(grant.to_worker.clone()),
+            (_, true) => Some(grant.from.clone()),
+            _ => None,
+        };
+        system.grants.iter().filter_map(other).collect()
+    };
+    let between = |system: &System, peer: &str| -> Vec<(crate::spec::Grant, Vec<String>)> {
+        let of = |grant: &&crate::spec::Grant| {
+            [(worker, peer), (peer, worker)].contains(&(grant.from.as_str(), grant.to_worker.as_str()))
+        };
+        // A grant that names no actor is one of all that the receiver declares.
+        let to = |name: &str| system.workers.iter().find(|worker| worker.name == name);
+        let actors = |grant: &crate::spec::Grant| {
+            let all = to(&grant.to_worker).filter(|_| grant.to_actor.is_none());
+            all.map(|to| to.actors.iter().map(|actor| actor.name.clone()).collect()).unwrap_or_default()
+        };
+        system.grants.iter().filter(of).map(|grant| (grant.clone(), actors(grant))).collect()
+    };
+    let after = peers(new);
+    peers(old).iter().any(|peer| after.contains(peer) && between(old, peer) != between(new, peer))
+}
+
+fn obstacles(old: &System, new: &System) -> Vec<String> {
+    let mut found = Vec::new();
+    if old.name != new.name || old.state_dir != new.state_dir {
+        found.push(
+            "the system's `name` and `state_dir` hold for as long as it runs: stop it and start it anew"
+                .into(),
+        );
+    }
+    for (before, worker) in both(&old.workers, &new.workers, |one| &one.name) {
+        if before.group != worker.group {
+            let root = || "the root".to_owned();
+            let named =
+                |group: &Option<String>| group.as_ref().map_or_else(root, |name| format!("group `{name}`"));
+            found.push(format!(
+                "worker `{}` cannot move from {} to {} while it runs: its budget and its order are its group's; remove it, reload, and add it again",
+                worker.name, named(&before.group), named(&worker.group),
+            ));
+        }
+    }
+    for (before, group) in both(&old.groups, &new.groups, |one| &one.name) {
+        if before.parent != group.parent {
+            found.push(format!("group `{}` cannot move into another group while it runs", group.name));
+        }
+    }
+    found
+}
+
+/// Returns those that are in both lists under one name.
+fn both<'s, T>(old: &'s [T], new: &'s [T], name: impl Fn(&T) -> &String) -> Vec<(&'s T, &'s T)> {
+    let pair = |one: &'s T| old.iter().find(|before| name(before) == name(one)).map(|before| (before, one));
+    new.iter().filter_map(pair).collect()
+}
+
+/// One line for each worker that changes, for each gain and for each obstacle: the word, a tabulator, and what it is about.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.steps {
+            writeln!(f, "{}\t{}\t{}", step.change.word(), step.worker, step.because.join(", "))?;
+        }
+        self.gains.iter().try_for_each(|gain| writeln!(f, "gains\t{gain}"))?;
+        self.obstacles.iter().try_for_each(|obstacle| writeln!(f, "obstacle\t{obstacle}"))
+    }
+}
