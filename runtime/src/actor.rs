@@ -82,6 +82,9 @@ pub enum Reconfigured {
     Kept,
     /// It did not: it is to be made anew with them, its mailbox kept. The default.
     MakeAnew,
+    /// It cannot, and neither can another one in this process: the worker is to be restarted in order. Where nobody
+    /// supervises the process, it is made anew.
+    NewProcess,
 }
 
 /// [`Actor`] without its type parameters' futures, so that actors without a lifecycle cost nothing.

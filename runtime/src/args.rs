@@ -57,6 +57,11 @@ impl Args {
         Self { text: text.into(), line }
     }
 
+    /// Returns the value as the manifest states it.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Returns the line of the manifest on which they stand.
     pub(crate) fn line(&self) -> u32 {
         self.line

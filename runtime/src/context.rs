@@ -392,7 +392,7 @@ impl Context {
     pub fn reconfigure<P: Protocol>(&self, actor: &P, args: Args) -> Result<(), NotDelivered> {
         match &actor.address().0 {
             Target::Local(cell) => {
-                cell.signal(Signal::Reconfigure(args));
+                cell.signal(Signal::Reconfigure(args, None));
                 Ok(())
             }
             Target::Peer(_) | Target::Pool(_) => Err(NotDelivered::NotGranted),

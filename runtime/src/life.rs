@@ -133,7 +133,7 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             match signal {
                 Signal::Begin => return true,
                 Signal::Stop | Signal::Drain => return false,
-                Signal::Reconfigure(args) => self.args = Some(args),
+                Signal::Reconfigure(args, _) => self.args = Some(args),
                 // Meant for the incarnation that has ended.
                 Signal::Failed(_) | Signal::ChildGaveUp(_) | Signal::Finish | Signal::Halt => {}
             }
@@ -202,7 +202,7 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
         match self.cell.queue.take_urgent() {
             Some(Signal::ChildGaveUp(cause) | Signal::Failed(cause)) => End::Failure(cause),
             Some(Signal::Halt) => End::Halted,
-            Some(Signal::Stop | Signal::Drain | Signal::Finish | Signal::Begin | Signal::Reconfigure(_))
+            Some(Signal::Stop | Signal::Drain | Signal::Finish | Signal::Begin | Signal::Reconfigure(..))
             | None => End::Stop,
         }
     }
@@ -245,15 +245,25 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             Signal::Failed(cause) | Signal::ChildGaveUp(cause) => ControlFlow::Break(End::Failure(cause)),
             // It has begun already.
             Signal::Begin => ControlFlow::Continue(()),
-            Signal::Reconfigure(args) => {
+            Signal::Reconfigure(args, answer) => {
                 self.args = Some(args.clone());
-                let Some(lifecycle) = self.lifecycle else { return ControlFlow::Break(End::MakeAnew) };
-                let taken = of(&self.cell, Work::Step("reconfigure"), lifecycle.reconfigure(actor, args, cx));
-                match catch_async(taken).await {
-                    Ok(Ok(Reconfigured::Kept)) => ControlFlow::Continue(()),
-                    Ok(Ok(Reconfigured::MakeAnew)) => ControlFlow::Break(End::MakeAnew),
-                    Ok(Err(error)) => {
-                        ControlFlow::Break(End::Failure(Cause::Failed { error: error.to_string() }))
+                let done = match self.lifecycle {
+                    None => Ok(Reconfigured::MakeAnew),
+                    Some(lifecycle) => match catch_async(lifecycle.reconfigure(actor, args, cx)).await {
+                        Ok(done) => done.map_err(|error| Cause::Failed { error: error.to_string() }),
+                        Err(cause) => Err(cause),
+                    },
+                };
+                let is_awaited = answer.is_some();
+                if let (Some(answer), Ok(done)) = (answer, &done) {
+                    // Whoever no longer waits need not know.
+                    let _ = answer.send(*done);
+                }
+                match done {
+                    Ok(Reconfigured::Kept) => ControlFlow::Continue(()),
+                    Ok(Reconfigured::NewProcess) if is_awaited => ControlFlow::Continue(()),
+                    Ok(Reconfigured::MakeAnew | Reconfigured::NewProcess) => {
+                        ControlFlow::Break(End::MakeAnew)
                     }
                     Err(cause) => ControlFlow::Break(End::Failure(cause)),
                 }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use tokio::sync::oneshot;
+
+use crate::actor::Reconfigured;
 use crate::address::{Address, WatchId};
 use crate::args::Args;
 use crate::outcome::Cause;
@@ -42,8 +45,8 @@ pub(crate) enum Signal {
     Halt,
     /// Begin an incarnation.
     Begin,
-    /// The arguments have changed.
-    Reconfigure(Args),
+    /// The arguments have changed. Whoever waits is told what the actor did.
+    Reconfigure(Args, Option<oneshot::Sender<Reconfigured>>),
 }
 
 impl Signal {
@@ -51,7 +54,7 @@ impl Signal {
     pub(crate) fn is_urgent(&self) -> bool {
         match self {
             Self::Stop | Self::Halt | Self::ChildGaveUp(_) => true,
-            Self::Drain | Self::Failed(_) | Self::Finish | Self::Begin | Self::Reconfigure(_) => false,
+            Self::Drain | Self::Failed(_) | Self::Finish | Self::Begin | Self::Reconfigure(..) => false,
         }
     }
 }

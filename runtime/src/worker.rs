@@ -4,6 +4,7 @@
 //! and the supervisor's `Go` comes before any code of the user runs. Afterwards one task obeys the supervisor
 //! while the actors run; when the supervisor is gone, so is the worker, within [`ORPHAN_GRACE`].
 
+mod changes;
 mod describe;
 mod host;
 mod line;

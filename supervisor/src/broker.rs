@@ -1,31 +1,16 @@
-//! Which links exist: between every two instances of which one may send to the other, and no others.
+//! What the links carry: for every two instances of which one may send to the other, what either may reach at the other.
 //!
-//! Tables only. The loop makes the socket pairs that [`Broker::up`] names, and tells the peers that
-//! [`Broker::down`] names.
+//! Who is linked at present is told by [`Ends`]; the loop makes the socket pairs.
 
-use std::collections::BTreeMap;
-
-use bailiwick_core::tree::{ChildId, Incarnation};
+use bailiwick_core::ends::Ends;
+use bailiwick_core::tree::ChildId;
 use bailiwick_wire::bootstrap::Slot;
 
 use crate::roster::Roster;
 use crate::spec::{Grant, System};
 
 /// The links that grants ask for, and which of their ends live.
-#[derive(Debug)]
-pub struct Broker {
-    ends: Vec<End>,
-}
-
-/// One instance as its peers see it.
-#[derive(Debug)]
-struct End {
-    /// The generation that lives, if one does.
-    live: Option<u32>,
-    /// It may accuse those who are not privileged, and is never accused by them.
-    privileged: bool,
-    peers: BTreeMap<ChildId, Terms>,
-}
+pub type Broker = Ends<Terms>;
 
 /// What an instance and one peer may send to each other. Slots are positions in these lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,79 +21,24 @@ pub struct Terms {
     pub imports: Vec<Slot>,
 }
 
-impl Broker {
-    /// Lays out every link that `system` grants.
-    pub fn new(system: &System, roster: &Roster) -> Self {
-        let end = |child| End { live: None, privileged: roster.is_privileged(child), peers: BTreeMap::new() };
-        let mut broker = Self { ends: roster.children().map(end).collect() };
-        for grant in &system.grants {
-            let slots = slots(system, grant);
-            for from in roster.instances_of(&grant.from) {
-                for to in roster.instances_of(&grant.to_worker).filter(|to| *to != from) {
-                    broker.terms(from, to).imports.extend(slots.iter().cloned());
-                    broker.terms(to, from).exports.extend(slots.iter().cloned());
-                }
+/// Lays out every link that `system` grants.
+pub fn lay_out(system: &System, roster: &Roster) -> Broker {
+    let mut broker = Broker::new(roster.places().map(|child| roster.is_privileged(child)));
+    for grant in &system.grants {
+        let slots = slots(system, grant);
+        for from in roster.instances_of(&grant.from) {
+            for to in roster.instances_of(&grant.to_worker).filter(|to| *to != from) {
+                broker.terms(from, to).imports.extend(slots.iter().cloned());
+                broker.terms(to, from).exports.extend(slots.iter().cloned());
             }
         }
-        broker
     }
+    broker
+}
 
-    /// Returns the peers of `child`, each with what may be sent either way.
-    pub fn peers(&self, child: ChildId) -> impl Iterator<Item = (ChildId, &Terms)> {
-        self.ends[usize::from(child.0)].peers.iter().map(|(peer, terms)| (*peer, terms))
-    }
-
-    /// Notes that `child` lives; returns the peers that live too, to each of which it needs a link.
-    pub fn up(&mut self, child: ChildId, generation: u32) -> Vec<(ChildId, u32)> {
-        self.ends[usize::from(child.0)].live = Some(generation);
-        self.live_peers(child)
-    }
-
-    /// Notes that `child` is dead; returns the peers that had a link to it.
-    pub fn down(&mut self, child: ChildId) -> Vec<(ChildId, u32)> {
-        match self.ends[usize::from(child.0)].live.take() {
-            Some(_) => self.live_peers(child),
-            None => Vec::new(),
-        }
-    }
-
-    /// Returns how many links `child` has at the moment.
-    pub fn links(&self, child: ChildId) -> usize {
-        if self.ends[usize::from(child.0)].live.is_some() { self.live_peers(child).len() } else { 0 }
-    }
-
-    /// Returns whether exactly this life is going on.
-    pub fn is_live(&self, of: Incarnation) -> bool {
-        self.ends.get(usize::from(of.child.0)).is_some_and(|end| end.live == Some(of.generation))
-    }
-
-    /// Returns whether `child` has a link to exactly this life.
-    pub fn is_linked(&self, child: ChildId, to: Incarnation) -> bool {
-        self.ends[usize::from(child.0)].peers.contains_key(&to.child) && self.is_live(to)
-    }
-
-    /// Returns whether `child` holds a grant to send to `peer`.
-    pub fn may_send(&self, child: ChildId, peer: ChildId) -> bool {
-        let terms = self.ends[usize::from(child.0)].peers.get(&peer);
-        terms.is_some_and(|terms| !terms.imports.is_empty())
-    }
-
-    /// Returns whether `accused` is killed because `accuser` says that it broke the protocol of their link.
-    ///
-    /// Only the more privileged end may accuse, and only a peer that lives and that it has a link to.
-    pub fn is_guilty(&self, accuser: ChildId, accused: Incarnation) -> bool {
-        let is_privileged = |child: ChildId| self.ends[usize::from(child.0)].privileged;
-        self.is_linked(accuser, accused) && is_privileged(accuser) && !is_privileged(accused.child)
-    }
-
-    fn live_peers(&self, child: ChildId) -> Vec<(ChildId, u32)> {
-        let peers = self.ends[usize::from(child.0)].peers.keys();
-        peers.filter_map(|peer| Some((*peer, self.ends[usize::from(peer.0)].live?))).collect()
-    }
-
-    fn terms(&mut self, child: ChildId, peer: ChildId) -> &mut Terms {
-        self.ends[usize::from(child.0)].peers.entry(peer).or_default()
-    }
+/// Returns whether `child` holds a grant to send to `peer`.
+pub fn may_send(broker: &Broker, child: ChildId, peer: ChildId) -> bool {
+    broker.between(child, peer).is_some_and(|terms| !terms.imports.is_empty())
 }
 
 /// Returns what one grant opens: one actor, or every actor that the receiver declares.
@@ -131,6 +61,10 @@ fn slots(system: &System, grant: &Grant) -> Vec<Slot> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use bailiwick_core::tree::Incarnation;
+
     use super::*;
     use crate::spec::{Actor, Exec, Mailbox, Worker};
 
@@ -180,7 +114,7 @@ mod tests {
             ..System::default()
         };
         let roster = Roster::new(&system).unwrap();
-        Broker::new(&system, &roster)
+        lay_out(&system, &roster)
     }
 
     fn actors(slots: &[Slot]) -> Vec<&str> {
@@ -198,7 +132,9 @@ mod tests {
         assert_eq!(two.len(), 1, "siblings have no link");
         assert_eq!(two[&FRONT].exports, front[&TWO].imports);
         assert!(two[&FRONT].imports.is_empty(), "nobody may send back");
-        assert!(broker.may_send(FRONT, ONE) && !broker.may_send(ONE, FRONT) && !broker.may_send(ONE, TWO));
+        assert!(
+            may_send(&broker, FRONT, ONE) && !may_send(&broker, ONE, FRONT) && !may_send(&broker, ONE, TWO)
+        );
     }
 
     #[test]

@@ -12,10 +12,10 @@ mod life;
 mod links;
 mod orders;
 mod perform;
+mod reload;
 mod reports;
 mod start;
 mod status;
-mod token;
 mod watch;
 mod words;
 
@@ -24,6 +24,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bailiwick_core::allowance::Allowance;
 use bailiwick_core::child::{self as tree, State};
 use bailiwick_core::moves::Moves;
 use bailiwick_core::reopening::{self, Reopenings};
@@ -37,18 +38,20 @@ use bailiwick_sys::wait;
 use bailiwick_sys::witness::Witness;
 
 use crate::broker::Broker;
-use crate::control::{Connections, Events};
+use crate::control::{Connections, Events, ReloadMode};
 use crate::digests::Digests;
 use crate::logs::Drained;
+use crate::manifest::Origin;
 use crate::roster::Roster;
 use crate::spawn::Launcher;
 use crate::spec::System;
 use crate::state_dir::StateDir;
 use crate::store::Store;
 
+use bailiwick_core::token::Token;
 use child::Child;
 use orders::PendingOrder;
-use token::Token;
+use reload::Reload;
 
 /// Events that one wait reports; whoever is not among them is among the next.
 const BATCH: usize = 64;
@@ -59,6 +62,9 @@ const STARTS: usize = 4;
 /// How soon a send is tried again for which the kernel had no room.
 const ROOM_RETRY: Duration = Duration::from_millis(50);
 
+/// How long a reload by SIGHUP may take.
+const RELOAD_LIMIT: Duration = Duration::from_secs(60);
+
 /// How soon a stream that people read is looked at again when it is full, in milliseconds.
 const SINK_RETRY_MS: u32 = 20;
 
@@ -67,6 +73,8 @@ const SINK_RETRY_MS: u32 = 20;
 pub struct Options {
     /// Receives one line as soon as every worker that stays is ready, and is closed.
     pub ready: Option<OwnedFd>,
+    /// Where the manifest is read again when a reload is ordered; `None` for a system that has none.
+    pub manifest: Option<Origin>,
     /// The state directory belongs to this run alone and is removed at its end.
     pub private_state_dir: bool,
 }
@@ -96,6 +104,10 @@ struct Daemon {
     /// What those are told who ask what happened.
     happened: Events,
     moves: Moves,
+    origin: Option<Origin>,
+    reload: Option<Reload>,
+    /// How many reloads may still be begun.
+    reloads: Allowance,
     /// What happened and was not told to the machine yet.
     events: VecDeque<Event>,
     /// What the machine has ordered and was not done yet.
@@ -161,7 +173,9 @@ impl Daemon {
             self.tree.handle(self.now(), event, &mut actions);
             self.actions.extend(actions);
         }
+        self.forget_departed();
         self.answer_orders();
+        self.settle_reload();
         self.tell_ready();
         self.tell_superior();
     }
@@ -179,6 +193,7 @@ impl Daemon {
             Some(Token::Tree(child)) => self.take_tree(child),
             Some(Token::Snapshot(child)) => self.take_snapshot(child),
             Some(Token::Notice(child)) => drop(self.take_notice(child)),
+            Some(Token::Manifest) => self.take_manifest(),
             Some(Token::Digest(number)) => {
                 self.digests.take(number).iter().for_each(|over| self.unwatch(over))
             }
@@ -194,8 +209,10 @@ impl Daemon {
     fn next_wake(&self) -> Option<Instant> {
         let orders = self.orders.iter().map(PendingOrder::until);
         let superior = self.superior.as_ref().and_then(Superior::deadline).map(Instant::from_nanos);
+        let reload = self.reload.iter().map(|reload| reload.until);
         orders
             .chain(superior)
+            .chain(reload)
             .chain(self.tree.deadline())
             .chain(self.reopenings.deadline())
             .chain(self.retry_at)
@@ -226,9 +243,7 @@ impl Daemon {
                 Signal::SIGQUIT => self.stop_by(signal, Event::Kill),
                 Signal::SIGUSR1 => self.listen_anew(),
                 Signal::SIGHUP if self.has_terminal => self.stop_by(signal, Event::ShutDown),
-                Signal::SIGHUP => {
-                    self.say("SIGHUP: this version cannot reload a manifest; nothing has changed")
-                }
+                Signal::SIGHUP => self.begin_reload(None, ReloadMode::Narrow, self.now() + RELOAD_LIMIT),
                 _ => {}
             }
         }
@@ -271,7 +286,8 @@ impl Daemon {
 
     /// Says once that every worker is ready, or done if it is to be.
     fn tell_ready(&mut self) {
-        let is_up = |child: &tree::Child| child.is_ready() || child.state() == State::Done;
+        let is_up =
+            |child: &tree::Child| child.is_ready() || child.is_removed() || child.state() == State::Done;
         // What starts on demand is as good as ready.
         let awaited = |child: &ChildId| self.tree.is_member(*child) && !self.tree.waits_for_demand(*child);
         let mut members = self.roster.children().filter(awaited);

@@ -68,6 +68,11 @@ impl Line {
         Self { socket, queue: Outbox::new(), capacity: 2 * peers + SPARE_ORDERS }
     }
 
+    /// Makes room for the orders about so many more peers.
+    pub fn add_peers(&mut self, peers: usize) {
+        self.capacity += 2 * peers;
+    }
+
     /// Returns the socket, to wait for it.
     pub fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

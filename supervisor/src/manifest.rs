@@ -10,6 +10,7 @@ mod grant;
 mod listen;
 mod names;
 mod program;
+mod reading;
 mod source;
 mod system;
 mod values;
@@ -17,6 +18,7 @@ mod vocabulary;
 mod worker;
 
 pub use names::{RESERVED, is_name};
+pub use reading::{Origin, Reading};
 pub use values::parse_duration as duration;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +37,15 @@ pub struct Options {
     pub allow_degraded: bool,
     /// A state directory that overrides the manifest's.
     pub state_dir: Option<PathBuf>,
+}
+
+impl Options {
+    fn apply(&self, system: &mut System) {
+        system.allow_degraded = self.allow_degraded;
+        if self.state_dir.is_some() {
+            system.state_dir.clone_from(&self.state_dir);
+        }
+    }
 }
 
 /// A manifest that may be run.
@@ -64,10 +75,7 @@ pub struct Text {
 pub fn load(path: &Path, options: &Options) -> Result<Loaded, Diagnostics> {
     let (mut system, text, mut found) = read(path)?;
     if !is_refused(&found) {
-        system.allow_degraded = options.allow_degraded;
-        if options.state_dir.is_some() {
-            system.state_dir.clone_from(&options.state_dir);
-        }
+        options.apply(&mut system);
         found.extend(check::machine(&system));
     }
     let refused = is_refused(&found);

@@ -1,14 +1,12 @@
 //! Who is supervised: every instance of every worker, with the number by which the machine knows it.
 
 use std::rc::Rc;
-use std::time::Duration;
 use std::vec;
 
-use bailiwick_core::exit::ExitCodes;
 use bailiwick_core::tree::{self, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId};
 use thiserror::Error;
 
-use crate::spec::{self, OnSigstop, Start, System, Worker};
+use crate::spec::{System, Worker};
 
 /// Every instance of every worker. Whoever stays when a system takes the place of another keeps its number.
 #[derive(Debug, Default)]
@@ -109,14 +107,13 @@ impl Roster {
                 return Err(RosterError::Twice { name: worker.name.clone() });
             }
             for instance in 1..=worker.places() {
-                let title = match worker.places() {
-                    1 => worker.name.clone(),
-                    _ => format!("{}.{instance}", worker.name),
-                };
-                let (worker, position) = (Rc::clone(&worker), wanted.len() as u16);
+                let (title, position) = (worker.title(instance), wanted.len() as u16);
+                let worker = Rc::clone(&worker);
                 wanted.push(Seat { worker, instance, title, position, standing: Standing::Present });
             }
         }
+        let unplaced = |name: &str| RosterError::Unplaced { name: name.to_owned() };
+        let groups = system.group_names(&self.groups).map_err(unplaced)?;
         let key = |seat: &Seat| (seat.worker.name.clone(), seat.instance);
         let known = self.seats.iter().map(|seat| (seat.standing != Standing::Gone).then(|| key(seat)));
         let places = tree::places(&known.collect::<Vec<_>>(), &wanted.iter().map(key).collect::<Vec<_>>());
@@ -127,7 +124,7 @@ impl Roster {
         for (place, seat) in places.into_iter().zip(wanted) {
             if place < seats.len() { seats[place] = seat } else { seats.push(seat) }
         }
-        Ok(Self { seats, groups: groups(&self.groups, &system.groups)? })
+        Ok(Self { seats, groups })
     }
 
     /// Returns the machine's terms for every instance of `system`, from which this roster was made. `former` are the
@@ -138,12 +135,12 @@ impl Roster {
     pub fn config(&self, system: &System, former: &Config) -> Result<Config, RosterError> {
         let mut groups = former.groups.clone();
         groups.resize(self.groups.len(), GroupConfig::default());
-        groups[0] = group_config(&system.root, None);
+        groups[0] = system.root.terms(None);
         for group in &system.groups {
             let parent = group.parent.as_deref().unwrap_or_default();
             let (at, parent) = (self.group(&group.name), self.group(parent));
             if let (Some(GroupId(at)), Some(_)) = (at, parent) {
-                groups[usize::from(at)] = group_config(group, parent);
+                groups[usize::from(at)] = group.terms(parent);
             }
         }
         for template in system.workers.iter().filter(|worker| system.is_template(worker)) {
@@ -154,7 +151,7 @@ impl Roster {
         let mut children = Vec::with_capacity(self.seats.len());
         for (index, seat) in self.seats.iter().enumerate() {
             children.push(match (seat.standing, former.children.get(index)) {
-                (Standing::Leaving | Standing::Gone, Some(terms)) => parting(terms.clone()),
+                (Standing::Leaving | Standing::Gone, Some(terms)) => terms.clone().parting(),
                 _ => self.child_config(system, seat)?,
             });
         }
@@ -165,7 +162,7 @@ impl Roster {
         let worker = &*seat.worker;
         let group = worker.group.as_deref().unwrap_or_default();
         let group = self.group(group).ok_or_else(|| unknown(worker, "group", group))?;
-        let mut terms = ChildConfig { position: seat.position, ..child_config(worker, group) };
+        let mut terms = ChildConfig { position: seat.position, ..worker.terms(group) };
         let find = |name: &String| {
             let found = system.workers.iter().find(|other| other.name == *name);
             found.ok_or_else(|| unknown(worker, "worker", name))
@@ -220,6 +217,11 @@ impl Roster {
         self.select(|seat| seat.standing != Standing::Gone)
     }
 
+    /// Returns every number that is or was an instance's.
+    pub fn places(&self) -> impl Iterator<Item = ChildId> + use<> {
+        self.select(|_| true)
+    }
+
     /// Returns every instance that is being stopped for good.
     pub fn leaving(&self) -> impl Iterator<Item = ChildId> + use<> {
         self.select(|seat| seat.standing == Standing::Leaving)
@@ -260,82 +262,6 @@ impl Roster {
     }
 }
 
-/// Puts every group after its parent and behind those that are known; the first is the root, which has no name.
-fn groups(known: &[String], declared: &[spec::Group]) -> Result<Vec<String>, RosterError> {
-    let mut names = if known.is_empty() { vec![String::new()] } else { known.to_vec() };
-    let mut waiting: Vec<&spec::Group> =
-        declared.iter().filter(|group| !names.contains(&group.name)).collect();
-    while let Some(first) = waiting.first() {
-        let placed = |group: &&spec::Group| names.contains(group.parent.as_ref().unwrap_or(&names[0]));
-        let Some(at) = waiting.iter().position(placed) else {
-            return Err(RosterError::Unplaced { name: first.name.clone() });
-        };
-        names.push(waiting.remove(at).name.clone());
-    }
-    Ok(names)
-}
-
-fn group_config(group: &spec::Group, parent: Option<GroupId>) -> GroupConfig {
-    GroupConfig {
-        parent,
-        strategy: group.strategy,
-        size: 0,
-        max_restarts: group.max_restarts,
-        period: group.period,
-        on_exhausted: group.on_exhausted,
-        auto_shutdown: group.auto_shutdown,
-        significant: group.significant,
-    }
-}
-
-/// The terms of whoever leaves: nothing hangs on it any more, and it waits for nobody.
-fn parting(terms: ChildConfig) -> ChildConfig {
-    let (needs, wants, after) = Default::default();
-    ChildConfig { needs, wants, after, essential: false, significant: false, ..terms }
-}
-
 fn unknown(worker: &Worker, what: &'static str, name: &str) -> RosterError {
     RosterError::Unknown { by: worker.name.clone(), what, name: name.to_owned() }
-}
-
-fn child_config(worker: &Worker, group: GroupId) -> ChildConfig {
-    let mut terms = ChildConfig {
-        group,
-        kind: worker.kind,
-        restart: worker.restart,
-        on_demand: worker.start == Start::OnDemand,
-        max_age: or_never(worker.max_age),
-        essential: worker.essential,
-        significant: worker.significant,
-        backoff: worker.backoff,
-        start_timeout: worker.start_timeout,
-        stop_timeout: worker.stop_timeout,
-        drain_timeout: worker.drain_timeout,
-        stuck_after: or_never(worker.stuck_after),
-        liveness_timeout: or_never(worker.liveness_timeout),
-        abort_timeout: worker.abort_timeout,
-        ignore_sigstop: worker.on_sigstop == OnSigstop::Ignore,
-        reload_timeout: worker.reload_timeout,
-        stable_after: worker.stable_after,
-        on: worker.on,
-        max_offences: worker.max_offences,
-        offence_period: worker.offence_period,
-        ok_exit: ExitCodes::new(&worker.ok_exit),
-        no_restart_exit: ExitCodes::new(&worker.no_restart_exit),
-        uncounted_exit: ExitCodes::new(&worker.uncounted_exit),
-        ..ChildConfig::default()
-    };
-    if let Some(command) = &worker.command {
-        terms.stop_signal = command.stop_signal.signal() as u8;
-        // It has no ear for an order to drain; and how long it computes is its own affair, as long as it says that it gets on.
-        terms.drain_timeout = Duration::ZERO;
-        terms.stuck_after = Duration::MAX;
-        terms.liveness_timeout = command.watchdog.unwrap_or(terms.liveness_timeout);
-    }
-    terms
-}
-
-/// A limit of zero is none.
-fn or_never(limit: Duration) -> Duration {
-    if limit.is_zero() { Duration::MAX } else { limit }
 }

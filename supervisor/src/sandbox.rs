@@ -18,14 +18,13 @@ mod places;
 mod policy;
 mod prepared;
 mod steps;
-mod tree;
 
 pub use error::SandboxError;
 pub use executable::Executable;
 
+pub use bailiwick_sys::tree::{Tree, TreeError};
 pub use machine::Machine;
 pub use missing::{Aspect, Missing};
 pub use paths::{Access, Granted};
 pub use policy::{SystemCall, Verdict, system_calls};
 pub use prepared::{Ground, Prepared, Role};
-pub use tree::{Tree, TreeError};

@@ -1,5 +1,6 @@
 //! Makes the processes of workers, each in its sandbox, and ends what they leave.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,7 +11,7 @@ use bailiwick_sys::guardian::{Guardian, GuardianError};
 use bailiwick_sys::process::{self, ChildPlan, SpawnError, Step};
 use bailiwick_sys::{Errno, Failed, wait};
 
-use crate::roster::Roster;
+use crate::roster::{Roster, Seat};
 use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, TreeError};
 use crate::spec::{System, Worker};
 use crate::state_dir::StateDir;
@@ -19,7 +20,7 @@ use crate::state_dir::StateDir;
 #[derive(Debug)]
 pub struct Launcher {
     ground: Ground,
-    workers: Vec<Prepared>,
+    workers: BTreeMap<ChildId, Prepared>,
     null: OwnedFd,
     /// The lock on the state directory, which the guardian holds as well.
     lock: OwnedFd,
@@ -98,15 +99,10 @@ impl Launcher {
         let failed = |what| move |source| LaunchError::System { what, source };
         let ground = Ground::new(machine, state_dir.path(), system.allow_degraded);
         let ground = if state_dir.is_private() { ground.passing() } else { ground };
-        let prepare = |child| {
-            let seat = roster.seat(child);
-            ground.prepare(&seat.worker, seat.instance, Role::Worker)
-        };
-        let workers = roster.children().map(prepare).collect::<Result<_, _>>()?;
         let null = std::fs::File::options().read(true).write(true).open("/dev/null");
         let mut launcher = Self {
             ground,
-            workers,
+            workers: BTreeMap::new(),
             null: null.map_err(failed("/dev/null"))?.into(),
             lock: state_dir
                 .lock()
@@ -114,8 +110,38 @@ impl Launcher {
                 .map_err(failed("copy of the state directory's lock"))?,
             guardian: None,
         };
-        launcher.tend()?;
+        for child in roster.children() {
+            launcher.workers.insert(child, launcher.prepare_one(roster.seat(child))?);
+        }
+        launcher.guard()?;
         Ok(launcher)
+    }
+
+    /// Prepares one instance, which can be started once it is [put in its place](Self::place).
+    ///
+    /// # Errors
+    /// See [`SandboxError`].
+    pub fn prepare_one(&self, seat: &Seat) -> Result<Prepared, SandboxError> {
+        self.ground.prepare(&seat.worker, seat.instance, Role::Worker)
+    }
+
+    /// Prepares an instance, of which nothing may be left, once more: its declaration has changed. It keeps its user.
+    ///
+    /// # Errors
+    /// See [`LaunchError`]; it cannot be started then.
+    pub fn prepare_again(&mut self, child: ChildId, seat: &Seat) -> Result<(), LaunchError> {
+        let user = self.workers.remove(&child).and_then(Prepared::into_user);
+        let prepared = self.ground.prepare_as(user, &seat.worker, seat.instance, Role::Worker)?;
+        self.workers.insert(child, prepared);
+        Ok(self.guard()?)
+    }
+
+    /// Puts what was prepared in the place of an instance, of which nothing may be left, or frees the place.
+    pub fn place(&mut self, child: ChildId, prepared: Option<Prepared>) {
+        match prepared {
+            Some(prepared) => drop(self.workers.insert(child, prepared)),
+            None => drop(self.workers.remove(&child)),
+        }
     }
 
     /// Makes the process of one instance; returns before it has executed its program.
@@ -123,7 +149,7 @@ impl Launcher {
     /// # Errors
     /// When there is no process.
     pub fn spawn(&self, child: ChildId, with: &Belongings<'_>) -> Result<process::Child, SpawnError> {
-        start(&self.workers[usize::from(child.0)], self.null.as_fd(), with)
+        start(&self.workers[&child], self.null.as_fd(), with)
     }
 
     /// Opens an instance's executable again: its next start runs what is there now.
@@ -131,7 +157,7 @@ impl Launcher {
     /// # Errors
     /// When it cannot be opened or trusted; the next start then runs what it ran before.
     pub fn reopen(&mut self, child: ChildId, worker: &Worker) -> Result<(), SandboxError> {
-        self.workers[usize::from(child.0)].reopen(&self.ground, worker)
+        self.workers.get_mut(&child).map_or(Ok(()), |prepared| prepared.reopen(&self.ground, worker))
     }
 
     /// Kills everything that an instance started. To be called after every end of its leader, whose heirs it finds.
@@ -139,7 +165,7 @@ impl Launcher {
     /// # Errors
     /// When that cannot be tried.
     pub fn kill_tree(&mut self, child: ChildId) -> Result<TreeKill, TreeError> {
-        let worker = &mut self.workers[usize::from(child.0)];
+        let Some(worker) = self.workers.get_mut(&child) else { return Ok(TreeKill::Gone) };
         worker.kill_tree()?;
         if worker.is_empty()? {
             return Ok(TreeKill::Gone);
@@ -160,12 +186,13 @@ impl Launcher {
     /// # Errors
     /// When that cannot be known; killing again finds out.
     pub fn is_empty(&mut self, child: ChildId) -> Result<bool, TreeError> {
-        self.workers[usize::from(child.0)].is_empty()
+        self.workers.get_mut(&child).map_or(Ok(true), Prepared::is_empty)
     }
 
     /// Returns whether `pid` is a process of the launcher's own, whose end nobody else may take.
     pub fn knows(&self, pid: i32) -> bool {
-        self.guardian() == Some(pid) || self.workers.iter().any(|worker| worker.tree().killer() == Some(pid))
+        self.guardian() == Some(pid)
+            || self.workers.values().any(|worker| worker.tree().killer() == Some(pid))
     }
 
     /// Returns the process that ends the workers should the supervisor be killed.
@@ -181,14 +208,29 @@ impl Launcher {
         let lives =
             |guardian: &Guardian| matches!(wait::take_change(guardian.process.pidfd.as_fd()), Ok(None));
         if !self.guardian.as_ref().is_some_and(lives) {
-            self.guardian = self.ground.guard(&self.workers, Some(self.lock.as_fd()))?;
+            self.guard()?;
         }
         Ok(())
     }
 
-    /// Returns what was prepared for an instance.
-    pub fn prepared(&self, child: ChildId) -> &Prepared {
-        &self.workers[usize::from(child.0)]
+    /// Has a new guardian take the place of the old one, for those who are prepared now.
+    ///
+    /// # Errors
+    /// When it does not start; to be tried again.
+    pub fn guard(&mut self) -> Result<(), GuardianError> {
+        let new = self.ground.guard(self.workers.values(), Some(self.lock.as_fd()))?;
+        std::mem::replace(&mut self.guardian, new).into_iter().for_each(Guardian::dismiss);
+        Ok(())
+    }
+
+    /// Returns how often the kernel has killed in an instance for want of memory, over all its lives.
+    pub fn oom_kills(&self, child: ChildId) -> u64 {
+        self.prepared(child).map_or(0, Prepared::oom_kills)
+    }
+
+    /// Returns what was prepared for an instance; `None` where that failed, or is still to be done.
+    pub fn prepared(&self, child: ChildId) -> Option<&Prepared> {
+        self.workers.get(&child)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here acts. A `System` that came from either source has gone through `check`, so that the
 //! supervisor itself need not know which keys exist or how they were written.
 
+mod terms;
 mod told;
 
 use std::collections::BTreeMap;
@@ -466,6 +467,11 @@ impl Worker {
         let role = self.command.is_none().then(|| format!("BAILIWICK_ROLE={role}"));
         let declared = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
         role.into_iter().chain(declared).map(String::into_bytes).collect()
+    }
+
+    /// Returns what people call an instance: the name, with the number if there are several.
+    pub fn title(&self, instance: u16) -> String {
+        if self.places() > 1 { format!("{}.{instance}", self.name) } else { self.name.clone() }
     }
 
     /// Returns a worker with every default of the manifest.

@@ -9,20 +9,19 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bailiwick_core::tree::ChildId;
+use bailiwick_sys::kept::Kept;
 use bailiwick_sys::listen;
 use thiserror::Error;
 
 use crate::spec::{Address, Listener};
-
-/// The descriptors that one instance may have kept at a time.
-pub const KEPT_MAX: usize = 16;
 
 /// The kept descriptors of all workers.
 #[derive(Debug, Default)]
 pub struct Store {
     /// For every instance that declares the name: bound at the start, or passed by whoever started the supervisor.
     listeners: BTreeMap<String, OwnedFd>,
-    kept: BTreeMap<ChildId, BTreeMap<String, OwnedFd>>,
+    /// By the workers themselves.
+    pub kept: Kept<ChildId>,
 }
 
 /// Why a listener is not there.
@@ -47,15 +46,6 @@ pub enum ListenError {
         /// The listener.
         name: String,
     },
-}
-
-/// Why a descriptor is not kept.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeepError {
-    /// The instance has used up its places.
-    #[error("no more than {KEPT_MAX} descriptors are kept for one worker")]
-    Full,
 }
 
 impl Store {
@@ -86,80 +76,5 @@ impl Store {
     /// Returns the listener of this name.
     pub fn listener(&self, name: &str) -> Option<BorrowedFd<'_>> {
         self.listeners.get(name).map(AsFd::as_fd)
-    }
-
-    /// Keeps `fd` for `child`; what was kept under the name before is closed.
-    ///
-    /// # Errors
-    /// See [`KeepError`]; the descriptor is closed then.
-    pub fn keep(&mut self, child: ChildId, name: &str, fd: OwnedFd) -> Result<(), KeepError> {
-        let own = self.kept.entry(child).or_default();
-        if own.len() >= KEPT_MAX && !own.contains_key(name) {
-            return Err(KeepError::Full);
-        }
-        own.insert(name.to_owned(), fd);
-        Ok(())
-    }
-
-    /// Closes what `child` kept under `name`. Returns whether there was something.
-    pub fn discard(&mut self, child: ChildId, name: &str) -> bool {
-        self.kept.get_mut(&child).is_some_and(|own| own.remove(name).is_some())
-    }
-
-    /// Returns what `child` kept under `name`.
-    pub fn find(&self, child: ChildId, name: &str) -> Option<BorrowedFd<'_>> {
-        self.kept.get(&child)?.get(name).map(AsFd::as_fd)
-    }
-
-    /// Returns everything that `child` itself kept, by name.
-    pub fn own(&self, child: ChildId) -> impl Iterator<Item = (&str, BorrowedFd<'_>)> {
-        self.kept.get(&child).into_iter().flatten().map(|(name, fd)| (name.as_str(), fd.as_fd()))
-    }
-
-    /// Returns how many descriptors are kept for `child`.
-    pub fn count(&self, child: ChildId) -> usize {
-        self.kept.get(&child).map_or(0, BTreeMap::len)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const WEB: ChildId = ChildId(1);
-
-    fn fd() -> OwnedFd {
-        nix::unistd::pipe().expect("a pipe").0
-    }
-
-    fn inode(fd: impl AsFd) -> u64 {
-        nix::sys::stat::fstat(fd).expect("an open descriptor").st_ino
-    }
-
-    #[test]
-    fn what_is_kept_is_found_by_its_keeper_and_name_only() {
-        let mut store = Store::default();
-        let http = fd();
-        let expected = inode(&http);
-        store.keep(WEB, "http", http).unwrap();
-        assert_eq!(store.find(WEB, "http").map(inode), Some(expected));
-        assert!(store.find(WEB, "https").is_none());
-        assert!(store.find(ChildId(2), "http").is_none(), "a name is another worker's own");
-        assert_eq!(store.own(WEB).map(|(name, _)| name).collect::<Vec<_>>(), ["http"]);
-    }
-
-    #[test]
-    fn the_last_place_is_taken_and_one_more_is_refused() {
-        let mut store = Store::default();
-        for number in 0..KEPT_MAX {
-            store.keep(WEB, &number.to_string(), fd()).unwrap();
-        }
-        assert_eq!(store.keep(WEB, "more", fd()), Err(KeepError::Full));
-        assert_eq!(store.keep(WEB, "0", fd()), Ok(()), "replacing takes no place");
-        assert_eq!(store.keep(ChildId(2), "more", fd()), Ok(()), "others have places of their own");
-        assert!(store.discard(WEB, "0"));
-        assert!(!store.discard(WEB, "0"));
-        assert_eq!(store.keep(WEB, "more", fd()), Ok(()));
-        assert_eq!(store.count(WEB), KEPT_MAX);
     }
 }

@@ -324,6 +324,11 @@ impl Child {
         self.outdated
     }
 
+    /// Returns whether an order to reload waits until it is ready.
+    pub const fn owes_reload(&self) -> bool {
+        self.owes_reload
+    }
+
     /// Returns how its last reload ended; `None` before the first has.
     pub const fn last_reload(&self) -> Option<Reload> {
         self.reload

@@ -41,6 +41,7 @@ use self::group::Group;
 use self::order::{Order, child_id};
 pub use self::places::places;
 pub use self::reactions::{Reaction, Reactions};
+pub use self::reload::Came;
 use self::shutdown::Shutdown;
 pub use self::standing::Standing;
 pub use self::transcript::Line;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bailiwick_core::link::{Cause, Config, Event, ImportId, WhileDown};
@@ -34,7 +34,13 @@ pub(crate) struct Local {
 /// All peers of one worker.
 pub(crate) struct Peers {
     worker: String,
-    peers: Vec<Known>,
+    peers: Mutex<Vec<Arc<Known>>>,
+    /// The actors that this worker declares, with what is lent of their mailboxes.
+    local: Vec<(Local, Arc<Lending>)>,
+    /// Those of them that run.
+    running: Mutex<Vec<Arc<Cell>>>,
+    node: Mutex<Option<Arc<Shared>>>,
+    report: Report,
     /// The tasks that move bytes.
     movers: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -58,20 +64,48 @@ struct Reachable {
 
 impl Peers {
     /// Makes the peers that the bootstrap names. `local` are the actors that this worker declares.
-    pub(crate) fn new(worker: &str, peers: &[bootstrap::Peer], local: &[Local], report: &Report) -> Self {
-        let lending: Vec<_> = local.iter().map(|actor| Arc::new(Lending::of(&actor.mailbox))).collect();
-        let peers = peers.iter().map(|peer| known(peer, local, &lending, report)).collect();
-        Self { worker: worker.to_owned(), peers, movers: Mutex::default() }
+    pub(crate) fn new(worker: &str, peers: &[bootstrap::Peer], local: Vec<Local>, report: &Report) -> Self {
+        let lent = local.into_iter().map(|actor| {
+            let lending = Arc::new(Lending::of(&actor.mailbox));
+            (actor, lending)
+        });
+        let made = Self {
+            worker: worker.to_owned(),
+            peers: Mutex::default(),
+            local: lent.collect(),
+            running: Mutex::default(),
+            node: Mutex::default(),
+            report: Arc::clone(report),
+            movers: Mutex::default(),
+        };
+        made.introduce(peers);
+        made
+    }
+
+    /// Makes further peers. One whose number is known takes the place of that one, which is dead for good.
+    pub(crate) fn introduce(&self, peers: &[bootstrap::Peer]) {
+        for peer in peers {
+            let known = Arc::new(known(peer, &self.local, &self.report));
+            lock(&self.node).iter().for_each(|node| known.peer.belong_to(node));
+            for cell in lock(&self.running).iter() {
+                known.peer.turn(|turn| turn.actor_runs(cell));
+            }
+            let mut all = lock(&self.peers);
+            all.retain(|other| other.peer.number != peer.number);
+            all.push(known);
+        }
     }
 
     /// Notes the node whose actors send: there dead letters are counted.
     pub(crate) fn belong_to(&self, node: &Arc<Shared>) {
-        self.peers.iter().for_each(|known| known.peer.belong_to(node));
+        *lock(&self.node) = Some(Arc::clone(node));
+        self.all().iter().for_each(|known| known.peer.belong_to(node));
     }
 
     /// Notes that a declared actor runs: what came for it is handed over.
     pub(crate) fn actor_runs(&self, cell: &Arc<Cell>) {
-        for known in &self.peers {
+        lock(&self.running).push(Arc::clone(cell));
+        for known in self.all() {
             known.peer.turn(|turn| turn.actor_runs(cell));
         }
     }
@@ -93,7 +127,7 @@ impl Peers {
         let socket = Arc::new(socket::watch(socket)?);
         let serial = peer.turn(|turn| turn.begin_transport(generation, Arc::clone(&socket)));
         let mover = tokio::spawn(Mover::new(Arc::clone(peer), serial, socket).run());
-        let mut movers = self.movers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut movers = lock(&self.movers);
         movers.retain(|mover| !mover.is_finished());
         movers.push(mover);
         Ok(())
@@ -116,7 +150,7 @@ impl Peers {
     /// Closes every transport without a word, as the end of this process would.
     #[cfg(test)]
     pub(super) fn vanish(&self) {
-        for known in &self.peers {
+        for known in self.all() {
             let transport = known.peer.lock().transport.take();
             known.peer.writer.wake();
             drop(transport);
@@ -125,26 +159,27 @@ impl Peers {
 
     /// Returns whether a peer's ask or message is being handled, or waits for that.
     pub(crate) fn are_busy(&self) -> bool {
-        self.peers.iter().any(|known| known.peer.lock().link.is_busy())
+        self.all().iter().any(|known| known.peer.lock().link.is_busy())
     }
 
     /// Takes no new messages from peers any more.
     pub(crate) fn drain(&self) {
-        self.peers.iter().for_each(|known| known.peer.turn(|turn| turn.event(Event::Drain)));
+        self.all().iter().for_each(|known| known.peer.turn(|turn| turn.event(Event::Drain)));
     }
 
     /// Closes all links once what was sent before has left, but does not wait long for a peer that does not read.
     pub(crate) async fn finish(&self) {
-        let written = self.peers.iter().map(|known| known.peer.written_out());
+        let all = self.all();
+        let written = all.iter().map(|known| known.peer.written_out());
         let _ = tokio::time::timeout(FINISH_LIMIT, futures::future::join_all(written)).await;
         self.close();
-        let movers = std::mem::take(&mut *self.movers.lock().unwrap_or_else(PoisonError::into_inner));
+        let movers = std::mem::take(&mut *lock(&self.movers));
         let _ = tokio::time::timeout(FINISH_LIMIT, futures::future::join_all(movers)).await;
     }
 
     /// Closes all links: what is still being handled ends without an answer.
     pub(crate) fn close(&self) {
-        self.peers.iter().for_each(|known| known.peer.turn(|turn| turn.close_link()));
+        self.all().iter().for_each(|known| known.peer.turn(|turn| turn.close_link()));
     }
 
     /// Returns the address of `worker[.instance][/actor]` for messages of a protocol.
@@ -154,8 +189,8 @@ impl Peers {
         protocol: &'static ProtocolSchema,
     ) -> Result<Address, PeerError> {
         let wanted = PeerName::parse(name)?;
-        let mut instances: Vec<_> = self
-            .peers
+        let all = self.all();
+        let mut instances: Vec<_> = all
             .iter()
             .filter(|known| known.peer.worker == wanted.worker && !known.actors.is_empty())
             .collect();
@@ -190,12 +225,17 @@ impl Peers {
         self.by_number(number).map(|known| Arc::clone(&known.peer))
     }
 
-    fn by_number(&self, number: u16) -> Option<&Known> {
-        self.peers.iter().find(|known| known.peer.number == number)
+    fn all(&self) -> Vec<Arc<Known>> {
+        lock(&self.peers).clone()
+    }
+
+    fn by_number(&self, number: u16) -> Option<Arc<Known>> {
+        lock(&self.peers).iter().find(|known| known.peer.number == number).cloned()
     }
 
     fn unknown_worker(&self, name: &str) -> PeerError {
-        let granted = self.peers.iter().filter(|known| !known.actors.is_empty());
+        let all = self.all();
+        let granted = all.iter().filter(|known| !known.actors.is_empty());
         let nearest = nearest(name, granted.map(|known| known.peer.worker.as_str())).map(ToOwned::to_owned);
         PeerError::UnknownWorker { from: self.worker.clone(), name: name.to_owned(), nearest }
     }
@@ -248,7 +288,7 @@ impl Reachable {
     }
 }
 
-fn known(peer: &bootstrap::Peer, local: &[Local], lending: &[Arc<Lending>], report: &Report) -> Known {
+fn known(peer: &bootstrap::Peer, local: &[(Local, Arc<Lending>)], report: &Report) -> Known {
     let who = Who {
         number: peer.number,
         worker: peer.worker.clone(),
@@ -261,7 +301,7 @@ fn known(peer: &bootstrap::Peer, local: &[Local], lending: &[Arc<Lending>], repo
     let made = Peer::new(who, config, Arc::clone(report));
     let imports: Vec<ImportId> = made.turn(|turn| {
         for slot in &peer.exports {
-            let actor = local.iter().zip(lending).find(|(actor, _)| actor.name == slot.actor);
+            let actor = local.iter().find(|(actor, _)| actor.name == slot.actor);
             let mailbox = actor.map_or_else(Mailbox::default, |(actor, _)| actor.mailbox);
             let protocols = actor.map_or(&[][..], |(actor, _)| &actor.protocols);
             let lending =
@@ -284,4 +324,8 @@ fn known(peer: &bootstrap::Peer, local: &[Local], lending: &[Arc<Lending>], repo
 /// Returns the set of the kinds that a grant names, if it names any.
 pub(super) fn kinds(named: Option<&[FdKind]>) -> Option<FdKinds> {
     named.map(|named| named.iter().copied().collect())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

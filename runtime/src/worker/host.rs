@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bailiwick_supervisor::control::Status;
+use bailiwick_wire::bootstrap;
 use bailiwick_wire::control::{ToSupervisor, is_kept_name};
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use tokio::sync::{oneshot, watch};
 
+use super::changes::Changes;
 use super::line::Line;
 use crate::address::Address;
 use crate::escalation::chain;
@@ -41,6 +43,7 @@ pub(crate) struct WorkerHost {
     over: watch::Sender<Option<Over>>,
     skipped: AtomicBool,
     spent: watch::Sender<bool>,
+    changes: Changes,
 }
 
 impl WorkerHost {
@@ -54,6 +57,7 @@ impl WorkerHost {
             over: watch::Sender::new(None),
             skipped: AtomicBool::new(false),
             spent: watch::Sender::new(false),
+            changes: Changes::default(),
         }
     }
 
@@ -75,6 +79,11 @@ impl WorkerHost {
         let _ = self.line.report(report, None);
     }
 
+    /// Returns the actors whose arguments may change.
+    pub(super) fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
     /// Returns the peers.
     pub(super) fn peers(&self) -> &Peers {
         &self.peers
@@ -90,6 +99,13 @@ impl WorkerHost {
     /// Returns whether an actor has said that there is nothing to do.
     pub(super) fn is_skipped(&self) -> bool {
         self.skipped.load(Ordering::Relaxed)
+    }
+
+    /// Has the actors take their new arguments, and reports what came of it.
+    pub(super) async fn take_changes(&self, declared: &[bootstrap::Actor]) {
+        let report = self.changes.take(declared).await;
+        // If nobody hears it, the supervisor is gone, and that ends the worker.
+        let _ = self.line.report(&report, None);
     }
 
     /// Waits until the actors end the worker.

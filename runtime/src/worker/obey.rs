@@ -1,11 +1,13 @@
 //! Obeys the supervisor while the actors run.
 
-use std::io;
-use std::os::fd::AsFd;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use bailiwick_supervisor::control;
 use bailiwick_sys::events::{Signal, Signals};
+use bailiwick_wire::bootstrap::Update;
 use bailiwick_wire::control::ToWorker;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
@@ -73,7 +75,7 @@ pub(super) async fn heed(signals: Signals, course: watch::Sender<Course>) {
     }
 }
 
-async fn carry_out(order: Order, host: &WorkerHost, course: &watch::Sender<Course>) {
+async fn carry_out(order: Order, host: &Arc<WorkerHost>, course: &watch::Sender<Course>) {
     let Order { order, fd } = order;
     match (order, fd) {
         (ToWorker::Kept { name }, Some(fd)) => host.give_kept(name, fd),
@@ -92,11 +94,34 @@ async fn carry_out(order: Order, host: &WorkerHost, course: &watch::Sender<Cours
         (ToWorker::PeerDown { peer, generation, cause }, _) => {
             host.peers().died(peer, generation, cause_of(cause));
         }
+        (ToWorker::Update, Some(memory)) => update(memory, host),
         (ToWorker::Drain, _) => set(course, Course::Drain),
         (ToWorker::Stop, _) => set(course, Course::Stop),
         // What lost its descriptor to a full table of this process is made again, or missed by nobody else.
-        (ToWorker::Go | ToWorker::Kept { .. } | ToWorker::Link { .. }, _) => {}
+        (ToWorker::Go | ToWorker::Kept { .. } | ToWorker::Link { .. } | ToWorker::Update, _) => {}
     }
+}
+
+/// Takes up what has changed while the worker runs.
+fn update(memory: OwnedFd, host: &Arc<WorkerHost>) {
+    let update = match read(memory) {
+        Ok(update) => update,
+        Err(error) => return eprintln!("what has changed cannot be read: {error}"),
+    };
+    host.peers().introduce(&update.peers);
+    if !update.actors.is_empty() {
+        let host = Arc::clone(host);
+        tokio::task::spawn_local(async move { host.take_changes(&update.actors).await });
+    }
+}
+
+fn read(memory: OwnedFd) -> io::Result<Update> {
+    let mut bytes = Vec::new();
+    let mut file = File::from(memory);
+    // The supervisor wrote it, and with that the position is at the end.
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Update::from_bytes(&bytes).map_err(io::Error::other)
 }
 
 /// Says in the words of messages why a peer is down.

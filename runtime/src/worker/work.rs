@@ -104,7 +104,7 @@ fn peers(bootstrap: &Bootstrap, registry: &Registry, line: &Arc<Line>) -> Result
         // A supervisor that cannot be told is gone, and everything ends with it.
         let _ = line.report(report, None);
     });
-    Ok(Peers::new(&bootstrap.worker, &bootstrap.peers, &local, &report))
+    Ok(Peers::new(&bootstrap.worker, &bootstrap.peers, local, &report))
 }
 
 impl Worker {
@@ -146,9 +146,11 @@ impl Worker {
                 restart: actor.restart.map(supervision::restart),
                 significant: actor.significant,
             };
+            let args = told.args.clone();
             let address = self.node.host(hosted, Some(&actor.name), told).await?;
             if let Target::Local(cell) = &address.0 {
                 self.host.peers().actor_runs(cell);
+                self.host.changes().add(Arc::clone(cell), hosted.clone(), args);
             }
         }
         Ok(())

@@ -42,6 +42,16 @@ pub struct Bootstrap {
     pub idle_stop_ms: u64,
 }
 
+/// What has changed for a worker while it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Update {
+    /// Its actors whose arguments are others now. Whether they took them is to be reported, if there are any.
+    pub actors: Vec<Actor>,
+    /// Peers that it may have links to from now on. One of a number that is known takes the place of that one, of
+    /// which nothing is left.
+    pub peers: Vec<Peer>,
+}
+
 /// When the work of a worker is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Work {
@@ -252,6 +262,26 @@ impl Bootstrap {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BootstrapError> {
         codec::decode(bytes, &Limits::BOOTSTRAP)
             .map_err(|error| BootstrapError::Decode { bytes: bytes.len(), error })
+    }
+}
+
+impl Update {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// If it is over [`Limits::BOOTSTRAP`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, EncodeError> {
+        let mut bytes = Vec::new();
+        codec::encode(self, &Limits::BOOTSTRAP, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If it is not exactly one update.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        codec::decode(bytes, &Limits::BOOTSTRAP)
     }
 }
 

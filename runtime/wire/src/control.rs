@@ -75,6 +75,10 @@ pub enum ToSupervisor {
         /// The peer.
         peer: u16,
     },
+    /// Will not take up what has changed, after [`ToWorker::Update`] with actors: only a new life can.
+    Declined,
+    /// Cannot take up what has changed, after [`ToWorker::Update`] with actors: goes on as it was.
+    Refused,
 }
 
 /// Supervisor to worker.
@@ -111,6 +115,8 @@ pub enum ToWorker {
     Status,
     /// The process tree is not for this worker.
     StatusRefused,
+    /// What has changed is attached, in memory: a [`crate::bootstrap::Update`].
+    Update,
 }
 
 /// Why bytes are no record. The writer's fault.
@@ -220,6 +226,8 @@ impl ToSupervisor {
             Self::Spent => Fields::of(12),
             Self::Idle => Fields::of(13),
             &Self::Wanted { peer } => Fields { peer, ..Fields::of(14) },
+            Self::Declined => Fields::of(20),
+            Self::Refused => Fields::of(21),
         }
         .to_bytes()
     }
@@ -245,6 +253,8 @@ impl ToSupervisor {
             12 => Self::Spent,
             13 => Self::Idle,
             14 => Self::Wanted { peer: fields.peer },
+            20 => Self::Declined,
+            21 => Self::Refused,
             found => return Err(ControlError::Kind { found }),
         };
         exactly(record.to_bytes(), bytes)?;
@@ -279,6 +289,7 @@ impl ToWorker {
             Self::Stop => Fields::of(134),
             Self::Status => Fields::of(135),
             Self::StatusRefused => Fields::of(136),
+            Self::Update => Fields::of(140),
         }
         .to_bytes()
     }
@@ -298,6 +309,7 @@ impl ToWorker {
             134 => Self::Stop,
             135 => Self::Status,
             136 => Self::StatusRefused,
+            140 => Self::Update,
             found => return Err(ControlError::Kind { found }),
         };
         exactly(record.to_bytes(), bytes)?;
@@ -306,7 +318,7 @@ impl ToWorker {
 
     /// Returns whether a descriptor is attached; to [`Self::Go`] one may be.
     pub fn carries_fd(&self) -> bool {
-        matches!(self, Self::Link { .. } | Self::Kept { .. } | Self::Status)
+        matches!(self, Self::Link { .. } | Self::Kept { .. } | Self::Status | Self::Update)
     }
 }
 

@@ -18,7 +18,7 @@ pub use record::{
     Containment, End, GivenUp, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError,
     Reload, Row, Signs, State, Status, TEXT_BYTES, Text,
 };
-pub use request::{Goal, NEXT_EVENT, REQUEST_BYTES, Request, RequestError, Target, Verb};
+pub use request::{Goal, NEXT_EVENT, REQUEST_BYTES, ReloadMode, Request, RequestError, Target, Verb};
 
 /// The longest name of a worker, in bytes, that a request or a record holds.
 pub const NAME_BYTES: usize = 64;

@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Wait(Wait),
     /// Show what happened: states, ends with their causes, alerts.
     Events(Events),
+    /// Take up what has changed in the manifest; workers that did not change keep running.
+    Reload(Reload),
     /// Say what this machine gives to a supervisor, and which guarantees hold here; exits with 1 if one does not.
     Doctor(Doctor),
 }
@@ -217,6 +219,25 @@ pub(crate) struct Events {
     /// One JSON document; with -f, one on each line.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Take up what has changed in the manifest.
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do it although a worker gains what it may not do now.
+    #[arg(long)]
+    pub(crate) allow_widening: bool,
+    /// One JSON document with a schema_version.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How long to wait until it is done; what was ordered stands after that.
+    #[arg(long, value_name = "TIME", default_value = "70s", value_parser = time)]
+    pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) place: Place,
 }

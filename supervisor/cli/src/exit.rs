@@ -199,6 +199,7 @@ fn refused(outcome: Outcome) -> Exit {
         Outcome::NotPermitted => Exit::NotAllowed,
         Outcome::UnknownTarget => Exit::UnknownName,
         Outcome::TimedOut => Exit::TimedOut,
+        Outcome::InvalidManifest => Exit::InvalidManifest,
         _ => Exit::Failed,
     }
 }

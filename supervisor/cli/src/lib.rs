@@ -15,6 +15,7 @@ mod explain;
 mod json;
 mod order;
 mod place;
+mod reload;
 mod run;
 mod screen;
 mod status;
@@ -56,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Wait(asked) => wait::wait(&asked),
         Command::Events(asked) => events::events(&asked, &screen),
         Command::Doctor(asked) => doctor::doctor(&asked, &screen),
+        Command::Reload(reload) => reload::reload(&reload, &screen),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -35,7 +35,9 @@ fn main() -> ExitCode {
     match manifest::load(&arguments.manifest, &arguments.how) {
         Ok(loaded) => {
             eprint!("{}", loaded.warnings.render(colour));
-            supervise(loaded.system, Options { ready: arguments.ready, ..Options::default() })
+            // Without a working directory the manifest was not found in the first place.
+            let manifest = manifest::Origin::new(&arguments.manifest, arguments.how).ok();
+            supervise(loaded.system, Options { ready: arguments.ready, manifest, ..Options::default() })
         }
         Err(diagnostics) => {
             eprint!("{}", diagnostics.render(colour));

@@ -5,13 +5,17 @@
 
 use std::fmt;
 
+use bailiwick_core::tree::Came;
+
 use super::gains;
-use crate::spec::{System, Worker};
+use crate::control::Outcome;
+use crate::spec::{Strategy, System, Worker};
 
 /// What a reload would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Every worker of either system: those of the new one in its order, then those that are removed.
+    /// The supervisor and the groups that change, in brackets; then every worker of either system: those of the new
+    /// one in its order, then those that are removed.
     pub steps: Vec<Step>,
     /// What a worker may do afterwards and may not now.
     pub gains: Vec<String>,
@@ -22,7 +26,7 @@ pub struct Plan {
 /// What becomes of one worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Its name.
+    /// Its name, or a table's.
     pub worker: String,
     /// What becomes of it.
     pub change: Change,
@@ -67,6 +71,17 @@ impl Change {
 }
 
 impl Plan {
+    /// Returns why it is not to be done; `widening` allows what workers gain.
+    pub fn refusal(&self, widening: bool) -> Option<&'static str> {
+        if !self.obstacles.is_empty() {
+            Some("the system would have to be stopped for that")
+        } else if !self.gains.is_empty() && !widening {
+            Some("workers would gain what they may not do now; --allow-widening allows it")
+        } else {
+            None
+        }
+    }
+
     /// Returns what becomes of a worker.
     pub fn change(&self, worker: &str) -> Change {
         let step = self.steps.iter().find(|step| step.worker == worker);
@@ -84,7 +99,7 @@ pub fn plan(old: &System, new: &System) -> Plan {
     let gone = old.workers.iter().filter(|worker| find(new, &worker.name).is_none());
     let gone =
         gone.map(|worker| Step { worker: worker.name.clone(), change: Change::Removed, because: Vec::new() });
-    let mut steps: Vec<Step> = stays.chain(gone).collect();
+    let mut steps: Vec<Step> = surroundings(old, new).into_iter().chain(stays).chain(gone).collect();
     for step in &mut steps {
         if step.change < Change::Restarted && is_linked_otherwise(old, new, &step.worker) {
             step.change = Change::Restarted;
@@ -92,6 +107,38 @@ pub fn plan(old: &System, new: &System) -> Plan {
         }
     }
     Plan { steps, gains: gains::gains(old, new), obstacles: obstacles(old, new) }
+}
+
+/// Says what came of the order to one worker, where there is something to say; what is not over yet is late.
+pub fn result(came: Option<Came>) -> Option<(&'static str, Outcome)> {
+    Some(match came {
+        Some(Came::Done) => return None,
+        Some(Came::Declined) => ("declined", Outcome::Done),
+        Some(Came::Refused) => ("refused", Outcome::Refused),
+        Some(Came::TimedOut) => ("timeout", Outcome::TimedOut),
+        Some(Came::Fails) => ("does not come up", Outcome::TimedOut),
+        None => ("not yet", Outcome::TimedOut),
+    })
+}
+
+/// What has changed around the workers: all of it holds at once.
+fn surroundings(old: &System, new: &System) -> Vec<Step> {
+    let step = |name: &str, change| Step { worker: name.to_owned(), change, because: Vec::new() };
+    let mut found = Vec::new();
+    if old.root != new.root || old.shutdown_timeout != new.shutdown_timeout {
+        found.push(step("[supervisor]", Change::Hot));
+    }
+    for group in &new.groups {
+        let title = format!("[group.{}]", group.name);
+        match old.groups.iter().find(|before| before.name == group.name) {
+            None => found.push(step(&title, Change::Added)),
+            Some(before) if before != group => found.push(step(&title, Change::Hot)),
+            Some(_) => {}
+        }
+    }
+    let gone = old.groups.iter().filter(|group| !new.groups.iter().any(|other| other.name == group.name));
+    found.extend(gone.map(|group| step(&format!("[group.{}]", group.name), Change::Removed)));
+    found
 }
 
 /// What one key of a worker is to a running process.
@@ -118,6 +165,12 @@ macro_rules! keys {
 
 const KEYS: &[Key] = keys! {
     Hot "needs" needs;
+    Hot "wants" wants;
+    Hot "after" after;
+    Hot "significant" significant;
+    Hot "on" on;
+    Hot "max_offences" max_offences;
+    Hot "offence_period" offence_period;
     Hot "kept" kept;
     Hot "restart" restart;
     Hot "essential" essential;
@@ -126,13 +179,20 @@ const KEYS: &[Key] = keys! {
     Hot "start_timeout" start_timeout;
     Hot "stop_timeout" stop_timeout;
     Hot "drain_timeout" drain_timeout;
+    Hot "stuck_after" stuck_after;
+    Hot "liveness_timeout" liveness_timeout;
+    Hot "abort_timeout" abort_timeout;
+    Hot "reload_timeout" reload_timeout;
+    Hot "on_sigstop" on_sigstop;
     Hot "stable_after" stable_after;
     Hot "ok_exit" ok_exit;
     Hot "no_restart_exit" no_restart_exit;
     Hot "uncounted_exit" uncounted_exit;
     Hot "may" may;
+    Hot "max_age" max_age;
     Restarted "exec" exec;
     Restarted "kind" kind;
+    Restarted "arguments, notify, watchdog or stop_signal" command;
     Restarted "privileged" privileged;
     Restarted "environment" environment;
     Restarted "working_directory" working_directory;
@@ -160,15 +220,15 @@ fn differences(old: &Worker, new: &Worker) -> Step {
             found.push((key.name, key.change));
         }
     }
-    if rest.instances != new.instances {
-        // A single instance has no number in its name; others come and go without those that stay.
-        let renamed = (rest.instances == 1) != (new.instances == 1);
-        found.push(("instances", if renamed { Change::Restarted } else { Change::Hot }));
-    }
+    // A single instance has no number in its name; others come and go without those that stay.
+    let renamed = (rest.places() == 1) != (new.places() == 1);
+    let change = if renamed { Change::Restarted } else { Change::Hot };
+    found.extend((rest.instances != new.instances).then_some(("instances", change)));
+    found.extend((rest.max_children != new.max_children).then_some(("max_children", change)));
     found.extend(actors(&rest, new));
     // An obstacle of its own.
     rest.group.clone_from(&new.group);
-    (rest.instances, rest.actors) = (new.instances, new.actors.clone());
+    (rest.instances, rest.max_children, rest.actors) = (new.instances, new.max_children, new.actors.clone());
     if rest != *new {
         found.push(("another key", Change::Restarted));
     }
@@ -229,6 +289,9 @@ fn obstacles(old: &System, new: &System) -> Vec<String> {
                 .into(),
         );
     }
+    if old.listeners != new.listeners {
+        found.push("listeners are opened at the start and kept: stop the system and start it anew".into());
+    }
     for (before, worker) in both(&old.workers, &new.workers, |one| &one.name) {
         if before.group != worker.group {
             let root = || "the root".to_owned();
@@ -243,6 +306,12 @@ fn obstacles(old: &System, new: &System) -> Vec<String> {
     for (before, group) in both(&old.groups, &new.groups, |one| &one.name) {
         if before.parent != group.parent {
             found.push(format!("group `{}` cannot move into another group while it runs", group.name));
+        }
+        if (before.strategy == Strategy::Pool) != (group.strategy == Strategy::Pool) {
+            found.push(format!(
+                "group `{}` cannot become a pool, or cease to be one, while it runs",
+                group.name
+            ));
         }
     }
     found

@@ -170,6 +170,20 @@ impl Client {
         Ok(lines)
     }
 
+    /// Gives an order about the whole system and waits up to `deadline` until it is carried out; returns what the
+    /// supervisor has to say about it as well.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn order_with_words(&self, verb: Verb, deadline: Duration) -> Result<(String, Outcome), ClientError> {
+        let (records, outcome) = self.exchange(&Request { verb, target: Target::System, deadline })?;
+        let pieces = records.into_iter().filter_map(|record| match record {
+            Record::Text(piece) => Some(if piece.ends { piece.text + "\n" } else { piece.text }),
+            _ => None,
+        });
+        Ok((pieces.collect(), outcome))
+    }
+
     /// Waits until the supervisor has closed the connection, which it does by ending.
     ///
     /// # Errors

@@ -26,6 +26,8 @@ pub(super) struct Child {
     pub(super) snapshot: Vec<u8>,
     /// Where the threads of the latest life stood when a signal ended it: see [`bailiwick_wire::backtraces`].
     pub(super) backtraces: Vec<u8>,
+    /// Its declaration has changed since its sandbox was prepared.
+    pub(super) stale: bool,
     pub(super) accusations_ignored: u64,
     /// Where a foreign program is heard, over all its lives.
     pub(super) ear: Option<OwnedFd>,
@@ -86,6 +88,7 @@ impl Child {
             doom: None,
             snapshot: Vec::new(),
             backtraces: Vec::new(),
+            stale: false,
             accusations_ignored: 0,
             ear: None,
             descriptors_refused: 0,

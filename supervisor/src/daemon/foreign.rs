@@ -14,9 +14,9 @@ use bailiwick_wire::notify::{MAX_BYTES, Notice, notices};
 use bailiwick_wire::output::escape;
 
 use super::Daemon;
-use super::token::Token;
 use crate::control::Cause;
 use crate::spec::Command;
+use bailiwick_core::token::Token;
 
 impl Daemon {
     /// Returns the listeners with which a foreign program is born, and the variables that tell it of them and of the way
@@ -44,13 +44,21 @@ impl Daemon {
     fn listen_to(&mut self, child: ChildId) -> Result<String, Failed> {
         let path = self.state.path().join(format!("notify.{child}"));
         if self.child(child).ear.is_none() {
-            let ear = notify::listen(&path, self.launcher.prepared(child).identity().uid)?;
+            let prepared = self.launcher.prepared(child);
+            let uid = prepared.map_or(u32::MAX, |prepared| prepared.identity().uid);
+            let ear = notify::listen(&path, uid)?;
             self.watch(&ear, Token::Notice(child), Interest::READ)?;
             self.child(child).ear = Some(ear);
         }
         path.into_os_string()
             .into_string()
             .map_err(|_| Failed { call: "NOTIFY_SOCKET", errno: Errno::EILSEQ })
+    }
+
+    /// Stops to hear an instance, whose next life may be another user's or nobody's.
+    pub(super) fn close_ear(&mut self, child: ChildId) {
+        let ear = self.child(child).ear.take();
+        ear.iter().for_each(|ear| self.unwatch(ear));
     }
 
     /// Lets a foreign program be executed, after a look at what the kernel says of its process.

@@ -9,7 +9,7 @@ use bailiwick_sys::notify::{self, Phase};
 use nix::sys::socket::{Shutdown, shutdown};
 
 use super::Daemon;
-use super::token::Token;
+use bailiwick_core::token::Token;
 
 /// More clients than can wait at the control socket.
 const WAITING_MAX: u8 = 16;

@@ -20,11 +20,12 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use thiserror::Error;
 
 use super::child::Life;
-use super::token::Token;
 use super::{Daemon, ROOM_RETRY};
 use crate::control::Cause;
+use crate::digests::digest;
 use crate::line::{Flushed, Line};
-use crate::spawn::Belongings;
+use crate::spawn::{Belongings, LaunchError};
+use bailiwick_core::token::Token;
 
 /// Reports that are read at most of a worker that has ended.
 const LAST_REPORTS: usize = 512;
@@ -36,6 +37,8 @@ enum StartError {
     Refused(#[from] Failed),
     #[error(transparent)]
     Spawn(#[from] SpawnError),
+    #[error(transparent)]
+    Prepare(#[from] LaunchError),
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
     #[error("its granted paths and its sandbox are {found} descriptors, the limit is {max}", max = socket::MAX_FDS)]
@@ -50,9 +53,10 @@ impl Daemon {
             self.complain(of.child, &error);
             let errno = match error {
                 StartError::Refused(failed) | StartError::Spawn(SpawnError::Refused(failed)) => failed.errno,
-                StartError::Spawn(_) | StartError::Bootstrap(_) | StartError::TooManyPaths { .. } => {
-                    Errno::EINVAL
-                }
+                StartError::Spawn(_)
+                | StartError::Prepare(_)
+                | StartError::Bootstrap(_)
+                | StartError::TooManyPaths { .. } => Errno::EINVAL,
                 StartError::Copies(error) => Errno::from_raw(error.raw_os_error().unwrap_or_default()),
             };
             self.fail_start(of, errno as i32);
@@ -61,6 +65,12 @@ impl Daemon {
 
     fn try_spawn(&mut self, of: Incarnation) -> Result<(), StartError> {
         let child = of.child;
+        if self.child(child).stale {
+            self.launcher.prepare_again(child, self.roster.seat(child))?;
+            self.child(child).stale = false;
+            self.close_ear(child);
+            self.hash(child);
+        }
         let slate = Slate::new(SLATE_BYTES)?;
         let (output, their_output) = output_pipe()?;
         let (line, others, variables) = if self.command(child).is_some() {
@@ -97,7 +107,7 @@ impl Daemon {
             failed_start: None,
             released: false,
             was_ready: false,
-            oom_kills_before: self.launcher.prepared(child).oom_kills(),
+            oom_kills_before: self.launcher.oom_kills(child),
             alive_at,
             watchdog: None,
             reaped: false,
@@ -122,7 +132,8 @@ impl Daemon {
 
     /// Has it found out what a child executes from now on, for people to compare.
     pub(super) fn hash(&mut self, child: ChildId) {
-        let noted = match self.digests.note(child, self.launcher.prepared(child).as_fd()) {
+        let Some(prepared) = self.launcher.prepared(child) else { return };
+        let noted = match self.digests.note(child, prepared.as_fd(), digest) {
             Ok(None) => return,
             Ok(Some((number, result))) => {
                 let token = Token::Digest(number).to_u64();
@@ -183,7 +194,7 @@ impl Daemon {
         }
         let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
         let (of, failed_start) = (life.of, life.failed_start);
-        let oom_kills = self.launcher.prepared(child).oom_kills();
+        let oom_kills = self.launcher.oom_kills(child);
         let is_out_of_memory = oom_kills > life.oom_kills_before;
         life.reaped = true;
         let copy = life.slate.read::<BACKTRACES_BYTES>(LAST_WORDS_AT);

@@ -23,7 +23,7 @@ impl Daemon {
     ) -> std::io::Result<(Bootstrap, Vec<OwnedFd>)> {
         let seat = self.roster.seat(of.child);
         let worker = &seat.worker;
-        let prepared = self.launcher.prepared(of.child);
+        let prepared = self.launcher.prepared(of.child).ok_or(std::io::ErrorKind::NotFound)?;
         let ((confinement, ruleset), granted) = (prepared.confinement(), prepared.granted());
         let attached = ruleset.into_iter().chain(granted.iter().map(AsFd::as_fd)).chain([slate.as_fd()]);
         let attached = attached.map(|fd| fd.try_clone_to_owned()).collect::<Result<_, _>>()?;
@@ -53,7 +53,7 @@ impl Daemon {
         Ok((bootstrap, attached))
     }
 
-    fn peer(&self, child: ChildId, peer: ChildId, terms: &broker::Terms) -> Peer {
+    pub(super) fn peer(&self, child: ChildId, peer: ChildId, terms: &broker::Terms) -> Peer {
         let seat = self.roster.seat(peer);
         let worker = &seat.worker;
         Peer {
@@ -100,7 +100,7 @@ impl Daemon {
         }
     }
 
-    fn link(&mut self, one: Incarnation, other: Incarnation) {
+    pub(super) fn link(&mut self, one: Incarnation, other: Incarnation) {
         match socket::pair(socket::Kind::SeqPacket) {
             Ok((left, right)) => {
                 self.hand_over(one.child, other, left);
@@ -142,11 +142,11 @@ impl Daemon {
         let needed: Vec<ChildId> =
             worker.needs.iter().flat_map(|need| self.roster.instances_of(need)).collect();
         let mut found: Vec<(String, OwnedFd)> = Vec::new();
-        for (name, fd) in self.store.own(child) {
+        for (name, fd) in self.store.kept.own(child) {
             found.extend(fd.try_clone_to_owned().ok().map(|fd| (name.to_owned(), fd)));
         }
-        for name in worker.kept.iter().filter(|name| self.store.find(child, name).is_none()) {
-            let fd = needed.iter().find_map(|keeper| self.store.find(*keeper, name));
+        for name in worker.kept.iter().filter(|name| self.store.kept.find(child, name).is_none()) {
+            let fd = needed.iter().find_map(|keeper| self.store.kept.find(*keeper, name));
             let fd = fd.or_else(|| self.store.listener(name)).and_then(|fd| fd.try_clone_to_owned().ok());
             found.extend(fd.map(|fd| (name.clone(), fd)));
         }

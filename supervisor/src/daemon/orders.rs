@@ -7,8 +7,8 @@ use bailiwick_core::tree::{self, ChildId, Event, Incarnation};
 use bailiwick_sys::events::{Interest, Signal};
 
 use super::Daemon;
-use super::token::Token;
 use crate::control::{ConnectionId, Goal, NEXT_EVENT, Outcome, Record, Request, Target, Text, Turn, Verb};
+use bailiwick_core::token::Token;
 
 /// The pieces of text of one answer: more than those of one worker can be.
 const PIECES_MAX: usize = 256;
@@ -68,6 +68,9 @@ impl Daemon {
                 let outcome = self.scale(&request.target, size);
                 return self.answer(id, Vec::new(), outcome);
             }
+            Verb::Reload(mode) => {
+                return self.begin_reload(Some(id), mode, self.now() + request.deadline);
+            }
             _ => {}
         }
         let targets = self.targets(&request.target);
@@ -105,7 +108,8 @@ impl Daemon {
             | Verb::Scale(_)
             | Verb::Wait(_)
             | Verb::Events(_)
-            | Verb::Lines => {
+            | Verb::Lines
+            | Verb::Reload(_) => {
                 return;
             }
         };
@@ -208,7 +212,7 @@ impl Daemon {
         is_reached.then_some(Outcome::Done)
     }
 
-    fn answer(&mut self, id: ConnectionId, records: Vec<Record>, outcome: Outcome) {
+    pub(super) fn answer(&mut self, id: ConnectionId, records: Vec<Record>, outcome: Outcome) {
         self.connections.answer(id, records, outcome);
         self.watch_room(id);
     }

@@ -7,10 +7,10 @@ use bailiwick_sys::events::{Interest, Signal};
 use bailiwick_sys::wait;
 use bailiwick_wire::control::ToWorker;
 
-use super::token::Token;
 use super::{Daemon, words};
 use crate::control::{Cause, Event, EventKind};
 use crate::spawn::TreeKill;
+use bailiwick_core::token::Token;
 
 impl Daemon {
     pub(super) fn perform(&mut self, action: Action) {
@@ -23,8 +23,7 @@ impl Daemon {
             Action::Abort(of) => self.abort(of),
             Action::KillTree(of) => self.kill_tree(of),
             Action::Look(of) => self.look(of),
-            // No order of the control socket is a reload.
-            Action::Reload(_) => {}
+            Action::Reload(of) => self.reconfigure(of),
             Action::Announce { of, news } => self.announce(of, news),
             Action::Record(record) => self.record(&record),
             Action::Alert(Alert::Stuck { of, since }) => {

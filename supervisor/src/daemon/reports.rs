@@ -10,6 +10,7 @@ use bailiwick_wire::control::{ToSupervisor, ToWorker};
 
 use super::Daemon;
 use super::life::chance;
+use crate::broker::may_send;
 use crate::control::{Cause, Record};
 use crate::line::Received;
 use crate::spec::May;
@@ -58,19 +59,21 @@ impl Daemon {
             ToSupervisor::Spent => self.events.push_back(Event::Spent(of)),
             ToSupervisor::Idle => self.events.push_back(Event::Idle(of)),
             ToSupervisor::Wanted { peer } => {
-                if self.broker.may_send(of.child, ChildId(peer)) {
+                if may_send(&self.broker, of.child, ChildId(peer)) {
                     self.events.push_back(Event::Wanted(ChildId(peer)));
                 }
             }
+            ToSupervisor::Declined => self.events.push_back(Event::Declined(of)),
+            ToSupervisor::Refused => self.events.push_back(Event::Refused(of)),
             ToSupervisor::Keep { name } => {
                 // Without its descriptor the report lost it to a full table of ours.
                 let Some(fd) = fd else { return };
-                if let Err(error) = self.store.keep(of.child, &name, fd) {
+                if let Err(error) = self.store.kept.keep(of.child, &name, fd) {
                     self.complain(of.child, &error);
                 }
             }
             ToSupervisor::Discard { name } => {
-                self.store.discard(of.child, &name);
+                self.store.kept.discard(of.child, &name);
             }
             ToSupervisor::Accuse { peer, generation, fault } => {
                 let accused = Incarnation { child: ChildId(peer), generation };
@@ -110,7 +113,7 @@ impl Daemon {
         // Without /proc there is nobody to ask; that was said at the start.
         let Some(witness) = &self.witness else { return Ok(()) };
         // The process is our child and not reaped, so the number is its own.
-        witness.check(self.launcher.prepared(child).promise(), pid)
+        self.launcher.prepared(child).map_or(Ok(()), |prepared| witness.check(prepared.promise(), pid))
     }
 
     fn judge(&mut self, by: Incarnation, accused: Incarnation, fault: u32) {

@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::process::ExitCode;
 
+use bailiwick_core::allowance::Allowance;
 use bailiwick_core::exit::{Cause, Exit};
 use bailiwick_core::reopening::Reopenings;
 use bailiwick_core::time::Instant;
@@ -23,16 +24,17 @@ use bailiwick_sys::{Failed, process};
 use thiserror::Error;
 
 use super::child::Child;
-use super::token::Token;
 use super::{BATCH, Daemon, Options};
-use crate::broker::Broker;
+use crate::broker::lay_out;
 use crate::control::Connections;
 use crate::digests::Digests;
 use crate::roster::{Roster, RosterError};
+use crate::sandbox::Prepared;
 use crate::spawn::{LaunchError, Launcher};
 use crate::spec::System;
 use crate::state_dir::{StateDir, StateDirError, default_path, private_path};
 use crate::store::{ListenError, Store};
+use bailiwick_core::token::Token;
 
 /// A mechanism of the kernel is missing.
 const UNAVAILABLE: u8 = 69;
@@ -112,7 +114,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     poller.add(connections.listener(), Token::Listener.to_u64(), Interest::READ)?;
     let now = Instant::from_nanos(monotonic_ns());
     let mut daemon = Daemon {
-        broker: Broker::new(&system, &roster),
+        broker: lay_out(&system, &roster),
         children: roster.children().map(|child| Child::new(&roster.seat(child).title, now)).collect(),
         system,
         roster,
@@ -124,6 +126,9 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         orders: Vec::new(),
         happened: Default::default(),
         moves: Default::default(),
+        origin: options.manifest,
+        reload: None,
+        reloads: Allowance::new(10, 5, now),
         events: Default::default(),
         actions: Default::default(),
         missing_links: Vec::new(),
@@ -160,7 +165,7 @@ fn tell_what_is_odd(daemon: &mut Daemon, strays: Vec<String>) {
     }
     let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for child in daemon.roster.children() {
-        for line in daemon.launcher.prepared(child).missing() {
+        for line in daemon.launcher.prepared(child).map_or(&[][..], Prepared::missing) {
             missing.entry(line.to_string()).or_default().push(&daemon.roster.seat(child).title);
         }
     }

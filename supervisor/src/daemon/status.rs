@@ -3,10 +3,11 @@
 use bailiwick_core::child::State as Stands;
 use bailiwick_core::exit::GivenUp;
 use bailiwick_core::tree::ChildId;
+use bailiwick_sys::identity::Identity;
 
 use super::{Daemon, words};
 use crate::control::{Containment, Head, Phase, Record, Row, State};
-use crate::sandbox::Tree;
+use crate::sandbox::{Prepared, Tree};
 
 impl Daemon {
     /// Returns the supervisor and every worker, as `status` shows them.
@@ -48,6 +49,8 @@ impl Daemon {
             Some(GivenUp::Dependency(need)) => Some(need),
             _ => self.tree.waits_for(id),
         };
+        let nobody = Identity { uid: u32::MAX, gid: u32::MAX };
+        let identity = prepared.map_or(nobody, Prepared::identity);
         let now = self.now();
         Some(Row {
             name: worker.name.clone(),
@@ -57,18 +60,18 @@ impl Daemon {
             generation: child.incarnation().generation,
             restarts: child.restarts(),
             uptime: child.spawned_at().map(|at| now.since(at)),
-            uid: prepared.identity().uid,
-            gid: prepared.identity().gid,
-            capabilities: prepared.capabilities().bits(),
+            uid: identity.uid,
+            gid: identity.gid,
+            capabilities: prepared.map_or(0, |prepared| prepared.capabilities().bits()),
             privileged: self.roster.is_privileged(id),
             memory_max: worker.sandbox.memory_max,
-            memory: prepared.memory_mechanism(),
+            memory: prepared.map_or_else(Default::default, Prepared::memory_mechanism),
             next_start: child.next_start_at().map(|at| at.since(now)),
             budget_left: budget.left(now),
             budget_max: budget.max_restarts(),
             budget_period: budget.period(),
             last_cause: place.last_cause.or(child.last().map(|record| words::cause(record.cause))),
-            kept: u16::try_from(self.store.count(id)).unwrap_or(u16::MAX),
+            kept: u16::try_from(self.store.kept.count(id)).unwrap_or(u16::MAX),
             links: u16::try_from(self.broker.links(id)).unwrap_or(u16::MAX),
             output_dropped: place.output.dropped_bytes(),
             accusations_ignored: place.accusations_ignored,
@@ -80,10 +83,10 @@ impl Daemon {
             given_up: given_up.map(words::reason),
             because_of: culprit.map(|need| self.roster.seat(need).title.clone()).unwrap_or_default(),
             failures: child.failures(),
-            containment: match prepared.tree() {
-                Tree::Cgroup => Containment::Cgroup,
-                Tree::User { .. } => Containment::User,
-                Tree::Alone => Containment::Alone,
+            containment: match prepared.map(Prepared::tree) {
+                Some(Tree::Cgroup) => Containment::Cgroup,
+                Some(Tree::User { .. }) => Containment::User,
+                Some(Tree::Alone) | None => Containment::Alone,
             },
         })
     }

@@ -11,7 +11,7 @@ use bailiwick_sys::wait::{self, Change};
 use bailiwick_wire::slate::{Poll, longest_poll};
 
 use super::Daemon;
-use super::token::Token;
+use bailiwick_core::token::Token;
 
 impl Daemon {
     /// Takes what signals have stopped, and what goes on.

@@ -30,6 +30,8 @@ pub(super) struct Owner {
     pub(super) name: String,
     /// Whether the name will be used again.
     pub(super) comes_again: bool,
+    /// The user that it had before.
+    pub(super) user: Option<OwnUid>,
 }
 
 impl Account {
@@ -38,7 +40,7 @@ impl Account {
         worker: &Worker,
         machine: &Machine,
         granted: &[Granted],
-        owner: &Owner,
+        owner: Owner,
     ) -> Result<Self, SandboxError> {
         let wanted = Self::named(worker, machine)?;
         let Some(range) = machine.worker_uids.clone().filter(|_| machine.can_switch_users()) else {
@@ -52,16 +54,21 @@ impl Account {
             };
         };
         let range = UidRange::host(range);
+        let own = owner.user;
         match wanted.or_else(|| owner_of_grants(granted)) {
             Some(Identity { uid: 0, .. }) if !worker.privileged => {
                 Err(SandboxError::Root { worker: worker.name.clone() })
             }
             // It was given to a worker before; whoever has it now must be alone with its number as well.
-            Some(Identity { uid, .. }) if range.contains(uid) => {
-                Ok(Self::Own(range.claim_this(uid, &owner.name, owner.comes_again)?))
-            }
+            Some(Identity { uid, .. }) if range.contains(uid) => match own.filter(|own| own.uid == uid) {
+                Some(own) => Ok(Self::Own(own)),
+                None => Ok(Self::Own(range.claim_this(uid, &owner.name, owner.comes_again)?)),
+            },
             Some(identity) => Ok(Self::Shared(identity)),
-            None => Ok(Self::Own(range.claim(&owner.name, owner.comes_again)?)),
+            None => Ok(Self::Own(match own {
+                Some(own) => own,
+                None => range.claim(&owner.name, owner.comes_again)?,
+            })),
         }
     }
 
@@ -88,6 +95,14 @@ impl Account {
         match self {
             Self::Own(own) => Identity { uid: own.uid, gid: own.uid },
             Self::Shared(identity) | Self::Inherited(identity) => *identity,
+        }
+    }
+
+    /// Returns the user if it is this worker's alone.
+    pub(super) fn into_own(self) -> Option<OwnUid> {
+        match self {
+            Self::Own(own) => Some(own),
+            Self::Shared(_) | Self::Inherited(_) => None,
         }
     }
 

@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::machine::Machine;
 use super::prepared::Prepared;
-use super::tree::Tree;
 use crate::control::MemoryMechanism;
+use bailiwick_sys::tree::Tree;
 
 /// One thing that the operator should know.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use bailiwick_sys::identity::Identity;
 use bailiwick_sys::remains::{Remains, group_name};
 use bailiwick_sys::seccomp::Filter;
 use bailiwick_sys::witness::Promise;
+use bailiwick_sys::worker_users::OwnUid;
 use bailiwick_wire::bootstrap::Confinement;
 
 use super::account::{Account, Owner};
@@ -22,10 +23,10 @@ use super::limits::Limits;
 use super::machine::Machine;
 use super::missing::{Aspect, Missing, TCP_ABI};
 use super::paths::{Access, Granted, Rulesets};
-use super::tree::{Tree, TreeError};
 use crate::control::MemoryMechanism;
 use crate::spec::{Exec, Preset, Worker};
 use bailiwick_sys::cgroup::{Cgroup, Cgroups, Purpose};
+use bailiwick_sys::tree::{Tree, TreeError};
 
 /// What the sandboxes of one supervisor have in common.
 #[derive(Debug)]
@@ -93,21 +94,32 @@ impl Ground {
     /// [`SandboxError::FloorMissing`] if the machine lacks what the worker must have; the others are mistakes in
     /// the declaration or refusals of the kernel. See [`SandboxError::exit_code`].
     pub fn prepare(&self, worker: &Worker, instance: u16, role: Role) -> Result<Prepared, SandboxError> {
+        self.prepare_as(None, worker, instance, role)
+    }
+
+    /// Prepares like [`Self::prepare`], with the user that the worker had before, if it is still to have one of its own.
+    ///
+    /// # Errors
+    /// As for [`Self::prepare`].
+    pub fn prepare_as(
+        &self,
+        user: Option<OwnUid>,
+        worker: &Worker,
+        instance: u16,
+        role: Role,
+    ) -> Result<Prepared, SandboxError> {
         let sandboxed = worker.sandbox.preset != Preset::None;
         let mut missing = Vec::new();
-        if !sandboxed && !worker.privileged {
-            return Err(SandboxError::Unconfined { worker: worker.name.clone() });
-        }
         if sandboxed {
             self.require_floor(worker, &mut missing)?;
+        } else if !worker.privileged {
+            return Err(SandboxError::Unconfined { worker: worker.name.clone() });
         }
         let capabilities = self.capabilities(worker)?;
         let executable = Executable::open(&worker.exec)?;
         let granted = Granted::open_all(worker, &self.machine)?;
-        let name =
-            if worker.places() > 1 { format!("{}.{instance}", worker.name) } else { worker.name.clone() };
-        let owner = Owner { name: format!("{} {name}", self.state_dir.display()), comes_again: self.lasting };
-        let account = Account::choose(worker, &self.machine, &granted, &owner)?;
+        let name = worker.title(instance);
+        let account = Account::choose(worker, &self.machine, &granted, self.owner(&name, user))?;
         if sandboxed && account.is_root() && !worker.privileged {
             let why = "the supervisor is root, and cannot change to other users";
             self.floor_missing(worker, "a user other than root", why, Aspect::User, &mut missing)?;
@@ -119,7 +131,6 @@ impl Ground {
         }
         hand_over(&worker.name, &account, &granted)?;
         let cgroup = self.cgroup(&name, &limits.purpose(account.own().is_none()))?;
-        let tree = tree(cgroup.as_ref(), &account);
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
         let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
         let filters = (sandboxed && self.machine.seccomp).then(|| Filters::compile(worker));
@@ -141,10 +152,10 @@ impl Ground {
             environment: texts(worker, "its environment", worker.variables(role == Role::Describe))?,
             foreign: worker.command.is_some(),
             granted,
+            tree: tree(cgroup.as_ref(), &account),
             account,
             limits,
             cgroup,
-            tree,
             missing,
         };
         prepared.missing.extend(prepared.find_missing(&self.machine));
@@ -172,6 +183,11 @@ impl Ground {
         let remains = Remains::new(&self.state_dir, !self.lasting, &self.cgroups);
         let needed = !(victims.is_empty() && remains.are_none());
         needed.then(|| Guardian::start(&victims, lock, &remains)).transpose()
+    }
+
+    fn owner(&self, name: &str, user: Option<OwnUid>) -> Owner {
+        let name = format!("{} {name}", self.state_dir.display());
+        Owner { name, comes_again: self.lasting, user }
     }
 
     fn require_floor(&self, worker: &Worker, missing: &mut Vec<Missing>) -> Result<(), SandboxError> {
@@ -236,6 +252,11 @@ impl Prepared {
     /// Returns who the worker runs as.
     pub fn identity(&self) -> Identity {
         self.account.identity()
+    }
+
+    /// Gives up everything but the user that is the worker's own.
+    pub fn into_user(self) -> Option<OwnUid> {
+        self.account.into_own()
     }
 
     /// Returns the capabilities that it keeps.

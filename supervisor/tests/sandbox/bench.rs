@@ -63,7 +63,7 @@ impl Bench {
     }
 
     pub(crate) fn prepared(&self) -> &Prepared {
-        self.launcher.prepared(WORKER)
+        self.launcher.prepared(WORKER).expect("it was prepared")
     }
 
     /// Starts the worker and waits until its program runs.

@@ -242,6 +242,25 @@ impl Supervised {
         })
     }
 
+    /// Writes another manifest in the place of the one that it runs; in it, `FOLDER` is its folder.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn rewrite(&self, manifest: &str) {
+        let manifest = manifest.replace("FOLDER", &self.path().display().to_string());
+        fs::write(self.path().join("app.toml"), manifest).expect("the manifest can be written");
+    }
+
+    /// Has it take up another manifest; returns what it says of that, and what came of it.
+    ///
+    /// # Panics
+    /// If it is silent.
+    pub fn reload(&self, verb: Verb, manifest: &str) -> (String, Outcome) {
+        self.rewrite(manifest);
+        let told = self.control().order_with_words(verb, ORDER);
+        told.unwrap_or_else(|error| panic!("no reload: {error}; so far:\n{}", self.journal))
+    }
+
     /// Gives an order to a worker and waits until it is carried out.
     ///
     /// # Panics

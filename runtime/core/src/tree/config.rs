@@ -262,6 +262,13 @@ impl Strategy {
 }
 
 impl ChildConfig {
+    /// Returns the terms of whoever leaves: nothing hangs on it any more, and it waits for nobody.
+    #[must_use]
+    pub fn parting(self) -> Self {
+        let (needs, wants, after) = Default::default();
+        Self { needs, wants, after, essential: false, significant: false, ..self }
+    }
+
     /// Returns everyone whom the configuration puts before this child.
     pub(super) fn precedents(&self) -> impl Iterator<Item = ChildId> + '_ {
         self.needs.iter().chain(&self.wants).chain(&self.after).copied()

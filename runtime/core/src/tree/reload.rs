@@ -5,9 +5,47 @@
 
 use super::group::{Group, Phase};
 use super::order::{Order, child_id};
-use super::{Child, ChildConfig, ChildId, Config, ConfigError, GroupId, Strategy, Tree};
+use super::{Child, ChildConfig, ChildId, Config, ConfigError, GroupId, Incarnation, Strategy, Tree, Verb};
+use crate::child::{Reload, State};
+
+/// What came of what a reload ordered of one child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Exhaustive: each is told to whoever ordered the reload.
+pub enum Came {
+    /// It is as it was to be, or rests where an operator or its own end has left it.
+    Done,
+    /// It did not say in time that it took up what changed, and goes on as it was.
+    TimedOut,
+    /// It refused what changed, and goes on as it was.
+    Refused,
+    /// It could not take up what changed, and has started anew with it.
+    Declined,
+    /// It does not come up: it pauses, or is given up.
+    Fails,
+}
 
 impl Tree {
+    /// Returns what came of an order of a reload to a child, given in its life `before`: to start, to take up what
+    /// changed, to live anew, or to be removed. `None` while that is open.
+    pub fn came_of(&self, verb: Verb, before: Incarnation) -> Option<Came> {
+        let Some(child) = self.child(before.child) else { return Some(Came::Done) };
+        let is_new = child.incarnation().generation != before.generation;
+        match (verb, child.state()) {
+            (Verb::Remove, _) => child.is_at_rest().then_some(Came::Done),
+            (_, State::Backoff { .. } | State::Failed(_)) => Some(Came::Fails),
+            (_, State::Stopped | State::Done) => Some(Came::Done),
+            (_, State::Waiting) if self.waits_for_demand(before.child) => Some(Came::Done),
+            (Verb::Reload, State::Ready { .. }) if !child.owes_reload() => Some(match child.last_reload() {
+                Some(Reload::Declined) => Came::Declined,
+                Some(Reload::TimedOut) if !is_new => Came::TimedOut,
+                Some(Reload::Refused) if !is_new => Came::Refused,
+                _ => Came::Done,
+            }),
+            (Verb::Renew | Verb::Start, State::Ready { .. }) => is_new.then_some(Came::Done),
+            _ => None,
+        }
+    }
+
     /// Takes new terms for all children and groups. Each keeps its index; those that are new come at the end, or in the
     /// place of a child that was removed and is at rest. What is no longer wanted keeps its place, and is ordered to be
     /// removed.

@@ -199,7 +199,7 @@ impl Worker {
         let host = Arc::new(Surroundings(OnceLock::new()));
         let surroundings: Arc<dyn Host> = host.clone();
         let node = Node::new(name, None, surroundings);
-        let peers = Arc::new(Peers::new(name, peers, &local, &report));
+        let peers = Arc::new(Peers::new(name, peers, local, &report));
         peers.belong_to(&node.shared);
         assert!(host.0.set(Arc::clone(&peers)).is_ok(), "set once");
         for hosted in hosted {

@@ -15,6 +15,8 @@ fn from_worker() -> Vec<ToSupervisor> {
         ToSupervisor::Reopen { peer: 0x0102, generation: 0x0304_0506 },
         ToSupervisor::Skipped,
         ToSupervisor::Settled,
+        ToSupervisor::Declined,
+        ToSupervisor::Refused,
     ]
 }
 
@@ -28,6 +30,7 @@ fn from_supervisor() -> Vec<ToWorker> {
         ToWorker::Stop,
         ToWorker::Status,
         ToWorker::StatusRefused,
+        ToWorker::Update,
     ]
 }
 
@@ -62,6 +65,8 @@ fn the_bytes_of_each_record_are_golden() {
         "0900020106050403",
         "0a",
         "0b",
+        "14",
+        "15",
         "81",
         "8200010002",
         "830001000200000003",
@@ -70,6 +75,7 @@ fn the_bytes_of_each_record_are_golden() {
         "86",
         "87",
         "88",
+        "8c",
     ];
     assert_eq!(golden, expected);
 }

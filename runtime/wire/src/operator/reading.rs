@@ -273,7 +273,7 @@ const MECHANISMS: [MemoryMechanism; 4] = [
     MemoryMechanism::AddressSpace,
 ];
 
-const OUTCOMES: [Outcome; 8] = [
+const OUTCOMES: [Outcome; 9] = [
     Outcome::Done,
     Outcome::TimedOut,
     Outcome::UnknownTarget,
@@ -282,6 +282,7 @@ const OUTCOMES: [Outcome; 8] = [
     Outcome::Malformed,
     Outcome::GaveUp,
     Outcome::Refused,
+    Outcome::InvalidManifest,
 ];
 
 #[cfg(test)]

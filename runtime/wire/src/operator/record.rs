@@ -303,6 +303,8 @@ pub enum Outcome {
     GaveUp,
     /// It cannot be done to this target.
     Refused,
+    /// The manifest is refused; the lines before draw what is wrong with it, and nothing has changed.
+    InvalidManifest,
 }
 
 /// Why bytes are no record.

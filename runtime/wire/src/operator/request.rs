@@ -64,10 +64,23 @@ pub enum Verb {
     Events(u64),
     /// Report the last lines that the target printed. Class `read`.
     Lines,
+    /// Take up what has changed in the manifest; lines say what that means. Class `operate`.
+    Reload(ReloadMode),
 }
 
 /// Asks for no event that has happened already, whatever its number.
 pub const NEXT_EVENT: u64 = u64::MAX;
+
+/// How far a reload may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadMode {
+    /// It only says what would be done.
+    Plan,
+    /// It is refused if a worker would gain what it may not do now.
+    Narrow,
+    /// Workers may gain what they may not do now.
+    Widening,
+}
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +197,7 @@ impl Verb {
             Self::Wait(goal) => (10, goal as u64),
             Self::Events(after) => (11, after),
             Self::Lines => (12, 0),
+            Self::Reload(mode) => (32, mode as u64),
         }
     }
 
@@ -201,6 +215,10 @@ impl Verb {
             10 => Self::Wait([Goal::Ready, Goal::Stopped].into_iter().find(|goal| *goal as u64 == argument)?),
             11 => Self::Events(argument),
             12 => Self::Lines,
+            32 => {
+                let modes = [ReloadMode::Plan, ReloadMode::Narrow, ReloadMode::Widening];
+                Self::Reload(modes.into_iter().find(|mode| *mode as u64 == argument)?)
+            }
             _ => return None,
         };
         // What a verb does not need is zero.
@@ -223,8 +241,13 @@ mod tests {
     #[test]
     fn a_request_reads_back_as_written() {
         let plain = (1..=u8::MAX).filter_map(|code| Verb::from_code(code, 0));
-        let full =
-            [Verb::Kill(9), Verb::Scale(u16::MAX), Verb::Wait(Goal::Stopped), Verb::Events(NEXT_EVENT)];
+        let full = [
+            Verb::Reload(ReloadMode::Widening),
+            Verb::Kill(9),
+            Verb::Scale(u16::MAX),
+            Verb::Wait(Goal::Stopped),
+            Verb::Events(NEXT_EVENT),
+        ];
         for verb in plain.chain(full) {
             for target in [Target::System, Target::Worker("web".into()), Target::Instance("web".into(), 7)] {
                 let request = Request { verb, target, deadline: Duration::from_millis(1500) };

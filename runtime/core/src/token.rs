@@ -1,12 +1,10 @@
 //! What the loop waits for, as the number under which the kernel reports it.
 
-use bailiwick_core::tree::ChildId;
-
-use crate::control::ConnectionId;
+use crate::tree::ChildId;
 
 /// One thing that the loop waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token {
+pub enum Token {
     /// A signal to the supervisor.
     Signals,
     /// The time that was set.
@@ -14,7 +12,7 @@ pub(super) enum Token {
     /// Somebody connects to the control socket.
     Listener,
     /// One connection to it.
-    Connection(ConnectionId),
+    Connection(u32),
     /// A worker's descriptor 3.
     Line(ChildId),
     /// A worker's output.
@@ -31,10 +29,13 @@ pub(super) enum Token {
     Snapshot(ChildId),
     /// What a foreign program tells.
     Notice(ChildId),
+    /// The manifest that is read again.
+    Manifest,
 }
 
 impl Token {
-    pub(super) fn to_u64(self) -> u64 {
+    /// Returns the number.
+    pub fn to_u64(self) -> u64 {
         let (kind, number) = match self {
             Self::Signals => (0, 0),
             Self::Timer => (1, 0),
@@ -48,11 +49,13 @@ impl Token {
             Self::Digest(number) => (9, number),
             Self::Snapshot(child) => (10, child.0.into()),
             Self::Notice(child) => (11, child.0.into()),
+            Self::Manifest => (20, 0),
         };
         kind << 32 | u64::from(number)
     }
 
-    pub(super) fn from_u64(token: u64) -> Option<Self> {
+    /// Returns what a number stands for; `None` if nothing.
+    pub fn from_u64(token: u64) -> Option<Self> {
         let number = (token & u64::from(u32::MAX)) as u32;
         let child = || u16::try_from(number).ok().map(ChildId);
         Some(match token >> 32 {
@@ -68,6 +71,7 @@ impl Token {
             9 => Self::Digest(number),
             10 => Self::Snapshot(child()?),
             11 => Self::Notice(child()?),
+            20 => Self::Manifest,
             _ => return None,
         })
     }
@@ -93,6 +97,7 @@ mod tests {
             Token::Digest(u32::MAX),
             Token::Snapshot(child),
             Token::Notice(child),
+            Token::Manifest,
         ] {
             assert_eq!(Token::from_u64(token.to_u64()), Some(token));
         }

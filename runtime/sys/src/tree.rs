@@ -2,12 +2,11 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use bailiwick_sys::events::Interest;
-use bailiwick_sys::guardian::{self, Forked, GuardianError};
-use bailiwick_sys::wait;
-use bailiwick_sys::{Errno, Failed};
-
-use bailiwick_sys::cgroup::Cgroup;
+use crate::cgroup::Cgroup;
+use crate::error::{Errno, Failed};
+use crate::events::Interest;
+use crate::guardian::{self, Forked, GuardianError};
+use crate::wait;
 
 /// How one worker's processes are ended. The supervisor has taken the end of the first of them itself.
 #[derive(Debug)]
@@ -42,7 +41,10 @@ pub enum TreeError {
 
 impl Tree {
     /// Starts to kill everything; [`Self::is_empty`] says when it is over. Killing again does no harm.
-    pub(super) fn kill(&mut self, cgroup: Option<&mut Cgroup>) -> Result<(), TreeError> {
+    ///
+    /// # Errors
+    /// See [`TreeError`]; to be tried again.
+    pub fn kill(&mut self, cgroup: Option<&mut Cgroup>) -> Result<(), TreeError> {
         match self {
             Self::Cgroup => {
                 let killed = cgroup.map_or(Ok(()), Cgroup::kill);
@@ -59,7 +61,7 @@ impl Tree {
     }
 
     /// Returns what to wait on until the tree may have become empty; `None` when nothing is to be waited for.
-    pub(super) fn watch<'a>(&'a self, cgroup: Option<&'a Cgroup>) -> Option<(BorrowedFd<'a>, Interest)> {
+    pub fn watch<'a>(&'a self, cgroup: Option<&'a Cgroup>) -> Option<(BorrowedFd<'a>, Interest)> {
         match self {
             Self::Cgroup => cgroup.and_then(Cgroup::events).map(|events| (events, Interest::PRIORITY)),
             Self::User { killer, .. } => killer.as_ref().map(|killer| (killer.pidfd.as_fd(), Interest::READ)),
@@ -68,7 +70,7 @@ impl Tree {
     }
 
     /// Returns the process that kills, while it does.
-    pub(crate) fn killer(&self) -> Option<i32> {
+    pub fn killer(&self) -> Option<i32> {
         match self {
             Self::User { killer, .. } => killer.as_ref().map(|killer| killer.pid),
             Self::Cgroup | Self::Alone => None,
@@ -76,7 +78,10 @@ impl Tree {
     }
 
     /// Returns whether nothing of the tree lives any more; if something does, it is to be killed again.
-    pub(super) fn is_empty(&mut self, cgroup: Option<&Cgroup>) -> Result<bool, TreeError> {
+    ///
+    /// # Errors
+    /// See [`TreeError`]; to be tried again.
+    pub fn is_empty(&mut self, cgroup: Option<&Cgroup>) -> Result<bool, TreeError> {
         match self {
             Self::Cgroup => Ok(cgroup.and_then(Cgroup::is_empty).unwrap_or(true)),
             Self::User { uid, killer } => {

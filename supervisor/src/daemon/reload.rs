@@ -1,0 +1,252 @@
+//! A manifest that takes the place of another while everything runs.
+//!
+//! Read by a process beside the loop, planned by [`check::plan`](crate::check::plan()), then taken as a whole or not at
+//! all: whatever can be refused is, before anything is touched. What follows are orders to the machine, child by child.
+
+use std::error::Error;
+
+use bailiwick_core::ends::Pair;
+use bailiwick_core::time::Instant;
+use bailiwick_core::tree::{self, ChildId, Config, Event, GroupId, Incarnation};
+use bailiwick_sys::events::Interest;
+use bailiwick_sys::memory;
+use bailiwick_wire::bootstrap::Update;
+use bailiwick_wire::control::ToWorker;
+
+use super::Daemon;
+use super::child::Child;
+use crate::broker::lay_out;
+use crate::check::{self, Change, Plan, plan};
+use crate::control::{Cause, ConnectionId, Outcome as Answer, Record, ReloadMode, Text};
+use crate::manifest::Reading;
+use crate::roster::Standing;
+use crate::sandbox::{Prepared, SandboxError};
+use crate::spec::System;
+use bailiwick_core::token::Token;
+
+/// A reload that is under way.
+#[derive(Debug)]
+pub(super) struct Reload {
+    /// Who waits for its end; `None` after SIGHUP, whose words are the log's.
+    client: Option<ConnectionId>,
+    mode: ReloadMode,
+    pub(super) until: Instant,
+    stage: Stage,
+}
+
+/// What one child was ordered, and the life that was present then.
+type Ordered = (tree::Verb, Incarnation);
+
+#[derive(Debug)]
+enum Stage {
+    /// The manifest is read and checked.
+    Reading(Reading),
+    /// What was planned has been ordered, each with the life that was present then.
+    Settling { plan: String, orders: Vec<Ordered> },
+}
+
+impl Daemon {
+    /// Begins to read the manifest again.
+    pub(super) fn begin_reload(&mut self, client: Option<ConnectionId>, mode: ReloadMode, until: Instant) {
+        let obstacle = [
+            (self.tree.is_shutting_down(), "the system is stopping"),
+            (self.reload.is_some(), "another reload is under way"),
+            (self.origin.is_none(), "this system has no manifest: it was declared by a program"),
+            (!self.reloads.spend(1, self.now()), "too many reloads in a short time"),
+        ];
+        if let Some((_, why)) = obstacle.into_iter().find(|(is_so, _)| *is_so) {
+            return self.end_reload(client, &format!("refused\t{why}\n"), Answer::Refused);
+        }
+        let Some(read) = self.origin.as_ref().map(|origin| origin.read()) else { return };
+        let reading = read.and_then(|reading| {
+            self.watch(&reading, Token::Manifest, Interest::READ)?;
+            Ok(reading)
+        });
+        match reading {
+            Ok(reading) => {
+                self.reload = Some(Reload { client, mode, until, stage: Stage::Reading(reading) });
+            }
+            Err(error) => self.end_reload(client, &format!("refused\t{error}\n"), Answer::Refused),
+        }
+    }
+
+    /// Takes the manifest that was read, and what follows from it.
+    pub(super) fn take_manifest(&mut self) {
+        let Some(Reload { client, mode, until, stage }) = self.reload.take() else { return };
+        let Stage::Reading(reading) = stage else { return };
+        self.unwatch(&reading);
+        let loaded = match reading.finish() {
+            Ok(loaded) => loaded,
+            Err(diagnostics) => return self.end_reload(client, &diagnostics, Answer::InvalidManifest),
+        };
+        let plan = plan(&self.system, &loaded.system);
+        let text = format!("{}{plan}", loaded.warnings.render(false));
+        if mode == ReloadMode::Plan {
+            return self.end_reload(client, &text, Answer::Done);
+        }
+        let applied = match plan.refusal(mode == ReloadMode::Widening) {
+            Some(why) => Err(why.into()),
+            None => self.apply(loaded.system, &plan),
+        };
+        match applied {
+            Err(why) => self.end_reload(client, &format!("{text}refused\t{why}\n"), Answer::Refused),
+            Ok(orders) => {
+                let stage = Stage::Settling { plan: text, orders };
+                self.reload = Some(Reload { client, mode, until, stage });
+            }
+        }
+    }
+
+    /// Has a system take the place of the one that runs. Nothing has changed if that is refused.
+    fn apply(&mut self, system: System, plan: &Plan) -> Result<Vec<Ordered>, Box<dyn Error>> {
+        let roster = self.roster.succeed(&system)?;
+        let terms = roster.config(&system, self.tree.config())?;
+        let is_new = |child: &ChildId| {
+            roster.seat(*child).standing == Standing::Present && self.launcher.prepared(*child).is_none()
+        };
+        let fresh = roster.children().filter(is_new);
+        let fresh = fresh.map(|child| Ok((child, self.launcher.prepare_one(roster.seat(child))?)));
+        let fresh: Vec<(ChildId, Prepared)> = fresh.collect::<Result<_, SandboxError>>()?;
+        // What an operator scaled stays so unless the manifest says something else now.
+        let sizes = |terms: &Config| terms.groups.iter().map(|group| group.size).collect::<Vec<_>>();
+        let sizes: Vec<_> = sizes(self.tree.config()).into_iter().zip(sizes(&terms)).collect();
+        self.tree.adopt(terms).map_err(|error| roster.explain(error))?;
+        let stays = |child: ChildId| roster.seat(child).standing == Standing::Present;
+        let links = self.broker.succeed(lay_out(&system, &roster), stays);
+        (self.roster, self.system) = (roster, system);
+        let added: Vec<ChildId> = fresh.iter().map(|(child, _)| *child).collect();
+        for (child, prepared) in fresh {
+            let place = Child::new(&self.roster.seat(child).title, self.now());
+            let places = self.children.len().max(usize::from(child.0) + 1);
+            self.children.resize_with(places, || Child::new("", Instant::START));
+            *self.child(child) = place;
+            self.launcher.place(child, Some(prepared));
+            self.hash(child);
+        }
+        self.guard();
+        links.strangers.into_iter().for_each(|(child, peer)| self.introduce(child, peer));
+        links.cut.into_iter().for_each(|pair| self.cut(pair));
+        links.made.into_iter().for_each(|(one, other)| self.link(one, other));
+        let orders: Vec<_> =
+            self.roster.children().filter_map(|child| self.change(child, plan, &added)).collect();
+        self.events.extend(orders.iter().map(|(verb, of)| Event::Operator { verb: *verb, child: of.child }));
+        let scaled = (0..).map(GroupId).zip(sizes).filter(|(_, (old, new))| old != new);
+        self.events.extend(scaled.map(|(group, (_, size))| Event::Scale { group, size }));
+        for (verb, of) in &orders {
+            let is_new_life = matches!(verb, tree::Verb::Renew | tree::Verb::Start);
+            self.child(of.child).stale |= is_new_life && !added.contains(&of.child);
+        }
+        Ok(orders)
+    }
+
+    /// Returns what an instance is ordered, if anything is.
+    fn change(&self, child: ChildId, plan: &Plan, added: &[ChildId]) -> Option<Ordered> {
+        let seat = self.roster.seat(child);
+        let verb = match plan.change(&seat.worker.name) {
+            _ if seat.standing == Standing::Leaving => tree::Verb::Remove,
+            _ if added.contains(&child) && !self.tree.is_member(child) => return None,
+            _ if added.contains(&child) => tree::Verb::Start,
+            Change::Added => tree::Verb::Start,
+            Change::Reconfigured => tree::Verb::Reload,
+            Change::Restarted => tree::Verb::Renew,
+            Change::Unchanged | Change::Hot | Change::Removed => return None,
+        };
+        Some((verb, self.incarnation(child)))
+    }
+
+    /// Tells a process of a peer that there was no grant with when it began.
+    fn introduce(&mut self, child: ChildId, peer: ChildId) {
+        let Some(terms) = self.broker.between(child, peer) else { return };
+        let update = Update { peers: vec![self.peer(child, peer, terms)], ..Update::default() };
+        let Some(life) = &mut self.child(child).life else { return };
+        life.line.iter_mut().for_each(|line| line.add_peers(1));
+        let of = life.of;
+        self.update(of, &update);
+    }
+
+    fn cut(&mut self, (one, other): Pair) {
+        for (to, peer) in [(one, other), (other, one)] {
+            let cause = Cause::Stopped.code();
+            let order = ToWorker::PeerDown { peer: peer.child.0, generation: peer.generation, cause };
+            self.order(to.child, order, None);
+        }
+    }
+
+    /// Has a worker take up what has changed of its actors' arguments.
+    pub(super) fn reconfigure(&mut self, of: Incarnation) {
+        let actors = self.roster.seat(of.child).worker.actors.iter().map(Into::into).collect();
+        self.update(of, &Update { actors, ..Update::default() });
+    }
+
+    fn update(&mut self, of: Incarnation, update: &Update) {
+        let memory = update.to_bytes().map_err(|error| error.to_string());
+        match memory.and_then(|bytes| memory::seal(&bytes).map_err(|error| error.to_string())) {
+            Ok(memory) => self.order(of.child, ToWorker::Update, Some(memory)),
+            Err(error) => self.complain(of.child, &format!("it cannot be told what has changed: {error}")),
+        }
+    }
+
+    /// Answers a reload that is carried out, or whose deadline has passed.
+    pub(super) fn settle_reload(&mut self) {
+        let Some(reload) = &self.reload else { return };
+        let is_late = reload.until <= self.now() || self.tree.is_shutting_down();
+        let is_settled = |(verb, of): &Ordered| self.tree.came_of(*verb, *of).is_some();
+        let is_over =
+            matches!(&reload.stage, Stage::Settling { orders, .. } if orders.iter().all(is_settled));
+        if !is_over && !is_late {
+            return;
+        }
+        let Some(Reload { client, stage, .. }) = self.reload.take() else { return };
+        let (mut plan, orders) = match stage {
+            Stage::Settling { plan, orders } => (plan, orders),
+            Stage::Reading(reading) => {
+                self.unwatch(&reading);
+                let late = "refused\tthe manifest was not read in time\n";
+                return self.end_reload(client, late, Answer::TimedOut);
+            }
+        };
+        let mut answer = Answer::Done;
+        for (verb, of) in orders {
+            let Some((word, outcome)) = check::result(self.tree.came_of(verb, of)) else { continue };
+            plan += &format!("result\t{}\t{word}\n", self.roster.seat(of.child).title);
+            answer = if outcome == Answer::Done { answer } else { outcome };
+        }
+        self.end_reload(client, &plan, answer);
+    }
+
+    fn end_reload(&mut self, client: Option<ConnectionId>, text: &str, answer: Answer) {
+        let unchanged = |line: &&str| !line.starts_with(Change::Unchanged.word());
+        for line in text.lines().filter(unchanged) {
+            self.say(&format!("reload: {}", line.replace('\t', " ")));
+        }
+        if let Some(client) = client {
+            self.answer(client, text.lines().flat_map(Text::pieces).map(Record::Text).collect(), answer);
+        }
+    }
+
+    /// Forgets whoever was removed and has come to rest: its user, its store, its output.
+    pub(super) fn forget_departed(&mut self) {
+        let is_gone = |child: &tree::ChildId| {
+            self.tree.child(*child).is_some_and(|child| child.is_removed() && child.is_at_rest())
+        };
+        let departed: Vec<_> = self.roster.leaving().filter(is_gone).collect();
+        for child in &departed {
+            self.close_ear(*child);
+            self.children[usize::from(child.0)] = Child::new("", self.now());
+            self.roster.forget(*child);
+            self.broker.forget(*child);
+            self.store.kept.forget(*child);
+            self.digests.forget(*child);
+            self.launcher.place(*child, None);
+        }
+        if !departed.is_empty() {
+            self.guard();
+        }
+    }
+
+    fn guard(&mut self) {
+        if let Err(error) = self.launcher.guard() {
+            self.say(&format!("guardian: {error}"));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What the machine is told of a worker and of a group: their declarations, key by key.
+
+use std::time::Duration;
+
+use bailiwick_core::exit::ExitCodes;
+use bailiwick_core::tree::{ChildConfig, GroupConfig, GroupId};
+
+use super::{Group, OnSigstop, Start, System, Worker};
+
+impl Worker {
+    /// Returns the machine's terms for each instance, without those that name others.
+    pub fn terms(&self, group: GroupId) -> ChildConfig {
+        let mut terms = ChildConfig {
+            group,
+            kind: self.kind,
+            restart: self.restart,
+            on_demand: self.start == Start::OnDemand,
+            max_age: or_never(self.max_age),
+            essential: self.essential,
+            significant: self.significant,
+            backoff: self.backoff,
+            start_timeout: self.start_timeout,
+            stop_timeout: self.stop_timeout,
+            drain_timeout: self.drain_timeout,
+            stuck_after: or_never(self.stuck_after),
+            liveness_timeout: or_never(self.liveness_timeout),
+            abort_timeout: self.abort_timeout,
+            ignore_sigstop: self.on_sigstop == OnSigstop::Ignore,
+            reload_timeout: self.reload_timeout,
+            stable_after: self.stable_after,
+            on: self.on,
+            max_offences: self.max_offences,
+            offence_period: self.offence_period,
+            ok_exit: ExitCodes::new(&self.ok_exit),
+            no_restart_exit: ExitCodes::new(&self.no_restart_exit),
+            uncounted_exit: ExitCodes::new(&self.uncounted_exit),
+            ..ChildConfig::default()
+        };
+        if let Some(command) = &self.command {
+            terms.stop_signal = command.stop_signal.signal() as u8;
+            // It has no ear for an order to drain; and how long it computes is its own affair, as long as it says that it gets on.
+            terms.drain_timeout = Duration::ZERO;
+            terms.stuck_after = Duration::MAX;
+            terms.liveness_timeout = command.watchdog.unwrap_or(terms.liveness_timeout);
+        }
+        terms
+    }
+}
+
+impl Group {
+    /// Returns the machine's terms for the self.
+    pub fn terms(&self, parent: Option<GroupId>) -> GroupConfig {
+        GroupConfig {
+            parent,
+            strategy: self.strategy,
+            size: 0,
+            max_restarts: self.max_restarts,
+            period: self.period,
+            on_exhausted: self.on_exhausted,
+            auto_shutdown: self.auto_shutdown,
+            significant: self.significant,
+        }
+    }
+}
+
+impl System {
+    /// Puts every group after its parent and behind those that are `known`; the first is the root, which has no name.
+    /// Fails with the name of one that has no place.
+    pub(crate) fn group_names(&self, known: &[String]) -> Result<Vec<String>, &str> {
+        let mut names = if known.is_empty() { vec![String::new()] } else { known.to_vec() };
+        let mut waiting: Vec<&Group> =
+            self.groups.iter().filter(|group| !names.contains(&group.name)).collect();
+        while let Some(first) = waiting.first() {
+            let placed = |group: &&Group| names.contains(group.parent.as_ref().unwrap_or(&names[0]));
+            let at = waiting.iter().position(placed).ok_or(first.name.as_str())?;
+            names.push(waiting.remove(at).name.clone());
+        }
+        Ok(names)
+    }
+}
+
+/// A limit of zero is none.
+fn or_never(limit: Duration) -> Duration {
+    if limit.is_zero() { Duration::MAX } else { limit }
+}
