@@ -29,6 +29,16 @@ fn empty_folder() -> tempfile::TempDir {
 }
 
 #[test]
+fn disposable_gives_each_message_a_process_of_its_own() {
+    let said = said_anywhere(env!("CARGO_BIN_EXE_disposable"));
+    let processes = |worker: &str| {
+        let line = said.iter().find(|line| line.starts_with(worker)).expect("each worker has its line");
+        line.split_whitespace().nth(1).and_then(|count| count.parse::<usize>().ok())
+    };
+    assert_eq!((processes("lasting "), processes("fresh ")), (Some(3), Some(200)), "{said:?}");
+}
+
+#[test]
 fn thumbnail_shrinks_the_cat() {
     let folder = checkout();
     // As root a worker runs as the owner of what it is granted to write.
