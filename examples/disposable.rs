@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bailiwick::prelude::*;
 use bailiwick::{Program, Worker};
 
+/// Work that takes a while.
 #[protocol]
 pub trait Labour {
     /// Is busy for so many microseconds, and says in which process.
