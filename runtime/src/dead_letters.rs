@@ -41,6 +41,7 @@ impl DeadLetters {
         method: u16,
         reason: &NotDelivered,
     ) {
+        crate::last_words::lost(1);
         let method = method_name(protocol, method);
         let protocol = protocol.name;
         tracing::debug!(target: "bailiwick::dead_letter", %to, protocol, method, %reason);
@@ -55,6 +56,7 @@ impl DeadLetters {
 
     /// Counts a message of which nothing more is known than why it was not delivered.
     pub(crate) fn count(&self, reason: &NotDelivered) {
+        crate::last_words::lost(1);
         *self.lock().counts.entry(word(reason)).or_default() += 1;
     }
 

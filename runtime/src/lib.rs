@@ -56,6 +56,7 @@ mod family;
 mod fd;
 mod granted;
 mod hosted;
+mod last_words;
 mod later;
 mod life;
 mod link;

@@ -86,8 +86,13 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
 
     /// Asks the family what follows from the end of an incarnation. Returns whether another one begins, when it does.
     async fn comes_back(&mut self, end: siblings::End, cause: Cause) -> bool {
+        let failed = matches!(end, siblings::End::Failed);
         match self.place.membership.ended(&self.cell, end, &cause) {
             Fate::Wait(at) => {
+                if failed {
+                    let pause = at.map(|at| at.saturating_duration_since(Instant::now()));
+                    self.cell.node.host.restarts(&self.cell.name(), &cause, pause.unwrap_or_default());
+                }
                 self.cell.incarnation_ended(&cause);
                 let begins = self.told_to_begin(at).await;
                 if !begins {

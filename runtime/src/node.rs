@@ -43,6 +43,8 @@ pub(crate) trait Host: Send + Sync {
     fn processes(&self) -> BoxFuture<'static, io::Result<Status>>;
     /// Returns a duplicate of a directory that the sandbox grants.
     fn granted_dir(&self, path: &Path) -> io::Result<OwnedFd>;
+    /// An actor has failed and is made anew after a pause.
+    fn restarts(&self, _actor: &ActorName, _cause: &Cause, _pause: Duration) {}
     /// Actors without a parent have failed more often than their budget allows; this one was the last to fail.
     fn gave_up(&self, actor: &ActorName, cause: &Cause);
     /// The worker has nothing to do and ends. Without a supervisor nobody minds.

@@ -17,11 +17,12 @@ thread_local! {
 
 static HOOK: Once = Once::new();
 
-/// Makes panics leave their location behind, before the hook that is there prints them.
+/// Makes panics leave their location, and a report for who asks after the process's death, before the hook that is there prints them.
 pub(crate) fn note_locations() {
     HOOK.call_once(|| {
         let next = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
+            crate::last_words::panicked(info);
             let location = info.location().map(ToString::to_string);
             // A thread that is already past its locals has nobody to tell.
             let _ = LOCATION.try_with(|noted| *noted.borrow_mut() = location);

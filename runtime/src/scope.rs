@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::cell::Cell;
 use crate::chain::Chain;
+use crate::name::ActorName;
 
 /// The scope of the message that is handled.
 #[derive(Clone, Default)]
@@ -39,6 +40,18 @@ impl Scope {
     /// Returns a copy of the current scope; an empty one outside of any handler.
     pub(crate) fn current() -> Self {
         Self::read(|scope| scope.cloned().unwrap_or_default())
+    }
+
+    /// Returns the name of the actor whose handler is polled. Takes no lock.
+    pub(crate) fn current_actor() -> Option<ActorName> {
+        // A thread that is already past its locals handles nothing.
+        let scope = CURRENT.try_with(cell::Cell::take).ok()??;
+        let name = scope.actor.as_ref().map(|cell| {
+            let generation = Some(cell.generation());
+            ActorName::new(&cell.node.worker, cell.node.instance, cell.path(), generation)
+        });
+        CURRENT.set(Some(scope));
+        name
     }
 
     /// Returns the trace of the current scope.

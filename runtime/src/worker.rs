@@ -32,6 +32,7 @@ use bailiwick_wire::slate::SLATE_BYTES;
 use thiserror::Error;
 
 use crate::executor::{Executor, Role};
+use crate::last_words;
 use crate::node::SpawnError;
 use crate::progress;
 use crate::registry::Registry;
@@ -154,6 +155,8 @@ fn confine(
         progress::write_to(slate);
         // Before the sandbox, which may forbid what this takes.
         backtraces::place(slate).map_or(Ok(()), backtrace::leave_in)?;
+        // Before the filter, which forbids to handle its signal.
+        last_words::write_to(slate)?;
     }
     let granted = attached.split_off(usize::from(confinement.ruleset));
     let filter = confinement.filter.as_deref().map(Filter::from_bytes).transpose()?;

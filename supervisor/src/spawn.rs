@@ -225,7 +225,7 @@ impl Launcher {
 
     /// Returns how often the kernel has killed in an instance for want of memory, over all its lives.
     pub fn oom_kills(&self, child: ChildId) -> u64 {
-        self.prepared(child).map_or(0, Prepared::oom_kills)
+        self.prepared(child).and_then(|prepared| prepared.counts().oom_kills).unwrap_or(0)
     }
 
     /// Returns what was prepared for an instance; `None` where that failed, or is still to be done.

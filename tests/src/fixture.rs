@@ -2,6 +2,7 @@
 //!
 //! Under a supervisor it hosts what the manifest names. Called by hand, its first argument chooses what it is.
 
+mod death;
 mod foreign;
 mod hostile;
 mod life;
@@ -15,12 +16,16 @@ use std::thread;
 use bailiwick::Program;
 use bailiwick::prelude::Protocol;
 
+pub use self::death::Death;
 use self::hostile::Attack;
 pub use self::life::{Knobs, Life, Probe, ProbeRef};
 pub use self::pilot::{Course, Flight, FlightRef, Pilot};
 
 /// The `main` of `tw`.
 pub fn main() -> ExitCode {
+    if let Ok(text) = std::env::var("TW_PANIC") {
+        panic!("{text}");
+    }
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("spin") => spin(),

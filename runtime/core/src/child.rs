@@ -172,6 +172,10 @@ pub struct Child {
     generation: u32,
     spawned_at: Instant,
     was_ready: bool,
+    /// When this life was ready for the first time, if it was.
+    ready_at: Instant,
+    /// The state in which the process of this life ended.
+    ended_in: &'static str,
     ever_ready: bool,
     sent: Sent,
     blame: Option<Cause>,
@@ -397,6 +401,8 @@ impl Child {
             generation: 0,
             spawned_at: Instant::START,
             was_ready: false,
+            ready_at: Instant::START,
+            ended_in: "",
             ever_ready: false,
             sent: Sent::Nothing,
             blame: None,
@@ -469,6 +475,16 @@ impl Child {
         self.last = Some(record);
     }
 
+    /// Returns how long ago the present life was ready for the first time, if it was.
+    pub(crate) fn ready_for(&self, now: Instant) -> Option<Duration> {
+        self.was_ready.then(|| now.since(self.ready_at))
+    }
+
+    /// Returns the name of the state in which the present life ended.
+    pub(crate) const fn ended_in(&self) -> &'static str {
+        self.ended_in
+    }
+
     pub(crate) fn uptime(&self, now: Instant) -> Duration {
         now.since(self.spawned_at)
     }
@@ -535,6 +551,8 @@ impl Child {
             generation: self.generation.min(2),
             failures: config.backoff.same_pause_as(self.failures),
             since: Instant::START,
+            ready_at: Instant::START,
+            ended_in: "",
             spawned_at: Instant::START,
             restarts: 0,
             last: None,

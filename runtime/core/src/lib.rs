@@ -14,6 +14,7 @@ pub mod exit;
 pub mod link;
 pub mod moves;
 pub mod reopening;
+pub mod shelf;
 pub mod siblings;
 pub mod time;
 pub mod token;

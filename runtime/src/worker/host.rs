@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bailiwick_supervisor::control::Status;
 use bailiwick_wire::bootstrap;
@@ -183,7 +184,12 @@ impl Host for WorkerHost {
         }
     }
 
+    fn restarts(&self, actor: &ActorName, cause: &Cause, pause: Duration) {
+        eprintln!("the actor {actor} restarts in {pause:.1?}: {cause}");
+    }
+
     fn gave_up(&self, actor: &ActorName, cause: &Cause) {
+        crate::last_words::gave_up(actor, cause);
         eprintln!("{}", chain(actor, cause));
         self.over.send_replace(Some(Over::GaveUp));
     }

@@ -55,6 +55,17 @@ pub struct Purpose {
     pub kill: bool,
 }
 
+/// What the groups of one worker counted since they were made; `None` where nothing is bounded or the kernel is too old.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// The most memory that was used at a time.
+    pub memory_peak_bytes: Option<u64>,
+    /// How often the kernel killed for want of memory.
+    pub oom_kills: Option<u64>,
+    /// How often a task was refused.
+    pub tasks_refused: Option<u64>,
+}
+
 /// The groups of one worker. Removed when dropped, for which everything in them must have ended.
 #[derive(Debug)]
 pub struct Cgroup {
@@ -64,6 +75,10 @@ pub struct Cgroup {
     admissions: Vec<File>,
     /// Counts those whom the kernel killed for want of memory.
     oom: Option<File>,
+    /// The most memory that was used.
+    peak: Option<File>,
+    /// Counts tasks that were refused for their number.
+    tasks: Option<File>,
 }
 
 #[derive(Debug)]
@@ -179,7 +194,14 @@ impl Cgroups {
 impl Cgroup {
     /// Makes the groups called `name` for their purpose, and ends what an earlier supervisor left in them.
     pub fn create(groups: &Cgroups, name: &str, purpose: &Purpose) -> Result<Self, CgroupError> {
-        let mut made = Self { directories: Vec::new(), v2: None, admissions: Vec::new(), oom: None };
+        let mut made = Self {
+            directories: Vec::new(),
+            v2: None,
+            admissions: Vec::new(),
+            oom: None,
+            peak: None,
+            tasks: None,
+        };
         if let (Some((bytes, Version::V1)), Some(own)) = (purpose.memory, &groups.v1_memory) {
             let group = made.add(own.join(name))?;
             set(&group, "memory.limit_in_bytes", bytes)?;
@@ -187,10 +209,12 @@ impl Cgroup {
             let _without_swap = set(&group, "memory.memsw.limit_in_bytes", bytes);
             made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
             made.oom = File::open(group.join("memory.oom_control")).ok();
+            made.peak = File::open(group.join("memory.max_usage_in_bytes")).ok();
         }
         if let (Some((tasks, Version::V1)), Some(own)) = (purpose.tasks, &groups.v1_pids) {
             let group = made.add(own.join(name))?;
             set(&group, "pids.max", tasks)?;
+            made.tasks = File::open(group.join("pids.events")).ok();
             made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
         }
         let memory = purpose.memory.filter(|(_, by)| *by == Version::V2).map(|(bytes, _)| bytes);
@@ -199,13 +223,16 @@ impl Cgroup {
             let group = made.add(own.join(name))?;
             if let Some(bytes) = memory {
                 set(&group, "memory.max", bytes)?;
-                // Neither is there on every kernel, and neither changes the bound.
+                // Only there where swap is counted. Whom the kernel chooses is killed alone: a worker need not die of what
+                // it started.
                 let _without_swap = set(&group, "memory.swap.max", 0_u32);
-                let _group_kill = set(&group, "memory.oom.group", 1_u32);
                 made.oom = File::open(group.join("memory.events")).ok();
+                // Kernels before 5.19 do not remember it.
+                made.peak = File::open(group.join("memory.peak")).ok();
             }
             if let Some(tasks) = tasks {
                 set(&group, "pids.max", tasks)?;
+                made.tasks = File::open(group.join("pids.events")).ok();
             }
             made.v2 = Unified::open(&group);
         }
@@ -256,10 +283,17 @@ impl Cgroup {
         self.v2.as_ref().map(Unified::is_empty)
     }
 
-    /// Returns how often the kernel killed in the group for want of memory.
-    pub fn oom_kills(&self) -> u64 {
-        let Some(file) = &self.oom else { return 0 };
-        reread(file).lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
+    /// Returns what was counted so far.
+    pub fn counts(&self) -> Counts {
+        let count = |file: &Option<File>, name: &str| {
+            let text = reread(file.as_ref()?);
+            text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        };
+        Counts {
+            memory_peak_bytes: count(&self.peak, ""),
+            oom_kills: count(&self.oom, "oom_kill "),
+            tasks_refused: count(&self.tasks, "max "),
+        }
     }
 }
 

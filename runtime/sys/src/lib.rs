@@ -4,6 +4,7 @@
 //! owned, nothing blocks unless its name says so, and what runs between fork and exec is prepared beforehand.
 
 pub mod backtrace;
+pub mod build_id;
 pub mod capability;
 pub mod cgroup;
 mod child;
@@ -14,6 +15,7 @@ pub mod error;
 pub mod events;
 pub mod files;
 pub mod findings;
+pub mod forbidden_call;
 pub mod guardian;
 pub mod held_lock;
 pub mod identity;

@@ -6,6 +6,12 @@ pub fn number(name: &str) -> Option<i64> {
     known.filter_map(|(known, number)| Some((known.strip_prefix("SYS_")?, *number))).find_map(named(name))
 }
 
+/// Returns the name of a system call on this processor, without `SYS_`, by its number; `None` if it is not known here.
+pub fn name(number: i64) -> Option<&'static str> {
+    let known = CALLS.iter().chain(NATIVE_CALLS);
+    known.filter(|(_, known)| *known == number).find_map(|(name, _)| name.strip_prefix("SYS_"))
+}
+
 /// Returns the value of a constant that stands in 32 bits of an argument, by the name that the kernel's headers have.
 pub fn constant(name: &str) -> Option<u32> {
     CONSTANTS.iter().copied().chain(UNEXPORTED).find_map(named(name))
@@ -78,6 +84,7 @@ mod tests {
     #[test]
     fn calls_and_constants_have_the_numbers_of_the_c_library() {
         assert_eq!((number("read"), number("clone3")), (Some(libc::SYS_read), Some(libc::SYS_clone3)));
+        assert_eq!((name(libc::SYS_read), name(i64::MAX)), (Some("read"), None));
         assert_eq!(constant("AF_INET"), Some(libc::AF_INET as u32));
         assert_eq!(constant("SOCK_TYPE_MASK"), Some(0xf));
     }

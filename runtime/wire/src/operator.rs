@@ -12,7 +12,7 @@ mod reading;
 mod record;
 mod request;
 
-pub use cause::{Cause, signal_name, signal_number};
+pub use cause::{Cause, exit_code_meaning, signal_name, signal_number};
 pub use event::{EVENTS_MAX, EVENTS_PER_ANSWER, Event, EventKind, Events};
 pub use record::{
     Containment, End, GivenUp, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError,

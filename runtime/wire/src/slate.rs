@@ -4,7 +4,8 @@
 //! | offset | bytes | meaning |
 //! | ---: | ---: | --- |
 //! | 0 | 8 × 256 | what each of up to eight threads does, see below |
-//! | 4096 | 61440 | text that the worker leaves when it dies, up to the first zero |
+//! | 4096 | 57344 | text that the worker leaves when it dies, up to the first zero |
+//! | 61440 | 4096 | what it knows of its death: [`crate::last_words`] |
 //!
 //! | word of a thread | meaning |
 //! | ---: | --- |
@@ -19,6 +20,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 /// The size of a slate.
 pub const SLATE_BYTES: usize = 64 << 10;
 /// Threads that have a place on it.
@@ -27,6 +30,8 @@ pub const THREADS: usize = 8;
 pub const POLLS_BYTES: usize = THREADS * THREAD_WORDS * WORD;
 /// Where the text begins that a dying worker leaves.
 pub const LAST_WORDS_AT: usize = 4096;
+/// Where [`crate::last_words`] begin.
+pub const TESTAMENT_AT: usize = SLATE_BYTES - crate::last_words::LAST_WORDS_BYTES;
 
 const WORD: usize = size_of::<u64>();
 const THREAD_WORDS: usize = 32;
@@ -86,7 +91,7 @@ impl<'a> Desk<'a> {
 }
 
 /// A poll that lasts, as the worker tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Poll {
     /// When it began, in nanoseconds of CLOCK_MONOTONIC; any number.
     pub since_ns: u64,

@@ -25,15 +25,15 @@ impl Filters {
     /// Compiles the filters of `worker`.
     pub(super) fn compile(worker: &Worker) -> Result<Self, SandboxError> {
         let policy = system_calls(worker);
+        let executes = matches!(worker.sandbox.preset, Preset::Exec | Preset::None);
         let compile = |verdict| {
-            let program = compile(&policy, verdict);
+            let program = compile(&policy, verdict, executes);
             program.map_err(|source| SandboxError::Filter { worker: worker.name.clone(), source })
         };
         let mut kill = compile(Verdict::Killed)?;
         // The other table of calls on the same processor would slip past every number below.
         kill.splice(..0, KILL_X32);
         let before_exec = [kill, compile(Verdict::Refused)?, compile(Verdict::Absent)?];
-        let executes = matches!(worker.sandbox.preset, Preset::Exec | Preset::None);
         let running = (!executes).then(|| compile(Verdict::Allowed)).transpose()?;
         let filter =
             |program| Filter::new(program).expect("the policy has far fewer lines than a filter may have");
@@ -42,10 +42,12 @@ impl Filters {
 }
 
 /// Compiles the lines of one verdict.
-fn compile(policy: &[SystemCall], verdict: Verdict) -> Result<Vec<Instruction>, BackendError> {
+fn compile(policy: &[SystemCall], verdict: Verdict, execs: bool) -> Result<Vec<Instruction>, BackendError> {
     let error = |errno: libc::c_int| SeccompAction::Errno(errno.unsigned_abs());
     let (matched, otherwise) = match verdict {
-        Verdict::Killed => (SeccompAction::KillProcess, SeccompAction::Allow),
+        Verdict::Killed if execs => (SeccompAction::KillProcess, SeccompAction::Allow),
+        // As deadly, since the second stage lets nobody handle the signal, but the runtime can name the call first.
+        Verdict::Killed => (SeccompAction::Trap, SeccompAction::Allow),
         Verdict::Refused => (error(libc::EPERM), SeccompAction::Allow),
         Verdict::Absent => (error(libc::ENOSYS), SeccompAction::Allow),
         Verdict::Allowed => (SeccompAction::Allow, error(libc::EPERM)),
@@ -160,6 +162,7 @@ mod tests {
     const NONE: [u64; 6] = [0; 6];
     const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
     const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
+    const TRAP: u32 = libc::SECCOMP_RET_TRAP;
     const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
     const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
     #[cfg(target_arch = "x86_64")]
@@ -175,7 +178,7 @@ mod tests {
         for line in lines().filter(|line| line.verdict != Verdict::Allowed) {
             let arguments = example(&line.only);
             let wanted = match line.verdict {
-                Verdict::Killed => KILL,
+                Verdict::Killed => TRAP,
                 Verdict::Refused => EPERM,
                 Verdict::Absent => ENOSYS,
                 Verdict::Allowed => ALLOW,
@@ -229,6 +232,8 @@ mod tests {
         assert!(exec.0.running.is_none());
         assert_eq!(exec.starting(libc::SYS_execve, NONE), ALLOW);
         assert_eq!(exec.starting(libc::SYS_io_uring_setup, NONE), EPERM);
+        // It may handle signals as it likes.
+        assert_eq!(exec.starting(libc::SYS_reboot, NONE), KILL);
     }
 
     #[test]
@@ -250,6 +255,13 @@ mod tests {
             (push(libc::TIOCSTI), push(libc::TIOCSTI | 1 << 32), push(libc::FIONBIO)),
             (EPERM, EPERM, ALLOW)
         );
+    }
+
+    #[test]
+    fn a_running_worker_cannot_survive_the_signal_of_a_forbidden_call() {
+        let sealed = Policy::of(|_| {});
+        let handle = |signal: i32| sealed.running(libc::SYS_rt_sigaction, [signal as u64, 0, 0, 0, 0, 0]);
+        assert_eq!((handle(libc::SIGSYS), handle(libc::SIGTERM)), (EPERM, ALLOW));
     }
 
     #[test]

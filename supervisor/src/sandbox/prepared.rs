@@ -25,7 +25,7 @@ use super::missing::{Aspect, Missing, TCP_ABI};
 use super::paths::{Access, Granted, Rulesets};
 use crate::control::MemoryMechanism;
 use crate::spec::{Exec, Preset, Worker};
-use bailiwick_sys::cgroup::{Cgroup, Cgroups, Purpose};
+use bailiwick_sys::cgroup::{Cgroup, Cgroups, Counts, Purpose};
 use bailiwick_sys::tree::{Tree, TreeError};
 
 /// What the sandboxes of one supervisor have in common.
@@ -312,9 +312,9 @@ impl Prepared {
         Ok(())
     }
 
-    /// Returns how often the kernel has killed in this worker for want of memory, over all its lives.
-    pub fn oom_kills(&self) -> u64 {
-        self.cgroup.as_ref().map_or(0, Cgroup::oom_kills)
+    /// Returns what the kernel has counted of this worker, over all its lives.
+    pub fn counts(&self) -> Counts {
+        self.cgroup.as_ref().map(Cgroup::counts).unwrap_or_default()
     }
 
     /// Starts to kill everything that the worker has started. Killing again does no harm.

@@ -49,6 +49,7 @@ impl Child {
             | State::Done
             | State::Failed(_) => return None,
         };
+        self.ended_in = self.state.name();
         let cause = self.blame.unwrap_or(Cause::SpawnFailed { step, errno });
         Some(self.ended(aim, None, cause, chance))
     }
@@ -56,6 +57,9 @@ impl Child {
     pub(crate) fn ready(&mut self, turn: &mut Turn<'_>) {
         match self.state {
             State::Spawning { .. } | State::Starting { .. } | State::Unready => {
+                if !self.was_ready {
+                    self.ready_at = turn.now;
+                }
                 self.was_ready = true;
                 self.ever_ready = true;
                 let trial = turn.config.stable_after.max(self.pause);
@@ -189,6 +193,7 @@ impl Child {
             | State::Done
             | State::Failed(_) => return,
         };
+        self.ended_in = self.state.name();
         self.forget_if_stable(turn.now);
         let cause = self.cause(exit, aim, turn.config);
         self.enter(State::Reaping { until: turn.now + KILL_GRACE, aim, exit, cause }, turn.now);

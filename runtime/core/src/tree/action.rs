@@ -70,6 +70,10 @@ pub struct Record {
     pub exit: Option<Exit>,
     /// Whether it was ready at some time.
     pub was_ready: bool,
+    /// How long ago it was ready for the first time.
+    pub ready_for: Option<Duration>,
+    /// The name of the state in which its process ended.
+    pub last_state: &'static str,
     /// How long it lived.
     pub uptime: Duration,
     /// What was decided.
@@ -80,6 +84,8 @@ pub struct Record {
     pub budget_left: u32,
     /// What the budget covers when nothing is spent.
     pub budget_max: u32,
+    /// The window of the budget.
+    pub budget_period: Duration,
     /// Failures in a row, this one included.
     pub failures: u32,
 }
@@ -120,6 +126,56 @@ pub enum Decision {
     GiveUp(GivenUp),
     /// The budget is spent: its group stops, and the group's parent decides.
     Escalate(GroupId),
+}
+
+impl Decision {
+    /// Returns the decision in one word, as programs read it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Restart { .. } => "restart",
+            Self::CoolDown { .. } => "cool_down",
+            Self::StartAgain => "start_again",
+            Self::Rejoin => "rejoin",
+            Self::Replace => "replace",
+            Self::Sleep => "sleep",
+            Self::Stop => "stop",
+            Self::Done => "done",
+            Self::EndAll(_) => "end_all",
+            Self::GiveUp(_) => "give_up",
+            Self::Escalate(_) => "escalate",
+        }
+    }
+
+    /// Returns how long the pause before the next start is, and when it ends, where there is one.
+    pub const fn pause(&self) -> Option<(Duration, Instant)> {
+        match *self {
+            Self::Restart { delay, at } | Self::CoolDown { delay, at } => Some((delay, at)),
+            Self::StartAgain
+            | Self::Rejoin
+            | Self::Replace
+            | Self::Sleep
+            | Self::Stop
+            | Self::Done
+            | Self::EndAll(_)
+            | Self::GiveUp(_)
+            | Self::Escalate(_) => None,
+        }
+    }
+
+    /// Returns whether the life ended as it should.
+    pub const fn is_fine(&self) -> bool {
+        match self {
+            Self::Replace | Self::Sleep | Self::Done => true,
+            Self::Restart { .. }
+            | Self::CoolDown { .. }
+            | Self::StartAgain
+            | Self::Rejoin
+            | Self::Stop
+            | Self::EndAll(_)
+            | Self::GiveUp(_)
+            | Self::Escalate(_) => false,
+        }
+    }
 }
 
 /// What a person should look at.

@@ -156,17 +156,21 @@ impl Tree {
         let group = usize::from(self.config.children[usize::from(id.0)].group.0);
         let budget = &self.groups[group].budget;
         let (budget_left, budget_max) = (budget.left(step.now), budget.max_restarts());
+        let budget_period = budget.period();
         let child = &mut self.children[usize::from(id.0)];
         let record = Record {
             of: child.incarnation(),
             cause: ended.cause,
             exit: ended.exit,
             was_ready: ended.was_ready,
+            ready_for: child.ready_for(step.now),
+            last_state: child.ended_in(),
             uptime: child.uptime(step.now),
             decision,
             charged,
             budget_left,
             budget_max,
+            budget_period,
             failures: child.failures(),
         };
         child.keep(record);

@@ -83,8 +83,13 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exit(code) => write!(f, "exit code {code}"),
+            Self::Exit(code) => match exit_code_meaning(*code) {
+                Some(meaning) => write!(f, "exit code {code} ({meaning})"),
+                None => write!(f, "exit code {code}"),
+            },
+            // These two do not come from what the process itself did wrong.
             Self::Signal(9) => f.write_str("SIGKILL from outside"),
+            Self::Signal(15) => f.write_str("SIGTERM from outside"),
             Self::Signal(signal) => match signal_name(*signal) {
                 Some(name) => f.write_str(name),
                 None => write!(f, "signal {signal}"),
@@ -105,6 +110,20 @@ impl fmt::Display for Cause {
             Self::Hung => f.write_str("hung, killed after liveness_timeout"),
             Self::Suspended => f.write_str("stopped by a signal, killed after liveness_timeout"),
         }
+    }
+}
+
+/// Returns what an exit code means where it means something: to the runtime, to Rust, or by custom.
+pub fn exit_code_meaning(code: u8) -> Option<&'static str> {
+    match code {
+        64 => Some("usage"),
+        69 => Some("something that it needs is missing"),
+        75 | 111 => Some("a temporary failure"),
+        78 => Some("configuration"),
+        81 => Some("an actor gave up"),
+        100 => Some("a permanent failure"),
+        101 => Some("a panic"),
+        _ => None,
     }
 }
 
@@ -176,7 +195,9 @@ mod tests {
     fn a_cause_says_what_happened() {
         for (cause, text) in [
             (Cause::Exit(1), "exit code 1"),
+            (Cause::Exit(101), "exit code 101 (a panic)"),
             (Cause::Signal(9), "SIGKILL from outside"),
+            (Cause::Signal(15), "SIGTERM from outside"),
             (Cause::Signal(11), "SIGSEGV"),
             (Cause::Signal(40), "signal 40"),
             (Cause::SpawnFailed(2), "could not be started: No such file or directory"),

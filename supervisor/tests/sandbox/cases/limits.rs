@@ -30,7 +30,11 @@ fn exhaust(bench: &Bench) {
     match bench.prepared().memory_mechanism() {
         MemoryMechanism::AddressSpace => assert_eq!(signal, Signal::SIGABRT as i32),
         mechanism => {
-            assert_eq!((signal, bench.prepared().oom_kills()), (Signal::SIGKILL as i32, 1), "{mechanism:?}");
+            assert_eq!(
+                (signal, bench.prepared().counts().oom_kills),
+                (Signal::SIGKILL as i32, Some(1)),
+                "{mechanism:?}"
+            );
         }
     }
 }
