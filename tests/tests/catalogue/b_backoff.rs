@@ -163,9 +163,11 @@ fn b3_a_worker_that_says_that_it_runs_well_need_not_wait_for_the_stable_period()
     let keys = "stable_after = \"1h\"\nbackoff = { base = \"200ms\", jitter = 0 }";
     let mut supervised = run!(&worker("a", keys, "settled = true"));
     for generation in 1..4 {
-        let seen = supervised.journal().len();
         lives(&supervised, ["a"], generation);
-        supervised.journal().wait_for(seen.saturating_sub(1), "has settled");
+        supervised.journal().wait_until("each life so far to have settled", |lines| {
+            let settled = lines.iter().filter(|line| line.text.ends_with("has settled")).count();
+            (settled >= generation as usize).then_some(())
+        });
         kill(&supervised, "a");
     }
     lives(&supervised, ["a"], 4);
