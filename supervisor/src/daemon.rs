@@ -5,6 +5,7 @@
 //! [`bailiwick_core::tree`]; this file and those below it carry them out.
 
 mod child;
+mod crash;
 mod foreign;
 mod good_citizen;
 mod happenings;
@@ -28,6 +29,7 @@ use bailiwick_core::allowance::Allowance;
 use bailiwick_core::child::{self as tree, State};
 use bailiwick_core::moves::Moves;
 use bailiwick_core::reopening::{self, Reopenings};
+use bailiwick_core::shelf::Shelf;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{Action, ChildId, Event, Incarnation, Outcome, Tree};
 use bailiwick_sys::Failed;
@@ -108,6 +110,8 @@ struct Daemon {
     reload: Option<Reload>,
     /// How many reloads may still be begun.
     reloads: Allowance,
+    /// Reports of deaths, as they travel.
+    crashes: Shelf,
     /// What happened and was not told to the machine yet.
     events: VecDeque<Event>,
     /// What the machine has ordered and was not done yet.

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bailiwick_wire::crash::{CrashError, MAGIC, REPORT_BYTES, Report};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
@@ -12,7 +13,7 @@ use nix::sys::socket::{
 use nix::sys::time::TimeVal;
 use thiserror::Error;
 
-use super::{Event, Outcome, RECORD_BYTES, Record, RecordError, Request, SOCKET_NAME, Status, Target, Verb};
+use super::{End, Event, Outcome, Record, RecordError, Request, SOCKET_NAME, Status, Target, Verb};
 
 /// How much longer than the request's own deadline the client waits for an answer.
 const GRACE: Duration = Duration::from_secs(2);
@@ -56,6 +57,9 @@ pub enum ClientError {
     /// The answer is none.
     #[error(transparent)]
     Malformed(#[from] RecordError),
+    /// A report of a death is none.
+    #[error(transparent)]
+    Crash(#[from] CrashError),
     /// The supervisor refused the request.
     #[error("the supervisor refused the request: {outcome:?}")]
     Refused {
@@ -200,6 +204,30 @@ impl Client {
         }
     }
 
+    /// Fetches the reports of deaths that are kept of `target`, the oldest of each instance first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn crashes(&self, target: Target) -> Result<Vec<Report>, ClientError> {
+        let deadline = Duration::from_secs(5);
+        self.send(&Request { verb: Verb::Crashes, target, deadline })?;
+        let waited = deadline.saturating_add(GRACE);
+        let until = Instant::now() + waited;
+        let mut reports = Vec::new();
+        loop {
+            let packet = self.packet(until, waited)?;
+            if packet.starts_with(&MAGIC) {
+                reports.push(Report::from_bytes(&packet)?);
+                continue;
+            }
+            match Record::from_bytes(&packet)? {
+                Record::End(End { outcome: Outcome::Done }) => return Ok(reports),
+                Record::End(End { outcome }) => return Err(ClientError::Refused { outcome }),
+                _ => {}
+            }
+        }
+    }
+
     fn exchange(&self, request: &Request) -> Result<(Vec<Record>, Outcome), ClientError> {
         let waited = request.deadline.saturating_add(GRACE);
         self.send(request)?;
@@ -222,6 +250,10 @@ impl Client {
     }
 
     fn receive(&self, until: Instant, waited: Duration) -> Result<Record, ClientError> {
+        Ok(Record::from_bytes(&self.packet(until, waited)?)?)
+    }
+
+    fn packet(&self, until: Instant, waited: Duration) -> Result<Vec<u8>, ClientError> {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(ClientError::TimedOut { waited });
@@ -230,13 +262,16 @@ impl Client {
         let millis = i64::try_from(left.as_millis()).unwrap_or(i64::MAX).max(1);
         let timeout = TimeVal::new(millis / 1000, millis % 1000 * 1000);
         setsockopt(&self.socket, sockopt::ReceiveTimeout, &timeout).map_err(|errno| self.broken(errno))?;
-        // One byte more than a record, so that a longer packet shows as one.
-        let mut bytes = [0; RECORD_BYTES + 1];
+        // One byte more than the longest packet, so that a longer one shows as one.
+        let mut bytes = vec![0; REPORT_BYTES + 1];
         match recv(self.socket.as_raw_fd(), &mut bytes, MsgFlags::empty()) {
             Ok(0) => Err(ClientError::Closed),
-            Ok(length) => Ok(Record::from_bytes(&bytes[..length])?),
+            Ok(length) => {
+                bytes.truncate(length);
+                Ok(bytes)
+            }
             Err(Errno::EAGAIN) => Err(ClientError::TimedOut { waited }),
-            Err(Errno::EINTR) => self.receive(until, waited),
+            Err(Errno::EINTR) => self.packet(until, waited),
             Err(errno) => Err(self.broken(errno)),
         }
     }

@@ -137,10 +137,11 @@ impl Connections {
     }
 
     /// Queues the answer to a request and writes what the socket takes.
-    pub fn answer(&mut self, id: ConnectionId, records: impl IntoIterator<Item = Record>, outcome: Outcome) {
+    pub fn answer(&mut self, id: ConnectionId, packets: impl IntoIterator<Item = Vec<u8>>, outcome: Outcome) {
         let Some(connection) = self.open.get_mut(&id) else { return };
-        for record in records.into_iter().chain([Record::End(End { outcome })]) {
-            connection.answer.push((), record.to_bytes().to_vec(), Vec::new());
+        let end = Record::End(End { outcome }).to_bytes().to_vec();
+        for packet in packets.into_iter().chain([end]) {
+            connection.answer.push((), packet, Vec::new());
         }
         connection.work = Work::Idle;
         self.flush(id);
@@ -306,7 +307,7 @@ mod tests {
         let mut fixture = fixture();
         let client = raw(fixture.state.path());
         let id = fixture.connections.accept().unwrap();
-        let text = || Record::Text(Text { text: "x".into(), ends: true });
+        let text = || Record::Text(Text { text: "x".into(), ends: true }).to_bytes().to_vec();
         socket::send(client.as_fd(), &[IoSlice::new(&status())], &[]).unwrap();
         assert!(matches!(fixture.connections.read(id), Turn::Asked(_)));
         fixture.connections.answer(id, std::iter::repeat_with(text).take(10_000), Outcome::Done);

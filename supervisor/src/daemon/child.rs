@@ -9,6 +9,7 @@ use bailiwick_core::tree::Incarnation;
 use bailiwick_sys::process::StartReport;
 use bailiwick_sys::slate::Slate;
 use bailiwick_sys::snapshot::Snapshot;
+use bailiwick_wire::crash::{Report, Sent};
 
 use crate::control::Cause;
 use crate::line::Line;
@@ -28,6 +29,10 @@ pub(super) struct Child {
     pub(super) backtraces: Vec<u8>,
     /// Its declaration has changed since its sandbox was prepared.
     pub(super) stale: bool,
+    /// What is known of a life whose process has ended, until it is decided what follows.
+    pub(super) death: Option<Box<Report>>,
+    /// The step at which its latest start failed.
+    pub(super) failed_step: &'static str,
     pub(super) accusations_ignored: u64,
     /// Where a foreign program is heard, over all its lives.
     pub(super) ear: Option<OwnedFd>,
@@ -67,6 +72,8 @@ pub(super) struct Life {
     pub(super) released: bool,
     /// It was said that it is ready.
     pub(super) was_ready: bool,
+    /// The signals that it was sent.
+    pub(super) sent: Vec<Sent>,
     /// How often the kernel had killed in it for want of memory before this life.
     pub(super) oom_kills_before: u64,
     /// When a foreign program last said that it gets on.
@@ -89,6 +96,8 @@ impl Child {
             snapshot: Vec::new(),
             backtraces: Vec::new(),
             stale: false,
+            death: None,
+            failed_step: "",
             accusations_ignored: 0,
             ear: None,
             descriptors_refused: 0,

@@ -4,7 +4,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use bailiwick_core::exit::Exit;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::process::{Progress, SpawnError};
@@ -65,6 +64,7 @@ impl Daemon {
 
     fn try_spawn(&mut self, of: Incarnation) -> Result<(), StartError> {
         let child = of.child;
+        self.child(child).failed_step = "";
         if self.child(child).stale {
             self.launcher.prepare_again(child, self.roster.seat(child))?;
             self.child(child).stale = false;
@@ -107,6 +107,7 @@ impl Daemon {
             failed_start: None,
             released: false,
             was_ready: false,
+            sent: Vec::new(),
             oom_kills_before: self.launcher.oom_kills(child),
             alive_at,
             watchdog: None,
@@ -166,6 +167,7 @@ impl Daemon {
             if let Some(life) = self.life(of) {
                 life.failed_start = Some(failed.errno as i32);
             }
+            self.child(child).failed_step = failed.step;
             self.complain(child, &failed);
         } else {
             self.events.push_back(Event::Spawned(of));
@@ -180,13 +182,13 @@ impl Daemon {
     pub(super) fn take_end(&mut self, child: ChildId) {
         self.take_start(child);
         let Some(life) = &self.children[usize::from(child.0)].life else { return };
-        let exit = match wait::take_change(life.process.as_fd()) {
-            Ok(Some(Change::Exited { code, .. })) => Exit::Code(code),
-            Ok(Some(Change::Killed { signal, .. })) => Exit::Signal(u8::try_from(signal).unwrap_or(u8::MAX)),
-            Ok(Some(Change::Stopped { .. } | Change::Continued) | None) => return,
+        let change = match wait::take_change(life.process.as_fd()) {
+            Ok(Some(change)) => change,
+            Ok(None) => return,
             // Somebody else took the end: all that is known is that there was one.
-            Err(_) => Exit::Signal(0),
+            Err(_) => Change::Killed { signal: 0, core: false, usage: Default::default() },
         };
+        let Some(exit) = self.note_death(child, change) else { return };
         for _ in 0..LAST_REPORTS {
             if !(self.take_report(child) || self.take_notice(child)) {
                 break;
@@ -194,8 +196,6 @@ impl Daemon {
         }
         let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
         let (of, failed_start) = (life.of, life.failed_start);
-        let oom_kills = self.launcher.oom_kills(child);
-        let is_out_of_memory = oom_kills > life.oom_kills_before;
         life.reaped = true;
         let copy = life.slate.read::<BACKTRACES_BYTES>(LAST_WORDS_AT);
         let snapshot = life.snapshot.take();
@@ -205,7 +205,6 @@ impl Daemon {
         let _ = self.poller.remove(&life.process);
         snapshot.iter().for_each(|snapshot| self.unwatch(snapshot));
         self.child(child).backtraces = backtraces::left(&copy).unwrap_or_default();
-        let exit = if is_out_of_memory && exit == Exit::Signal(9) { Exit::OutOfMemory } else { exit };
         match failed_start {
             Some(errno) => self.fail_start(of, errno),
             None => self.events.push_back(Event::Exited { of, exit }),

@@ -77,6 +77,12 @@ impl Daemon {
         if targets.is_empty() && request.target != Target::System {
             return self.answer(id, Vec::new(), Outcome::UnknownTarget);
         }
+        if verb == Verb::Crashes {
+            let reports =
+                targets.iter().flat_map(|child| self.crashes.of(*child)).map(|report| report.to_vec());
+            self.connections.answer(id, reports, Outcome::Done);
+            return self.watch_room(id);
+        }
         if verb == Verb::Lines {
             let lines =
                 targets.iter().flat_map(|child| self.children[usize::from(child.0)].output.last_lines());
@@ -109,7 +115,8 @@ impl Daemon {
             | Verb::Wait(_)
             | Verb::Events(_)
             | Verb::Lines
-            | Verb::Reload(_) => {
+            | Verb::Reload(_)
+            | Verb::Crashes => {
                 return;
             }
         };
@@ -213,7 +220,7 @@ impl Daemon {
     }
 
     pub(super) fn answer(&mut self, id: ConnectionId, records: Vec<Record>, outcome: Outcome) {
-        self.connections.answer(id, records, outcome);
+        self.connections.answer(id, records.iter().map(|record| record.to_bytes().to_vec()), outcome);
         self.watch_room(id);
     }
 

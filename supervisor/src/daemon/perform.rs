@@ -6,6 +6,7 @@ use bailiwick_core::tree::{Action, Alert, Decision, Incarnation, News, Record};
 use bailiwick_sys::events::{Interest, Signal};
 use bailiwick_sys::wait;
 use bailiwick_wire::control::ToWorker;
+use bailiwick_wire::crash::Sent;
 
 use super::{Daemon, words};
 use crate::control::{Cause, Event, EventKind};
@@ -32,6 +33,9 @@ impl Daemon {
             }
             Action::Alert(alert) => {
                 let (of, text) = words::alert(&self.roster, alert);
+                if let Alert::GroupEnded(end) = alert {
+                    self.follow_up(end.origin, &text);
+                }
                 // The record of the last life says as much.
                 let is_said = matches!(alert, Alert::CoolingDown(_));
                 self.alert(of.or_else(|| Some(self.incarnation(words::child(alert)?))), text, is_said);
@@ -49,8 +53,15 @@ impl Daemon {
     }
 
     pub(super) fn signal(&mut self, of: Incarnation, signal: Signal) {
+        let at_ns = self.now().as_nanos();
         let Some(life) = self.life(of).filter(|life| !life.reaped) else { return };
-        if let Err(failed) = wait::send_signal(life.process.as_fd(), signal) {
+        let signalled = wait::send_signal(life.process.as_fd(), signal);
+        let number = signal as u8;
+        // What is repeated, as a SIGKILL is, tells nothing new.
+        if life.sent.iter().all(|sent| sent.signal != number) {
+            life.sent.push(Sent { signal: number, at_ns });
+        }
+        if let Err(failed) = signalled {
             self.complain(of.child, &failed);
         }
     }
@@ -99,12 +110,14 @@ impl Daemon {
         let place = self.child(record.of.child);
         place.last_cause = Some(cause);
         place.doom = None;
-        let detail = words::record(&self.roster, record, cause);
+        let why = words::what_ended(place, cause);
+        let detail = words::record(&self.roster, record, &why);
         if !(record.decision == Decision::Replace && cause == Cause::Stopped) {
             self.say(&detail);
         }
         let event = self.event(EventKind::Ended, Some(record.of));
         self.happened.push(Event { cause: Some(cause), detail, ..event });
+        self.report_death(record, cause);
     }
 
     /// Whether a life follows one that ended as planned.

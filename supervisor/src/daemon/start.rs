@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use bailiwick_core::allowance::Allowance;
 use bailiwick_core::exit::{Cause, Exit};
 use bailiwick_core::reopening::Reopenings;
+use bailiwick_core::shelf::Shelf;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{Config, Outcome, Tree};
 use bailiwick_sys::cgroup::Cgroups;
@@ -24,6 +25,7 @@ use bailiwick_sys::{Failed, process};
 use thiserror::Error;
 
 use super::child::Child;
+use super::crash::{REPORTS_BYTES, REPORTS_EACH};
 use super::{BATCH, Daemon, Options};
 use crate::broker::lay_out;
 use crate::control::Connections;
@@ -129,6 +131,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         origin: options.manifest,
         reload: None,
         reloads: Allowance::new(10, 5, now),
+        crashes: Shelf::new(REPORTS_EACH, REPORTS_BYTES),
         events: Default::default(),
         actions: Default::default(),
         missing_links: Vec::new(),

@@ -4,7 +4,9 @@ use bailiwick_core::child::{Child, Reload};
 use bailiwick_core::exit::{Cause, GivenUp};
 use bailiwick_core::moves::Signs;
 use bailiwick_core::tree::{Alert, ChildId, Decision, GroupDecision, GroupEnd, Incarnation, Outcome, Record};
+use bailiwick_sys::system_call;
 
+use super::child;
 use crate::control;
 use crate::roster::Roster;
 
@@ -27,8 +29,22 @@ pub(super) fn cause(cause: Cause) -> control::Cause {
     }
 }
 
+/// Says why a life ended, with what the process left behind of it.
+pub(super) fn what_ended(place: &child::Child, cause: control::Cause) -> String {
+    let call = place.death.as_ref().and_then(|death| death.last_words.forbidden_call);
+    match (cause, call) {
+        (control::Cause::ForbiddenSyscall, Some(call)) => {
+            format!("{cause} {}", system_call::name(call.number).unwrap_or("of unknown name"))
+        }
+        (control::Cause::SpawnFailed(_), _) if !place.failed_step.is_empty() => {
+            format!("{cause}, at {}", place.failed_step)
+        }
+        (cause, _) => cause.to_string(),
+    }
+}
+
 /// Says how a life ended and what follows, with the budget that is left.
-pub(super) fn record(roster: &Roster, record: &Record, cause: control::Cause) -> String {
+pub(super) fn record(roster: &Roster, record: &Record, cause: &str) -> String {
     let title = &roster.seat(record.of.child).title;
     let ended = if record.exit.is_some() {
         format!("{title}#{} ended after {:.1?}: {cause}", record.of.generation, record.uptime)
@@ -40,7 +56,12 @@ pub(super) fn record(roster: &Roster, record: &Record, cause: control::Cause) ->
     } else {
         String::new()
     };
-    let follows = match record.decision {
+    format!("{ended}; {}{budget}", follows(roster, record))
+}
+
+/// Says what was decided.
+pub(super) fn follows(roster: &Roster, record: &Record) -> String {
+    match record.decision {
         Decision::Restart { delay, .. } if delay.is_zero() => "restarts now".to_owned(),
         Decision::Restart { delay, .. } => format!("restarts in {delay:.1?}"),
         Decision::CoolDown { delay, .. } => format!("its budget is spent, retries in {delay:.1?}"),
@@ -53,8 +74,7 @@ pub(super) fn record(roster: &Roster, record: &Record, cause: control::Cause) ->
         Decision::EndAll(_) => "everything stops with it".to_owned(),
         Decision::GiveUp(why) => format!("is given up: {}", given_up(roster, why)),
         Decision::Escalate(_) => "its group's budget is spent, the group stops".to_owned(),
-    };
-    format!("{ended}; {follows}{budget}")
+    }
 }
 
 /// Says what a person should look at, and which life that concerns.

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bailiwick_supervisor::control::{Client, ClientError, Outcome, Row, State, Status, Target, Verb};
+use bailiwick_wire::crash::Report;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -259,6 +260,26 @@ impl Supervised {
         self.rewrite(manifest);
         let told = self.control().order_with_words(verb, ORDER);
         told.unwrap_or_else(|error| panic!("no reload: {error}; so far:\n{}", self.journal))
+    }
+
+    /// Returns the reports of deaths of a worker, the oldest first.
+    ///
+    /// # Panics
+    /// If the supervisor does not answer.
+    pub fn crashes(&self, worker: &str) -> Vec<Report> {
+        let reports = self.control().crashes(Target::Worker(worker.to_owned()));
+        reports.unwrap_or_else(|error| panic!("no reports on {worker}: {error}; so far:\n{}", self.journal))
+    }
+
+    /// Waits until there is a report on the end of a worker's life number `generation`.
+    ///
+    /// # Panics
+    /// If the watchdog barks first.
+    #[track_caller]
+    pub fn wait_for_crash(&self, worker: &str, generation: u32) -> Report {
+        self.journal.wait_until(&format!("a report on {worker}#{generation}"), |_| {
+            self.crashes(worker).into_iter().find(|report| report.generation == generation)
+        })
     }
 
     /// Gives an order to a worker and waits until it is carried out.

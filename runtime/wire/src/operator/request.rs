@@ -66,6 +66,8 @@ pub enum Verb {
     Lines,
     /// Take up what has changed in the manifest; lines say what that means. Class `operate`.
     Reload(ReloadMode),
+    /// Hand out the reports of deaths that are kept of the target, the oldest of each first. Class `read`.
+    Crashes,
 }
 
 /// Asks for no event that has happened already, whatever its number.
@@ -179,7 +181,7 @@ impl Request {
 impl Verb {
     /// Returns whether a request with this verb only looks, so that it may give way to one that orders.
     pub fn only_looks(self) -> bool {
-        matches!(self, Self::Status | Self::Wait(_) | Self::Events(_) | Self::Lines)
+        matches!(self, Self::Status | Self::Wait(_) | Self::Events(_) | Self::Lines | Self::Crashes)
     }
 
     /// Returns the verb's number, and what it needs besides.
@@ -198,6 +200,7 @@ impl Verb {
             Self::Events(after) => (11, after),
             Self::Lines => (12, 0),
             Self::Reload(mode) => (32, mode as u64),
+            Self::Crashes => (13, 0),
         }
     }
 
@@ -219,6 +222,7 @@ impl Verb {
                 let modes = [ReloadMode::Plan, ReloadMode::Narrow, ReloadMode::Widening];
                 Self::Reload(modes.into_iter().find(|mode| *mode as u64 == argument)?)
             }
+            13 => Self::Crashes,
             _ => return None,
         };
         // What a verb does not need is zero.

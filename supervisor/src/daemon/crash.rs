@@ -1,0 +1,110 @@
+//! Reports of deaths: the facts when a process has ended, the decision when nothing is left of it.
+
+use std::time::SystemTime;
+
+use bailiwick_core::exit::Exit;
+use bailiwick_core::tree::{ChildId, Incarnation, Record};
+use bailiwick_sys::wait::Change;
+use bailiwick_wire::crash::{Budget, Counters, Decision, End, Moment, Pause, Report, Usage};
+use bailiwick_wire::last_words::{LAST_WORDS_BYTES, LastWords};
+use bailiwick_wire::slate::{TESTAMENT_AT, longest_poll};
+
+use super::{Daemon, words};
+use crate::control::Cause;
+use crate::sandbox::Prepared;
+
+/// The reports that are kept of one instance, and the bytes of those of all.
+pub(super) const REPORTS_EACH: usize = 50;
+pub(super) const REPORTS_BYTES: usize = 2 << 20;
+
+impl Daemon {
+    /// Keeps what is known of a process whose end was taken, until it is decided what follows, and returns how it ended;
+    /// `None` if it did not.
+    pub(super) fn note_death(&mut self, child: ChildId, change: Change) -> Option<Exit> {
+        let life = self.children[usize::from(child.0)].life.as_ref()?;
+        let (exit, end, usage) = match change {
+            Change::Exited { code, usage } => (Exit::Code(code), End::Exited { code }, usage),
+            Change::Killed { signal, core, usage } => {
+                let signal = u8::try_from(signal).unwrap_or(u8::MAX);
+                (Exit::Signal(signal), End::Signalled { signal, core }, usage)
+            }
+            Change::Stopped { .. } | Change::Continued => return None,
+        };
+        let counts = self.launcher.prepared(child).map(Prepared::counts).unwrap_or_default();
+        let oom_kills = counts.oom_kills.map(|kills| kills.saturating_sub(life.oom_kills_before));
+        let report = Report {
+            pid: life.failed_start.is_none().then_some(life.pid.unsigned_abs()),
+            end,
+            sent: life.sent.clone(),
+            usage: Usage {
+                user: usage.user,
+                system: usage.system,
+                peak_memory_bytes: usage.peak_memory_bytes,
+            },
+            counters: Counters {
+                memory_max_bytes: self.roster.seat(child).worker.sandbox.memory_max,
+                memory_peak_bytes: counts.memory_peak_bytes,
+                oom_kills,
+                tasks_refused: counts.tasks_refused,
+            },
+            at_work: longest_poll(&life.slate.read(0)),
+            last_words: LastWords::from_bytes(&life.slate.read::<LAST_WORDS_BYTES>(TESTAMENT_AT)),
+            ..self.empty_report(life.of)
+        };
+        self.child(child).death = Some(Box::new(report));
+        let is_out_of_memory = exit == Exit::Signal(9) && oom_kills.is_some_and(|kills| kills > 0);
+        Some(if is_out_of_memory { Exit::OutOfMemory } else { exit })
+    }
+
+    /// Puts the report of a death on the shelf, unless the life ended as it should.
+    pub(super) fn report_death(&mut self, record: &Record, cause: Cause) {
+        let child = record.of.child;
+        let noted = self.child(child).death.take();
+        if cause == Cause::Stopped || record.decision.is_fine() {
+            return;
+        }
+        let report = noted.map_or_else(|| self.empty_report(record.of), |noted| *noted);
+        let mut report = report.having_lived(record.uptime);
+        (report.cause, report.ready_for) = (cause, record.ready_for);
+        report.last_state = record.last_state.to_owned();
+        report.budget = Budget {
+            charged: record.charged,
+            left: record.budget_left,
+            max: record.budget_max,
+            period: record.budget_period,
+            failures: record.failures,
+        };
+        report.decision = Decision {
+            action: record.decision.name().to_owned(),
+            detail: words::follows(&self.roster, record),
+            pause: record.decision.pause().map(|(delay, at)| Pause { delay, until_ns: at.as_nanos() }),
+        };
+        let place = &mut self.children[usize::from(child.0)];
+        if let Cause::SpawnFailed(errno) = cause {
+            report.end = End::NotStarted { step: place.failed_step.to_owned(), errno: errno.into() };
+        }
+        report.snapshot = std::mem::take(&mut place.snapshot);
+        report.backtraces = std::mem::take(&mut place.backtraces);
+        report.last_lines = place.output.last_lines().map(str::to_owned).collect();
+        self.crashes.put(child, report.to_bytes().into());
+    }
+
+    /// Adds to the report of a life what followed from its end for its groups.
+    pub(super) fn follow_up(&mut self, origin: Incarnation, step: &str) {
+        let latest = self.crashes.latest(origin.child);
+        if let Some(longer) = latest.and_then(|latest| Report::followed_by(latest, origin.generation, step)) {
+            self.crashes.replace_latest(origin.child, longer.into());
+        }
+    }
+
+    fn empty_report(&self, of: Incarnation) -> Report {
+        let seat = self.roster.seat(of.child);
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Report {
+            group: seat.worker.group.clone().unwrap_or_default(),
+            executable: self.digests.of(of.child),
+            ended: Moment { wall, monotonic_ns: self.now().as_nanos() },
+            ..Report::of(&seat.worker.name, seat.instance, of.generation)
+        }
+    }
+}
