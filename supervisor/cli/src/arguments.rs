@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Wait(Wait),
     /// Show what happened: states, ends with their causes, alerts.
     Events(Events),
+    /// Show which workers crashed, why, and what followed.
+    Crashes(Crashes),
     /// Take up what has changed in the manifest; workers that did not change keep running.
     Reload(Reload),
     /// Say what this machine gives to a supervisor, and which guarantees hold here; exits with 1 if one does not.
@@ -217,6 +219,21 @@ pub(crate) struct Events {
     #[arg(long, short)]
     pub(crate) follow: bool,
     /// One JSON document; with -f, one on each line.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Show which workers crashed.
+#[derive(Debug, Args)]
+pub(crate) struct Crashes {
+    /// A worker, as `web` or `web.2`: its latest crash in full; without, one line for each that is remembered.
+    pub(crate) name: Option<String>,
+    /// Look up in this file, which the worker executed, which functions its threads were in.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) executable: Option<PathBuf>,
+    /// One JSON document with a schema_version.
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

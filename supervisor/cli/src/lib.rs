@@ -8,6 +8,7 @@
 mod arguments;
 mod blast;
 mod check;
+mod crashes;
 mod doctor;
 mod events;
 mod exit;
@@ -56,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Scale(asked) => order::scale(&asked, &screen),
         Command::Wait(asked) => wait::wait(&asked),
         Command::Events(asked) => events::events(&asked, &screen),
+        Command::Crashes(asked) => crashes::crashes(&asked, &screen),
         Command::Doctor(asked) => doctor::doctor(&asked, &screen),
         Command::Reload(reload) => reload::reload(&reload, &screen),
     };

@@ -1,0 +1,154 @@
+//! `crashes`: which lives ended in another way than they should, why, and what followed.
+
+mod document;
+mod words;
+
+use std::path::Path;
+
+use bailiwick_supervisor::control::{Client, Target};
+use bailiwick_sys::system_call;
+use bailiwick_wire::crash::Report;
+
+use crate::arguments::Crashes;
+use crate::exit::{Exit, Failure};
+use crate::json;
+use crate::place;
+use crate::screen::Screen;
+use crate::status::{target, unknown};
+
+pub(crate) fn crashes(asked: &Crashes, screen: &Screen) -> Result<Exit, Failure> {
+    let client = Client::connect(&place::find(&asked.place)?)?;
+    let target = match &asked.name {
+        Some(name) => {
+            let status = client.status()?;
+            target(&status, name).ok_or_else(|| unknown(&status, name))?
+        }
+        None => Target::System,
+    };
+    let mut reports = client.crashes(target)?;
+    reports.sort_by_key(|report| report.ended.monotonic_ns);
+    let executable = asked.executable.as_deref();
+    screen.print(&match (asked.json, &asked.name, reports.last()) {
+        (true, _, _) => json::document(&document::document(&reports, executable)),
+        (false, _, None) => "no crash is remembered\n".to_owned(),
+        (false, None, Some(_)) => words::table(&reports),
+        (false, Some(_), Some(latest)) => words::table(&reports) + "\n" + &words::detail(latest, executable),
+    });
+    Ok(Exit::Done)
+}
+
+/// Returns the name of the forbidden system call that ended a life, or its number.
+fn call(report: &Report) -> Option<String> {
+    let call = report.last_words.forbidden_call?;
+    Some(system_call::name(call.number).map_or_else(|| call.number.to_string(), str::to_owned))
+}
+
+/// Returns where the threads of a life stood, in words: the file that it executed tells the functions.
+fn stacks(report: &Report, executable: Option<&Path>) -> Vec<(u32, String, Vec<String>)> {
+    let backtraces = bailiwick_wire::backtraces::Backtraces::from_bytes(&report.backtraces);
+    let Some(executable) = executable else {
+        let address = |frame: &bailiwick_wire::backtraces::Frame| {
+            let path =
+                frame.object.and_then(|object| backtraces.objects.get(object)).map(|object| &*object.path);
+            format!("{:#x} in {}", frame.address, path.unwrap_or("no file"))
+        };
+        let threads = backtraces.threads.iter();
+        let told = threads.map(|t| (t.id, t.name.clone(), t.frames.iter().map(address).collect()));
+        return told.collect();
+    };
+    let (stacks, problem) = crate::symbols::stacks(&backtraces, executable);
+    let told = stacks.into_iter().map(|stack| {
+        let calls = stack.calls.into_iter().map(|call| format!("{} {}", call.function, call.place));
+        (stack.thread, stack.name, calls.collect())
+    });
+    problem.map(|problem| (0, problem, Vec::new())).into_iter().chain(told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bailiwick_supervisor::control::Cause;
+    use bailiwick_wire::crash::{Budget, Decision, End, Moment};
+    use bailiwick_wire::last_words::{ForbiddenCall, LastWords, Panic};
+
+    use super::*;
+
+    fn report() -> Report {
+        let panic = Panic {
+            message: "no \u{1b}[31mcat".into(),
+            location: "src/cat.rs:7:9".into(),
+            thread: "main".into(),
+            actor: "web/front#1".into(),
+            at_ns: 4_000_000_000,
+            count: 2,
+        };
+        Report {
+            pid: Some(4711),
+            began: Moment { wall: Duration::from_secs(1_000_000_000), monotonic_ns: 1_000_000_000 },
+            ended: Moment { wall: Duration::from_secs(1_000_000_004), monotonic_ns: 5_000_000_000 },
+            cause: Cause::Exit(101),
+            end: End::Exited { code: 101 },
+            last_state: "ready".into(),
+            ready_for: Some(Duration::from_secs(3)),
+            budget: Budget { charged: true, left: 4, max: 5, period: Duration::from_secs(30), failures: 1 },
+            decision: Decision { action: "restart".into(), detail: "restarts now".into(), pause: None },
+            last_words: LastWords { panic: Some(panic), ..LastWords::default() },
+            last_lines: vec!["listens".into()],
+            ..Report::of("web", 2, 3)
+        }
+    }
+
+    #[test]
+    fn a_person_reads_what_why_and_what_follows() {
+        let line = "2001-09-09T01:46:44.000Z  web.2#3: exit code 101 (a panic); restarts now\n";
+        assert_eq!(words::table(&[report()]), line);
+        let text = words::detail(&report(), None);
+        for part in [
+            "what  web.2#3, pid 4711",
+            "why  exit code 101 (a panic)",
+            "follows  restarts now; 4 of 5 restarts left in 30 s",
+            "lived  4.0 s, ready for 3.0 s, last ready",
+            "latest panic  no \\u{1b}[31mcat",
+            "at src/cat.rs:7:9, thread main, actor web/front#1, 1.0 s before the end, 2 in all",
+            "its last lines:\n    listens",
+        ] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_kill_that_nobody_counted_is_not_blamed_on_memory() {
+        let end = End::Signalled { signal: 9, core: false };
+        let killed = Report { cause: Cause::Signal(9), end, ..report() };
+        let line = words::table(&[killed]);
+        assert!(
+            line.contains("SIGKILL from outside (an operator, or the kernel for want of memory: see dmesg)"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_program_reads_numbers_and_words() {
+        let call =
+            ForbiddenCall { number: system_call::number("reboot").unwrap(), ..ForbiddenCall::default() };
+        let last_words = LastWords { forbidden_call: Some(call), ..LastWords::default() };
+        let end = End::Signalled { signal: 31, core: false };
+        let stopped = Report { cause: Cause::ForbiddenSyscall, end, last_words, ..report() };
+        let text = json::document(&document::document(&[report(), stopped], None));
+        let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let [panicked, stopped] = [&found["crashes"][0], &found["crashes"][1]];
+        assert_eq!(found["schema_version"], 1);
+        assert_eq!((&panicked["worker"], &panicked["exit_code"]), (&"web".into(), &101.into()));
+        assert_eq!((&panicked["uptime_s"], &panicked["ready_for_s"]), (&4.0.into(), &3.0.into()));
+        assert_eq!(
+            (&panicked["budget"]["restarts_in_window"], &panicked["panic"]["count"]),
+            (&1.into(), &2.into())
+        );
+        assert_eq!(
+            (&stopped["signal_name"], &stopped["forbidden_call"]),
+            (&"SIGSYS".into(), &"reboot".into())
+        );
+        assert_eq!(stopped["exit_code"], serde_json::Value::Null);
+    }
+}
