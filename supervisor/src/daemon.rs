@@ -11,6 +11,7 @@ mod good_citizen;
 mod happenings;
 mod life;
 mod links;
+mod lives;
 mod orders;
 mod perform;
 mod reload;
@@ -146,6 +147,7 @@ impl Daemon {
         self.events.push_back(Event::Boot);
         loop {
             self.settle();
+            self.write_lives();
             if let Some(outcome) = self.left {
                 return Ok(outcome);
             }
@@ -220,6 +222,7 @@ impl Daemon {
             .chain(self.tree.deadline())
             .chain(self.reopenings.deadline())
             .chain(self.retry_at)
+            .chain(self.state.lives.due)
             .min()
     }
 

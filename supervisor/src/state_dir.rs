@@ -2,6 +2,8 @@
 //!
 //! Who holds the lock owns the folder, see [`HeldLock`].
 
+mod lives;
+
 use std::fs::DirBuilder;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,6 +19,9 @@ use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use thiserror::Error;
 
+use bailiwick_wire::state_record::{Life, StateRecordError};
+use lives::Lives;
+
 use crate::control::SOCKET_NAME;
 
 const LOCK_NAME: &str = "lock";
@@ -27,6 +32,8 @@ pub struct StateDir {
     path: PathBuf,
     folder: OwnedFd,
     lock: HeldLock,
+    /// The record of what lives.
+    pub(crate) lives: Lives,
     /// Device and inode of the control socket that this process bound.
     socket: Option<(u64, u64)>,
     private: bool,
@@ -69,6 +76,14 @@ pub enum StateDirError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// A later version has run there, and this one cannot tell what is left of it.
+    #[error("state directory {path}: the record of what lives there is not for this version: {why}; run the version that wrote it, or remove the directory once nothing of it runs", path = path.display())]
+    Newer {
+        /// The directory.
+        path: PathBuf,
+        /// What the record is.
+        why: StateRecordError,
     },
     /// The kernel refused.
     #[error("state directory {path}: {failed}", path = path.display())]
@@ -121,10 +136,14 @@ impl StateDir {
         let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         let folder = openat(AT_FDCWD, &path, flags, Mode::empty()).map_err(refused("open"))?;
         check(&path, &fstat(&folder).map_err(refused("stat"))?)?;
-        match HeldLock::take(folder.as_fd(), LOCK_NAME) {
-            Ok(lock) => Ok(Self { path, folder, lock, socket: None, private: false }),
-            Err(LockError::Held { holder }) => Err(StateDirError::Busy { path, holder }),
-            Err(LockError::Failed(failed)) => Err(StateDirError::Refused { path, failed }),
+        let lock = match HeldLock::take(folder.as_fd(), LOCK_NAME) {
+            Ok(lock) => lock,
+            Err(LockError::Held { holder }) => return Err(StateDirError::Busy { path, holder }),
+            Err(LockError::Failed(failed)) => return Err(StateDirError::Refused { path, failed }),
+        };
+        match Lives::succeed(folder.as_fd()) {
+            Ok(lives) => Ok(Self { path, folder, lock, lives, socket: None, private: false }),
+            Err(why) => Err(StateDirError::Newer { path, why }),
         }
     }
 
@@ -156,7 +175,21 @@ impl StateDir {
 
     /// Returns the number of the supervisor that held it before and did not end in order.
     pub fn last_died(&self) -> Option<u32> {
-        self.lock.last_died()
+        self.lock.last_died().or(self.lives.last_died)
+    }
+
+    /// Returns what the operator should know of what that one left, one line each.
+    pub fn found(&self) -> &[String] {
+        &self.lives.found
+    }
+
+    /// Writes down what lives, for a successor to end should this process and its guardian be killed at once.
+    ///
+    /// # Errors
+    /// When there is no room, or the directory is gone; what was written before is there still.
+    pub fn write(&mut self, workers: Vec<Life>) -> Result<(), Failed> {
+        // Nobody succeeds in a private one.
+        if self.private { Ok(()) } else { self.lives.write(self.folder.as_fd(), workers) }
     }
 
     /// Makes the control socket, which only this user may open.
@@ -176,6 +209,7 @@ impl Drop for StateDir {
         if self.socket.is_some() && self.socket == inode(&self.folder, SOCKET_NAME) {
             let _ = unlinkat(&self.folder, SOCKET_NAME, UnlinkatFlags::NoRemoveDir);
         }
+        self.lives.finish(self.folder.as_fd());
         if self.private {
             remove_folder(&self.path);
         }

@@ -116,7 +116,7 @@ fn leave(parent: &Path, group: &Path) {
 /// What the group is called that a supervisor moves to when its own must be empty.
 pub(crate) const SUPERVISOR: &str = "supervisor";
 /// Every file that a state directory may hold.
-const FILES: [&str; 3] = ["lock", "control.sock", "control.new"];
+const FILES: [&str; 6] = ["lock", "control.sock", "control.new", "lives", "lives.new", "lives.damaged"];
 
 #[cfg(test)]
 mod tests {

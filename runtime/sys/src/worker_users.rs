@@ -149,6 +149,13 @@ fn take(path: &Path, owner: &str, others_too: bool) -> Result<Option<Lock>, Fail
     Ok(Some(lock))
 }
 
+/// Takes the lock of the user `uid` of the range that all supervisors on this machine share; `None` if somebody has it,
+/// or if nobody ever had.
+pub(crate) fn lock_this(uid: u32) -> Option<Lock> {
+    let path = Path::new(LOCKS).join(uid.to_string());
+    path.exists().then(|| Lock::take(&path).ok().flatten()).flatten()
+}
+
 /// Removes every lock file that nobody holds and whose last holder was a worker of the supervisor in `state_dir`.
 pub(crate) fn forget(state_dir: &str) {
     let belongs = |text: &str| text.strip_prefix(state_dir).is_some_and(|rest| rest.starts_with(' '));

@@ -28,6 +28,7 @@ pub mod output;
 pub mod reason;
 pub mod schema;
 pub mod slate;
+pub mod state_record;
 mod text;
 
 pub use fd_kind::{FdKind, FdKinds};

@@ -53,6 +53,8 @@ const COMPLAINTS_PER_SECOND: u64 = 1;
 pub(super) struct Life {
     pub(super) of: Incarnation,
     pub(super) pid: i32,
+    /// When it was started, in the kernel's ticks since the boot.
+    pub(super) born: u64,
     pub(super) process: OwnedFd,
     /// How its start goes, until that is over.
     pub(super) start: Option<StartReport>,

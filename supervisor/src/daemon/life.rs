@@ -8,6 +8,7 @@ use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::process::{Progress, SpawnError};
 use bailiwick_sys::slate::Slate;
+use bailiwick_sys::survivors::born;
 use bailiwick_sys::wait::{self, Change};
 use bailiwick_sys::{Failed, socket};
 use bailiwick_wire::backtraces::{self, BACKTRACES_BYTES};
@@ -97,6 +98,7 @@ impl Daemon {
         place.life = Some(Life {
             of,
             pid: process.pid,
+            born: born(process.pid.unsigned_abs()).unwrap_or_default(),
             process: process.pidfd,
             start: Some(process.start),
             line,
@@ -114,6 +116,7 @@ impl Daemon {
             reaped: false,
             tree: None,
         });
+        self.state.lives.due.get_or_insert(alive_at);
         self.give_kept(child);
         self.flush_line(child);
         Ok(())
@@ -233,6 +236,7 @@ impl Daemon {
     pub(super) fn emptied(&mut self, of: Incarnation) {
         self.close_output(of.child);
         self.child(of.child).life = None;
+        self.state.lives.due.get_or_insert(self.now());
         self.events.push_back(Event::Emptied { of, chance: chance() });
     }
 

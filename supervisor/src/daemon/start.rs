@@ -182,6 +182,9 @@ fn tell_what_is_odd(daemon: &mut Daemon, strays: Vec<String>) {
     if let Some(pid) = daemon.state.last_died() {
         daemon.alert(None, format!("the supervisor that ran here before, pid {pid}, died"), false);
     }
+    for line in daemon.state.found().to_vec() {
+        daemon.alert(None, line, false);
+    }
 }
 
 /// Takes the state directory, and starts the guardian of what is made until the workers are prepared.

@@ -22,6 +22,7 @@ impl Daemon {
             manifest: self.system.manifest,
             guarded: self.launcher.guardian().is_some(),
             last_event: self.happened.last(),
+            persist_failing: self.state.lives.failing,
         };
         let taken = self.roster.children().filter(|child| self.is_taken(*child));
         let rows = taken.filter_map(|child| Some(Record::Row(self.row(child)?)));

@@ -91,6 +91,35 @@ fn e3_what_a_killed_supervisor_leaves_is_in_nobodys_way() {
     next.stop();
 }
 
+/// Nobody is left to end the descendants of the workers, which the kernel alone ends with the supervisor.
+#[test]
+fn e3_what_outlives_supervisor_and_guardian_is_ended_at_the_next_start() {
+    if needs_root(BREEDING) {
+        return;
+    }
+    let (mut supervised, all) = breeders();
+    let lingering: Vec<_> = all.into_iter().filter(|process| is_lingering(*process)).collect();
+    let supervisor = supervised.process();
+    // It would start another guardian.
+    supervisor.signal(Signal::SIGSTOP);
+    let workers = supervised.workers();
+    let guardians = supervised.processes().into_iter();
+    let guardians = guardians.filter(|process| *process != supervisor && !workers.contains(process));
+    guardians.for_each(|process| process.signal(Signal::SIGKILL));
+    supervisor.signal(Signal::SIGKILL);
+    assert_eq!(supervised.wait(), Ended::Signal(9));
+    assert!(lingering.iter().all(|process| process.is_alive()), "who has ended them?");
+    let mut command = Command::new(supervised.path().join("bailiwickd"));
+    command.arg(supervised.path().join("app.toml")).arg("--state-dir").arg(supervised.state_dir());
+    let mut next = supervised.again(command);
+    next.journal().wait_for(0, &format!("the supervisor that ran here before, pid {}, died", supervisor.0));
+    next.journal().wait_for(0, "what 2 workers of it had left was killed");
+    next.wait_for_life("plain", 1);
+    let left: Vec<_> = lingering.iter().filter(|process| process.is_alive()).collect();
+    assert!(left.is_empty(), "{left:?} outlive two supervisors");
+    next.stop();
+}
+
 #[test]
 fn f7_descendants_of_a_stopped_worker_are_gone_with_it() {
     if needs_root(BREEDING) {

@@ -13,7 +13,7 @@ pub const RECORD_BYTES: usize = 512;
 
 /// The version of the layout: another one for every change of it. It is no number of a kind, since the first layout,
 /// which had no version, began with the kind.
-pub(super) const LAYOUT: u8 = 7;
+pub(super) const LAYOUT: u8 = 8;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct Head {
     pub guarded: bool,
     /// The number of the last event; 0 before the first.
     pub last_event: u64,
+    /// What lives cannot be written into the state directory: a successor would not know of it.
+    pub persist_failing: bool,
 }
 
 /// The supervisor and its workers at one moment.
@@ -377,6 +379,7 @@ impl Head {
         out.optional(self.manifest, Writer::digest);
         out.u8(self.guarded.into());
         out.u64(self.last_event);
+        out.u8(self.persist_failing.into());
     }
 }
 

@@ -30,6 +30,8 @@ struct Supervisor<'a> {
     started_at: String,
     guarded: bool,
     last_event: u64,
+    /// `ok`, or `failing` while what lives cannot be written into the state directory.
+    persist: &'static str,
     phase: &'static str,
     degraded: bool,
     manifest_sha256: Option<String>,
@@ -111,6 +113,7 @@ pub(super) fn document<'a>(
             started_at: json::time(now.saturating_sub(supervisor.uptime)),
             guarded: supervisor.guarded,
             last_event: supervisor.last_event,
+            persist: if supervisor.persist_failing { "failing" } else { "ok" },
             phase: if supervisor.phase == Phase::ShuttingDown { "shutting_down" } else { "running" },
             degraded: supervisor.degraded,
             manifest_sha256: supervisor.manifest.as_ref().map(hex),

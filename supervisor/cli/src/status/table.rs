@@ -61,6 +61,9 @@ fn head(found: &Status) -> String {
     if supervisor.degraded {
         notes.push_str(", DEGRADED: a floor of the sandbox is missing on this machine");
     }
+    if supervisor.persist_failing {
+        notes.push_str(", persist failing: the state directory takes no writing");
+    }
     let uptime = short(supervisor.uptime);
     let user = user(supervisor.uid);
     format!("{}: pid {}, user {user}, up {uptime}{notes}\n", escape(&supervisor.name), supervisor.pid)
