@@ -110,10 +110,8 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     guardian.dismiss();
     process::adopt_orphans()?;
     report_crashes()?;
-    let (poller, signals, timer) = (Poller::new(BATCH)?, Signals::take(&taken())?, Timer::new()?);
-    poller.add(&signals, Token::Signals.to_u64(), Interest::READ)?;
-    poller.add(&timer, Token::Timer.to_u64(), Interest::READ)?;
-    poller.add(connections.listener(), Token::Listener.to_u64(), Interest::READ)?;
+    let (signals, timer) = (Signals::take(&taken())?, Timer::new()?);
+    let poller = poller(&signals, &timer, &connections)?;
     let now = Instant::from_nanos(monotonic_ns());
     let mut daemon = Daemon {
         broker: lay_out(&system, &roster),
@@ -154,6 +152,15 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     tell_what_is_odd(&mut daemon, strays);
     daemon.roster.children().for_each(|child| daemon.hash(child));
     Ok(daemon)
+}
+
+/// Returns what wakes the loop from its first turn on.
+fn poller(signals: &Signals, timer: &Timer, connections: &Connections) -> Result<Poller, Failed> {
+    let poller = Poller::new(BATCH)?;
+    poller.add(signals, Token::Signals.to_u64(), Interest::READ)?;
+    poller.add(timer, Token::Timer.to_u64(), Interest::READ)?;
+    poller.add(connections.listener(), Token::Listener.to_u64(), Interest::READ)?;
+    Ok(poller)
 }
 
 /// Returns the signals that are taken. Whoever starts this under `nohup` wants it to outlive the terminal.

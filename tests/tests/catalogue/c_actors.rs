@@ -14,6 +14,6 @@ actor.life = { type = "Life", args = { panic_at_start = true } }
     let line = supervised.journal().wait_for(0, "gave up: panicked: on purpose, at ");
     assert!(line.text.contains("w/life#2 gave up"), "one restart was covered: {}", line.text);
     let ended = supervised.journal().wait_for(0, "w#1 ended after");
-    assert!(ended.text.contains("exit code 81; restarts"), "{}", ended.text);
+    assert!(ended.text.contains("exit code 81 (an actor gave up); restarts"), "{}", ended.text);
     supervised.stop();
 }
