@@ -36,6 +36,7 @@ use bailiwick_core::tree::{Action, ChildId, Event, Incarnation, Outcome, Tree};
 use bailiwick_sys::Failed;
 use bailiwick_sys::events::{Interest, Poller, Signal, Signals, Timer, Woken, monotonic_ns};
 use bailiwick_sys::notify::Superior;
+use bailiwick_sys::replacements::Replacements;
 use bailiwick_sys::sink::Sink;
 use bailiwick_sys::wait;
 use bailiwick_sys::witness::Witness;
@@ -102,6 +103,8 @@ struct Daemon {
     children: Vec<Child>,
     launcher: Launcher,
     digests: Digests,
+    /// `None` where the kernel has no more of these.
+    replacements: Option<Replacements<ChildId>>,
     connections: Connections,
     orders: Vec<PendingOrder>,
     /// What those are told who ask what happened.
@@ -200,6 +203,7 @@ impl Daemon {
             Some(Token::Snapshot(child)) => self.take_snapshot(child),
             Some(Token::Notice(child)) => drop(self.take_notice(child)),
             Some(Token::Manifest) => self.take_manifest(),
+            Some(Token::Replacements) => self.take_replacements(),
             Some(Token::Digest(number)) => {
                 self.digests.take(number).iter().for_each(|over| self.unwatch(over))
             }

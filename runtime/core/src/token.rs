@@ -31,6 +31,8 @@ pub enum Token {
     Notice(ChildId),
     /// The manifest that is read again.
     Manifest,
+    /// Executables that were replaced.
+    Replacements,
 }
 
 impl Token {
@@ -50,6 +52,7 @@ impl Token {
             Self::Snapshot(child) => (10, child.0.into()),
             Self::Notice(child) => (11, child.0.into()),
             Self::Manifest => (20, 0),
+            Self::Replacements => (21, 0),
         };
         kind << 32 | u64::from(number)
     }
@@ -72,6 +75,7 @@ impl Token {
             10 => Self::Snapshot(child()?),
             11 => Self::Notice(child()?),
             20 => Self::Manifest,
+            21 => Self::Replacements,
             _ => return None,
         })
     }
@@ -98,6 +102,7 @@ mod tests {
             Token::Snapshot(child),
             Token::Notice(child),
             Token::Manifest,
+            Token::Replacements,
         ] {
             assert_eq!(Token::from_u64(token.to_u64()), Some(token));
         }

@@ -30,6 +30,7 @@ pub mod notify;
 pub mod outbox;
 pub mod process;
 pub mod remains;
+pub mod replacements;
 pub mod seccomp;
 pub mod sink;
 pub mod slate;

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use bailiwick_core::tree::{ChildId, Event, Incarnation};
+use bailiwick_core::tree::{ChildId, Event, Incarnation, Outdated};
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::process::{Progress, SpawnError};
 use bailiwick_sys::slate::Slate;
@@ -137,6 +137,8 @@ impl Daemon {
     /// Has it found out what a child executes from now on, for people to compare.
     pub(super) fn hash(&mut self, child: ChildId) {
         let Some(prepared) = self.launcher.prepared(child) else { return };
+        // One that may not be read is not watched either.
+        let _ = self.replacements.as_mut().map(|held| held.hold(child, prepared.as_fd()));
         let noted = match self.digests.note(child, prepared.as_fd(), digest) {
             Ok(None) => return,
             Ok(Some((number, result))) => {
@@ -148,6 +150,14 @@ impl Daemon {
         if let Err(error) = noted {
             self.complain(child, &error);
         }
+    }
+
+    /// Tells the machine whose executables were replaced.
+    pub(super) fn take_replacements(&mut self) {
+        let Some(held) = &self.replacements else { return };
+        let file = |child| self.launcher.prepared(child).map(AsFd::as_fd);
+        let replaced = held.take(file).into_iter();
+        self.events.extend(replaced.map(|child| Event::Outdated { child, what: Outdated::Binary }));
     }
 
     /// Looks how far a start has come, and tells the machine when it is over.

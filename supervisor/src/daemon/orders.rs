@@ -3,7 +3,7 @@
 use bailiwick_core::child::State;
 use bailiwick_core::exit::SIGKILL;
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{self, ChildId, Event, Incarnation};
+use bailiwick_core::tree::{self, ChildId, Event, Incarnation, Outdated};
 use bailiwick_sys::events::{Interest, Signal};
 
 use super::Daemon;
@@ -120,10 +120,10 @@ impl Daemon {
                 return;
             }
         };
+        self.events.push_back(Event::Operator { verb: ordered, child: of.child });
         if verb == Verb::Restart {
             self.renew(of.child);
         }
-        self.events.push_back(Event::Operator { verb: ordered, child: of.child });
     }
 
     /// Has a pool have so many members: the one that is named, or that has this worker as its template.
@@ -147,7 +147,10 @@ impl Daemon {
         let worker = &self.roster.seat(child).worker;
         match self.launcher.reopen(child, worker) {
             Ok(()) => self.hash(child),
-            Err(error) => self.complain(child, &error),
+            Err(error) => {
+                self.complain(child, &error);
+                self.events.push_back(Event::Outdated { child, what: Outdated::Binary });
+            }
         }
     }
 

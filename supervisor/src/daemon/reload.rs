@@ -237,6 +237,7 @@ impl Daemon {
             self.broker.forget(*child);
             self.store.kept.forget(*child);
             self.digests.forget(*child);
+            self.replacements.iter_mut().for_each(|held| held.release(*child));
             self.launcher.place(*child, None);
         }
         if !departed.is_empty() {

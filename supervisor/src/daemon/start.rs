@@ -19,6 +19,7 @@ use bailiwick_sys::events::{
 use bailiwick_sys::guardian::Guardian;
 use bailiwick_sys::notify::Superior;
 use bailiwick_sys::remains::Remains;
+use bailiwick_sys::replacements::Replacements;
 use bailiwick_sys::sink::Sink;
 use bailiwick_sys::witness::Witness;
 use bailiwick_sys::{Failed, process};
@@ -112,6 +113,10 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     report_crashes()?;
     let (signals, timer) = (Signals::take(&taken())?, Timer::new()?);
     let poller = poller(&signals, &timer, &connections)?;
+    let replacements = Replacements::new().ok();
+    if let Some(replacements) = &replacements {
+        poller.add(replacements, Token::Replacements.to_u64(), Interest::READ)?;
+    }
     let now = Instant::from_nanos(monotonic_ns());
     let mut daemon = Daemon {
         broker: lay_out(&system, &roster),
@@ -122,6 +127,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         store,
         launcher,
         digests: Digests::default(),
+        replacements,
         connections,
         orders: Vec::new(),
         happened: Default::default(),

@@ -1,9 +1,10 @@
 //! G. Reload and replace.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use bailiwick_supervisor::control::{Outcome, ReloadMode, State, Verb};
+use bailiwick_supervisor::control::{Outcome, ReloadMode, Row, State, Verb};
 use bailiwick_tests::harness::{Stopwatch, Supervised};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
@@ -358,5 +359,53 @@ fn g_a_hundred_reloads_leave_nothing_behind() {
         .journal()
         .wait_until("as many descriptors as before", |_| (count("fd") <= after_ten.0).then_some(()));
     assert!(memory() < after_ten.1 + 1024, "{} kB after 100, {} kB after 10 reloads", memory(), after_ten.1);
+    supervised.stop();
+}
+
+/// Puts another build in the place of what workers execute.
+fn replace(supervised: &Supervised) {
+    let (program, next) = (supervised.path().join("tw"), supervised.path().join("next"));
+    let mut build = fs::read(&program).unwrap();
+    build.push(0);
+    fs::write(&next, build).unwrap();
+    fs::set_permissions(&next, program.metadata().unwrap().permissions()).unwrap();
+    fs::rename(&next, &program).unwrap();
+}
+
+#[test]
+fn g9_a_replaced_executable_is_shown_and_the_same_build_returns_until_an_operator_restarts() {
+    let mut supervised = run!(&[plain("a"), plain("b")].concat());
+    let program = supervised.path().join("tw");
+    up(&supervised, ["a", "b"]);
+    let old = fs::metadata(format!("/proc/{}/exe", supervised.pid("a").0)).unwrap().ino();
+    assert!(!supervised.worker("a").signs.binary_changed);
+    replace(&supervised);
+    let changed = |row: &Row| row.signs.binary_changed.then_some(());
+    ["a", "b"].iter().for_each(|name| supervised.wait_for_worker(name, "outdated", changed));
+    supervised.pid("a").signal(Signal::SIGKILL);
+    supervised.wait_for_life("a", 2);
+    assert_eq!(fs::metadata(format!("/proc/{}/exe", supervised.pid("a").0)).unwrap().ino(), old);
+    assert!(supervised.worker("a").signs.binary_changed, "it runs what it ran");
+    supervised.order(Verb::Restart, "a");
+    assert!(!supervised.worker("a").signs.binary_changed);
+    let new = fs::metadata(format!("/proc/{}/exe", supervised.pid("a").0)).unwrap().ino();
+    assert_eq!(new, fs::metadata(&program).unwrap().ino());
+    assert!(supervised.worker("b").signs.binary_changed, "nobody restarted b");
+    supervised.stop();
+}
+
+#[test]
+fn g9_a_worker_whose_executable_was_deleted_comes_back_also_by_order() {
+    let mut supervised = run!(&plain("a"));
+    up(&supervised, ["a"]);
+    fs::remove_file(supervised.path().join("tw")).unwrap();
+    supervised.wait_for_worker("a", "outdated", |row| row.signs.binary_changed.then_some(()));
+    supervised.pid("a").signal(Signal::SIGKILL);
+    supervised.wait_for_life("a", 2);
+    let seen = supervised.journal().len();
+    supervised.order(Verb::Restart, "a");
+    supervised.wait_for_life("a", 3);
+    supervised.journal().wait_for(seen, "No such file");
+    assert!(supervised.worker("a").signs.binary_changed);
     supervised.stop();
 }
