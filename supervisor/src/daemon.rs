@@ -13,13 +13,13 @@ mod life;
 mod links;
 mod lives;
 mod orders;
+mod outward;
 mod perform;
 mod reload;
 mod reports;
 mod start;
 mod status;
 mod watch;
-mod words;
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::vec;
 
 use bailiwick_core::tree::{self, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId};
+use bailiwick_core::words::Names;
 use thiserror::Error;
 
 use crate::spec::{System, Worker};
@@ -182,14 +183,6 @@ impl Roster {
         Ok(terms)
     }
 
-    /// Returns what people call a group.
-    pub fn group_title(&self, id: GroupId) -> String {
-        match self.groups.get(usize::from(id.0)).map_or("", String::as_str) {
-            "" => "the root group".to_owned(),
-            name => format!("group {name}"),
-        }
-    }
-
     /// Returns the names of a group and those around it, as `shop/front`; empty for the root.
     pub fn group_path(&self, id: GroupId, config: &Config) -> String {
         let around = |id: &GroupId| config.groups.get(usize::from(id.0)).and_then(|group| group.parent);
@@ -259,6 +252,19 @@ impl Roster {
     pub fn group(&self, name: &str) -> Option<GroupId> {
         let at = self.groups.iter().position(|known| known == name)?;
         u16::try_from(at).ok().map(GroupId)
+    }
+}
+
+impl Names for Roster {
+    fn child(&self, child: ChildId) -> &str {
+        &self.seat(child).title
+    }
+
+    fn group(&self, id: GroupId) -> String {
+        match self.groups.get(usize::from(id.0)).map_or("", String::as_str) {
+            "" => "the root group".to_owned(),
+            name => format!("group {name}"),
+        }
     }
 }
 

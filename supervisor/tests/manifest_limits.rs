@@ -68,7 +68,7 @@ fn lists_texts_and_arguments_are_measured() {
 #[test]
 fn numbers_have_a_least_and_a_most() {
     for (key, least, most) in [
-        ("instances", 1_i64, 64),
+        ("instances", 1_i64, 1024),
         ("sandbox.nice", -20, 19),
         ("sandbox.oom_score_adjust", -1000, 1000),
         ("sandbox.tasks_max", 1, 4 << 20),

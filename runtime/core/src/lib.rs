@@ -20,3 +20,4 @@ pub mod time;
 pub mod token;
 pub mod tree;
 mod verdict;
+pub mod words;

@@ -4,12 +4,13 @@ use std::time::SystemTime;
 
 use bailiwick_core::exit::Exit;
 use bailiwick_core::tree::{ChildId, Incarnation, Record};
+use bailiwick_core::words;
 use bailiwick_sys::wait::Change;
 use bailiwick_wire::crash::{Budget, Counters, Decision, End, Moment, Pause, Report, Usage};
 use bailiwick_wire::last_words::{LAST_WORDS_BYTES, LastWords};
 use bailiwick_wire::slate::{TESTAMENT_AT, longest_poll};
 
-use super::{Daemon, words};
+use super::Daemon;
 use crate::control::Cause;
 use crate::sandbox::Prepared;
 

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bailiwick_core::tree::Incarnation;
 
-use super::{Daemon, status, words};
+use super::{Daemon, outward, status};
 use crate::control::{Event, EventKind};
 
 impl Daemon {
@@ -43,7 +43,7 @@ impl Daemon {
             generation: of.map_or(0, |of| of.generation),
             from: None,
             to: child.map(|child| status::state(child.state())),
-            signs: child.map(words::signs).unwrap_or_default(),
+            signs: child.map(outward::signs).unwrap_or_default(),
             cause: None,
             detail: String::new(),
         }

@@ -3,12 +3,13 @@
 use std::os::fd::AsFd;
 
 use bailiwick_core::tree::{Action, Alert, Decision, Incarnation, News, Record};
+use bailiwick_core::words;
 use bailiwick_sys::events::{Interest, Signal};
 use bailiwick_sys::wait;
 use bailiwick_wire::control::ToWorker;
 use bailiwick_wire::crash::Sent;
 
-use super::{Daemon, words};
+use super::{Daemon, outward};
 use crate::control::{Cause, Event, EventKind};
 use crate::spawn::TreeKill;
 use bailiwick_core::token::Token;
@@ -99,18 +100,18 @@ impl Daemon {
             // The links tell the peers themselves.
             News::Up | News::Unready | News::Draining => {}
             News::Down(cause) => {
-                let cause = self.true_cause(of, words::cause(cause));
+                let cause = self.true_cause(of, outward::cause(cause));
                 self.link_down(of, cause);
             }
         }
     }
 
     fn record(&mut self, record: &Record) {
-        let cause = self.true_cause(record.of, words::cause(record.cause));
+        let cause = self.true_cause(record.of, outward::cause(record.cause));
         let place = self.child(record.of.child);
         place.last_cause = Some(cause);
         place.doom = None;
-        let why = words::what_ended(place, cause);
+        let why = outward::what_ended(place, cause);
         let detail = words::record(&self.roster, record, &why);
         if !(record.decision == Decision::Replace && cause == Cause::Stopped) {
             self.say(&detail);

@@ -5,7 +5,7 @@ use bailiwick_core::exit::GivenUp;
 use bailiwick_core::tree::ChildId;
 use bailiwick_sys::identity::Identity;
 
-use super::{Daemon, words};
+use super::{Daemon, outward};
 use crate::control::{Containment, Head, Phase, Record, Row, State};
 use crate::sandbox::{Prepared, Tree};
 
@@ -71,17 +71,17 @@ impl Daemon {
             budget_left: budget.left(now),
             budget_max: budget.max_restarts(),
             budget_period: budget.period(),
-            last_cause: place.last_cause.or(child.last().map(|record| words::cause(record.cause))),
+            last_cause: place.last_cause.or(child.last().map(|record| outward::cause(record.cause))),
             kept: u16::try_from(self.store.kept.count(id)).unwrap_or(u16::MAX),
             links: u16::try_from(self.broker.links(id)).unwrap_or(u16::MAX),
             output_dropped: place.output.dropped_bytes(),
             accusations_ignored: place.accusations_ignored,
             executable: self.digests.of(id),
             since: now.since(child.since()),
-            signs: words::signs(child),
-            last_reload: child.last_reload().map(words::reload),
+            signs: outward::signs(child),
+            last_reload: child.last_reload().map(outward::reload),
             group: self.roster.group_path(group, self.tree.config()),
-            given_up: given_up.map(words::reason),
+            given_up: given_up.map(outward::reason),
             because_of: culprit.map(|need| self.roster.seat(need).title.clone()).unwrap_or_default(),
             failures: child.failures(),
             containment: match prepared.map(Prepared::tree) {

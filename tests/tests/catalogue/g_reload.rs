@@ -365,11 +365,14 @@ fn g_a_hundred_reloads_leave_nothing_behind() {
 /// Puts another build in the place of what workers execute.
 fn replace(supervised: &Supervised) {
     let (program, next) = (supervised.path().join("tw"), supervised.path().join("next"));
-    let mut build = fs::read(&program).unwrap();
-    build.push(0);
-    fs::write(&next, build).unwrap();
-    fs::set_permissions(&next, program.metadata().unwrap().permissions()).unwrap();
-    fs::rename(&next, &program).unwrap();
+    let change = || -> std::io::Result<()> {
+        let mut build = fs::read(&program)?;
+        build.push(0);
+        fs::write(&next, build)?;
+        fs::set_permissions(&next, program.metadata()?.permissions())?;
+        fs::rename(&next, &program)
+    };
+    change().expect("the folder is ours");
 }
 
 #[test]
