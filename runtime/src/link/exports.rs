@@ -8,6 +8,7 @@ use bailiwick_core::link::{Event, Export, ExportId, Method, MethodName, Methods,
 use bailiwick_wire::FdKinds;
 use bailiwick_wire::frame::AddressEntry;
 use bailiwick_wire::handshake::method_name;
+use bailiwick_wire::reason::DownCause;
 use bailiwick_wire::schema::{MethodSchema, ProtocolSchema};
 
 use super::effect::Effect;
@@ -34,8 +35,15 @@ pub(super) struct Exported {
 pub(super) enum Behind {
     /// It runs, or did.
     Cell(Arc<Cell>),
-    /// It is declared and does not run yet; what came for it.
-    Early(String, VecDeque<Envelope>),
+    /// It is declared under this name and does not run yet.
+    Early(String, Early),
+}
+
+/// What came for an actor that does not run yet.
+#[derive(Default)]
+pub(super) struct Early {
+    messages: VecDeque<Envelope>,
+    watches: Vec<WatchId>,
 }
 
 /// What a mailbox still lends to senders in other workers.
@@ -155,7 +163,7 @@ impl Turn<'_> {
                 Behind::Cell(cell) => {
                     self.effects.push(Effect::Deliver(Arc::clone(cell), Box::new(envelope)));
                 }
-                Behind::Early(_, early) => early.push_back(envelope),
+                Behind::Early(_, early) => early.messages.push_back(envelope),
             },
             Some(None) | None => self.effects.push(Effect::Drop(Box::new(envelope))),
         }
@@ -163,16 +171,18 @@ impl Turn<'_> {
 
     /// Notes that a declared actor runs, and hands over what came for it.
     pub(super) fn actor_runs(&mut self, cell: &Arc<Cell>) {
+        let mut watches = Vec::new();
         for exported in self.state.exports.iter_mut().flatten() {
             let Behind::Early(name, early) = &mut exported.actor else { continue };
             if name == cell.path() {
-                let early = std::mem::take(early);
+                let Early { messages, watches: early } = std::mem::take(early);
                 exported.actor = Behind::Cell(Arc::clone(cell));
-                let delivered =
-                    early.into_iter().map(|envelope| Effect::Deliver(Arc::clone(cell), Box::new(envelope)));
-                self.effects.extend(delivered);
+                let deliver = |envelope| Effect::Deliver(Arc::clone(cell), Box::new(envelope));
+                self.effects.extend(messages.into_iter().map(deliver));
+                watches.extend(early);
             }
         }
+        watches.into_iter().for_each(|watch| self.watch_cell(Arc::clone(cell), watch));
     }
 
     pub(super) fn borrow(&mut self, export: ExportId, wish: Grant) -> Grant {
@@ -186,14 +196,31 @@ impl Turn<'_> {
         }
     }
 
-    /// Watches an actor for the peer.
+    /// Watches an actor for the peer, or notes that it is to be watched from its start on.
     pub(super) fn watched(&mut self, export: ExportId, watch: WatchId) {
-        let exported = self.state.exports.get(export.target.slot as usize).and_then(Option::as_ref);
-        let Some(Exported { actor: Behind::Cell(cell), .. }) = exported else {
-            // An actor that does not run yet cannot end; it is watched when it is asked for again.
-            return self.actor_down(watch, bailiwick_wire::reason::DownCause::NotUp);
-        };
-        let (cell, id) = (Arc::clone(cell), address::WatchId::next());
+        match self.state.exports.get_mut(export.target.slot as usize) {
+            Some(Some(Exported { actor: Behind::Cell(cell), .. })) => {
+                let cell = Arc::clone(cell);
+                self.watch_cell(cell, watch);
+            }
+            Some(Some(Exported { actor: Behind::Early(_, early), .. })) => early.watches.push(watch),
+            Some(None) | None => self.actor_down(watch, DownCause::NoSuchActor),
+        }
+    }
+
+    /// Forgets a watch of the peer's.
+    pub(super) fn unwatched(&mut self, watch: WatchId) {
+        for exported in self.state.exports.iter_mut().flatten() {
+            if let Behind::Early(_, early) = &mut exported.actor {
+                early.watches.retain(|known| *known != watch);
+            }
+        }
+        let watched = self.state.watched.remove(&watch.0);
+        self.effects.extend(watched.map(|(cell, id)| Effect::Unwatch(cell, id)));
+    }
+
+    fn watch_cell(&mut self, cell: Arc<Cell>, watch: WatchId) {
+        let id = address::WatchId::next();
         self.state.watched.insert(watch.0, (Arc::clone(&cell), id));
         self.effects.push(Effect::Watch(cell, id, watch.0));
     }

@@ -60,10 +60,7 @@ impl Turn<'_> {
             }
             Action::GiveBack { export, grant } => self.give_back(export, grant),
             Action::Watched { export, watch } => self.watched(export, watch),
-            Action::Unwatched { watch } => {
-                let watched = self.state.watched.remove(&watch.0);
-                self.effects.extend(watched.map(|(cell, id)| Effect::Unwatch(cell, id)));
-            }
+            Action::Unwatched { watch } => self.unwatched(watch),
             Action::ActorDown { watch, .. } => {
                 let cause = hand.words.cause.unwrap_or(self.state.peer.cause);
                 let generation = self.state.peer.generation;
