@@ -137,7 +137,7 @@ impl Peers {
     pub(crate) fn died(&self, number: u16, generation: u32, cause: DownCause) {
         let Some(known) = self.by_number(number) else { return };
         known.peer.turn(|turn| {
-            turn.state.peer.cause = cause;
+            (turn.state.peer.cause, turn.state.peer.ended) = (cause, generation);
             turn.event(Event::PeerDied { generation, cause: Cause(0) });
 
             if let Some(transport) = &mut turn.state.transport {

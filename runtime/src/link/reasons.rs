@@ -13,6 +13,9 @@ pub(super) const SPOKEN: Cause = Cause(1);
 pub(super) struct PeerState {
     /// What the supervisor said last.
     pub(super) cause: DownCause,
+    /// Of which incarnation, 0 if of none yet.
+    pub(super) ended: u32,
+    /// The incarnation of the present or latest transport, 0 if there was none yet.
     pub(super) generation: u32,
     /// Why the last transport was closed.
     pub(super) closed: CloseCause,
@@ -20,7 +23,7 @@ pub(super) struct PeerState {
 
 impl Default for PeerState {
     fn default() -> Self {
-        Self { cause: DownCause::NotUp, generation: 0, closed: CloseCause::Io }
+        Self { cause: DownCause::NotUp, ended: 0, generation: 0, closed: CloseCause::Io }
     }
 }
 
@@ -55,7 +58,7 @@ pub(super) fn full(failure: link::Failure) -> Failure {
 
 /// Returns the words for a message of `bytes` that was certainly not handled.
 pub(super) fn not_delivered(reason: link::NotDelivered, peer: PeerState, bytes: u64) -> NotDelivered {
-    let PeerState { cause, generation, closed } = peer;
+    let PeerState { cause, ended: generation, closed, .. } = peer;
     match reason {
         link::NotDelivered::PeerDown => NotDelivered::PeerDown { cause, generation },
         link::NotDelivered::LinkClosed => NotDelivered::LinkClosed(closed),
@@ -78,7 +81,7 @@ pub(super) fn not_delivered(reason: link::NotDelivered, peer: PeerState, bytes: 
 
 /// Returns the words for a message that may have been handled.
 pub(super) fn unknown(reason: link::Unknown, peer: PeerState) -> Unknown {
-    let PeerState { cause, generation, closed } = peer;
+    let PeerState { cause, ended: generation, closed, .. } = peer;
     match reason {
         link::Unknown::PeerDown => Unknown::PeerDown { cause, generation },
         link::Unknown::LinkClosed => Unknown::LinkClosed(closed),

@@ -20,11 +20,11 @@ pub enum Failure {
 #[non_exhaustive]
 pub enum NotDelivered {
     /// The peer's worker is down, or went down before the message left.
-    #[error("the peer is down ({cause}), its incarnation was {generation}")]
+    #[error("the peer is down ({cause}){}", incarnation(*generation))]
     PeerDown {
         /// Why it went down.
         cause: DownCause,
-        /// The incarnation that the message was meant for.
+        /// Its incarnation that ended last, 0 before its first.
         generation: u32,
     },
     /// The message is larger than a limit of the link.
@@ -108,6 +108,14 @@ pub enum NotDelivered {
     /// An ask was awaited where no executor runs.
     #[error("no executor runs on this thread; use `ask_blocking`")]
     NoExecutor,
+}
+
+/// Names the incarnation that ended, if there was one.
+fn incarnation(generation: u32) -> String {
+    match generation {
+        0 => String::new(),
+        ended => format!(", its incarnation was {ended}"),
+    }
 }
 
 impl Failure {
