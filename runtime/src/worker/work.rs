@@ -199,9 +199,20 @@ impl Worker {
         if hardest == Course::Orphaned {
             let _ = timeout(ORPHAN_GRACE, self.node.stop(Stop::Drained)).await;
         } else {
-            self.node.stop(Stop::Now).await;
+            self.stop_now().await;
         }
         if hardest == Course::Signalled { Ended::BySignal } else { Ended::WithCode(0) }
+    }
+
+    /// Stops the actors, and says how many messages that leaves unread: nobody can look at them any more.
+    async fn stop_now(&self) {
+        let letters = &self.node.shared.dead_letters;
+        let before = letters.total();
+        self.node.stop(Stop::Now).await;
+        let unread = letters.total() - before;
+        if unread > 0 {
+            eprintln!("{unread} messages were unread when this worker was stopped; those who asked are told");
+        }
     }
 
     /// Drains when told to, says so, and then waits to be stopped.
