@@ -2,6 +2,7 @@
 //!
 //! Under a supervisor it hosts what the manifest names. Called by hand, its first argument chooses what it is.
 
+mod courier;
 mod death;
 mod foreign;
 mod hostile;
@@ -16,6 +17,7 @@ use std::thread;
 use bailiwick::Program;
 use bailiwick::prelude::Protocol;
 
+pub use self::courier::{Book, BookRef, Clerk, Courier, CourierRef, Desk, Rounds, Sender};
 pub use self::death::Death;
 use self::hostile::Attack;
 pub use self::life::{Knobs, Life, Probe, ProbeRef};
@@ -42,6 +44,8 @@ fn program() -> Program {
     Program::new()
         .register("Life", ProbeRef::serve(Life::new).with_args::<Knobs>().with_lifecycle())
         .register("Pilot", FlightRef::serve(Pilot::new).with_args::<Course>().with_lifecycle())
+        .register("Sender", CourierRef::serve(Sender::new).with_args::<Rounds>().with_lifecycle())
+        .register("Clerk", BookRef::serve(Clerk::new).with_args::<Desk>().with_lifecycle())
 }
 
 /// Keeps a core busy until standard input ends.

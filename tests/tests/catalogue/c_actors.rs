@@ -1,6 +1,9 @@
 //! C. Deaths of actors, which cost a process only when they are too many.
 
+use bailiwick_supervisor::control::Cause;
 use bailiwick_tests::run;
+
+use crate::support::worker;
 
 #[test]
 fn c4_actors_that_give_up_end_their_worker_with_81_and_the_log_has_the_chain() {
@@ -16,4 +19,27 @@ actor.life = { type = "Life", args = { panic_at_start = true } }
     let ended = supervised.journal().wait_for(0, "w#1 ended after");
     assert!(ended.text.contains("exit code 81 (an actor gave up); restarts"), "{}", ended.text);
     supervised.stop();
+}
+
+/// Runs an actor that dies in this way once it is ready, and asserts that its process ends by a signal that is told,
+/// after it has said `words`, and is replaced.
+fn assert_death(way: &str, signal: u8, words: &str) {
+    let knobs = format!("die = \"{way}\", after_ms = 50");
+    let mut supervised = run!(&worker("w", "backoff = { first = \"10s\" }", &knobs));
+    let ended = supervised.journal().wait_for(0, "w#1 ended after");
+    let row = supervised.wait_for_worker("w", "down", |row| row.last_cause.map(|_| row.clone()));
+    assert_eq!(row.last_cause, Some(Cause::Signal(signal)), "{way}");
+    assert!(ended.text.contains("restarts"), "{}", ended.text);
+    supervised.journal().wait_for(0, words);
+    supervised.stop();
+}
+
+#[test]
+fn c4_a_panic_within_a_panic_ends_the_process_and_both_are_told() {
+    assert_death("panic_twice", 6, "the second");
+}
+
+#[test]
+fn c4_a_stack_that_overflows_ends_the_process() {
+    assert_death("overflow", 11, "w#1 ended after");
 }

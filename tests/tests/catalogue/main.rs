@@ -17,6 +17,7 @@ mod f_shutdown;
 mod foreign;
 mod g_reload;
 mod h_surroundings;
+mod i_books;
 mod i_messages;
 mod j_disposable;
 mod support;
