@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use bailiwick_core::tree::ChildId;
 use bailiwick_sys::events::{Interest, Poller, Signal};
 use bailiwick_sys::guardian::{Guardian, GuardianError};
+use bailiwick_sys::open_files;
 use bailiwick_sys::process::{self, ChildPlan, SpawnError, Step};
 use bailiwick_sys::{Errno, Failed, wait};
 
@@ -110,8 +111,12 @@ impl Launcher {
                 .map_err(failed("copy of the state directory's lock"))?,
             guardian: None,
         };
+        // Whoever finds no room is prepared when it is to start: those before it keep theirs.
+        let mut room = open_files::left().saturating_sub(RESERVE);
         for child in roster.children() {
+            let Some(left) = room.checked_sub(launcher.needs(roster.seat(child))) else { continue };
             launcher.workers.insert(child, launcher.prepare_one(roster.seat(child))?);
+            room = left;
         }
         launcher.guard()?;
         Ok(launcher)
@@ -125,12 +130,29 @@ impl Launcher {
         self.ground.prepare(&seat.worker, seat.instance, Role::Worker)
     }
 
-    /// Prepares an instance, of which nothing may be left, once more: its declaration has changed. It keeps its user.
+    /// Returns how many descriptors an instance may take, prepared and alive.
+    fn needs(&self, seat: &Seat) -> usize {
+        let sandbox = &seat.worker.sandbox;
+        // Each granted path is open, and once more in what is sent to it.
+        let granted = 2 * (sandbox.read_only_paths.len() + sandbox.read_write_paths.len());
+        // Who has a user of its own needs groups for its bounds alone.
+        let bounded = sandbox.memory_max.is_some() || sandbox.tasks_max.is_some();
+        let grouped = bounded || !nix::unistd::geteuid().is_root();
+        PREPARED + ALIVE + granted + if grouped { GROUPS } else { 0 }
+    }
+
+    /// Prepares an instance, of which nothing may be left, once more, or for the first time: its declaration has
+    /// changed, or there was no room. It keeps its user. `alive` instances have a process.
     ///
     /// # Errors
     /// See [`LaunchError`]; it cannot be started then.
-    pub fn prepare_again(&mut self, child: ChildId, seat: &Seat) -> Result<(), LaunchError> {
+    pub fn prepare_again(&mut self, child: ChildId, seat: &Seat, alive: usize) -> Result<(), LaunchError> {
         let user = self.workers.remove(&child).and_then(Prepared::into_user);
+        let asleep = self.workers.len().saturating_sub(alive);
+        if open_files::left() < RESERVE + ALIVE * asleep + self.needs(seat) {
+            let source = io::Error::from_raw_os_error(Errno::EMFILE as i32);
+            return Err(LaunchError::System { what: "no descriptors are left for its sandbox", source });
+        }
         let prepared = self.ground.prepare_as(user, &seat.worker, seat.instance, Role::Worker)?;
         self.workers.insert(child, prepared);
         Ok(self.guard()?)
@@ -271,3 +293,13 @@ pub(crate) fn start(
 fn refused(call: &'static str, error: &io::Error) -> Failed {
     Failed { call, errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)) }
 }
+
+/// Descriptors that are left for the loop, operators and what a start needs for a moment: whoever is to start finds
+/// none instead.
+const RESERVE: usize = 14;
+/// Descriptors that a prepared instance holds: executable, directory, two rulesets, the lock of its user.
+const PREPARED: usize = 5;
+/// Files of its control groups.
+const GROUPS: usize = 6;
+/// Descriptors of a life: process, line, output, slate, what tells of its end.
+const ALIVE: usize = 5;

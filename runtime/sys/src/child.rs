@@ -94,7 +94,8 @@ impl<'a> Ready<'a> {
                 unsafe { libc::umask((*mask).into()) };
                 Ok(())
             }
-            Step::Limit(resource, value) => limit(*resource, *value),
+            Step::Limit(resource, value) => limit(*resource, *value, true),
+            Step::SoftLimit(resource, value) => limit(*resource, *value, false),
             Step::Directory(fd) => {
                 // SAFETY: takes a number and touches no memory of ours.
                 check("fchdir", unsafe { libc::fchdir(place(&self.moved, *fd)) }.into()).map(drop)
@@ -232,7 +233,7 @@ fn reset_signals() -> Result<(), Failed> {
     none.thread_set_mask().map_err(failed("sigprocmask"))
 }
 
-fn limit(resource: Resource, value: u64) -> Result<(), Failed> {
+fn limit(resource: Resource, value: u64, hard_too: bool) -> Result<(), Failed> {
     let resource = match resource {
         Resource::Core => libc::RLIMIT_CORE,
         Resource::OpenFiles => libc::RLIMIT_NOFILE,
@@ -247,7 +248,7 @@ fn limit(resource: Resource, value: u64) -> Result<(), Failed> {
     check("getrlimit", unsafe { libc::getrlimit(resource, &raw mut found) }.into())?;
     // A hard limit that is lower already cannot be raised, and holds the promise too.
     let value = value.min(found.rlim_max);
-    let wanted = libc::rlimit { rlim_cur: value, rlim_max: value };
+    let wanted = libc::rlimit { rlim_cur: value, rlim_max: if hard_too { value } else { found.rlim_max } };
     // SAFETY: one rlimit is read, which outlives the call.
     check("setrlimit", unsafe { libc::setrlimit(resource, &raw const wanted) }.into()).map(drop)
 }

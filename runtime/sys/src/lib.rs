@@ -27,6 +27,7 @@ pub mod listen;
 pub mod memory;
 pub mod named_socket;
 pub mod notify;
+pub mod open_files;
 pub mod outbox;
 pub mod process;
 pub mod remains;

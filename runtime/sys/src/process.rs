@@ -38,6 +38,8 @@ pub enum Step<'a> {
     FileMask(u16),
     /// Sets a resource limit, soft and hard.
     Limit(Resource, u64),
+    /// Sets a resource limit that the process may raise again.
+    SoftLimit(Resource, u64),
     /// Changes the working directory.
     Directory(BorrowedFd<'a>),
     /// Writes bytes to a file by its path; ignores a failure.
@@ -316,7 +318,7 @@ impl Step<'_> {
             Self::NewSession => "setsid",
             Self::Descriptors => "set up descriptors",
             Self::FileMask(_) => "umask",
-            Self::Limit(resource, _) => resource.name(),
+            Self::Limit(resource, _) | Self::SoftLimit(resource, _) => resource.name(),
             Self::Directory(_) => "change directory",
             Self::Note(..) => "write note",
             Self::Nice(_) => "setpriority",

@@ -53,11 +53,12 @@ impl Daemon {
             self.complain(of.child, &error);
             let errno = match error {
                 StartError::Refused(failed) | StartError::Spawn(SpawnError::Refused(failed)) => failed.errno,
-                StartError::Spawn(_)
-                | StartError::Prepare(_)
-                | StartError::Bootstrap(_)
-                | StartError::TooManyPaths { .. } => Errno::EINVAL,
-                StartError::Copies(error) => Errno::from_raw(error.raw_os_error().unwrap_or_default()),
+                StartError::Spawn(_) | StartError::Bootstrap(_) | StartError::TooManyPaths { .. } => {
+                    Errno::EINVAL
+                }
+                StartError::Prepare(LaunchError::System { source: error, .. })
+                | StartError::Copies(error) => Errno::from_raw(error.raw_os_error().unwrap_or_default()),
+                StartError::Prepare(_) => Errno::EINVAL,
             };
             self.fail_start(of, errno as i32);
         }
@@ -66,8 +67,9 @@ impl Daemon {
     fn try_spawn(&mut self, of: Incarnation) -> Result<(), StartError> {
         let child = of.child;
         self.child(child).failed_step = "";
-        if self.child(child).stale {
-            self.launcher.prepare_again(child, self.roster.seat(child))?;
+        if self.child(child).stale || self.launcher.prepared(child).is_none() {
+            let alive = self.children.iter().filter(|child| child.life.is_some()).count();
+            self.launcher.prepare_again(child, self.roster.seat(child), alive)?;
             self.child(child).stale = false;
             self.close_ear(child);
             self.hash(child);

@@ -18,6 +18,7 @@ use bailiwick_sys::events::{
 };
 use bailiwick_sys::guardian::Guardian;
 use bailiwick_sys::notify::Superior;
+use bailiwick_sys::open_files::raise_limit;
 use bailiwick_sys::remains::Remains;
 use bailiwick_sys::replacements::Replacements;
 use bailiwick_sys::sink::Sink;
@@ -104,6 +105,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         Tree::new(roster.config(&system, &Config::default())?).map_err(|error| roster.explain(error))?;
     let (mut state, guardian) = claim(&system, &options)?;
     let connections = Connections::new(state.listen()?);
+    raise_limit();
     let mut store = Store::default();
     let strays = store.listen(&system.listeners)?;
     let launcher = Launcher::prepare(&system, &roster, &state)?;

@@ -1,6 +1,7 @@
 //! Bounds on memory, tasks and descriptors: which mechanism meets which, and what is left open.
 
 use bailiwick_sys::cgroup::{Cgroups, Purpose, Version};
+use bailiwick_sys::open_files::former_limit;
 use bailiwick_sys::process::{Resource, Step};
 
 use super::account::Account;
@@ -81,8 +82,11 @@ impl Limits {
     pub(super) fn steps(&self, steps: &mut Vec<Step<'_>>) {
         steps.push(Step::Limit(Resource::Core, 0));
         steps.push(Step::Limit(Resource::MessageQueues, 0));
-        if let Some(files) = self.files {
-            steps.push(Step::Limit(Resource::OpenFiles, files.into()));
+        // Who has no limit of its own gets the one that the supervisor had before it raised it.
+        match (self.files, former_limit()) {
+            (Some(files), _) => steps.push(Step::Limit(Resource::OpenFiles, files.into())),
+            (None, Some(former)) => steps.push(Step::SoftLimit(Resource::OpenFiles, former)),
+            (None, None) => {}
         }
         if let Some((bytes, Mechanism::Process)) = self.memory {
             steps.push(Step::Limit(Resource::AddressSpace, bytes));
