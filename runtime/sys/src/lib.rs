@@ -9,6 +9,7 @@ pub mod capability;
 pub mod cgroup;
 mod child;
 pub mod confine;
+pub mod connections;
 pub mod crash;
 pub mod errand;
 pub mod error;

@@ -1,51 +1,20 @@
-//! The supervisor's end of the control socket: few connections, one request of each per turn.
-//!
-//! Nothing here waits: an answer that the socket does not take is queued, a client that does not
-//! read is dropped as soon as another one wants its place.
+//! The supervisor's end of the control socket: what travels over its connections, and who may connect.
 
-use std::collections::BTreeMap;
-use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::ops::{Deref, DerefMut};
+use std::os::fd::OwnedFd;
 
-use bailiwick_sys::outbox::{Flushed, Outbox};
-use bailiwick_sys::socket::{self, ReceiveError};
+use bailiwick_sys::connections::{self, Terms};
+
+pub use bailiwick_sys::connections::ConnectionId;
 
 use super::{End, Outcome, REQUEST_BYTES, Record, Request};
 
 /// Connections at a time.
 pub const CONNECTIONS_MAX: usize = 16;
 
-/// Names a connection; never used again in the life of a supervisor.
-pub type ConnectionId = u32;
-
 /// All connections to the control socket.
 #[derive(Debug)]
-pub struct Connections {
-    listener: UnixListener,
-    /// Nothing but a place in the table of descriptors.
-    reserve: Option<OwnedFd>,
-    open: BTreeMap<ConnectionId, Connection>,
-    next: ConnectionId,
-}
-
-#[derive(Debug)]
-struct Connection {
-    socket: OwnedFd,
-    answer: Outbox<()>,
-    work: Work,
-}
-
-/// What a connection waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Work {
-    /// Nothing.
-    Idle,
-    /// An answer to a request that only looks: its place is worth less than an operator's.
-    Looks,
-    /// The end of an order.
-    Orders,
-}
+pub struct Connections(connections::Connections);
 
 /// What came of looking at one connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,144 +29,70 @@ pub enum Turn {
 
 impl Connections {
     /// Takes a listening, non-blocking socket.
-    pub fn new(listener: OwnedFd) -> Self {
-        let mut connections =
-            Self { listener: UnixListener::from(listener), reserve: None, open: BTreeMap::new(), next: 0 };
-        connections.refill();
-        connections
-    }
-
-    /// Returns the listening socket, to wait for it.
-    pub fn listener(&self) -> BorrowedFd<'_> {
-        self.listener.as_fd()
-    }
-
-    /// Takes another listening socket and returns the former one.
-    pub fn replace(&mut self, listener: OwnedFd) -> OwnedFd {
-        std::mem::replace(&mut self.listener, UnixListener::from(listener)).into()
-    }
-
-    /// Returns the connection's socket, to wait for it.
-    pub fn socket(&self, id: ConnectionId) -> Option<BorrowedFd<'_>> {
-        self.open.get(&id).map(|connection| connection.socket.as_fd())
-    }
-
-    /// Returns whether something waits to be written to the connection.
-    pub fn has_answer(&self, id: ConnectionId) -> bool {
-        self.open.get(&id).is_some_and(|connection| !connection.answer.is_empty())
-    }
-
-    /// Accepts one connection; `None` if there is none or its user may not operate.
     ///
-    /// Only root and the supervisor's own user may: the socket's mode already says so, and the
+    /// Only root and the supervisor's own user may connect: the socket's mode already says so, and the
     /// kernel's word is asked in case the folder was opened to others.
-    pub fn accept(&mut self) -> Option<ConnectionId> {
-        let (stream, _) = self.take().ok()?;
-        stream.set_nonblocking(true).ok()?;
-        let socket = OwnedFd::from(stream);
-        let peer = socket::peer_credentials(socket.as_fd()).ok()?;
-        if peer.uid != 0 && peer.uid != nix::unistd::geteuid().as_raw() {
-            refuse(socket.as_fd(), Outcome::NotPermitted);
-            return None;
-        }
-        if self.open.len() >= CONNECTIONS_MAX && !self.drop_idlest() {
-            refuse(socket.as_fd(), Outcome::TimedOut);
-            return None;
-        }
-        let id = self.next;
-        self.next = self.next.wrapping_add(1);
-        self.open.insert(id, Connection { socket, answer: Outbox::new(), work: Work::Idle });
-        Some(id)
+    pub fn new(listener: OwnedFd) -> Self {
+        Self(connections::Connections::new(
+            listener,
+            Terms {
+                most: CONNECTIONS_MAX,
+                request_bytes: REQUEST_BYTES,
+                not_permitted: end(Outcome::NotPermitted),
+                too_many: end(Outcome::TimedOut),
+            },
+        ))
     }
 
     /// Reads at most one request of a connection that waits for none.
     pub fn read(&mut self, id: ConnectionId) -> Turn {
-        let Some(connection) = self.open.get_mut(&id) else { return Turn::Gone };
-        let mut bytes = [0; REQUEST_BYTES + 1];
-        let length = match socket::receive(connection.socket.as_fd(), &mut bytes) {
-            Ok(Some(packet)) => packet.bytes,
-            Err(ReceiveError::WouldBlock) => return Turn::Idle,
-            Ok(None) | Err(_) => return self.close(id),
+        let bytes = match self.0.read(id) {
+            connections::Turn::Idle => return Turn::Idle,
+            connections::Turn::Gone => return Turn::Gone,
+            connections::Turn::Asked(bytes) => bytes,
         };
-        // Whoever sends a second request before it has read the answer to the first does not speak the protocol, and
-        // its answers would pile up.
-        if connection.work != Work::Idle || !connection.answer.is_empty() {
-            return self.close(id);
+        let Ok(request) = Request::from_bytes(&bytes) else {
+            self.answer(id, [], Outcome::Malformed);
+            return Turn::Idle;
+        };
+        if request.verb.only_looks() {
+            self.0.looks(id);
         }
-        match Request::from_bytes(&bytes[..length]) {
-            Ok(request) => {
-                connection.work = if request.verb.only_looks() { Work::Looks } else { Work::Orders };
-                Turn::Asked(request)
-            }
-            Err(_) => {
-                self.answer(id, [], Outcome::Malformed);
-                Turn::Idle
-            }
-        }
+        Turn::Asked(request)
     }
 
     /// Queues the answer to a request and writes what the socket takes.
     pub fn answer(&mut self, id: ConnectionId, packets: impl IntoIterator<Item = Vec<u8>>, outcome: Outcome) {
-        let Some(connection) = self.open.get_mut(&id) else { return };
-        let end = Record::End(End { outcome }).to_bytes().to_vec();
-        for packet in packets.into_iter().chain([end]) {
-            connection.answer.push((), packet, Vec::new());
-        }
-        connection.work = Work::Idle;
-        self.flush(id);
-    }
-
-    /// Writes what the socket takes of what waits.
-    pub fn flush(&mut self, id: ConnectionId) {
-        let Some(connection) = self.open.get_mut(&id) else { return };
-        if connection.answer.flush(connection.socket.as_fd()) == Flushed::Closed {
-            self.close(id);
-        }
-    }
-
-    /// Accepts even where the table of descriptors is full, at the price of the reserve or of an idle connection: a
-    /// client that waits would wake the loop for ever, and an operator is most needed then.
-    fn take(&mut self) -> io::Result<(UnixStream, SocketAddr)> {
-        let is_full =
-            |error: &io::Error| matches!(error.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENFILE));
-        self.refill();
-        match self.listener.accept() {
-            Err(error) if is_full(&error) && (self.reserve.take().is_some() || self.drop_idlest()) => {
-                self.listener.accept()
-            }
-            other => other,
-        }
-    }
-
-    /// Sets a descriptor aside again, if there is one to be had.
-    fn refill(&mut self) {
-        if self.reserve.is_none() {
-            self.reserve = self.listener.as_fd().try_clone_to_owned().ok();
-        }
-    }
-
-    /// Makes room by closing the oldest connection that waits for nothing, else the oldest that only looks.
-    fn drop_idlest(&mut self) -> bool {
-        let idlest = self.open.iter().min_by_key(|(_, connection)| connection.work);
-        let id = idlest.filter(|(_, connection)| connection.work != Work::Orders).map(|(id, _)| *id);
-        id.is_some_and(|id| self.open.remove(&id).is_some())
-    }
-
-    fn close(&mut self, id: ConnectionId) -> Turn {
-        self.open.remove(&id);
-        Turn::Gone
+        self.0.answer(id, packets.into_iter().chain([end(outcome)]));
     }
 }
 
-/// Tells a peer why it is not served; whether it hears that is its own affair.
-fn refuse(socket: BorrowedFd<'_>, outcome: Outcome) {
-    let _ = socket::send(socket, &[IoSlice::new(&Record::End(End { outcome }).to_bytes())], &[]);
+impl Deref for Connections {
+    type Target = connections::Connections;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Connections {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+fn end(outcome: Outcome) -> Vec<u8> {
+    Record::End(End { outcome }).to_bytes().to_vec()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::IoSlice;
+    use std::os::fd::AsFd;
     use std::path::Path;
     use std::time::Duration;
+
+    use bailiwick_sys::socket;
 
     use super::super::{Client, ClientError, Goal, RECORD_BYTES, Target, Text, Verb};
     use super::*;
