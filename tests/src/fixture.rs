@@ -32,6 +32,7 @@ pub fn main() -> ExitCode {
     match arguments.get(1).map(String::as_str) {
         Some("spin") => spin(),
         Some("foreign") => foreign::play(&arguments[2..]),
+        Some("pass") => foreign::pass(&arguments[2], &arguments[3..]),
         _ => match (std::env::var("BAILIWICK_ROLE").as_deref(), Attack::from_environment()) {
             (Ok("worker"), Some(attack)) => hostile::play(attack),
             _ => program().run(),

@@ -1,6 +1,7 @@
 //! D. Start-up where something is missing: descriptors, files, users, directories.
 
 use bailiwick_supervisor::control::{Cause, State};
+use bailiwick_tests::harness::Ended;
 use bailiwick_tests::run;
 use nix::errno::Errno;
 
@@ -59,6 +60,15 @@ fn d3_what_cannot_be_started_is_refused_with_its_reason() {
         assert_eq!(code, Some(8), "{text}");
         assert!(text.contains(named), "{text}");
     }
+}
+
+#[test]
+fn d3_a_file_that_may_not_be_executed_is_refused() {
+    let manifest = plain("a").replace("\"tw\"", "\"/etc/hostname\"");
+    let mut refused = run!(&manifest);
+    assert!(matches!(refused.wait(), Ended::Code(8 | 78)), "{}", refused.journal());
+    refused.journal().wait_for(0, "/etc/hostname");
+    refused.assert_nothing_is_left();
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod d_birth;
 mod d_room;
 mod d_start;
 mod e_itself;
+mod e_listeners;
 mod e_orphans;
 mod e_record;
 mod f_shutdown;
