@@ -10,7 +10,7 @@ use bailiwick_core::exit::{Cause, Exit};
 use bailiwick_core::reopening::Reopenings;
 use bailiwick_core::shelf::Shelf;
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{Config, Outcome, Tree};
+use bailiwick_core::tree::{ChildId, Config, Outcome, Tree};
 use bailiwick_sys::cgroup::Cgroups;
 use bailiwick_sys::crash::report_crashes;
 use bailiwick_sys::events::{
@@ -97,9 +97,7 @@ impl Refusal {
 }
 
 fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
-    if !process::is_single_threaded() {
-        return Err(Refusal::Threads);
-    }
+    process::is_single_threaded().then_some(()).ok_or(Refusal::Threads)?;
     let roster = Roster::new(&system)?;
     let tree =
         Tree::new(roster.config(&system, &Config::default())?).map_err(|error| roster.explain(error))?;
@@ -114,11 +112,8 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     process::adopt_orphans()?;
     report_crashes()?;
     let (signals, timer) = (Signals::take(&taken())?, Timer::new()?);
-    let poller = poller(&signals, &timer, &connections)?;
     let replacements = Replacements::new().ok();
-    if let Some(replacements) = &replacements {
-        poller.add(replacements, Token::Replacements.to_u64(), Interest::READ)?;
-    }
+    let poller = poller(&signals, &timer, &connections, replacements.as_ref())?;
     let now = Instant::from_nanos(monotonic_ns());
     let mut daemon = Daemon {
         broker: lay_out(&system, &roster),
@@ -163,11 +158,17 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
 }
 
 /// Returns what wakes the loop from its first turn on.
-fn poller(signals: &Signals, timer: &Timer, connections: &Connections) -> Result<Poller, Failed> {
+fn poller(
+    signals: &Signals,
+    timer: &Timer,
+    connections: &Connections,
+    replacements: Option<&Replacements<ChildId>>,
+) -> Result<Poller, Failed> {
     let poller = Poller::new(BATCH)?;
     poller.add(signals, Token::Signals.to_u64(), Interest::READ)?;
     poller.add(timer, Token::Timer.to_u64(), Interest::READ)?;
     poller.add(connections.listener(), Token::Listener.to_u64(), Interest::READ)?;
+    replacements.map_or(Ok(()), |held| poller.add(held, Token::Replacements.to_u64(), Interest::READ))?;
     Ok(poller)
 }
 
