@@ -409,8 +409,12 @@ impl Turn<'_> {
         // An action may lead to a further event, whose actions then have a list of their own.
         let mut actions = std::mem::take(&mut self.state.actions);
         self.state.link.handle(self.state.now, event, &mut actions);
+        let closes = actions.iter().any(|action| matches!(action, Action::Close { .. }));
         for action in actions.drain(..) {
             self.perform(action, hand);
+        }
+        if closes {
+            self.let_go();
         }
         self.state.actions = actions;
     }
@@ -424,6 +428,17 @@ impl Turn<'_> {
         let serial = self.state.serial;
         self.state.transport = Some(Transport { serial, socket, dying: false });
         serial
+    }
+
+    /// Lets those go who stood in line for room: their messages have a place now, in the queue for the next transport.
+    fn let_go(&mut self) {
+        for sending in &mut self.state.sends {
+            if let Sending::Kept(kept) = sending
+                && let Some(line) = kept.line.take()
+            {
+                self.effects.push(Effect::Admitted(Some(line), None));
+            }
+        }
     }
 
     /// Tells the supervisor once that a message waits for a peer that starts on demand and does not take it now.

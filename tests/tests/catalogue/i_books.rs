@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bailiwick_supervisor::control::Verb;
+use bailiwick_supervisor::control::{State, Verb};
 use bailiwick_tests::harness::{Line, Stopwatch, Supervised};
 use bailiwick_tests::run;
 
@@ -182,6 +182,33 @@ fn i2_of_what_is_told_in_backoff_exactly_the_first_up_to_the_limit_is_handled_af
         "the second life handles what was kept for it, in order"
     );
     books.assert_counted(last, 0);
+    supervised.stop();
+}
+
+#[test]
+fn i2_who_waits_for_room_in_a_worker_that_dies_goes_on_at_once() {
+    const LIMIT: usize = 3;
+    let clerk = format!(
+        "backoff = {{ first = \"3s\" }}\ndrain_timeout = \"50ms\"\nwhile_down = {{ messages = {LIMIT} }}"
+    );
+    let manifest = system("tells = 1, every_ms = 5", &clerk, "work_ms = 60000");
+    let manifest = manifest.replace("\"Clerk\",", "\"Clerk\", mailbox = { capacity = 4 },");
+    let mut supervised = run!(&manifest);
+    supervised.journal().wait_for(0, " entered 1 in ");
+    // As much was lent as the mailbox holds: the next one waits in line, and its sender with it.
+    supervised.journal().wait_for(0, " told 4");
+    let (mut said, mut quiet) = (0, 0);
+    supervised.journal().wait_until("the sender to stand in line", |lines| {
+        quiet = if lines.len() == said { quiet + 1 } else { 0 };
+        said = lines.len();
+        (quiet == 20).then_some(())
+    });
+    kill(&supervised, "clerk");
+    supervised.journal().wait_for(0, " refused ");
+    assert_eq!(supervised.worker("clerk").state, State::Backoff);
+    let first = Books::of(&supervised.journal().since(0)).refused[0].0;
+    supervised.wait_for_life("clerk", 2);
+    supervised.journal().wait_for(0, &format!(" entered {} in ", first - LIMIT as u64));
     supervised.stop();
 }
 
