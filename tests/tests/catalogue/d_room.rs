@@ -1,6 +1,8 @@
 //! D. Start-up where something is missing: descriptors, files, users, directories.
 
-use bailiwick_supervisor::control::{Cause, State};
+use std::os::unix::fs::PermissionsExt;
+
+use bailiwick_supervisor::control::{Cause, ReloadMode, State, Verb};
 use bailiwick_tests::harness::Ended;
 use bailiwick_tests::run;
 use nix::errno::Errno;
@@ -87,5 +89,24 @@ fn d6_an_end_before_ready_is_a_failed_start_also_with_code_zero() {
     let mut supervised = run!(&worker("a", keys, "exit_early = 0"));
     let failed = supervised.wait_for_state("a", State::Backoff);
     assert_eq!((failed.generation, failed.pid, failed.failures), (1, None, 1));
+    supervised.stop();
+}
+
+#[test]
+fn d3_a_start_that_fails_tells_the_error_and_shows_no_process() {
+    let mut supervised = run!(&plain("a"));
+    let own = supervised.path().join("own");
+    std::fs::copy("/bin/sleep", &own).expect("it is there");
+    let command = "[worker.b]\nkind = \"command\"\ncommand = [\"FOLDER/own\", \"1000000\"]\n\
+        backoff = { base = \"20s\", cap = \"30s\" }\nsandbox.preset = \"exec\"\n";
+    supervised.reload(Verb::Reload(ReloadMode::Narrow), &[plain("a").as_str(), command].concat());
+    supervised.wait_for_life("b", 1);
+    std::fs::set_permissions(&own, PermissionsExt::from_mode(0o644)).expect("it is ours");
+    kill(&supervised, "b");
+    let failed = Some(Cause::SpawnFailed(Errno::EACCES as u16));
+    supervised.wait_for_worker("b", "refused by the kernel", |row| (row.last_cause == failed).then_some(()));
+    let row = supervised.wait_for_state("b", State::Backoff);
+    assert_eq!((row.pid, row.last_cause), (None, failed));
+    supervised.journal().wait_for(0, "b#2: ");
     supervised.stop();
 }
