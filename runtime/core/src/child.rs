@@ -132,6 +132,27 @@ impl State {
             Self::Failed(_) => "failed",
         }
     }
+
+    /// Returns the state as the number by which other processes are told of it.
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Stopped => 0,
+            Self::Waiting => 1,
+            Self::Spawning { .. } => 2,
+            Self::Starting { .. } => 3,
+            Self::Ready { .. } => 4,
+            Self::Unready => 5,
+            Self::Draining { .. } => 6,
+            Self::Stopping { .. } => 7,
+            Self::Killing { .. } => 8,
+            Self::Reaping { .. } => 9,
+            Self::Backoff { .. } => 10,
+            Self::Done => 11,
+            Self::Failed(_) => 12,
+            Self::Reloading { .. } => 13,
+            Self::Aborting { .. } => 14,
+        }
+    }
 }
 
 /// What is to follow once nothing of a life is left.
@@ -215,6 +236,18 @@ pub enum Reload {
     Declined,
     /// It does not know how, or what changed is no good to it; it goes on as before.
     Refused,
+}
+
+impl Reload {
+    /// Returns the result as the number by which other processes are told of it.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::TimedOut => 1,
+            Self::Declined => 2,
+            Self::Refused => 3,
+        }
+    }
 }
 
 /// What has changed on disk and not for the present life.

@@ -116,6 +116,26 @@ pub enum GivenUp {
 }
 
 impl Cause {
+    /// Returns the cause as the number by which other processes are told of it: the kind in the upper half, its detail
+    /// in the lower. That a life was killed on purpose is told as a stop.
+    pub const fn code(self) -> u32 {
+        let (kind, detail) = match self {
+            Self::Exited(code) => (1, code as u32),
+            Self::Signalled(signal) => (2, signal as u32),
+            Self::Killed | Self::Stopped => (3, 0),
+            Self::StartTimeout => (4, 0),
+            Self::StopTimeout => (5, 0),
+            Self::OutOfMemory => (6, 0),
+            Self::Violation => (7, 0),
+            Self::ForbiddenSyscall => (9, 0),
+            // No error of the kernel has a larger number, or one below zero.
+            Self::SpawnFailed { errno, .. } => (10, if errno >> 16 == 0 { errno as u32 } else { 0 }),
+            Self::Hung => (12, 0),
+            Self::Suspended => (13, 0),
+        };
+        kind << 16 | detail
+    }
+
     /// Returns whether the child itself failed, even if it was told to end.
     pub(crate) const fn is_failure(self) -> bool {
         match self {
@@ -153,6 +173,19 @@ impl Cause {
 }
 
 impl GivenUp {
+    /// Returns the reason as the number by which other processes are told of it.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::ExitCode(_) => 0,
+            Self::BudgetSpent => 1,
+            Self::Dependency(_) => 2,
+            Self::FirstStart => 3,
+            Self::Policy => 4,
+            Self::Offences => 5,
+            Self::Unfinished => 6,
+        }
+    }
+
     /// Returns whether a new start of its group may mend it; otherwise it takes an operator.
     pub(crate) const fn may_mend(self) -> bool {
         match self {

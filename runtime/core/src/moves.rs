@@ -59,6 +59,18 @@ impl Signs {
             skipped: child.is_skipped(),
         }
     }
+
+    /// Returns the signs as the bits by which other processes are told of them, the first in the lowest.
+    pub const fn bits(self) -> u8 {
+        (self.sigstopped as u8)
+            | (self.traced as u8) << 1
+            | (self.stuck as u8) << 2
+            | (self.unkillable as u8) << 3
+            | (self.config_changed as u8) << 4
+            | (self.binary_changed as u8) << 5
+            | (self.cooling_down as u8) << 6
+            | (self.skipped as u8) << 7
+    }
 }
 
 impl Moves {

@@ -2,10 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bailiwick_core::moves;
 use bailiwick_core::tree::Incarnation;
 
-use super::{Daemon, outward, status};
-use crate::control::{Event, EventKind};
+use super::{Daemon, outward};
+use crate::control::{Event, EventKind, Signs};
 
 impl Daemon {
     /// Remembers who stands otherwise than before.
@@ -13,8 +14,8 @@ impl Daemon {
         for moved in self.moves.look(&self.tree) {
             let event = self.event(EventKind::State, Some(moved.of));
             self.happened.push(Event {
-                from: Some(status::state(moved.from)),
-                to: Some(status::state(moved.to)),
+                from: Some(outward::state(moved.from)),
+                to: Some(outward::state(moved.to)),
                 ..event
             });
         }
@@ -42,8 +43,8 @@ impl Daemon {
             instance: seat.map_or(0, |seat| seat.instance),
             generation: of.map_or(0, |of| of.generation),
             from: None,
-            to: child.map(|child| status::state(child.state())),
-            signs: child.map(outward::signs).unwrap_or_default(),
+            to: child.map(|child| outward::state(child.state())),
+            signs: child.map(|child| Signs::from_bits(moves::Signs::of(child).bits())).unwrap_or_default(),
             cause: None,
             detail: String::new(),
         }

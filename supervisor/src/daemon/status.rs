@@ -1,12 +1,13 @@
 //! The process tree as records.
 
-use bailiwick_core::child::State as Stands;
+use bailiwick_core::child::State;
 use bailiwick_core::exit::GivenUp;
+use bailiwick_core::moves::Signs;
 use bailiwick_core::tree::ChildId;
 use bailiwick_sys::identity::Identity;
 
 use super::{Daemon, outward};
-use crate::control::{Containment, Head, Phase, Record, Row, State};
+use crate::control::{self, Containment, Head, Phase, Record, Reload, Row};
 use crate::sandbox::{Prepared, Tree};
 
 impl Daemon {
@@ -43,7 +44,7 @@ impl Daemon {
         let group = self.tree.config().children.get(usize::from(id.0))?.group;
         let budget = self.tree.budget(group)?;
         let given_up = match child.state() {
-            Stands::Failed(why) => Some(why),
+            State::Failed(why) => Some(why),
             _ => None,
         };
         let culprit = match given_up {
@@ -56,7 +57,7 @@ impl Daemon {
         Some(Row {
             name: worker.name.clone(),
             instance: seat.instance,
-            state: state(child.state()),
+            state: outward::state(child.state()),
             pid: place.life.as_ref().filter(|life| !life.reaped).map(|life| life.pid.unsigned_abs()),
             generation: child.incarnation().generation,
             restarts: child.restarts(),
@@ -78,10 +79,10 @@ impl Daemon {
             accusations_ignored: place.accusations_ignored,
             executable: self.digests.of(id),
             since: now.since(child.since()),
-            signs: outward::signs(child),
-            last_reload: child.last_reload().map(outward::reload),
+            signs: control::Signs::from_bits(Signs::of(child).bits()),
+            last_reload: child.last_reload().and_then(|reload| Reload::from_code(reload.code())),
             group: self.roster.group_path(group, self.tree.config()),
-            given_up: given_up.map(outward::reason),
+            given_up: given_up.and_then(|why| control::GivenUp::from_code(why.code())),
             because_of: culprit.map(|need| self.roster.seat(need).title.clone()).unwrap_or_default(),
             failures: child.failures(),
             containment: match prepared.map(Prepared::tree) {
@@ -90,25 +91,5 @@ impl Daemon {
                 Some(Tree::Alone) | None => Containment::Alone,
             },
         })
-    }
-}
-
-pub(super) fn state(state: Stands) -> State {
-    match state {
-        Stands::Stopped => State::Stopped,
-        Stands::Waiting => State::Waiting,
-        Stands::Spawning { .. } => State::Spawning,
-        Stands::Starting { .. } => State::Starting,
-        Stands::Ready { .. } => State::Ready,
-        Stands::Unready => State::Unready,
-        Stands::Draining { .. } => State::Draining,
-        Stands::Stopping { .. } => State::Stopping,
-        Stands::Reloading { .. } => State::Reloading,
-        Stands::Aborting { .. } => State::Aborting,
-        Stands::Killing { .. } => State::Killing,
-        Stands::Reaping { .. } => State::Reaping,
-        Stands::Backoff { .. } => State::Backoff,
-        Stands::Done => State::Done,
-        Stands::Failed(_) => State::Failed,
     }
 }

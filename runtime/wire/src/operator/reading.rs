@@ -113,7 +113,8 @@ impl Status {
 }
 
 impl Signs {
-    fn from_bits(bits: u8) -> Self {
+    /// Returns the signs that are written as these bits.
+    pub fn from_bits(bits: u8) -> Self {
         let bit = |number: u8| bits >> number & 1 == 1;
         Self {
             sigstopped: bit(0),
@@ -148,6 +149,11 @@ impl Event {
 }
 
 impl Reload {
+    /// Returns the result that is written as this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        RELOADS.get(usize::from(code)).copied()
+    }
+
     /// Returns the result in the word that people and JSON use.
     pub fn word(self) -> &'static str {
         match self {
@@ -160,6 +166,11 @@ impl Reload {
 }
 
 impl GivenUp {
+    /// Returns the reason that is written as this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        GIVEN_UP.get(usize::from(code)).copied()
+    }
+
     /// Returns the reason as it follows "given up: ".
     pub fn word(self) -> &'static str {
         match self {
@@ -198,6 +209,11 @@ impl EventKind {
 }
 
 impl State {
+    /// Returns the state that is written as this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        STATES.get(usize::from(code)).copied()
+    }
+
     /// Returns the state in the word that people and JSON use.
     pub fn word(self) -> &'static str {
         match self {
