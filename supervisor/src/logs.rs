@@ -5,11 +5,11 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use bailiwick_core::allowance::Allowance;
+use bailiwick_core::ration::Ration;
 use bailiwick_core::time::Instant;
+use bailiwick_sys::output_pipe;
 use bailiwick_sys::sink::Sink;
 use bailiwick_wire::output::{Framing, LastLines, escape};
-use nix::errno::Errno;
 
 /// The lines kept of each worker for reports of its end.
 pub const LAST_LINES: usize = 50;
@@ -31,9 +31,7 @@ pub struct Output {
     pipe: Option<OwnedFd>,
     framing: Framing,
     last: LastLines,
-    allowance: Allowance,
-    dropped_bytes: u64,
-    dropped_unsaid: u64,
+    bytes: Ration,
 }
 
 /// Whether a pipe may hold more.
@@ -53,9 +51,7 @@ impl Output {
             pipe: None,
             framing: Framing::default(),
             last: LastLines::new(LAST_LINES, LAST_BYTES),
-            allowance: Allowance::new(BURST_BYTES, BYTES_PER_SECOND, now),
-            dropped_bytes: 0,
-            dropped_unsaid: 0,
+            bytes: Ration::new(BURST_BYTES, BYTES_PER_SECOND, now),
         }
     }
 
@@ -72,7 +68,7 @@ impl Output {
 
     /// Returns the bytes that were dropped so far because the worker printed too much.
     pub fn dropped_bytes(&self) -> u64 {
-        self.dropped_bytes
+        self.bytes.refused()
     }
 
     /// Returns the last lines of the present or last incarnation, oldest first, escaped.
@@ -85,17 +81,11 @@ impl Output {
     pub fn drain(&mut self, now: Instant, sink: &mut Sink) -> Drained {
         let Some(pipe) = &self.pipe else { return Drained::Ended };
         let mut bytes = [0; TURN_BYTES];
-        match nix::unistd::read(pipe, &mut bytes) {
-            Ok(0) => Drained::Ended,
-            Ok(length) => {
-                let mut framing = std::mem::take(&mut self.framing);
-                framing.feed(&bytes[..length], |line| self.line(line, now, sink));
-                self.framing = framing;
-                Drained::Open
-            }
-            Err(Errno::EAGAIN | Errno::EINTR) => Drained::Open,
-            Err(_) => Drained::Ended,
-        }
+        let Some(length) = output_pipe::read(pipe, &mut bytes) else { return Drained::Ended };
+        let mut framing = std::mem::take(&mut self.framing);
+        framing.feed(&bytes[..length], |line| self.line(line, now, sink));
+        self.framing = framing;
+        Drained::Open
     }
 
     /// Reads what is left in the pipe, up to a bound, passes on what has no end of line, and returns the pipe.
@@ -118,10 +108,7 @@ impl Output {
 
     fn line(&mut self, raw: &[u8], now: Instant, sink: &mut Sink) {
         // The newline counts too, or a worker could print empty lines for ever.
-        let cost = raw.len() as u64 + 1;
-        if !self.allowance.spend(cost, now) {
-            self.dropped_bytes = self.dropped_bytes.saturating_add(cost);
-            self.dropped_unsaid = self.dropped_unsaid.saturating_add(cost);
+        if !self.bytes.spend(raw.len() as u64 + 1, now) {
             return;
         }
         self.say_dropped(sink);
@@ -131,8 +118,7 @@ impl Output {
     }
 
     fn say_dropped(&mut self, sink: &mut Sink) {
-        let dropped = std::mem::take(&mut self.dropped_unsaid);
-        if dropped > 0 {
+        if let Some(dropped) = self.bytes.take_untold() {
             sink.line(&self.prefix, &format!("[{dropped} bytes dropped: printed too fast]"));
         }
     }

@@ -4,22 +4,18 @@
 
 mod lives;
 
-use std::fs::DirBuilder;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use bailiwick_sys::Failed;
 use bailiwick_sys::held_lock::{HeldLock, LockError};
-use bailiwick_sys::named_socket::{PATH_BYTES, inode, listen_in};
+use bailiwick_sys::named_socket::{self, PATH_BYTES, inode, listen_in};
+use bailiwick_sys::own_folder::{self, FolderError};
+use bailiwick_sys::random;
 use bailiwick_sys::remains::remove_folder;
-use bailiwick_sys::{Errno, Failed};
-use nix::fcntl::{AT_FDCWD, OFlag, openat};
-use nix::sys::stat::{FileStat, Mode, fstat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use bailiwick_wire::state_record::{Life, StateRecordError};
 use thiserror::Error;
 
-use bailiwick_wire::state_record::{Life, StateRecordError};
 use lives::Lives;
 
 use crate::control::SOCKET_NAME;
@@ -41,58 +37,38 @@ pub struct StateDir {
 
 /// Why a state directory cannot be had.
 #[derive(Debug, Error)]
+#[error("state directory {path}: {fault}", path = path.display())]
+pub struct StateDirError {
+    /// The directory.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What is wrong with a state directory.
+#[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum StateDirError {
-    /// Another supervisor holds it.
-    #[error("state directory {path} is held by a running supervisor, pid {holder}", path = path.display())]
-    Busy {
-        /// The directory.
-        path: PathBuf,
-        /// What the lock file says of its holder.
-        holder: String,
-    },
+pub enum Fault {
+    /// Another supervisor holds it, or it cannot be held.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The control socket's path would not fit into an address.
-    #[error("state directory {path} is too long: its control socket's path has {found} bytes, at most {PATH_BYTES} work", path = path.display())]
+    #[error("it is too long: its control socket's path has {found} bytes, at most {PATH_BYTES} work")]
     TooLong {
-        /// The directory.
-        path: PathBuf,
         /// The bytes of the path.
         found: usize,
     },
-    /// Somebody else owns it.
-    #[error("state directory {path} belongs to uid {owner}, expected {expected}", path = path.display())]
-    ForeignOwner {
-        /// The directory.
-        path: PathBuf,
-        /// Its owner.
-        owner: u32,
-        /// The supervisor's user.
-        expected: u32,
-    },
-    /// Others may write to it.
-    #[error("state directory {path} has mode {mode:04o}: nobody but its owner may write to it", path = path.display())]
-    Writable {
-        /// The directory.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// It is somebody else's, open to others, or out of reach.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// A later version has run there, and this one cannot tell what is left of it.
-    #[error("state directory {path}: the record of what lives there is not for this version: {why}; run the version that wrote it, or remove the directory once nothing of it runs", path = path.display())]
-    Newer {
-        /// The directory.
-        path: PathBuf,
-        /// What the record is.
-        why: StateRecordError,
-    },
+    #[error(
+        "the record of what lives there is not for this version: {0}; run the version that wrote it, or remove the directory once nothing of it runs"
+    )]
+    Newer(#[from] StateRecordError),
     /// The kernel refused.
-    #[error("state directory {path}: {failed}", path = path.display())]
-    Refused {
-        /// The directory.
-        path: PathBuf,
-        /// What was tried, and the kernel's error.
-        failed: Failed,
-    },
+    #[error(transparent)]
+    Refused(#[from] Failed),
 }
 
 /// Returns where the system called `name` has its state unless it is told otherwise: below
@@ -113,8 +89,7 @@ pub fn default_path(name: &str) -> PathBuf {
 
 /// Returns a path in the temporary directory that nobody uses and nobody can guess.
 pub fn private_path() -> PathBuf {
-    let random = RandomState::new().build_hasher().finish();
-    let path = std::env::temp_dir().join(format!("bailiwick-{random:016x}"));
+    let path = std::env::temp_dir().join(format!("bailiwick-{:016x}", random::number()));
     std::path::absolute(&path).unwrap_or(path)
 }
 
@@ -122,28 +97,12 @@ impl StateDir {
     /// Takes `path`, which is made if it is missing, and locks it for as long as this value lives.
     ///
     /// # Errors
-    /// [`StateDirError::Busy`] if another supervisor runs there; the others if it cannot be trusted.
+    /// [`LockError::Held`] if another supervisor runs there; the others if it cannot be trusted.
     pub fn claim(path: &Path) -> Result<Self, StateDirError> {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let found = path.join(SOCKET_NAME).as_os_str().len();
-        if found > PATH_BYTES {
-            return Err(StateDirError::TooLong { path, found });
-        }
-        // The error, if any, shows when the folder is opened.
-        let _ = path.parent().map(|above| DirBuilder::new().mode(0o711).recursive(true).create(above));
-        let _ = DirBuilder::new().mode(0o700).create(&path);
-        let refused = |call| refused(&path, call);
-        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-        let folder = openat(AT_FDCWD, &path, flags, Mode::empty()).map_err(refused("open"))?;
-        check(&path, &fstat(&folder).map_err(refused("stat"))?)?;
-        let lock = match HeldLock::take(folder.as_fd(), LOCK_NAME) {
-            Ok(lock) => lock,
-            Err(LockError::Held { holder }) => return Err(StateDirError::Busy { path, holder }),
-            Err(LockError::Failed(failed)) => return Err(StateDirError::Refused { path, failed }),
-        };
-        match Lives::succeed(folder.as_fd()) {
-            Ok(lives) => Ok(Self { path, folder, lock, lives, socket: None, private: false }),
-            Err(why) => Err(StateDirError::Newer { path, why }),
+        match take(&path) {
+            Ok((folder, lock, lives)) => Ok(Self { path, folder, lock, lives, socket: None, private: false }),
+            Err(fault) => Err(StateDirError { path, fault }),
         }
     }
 
@@ -152,7 +111,7 @@ impl StateDir {
     /// # Errors
     /// As [`StateDir::claim`].
     pub fn claim_private(path: &Path) -> Result<Self, StateDirError> {
-        nix::unistd::mkdir(path, Mode::S_IRWXU).map_err(refused(path, "make a private folder"))?;
+        own_folder::make(path).map_err(|failed| refused(path, failed))?;
         let mut state = Self::claim(path)?;
         state.private = true;
         Ok(state)
@@ -195,10 +154,10 @@ impl StateDir {
     /// Makes the control socket, which only this user may open.
     ///
     /// # Errors
-    /// [`StateDirError::Refused`] names the step.
+    /// [`Fault::Refused`] names the step.
     pub fn listen(&mut self) -> Result<OwnedFd, StateDirError> {
         let listener = listen_in(self.folder.as_fd(), &self.path, SOCKET_NAME)
-            .map_err(|failed| StateDirError::Refused { path: self.path.clone(), failed })?;
+            .map_err(|failed| refused(&self.path, failed))?;
         self.socket = inode(&self.folder, SOCKET_NAME);
         Ok(listener)
     }
@@ -206,9 +165,7 @@ impl StateDir {
 
 impl Drop for StateDir {
     fn drop(&mut self) {
-        if self.socket.is_some() && self.socket == inode(&self.folder, SOCKET_NAME) {
-            let _ = unlinkat(&self.folder, SOCKET_NAME, UnlinkatFlags::NoRemoveDir);
-        }
+        self.socket.iter().for_each(|own| named_socket::remove(self.folder.as_fd(), SOCKET_NAME, *own));
         self.lives.finish(self.folder.as_fd());
         if self.private {
             remove_folder(&self.path);
@@ -216,20 +173,19 @@ impl Drop for StateDir {
     }
 }
 
-fn refused(path: &Path, call: &'static str) -> impl FnOnce(Errno) -> StateDirError {
-    move |errno| StateDirError::Refused { path: path.to_owned(), failed: Failed { call, errno } }
+fn take(path: &Path) -> Result<(OwnedFd, HeldLock, Lives), Fault> {
+    let found = path.join(SOCKET_NAME).as_os_str().len();
+    if found > PATH_BYTES {
+        return Err(Fault::TooLong { found });
+    }
+    let folder = own_folder::open(path)?;
+    let lock = HeldLock::take(folder.as_fd(), LOCK_NAME)?;
+    let lives = Lives::succeed(folder.as_fd())?;
+    Ok((folder, lock, lives))
 }
 
-fn check(path: &Path, found: &FileStat) -> Result<(), StateDirError> {
-    let expected = nix::unistd::geteuid().as_raw();
-    if found.st_uid != expected {
-        return Err(StateDirError::ForeignOwner { path: path.to_owned(), owner: found.st_uid, expected });
-    }
-    let mode = found.st_mode & 0o7777;
-    if mode & 0o022 != 0 {
-        return Err(StateDirError::Writable { path: path.to_owned(), mode });
-    }
-    Ok(())
+fn refused(path: &Path, failed: Failed) -> StateDirError {
+    StateDirError { path: path.to_owned(), fault: failed.into() }
 }
 
 #[cfg(test)]
@@ -247,7 +203,9 @@ mod tests {
         let folder = folder();
         let path = folder.path().join("state");
         let first = StateDir::claim(&path).unwrap();
-        let Err(StateDirError::Busy { holder, .. }) = StateDir::claim(&path) else {
+        let Err(Fault::Lock(LockError::Held { holder })) =
+            StateDir::claim(&path).map_err(|error| error.fault)
+        else {
             panic!("two supervisors hold one state directory");
         };
         assert_eq!(holder, std::process::id().to_string());
@@ -266,18 +224,17 @@ mod tests {
     #[test]
     fn a_folder_that_others_may_write_to_is_refused() {
         let folder = folder();
-        for mode in [0o777, 0o770, 0o702] {
-            std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
-            let found = StateDir::claim(folder.path());
-            assert!(matches!(found, Err(StateDirError::Writable { mode: found, .. }) if found == mode));
-        }
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        let found = StateDir::claim(folder.path()).map_err(|error| error.fault);
+        assert!(matches!(found, Err(Fault::Folder(FolderError::Writable { mode: 0o777 }))));
     }
 
     #[test]
     fn a_path_that_is_too_long_for_a_socket_is_refused() {
         let folder = folder();
         let path = folder.path().join("x".repeat(PATH_BYTES));
-        assert!(matches!(StateDir::claim(&path), Err(StateDirError::TooLong { .. })));
+        let found = StateDir::claim(&path).map_err(|error| error.fault);
+        assert!(matches!(found, Err(Fault::TooLong { .. })));
         assert!(!path.exists());
     }
 

@@ -13,6 +13,7 @@ pub mod ends;
 pub mod exit;
 pub mod link;
 pub mod moves;
+pub mod ration;
 pub mod reopening;
 pub mod shelf;
 pub mod siblings;

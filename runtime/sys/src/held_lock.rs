@@ -30,7 +30,7 @@ pub struct HeldLock {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
     /// Somebody who lives holds it.
-    #[error("held by process {holder}")]
+    #[error("its lock is held by a running process, pid {holder}")]
     Held {
         /// What the file says of its holder.
         holder: String,

@@ -37,6 +37,13 @@ pub fn listen_in(folder: BorrowedFd<'_>, path: &Path, name: &str) -> Result<Owne
     Ok(listener)
 }
 
+/// Removes the socket `name` in `folder` if it is the one with this inode, see [`inode`]; another is left alone.
+pub fn remove(folder: BorrowedFd<'_>, name: &str, own: (u64, u64)) {
+    if inode(folder, name) == Some(own) {
+        let _is_gone = unlinkat(folder, name, UnlinkatFlags::NoRemoveDir);
+    }
+}
+
 /// Returns device and inode of what is at `name` in `folder` now.
 pub fn inode(folder: impl AsFd, name: &str) -> Option<(u64, u64)> {
     let found = fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;

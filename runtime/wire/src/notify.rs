@@ -1,8 +1,10 @@
-//! What a foreign program tells by sd_notify: lines of `KEY=VALUE` in one datagram.
+//! What a foreign program is told by its environment, and what it tells by sd_notify: lines of `KEY=VALUE` in one
+//! datagram.
 //!
-//! Whoever sends them may be hostile: nothing here panics, allocates or trusts a number. A key that is unknown, or whose
-//! value is none of its own, is as if it were not there, as systemd has it.
+//! Whoever sends them may be hostile: what reads them does not panic, allocate or trust a number. A key that is unknown,
+//! or whose value is none of its own, is as if it were not there, as systemd has it.
 
+use std::ffi::CString;
 use std::time::Duration;
 
 /// The longest datagram that is read; what is longer is ignored as a whole, as systemd has it.
@@ -40,6 +42,21 @@ pub enum Notice<'a> {
     KeepDescriptors,
     /// `BARRIER=1`: the attached descriptor is to be closed once everything before it was acted on.
     Barrier,
+}
+
+/// Returns the variables of the environment by which a program learns where it is heard, how often it is to say that
+/// it gets on, and what the descriptors from 3 on are called that it is born with. `LISTEN_PID` is left for whoever
+/// knows the number of its process. A text with a NUL, which no variable can have, is left out.
+pub fn variables(notify: Option<&str>, watchdog: Option<Duration>, descriptors: &[String]) -> Vec<CString> {
+    let mut variables = Vec::new();
+    variables.extend(notify.map(|path| format!("NOTIFY_SOCKET={path}")));
+    variables.extend(watchdog.map(|every| format!("WATCHDOG_USEC={}", every.as_micros())));
+    if !descriptors.is_empty() {
+        variables.push(format!("LISTEN_FDS={}", descriptors.len()));
+        variables.push(format!("LISTEN_FDNAMES={}", descriptors.join(":")));
+        variables.push("LISTEN_PID=".to_owned());
+    }
+    variables.into_iter().filter_map(|text| CString::new(text).ok()).collect()
 }
 
 /// Returns what a datagram tells, in its order.
@@ -84,6 +101,18 @@ mod tests {
 
     fn told(text: &str) -> Vec<Notice<'_>> {
         notices(text.as_bytes()).collect()
+    }
+
+    #[test]
+    fn a_program_is_told_what_concerns_it_and_no_more() {
+        let texts = |variables: Vec<CString>| {
+            variables.into_iter().map(|text| text.into_string().unwrap()).collect::<Vec<_>>()
+        };
+        assert!(variables(None, None, &[]).is_empty());
+        let watched = texts(variables(Some("/run/notify.0"), Some(Duration::from_millis(3)), &[]));
+        assert_eq!(watched, ["NOTIFY_SOCKET=/run/notify.0", "WATCHDOG_USEC=3000"]);
+        let listening = texts(variables(Some("/run/\0"), None, &["http".to_owned(), "admin".to_owned()]));
+        assert_eq!(listening, ["LISTEN_FDS=2", "LISTEN_FDNAMES=http:admin", "LISTEN_PID="]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use bailiwick_core::allowance::Allowance;
+use bailiwick_core::ration::Ration;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::Incarnation;
 use bailiwick_sys::process::StartReport;
@@ -39,9 +39,7 @@ pub(super) struct Child {
     /// How often it wanted descriptors kept by sd_notify.
     pub(super) descriptors_refused: u64,
     /// How much may be said of what it does wrong, before its misdeeds are only counted.
-    pub(super) complaints: Allowance,
-    /// What it did wrong and was not said.
-    pub(super) complaints_unsaid: u64,
+    pub(super) complaints: Ration,
 }
 
 /// Complaints about one instance at once, and per second in the long run.
@@ -103,8 +101,7 @@ impl Child {
             accusations_ignored: 0,
             ear: None,
             descriptors_refused: 0,
-            complaints: Allowance::new(COMPLAINTS, COMPLAINTS_PER_SECOND, now),
-            complaints_unsaid: 0,
+            complaints: Ration::new(COMPLAINTS, COMPLAINTS_PER_SECOND, now),
         }
     }
 }

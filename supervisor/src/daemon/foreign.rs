@@ -10,7 +10,7 @@ use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::{Errno, Failed, notify, socket};
-use bailiwick_wire::notify::{MAX_BYTES, Notice, notices};
+use bailiwick_wire::notify::{MAX_BYTES, Notice, notices, variables};
 use bailiwick_wire::output::escape;
 
 use super::Daemon;
@@ -23,21 +23,10 @@ impl Daemon {
     /// back.
     pub(super) fn belongings(&mut self, child: ChildId) -> Result<(Vec<OwnedFd>, Vec<CString>), Failed> {
         let worker = self.roster.seat(child).worker.clone();
-        let mut variables = Vec::new();
-        if worker.notifies() {
-            variables.push(format!("NOTIFY_SOCKET={}", self.listen_to(child)?));
-        }
+        let notify = if worker.notifies() { Some(self.listen_to(child)?) } else { None };
         let watchdog = worker.command.as_ref().and_then(|command| command.watchdog);
-        variables.extend(watchdog.map(|every| format!("WATCHDOG_USEC={}", every.as_micros())));
         let (names, kept): (Vec<_>, Vec<_>) = self.kept_for(child).into_iter().unzip();
-        if !kept.is_empty() {
-            let count = kept.len();
-            variables.push(format!("LISTEN_FDS={count}"));
-            variables.push(format!("LISTEN_FDNAMES={}", names.join(":")));
-            variables.push("LISTEN_PID=".to_owned());
-        }
-        // Neither a path of ours nor the name of a listener has a NUL.
-        Ok((kept, variables.into_iter().filter_map(|text| CString::new(text).ok()).collect()))
+        Ok((kept, variables(notify.as_deref(), watchdog, &names)))
     }
 
     /// Makes the socket by which an instance is heard, unless it is there, and returns its path.
@@ -97,38 +86,33 @@ impl Daemon {
     fn heed(&mut self, of: Incarnation, notice: Notice<'_>) {
         let now = self.now();
         let Some(life) = self.life(of) else { return };
-        let event = match notice {
+        let told = match notice {
             Notice::Ready => {
                 life.alive_at = now;
-                Event::Ready(of)
+                Ok(Event::Ready(of))
             }
             // One that stops by itself takes nothing new either.
-            Notice::Unready | Notice::Stopping => Event::Unready(of),
-            Notice::Reloading => Event::Reloading(of),
-            Notice::Extend(by) => Event::Extend { of, by },
-            Notice::Settled => Event::Settled(of),
-            Notice::Hung => Event::Hung(of),
+            Notice::Unready | Notice::Stopping => Ok(Event::Unready(of)),
+            Notice::Reloading => Ok(Event::Reloading(of)),
+            Notice::Extend(by) => Ok(Event::Extend { of, by }),
+            Notice::Settled => Ok(Event::Settled(of)),
+            Notice::Hung => Ok(Event::Hung(of)),
             Notice::Alive => return life.alive_at = now,
             Notice::AliveEvery(time) => return life.watchdog = Some(time),
-            Notice::Status(text) => {
-                let text = escape(text.as_bytes());
-                return self.complain(of.child, &format!("says: {text}"));
-            }
-            Notice::Errno(number) => {
-                return self.complain(of.child, &format!("says that it fails: {}", Errno::from_raw(number)));
-            }
-            Notice::OtherProcess => {
-                return self.complain(of.child, &"it names another main process: refused");
-            }
+            Notice::Status(text) => Err(format!("says: {}", escape(text.as_bytes()))),
+            Notice::Errno(number) => Err(format!("says that it fails: {}", Errno::from_raw(number))),
+            Notice::OtherProcess => Err("it names another main process: refused".to_owned()),
             Notice::KeepDescriptors => {
                 let place = self.child(of.child);
                 place.descriptors_refused += 1;
-                let count = place.descriptors_refused;
-                return self.complain(of.child, &format!("it wants descriptors kept: refused, time {count}"));
+                Err(format!("it wants descriptors kept: refused, time {}", place.descriptors_refused))
             }
             _ => return,
         };
-        self.events.push_back(event);
+        match told {
+            Ok(event) => self.events.push_back(event),
+            Err(text) => self.complain(of.child, &text),
+        }
     }
 
     /// Returns since when nothing was heard of a foreign program that promised to say that it gets on, as far as its

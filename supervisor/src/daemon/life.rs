@@ -1,22 +1,20 @@
 //! From the start of a process to its end, and what it is told in between.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use bailiwick_core::tree::{ChildId, Event, Incarnation, Outdated};
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::process::{Progress, SpawnError};
+use bailiwick_sys::random::small_number;
 use bailiwick_sys::slate::Slate;
 use bailiwick_sys::survivors::born;
 use bailiwick_sys::wait::{self, Change};
-use bailiwick_sys::{Failed, socket};
+use bailiwick_sys::{Errno, Failed, output_pipe, socket};
 use bailiwick_wire::backtraces::{self, BACKTRACES_BYTES};
 use bailiwick_wire::bootstrap::BootstrapError;
 use bailiwick_wire::control::ToWorker;
 use bailiwick_wire::slate::{LAST_WORDS_AT, SLATE_BYTES};
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use thiserror::Error;
 
 use super::child::Life;
@@ -75,7 +73,7 @@ impl Daemon {
             self.hash(child);
         }
         let slate = Slate::new(SLATE_BYTES)?;
-        let (output, their_output) = output_pipe()?;
+        let (output, their_output) = output_pipe::make()?;
         let (line, others, variables) = if self.command(child).is_some() {
             let (listeners, variables) = self.belongings(child)?;
             (None, listeners, variables)
@@ -249,13 +247,13 @@ impl Daemon {
         self.close_output(of.child);
         self.child(of.child).life = None;
         self.state.lives.due.get_or_insert(self.now());
-        self.events.push_back(Event::Emptied { of, chance: chance() });
+        self.events.push_back(Event::Emptied { of, chance: small_number() });
     }
 
     fn fail_start(&mut self, of: Incarnation, errno: i32) {
         self.close_output(of.child);
         self.child(of.child).life = None;
-        self.events.push_back(Event::SpawnFailed { of, step: 0, errno, chance: chance() });
+        self.events.push_back(Event::SpawnFailed { of, step: 0, errno, chance: small_number() });
     }
 
     /// Orders that a worker be killed for what it did.
@@ -305,27 +303,12 @@ impl Daemon {
         let now = self.now();
         let place = self.child(child);
         if !place.complaints.spend(1, now) {
-            place.complaints_unsaid = place.complaints_unsaid.saturating_add(1);
             return;
         }
-        let unsaid = match std::mem::take(&mut place.complaints_unsaid) {
-            0 => String::new(),
-            count => format!(" (and {count} complaints that were not written)"),
-        };
+        let unsaid = place.complaints.take_untold();
+        let unsaid = unsaid.map(|count| format!(" (and {count} complaints that were not written)"));
+        let unsaid = unsaid.unwrap_or_default();
         let text = format!("{}: {error}{unsaid}", self.name(self.incarnation(child)));
         self.say(&text);
     }
-}
-
-/// Makes a pipe of which only the end that the supervisor reads never blocks.
-fn output_pipe() -> Result<(OwnedFd, OwnedFd), Failed> {
-    let failed = |call| move |errno| Failed { call, errno };
-    let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("pipe2"))?;
-    fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed("fcntl(F_SETFL)"))?;
-    Ok((read, write))
-}
-
-/// Draws a number. Only the spread of restarts hangs on it.
-pub(super) fn chance() -> u32 {
-    (RandomState::new().build_hasher().finish() >> 32) as u32
 }

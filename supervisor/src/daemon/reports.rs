@@ -5,11 +5,11 @@ use std::os::fd::OwnedFd;
 use bailiwick_core::reopening::Event as Reopen;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_sys::memory::seal;
+use bailiwick_sys::random::small_number;
 use bailiwick_sys::witness::Broken;
 use bailiwick_wire::control::{ToSupervisor, ToWorker};
 
 use super::Daemon;
-use super::life::chance;
 use crate::broker::may_send;
 use crate::control::{Cause, Record};
 use crate::line::Received;
@@ -84,7 +84,7 @@ impl Daemon {
                 let peer = Incarnation { child: ChildId(peer), generation };
                 // A peer that died meanwhile is linked with its next life.
                 if self.broker.is_linked(of.child, peer) {
-                    self.relink(Reopen::Asked { by: of, peer, chance: chance() });
+                    self.relink(Reopen::Asked { by: of, peer, chance: small_number() });
                 }
             }
         }

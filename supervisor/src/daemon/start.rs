@@ -17,6 +17,7 @@ use bailiwick_sys::events::{
     Interest, Poller, Signal, Signals, Timer, die_of as die_of_signal, has_terminal, is_ignored, monotonic_ns,
 };
 use bailiwick_sys::guardian::Guardian;
+use bailiwick_sys::held_lock::LockError;
 use bailiwick_sys::notify::Superior;
 use bailiwick_sys::open_files::raise_limit;
 use bailiwick_sys::remains::Remains;
@@ -36,7 +37,7 @@ use crate::roster::{Roster, RosterError};
 use crate::sandbox::Prepared;
 use crate::spawn::{LaunchError, Launcher};
 use crate::spec::System;
-use crate::state_dir::{StateDir, StateDirError, default_path, private_path};
+use crate::state_dir::{Fault, StateDir, StateDirError, default_path, private_path};
 use crate::store::{ListenError, Store};
 use bailiwick_core::token::Token;
 
@@ -88,7 +89,7 @@ enum Refusal {
 impl Refusal {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::State(StateDirError::Busy { .. }) => BUSY,
+            Self::State(StateDirError { fault: Fault::Lock(LockError::Held { .. }), .. }) => BUSY,
             Self::Threads | Self::Roster(_) | Self::State(_) | Self::Listen(_) => CONFIGURATION,
             Self::Launch(error) => error.exit_code(),
             Self::Kernel(_) => UNAVAILABLE,
