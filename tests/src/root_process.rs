@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::source::{self, SourceFile};
 
 /// The most code lines that the supervisor may have of its own, without parser and sandbox.
-pub const SUPERVISOR_LINES_MAX: usize = 3_400;
+pub const SUPERVISOR_LINES_MAX: usize = 3_000;
 /// The most code lines that the sandbox may have.
 pub const SANDBOX_LINES_MAX: usize = 1_500;
 
