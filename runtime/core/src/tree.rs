@@ -14,6 +14,7 @@ mod action;
 mod config;
 mod ending;
 mod event;
+mod goal;
 mod group;
 mod halt;
 mod operator;
@@ -37,6 +38,7 @@ pub use self::config::{
     OnExhausted, Restart, Strategy,
 };
 pub use self::event::{Event, Outdated, Verb};
+pub use self::goal::{Goal, Reached};
 use self::group::Group;
 use self::order::{Order, child_id};
 pub use self::places::places;

@@ -1,9 +1,8 @@
 //! What operators ask on the control socket, and the orders that are not carried out yet.
 
-use bailiwick_core::child::State;
 use bailiwick_core::exit::SIGKILL;
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{self, ChildId, Event, Incarnation, Outdated};
+use bailiwick_core::tree::{self, ChildId, Event, Incarnation, Outdated, Reached};
 use bailiwick_sys::events::{Interest, Signal};
 
 use super::Daemon;
@@ -201,25 +200,18 @@ impl Daemon {
 
     /// Returns what came of an order to one child, given in its life `before`; `None` while that is open.
     fn outcome(&self, verb: Verb, before: Incarnation) -> Option<Outcome> {
-        let Some(child) = self.tree.child(before.child) else { return Some(Outcome::Done) };
-        let is_renewed = verb != Verb::Restart || child.incarnation().generation > before.generation;
-        let is_reached = match (verb, child.state()) {
-            (Verb::Stop | Verb::Drain | Verb::Kill(SIGKILL), _) => child.is_at_rest(),
-            (Verb::Wait(Goal::Stopped), State::Stopped | State::Done | State::Failed(_)) => true,
-            (Verb::Wait(Goal::Stopped), _) => false,
-            (Verb::Start | Verb::Restart | Verb::Wait(Goal::Ready), State::Failed(_)) => {
-                return Some(Outcome::GaveUp);
-            }
-            (Verb::Start | Verb::Restart | Verb::Wait(Goal::Ready), state) => {
-                let is_up = matches!(state, State::Ready { .. } | State::Done);
-                if !is_up && self.tree.is_shutting_down() {
-                    return Some(Outcome::ShuttingDown);
-                }
-                is_up && is_renewed
-            }
-            _ => true,
+        let goal = match verb {
+            Verb::Stop | Verb::Drain | Verb::Kill(SIGKILL) => tree::Goal::AtRest,
+            Verb::Wait(Goal::Stopped) => tree::Goal::Down,
+            Verb::Start | Verb::Wait(Goal::Ready) => tree::Goal::Up,
+            Verb::Restart => tree::Goal::Anew,
+            _ => return Some(Outcome::Done),
         };
-        is_reached.then_some(Outcome::Done)
+        self.tree.reached(goal, before).map(|reached| match reached {
+            Reached::Yes => Outcome::Done,
+            Reached::GivenUp => Outcome::GaveUp,
+            Reached::ShuttingDown => Outcome::ShuttingDown,
+        })
     }
 
     pub(super) fn answer(&mut self, id: ConnectionId, records: Vec<Record>, outcome: Outcome) {

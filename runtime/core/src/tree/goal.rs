@@ -1,0 +1,87 @@
+//! Whether what somebody waits for has come.
+
+use super::{Incarnation, Tree};
+use crate::child::State;
+
+/// Where somebody wants to see a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Exhaustive: whoever orders something waits for one of these.
+pub enum Goal {
+    /// Nothing of it runs.
+    AtRest,
+    /// It does not run and will not by itself.
+    Down,
+    /// It is ready, or done.
+    Up,
+    /// It is ready, or done, in a later life than the one that was present when somebody began to wait.
+    Anew,
+}
+
+/// What came of waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Exhaustive: each is told to whoever waits.
+pub enum Reached {
+    /// It is there.
+    Yes,
+    /// It will not come up by itself: it is given up.
+    GivenUp,
+    /// It will not come up: everything stops.
+    ShuttingDown,
+}
+
+impl Tree {
+    /// Returns whether a child is where somebody wants to see it who began to wait in its life `before`; `None` while
+    /// that is open. Who is not there is where anybody wants to see it.
+    pub fn reached(&self, goal: Goal, before: Incarnation) -> Option<Reached> {
+        let Some(child) = self.child(before.child) else { return Some(Reached::Yes) };
+        let state = child.state();
+        let is_up = matches!(state, State::Ready { .. } | State::Done);
+        let is_reached = match goal {
+            Goal::AtRest => child.is_at_rest(),
+            Goal::Down => matches!(state, State::Stopped | State::Done | State::Failed(_)),
+            Goal::Up | Goal::Anew if matches!(state, State::Failed(_)) => return Some(Reached::GivenUp),
+            Goal::Up | Goal::Anew if !is_up && self.is_shutting_down() => return Some(Reached::ShuttingDown),
+            Goal::Up => is_up,
+            Goal::Anew => is_up && child.incarnation().generation > before.generation,
+        };
+        is_reached.then_some(Reached::Yes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::exit::Exit;
+    use crate::time::Instant;
+    use crate::tree::{ChildConfig, ChildId, Config, Event, Verb};
+
+    const GOALS: [Goal; 4] = [Goal::AtRest, Goal::Down, Goal::Up, Goal::Anew];
+
+    #[test]
+    fn each_goal_is_reached_where_it_should_be() {
+        let config = Config { children: vec![ChildConfig::default(); 2], ..Config::default() };
+        let (mut tree, mut actions) = (Tree::new(config).unwrap(), Vec::new());
+        let of = |generation| Incarnation { child: ChildId(0), generation };
+        let mut after = |event| {
+            tree.handle(Instant::START, event, &mut actions);
+            GOALS.map(|goal| tree.reached(goal, of(1)))
+        };
+        let (yes, no) = (Some(Reached::Yes), None);
+        assert_eq!(after(Event::Boot), [no; 4], "it is being made");
+        after(Event::Spawned(of(1)));
+        assert_eq!(after(Event::Ready(of(1))), [no, no, yes, no], "it is ready, in the same life");
+        assert_eq!(after(Event::Operator { verb: Verb::Stop, child: ChildId(0) }), [no; 4], "it stops");
+        after(Event::Exited { of: of(1), exit: Exit::Code(0) });
+        assert_eq!(after(Event::Emptied { of: of(1), chance: 0 }), [yes, yes, no, no], "it is stopped");
+        after(Event::Operator { verb: Verb::Start, child: ChildId(0) });
+        after(Event::Spawned(of(2)));
+        assert_eq!(after(Event::Ready(of(2))), [no, no, yes, yes], "it is ready, in another life");
+        let over = Some(Reached::ShuttingDown);
+        assert_eq!(after(Event::ShutDown), [no, no, over, over], "everything stops");
+        let nobody = Incarnation { child: ChildId(9), generation: 0 };
+        assert_eq!(GOALS.map(|goal| tree.reached(goal, nobody)), [yes; 4]);
+    }
+}
