@@ -99,11 +99,13 @@ impl World {
     }
 
     fn wait_for_rest(&self, worker: &str, up: bool) {
+        // Who needs a worker that was stopped by order after it was last started itself waits until somebody starts that.
+        let may_wait = up && worker == "b" && !self.wanted["a"] && self.needs_a();
         let expected = if up { State::Ready } else { State::Stopped };
         self.supervised.wait_for_worker(worker, &format!("{expected:?} in the end"), |row| {
             // A stopped process is no state of its own, and one that was replaced meanwhile may be stopped anew.
             self.send(Signal::SIGCONT, worker);
-            (row.state == expected).then_some(())
+            (row.state == expected || may_wait && row.state == State::Waiting).then_some(())
         });
     }
 
