@@ -10,27 +10,32 @@ pub fn of_this_program() -> Vec<u8> {
     found
 }
 
-/// Looks through the notes of the first object, which is the program, and stops.
+/// Notes the build id of the first object, which is the program, and stops.
 ///
 /// # Safety
 /// `info` must be what `dl_iterate_phdr` passes, and `found` point to a vector that nobody else uses meanwhile.
 unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _bytes: usize, found: *mut c_void) -> c_int {
     // SAFETY: the loader passes a valid description, which lives as long as this call.
     let info = unsafe { &*info };
-    // SAFETY: the loader's table of program headers has so many entries and lives as long as the program.
-    let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-    for header in headers.iter().filter(|header| header.p_type == libc::PT_NOTE) {
-        let start = (info.dlpi_addr + header.p_vaddr) as *const u8;
-        // SAFETY: a segment of notes is mapped for reading where its header says, for the whole life of the program.
-        let notes = unsafe { std::slice::from_raw_parts(start, header.p_memsz as usize) };
-        if let Some(id) = build_id(notes) {
-            // SAFETY: the caller passes a vector of this type that nobody else uses.
-            let found = unsafe { &mut *found.cast::<Vec<u8>>() };
-            found.extend_from_slice(id);
-            break;
-        }
-    }
+    // SAFETY: it is what the loader passes, and what is returned is copied before this returns.
+    let id = unsafe { of_object(info) };
+    // SAFETY: the caller passes a vector of this type that nobody else uses.
+    unsafe { &mut *found.cast::<Vec<u8>>() }.extend_from_slice(id.unwrap_or_default());
     1
+}
+
+/// Returns the build id of a loaded object; `None` if its linker wrote none.
+///
+/// # Safety
+/// `info` must be what `dl_iterate_phdr` passes, and the object stay loaded as long as what is returned is used.
+pub(crate) unsafe fn of_object(info: &libc::dl_phdr_info) -> Option<&[u8]> {
+    // SAFETY: the loader's table of program headers has so many entries and lives as long as the object.
+    let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    headers.iter().filter(|header| header.p_type == libc::PT_NOTE).find_map(|header| {
+        let start = (info.dlpi_addr + header.p_vaddr) as *const u8;
+        // SAFETY: a segment of notes is mapped for reading where its header says, for the whole life of the object.
+        build_id(unsafe { std::slice::from_raw_parts(start, header.p_memsz as usize) })
+    })
 }
 
 /// Finds the build id among notes: 4 bytes length of the name, 4 of the content, 4 kind, then both, filled up to 4.
@@ -84,6 +89,16 @@ mod tests {
             let mut notes = note(b"GNU\0", 3, b"id");
             notes[at..at + 4].copy_from_slice(&u32::MAX.to_ne_bytes());
             assert_eq!(build_id(&notes), None);
+        }
+    }
+
+    #[test]
+    fn notes_that_are_cut_have_no_build_id() {
+        let note = [&[4, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0][..], b"GNU\0", &[7, 8, 9, 0]].concat();
+        let other = [&[4, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0][..], b"GNU\0", &[1, 1, 0, 0]].concat();
+        assert_eq!(build_id(&[other, note.clone()].concat()), Some(&[7, 8, 9][..]));
+        for end in 0..19 {
+            assert_eq!(build_id(&note[..end]), None, "cut at {end}");
         }
     }
 
