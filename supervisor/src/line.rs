@@ -12,7 +12,8 @@ use bailiwick_sys::socket::{self, LostFds, ReceiveError};
 use bailiwick_wire::control::{ControlError, RECORD_BYTES, ToSupervisor, ToWorker};
 use thiserror::Error;
 
-/// Orders that may wait beside those about peers, of which there are at most two for each.
+/// Orders that may wait beside those about peers, of which there are at most six for each: a link, a succession and
+/// an end of either of its two lives.
 const SPARE_ORDERS: usize = 64;
 
 /// One worker's descriptor 3 as the supervisor holds it.
@@ -65,12 +66,12 @@ pub enum LineError {
 impl Line {
     /// Takes the supervisor's end for a worker that has this many peers.
     pub fn new(socket: OwnedFd, peers: usize) -> Self {
-        Self { socket, queue: Outbox::new(), capacity: 2 * peers + SPARE_ORDERS }
+        Self { socket, queue: Outbox::new(), capacity: 6 * peers + SPARE_ORDERS }
     }
 
     /// Makes room for the orders about so many more peers.
     pub fn add_peers(&mut self, peers: usize) {
-        self.capacity += 2 * peers;
+        self.capacity += 6 * peers;
     }
 
     /// Returns the socket, to wait for it.
@@ -126,23 +127,29 @@ impl Line {
         Ok(Received::Report(report, packet.fds.into_iter().next()))
     }
 
-    /// Lets later news of a peer take the place of earlier news that is not sent yet.
+    /// Lets later news of a life of a peer take the place of earlier news that is not sent yet.
     ///
-    /// A link that the worker has not seen goes with its end, and with the next link.
+    /// A link that the worker has not seen goes with the end of that life, which then need not be told either, and
+    /// with its next link on the same side.
     fn is_superseded(&mut self, order: &ToWorker) -> bool {
-        let (peer, over) = match order {
-            ToWorker::PeerDown { peer, generation, .. } => (*peer, Some(*generation)),
-            ToWorker::Link { peer, .. } => (*peer, None),
+        let (of, side) = match *order {
+            ToWorker::PeerDown { peer, generation, .. } => ((peer, generation), None),
+            ToWorker::Link { peer, generation, beside } => ((peer, generation), Some(beside)),
             _ => return false,
         };
         let before = self.queue.len();
-        self.queue.retain(|order| match order {
-            Some(ToWorker::Link { peer: other, generation, .. }) => {
-                *other != peer || over.is_some_and(|over| over != *generation)
+        self.queue.retain(|order| match *order {
+            Some(ToWorker::Link { peer, generation, beside }) => {
+                (peer, generation) != of || side.is_some_and(|side| side != beside)
             }
             _ => true,
         });
-        over.is_some() && self.queue.len() < before
+        let is_unknown = side.is_none() && self.queue.len() < before;
+        if is_unknown {
+            let succession = Some(ToWorker::Succeed { peer: of.0, generation: of.1 });
+            self.queue.retain(|order| *order != succession);
+        }
+        is_unknown
     }
 }
 
@@ -162,7 +169,15 @@ mod tests {
     }
 
     fn link(generation: u32) -> ToWorker {
-        ToWorker::Link { peer: 7, generation }
+        ToWorker::Link { peer: 7, generation, beside: false }
+    }
+
+    fn beside(generation: u32) -> ToWorker {
+        ToWorker::Link { peer: 7, generation, beside: true }
+    }
+
+    fn succeed(generation: u32) -> ToWorker {
+        ToWorker::Succeed { peer: 7, generation }
     }
 
     fn down(generation: u32) -> ToWorker {
@@ -182,12 +197,62 @@ mod tests {
     fn news_of_a_peer_that_is_not_sent_yet_gives_way_to_later_news() {
         let (mut line, worker) = pair(1);
         for (order, fd) in
-            [(down(1), None), (link(2), fd()), (down(2), None), (link(3), fd()), (link(4), fd())]
+            [(down(1), None), (link(2), fd()), (down(2), None), (link(3), fd()), (link(3), fd())]
         {
             line.send(order, fd).unwrap();
         }
         assert_eq!(line.flush(), Flushed::Empty);
-        assert_eq!(received(&worker), [(down(1), 0), (link(4), 1)]);
+        assert_eq!(received(&worker), [(down(1), 0), (link(3), 1)]);
+    }
+
+    #[test]
+    fn two_lives_of_a_peer_are_told_of_side_by_side_and_in_order() {
+        let (mut line, worker) = pair(1);
+        let links = [link(1), beside(2), succeed(2), link(2)];
+        for order in links.clone() {
+            let fd = if order.carries_fd() { fd() } else { None };
+            line.send(order, fd).unwrap();
+        }
+        line.flush();
+        assert_eq!(received(&worker), links.map(|order| (order.clone(), usize::from(order.carries_fd()))));
+    }
+
+    #[test]
+    fn who_came_and_went_unseen_succeeded_nobody() {
+        let (mut line, worker) = pair(1);
+        line.send(link(1), fd()).unwrap();
+        line.flush();
+        line.send(beside(2), fd()).unwrap();
+        line.send(succeed(2), None).unwrap();
+        line.send(down(1), None).unwrap();
+        line.send(beside(3), fd()).unwrap();
+        line.send(succeed(3), None).unwrap();
+        line.send(down(2), None).unwrap();
+        line.flush();
+        assert_eq!(received(&worker), [(link(1), 1), (down(1), 0), (beside(3), 1), (succeed(3), 0)]);
+    }
+
+    #[test]
+    fn what_was_sent_of_a_life_that_succeeded_is_followed_by_its_end() {
+        let (mut line, worker) = pair(1);
+        line.send(beside(2), fd()).unwrap();
+        line.flush();
+        line.send(succeed(2), None).unwrap();
+        line.send(down(2), None).unwrap();
+        line.flush();
+        assert_eq!(received(&worker), [(beside(2), 1), (succeed(2), 0), (down(2), 0)]);
+    }
+
+    #[test]
+    fn peers_that_are_replaced_for_ever_never_overrun_a_line() {
+        let (mut line, _worker) = pair(1);
+        line.send(link(1), fd()).unwrap();
+        for generation in 2..10_000 {
+            line.send(beside(generation), fd()).unwrap();
+            line.send(succeed(generation), None).unwrap();
+            line.send(down(generation - 1), None).unwrap();
+        }
+        assert!(line.queue.len() <= 6);
     }
 
     #[test]
@@ -203,7 +268,7 @@ mod tests {
     #[test]
     fn a_worker_that_reads_nothing_overruns_at_the_limit_and_not_before() {
         let (mut line, _worker) = pair(3);
-        let limit = 2 * 3 + SPARE_ORDERS;
+        let limit = 6 * 3 + SPARE_ORDERS;
         for _ in 0..limit {
             line.send(ToWorker::Drain, None).unwrap();
         }

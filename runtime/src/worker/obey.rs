@@ -84,7 +84,7 @@ async fn carry_out(order: Order, host: &Arc<WorkerHost>, course: &watch::Sender<
             let text = "this worker may not see the process tree: it needs may = [\"status\"]";
             host.answer_status(Err(io::Error::new(io::ErrorKind::PermissionDenied, text)));
         }
-        (ToWorker::Link { peer, generation }, Some(link)) => {
+        (ToWorker::Link { peer, generation, .. }, Some(link)) => {
             // The replies of the life before it may still lie in its socket.
             host.peers().read_out(peer).await;
             if let Err(error) = host.peers().linked(peer, generation, link) {
@@ -97,6 +97,8 @@ async fn carry_out(order: Order, host: &Arc<WorkerHost>, course: &watch::Sender<
         (ToWorker::Update, Some(memory)) => update(memory, host),
         (ToWorker::Drain, _) => set(course, Course::Drain),
         (ToWorker::Stop, _) => set(course, Course::Stop),
+        // Nobody has two lives at a time yet.
+        (ToWorker::Succeed { .. }, _) => {}
         // What lost its descriptor to a full table of this process is made again, or missed by nobody else.
         (ToWorker::Go | ToWorker::Kept { .. } | ToWorker::Link { .. } | ToWorker::Update, _) => {}
     }

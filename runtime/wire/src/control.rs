@@ -6,7 +6,7 @@
 //! | 1 | 1 | zero |
 //! | 2 | 2 | number of the peer |
 //! | 4 | 4 | generation of the peer |
-//! | 8 | 4 | detail: a fault or a cause |
+//! | 8 | 4 | detail: a fault, a cause, or 1 for a link to a life beside the one that messages go to |
 //! | 12 | 4 | zero |
 //! | 16 | 32 | name of a kept descriptor, filled up with zeros |
 //! | 48 | 16 | zero |
@@ -88,6 +88,15 @@ pub enum ToWorker {
     Go,
     /// A fresh link; its descriptor is attached.
     Link {
+        /// The peer.
+        peer: u16,
+        /// Its incarnation.
+        generation: u32,
+        /// Messages to the peer go to another life of it. What comes over the link is taken as ever.
+        beside: bool,
+    },
+    /// From here on messages to a peer go to this life of it, to which there is a link already.
+    Succeed {
         /// The peer.
         peer: u16,
         /// Its incarnation.
@@ -280,7 +289,9 @@ impl ToWorker {
     pub fn to_bytes(&self) -> [u8; RECORD_BYTES] {
         match self {
             Self::Go => Fields::of(129),
-            &Self::Link { peer, generation } => Fields { peer, generation, ..Fields::of(130) },
+            &Self::Link { peer, generation, beside } => {
+                Fields { peer, generation, detail: u32::from(beside), ..Fields::of(130) }
+            }
             &Self::PeerDown { peer, generation, cause } => {
                 Fields { peer, generation, detail: cause, ..Fields::of(131) }
             }
@@ -289,6 +300,7 @@ impl ToWorker {
             Self::Stop => Fields::of(134),
             Self::Status => Fields::of(135),
             Self::StatusRefused => Fields::of(136),
+            &Self::Succeed { peer, generation } => Fields { peer, generation, ..Fields::of(137) },
             Self::Update => Fields::of(140),
         }
         .to_bytes()
@@ -302,13 +314,16 @@ impl ToWorker {
         let fields = Fields::from_bytes(bytes)?;
         let record = match fields.kind {
             129 => Self::Go,
-            130 => Self::Link { peer: fields.peer, generation: fields.generation },
+            130 => {
+                Self::Link { peer: fields.peer, generation: fields.generation, beside: fields.detail == 1 }
+            }
             131 => Self::PeerDown { peer: fields.peer, generation: fields.generation, cause: fields.detail },
             132 => Self::Kept { name: fields.name()? },
             133 => Self::Drain,
             134 => Self::Stop,
             135 => Self::Status,
             136 => Self::StatusRefused,
+            137 => Self::Succeed { peer: fields.peer, generation: fields.generation },
             140 => Self::Update,
             found => return Err(ControlError::Kind { found }),
         };

@@ -115,7 +115,7 @@ impl Daemon {
     }
 
     fn hand_over(&mut self, to: ChildId, peer: Incarnation, end: OwnedFd) {
-        let order = ToWorker::Link { peer: peer.child.0, generation: peer.generation };
+        let order = ToWorker::Link { peer: peer.child.0, generation: peer.generation, beside: false };
         self.order(to, order, Some(end));
     }
 

@@ -23,13 +23,15 @@ fn from_worker() -> Vec<ToSupervisor> {
 fn from_supervisor() -> Vec<ToWorker> {
     vec![
         ToWorker::Go,
-        ToWorker::Link { peer: 1, generation: 2 },
+        ToWorker::Link { peer: 1, generation: 2, beside: false },
+        ToWorker::Link { peer: 1, generation: 2, beside: true },
         ToWorker::PeerDown { peer: 1, generation: 2, cause: 3 },
         ToWorker::Kept { name: "http".into() },
         ToWorker::Drain,
         ToWorker::Stop,
         ToWorker::Status,
         ToWorker::StatusRefused,
+        ToWorker::Succeed { peer: 0x0102, generation: 0x0304_0506 },
         ToWorker::Update,
     ]
 }
@@ -69,12 +71,14 @@ fn the_bytes_of_each_record_are_golden() {
         "15",
         "81",
         "8200010002",
+        "820001000200000001",
         "830001000200000003",
         "8400000000000000000000000000000068747470",
         "85",
         "86",
         "87",
         "88",
+        "8900020106050403",
         "8c",
     ];
     assert_eq!(golden, expected);
@@ -82,12 +86,24 @@ fn the_bytes_of_each_record_are_golden() {
 
 #[test]
 fn a_record_with_any_other_bit_is_another_record_or_refused() {
-    for record in from_worker() {
-        let bytes = record.to_bytes();
-        for bit in 0..RECORD_BYTES * 8 {
+    let flipped = |bytes: [u8; RECORD_BYTES]| {
+        (0..RECORD_BYTES * 8).map(move |bit| {
             let mut flipped = bytes;
             flipped[bit / 8] ^= 1 << (bit % 8);
+            flipped
+        })
+    };
+    for record in from_worker() {
+        for flipped in flipped(record.to_bytes()) {
             if let Ok(other) = ToSupervisor::from_bytes(&flipped) {
+                assert_eq!(other.to_bytes(), flipped);
+                assert_ne!(other, record);
+            }
+        }
+    }
+    for record in from_supervisor() {
+        for flipped in flipped(record.to_bytes()) {
+            if let Ok(other) = ToWorker::from_bytes(&flipped) {
                 assert_eq!(other.to_bytes(), flipped);
                 assert_ne!(other, record);
             }
@@ -108,6 +124,15 @@ fn a_worker_cannot_say_what_only_the_supervisor_says() {
     for record in from_supervisor() {
         let found = record.to_bytes()[0];
         assert_eq!(ToSupervisor::from_bytes(&record.to_bytes()), Err(ControlError::Kind { found }));
+    }
+}
+
+#[test]
+fn a_link_is_beside_another_or_not_and_nothing_else() {
+    for detail in [2, 3, 256, u32::MAX] {
+        let mut bytes = ToWorker::Link { peer: 1, generation: 2, beside: true }.to_bytes();
+        bytes[8..12].copy_from_slice(&u32::to_le_bytes(detail));
+        assert_eq!(ToWorker::from_bytes(&bytes), Err(ControlError::Reserve { kind: 130 }), "{detail}");
     }
 }
 
