@@ -98,6 +98,7 @@ fn word(reason: &NotDelivered) -> &'static str {
         NotDelivered::SchemaMismatch { .. } => "schema_mismatch",
         NotDelivered::Undecodable { .. } => "undecodable",
         NotDelivered::Draining => "draining",
+        NotDelivered::Unready => "unready",
         NotDelivered::NoSuchActor => "no_such_actor",
         NotDelivered::Stale { .. } => "stale",
         NotDelivered::DescriptorsExhausted => "descriptors_exhausted",

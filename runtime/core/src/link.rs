@@ -26,6 +26,7 @@ mod handling;
 mod life;
 mod limbo;
 mod naming;
+mod readiness;
 mod sending;
 mod tables;
 mod watches;
@@ -112,6 +113,10 @@ pub struct Link {
     /// This side takes no new messages.
     draining: bool,
     drained: bool,
+    /// This side takes no messages at present.
+    unready: bool,
+    /// The peer said so of itself, over this transport.
+    peer_unready: bool,
     /// What both sides take, after the hellos.
     limits: Limits,
     /// Counts the transports.
@@ -165,6 +170,8 @@ impl Link {
             refused: false,
             draining: false,
             drained: false,
+            unready: false,
+            peer_unready: false,
             limits: config.limits,
             link: 0,
             ordered: 0,
@@ -276,6 +283,8 @@ impl Link {
             Event::Import { import, entry } => self.import(import, *entry, actions),
             Event::Uses { import, uses } => self.more_uses(import, uses, actions),
             Event::Forget { import } => self.forget(import, actions),
+            Event::Unready => self.unready(actions),
+            Event::Ready => self.ready(actions),
             Event::Drain => self.drain(actions),
             Event::Close => self.close(actions),
             Event::Tick => {}
@@ -299,11 +308,11 @@ impl Link {
         self.dying.is_none() && self.lost_until.is_none()
     }
 
-    /// Tells whether the peer takes new messages.
+    /// Tells whether the peer takes new messages at present.
     fn can_send(&self) -> bool {
         match self.state {
             State::Closed | State::Greeting { .. } | State::Draining { theirs: true, .. } => false,
-            State::Open | State::Draining { theirs: false, .. } => self.is_alive(),
+            State::Open | State::Draining { theirs: false, .. } => self.is_alive() && !self.peer_unready,
         }
     }
 

@@ -83,6 +83,8 @@ pub(super) fn read(header: &Header, extensions: &Extensions, payload: &[u8]) -> 
         }
         Kind::Release => Frame::Release { target },
         Kind::Revoke => Frame::Revoke { target },
+        Kind::Unready => Frame::Unready,
+        Kind::Ready => Frame::Ready,
         Kind::Draining => Frame::Draining,
         Kind::Close => Frame::Close(reasons::close_reason(control.decode()?)),
         // Pieces are put together before they get here; one that does is out of place.
@@ -192,6 +194,8 @@ pub(super) fn header(frame: &Frame) -> Header {
         Frame::Down { watch, .. } => Header { correlation: watch.0, ..of(Kind::Down) },
         Frame::Release { target } => slot(Kind::Release, *target),
         Frame::Revoke { target } => slot(Kind::Revoke, *target),
+        Frame::Unready => of(Kind::Unready),
+        Frame::Ready => of(Kind::Ready),
         Frame::Draining => of(Kind::Draining),
         Frame::Close(_) => of(Kind::Close),
     }
@@ -238,6 +242,8 @@ pub(super) fn write_control(frame: &Frame, words: Words, out: &mut Vec<u8>) {
         | Frame::Unwatch { .. }
         | Frame::Release { .. }
         | Frame::Revoke { .. }
+        | Frame::Unready
+        | Frame::Ready
         | Frame::Draining => {}
     }
 }

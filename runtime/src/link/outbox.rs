@@ -190,6 +190,8 @@ fn is_answer(kind: Kind) -> bool {
         | Kind::Unwatch
         | Kind::Release
         | Kind::Revoke
+        | Kind::Unready
+        | Kind::Ready
         | Kind::Draining
         | Kind::Close => false,
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub(crate) struct Peers {
     report: Report,
     /// The tasks that move bytes.
     movers: Mutex<Vec<JoinHandle<()>>>,
+    /// Peers are asked to send nothing at present.
+    unready: AtomicBool,
 }
 
 /// How long a peer that does not read may hold up the end of this worker.
@@ -77,6 +80,7 @@ impl Peers {
             node: Mutex::default(),
             report: Arc::clone(report),
             movers: Mutex::default(),
+            unready: AtomicBool::new(false),
         };
         made.introduce(peers);
         made
@@ -89,6 +93,9 @@ impl Peers {
             lock(&self.node).iter().for_each(|node| known.peer.belong_to(node));
             for cell in lock(&self.running).iter() {
                 known.peer.turn(|turn| turn.actor_runs(cell));
+            }
+            if self.unready.load(Ordering::Relaxed) {
+                known.peer.turn(|turn| turn.event(Event::Unready));
             }
             let mut all = lock(&self.peers);
             all.retain(|other| other.peer.number != peer.number);
@@ -160,6 +167,13 @@ impl Peers {
     /// Returns whether a peer's ask or message is being handled, or waits for that.
     pub(crate) fn are_busy(&self) -> bool {
         self.all().iter().any(|known| known.peer.lock().link.is_busy())
+    }
+
+    /// Asks peers to send nothing at present, or to send again.
+    pub(crate) fn say_readiness(&self, is_ready: bool) {
+        self.unready.store(!is_ready, Ordering::Relaxed);
+        let event = || if is_ready { Event::Ready } else { Event::Unready };
+        self.all().iter().for_each(|known| known.peer.turn(|turn| turn.event(event())));
     }
 
     /// Takes no new messages from peers any more.

@@ -128,6 +128,8 @@ impl Turn<'_> {
             | Frame::Down { .. }
             | Frame::Release { .. }
             | Frame::Revoke { .. }
+            | Frame::Unready
+            | Frame::Ready
             | Frame::Draining
             | Frame::Close(_) => {
                 let mut words = std::mem::take(&mut hand.words);

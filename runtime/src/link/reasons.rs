@@ -34,6 +34,7 @@ pub(super) fn coarse(failure: &Failure) -> link::Failure {
             NotDelivered::Expired => link::NotDelivered::Expired,
             NotDelivered::NotGranted => link::NotDelivered::NotGranted,
             NotDelivered::Draining => link::NotDelivered::Draining,
+            NotDelivered::Unready => link::NotDelivered::Unready,
             NotDelivered::Undecodable { .. } => link::NotDelivered::Undecodable,
             NotDelivered::Full => link::NotDelivered::Full,
             _ => link::NotDelivered::Gone,
@@ -74,6 +75,7 @@ pub(super) fn not_delivered(reason: link::NotDelivered, peer: PeerState, bytes: 
         link::NotDelivered::NotGranted => NotDelivered::NotGranted,
         link::NotDelivered::Gone => NotDelivered::NoSuchActor,
         link::NotDelivered::Draining => NotDelivered::Draining,
+        link::NotDelivered::Unready => NotDelivered::Unready,
         link::NotDelivered::Undecodable => NotDelivered::Undecodable { detail: String::new() },
         link::NotDelivered::Cycle => NotDelivered::Cycle { chain: Vec::new() },
     }

@@ -70,6 +70,9 @@ pub enum NotDelivered {
     /// The worker takes no new messages: it stops soon.
     #[error("the worker is draining")]
     Draining,
+    /// The worker takes no messages at present, and no more may wait for it.
+    #[error("the worker is not ready, and no more messages may wait for it")]
+    Unready,
     /// There is no actor by that name, or it has ended for good.
     #[error("there is no such actor")]
     NoSuchActor,

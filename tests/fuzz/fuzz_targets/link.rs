@@ -29,7 +29,7 @@ fn first(bytes: &mut Unstructured<'_>) -> Result<Grant> {
 }
 
 fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {
-    let code = bytes.int_in_range(0..=11)?;
+    let code = bytes.int_in_range(0..=13)?;
     let who = if bytes.arbitrary()? { Who::Left } else { Who::Right };
     let actor = bytes.int_in_range(0..=ACTORS - 1)?;
     Ok(match code {
@@ -44,6 +44,8 @@ fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {
         8 => Step::Crash { dead: who, told_at_once: bytes.arbitrary()? },
         9 => Step::Lose,
         10 => Step::Drain(who),
+        11 => Step::Unready(who),
+        12 => Step::Ready(who),
         _ => Step::Watch(who, actor),
     })
 }

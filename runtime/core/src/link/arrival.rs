@@ -78,6 +78,8 @@ impl Link {
                 | Frame::Down { .. }
                 | Frame::Release { .. }
                 | Frame::Revoke { .. }
+                | Frame::Unready
+                | Frame::Ready
                 | Frame::Draining,
             ) => return Err(Fault::OutOfPlace),
         }
@@ -111,6 +113,8 @@ impl Link {
             Frame::Down { watch, cause } => self.down_arrived(watch, cause, actions),
             Frame::Release { target } => self.released(target, actions)?,
             Frame::Revoke { target } => self.revoked(now, target, actions),
+            Frame::Unready => self.peer_unready()?,
+            Frame::Ready => self.peer_ready(now, actions)?,
             Frame::Draining => self.peer_drains(actions)?,
             Frame::Close(reason) => self.conclude(Closed::ByPeer(reason), actions),
             Frame::Uses { slot, uses } => self.uses_arrived(slot, &uses, actions)?,

@@ -42,6 +42,10 @@ pub enum Event {
         /// How many.
         frames: u64,
     },
+    /// Nothing should be sent to this side until [`Event::Ready`].
+    Unready,
+    /// This side takes messages again.
+    Ready,
     /// A local actor tells.
     Tell(Send),
     /// A local actor asks.

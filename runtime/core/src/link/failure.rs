@@ -38,6 +38,8 @@ pub enum NotDelivered {
     Gone,
     /// The receiver is about to stop.
     Draining,
+    /// The receiver takes no messages at present, and no more may wait for it.
+    Unready,
     /// The payload is not a message of that method.
     Undecodable,
     /// The chain of asks would have come back to an actor that waits in it.

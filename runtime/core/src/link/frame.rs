@@ -136,6 +136,10 @@ pub enum Frame {
         /// The slot.
         target: Target,
     },
+    /// Nothing should be sent to this side until [`Frame::Ready`].
+    Unready,
+    /// This side takes messages again.
+    Ready,
     /// This side takes no new messages and finishes what it has.
     Draining,
     /// The last frame of a side.

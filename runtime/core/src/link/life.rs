@@ -52,6 +52,7 @@ impl Link {
         self.limits = self.config.limits.common(hello.limits);
         self.state = State::Greeting { heard: true };
         self.order(Frame::HelloAck, actions);
+        self.greet_unready(actions);
     }
 
     /// Opens: the peer took our hello.
@@ -134,6 +135,7 @@ impl Link {
         let dying = self.dying.take();
         let dead = dying.is_some();
         self.state = State::Closed;
+        self.peer_unready = false;
         for ticket in self.handling.clear() {
             actions.push(Action::CancelHandler { asked: Asked { ticket, link: self.link } });
         }

@@ -127,6 +127,9 @@ impl Link {
         }
         match self.state {
             State::Draining { theirs: true, .. } => Err(NotDelivered::Draining),
+            State::Open | State::Draining { theirs: false, .. } if self.is_alive() => {
+                Err(NotDelivered::Unready)
+            }
             State::Closed | State::Greeting { .. } | State::Open | State::Draining { theirs: false, .. } => {
                 Err(NotDelivered::PeerDown)
             }

@@ -106,6 +106,9 @@ fn violations_close_and_only_the_privileged_side_accuses() {
     let correlation = Ticket::new(5, 0);
     assert_fault(&[Frame::Reply { correlation, size: SMALL }], Fault::BadCorrelation { correlation });
     assert_fault(&[Frame::HelloAck], Fault::OutOfPlace);
+    assert_fault(&[Frame::Ready], Fault::OutOfPlace);
+    assert_fault(&[Frame::Unready, Frame::Unready], Fault::OutOfPlace);
+    assert_fault(&[Frame::Unready, Frame::Ready, Frame::Ready], Fault::OutOfPlace);
     let uses = vec![Method { name: MethodName(9), fingerprint: [0; 16] }; 129];
     assert_fault(&[Frame::Uses { slot: 0, uses }], Fault::TooManyUses);
     let watch = |id| Frame::Watch { target: target(0, 1), watch: WatchId(id) };
@@ -180,6 +183,8 @@ fn frame() -> impl Strategy<Value = Frame> {
         1 => target().prop_map(|target| Frame::Release { target }),
         1 => target().prop_map(|target| Frame::Revoke { target }),
         1 => Just(Frame::Draining),
+        1 => Just(Frame::Unready),
+        1 => Just(Frame::Ready),
         1 => Just(Frame::Close(CloseReason::Done)),
         1 => Just(Frame::HelloAck),
         1 => (0..2u32, 0..4u64).prop_map(|(slot, n)| Frame::Uses { slot, uses: vec![Method { name: MethodName(n), fingerprint: [0; 16] }] }),

@@ -149,6 +149,84 @@ fn a_peer_that_is_down_takes_as_many_as_may_wait_and_no_more() {
 }
 
 #[test]
+fn what_is_sent_to_a_side_that_is_not_ready_waits_and_then_leaves_in_its_order() {
+    let mut pair = opened(2);
+    let before = pair.ask(Who::Left, 0, None);
+    pair.settle();
+    pair.feed(Who::Right, Event::Unready, None);
+    // The word is not there yet.
+    let crossing = pair.ask(Who::Left, 0, None);
+    pair.settle();
+    let waits = [0, 1, 0, 1].map(|actor| pair.tell(Who::Left, actor, Patience::Wait));
+    pair.settle();
+    assert!(!pair.side(Who::Left).link.is_open());
+    assert_eq!((pair.side(Who::Left).keeps(), pair.side(Who::Right).mailboxes[1].len()), (4, 0));
+    while pair.take(Who::Right, 0) {}
+    while pair.reply(Who::Right) {}
+    pair.settle();
+    for number in [before, crossing] {
+        assert_eq!(pair.fate(Who::Left).ended[&number], Outcome::Replied, "what was sent is handled");
+    }
+    // Its own messages leave as ever.
+    let own = pair.ask(Who::Right, 0, None);
+    pair.finish();
+    assert_eq!(pair.fate(Who::Right).ended[&own], Outcome::Replied);
+    assert_eq!(pair.side(Who::Left).keeps(), 4);
+
+    pair.feed(Who::Right, Event::Ready, None);
+    pair.finish();
+    assert!(pair.side(Who::Left).link.is_open());
+    assert_eq!(pair.side(Who::Left).keeps(), 0);
+    assert!(waits.iter().all(|number| pair.fate(Who::Left).started.contains(number)));
+}
+
+#[test]
+fn a_side_says_what_has_changed_and_nothing_twice() {
+    let mut pair = opened(1);
+    let says = |pair: &mut Pair, event| pair.feed(Who::Right, event, None);
+    assert_eq!(says(&mut pair, Event::Ready), []);
+    assert_eq!(says(&mut pair, Event::Unready), [Action::Send(Frame::Unready)]);
+    assert_eq!(says(&mut pair, Event::Unready), []);
+    assert_eq!(says(&mut pair, Event::Ready), [Action::Send(Frame::Ready)]);
+}
+
+#[test]
+fn who_is_not_ready_when_it_is_linked_is_sent_nothing_before_it_is() {
+    let mut pair = Pair::new(Config::default(), 1, FIRST);
+    pair.feed(Who::Right, Event::Unready, None);
+    let early = pair.tell(Who::Left, 0, Patience::Wait);
+    pair.open();
+    assert!(pair.side(Who::Right).mailboxes[0].is_empty() && pair.side(Who::Left).keeps() == 1);
+    pair.feed(Who::Right, Event::Ready, None);
+    pair.finish();
+    assert!(pair.fate(Who::Left).started.contains(&early));
+
+    // The next incarnation is ready until it says something else.
+    pair.feed(Who::Right, Event::Unready, None);
+    pair.settle();
+    let waits = pair.tell(Who::Left, 0, Patience::Wait);
+    pair.crash(Who::Right);
+    pair.tell_death(Who::Right);
+    pair.empty(Who::Left);
+    pair.open();
+    pair.finish();
+    assert!(pair.fate(Who::Left).started.contains(&waits));
+}
+
+#[test]
+fn no_more_waits_for_a_side_that_is_not_ready_than_for_one_that_is_down() {
+    let while_down = WhileDown { messages: 1, bytes: 100 };
+    let mut pair = Pair::new(Config { while_down, ..Config::default() }, 1, FIRST);
+    pair.open();
+    pair.feed(Who::Right, Event::Unready, None);
+    pair.settle();
+    pair.tell(Who::Left, 0, Patience::Wait);
+    let second = pair.ask(Who::Left, 0, None);
+    let outcome = Outcome::Failed(Failure::NotDelivered(NotDelivered::Unready));
+    assert_eq!(pair.fate(Who::Left).ended[&second], outcome);
+}
+
+#[test]
 fn a_draining_side_finishes_what_it_has_and_takes_nothing_new() {
     let mut pair = opened(1);
     let taken = pair.ask(Who::Left, 0, None);

@@ -22,6 +22,8 @@ pub(crate) enum Step {
     Crash { dead: Who, told_at_once: bool },
     Lose,
     Drain(Who),
+    Unready(Who),
+    Ready(Who),
     Watch(Who, u32),
 }
 
@@ -103,6 +105,12 @@ fn perform(pair: &mut Pair, step: Step, watches: &mut u64) {
         }
         Step::Drain(who) => {
             pair.feed(who, Event::Drain, None);
+        }
+        Step::Unready(who) => {
+            pair.feed(who, Event::Unready, None);
+        }
+        Step::Ready(who) => {
+            pair.feed(who, Event::Ready, None);
         }
         Step::Watch(who, to) => {
             *watches += 1;

@@ -137,6 +137,10 @@ kinds! {
     /// The slot is no longer to be had; what is still sent there is not delivered.
     Revoke = 44, SLOT;
 
+    /// Nothing should be sent to the sender until it says `Ready`.
+    Unready = 46, NOTHING;
+    /// The sender takes messages again.
+    Ready = 47, NOTHING;
     /// The sender takes no new asks and finishes those it has.
     Draining = 48, NOTHING;
     /// The last frame of a link. Payload: `reason::CloseCause`.
