@@ -77,6 +77,16 @@ struct Belongings {
     tasks: JoinSet<()>,
     watches: BTreeSet<WatchId>,
     children: Option<Children>,
+    pause: Option<Pause>,
+}
+
+/// A wish that nothing is sent to the worker, which ends when this is dropped.
+struct Pause(Arc<Shared>);
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        self.0.host.resume();
+    }
 }
 
 /// One watch, to take it back. Dropping it changes nothing.
@@ -365,6 +375,58 @@ impl Context {
     /// if it had been ready for `stable_after`. The group's budget stays as it is. Without a supervisor it does nothing.
     pub fn settled(&self) {
         self.cell.node.host.settled();
+    }
+
+    /// Asks that nothing is sent to this worker at present: to no actor of it, until each that asked for that has called
+    /// [`Context::ready`] or ended. Asking again changes nothing.
+    ///
+    /// Peers send to other instances of the worker, or keep what they send as if it were down (`while_down`). What they
+    /// sent before they heard of it arrives as ever, and what this worker sends itself leaves as ever. The worker is not
+    /// restarted for it, and hangs are noticed as ever. Said in [`Actor::started`](crate::Actor::started) it holds back
+    /// the worker's readiness: those who need it wait, and `start_timeout` runs.
+    ///
+    /// Without a supervisor it does nothing.
+    ///
+    /// ```
+    /// # use bailiwick::prelude::*;
+    /// # use std::time::Duration;
+    /// #[protocol]
+    /// pub trait Upstream {
+    ///     async fn lost(&mut self, cx: &mut Context);
+    ///     async fn found(&mut self, cx: &mut Context);
+    /// }
+    ///
+    /// struct Pooled;
+    ///
+    /// impl Upstream for Pooled {
+    ///     async fn lost(&mut self, cx: &mut Context) {
+    ///         cx.unready();
+    ///     }
+    ///     async fn found(&mut self, cx: &mut Context) {
+    ///         cx.ready();
+    ///     }
+    /// }
+    ///
+    /// bailiwick::local(async |mut cx| {
+    ///     let upstream = cx.spawn(UpstreamRef::serve(|| Pooled)).unwrap();
+    ///     upstream.lost().ask(Duration::from_secs(1)).await.unwrap();
+    ///     upstream.found().ask(Duration::from_secs(1)).await.unwrap();
+    /// });
+    /// ```
+    pub fn unready(&mut self) {
+        let node = Arc::clone(&self.cell.node);
+        self.belongings().pause.get_or_insert_with(|| {
+            node.host.pause();
+            Pause(node)
+        });
+    }
+
+    /// Takes back what this actor asked for by [`Context::unready`]; it does nothing if that was not called. The end of
+    /// the incarnation does the same.
+    pub fn ready(&mut self) {
+        if let Some(belongings) = &mut self.belongings {
+            belongings.pause = None;
+        }
     }
 
     /// Returns the supervisor and every worker with its process, user, capabilities and state, as they are now.

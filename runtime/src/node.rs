@@ -51,6 +51,10 @@ pub(crate) trait Host: Send + Sync {
     fn skip(&self) {}
     /// The worker runs well. Without a supervisor nobody minds.
     fn settled(&self) {}
+    /// Nothing should be sent to the worker until [`Host::resume`] was called as often. Without a supervisor nobody minds.
+    fn pause(&self) {}
+    /// Takes back one [`Host::pause`].
+    fn resume(&self) {}
     /// The significant ones among the actors without a parent have done their work.
     fn finished(&self);
     /// The worker has just taken the last message of others that this life takes.

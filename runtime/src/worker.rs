@@ -9,6 +9,7 @@ mod describe;
 mod host;
 mod line;
 mod obey;
+mod readiness;
 mod work;
 
 use std::collections::BTreeMap;

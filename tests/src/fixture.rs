@@ -8,6 +8,7 @@ mod foreign;
 mod hostile;
 mod life;
 mod pilot;
+mod rest;
 pub mod shop;
 
 use std::io::Read;
@@ -22,6 +23,7 @@ pub use self::death::Death;
 use self::hostile::Attack;
 pub use self::life::{Knobs, Life, Probe, ProbeRef};
 pub use self::pilot::{Course, Flight, FlightRef, Pilot};
+pub use self::rest::{Nap, Porter, PorterRef, Rest, RestRef, Sleeper, Waker, Walk};
 
 /// The `main` of `tw`.
 pub fn main() -> ExitCode {
@@ -46,6 +48,8 @@ fn program() -> Program {
         .register("Life", ProbeRef::serve(Life::new).with_args::<Knobs>().with_lifecycle())
         .register("Pilot", FlightRef::serve(Pilot::new).with_args::<Course>().with_lifecycle())
         .register("Sender", CourierRef::serve(Sender::new).with_args::<Rounds>().with_lifecycle())
+        .register("Sleeper", RestRef::serve(Sleeper::new).with_args::<Nap>().with_lifecycle())
+        .register("Waker", PorterRef::serve(Waker::new).with_args::<Walk>().with_lifecycle())
         .register("Clerk", BookRef::serve(Clerk::new).with_args::<Desk>().with_lifecycle())
 }
 

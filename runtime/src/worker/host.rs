@@ -18,6 +18,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::changes::Changes;
 use super::line::Line;
+use super::readiness::{Readiness, Said};
 use crate::address::Address;
 use crate::escalation::chain;
 use crate::link::peers::Peers;
@@ -45,6 +46,7 @@ pub(crate) struct WorkerHost {
     skipped: AtomicBool,
     spent: watch::Sender<bool>,
     changes: Changes,
+    readiness: Mutex<Readiness>,
 }
 
 impl WorkerHost {
@@ -59,6 +61,7 @@ impl WorkerHost {
             skipped: AtomicBool::new(false),
             spent: watch::Sender::new(false),
             changes: Changes::default(),
+            readiness: Mutex::default(),
         }
     }
 
@@ -104,9 +107,27 @@ impl WorkerHost {
 
     /// Has the actors take their new arguments, and reports what came of it.
     pub(super) async fn take_changes(&self, declared: &[bootstrap::Actor]) {
+        self.turn(Readiness::changing);
         let report = self.changes.take(declared).await;
-        // If nobody hears it, the supervisor is gone, and that ends the worker.
-        let _ = self.line.report(&report, None);
+        self.turn(|readiness| readiness.changed(report));
+    }
+
+    /// Says that the worker is ready, as soon as none of its actors asks for a pause.
+    pub(super) fn started(&self) {
+        self.turn(Readiness::started);
+    }
+
+    /// Says nothing of its readiness any more: its actors are about to stop.
+    pub(super) fn ending(&self) {
+        self.turn(Readiness::ending);
+    }
+
+    /// Says what has changed of the worker's readiness. Under the lock, so that it is said in the order in which it is.
+    fn turn(&self, change: impl FnOnce(&mut Readiness) -> Said) {
+        let mut readiness = lock(&self.readiness);
+        let said = change(&mut readiness);
+        said.to_peers.iter().for_each(|is_ready| self.peers.say_readiness(*is_ready));
+        said.to_supervisor.iter().for_each(|report| self.tell(report));
     }
 
     /// Waits until the actors end the worker.
@@ -197,6 +218,14 @@ impl Host for WorkerHost {
     fn finished(&self) {
         // What went wrong before is not made good by it.
         self.over.send_if_modified(|over| over.replace(over.unwrap_or(Over::Finished)).is_none());
+    }
+
+    fn pause(&self) {
+        self.turn(Readiness::pause);
+    }
+
+    fn resume(&self) {
+        self.turn(Readiness::resume);
     }
 
     fn spent(&self) {

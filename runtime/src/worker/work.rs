@@ -120,7 +120,7 @@ impl Worker {
                 Ok(Ended::WithCode(0))
             }
             Work::Resident => {
-                self.line.report(&ToSupervisor::Ready, None)?;
+                self.host.started();
                 Ok(self.until_stopped().await)
             }
             Work::Oneshot => {
@@ -129,7 +129,7 @@ impl Worker {
             }
             Work::Main => {
                 let main = registry.take_main().ok_or(StartError::NoMain)?;
-                self.line.report(&ToSupervisor::Ready, None)?;
+                self.host.started();
                 Ok(self.run_main(main).await)
             }
         }
@@ -187,6 +187,7 @@ impl Worker {
         let mut course = self.course.clone();
         let hardest = tokio::select! {
             over = self.host.until_over() => {
+                self.host.ending();
                 // Other actors may hang for the same reason.
                 let _ = timeout(ORPHAN_GRACE, self.node.stop(Stop::Now)).await;
                 return Ended::WithCode(if over == Over::GaveUp { ESCALATED } else { 0 });
@@ -196,6 +197,7 @@ impl Worker {
                 hardest.map_or(Course::Orphaned, |course| *course)
             }
         };
+        self.host.ending();
         if hardest == Course::Orphaned {
             let _ = timeout(ORPHAN_GRACE, self.node.stop(Stop::Drained)).await;
         } else {

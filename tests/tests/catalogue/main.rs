@@ -9,6 +9,7 @@ mod c_actors;
 mod c_deaths;
 mod c_hangs;
 mod d_birth;
+mod d_readiness;
 mod d_room;
 mod d_start;
 mod e_itself;
