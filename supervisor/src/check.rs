@@ -28,7 +28,7 @@ pub use describe::{DescribeError, describe};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, escape, line_of, quote};
 pub use nearest::nearest;
 pub use order::MAX_DEPTH;
-pub use plan::{Change, Plan, Step, plan, result};
+pub use plan::{Change, Plan, Step, plan, results};
 pub use protocols::{Described, protocols};
 pub use schedule::{Above, End, Schedule, schedule};
 pub(crate) use trust::OWN as OWN_EXECUTABLE;

@@ -27,7 +27,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bailiwick_core::allowance::Allowance;
-use bailiwick_core::child::{self as tree, State};
 use bailiwick_core::moves::Moves;
 use bailiwick_core::reopening::{self, Reopenings};
 use bailiwick_core::shelf::Shelf;
@@ -297,12 +296,7 @@ impl Daemon {
 
     /// Says once that every worker is ready, or done if it is to be.
     fn tell_ready(&mut self) {
-        let is_up =
-            |child: &tree::Child| child.is_ready() || child.is_removed() || child.state() == State::Done;
-        // What starts on demand is as good as ready.
-        let awaited = |child: &ChildId| self.tree.is_member(*child) && !self.tree.waits_for_demand(*child);
-        let mut members = self.roster.children().filter(awaited);
-        if self.ready.is_some() && members.all(|child| self.tree.child(child).is_some_and(is_up)) {
+        if self.ready.is_some() && self.tree.is_up() {
             // Closing it says as much to whoever does not read.
             if let Some(ready) = self.ready.take() {
                 let _ = nix::unistd::write(&ready, b"ready\n");

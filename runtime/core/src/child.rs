@@ -288,6 +288,11 @@ impl Child {
         self.state
     }
 
+    /// Returns why it was given up, if it was.
+    pub const fn given_up(&self) -> Option<GivenUp> {
+        if let State::Failed(why) = self.state { Some(why) } else { None }
+    }
+
     /// Returns when the child entered its state.
     pub const fn since(&self) -> Instant {
         self.since
@@ -463,6 +468,9 @@ impl Child {
     pub(crate) fn adopt(&mut self, config: &ChildConfig) {
         self.offences.change(config.max_offences, config.offence_period);
         self.outdate_spare();
+        if !config.leaving {
+            self.take_place(config);
+        }
     }
 
     /// Counts an offence, and returns whether it is still answered by a restart.

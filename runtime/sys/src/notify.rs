@@ -23,6 +23,8 @@ pub struct Superior {
     watchdog: Option<Duration>,
     /// What it was told last.
     told: Option<Standing>,
+    /// It, or somebody else, asked for a reload of which it was told nothing yet.
+    is_asked: bool,
     /// When it is to hear that this process gets on.
     ping_at: Option<u64>,
     /// When it is told what it had no room for.
@@ -78,7 +80,8 @@ impl Superior {
         };
         let address = address.map_err(failed("NOTIFY_SOCKET"))?;
         let (told, retry_at) = (None, None);
-        Ok(Self { socket: datagrams()?, address, watchdog, told, ping_at: watchdog.map(|_| 0), retry_at })
+        let ping_at = watchdog.map(|_| 0);
+        Ok(Self { socket: datagrams()?, address, watchdog, told, is_asked: false, ping_at, retry_at })
     }
 
     /// Returns how often it wants to hear that this process gets on; `None` if it does not watch.
@@ -86,12 +89,24 @@ impl Superior {
         self.watchdog
     }
 
+    /// Notes that a reload was asked for. [`Self::report`] tells of it even if it is over by then, since whoever asked
+    /// waits for that.
+    pub fn note_reload(&mut self) {
+        self.is_asked = true;
+    }
+
     /// Tells what has changed since it was last told, and that this process gets on, if it is time.
     pub fn report(&mut self, mut standing: Standing, now_ns: u64) {
         // That it was ready stays said, whatever starts again.
         let was_ready = self.told.is_some_and(|told| told.phase != Phase::Starting);
-        if was_ready && standing.phase == Phase::Starting {
-            standing.phase = Phase::Running;
+        standing.phase = match standing.phase {
+            Phase::Starting if was_ready => Phase::Running,
+            // To be ready again afterwards would say that it is for the first time.
+            Phase::Reloading if !was_ready => Phase::Starting,
+            phase => phase,
+        };
+        if std::mem::take(&mut self.is_asked) && was_ready && standing.phase == Phase::Running {
+            self.report(Standing { phase: Phase::Reloading, ..standing }, now_ns);
         }
         if self.ping_at.is_some_and(|at| at <= now_ns) {
             // What is lost is said again in time: half of what is allowed has passed then.
@@ -267,8 +282,26 @@ mod tests {
         let reload =
             ["WATCHDOG=1", "RELOADING=1\nMONOTONIC_USEC=61\nSTATUS=1/2 ready", "READY=1\nSTATUS=1/2 ready"];
         assert_eq!(all(), reload);
+        superior.note_reload();
+        superior.report(standing(Phase::Running, 1), 61_000);
+        superior.report(standing(Phase::Running, 1), 61_000);
+        assert_eq!(all(), reload[1..], "a reload that is over when it could be told");
         superior.report(standing(Phase::Stopping(Duration::from_secs(1)), 1), 61_001);
         assert_eq!(all(), ["STOPPING=1\nEXTEND_TIMEOUT_USEC=1000000\nSTATUS=1/2 ready"]);
+    }
+
+    #[test]
+    fn a_reload_before_it_is_ready_is_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let socket = listen(&path, nix::unistd::getuid().as_raw()).unwrap();
+        let mut superior = Superior::at(path.as_os_str(), None).unwrap();
+        superior.note_reload();
+        for phase in [Phase::Reloading, Phase::Starting, Phase::Running] {
+            superior.report(Standing { phase, ready: 0, of: 1 }, 0);
+        }
+        let all: Vec<_> = std::iter::from_fn(|| heard(&socket)).map(|(text, _)| text).collect();
+        assert_eq!(all, ["STATUS=0/1 ready", "READY=1\nSTATUS=0/1 ready"]);
     }
 
     #[test]

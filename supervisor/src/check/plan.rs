@@ -109,8 +109,19 @@ pub fn plan(old: &System, new: &System) -> Plan {
     Plan { steps, gains: gains::gains(old, new), obstacles: obstacles(old, new) }
 }
 
+/// Says what came of the orders to workers, each by its title, and what that comes to: the last that is not as it should be.
+pub fn results<'t>(came: impl Iterator<Item = (&'t str, Option<Came>)>) -> (String, Outcome) {
+    let (mut text, mut worst) = (String::new(), Outcome::Done);
+    for (title, came) in came {
+        let Some((word, outcome)) = result(came) else { continue };
+        text += &format!("result\t{title}\t{word}\n");
+        worst = if outcome == Outcome::Done { worst } else { outcome };
+    }
+    (text, worst)
+}
+
 /// Says what came of the order to one worker, where there is something to say; what is not over yet is late.
-pub fn result(came: Option<Came>) -> Option<(&'static str, Outcome)> {
+fn result(came: Option<Came>) -> Option<(&'static str, Outcome)> {
     Some(match came {
         Some(Came::Done) => return None,
         Some(Came::Declined) => ("declined", Outcome::Done),

@@ -9,6 +9,7 @@ use bailiwick_sys::notify::{self, Phase};
 use nix::sys::socket::{Shutdown, shutdown};
 
 use super::Daemon;
+use super::reload::Reload;
 use bailiwick_core::token::Token;
 
 /// More clients than can wait at the control socket.
@@ -19,6 +20,7 @@ impl Daemon {
     pub(super) fn tell_superior(&mut self) {
         let Some(superior) = &mut self.superior else { return };
         let Standing { ready, of, is_starting, is_reloading } = self.tree.standing();
+        let is_reloading = is_reloading || self.reload.as_ref().is_some_and(Reload::changes);
         let phase = match (self.tree.is_shutting_down(), is_reloading, is_starting) {
             (true, _, _) => Phase::Stopping(self.system.shutdown_timeout + 2 * KILL_GRACE),
             (false, true, _) => Phase::Reloading,

@@ -7,9 +7,10 @@ use std::error::Error;
 
 use bailiwick_core::ends::Pair;
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{self, ChildId, Config, Event, GroupId, Incarnation};
+use bailiwick_core::tree::{self, ChildId, Event, Incarnation};
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::memory;
+use bailiwick_sys::notify::Superior;
 use bailiwick_wire::bootstrap::Update;
 use bailiwick_wire::control::ToWorker;
 
@@ -37,6 +38,13 @@ pub(super) struct Reload {
 /// What one child was ordered, and the life that was present then.
 type Ordered = (tree::Verb, Incarnation);
 
+impl Reload {
+    /// Whether it does more than to say what would be done.
+    pub(super) fn changes(&self) -> bool {
+        self.mode != ReloadMode::Plan
+    }
+}
+
 #[derive(Debug)]
 enum Stage {
     /// The manifest is read and checked.
@@ -48,6 +56,9 @@ enum Stage {
 impl Daemon {
     /// Begins to read the manifest again.
     pub(super) fn begin_reload(&mut self, client: Option<ConnectionId>, mode: ReloadMode, until: Instant) {
+        if mode != ReloadMode::Plan {
+            self.superior.iter_mut().for_each(Superior::note_reload);
+        }
         let obstacle = [
             (self.tree.is_shutting_down(), "the system is stopping"),
             (self.reload.is_some(), "another reload is under way"),
@@ -108,13 +119,15 @@ impl Daemon {
         let fresh = fresh.map(|child| Ok((child, self.launcher.prepare_one(roster.seat(child))?)));
         let fresh: Vec<(ChildId, Prepared)> = fresh.collect::<Result<_, SandboxError>>()?;
         // What an operator scaled stays so unless the manifest says something else now.
-        let sizes = |terms: &Config| terms.groups.iter().map(|group| group.size).collect::<Vec<_>>();
-        let sizes: Vec<_> = sizes(self.tree.config()).into_iter().zip(sizes(&terms)).collect();
+        let scaled: Vec<Event> = self.tree.config().resized(&terms).collect();
         self.tree.adopt(terms).map_err(|error| roster.explain(error))?;
         let stays = |child: ChildId| roster.seat(child).standing == Standing::Present;
+        // Whoever was on its way out.
+        let back: Vec<ChildId> = self.roster.leaving().filter(|child| stays(*child)).collect();
         let links = self.broker.succeed(lay_out(&system, &roster), stays);
         (self.roster, self.system) = (roster, system);
         let added: Vec<ChildId> = fresh.iter().map(|(child, _)| *child).collect();
+        let starts = [added.as_slice(), &back].concat();
         for (child, prepared) in fresh {
             let place = Child::new(&self.roster.seat(child).title, self.now());
             let places = self.children.len().max(usize::from(child.0) + 1);
@@ -128,10 +141,9 @@ impl Daemon {
         links.cut.into_iter().for_each(|pair| self.cut(pair));
         links.made.into_iter().for_each(|(one, other)| self.link(one, other));
         let orders: Vec<_> =
-            self.roster.children().filter_map(|child| self.change(child, plan, &added)).collect();
+            self.roster.children().filter_map(|child| self.change(child, plan, &starts)).collect();
         self.events.extend(orders.iter().map(|(verb, of)| Event::Operator { verb: *verb, child: of.child }));
-        let scaled = (0..).map(GroupId).zip(sizes).filter(|(_, (old, new))| old != new);
-        self.events.extend(scaled.map(|(group, (_, size))| Event::Scale { group, size }));
+        self.events.extend(scaled);
         for (verb, of) in &orders {
             let is_new_life = matches!(verb, tree::Verb::Renew | tree::Verb::Start);
             self.child(of.child).stale |= is_new_life && !added.contains(&of.child);
@@ -140,12 +152,12 @@ impl Daemon {
     }
 
     /// Returns what an instance is ordered, if anything is.
-    fn change(&self, child: ChildId, plan: &Plan, added: &[ChildId]) -> Option<Ordered> {
+    fn change(&self, child: ChildId, plan: &Plan, starts: &[ChildId]) -> Option<Ordered> {
         let seat = self.roster.seat(child);
         let verb = match plan.change(&seat.worker.name) {
             _ if seat.standing == Standing::Leaving => tree::Verb::Remove,
-            _ if added.contains(&child) && !self.tree.is_member(child) => return None,
-            _ if added.contains(&child) => tree::Verb::Start,
+            _ if starts.contains(&child) && !self.tree.is_member(child) => return None,
+            _ if starts.contains(&child) => tree::Verb::Start,
             Change::Added => tree::Verb::Start,
             Change::Reconfigured => tree::Verb::Reload,
             Change::Restarted => tree::Verb::Renew,
@@ -205,12 +217,11 @@ impl Daemon {
                 return self.end_reload(client, late, Answer::TimedOut);
             }
         };
-        let mut answer = Answer::Done;
-        for (verb, of) in orders {
-            let Some((word, outcome)) = check::result(self.tree.came_of(verb, of)) else { continue };
-            plan += &format!("result\t{}\t{word}\n", self.roster.seat(of.child).title);
-            answer = if outcome == Answer::Done { answer } else { outcome };
-        }
+        let came = orders
+            .iter()
+            .map(|(verb, of)| (self.roster.seat(of.child).title.as_str(), self.tree.came_of(*verb, *of)));
+        let (results, answer) = check::results(came);
+        plan += &results;
         self.end_reload(client, &plan, answer);
     }
 

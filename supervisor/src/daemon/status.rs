@@ -1,7 +1,5 @@
 //! The process tree as records.
 
-use bailiwick_core::child::State;
-use bailiwick_core::exit::GivenUp;
 use bailiwick_core::moves::Signs;
 use bailiwick_core::tree::ChildId;
 use bailiwick_sys::identity::Identity;
@@ -43,14 +41,6 @@ impl Daemon {
         let prepared = self.launcher.prepared(id);
         let group = self.tree.config().children.get(usize::from(id.0))?.group;
         let budget = self.tree.budget(group)?;
-        let given_up = match child.state() {
-            State::Failed(why) => Some(why),
-            _ => None,
-        };
-        let culprit = match given_up {
-            Some(GivenUp::Dependency(need)) => Some(need),
-            _ => self.tree.waits_for(id),
-        };
         let nobody = Identity { uid: u32::MAX, gid: u32::MAX };
         let identity = prepared.map_or(nobody, Prepared::identity);
         let now = self.now();
@@ -82,8 +72,12 @@ impl Daemon {
             signs: control::Signs::from_bits(Signs::of(child).bits()),
             last_reload: child.last_reload().and_then(|reload| Reload::from_code(reload.code())),
             group: self.roster.group_path(group, self.tree.config()),
-            given_up: given_up.and_then(|why| control::GivenUp::from_code(why.code())),
-            because_of: culprit.map(|need| self.roster.seat(need).title.clone()).unwrap_or_default(),
+            given_up: child.given_up().and_then(|why| control::GivenUp::from_code(why.code())),
+            because_of: self
+                .tree
+                .held_up_by(id)
+                .map(|need| self.roster.seat(need).title.clone())
+                .unwrap_or_default(),
             failures: child.failures(),
             containment: match prepared.map(Prepared::tree) {
                 Some(Tree::Cgroup) => Containment::Cgroup,

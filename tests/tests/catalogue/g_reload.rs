@@ -11,16 +11,16 @@ use nix::sys::signal::Signal;
 
 use crate::support::{plain, worker};
 
-const PLAN: Verb = Verb::Reload(ReloadMode::Plan);
-const RELOAD: Verb = Verb::Reload(ReloadMode::Narrow);
-const WIDENING: Verb = Verb::Reload(ReloadMode::Widening);
+pub(crate) const PLAN: Verb = Verb::Reload(ReloadMode::Plan);
+pub(crate) const RELOAD: Verb = Verb::Reload(ReloadMode::Narrow);
+pub(crate) const WIDENING: Verb = Verb::Reload(ReloadMode::Widening);
 
 /// The processes of workers, by name.
-fn pids<const N: usize>(supervised: &Supervised, names: [&str; N]) -> [Option<u32>; N] {
+pub(crate) fn pids<const N: usize>(supervised: &Supervised, names: [&str; N]) -> [Option<u32>; N] {
     names.map(|name| supervised.worker(name).pid)
 }
 
-fn up<const N: usize>(supervised: &Supervised, names: [&str; N]) -> [Option<u32>; N] {
+pub(crate) fn up<const N: usize>(supervised: &Supervised, names: [&str; N]) -> [Option<u32>; N] {
     names.map(|name| supervised.wait_for_life(name, 1).pid)
 }
 
@@ -30,7 +30,7 @@ fn names(supervised: &Supervised) -> Vec<String> {
 
 /// Has it take up another manifest without a complaint.
 #[track_caller]
-fn reload(supervised: &Supervised, manifest: &str) -> String {
+pub(crate) fn reload(supervised: &Supervised, manifest: &str) -> String {
     let (text, outcome) = supervised.reload(RELOAD, manifest);
     assert_eq!(outcome, Outcome::Done, "{text}; so far:\n{}", supervised.journal());
     text

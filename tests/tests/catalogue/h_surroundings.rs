@@ -34,13 +34,13 @@ fn h3_a_supervisor_that_gives_up_exits_with_3_or_the_code_of_the_worker_that_is_
 }
 
 /// Somebody who wants to know how a supervisor gets on, as systemd does.
-struct Superior {
+pub(crate) struct Superior {
     socket: UnixDatagram,
-    name: String,
+    pub(crate) name: String,
 }
 
 impl Superior {
-    fn new(test: &str) -> Self {
+    pub(crate) fn new(test: &str) -> Self {
         let name = format!("bailiwick-{test}-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).expect("a short name");
         let socket = UnixDatagram::bind_addr(&address).expect("nobody else has the name");
@@ -49,7 +49,7 @@ impl Superior {
     }
 
     /// Returns the next message that is no sign of life, and how many of those came before.
-    fn told(&self) -> (String, usize) {
+    pub(crate) fn told(&self) -> (String, usize) {
         for alive in 0.. {
             let mut bytes = [0; 512];
             let length = self.socket.recv(&mut bytes).expect("something is told in time");

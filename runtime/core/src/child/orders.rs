@@ -6,7 +6,7 @@
 use super::{Aim, Child, Sent, State, Turn};
 use crate::exit::Cause;
 use crate::time::Instant;
-use crate::tree::{Action, News};
+use crate::tree::{Action, ChildConfig, News};
 
 /// Inputs from outside the process.
 impl Child {
@@ -43,17 +43,21 @@ impl Child {
 
     /// An operator wants it: it runs what its path leads to now, and its place is taken.
     pub(crate) fn start_by_order(&mut self, turn: &mut Turn<'_>) {
-        if core::mem::take(&mut self.removed) && self.is_at_rest() {
-            // Its place may be another's now, who answers for nothing that was before.
-            let fresh = Self::new(self.id, turn.config);
-            *self = Self { generation: self.generation, spare: self.spare, ..fresh };
-        }
+        self.take_place(turn.config);
         if self.is_at_rest() {
             self.outdated.binary = false;
             self.outdate_spare();
         }
         self.wanted = turn.config.on_demand;
         self.start(turn);
+    }
+
+    /// It is wanted again, if it was removed: its place may be another's now, who answers for nothing that was before.
+    pub(super) fn take_place(&mut self, config: &ChildConfig) {
+        if core::mem::take(&mut self.removed) && self.is_at_rest() {
+            let fresh = Self::new(self.id, config);
+            *self = Self { generation: self.generation, spare: self.spare, ..fresh };
+        }
     }
 
     /// Nobody wants it any more.

@@ -120,6 +120,8 @@ pub struct ChildConfig {
     pub significant: bool,
     /// Where it stands in the manifest, which decides among equals; children of one position go by index.
     pub position: u16,
+    /// Whether nobody wants it any more: its place is one to be given up, or free.
+    pub leaving: bool,
     /// The children that must be ready (a oneshot: done) before it starts.
     pub needs: Vec<ChildId>,
     /// The children that it waits for as long as they may still become ready, and starts without.
@@ -227,6 +229,7 @@ impl Default for ChildConfig {
             essential: false,
             significant: false,
             position: 0,
+            leaving: false,
             needs: Vec::new(),
             wants: Vec::new(),
             after: Vec::new(),
@@ -266,7 +269,7 @@ impl ChildConfig {
     #[must_use]
     pub fn parting(self) -> Self {
         let (needs, wants, after) = Default::default();
-        Self { needs, wants, after, essential: false, significant: false, ..self }
+        Self { needs, wants, after, essential: false, significant: false, leaving: true, ..self }
     }
 
     /// Returns everyone whom the configuration puts before this child.

@@ -10,7 +10,12 @@ impl Tree {
     pub(super) fn operate(&mut self, verb: Verb, id: ChildId, step: &mut Step<'_>) {
         // A place that was given up belongs to nobody until somebody is started in it.
         let is_removed = self.child(id).is_none_or(Child::is_removed);
-        if self.is_shutting_down() || !self.is_member(id) || (is_removed && verb != Verb::Start) {
+        let is_meant = match verb {
+            Verb::Remove => !is_removed,
+            Verb::Start => self.is_member(id),
+            _ => self.is_member(id) && !is_removed,
+        };
+        if self.is_shutting_down() || !is_meant {
             return;
         }
         match verb {

@@ -5,8 +5,18 @@
 
 use alloc::vec::Vec;
 
-use super::{ChildId, GroupId, Step, Strategy, Tree};
+use super::{ChildId, Config, Event, GroupId, Step, Strategy, Tree};
 use crate::child::{Aim, Child};
+
+impl Config {
+    /// Returns what follows for the pools when `next` takes the place of this: those of which it says another number have
+    /// that, and the others stay as they were scaled.
+    pub fn resized(&self, next: &Self) -> impl Iterator<Item = Event> {
+        let pairs = (0..).map(GroupId).zip(self.groups.iter().zip(&next.groups));
+        let changed = pairs.filter(|(_, (old, new))| old.size != new.size);
+        changed.map(|(group, (_, new))| Event::Scale { group, size: new.size })
+    }
+}
 
 impl Tree {
     /// Returns how many members a pool has at present; `None` if the group is none.
@@ -18,8 +28,7 @@ impl Tree {
     /// Returns how many members a pool may have; `None` if the group is none.
     pub fn pool_places(&self, id: GroupId) -> Option<u16> {
         self.pool_size(id)?;
-        let places = self.config.children.iter().filter(|child| child.group == id).count();
-        u16::try_from(places).ok()
+        u16::try_from(self.places_of(id).len()).ok()
     }
 
     /// Lets a pool have `size` members: starts those that are new, stops those that are too many. More than there are
@@ -39,16 +48,27 @@ impl Tree {
         }
     }
 
-    /// Returns whether a child is one that may run, and no free place of a pool.
+    /// Returns whether a child is one that may run: no free place of a pool, and nobody who leaves.
     pub fn is_member(&self, child: ChildId) -> bool {
-        let Some(group) = self.terms(child).map(|terms| terms.group) else { return false };
-        self.pool_size(group).is_none_or(|size| {
-            self.places_of(group).iter().position(|place| *place == child) < Some(usize::from(size))
-        })
+        let Some(terms) = self.terms(child).filter(|terms| !terms.leaving) else { return false };
+        let taken = |size| self.places_of(terms.group).into_iter().take(usize::from(size));
+        self.pool_size(terms.group).is_none_or(|size| taken(size).any(|place| place == child))
     }
 
+    /// Has a pool that lost places not count them as taken.
+    pub(super) fn fit(&mut self, id: GroupId) {
+        if let Some(places) = self.pool_places(id) {
+            let size = &mut self.groups[usize::from(id.0)].size;
+            *size = places.min(*size);
+        }
+    }
+
+    /// Returns the places of a pool in the order in which they are taken. One that came later may stand at a lower index,
+    /// where somebody else has left.
     fn places_of(&self, id: GroupId) -> Vec<ChildId> {
         let children = (0..).map(ChildId).zip(&self.config.children);
-        children.filter(|(_, terms)| terms.group == id).map(|(child, _)| child).collect()
+        let mut places: Vec<_> = children.filter(|(_, terms)| terms.group == id && !terms.leaving).collect();
+        places.sort_by_key(|(_, terms)| terms.position);
+        places.into_iter().map(|(child, _)| child).collect()
     }
 }

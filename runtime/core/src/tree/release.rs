@@ -62,6 +62,14 @@ impl Tree {
         first.or_else(|| self.order.after(id).iter().copied().find(on_its_way))
     }
 
+    /// Returns because of whom a child is down: the one that it waits for, or the need that was given up.
+    pub fn held_up_by(&self, id: ChildId) -> Option<ChildId> {
+        match self.child(id)?.given_up() {
+            Some(GivenUp::Dependency(need)) => Some(need),
+            _ => self.waits_for(id),
+        }
+    }
+
     /// Returns whether a child waits for somebody to send to it.
     pub fn waits_for_demand(&self, id: ChildId) -> bool {
         self.child(id).zip(self.terms(id)).is_some_and(|(child, terms)| child.is_asleep(terms))

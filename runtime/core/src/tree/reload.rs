@@ -83,6 +83,7 @@ impl Tree {
         self.children.extend(new.zip(&config.children[known..]).map(|(id, terms)| Child::new(id, terms)));
         self.groups.extend(config.groups[groups..].iter().map(Group::new));
         (self.config, self.order) = (config, order);
+        (0..).map(GroupId).take(self.groups.len()).for_each(|id| self.fit(id));
         Ok(())
     }
 

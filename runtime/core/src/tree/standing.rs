@@ -33,6 +33,13 @@ impl Tree {
         }
         standing
     }
+
+    /// Returns whether every child that is to be is ready, or done. What starts on demand is as good as ready.
+    pub fn is_up(&self) -> bool {
+        let is_up = |child: &Child| child.is_ready() || child.is_removed() || child.state() == State::Done;
+        let mut children = (0..).map(ChildId).zip(&self.children);
+        children.all(|(id, child)| is_up(child) || !self.is_member(id) || self.waits_for_demand(id))
+    }
 }
 
 /// Whether its first life is not ready yet and may still become so by itself.

@@ -296,8 +296,13 @@ impl Observed {
     fn check_spawn(&mut self, of: Incarnation, context: &str) {
         assert!(self.stop == Stop::Never, "starts after the stop began: {context}");
         if let Some(size) = self.tree.pool_size(self.terms(of.child).group) {
-            let group = self.terms(of.child).group;
-            let before = (0..of.child.0).filter(|other| self.terms(ChildId(*other)).group == group).count();
+            let own = self.terms(of.child);
+            let rank = |id: u16| (self.terms(ChildId(id)).position, id);
+            let is_before = |other: &u16| {
+                let terms = self.terms(ChildId(*other));
+                terms.group == own.group && !terms.leaving && rank(*other) < rank(of.child.0)
+            };
+            let before = (0..self.lives.len() as u16).filter(is_before).count();
             assert!(before < usize::from(size), "starts in a place that is not taken: {context}");
         }
         let life = &mut self.lives[usize::from(of.child.0)];

@@ -459,6 +459,49 @@ fn g1_what_is_added_starts_and_what_is_removed_stops() {
 }
 
 #[test]
+fn a_pool_does_not_count_the_places_that_are_gone_and_takes_back_those_that_return() {
+    let crowd = GroupId(1);
+    let mut world = Observed::new(pool(4, 3, child()));
+    world.tell(Event::Boot);
+    (0..3).for_each(|n| drop(world.tell(Event::Ready(world.life(n)))));
+    let mut fewer = pool(4, 1, child());
+    for gone in &mut fewer.children[2..] {
+        *gone = gone.clone().parting();
+    }
+    world.adopt(fewer.clone());
+    assert_eq!((world.tree.pool_places(crowd), world.tree.pool_size(crowd)), (Some(2), Some(2)));
+    assert_eq!(
+        (0..4).map(|n| world.tree.is_member(ChildId(n))).collect::<Vec<_>>(),
+        [true, true, false, false]
+    );
+    for gone in [2, 3] {
+        world.tell(Event::Operator { verb: Verb::Remove, child: ChildId(gone) });
+    }
+    assert_eq!(world.tell(Event::Scale { group: crowd, size: 3 }), [], "there are two places");
+    // One returns while it stops, the other after it has never run.
+    world.adopt(pool(4, 1, child()));
+    assert_eq!(world.tree.pool_places(crowd), Some(4));
+    world.tell(Event::Scale { group: crowd, size: 4 });
+    assert_eq!(world.life(3).generation, 1);
+    world.tell(Event::Drained(world.life(2)));
+    world.tell(Event::Exited { of: world.life(2), exit: Exit::Signal(15) });
+    world.tell(Event::Emptied { of: world.life(2), chance: 0 });
+    assert_eq!(world.life(2).generation, 2);
+    assert!(world.tree.children().iter().all(|child| !child.is_removed()));
+}
+
+#[test]
+fn a_pool_takes_its_places_in_the_order_of_the_manifest_wherever_they_stand() {
+    let mut config = pool(3, 2, child());
+    for (child, position) in config.children.iter_mut().zip([2, 0, 1]) {
+        child.position = position;
+    }
+    let mut world = Observed::new(config);
+    world.tell(Event::Boot);
+    assert_eq!([0, 1, 2].map(|n| world.life(n).generation), [0, 1, 1]);
+}
+
+#[test]
 fn g2_a_hot_key_holds_from_the_next_time_it_is_asked_for() {
     let mut world = Observed::new(alone(child()));
     world.tell(Event::Boot);
