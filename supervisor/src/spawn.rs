@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bailiwick_core::tree::ChildId;
-use bailiwick_sys::events::{Interest, Poller, Signal};
+use bailiwick_sys::events::Signal;
 use bailiwick_sys::guardian::{Guardian, GuardianError};
 use bailiwick_sys::open_files;
 use bailiwick_sys::process::{self, ChildPlan, SpawnError, Step};
@@ -192,15 +192,7 @@ impl Launcher {
         if worker.is_empty()? {
             return Ok(TreeKill::Gone);
         }
-        let Some((fd, interest)) = worker.tree_watch() else { return Ok(TreeKill::Gone) };
-        if interest == Interest::READ {
-            let copy = fd.try_clone_to_owned();
-            return copy.map(TreeKill::Underway).map_err(|error| refused("dup", &error).into());
-        }
-        // A control group announces itself by priority alone; an epoll around it is readable then.
-        let around = Poller::new(1)?;
-        around.add(fd, 0, interest)?;
-        Ok(TreeKill::Underway(around.into()))
+        Ok(worker.tree_watch()?.map_or(TreeKill::Gone, TreeKill::Underway))
     }
 
     /// Returns whether nothing is left of what an instance started, its leader included.
@@ -288,10 +280,6 @@ pub(crate) fn start(
             Err(failed.into())
         }
     }
-}
-
-fn refused(call: &'static str, error: &io::Error) -> Failed {
-    Failed { call, errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)) }
 }
 
 /// Descriptors that are left for the loop, operators and what a start needs for a moment: whoever is to start finds

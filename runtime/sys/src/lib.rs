@@ -4,6 +4,7 @@
 //! owned, nothing blocks unless its name says so, and what runs between fork and exec is prepared beforehand.
 
 pub mod backtrace;
+pub mod bounds;
 pub mod build_id;
 pub mod capability;
 pub mod cgroup;
@@ -25,6 +26,7 @@ pub mod kept;
 pub mod kind;
 pub mod landlock;
 pub mod listen;
+pub mod locked_folder;
 pub mod memory;
 pub mod named_socket;
 pub mod notify;

@@ -1,10 +1,10 @@
 //! Everything that a worker started: killing all of it, and knowing when nothing is left.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::cgroup::Cgroup;
 use crate::error::{Errno, Failed};
-use crate::events::Interest;
+use crate::events::{Interest, Poller};
 use crate::guardian::{self, Forked, GuardianError};
 use crate::wait;
 
@@ -60,12 +60,15 @@ impl Tree {
         }
     }
 
-    /// Returns what to wait on until the tree may have become empty; `None` when nothing is to be waited for.
-    pub fn watch<'a>(&'a self, cgroup: Option<&'a Cgroup>) -> Option<(BorrowedFd<'a>, Interest)> {
+    /// Returns what becomes readable when the tree may have become empty; `None` when nothing is to be waited for.
+    ///
+    /// # Errors
+    /// When there is no descriptor for it.
+    pub fn watch(&self, cgroup: Option<&Cgroup>) -> Result<Option<OwnedFd>, Failed> {
         match self {
-            Self::Cgroup => cgroup.and_then(Cgroup::events).map(|events| (events, Interest::PRIORITY)),
-            Self::User { killer, .. } => killer.as_ref().map(|killer| (killer.pidfd.as_fd(), Interest::READ)),
-            Self::Alone => None,
+            Self::Cgroup => cgroup.and_then(Cgroup::events).map(readable).transpose(),
+            Self::User { killer, .. } => killer.as_ref().map(|killer| copy(&killer.pidfd)).transpose(),
+            Self::Alone => Ok(None),
         }
     }
 
@@ -96,4 +99,16 @@ impl Tree {
             Self::Alone => Ok(true),
         }
     }
+}
+
+/// Returns what is readable when a control group announces itself, which it does by priority alone.
+fn readable(events: BorrowedFd<'_>) -> Result<OwnedFd, Failed> {
+    let around = Poller::new(1)?;
+    around.add(events, 0, Interest::PRIORITY)?;
+    Ok(around.into())
+}
+
+fn copy(fd: &OwnedFd) -> Result<OwnedFd, Failed> {
+    let errno = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
+    fd.try_clone().map_err(|error| Failed { call: "dup", errno: errno(error) })
 }

@@ -223,8 +223,8 @@ fn end_all(prepared: &mut Prepared) -> Result<(), DescribeError> {
     let until = Instant::now() + DEADLINE;
     while !prepared.is_empty()? && Instant::now() < until {
         let mut poller = Poller::new(1)?;
-        let Some((fd, interest)) = prepared.tree_watch() else { continue };
-        poller.add(fd, 0, interest)?;
+        let Some(tells) = prepared.tree_watch()? else { continue };
+        poller.add(&tells, 0, Interest::READ)?;
         poller.wait(Some(1000))?.for_each(drop);
     }
     Ok(())

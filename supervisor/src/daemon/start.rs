@@ -18,6 +18,7 @@ use bailiwick_sys::events::{
 };
 use bailiwick_sys::guardian::Guardian;
 use bailiwick_sys::held_lock::LockError;
+use bailiwick_sys::locked_folder::ClaimError;
 use bailiwick_sys::notify::Superior;
 use bailiwick_sys::open_files::raise_limit;
 use bailiwick_sys::remains::Remains;
@@ -89,7 +90,10 @@ enum Refusal {
 impl Refusal {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::State(StateDirError { fault: Fault::Lock(LockError::Held { .. }), .. }) => BUSY,
+            Self::State(StateDirError {
+                fault: Fault::Claim(ClaimError::Lock(LockError::Held { .. })),
+                ..
+            }) => BUSY,
             Self::Threads | Self::Roster(_) | Self::State(_) | Self::Listen(_) => CONFIGURATION,
             Self::Launch(error) => error.exit_code(),
             Self::Kernel(_) => UNAVAILABLE,

@@ -1,11 +1,12 @@
 //! A worker with everything made that its start needs.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use bailiwick_sys::Failed;
+use bailiwick_sys::bounds::Bounds;
 use bailiwick_sys::capability::Capabilities;
-use bailiwick_sys::events::Interest;
 use bailiwick_sys::guardian::{Guardian, GuardianError, Victim};
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::remains::{Remains, group_name};
@@ -19,7 +20,7 @@ use super::error::SandboxError;
 use super::executable::Executable;
 use super::filter::Filters;
 use super::handover::hand_over;
-use super::limits::Limits;
+use super::limits::{bounds, memory_mechanism};
 use super::machine::Machine;
 use super::missing::{Aspect, Missing, TCP_ABI};
 use super::paths::{Access, Granted, Rulesets};
@@ -56,7 +57,7 @@ pub struct Prepared {
     pub(super) account: Account,
     pub(super) capabilities: Capabilities,
     pub(super) can_lock_capabilities: bool,
-    pub(super) limits: Limits,
+    pub(super) limits: Bounds,
     pub(super) nice: Option<i8>,
     pub(super) oom_score_adjust: Vec<u8>,
     pub(super) directory: Granted,
@@ -124,7 +125,7 @@ impl Ground {
             let why = "the supervisor is root, and cannot change to other users";
             self.floor_missing(worker, "a user other than root", why, Aspect::User, &mut missing)?;
         }
-        let limits = Limits::new(&worker.sandbox, &self.cgroups, &account);
+        let limits = bounds(&worker.sandbox, &self.cgroups, &account);
         if limits.lacks_tasks() {
             let why = "there is neither a pids control group nor a user of the worker's own";
             self.floor_missing(worker, "tasks_max", why, Aspect::Tasks, &mut missing)?;
@@ -330,7 +331,10 @@ impl Prepared {
     /// Returns what to wait on after [`Self::kill_tree`]; `None` when [`Self::is_empty`] can be asked at once.
     ///
     /// To be asked anew after every [`Self::is_empty`] that says no.
-    pub fn tree_watch(&self) -> Option<(BorrowedFd<'_>, Interest)> {
+    ///
+    /// # Errors
+    /// When there is no descriptor for it.
+    pub fn tree_watch(&self) -> Result<Option<OwnedFd>, Failed> {
         self.tree.watch(self.cgroup.as_ref())
     }
 
@@ -349,7 +353,7 @@ impl Prepared {
 
     /// Returns what enforces its limit of memory.
     pub fn memory_mechanism(&self) -> MemoryMechanism {
-        self.limits.memory_mechanism()
+        memory_mechanism(&self.limits)
     }
 
     pub(crate) fn birthplace(&self) -> Option<BorrowedFd<'_>> {

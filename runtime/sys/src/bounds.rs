@@ -1,0 +1,168 @@
+//! Bounds on memory, tasks and descriptors: which mechanism meets which, and what is left open.
+
+use crate::cgroup::{Cgroups, Purpose, Version};
+use crate::open_files::former_limit;
+use crate::process::{Resource, Step};
+
+/// What meets a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Exhaustive: people are told which it is.
+pub enum Mechanism {
+    /// A control group.
+    Group(Version),
+    /// A limit that the process, or its user, carries.
+    Process,
+    /// Nothing.
+    None,
+}
+
+/// What bounds a process should have.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// Bytes of memory.
+    pub memory: Option<u64>,
+    /// Threads and processes.
+    pub tasks: Option<u32>,
+    /// Threads and processes, where nothing else is said and the bound costs little.
+    pub default_tasks: Option<u32>,
+    /// It may fork, and then any price is paid for a bound on its tasks.
+    pub may_fork: bool,
+    /// Descriptors.
+    pub files: Option<u32>,
+    /// Nobody else has its user.
+    pub has_own_user: bool,
+}
+
+/// The bounds of one process and what it starts.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    memory: Option<(u64, Mechanism)>,
+    tasks: Option<(u32, Mechanism)>,
+    files: Option<u32>,
+}
+
+impl Bounds {
+    /// Chooses the mechanisms.
+    pub fn choose(wanted: Wanted, cgroups: &Cgroups) -> Self {
+        let memory_by = cgroups.memory().map_or(Mechanism::Process, Mechanism::Group);
+        let tasks_by = match cgroups.tasks() {
+            Some(Version::V2) => Mechanism::Group(Version::V2),
+            // To enter a group of version 1 takes ten times as long as all the rest of a start.
+            Some(Version::V1) | None if wanted.has_own_user => Mechanism::Process,
+            by => by.map_or(Mechanism::None, Mechanism::Group),
+        };
+        // Who cannot fork has threads only, and is not made to pay for their being counted.
+        let is_worth_it = match tasks_by {
+            Mechanism::None => false,
+            Mechanism::Group(Version::V1) => wanted.may_fork,
+            Mechanism::Group(Version::V2) | Mechanism::Process => true,
+        };
+        let default = wanted.default_tasks.filter(|_| is_worth_it);
+        Self {
+            memory: wanted.memory.map(|bytes| (bytes, memory_by)),
+            tasks: wanted.tasks.or(default).map(|tasks| (tasks, tasks_by)),
+            files: wanted.files,
+        }
+    }
+
+    /// Returns whether tasks are to be bounded and cannot be.
+    pub fn lacks_tasks(&self) -> bool {
+        matches!(self.tasks, Some((_, Mechanism::None)))
+    }
+
+    /// Returns what control groups are needed for. Is it to be killed by them as well?
+    pub fn purpose(&self, kill: bool) -> Purpose {
+        let version = |by| match by {
+            Mechanism::Group(version) => Some(version),
+            Mechanism::Process | Mechanism::None => None,
+        };
+        Purpose {
+            memory: self.memory.and_then(|(bytes, by)| Some((bytes, version(by)?))),
+            tasks: self.tasks.and_then(|(tasks, by)| Some((tasks, version(by)?))),
+            kill,
+        }
+    }
+
+    /// Returns what bounds its memory.
+    pub fn memory(&self) -> Mechanism {
+        self.memory.map_or(Mechanism::None, |(_, by)| by)
+    }
+
+    /// Adds the limits that a process sets for itself while it may.
+    pub fn steps(&self, steps: &mut Vec<Step<'_>>) {
+        steps.push(Step::Limit(Resource::Core, 0));
+        steps.push(Step::Limit(Resource::MessageQueues, 0));
+        // Who has no limit of its own gets the one that the supervisor had before it raised it.
+        match (self.files, former_limit()) {
+            (Some(files), _) => steps.push(Step::Limit(Resource::OpenFiles, files.into())),
+            (None, Some(former)) => steps.push(Step::SoftLimit(Resource::OpenFiles, former)),
+            (None, None) => {}
+        }
+        if let Some((bytes, Mechanism::Process)) = self.memory {
+            steps.push(Step::Limit(Resource::AddressSpace, bytes));
+        }
+    }
+
+    /// Returns the limit that counts by user, to be set when the user is its own.
+    pub fn task_step(&self) -> Option<Step<'static>> {
+        match self.tasks {
+            Some((tasks, Mechanism::Process)) => Some(Step::Limit(Resource::Tasks, tasks.into())),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups(version: Version) -> Cgroups {
+        match version {
+            Version::V2 => Cgroups {
+                v2: Some("/groups".into()),
+                v2_controllers: vec!["memory".into(), "pids".into()],
+                ..Cgroups::default()
+            },
+            Version::V1 => Cgroups {
+                v1_memory: Some("/memory".into()),
+                v1_pids: Some("/pids".into()),
+                ..Cgroups::default()
+            },
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_by_a_group_else_by_the_process_itself() {
+        let wanted = Wanted { memory: Some(1 << 20), ..Wanted::default() };
+        for (cgroups, by) in [
+            (groups(Version::V2), Mechanism::Group(Version::V2)),
+            (groups(Version::V1), Mechanism::Group(Version::V1)),
+            (Cgroups::default(), Mechanism::Process),
+        ] {
+            assert_eq!(Bounds::choose(wanted, &cgroups).memory(), by);
+        }
+        assert_eq!(Bounds::choose(Wanted::default(), &groups(Version::V2)).memory(), Mechanism::None);
+    }
+
+    #[test]
+    fn tasks_are_bounded_at_the_price_that_who_may_fork_is_worth() {
+        let none = Cgroups::default();
+        for (cgroups, has_own_user, may_fork, default) in [
+            (&groups(Version::V2), false, false, true),
+            (&groups(Version::V1), false, false, false),
+            (&groups(Version::V1), false, true, true),
+            (&groups(Version::V1), true, false, true),
+            (&none, true, false, true),
+            (&none, false, true, false),
+        ] {
+            let wanted = Wanted { default_tasks: Some(64), may_fork, has_own_user, ..Wanted::default() };
+            let bounds = Bounds::choose(wanted, cgroups);
+            assert_eq!(bounds.tasks.is_some(), default, "{wanted:?} {cgroups:?}");
+            assert!(!bounds.lacks_tasks());
+        }
+        let wanted = Wanted { tasks: Some(7), ..Wanted::default() };
+        assert!(Bounds::choose(wanted, &none).lacks_tasks(), "what was asked for cannot be had");
+        let wanted = Wanted { has_own_user: true, ..wanted };
+        assert!(matches!(Bounds::choose(wanted, &none).task_step(), Some(Step::Limit(Resource::Tasks, 7))));
+    }
+}
