@@ -6,6 +6,7 @@ extern crate alloc;
 pub mod allowance;
 pub mod asks;
 pub mod backoff;
+pub mod berth;
 pub mod budget;
 pub mod child;
 pub mod credit;
