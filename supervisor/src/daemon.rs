@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bailiwick_core::allowance::Allowance;
+use bailiwick_core::berth::Berth;
 use bailiwick_core::moves::Moves;
 use bailiwick_core::reopening::{self, Reopenings};
 use bailiwick_core::shelf::Shelf;
@@ -52,7 +53,7 @@ use crate::state_dir::StateDir;
 use crate::store::Store;
 
 use bailiwick_core::token::Token;
-use child::Child;
+use child::{Child, Children};
 use orders::PendingOrder;
 use reload::Reload;
 
@@ -99,11 +100,11 @@ struct Daemon {
     tree: Tree,
     broker: Broker,
     store: Store,
-    children: Vec<Child>,
+    children: Children,
     launcher: Launcher,
     digests: Digests,
     /// `None` where the kernel has no more of these.
-    replacements: Option<Replacements<ChildId>>,
+    replacements: Option<Replacements<Berth>>,
     connections: Connections,
     orders: Vec<PendingOrder>,
     /// What those are told who ask what happened.
@@ -194,13 +195,13 @@ impl Daemon {
             Some(Token::Timer) => self.take_time(),
             Some(Token::Listener) => self.accept(),
             Some(Token::Connection(id)) => self.serve(id),
-            Some(Token::Line(child)) => drop(self.take_report(child)),
-            Some(Token::Start(child)) => self.take_start(child),
-            Some(Token::Output(child)) => self.take_output(child),
-            Some(Token::Process(child)) => self.take_end(child),
-            Some(Token::Tree(child)) => self.take_tree(child),
-            Some(Token::Snapshot(child)) => self.take_snapshot(child),
-            Some(Token::Notice(child)) => drop(self.take_notice(child)),
+            Some(Token::Line(berth)) => drop(self.take_report(berth)),
+            Some(Token::Start(berth)) => self.take_start(berth),
+            Some(Token::Output(berth)) => self.take_output(berth),
+            Some(Token::Process(berth)) => self.take_end(berth),
+            Some(Token::Tree(berth)) => self.take_tree(berth),
+            Some(Token::Snapshot(berth)) => self.take_snapshot(berth),
+            Some(Token::Notice(berth)) => drop(self.take_notice(berth)),
             Some(Token::Manifest) => self.take_manifest(),
             Some(Token::Replacements) => self.take_replacements(),
             Some(Token::Digest(number)) => {
@@ -236,9 +237,7 @@ impl Daemon {
         if self.retry_at.is_some_and(|at| at <= self.now()) {
             self.retry_at = None;
             self.link_missing();
-            for child in self.roster.children() {
-                self.flush_line(child);
-            }
+            self.roster.children().flat_map(Berth::both).for_each(|berth| self.flush_line(berth));
         }
     }
 
@@ -268,9 +267,8 @@ impl Daemon {
     /// Takes the ends of descendants whose own parents are gone, so that none stays a zombie. Those behind a child of
     /// our own wait until its end is taken, hence this is called after that too.
     pub(super) fn reap_orphans(&mut self) {
-        let lives = self.children.iter().filter_map(|child| child.life.as_ref());
         // The number of one that was taken may be somebody else's by now.
-        let known: Vec<i32> = lives.filter(|life| !life.reaped).map(|life| life.pid).collect();
+        let known: Vec<i32> = self.lives().filter(|life| !life.reaped).map(|life| life.pid).collect();
         if let Err(error) = wait::reap_orphans(|pid| known.contains(&pid) || self.launcher.knows(pid)) {
             self.say(&format!("orphans: {error}"));
         }
@@ -279,17 +277,17 @@ impl Daemon {
         }
     }
 
-    fn take_output(&mut self, child: ChildId) {
+    fn take_output(&mut self, berth: Berth) {
         let now = self.now();
-        if self.children[usize::from(child.0)].output.drain(now, &mut self.stdout) == Drained::Ended {
-            self.close_output(child);
+        if self.children.at_mut(berth).output.drain(now, &mut self.stdout) == Drained::Ended {
+            self.close_output(berth);
         }
     }
 
     /// Passes on the rest of what a worker printed.
-    fn close_output(&mut self, child: ChildId) {
+    fn close_output(&mut self, berth: Berth) {
         let now = self.now();
-        if let Some(pipe) = self.children[usize::from(child.0)].output.close(now, &mut self.stdout) {
+        if let Some(pipe) = self.children.at_mut(berth).output.close(now, &mut self.stdout) {
             self.unwatch(&pipe);
         }
     }
@@ -325,7 +323,7 @@ impl Daemon {
     }
 
     fn child(&mut self, child: ChildId) -> &mut Child {
-        &mut self.children[usize::from(child.0)]
+        self.children.child_mut(child)
     }
 
     /// Returns the present or last life of a child.

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use bailiwick_core::tree::ChildId;
+use bailiwick_core::berth::Berth;
 use bailiwick_sys::findings::Findings;
 use sha2::Sha256;
 
 use crate::spec::{DIGEST_BYTES, Digest};
 
 /// The digests of all executables.
-pub type Digests = Findings<ChildId, DIGEST_BYTES>;
+pub type Digests = Findings<Berth, DIGEST_BYTES>;
 
 /// What is read of a file at a time.
 const BLOCK_BYTES: usize = 256 << 10;

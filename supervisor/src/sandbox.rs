@@ -27,4 +27,4 @@ pub use machine::Machine;
 pub use missing::{Aspect, Missing};
 pub use paths::{Access, Granted};
 pub use policy::{SystemCall, Verdict, system_calls};
-pub use prepared::{Ground, Prepared, Role};
+pub use prepared::{Ground, Prepared, Role, Tenancy};

@@ -5,15 +5,17 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use bailiwick_core::berth::Berth;
 use bailiwick_core::tree::ChildId;
 use bailiwick_sys::events::Signal;
 use bailiwick_sys::guardian::{Guardian, GuardianError};
 use bailiwick_sys::open_files;
 use bailiwick_sys::process::{self, ChildPlan, SpawnError, Step};
+use bailiwick_sys::worker_users::OwnUid;
 use bailiwick_sys::{Errno, Failed, wait};
 
 use crate::roster::{Roster, Seat};
-use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, TreeError};
+use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, Tenancy, TreeError};
 use crate::spec::{System, Worker};
 use crate::state_dir::StateDir;
 
@@ -21,7 +23,7 @@ use crate::state_dir::StateDir;
 #[derive(Debug)]
 pub struct Launcher {
     ground: Ground,
-    workers: BTreeMap<ChildId, Prepared>,
+    workers: BTreeMap<Berth, Prepared>,
     null: OwnedFd,
     /// The lock on the state directory, which the guardian holds as well.
     lock: OwnedFd,
@@ -113,21 +115,27 @@ impl Launcher {
         };
         // Whoever finds no room is prepared when it is to start: those before it keep theirs.
         let mut room = open_files::left().saturating_sub(RESERVE);
-        for child in roster.children() {
-            let Some(left) = room.checked_sub(launcher.needs(roster.seat(child))) else { continue };
-            launcher.workers.insert(child, launcher.prepare_one(roster.seat(child))?);
+        for berth in roster.children().map(Berth::first) {
+            let seat = roster.seat(berth.child);
+            let Some(left) = room.checked_sub(launcher.needs(seat)) else { continue };
+            launcher.workers.insert(berth, launcher.prepare_one(berth, seat)?);
             room = left;
         }
         launcher.guard()?;
         Ok(launcher)
     }
 
-    /// Prepares one instance, which can be started once it is [put in its place](Self::place).
+    /// Prepares a berth of one instance, where it can be started once this is [put in its place](Self::place).
     ///
     /// # Errors
     /// See [`SandboxError`].
-    pub fn prepare_one(&self, seat: &Seat) -> Result<Prepared, SandboxError> {
-        self.ground.prepare(&seat.worker, seat.instance, Role::Worker)
+    pub fn prepare_one(&self, berth: Berth, seat: &Seat) -> Result<Prepared, SandboxError> {
+        self.prepare_as(berth, seat, None)
+    }
+
+    fn prepare_as(&self, berth: Berth, seat: &Seat, user: Option<OwnUid>) -> Result<Prepared, SandboxError> {
+        let tenancy = Tenancy { is_second: berth.is_second, user };
+        self.ground.prepare_as(tenancy, &seat.worker, seat.instance, Role::Worker)
     }
 
     /// Returns how many descriptors an instance may take, prepared and alive.
@@ -141,37 +149,37 @@ impl Launcher {
         PREPARED + ALIVE + granted + if grouped { GROUPS } else { 0 }
     }
 
-    /// Prepares an instance, of which nothing may be left, once more, or for the first time: its declaration has
-    /// changed, or there was no room. It keeps its user. `alive` instances have a process.
+    /// Prepares a berth, where nothing may be left, once more, or for the first time: the declaration has changed, or
+    /// there was no room or no need. It keeps its user. `alive` berths have a process.
     ///
     /// # Errors
     /// See [`LaunchError`]; it cannot be started then.
-    pub fn prepare_again(&mut self, child: ChildId, seat: &Seat, alive: usize) -> Result<(), LaunchError> {
-        let user = self.workers.remove(&child).and_then(Prepared::into_user);
+    pub fn prepare_again(&mut self, berth: Berth, seat: &Seat, alive: usize) -> Result<(), LaunchError> {
+        let user = self.workers.remove(&berth).and_then(Prepared::into_user);
         let asleep = self.workers.len().saturating_sub(alive);
         if open_files::left() < RESERVE + ALIVE * asleep + self.needs(seat) {
             let source = io::Error::from_raw_os_error(Errno::EMFILE as i32);
             return Err(LaunchError::System { what: "no descriptors are left for its sandbox", source });
         }
-        let prepared = self.ground.prepare_as(user, &seat.worker, seat.instance, Role::Worker)?;
-        self.workers.insert(child, prepared);
+        let prepared = self.prepare_as(berth, seat, user)?;
+        self.workers.insert(berth, prepared);
         Ok(self.guard()?)
     }
 
-    /// Puts what was prepared in the place of an instance, of which nothing may be left, or frees the place.
-    pub fn place(&mut self, child: ChildId, prepared: Option<Prepared>) {
+    /// Puts what was prepared into a berth, where nothing may be left, or frees it.
+    pub fn place(&mut self, berth: Berth, prepared: Option<Prepared>) {
         match prepared {
-            Some(prepared) => drop(self.workers.insert(child, prepared)),
-            None => drop(self.workers.remove(&child)),
+            Some(prepared) => drop(self.workers.insert(berth, prepared)),
+            None => drop(self.workers.remove(&berth)),
         }
     }
 
-    /// Makes the process of one instance; returns before it has executed its program.
+    /// Makes the process in one berth; returns before it has executed its program.
     ///
     /// # Errors
     /// When there is no process.
-    pub fn spawn(&self, child: ChildId, with: &Belongings<'_>) -> Result<process::Child, SpawnError> {
-        start(&self.workers[&child], self.null.as_fd(), with)
+    pub fn spawn(&self, berth: Berth, with: &Belongings<'_>) -> Result<process::Child, SpawnError> {
+        start(&self.workers[&berth], self.null.as_fd(), with)
     }
 
     /// Opens an instance's executable again: its next start runs what is there now.
@@ -179,15 +187,16 @@ impl Launcher {
     /// # Errors
     /// When it cannot be opened or trusted; the next start then runs what it ran before.
     pub fn reopen(&mut self, child: ChildId, worker: &Worker) -> Result<(), SandboxError> {
-        self.workers.get_mut(&child).map_or(Ok(()), |prepared| prepared.reopen(&self.ground, worker))
+        let mut berths = self.workers.range_mut(Berth::first(child)..=Berth::second(child));
+        berths.try_for_each(|(_, prepared)| prepared.reopen(&self.ground, worker))
     }
 
-    /// Kills everything that an instance started. To be called after every end of its leader, whose heirs it finds.
+    /// Kills everything that was started in a berth. To be called after every end of its leader, whose heirs it finds.
     ///
     /// # Errors
     /// When that cannot be tried.
-    pub fn kill_tree(&mut self, child: ChildId) -> Result<TreeKill, TreeError> {
-        let Some(worker) = self.workers.get_mut(&child) else { return Ok(TreeKill::Gone) };
+    pub fn kill_tree(&mut self, berth: Berth) -> Result<TreeKill, TreeError> {
+        let Some(worker) = self.workers.get_mut(&berth) else { return Ok(TreeKill::Gone) };
         worker.kill_tree()?;
         if worker.is_empty()? {
             return Ok(TreeKill::Gone);
@@ -195,12 +204,12 @@ impl Launcher {
         Ok(worker.tree_watch()?.map_or(TreeKill::Gone, TreeKill::Underway))
     }
 
-    /// Returns whether nothing is left of what an instance started, its leader included.
+    /// Returns whether nothing is left of what was started in a berth, its leader included.
     ///
     /// # Errors
     /// When that cannot be known; killing again finds out.
-    pub fn is_empty(&mut self, child: ChildId) -> Result<bool, TreeError> {
-        self.workers.get_mut(&child).map_or(Ok(true), Prepared::is_empty)
+    pub fn is_empty(&mut self, berth: Berth) -> Result<bool, TreeError> {
+        self.workers.get_mut(&berth).map_or(Ok(true), Prepared::is_empty)
     }
 
     /// Returns whether `pid` is a process of the launcher's own, whose end nobody else may take.
@@ -237,14 +246,14 @@ impl Launcher {
         Ok(())
     }
 
-    /// Returns how often the kernel has killed in an instance for want of memory, over all its lives.
-    pub fn oom_kills(&self, child: ChildId) -> u64 {
-        self.prepared(child).and_then(|prepared| prepared.counts().oom_kills).unwrap_or(0)
+    /// Returns how often the kernel has killed in a berth for want of memory, over all its lives.
+    pub fn oom_kills(&self, berth: Berth) -> u64 {
+        self.prepared(berth).and_then(|prepared| prepared.counts().oom_kills).unwrap_or(0)
     }
 
-    /// Returns what was prepared for an instance; `None` where that failed, or is still to be done.
-    pub fn prepared(&self, child: ChildId) -> Option<&Prepared> {
-        self.workers.get(&child)
+    /// Returns what was prepared for a berth; `None` where that failed, is still to be done, or was never needed.
+    pub fn prepared(&self, berth: Berth) -> Option<&Prepared> {
+        self.workers.get(&berth)
     }
 }
 

@@ -58,6 +58,29 @@ impl<K: Ord> Kept<K> {
         self.owners.get(&owner).into_iter().flatten().map(|(name, fd)| (name.as_str(), fd.as_fd()))
     }
 
+    /// Returns copies of what `owner` is to be given, by name: everything that it kept itself, and under each of `names`
+    /// that it did not, what the first of `keepers` kept who did, else what `elsewhere` has. What cannot be copied, for
+    /// want of descriptors, is left out.
+    pub fn gather<'a>(
+        &'a self,
+        owner: K,
+        names: &[String],
+        keepers: &[K],
+        elsewhere: impl Fn(&str) -> Option<BorrowedFd<'a>>,
+    ) -> Vec<(String, OwnedFd)>
+    where
+        K: Copy,
+    {
+        let others = names.iter().map(String::as_str).filter(|name| self.find(owner, name).is_none());
+        let others = others.filter_map(|name| {
+            let fd = keepers.iter().find_map(|keeper| self.find(*keeper, name)).or_else(|| elsewhere(name));
+            fd.map(|fd| (name, fd))
+        });
+        let copy =
+            |(name, fd): (&str, BorrowedFd<'_>)| Some((name.to_owned(), fd.try_clone_to_owned().ok()?));
+        self.own(owner).chain(others).filter_map(copy).collect()
+    }
+
     /// Closes everything that is kept for `owner`.
     pub fn forget(&mut self, owner: K) {
         self.owners.remove(&owner);
@@ -108,5 +131,22 @@ mod tests {
         assert!(!kept.discard(WEB, "0"));
         assert_eq!(kept.keep(WEB, "more", fd()), Ok(()));
         assert_eq!(kept.count(WEB), KEPT_MAX);
+    }
+
+    #[test]
+    fn an_owner_is_given_its_own_and_else_what_keepers_or_anybody_has() {
+        let mut kept = Kept::default();
+        let (own, keepers, listener) = (fd(), fd(), fd());
+        let expected = [("admin", inode(&keepers)), ("http", inode(&own)), ("https", inode(&listener))];
+        kept.keep(WEB, "http", own).unwrap();
+        for name in ["http", "admin"] {
+            kept.keep(2, name, keepers.try_clone().unwrap()).unwrap();
+        }
+        let names = ["http", "admin", "https", "nobody's"].map(str::to_owned);
+        let elsewhere = |name: &str| (name != "nobody's").then(|| listener.as_fd());
+        let given = kept.gather(WEB, &names, &[3, 2], elsewhere);
+        let mut given: Vec<_> = given.iter().map(|(name, fd)| (name.as_str(), inode(fd))).collect();
+        given.sort_unstable();
+        assert_eq!(given, expected);
     }
 }

@@ -1,8 +1,9 @@
-//! One supervised instance: what outlives its lives, and what belongs to the present one.
+//! The supervised instances: what outlives their lives, and what belongs to each of these.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use bailiwick_core::berth::{Berth, Berths};
 use bailiwick_core::ration::Ration;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::Incarnation;
@@ -15,31 +16,39 @@ use crate::control::Cause;
 use crate::line::Line;
 use crate::logs::Output;
 
+/// Every instance, with its berths.
+pub(super) type Children = Berths<Child, Place>;
+
 /// One instance.
 #[derive(Debug)]
 pub(super) struct Child {
+    pub(super) last_cause: Option<Cause>,
+    pub(super) accusations_ignored: u64,
+    /// How often it wanted descriptors kept by sd_notify.
+    pub(super) descriptors_refused: u64,
+    /// How much may be said of what it does wrong, before its misdeeds are only counted.
+    pub(super) complaints: Ration,
+}
+
+/// A berth: the life that is in it, and what is known of the one that was the last.
+#[derive(Debug)]
+pub(super) struct Place {
     pub(super) output: Output,
     pub(super) life: Option<Life>,
-    pub(super) last_cause: Option<Cause>,
     /// Why the supervisor condemned the present life, where the machine only knows that it did.
     pub(super) doom: Option<Cause>,
     /// How the latest life stood when it did not get on: see [`Snapshot`].
     pub(super) snapshot: Vec<u8>,
     /// Where the threads of the latest life stood when a signal ended it: see [`bailiwick_wire::backtraces`].
     pub(super) backtraces: Vec<u8>,
-    /// Its declaration has changed since its sandbox was prepared.
+    /// The declaration has changed since the sandbox was prepared.
     pub(super) stale: bool,
     /// What is known of a life whose process has ended, until it is decided what follows.
     pub(super) death: Option<Box<Report>>,
-    /// The step at which its latest start failed.
+    /// The step at which the latest start failed.
     pub(super) failed_step: &'static str,
-    pub(super) accusations_ignored: u64,
     /// Where a foreign program is heard, over all its lives.
     pub(super) ear: Option<OwnedFd>,
-    /// How often it wanted descriptors kept by sd_notify.
-    pub(super) descriptors_refused: u64,
-    /// How much may be said of what it does wrong, before its misdeeds are only counted.
-    pub(super) complaints: Ration,
 }
 
 /// Complaints about one instance at once, and per second in the long run.
@@ -50,6 +59,7 @@ const COMPLAINTS_PER_SECOND: u64 = 1;
 #[derive(Debug)]
 pub(super) struct Life {
     pub(super) of: Incarnation,
+    pub(super) berth: Berth,
     pub(super) pid: i32,
     /// When it was started, in the kernel's ticks since the boot.
     pub(super) born: u64,
@@ -86,22 +96,34 @@ pub(super) struct Life {
     pub(super) tree: Option<OwnedFd>,
 }
 
+/// Returns what is kept for an instance that has not lived yet.
+pub(super) fn unborn(title: &str, now: Instant) -> (Child, [Place; 2]) {
+    (Child::new(now), [Place::new(title, now), Place::new(title, now)])
+}
+
 impl Child {
-    pub(super) fn new(title: &str, now: Instant) -> Self {
+    fn new(now: Instant) -> Self {
+        Self {
+            last_cause: None,
+            accusations_ignored: 0,
+            descriptors_refused: 0,
+            complaints: Ration::new(COMPLAINTS, COMPLAINTS_PER_SECOND, now),
+        }
+    }
+}
+
+impl Place {
+    fn new(title: &str, now: Instant) -> Self {
         Self {
             output: Output::new(title.to_owned(), now),
             life: None,
-            last_cause: None,
             doom: None,
             snapshot: Vec::new(),
             backtraces: Vec::new(),
             stale: false,
             death: None,
             failed_step: "",
-            accusations_ignored: 0,
             ear: None,
-            descriptors_refused: 0,
-            complaints: Ration::new(COMPLAINTS, COMPLAINTS_PER_SECOND, now),
         }
     }
 }

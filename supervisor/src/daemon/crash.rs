@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
+use bailiwick_core::berth::Berth;
 use bailiwick_core::exit::Exit;
-use bailiwick_core::tree::{ChildId, Incarnation, Record};
+use bailiwick_core::tree::{Incarnation, Record};
 use bailiwick_core::words;
 use bailiwick_sys::wait::Change;
 use bailiwick_wire::crash::{Budget, Counters, Decision, End, Moment, Pause, Report, Usage};
@@ -21,8 +22,8 @@ pub(super) const REPORTS_BYTES: usize = 2 << 20;
 impl Daemon {
     /// Keeps what is known of a process whose end was taken, until it is decided what follows, and returns how it ended;
     /// `None` if it did not.
-    pub(super) fn note_death(&mut self, child: ChildId, change: Change) -> Option<Exit> {
-        let life = self.children[usize::from(child.0)].life.as_ref()?;
+    pub(super) fn note_death(&mut self, berth: Berth, change: Change) -> Option<Exit> {
+        let life = self.children.at(berth).life.as_ref()?;
         let (exit, end, usage) = match change {
             Change::Exited { code, usage } => (Exit::Code(code), End::Exited { code }, usage),
             Change::Killed { signal, core, usage } => {
@@ -31,7 +32,7 @@ impl Daemon {
             }
             Change::Stopped { .. } | Change::Continued => return None,
         };
-        let counts = self.launcher.prepared(child).map(Prepared::counts).unwrap_or_default();
+        let counts = self.launcher.prepared(berth).map(Prepared::counts).unwrap_or_default();
         let oom_kills = counts.oom_kills.map(|kills| kills.saturating_sub(life.oom_kills_before));
         let report = Report {
             pid: life.failed_start.is_none().then_some(life.pid.unsigned_abs()),
@@ -43,28 +44,27 @@ impl Daemon {
                 peak_memory_bytes: usage.peak_memory_bytes,
             },
             counters: Counters {
-                memory_max_bytes: self.roster.seat(child).worker.sandbox.memory_max,
+                memory_max_bytes: self.roster.seat(berth.child).worker.sandbox.memory_max,
                 memory_peak_bytes: counts.memory_peak_bytes,
                 oom_kills,
                 tasks_refused: counts.tasks_refused,
             },
             at_work: longest_poll(&life.slate.read(0)),
             last_words: LastWords::from_bytes(&life.slate.read::<LAST_WORDS_BYTES>(TESTAMENT_AT)),
-            ..self.empty_report(life.of)
+            ..self.empty_report(life.of, berth)
         };
-        self.child(child).death = Some(Box::new(report));
+        self.children.at_mut(berth).death = Some(Box::new(report));
         let is_out_of_memory = exit == Exit::Signal(9) && oom_kills.is_some_and(|kills| kills > 0);
         Some(if is_out_of_memory { Exit::OutOfMemory } else { exit })
     }
 
     /// Puts the report of a death on the shelf, unless the life ended as it should.
-    pub(super) fn report_death(&mut self, record: &Record, cause: Cause) {
-        let child = record.of.child;
-        let noted = self.child(child).death.take();
+    pub(super) fn report_death(&mut self, record: &Record, berth: Berth, cause: Cause) {
+        let noted = self.children.at_mut(berth).death.take();
         if cause == Cause::Stopped || record.decision.is_fine() {
             return;
         }
-        let report = noted.map_or_else(|| self.empty_report(record.of), |noted| *noted);
+        let report = noted.map_or_else(|| self.empty_report(record.of, berth), |noted| *noted);
         let mut report = report.having_lived(record.uptime);
         (report.cause, report.ready_for) = (cause, record.ready_for);
         report.last_state = record.last_state.to_owned();
@@ -80,14 +80,14 @@ impl Daemon {
             detail: words::follows(&self.roster, record),
             pause: record.decision.pause().map(|(delay, at)| Pause { delay, until_ns: at.as_nanos() }),
         };
-        let place = &mut self.children[usize::from(child.0)];
+        let place = self.children.at_mut(berth);
         if let Cause::SpawnFailed(errno) = cause {
             report.end = End::NotStarted { step: place.failed_step.to_owned(), errno: errno.into() };
         }
         report.snapshot = std::mem::take(&mut place.snapshot);
         report.backtraces = std::mem::take(&mut place.backtraces);
         report.last_lines = place.output.last_lines().map(str::to_owned).collect();
-        self.crashes.put(child, report.to_bytes().into());
+        self.crashes.put(berth.child, report.to_bytes().into());
     }
 
     /// Adds to the report of a life what followed from its end for its groups.
@@ -98,12 +98,12 @@ impl Daemon {
         }
     }
 
-    fn empty_report(&self, of: Incarnation) -> Report {
+    fn empty_report(&self, of: Incarnation, berth: Berth) -> Report {
         let seat = self.roster.seat(of.child);
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Report {
             group: seat.worker.group.clone().unwrap_or_default(),
-            executable: self.digests.of(of.child),
+            executable: self.digests.of(berth),
             ended: Moment { wall, monotonic_ns: self.now().as_nanos() },
             ..Report::of(&seat.worker.name, seat.instance, of.generation)
         }

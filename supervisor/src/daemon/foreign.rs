@@ -6,6 +6,7 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 
+use bailiwick_core::berth::Berth;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_sys::events::Interest;
@@ -21,23 +22,23 @@ use bailiwick_core::token::Token;
 impl Daemon {
     /// Returns the listeners with which a foreign program is born, and the variables that tell it of them and of the way
     /// back.
-    pub(super) fn belongings(&mut self, child: ChildId) -> Result<(Vec<OwnedFd>, Vec<CString>), Failed> {
-        let worker = self.roster.seat(child).worker.clone();
-        let notify = if worker.notifies() { Some(self.listen_to(child)?) } else { None };
+    pub(super) fn belongings(&mut self, berth: Berth) -> Result<(Vec<OwnedFd>, Vec<CString>), Failed> {
+        let worker = self.roster.seat(berth.child).worker.clone();
+        let notify = if worker.notifies() { Some(self.listen_to(berth)?) } else { None };
         let watchdog = worker.command.as_ref().and_then(|command| command.watchdog);
-        let (names, kept): (Vec<_>, Vec<_>) = self.kept_for(child).into_iter().unzip();
+        let (names, kept): (Vec<_>, Vec<_>) = self.kept_for(berth.child).into_iter().unzip();
         Ok((kept, variables(notify.as_deref(), watchdog, &names)))
     }
 
     /// Makes the socket by which an instance is heard, unless it is there, and returns its path.
-    fn listen_to(&mut self, child: ChildId) -> Result<String, Failed> {
-        let path = self.state.path().join(format!("notify.{child}"));
-        if self.child(child).ear.is_none() {
-            let prepared = self.launcher.prepared(child);
+    fn listen_to(&mut self, berth: Berth) -> Result<String, Failed> {
+        let path = self.state.path().join(format!("notify.{berth}"));
+        if self.children.at_mut(berth).ear.is_none() {
+            let prepared = self.launcher.prepared(berth);
             let uid = prepared.map_or(u32::MAX, |prepared| prepared.identity().uid);
             let ear = notify::listen(&path, uid)?;
-            self.watch(&ear, Token::Notice(child), Interest::READ)?;
-            self.child(child).ear = Some(ear);
+            self.watch(&ear, Token::Notice(berth), Interest::READ)?;
+            self.children.at_mut(berth).ear = Some(ear);
         }
         path.into_os_string()
             .into_string()
@@ -45,17 +46,16 @@ impl Daemon {
     }
 
     /// Stops to hear an instance, whose next life may be another user's or nobody's.
-    pub(super) fn close_ear(&mut self, child: ChildId) {
-        let ear = self.child(child).ear.take();
+    pub(super) fn close_ear(&mut self, berth: Berth) {
+        let ear = self.children.at_mut(berth).ear.take();
         ear.iter().for_each(|ear| self.unwatch(ear));
     }
 
     /// Lets a foreign program be executed, after a look at what the kernel says of its process.
     pub(super) fn take_stand(&mut self, of: Incarnation) {
-        let Some(pid) = self.life(of).map(|life| life.pid) else { return };
-        if let Err(broken) = self.verify(of.child, pid) {
-            self.complain(of.child, &format!("its sandbox does not hold: {broken}"));
-            return self.condemn(of.child, Cause::Protocol);
+        if let Err(broken) = self.verify(of) {
+            self.complain(of, &format!("its sandbox does not hold: {broken}"));
+            return self.condemn(of, Cause::Protocol);
         }
         let Some(life) = self.life(of) else { return };
         life.released = true;
@@ -64,19 +64,20 @@ impl Daemon {
     }
 
     /// Takes one datagram. Returns whether there may be more.
-    pub(super) fn take_notice(&mut self, child: ChildId) -> bool {
+    pub(super) fn take_notice(&mut self, berth: Berth) -> bool {
         let mut bytes = [0; MAX_BYTES];
-        let Some(ear) = &self.child(child).ear else { return false };
+        let Some(ear) = &self.children.at_mut(berth).ear else { return false };
         // Descriptors that came along are closed at the end, which is what a barrier waits for.
         let Ok(Some(packet)) = socket::receive(ear.as_fd(), &mut bytes) else { return false };
         let sender = packet.credentials.map_or(0, |sender| sender.pid);
-        let life = self.child(child).life.as_ref().filter(|life| life.pid == sender && !life.reaped);
+        let life = self.children.at(berth).life.as_ref().filter(|life| life.pid == sender && !life.reaped);
         match life.map(|life| life.of) {
             None => {
-                self.complain(child, &format!("process {sender} is not it, what that notifies is ignored"))
+                let of = self.incarnation(berth.child);
+                self.complain(of, &format!("process {sender} is not it, what that notifies is ignored"))
             }
-            Some(_) if packet.truncated => {
-                self.complain(child, &format!("a notice of more than {MAX_BYTES} bytes is ignored"));
+            Some(of) if packet.truncated => {
+                self.complain(of, &format!("a notice of more than {MAX_BYTES} bytes is ignored"));
             }
             Some(of) => notices(&bytes[..packet.bytes]).for_each(|notice| self.heed(of, notice)),
         }
@@ -111,7 +112,7 @@ impl Daemon {
         };
         match told {
             Ok(event) => self.events.push_back(event),
-            Err(text) => self.complain(of.child, &text),
+            Err(text) => self.complain(of, &text),
         }
     }
 

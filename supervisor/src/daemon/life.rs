@@ -3,7 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use bailiwick_core::tree::{ChildId, Event, Incarnation, Outdated};
+use bailiwick_core::berth::Berth;
+use bailiwick_core::tree::{Event, Incarnation, Outdated};
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::process::{Progress, SpawnError};
 use bailiwick_sys::random::small_number;
@@ -41,6 +42,8 @@ enum StartError {
     Bootstrap(#[from] BootstrapError),
     #[error("its granted paths and its sandbox are {found} descriptors, the limit is {max}", max = socket::MAX_FDS)]
     TooManyPaths { found: usize },
+    #[error("there are two lives of it already")]
+    NoBerth,
     #[error("copies of its descriptors: {0}")]
     Copies(#[from] io::Error),
 }
@@ -48,12 +51,13 @@ enum StartError {
 impl Daemon {
     pub(super) fn spawn(&mut self, of: Incarnation) {
         if let Err(error) = self.try_spawn(of) {
-            self.complain(of.child, &error);
+            self.complain(of, &error);
             let errno = match error {
                 StartError::Refused(failed) | StartError::Spawn(SpawnError::Refused(failed)) => failed.errno,
                 StartError::Spawn(_) | StartError::Bootstrap(_) | StartError::TooManyPaths { .. } => {
                     Errno::EINVAL
                 }
+                StartError::NoBerth => Errno::EBUSY,
                 StartError::Prepare(LaunchError::System { source: error, .. })
                 | StartError::Copies(error) => Errno::from_raw(error.raw_os_error().unwrap_or_default()),
                 StartError::Prepare(_) => Errno::EINVAL,
@@ -64,39 +68,42 @@ impl Daemon {
 
     fn try_spawn(&mut self, of: Incarnation) -> Result<(), StartError> {
         let child = of.child;
-        self.child(child).failed_step = "";
-        if self.child(child).stale || self.launcher.prepared(child).is_none() {
-            let alive = self.children.iter().filter(|child| child.life.is_some()).count();
-            self.launcher.prepare_again(child, self.roster.seat(child), alive)?;
-            self.child(child).stale = false;
-            self.close_ear(child);
-            self.hash(child);
+        let berth = self.children.enter(of).ok_or(StartError::NoBerth)?;
+        self.children.at_mut(berth).failed_step = "";
+        if self.children.at_mut(berth).stale || self.launcher.prepared(berth).is_none() {
+            let alive = self.lives().count();
+            self.launcher.prepare_again(berth, self.roster.seat(child), alive)?;
+            self.children.at_mut(berth).stale = false;
+            self.close_ear(berth);
+            self.hash(berth);
         }
         let slate = Slate::new(SLATE_BYTES)?;
         let (output, their_output) = output_pipe::make()?;
         let (line, others, variables) = if self.command(child).is_some() {
-            let (listeners, variables) = self.belongings(child)?;
+            let (listeners, variables) = self.belongings(berth)?;
             (None, listeners, variables)
         } else {
-            let (line, theirs) = self.line(of, &slate)?;
+            let (line, theirs) = self.line(of, berth, &slate)?;
             (Some(line), vec![theirs], Vec::new())
         };
         let others: Vec<_> = others.iter().map(AsFd::as_fd).collect();
         let with = Belongings { output: their_output.as_fd(), others: &others, variables: &variables };
-        let process = self.launcher.spawn(child, &with)?;
-        self.watch(&process.pidfd, Token::Process(child), Interest::READ)?;
-        self.watch(&process.start, Token::Start(child), Interest::READ)?;
+        let process = self.launcher.spawn(berth, &with)?;
+        self.watch(&process.pidfd, Token::Process(berth), Interest::READ)?;
+        self.watch(&process.start, Token::Start(berth), Interest::READ)?;
         if let Some(line) = &line {
-            self.watch(line.socket(), Token::Line(child), Interest::READ)?;
+            self.watch(line.socket(), Token::Line(berth), Interest::READ)?;
         }
         let alive_at = self.now();
-        self.watch(&output, Token::Output(child), Interest::READ)?;
-        let place = &mut self.children[usize::from(child.0)];
+        self.watch(&output, Token::Output(berth), Interest::READ)?;
+        let oom_kills_before = self.launcher.oom_kills(berth);
+        let place = self.children.at_mut(berth);
         place.output.attach(output);
         place.snapshot.clear();
         place.backtraces.clear();
         place.life = Some(Life {
             of,
+            berth,
             pid: process.pid,
             born: born(process.pid.unsigned_abs()).unwrap_or_default(),
             process: process.pidfd,
@@ -110,21 +117,21 @@ impl Daemon {
             released: false,
             was_ready: false,
             sent: Vec::new(),
-            oom_kills_before: self.launcher.oom_kills(child),
+            oom_kills_before,
             alive_at,
             watchdog: None,
             reaped: false,
             tree: None,
         });
         self.state.lives.due.get_or_insert(alive_at);
-        self.give_kept(child);
-        self.flush_line(child);
+        self.give_kept(of);
+        self.flush_line(berth);
         Ok(())
     }
 
     /// Makes both ends of the conversation with a life, whose first packet waits in ours.
-    fn line(&self, of: Incarnation, slate: &Slate) -> Result<(Line, OwnedFd), StartError> {
-        let (bootstrap, attached) = self.bootstrap(of, slate)?;
+    fn line(&self, of: Incarnation, berth: Berth, slate: &Slate) -> Result<(Line, OwnedFd), StartError> {
+        let (bootstrap, attached) = self.bootstrap(of, berth, slate)?;
         if attached.len() > socket::MAX_FDS {
             return Err(StartError::TooManyPaths { found: attached.len() });
         }
@@ -135,11 +142,11 @@ impl Daemon {
     }
 
     /// Has it found out what a child executes from now on, for people to compare.
-    pub(super) fn hash(&mut self, child: ChildId) {
-        let Some(prepared) = self.launcher.prepared(child) else { return };
+    pub(super) fn hash(&mut self, berth: Berth) {
+        let Some(prepared) = self.launcher.prepared(berth) else { return };
         // One that may not be read is not watched either.
-        let _ = self.replacements.as_mut().map(|held| held.hold(child, prepared.as_fd()));
-        let noted = match self.digests.note(child, prepared.as_fd(), digest) {
+        let _ = self.replacements.as_mut().map(|held| held.hold(berth, prepared.as_fd()));
+        let noted = match self.digests.note(berth, prepared.as_fd(), digest) {
             Ok(None) => return,
             Ok(Some((number, result))) => {
                 let token = Token::Digest(number).to_u64();
@@ -148,21 +155,21 @@ impl Daemon {
             Err(error) => Err(error),
         };
         if let Err(error) = noted {
-            self.complain(child, &error);
+            self.complain(self.incarnation(berth.child), &error);
         }
     }
 
     /// Tells the machine whose executables were replaced.
     pub(super) fn take_replacements(&mut self) {
         let Some(held) = &self.replacements else { return };
-        let file = |child| self.launcher.prepared(child).map(AsFd::as_fd);
-        let replaced = held.take(file).into_iter();
+        let file = |berth| self.launcher.prepared(berth).map(AsFd::as_fd);
+        let replaced = held.take(file).into_iter().map(|berth| berth.child);
         self.events.extend(replaced.map(|child| Event::Outdated { child, what: Outdated::Binary }));
     }
 
     /// Looks how far a start has come, and tells the machine when it is over.
-    pub(super) fn take_start(&mut self, child: ChildId) {
-        let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
+    pub(super) fn take_start(&mut self, berth: Berth) {
+        let Some(life) = &mut self.children.at_mut(berth).life else { return };
         let (of, progress) = match &life.start {
             Some(start) => (life.of, start.progress()),
             None => return,
@@ -180,34 +187,34 @@ impl Daemon {
             if let Some(life) = self.life(of) {
                 life.failed_start = Some(failed.errno as i32);
             }
-            self.child(child).failed_step = failed.step;
-            self.complain(child, &failed);
+            self.children.at_mut(berth).failed_step = failed.step;
+            self.complain(of, &failed);
         } else {
             self.events.push_back(Event::Spawned(of));
             let is_executed = self.life(of).is_some_and(|life| life.released);
-            if is_executed && self.command(child).is_some_and(|command| !command.notify) {
+            if is_executed && self.command(of.child).is_some_and(|command| !command.notify) {
                 self.events.push_back(Event::Ready(of));
             }
         }
     }
 
     /// Takes the end of a process, after everything that it still said.
-    pub(super) fn take_end(&mut self, child: ChildId) {
-        self.take_start(child);
-        let Some(life) = &self.children[usize::from(child.0)].life else { return };
+    pub(super) fn take_end(&mut self, berth: Berth) {
+        self.take_start(berth);
+        let Some(life) = &mut self.children.at_mut(berth).life else { return };
         let change = match wait::take_change(life.process.as_fd()) {
             Ok(Some(change)) => change,
             Ok(None) => return,
             // Somebody else took the end: all that is known is that there was one.
             Err(_) => Change::Killed { signal: 0, core: false, usage: Default::default() },
         };
-        let Some(exit) = self.note_death(child, change) else { return };
+        let Some(exit) = self.note_death(berth, change) else { return };
         for _ in 0..LAST_REPORTS {
-            if !(self.take_report(child) || self.take_notice(child)) {
+            if !(self.take_report(berth) || self.take_notice(berth)) {
                 break;
             }
         }
-        let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
+        let Some(life) = &mut self.children.at_mut(berth).life else { return };
         let (of, failed_start) = (life.of, life.failed_start);
         life.reaped = true;
         let copy = life.slate.read::<BACKTRACES_BYTES>(LAST_WORDS_AT);
@@ -217,7 +224,7 @@ impl Daemon {
         }
         let _ = self.poller.remove(&life.process);
         snapshot.iter().for_each(|snapshot| self.unwatch(snapshot));
-        self.child(child).backtraces = backtraces::left(&copy).unwrap_or_default();
+        self.children.at_mut(berth).backtraces = backtraces::left(&copy).unwrap_or_default();
         match failed_start {
             Some(errno) => self.fail_start(of, errno),
             None => self.events.push_back(Event::Exited { of, exit }),
@@ -226,61 +233,67 @@ impl Daemon {
     }
 
     /// Looks whether a tree that is being killed is gone.
-    pub(super) fn take_tree(&mut self, child: ChildId) {
-        let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
+    pub(super) fn take_tree(&mut self, berth: Berth) {
+        let Some(life) = &mut self.children.at_mut(berth).life else { return };
         let Some(tree) = life.tree.take() else { return };
         let (of, reaped) = (life.of, life.reaped);
         self.unwatch(&tree);
         drop(tree);
-        let is_empty = self.launcher.is_empty(child);
+        let is_empty = self.launcher.is_empty(berth);
         self.reap_orphans();
         match is_empty {
             Ok(true) if reaped => self.emptied(of),
             // The leader's own descriptor tells of its end.
             Ok(true) => {}
             Ok(false) => self.kill_tree(of),
-            Err(error) => self.complain(child, &error),
+            Err(error) => self.complain(of, &error),
         }
     }
 
     pub(super) fn emptied(&mut self, of: Incarnation) {
-        self.close_output(of.child);
-        self.child(of.child).life = None;
+        self.clear_berth(of);
         self.state.lives.due.get_or_insert(self.now());
         self.events.push_back(Event::Emptied { of, chance: small_number() });
     }
 
     fn fail_start(&mut self, of: Incarnation, errno: i32) {
-        self.close_output(of.child);
-        self.child(of.child).life = None;
+        self.clear_berth(of);
         self.events.push_back(Event::SpawnFailed { of, step: 0, errno, chance: small_number() });
     }
 
+    fn clear_berth(&mut self, of: Incarnation) {
+        let Some(berth) = self.children.find(of) else { return };
+        self.close_output(berth);
+        self.children.at_mut(berth).life = None;
+        self.children.leave(of);
+    }
+
     /// Orders that a worker be killed for what it did.
-    pub(super) fn condemn(&mut self, child: ChildId, cause: Cause) {
-        let place = &mut self.children[usize::from(child.0)];
-        let Some(life) = &place.life else { return };
-        self.events.push_back(Event::Violated(life.of));
-        place.doom.get_or_insert(cause);
+    pub(super) fn condemn(&mut self, of: Incarnation, cause: Cause) {
+        if let Some(berth) = self.life(of).map(|life| life.berth) {
+            self.events.push_back(Event::Violated(of));
+            self.children.at_mut(berth).doom.get_or_insert(cause);
+        }
     }
 
     /// Sends an order; a worker that does not read its orders is killed.
-    pub(super) fn order(&mut self, child: ChildId, order: ToWorker, fd: Option<OwnedFd>) {
-        let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
+    pub(super) fn order(&mut self, of: Incarnation, order: ToWorker, fd: Option<OwnedFd>) {
+        let Some(life) = self.life(of) else { return };
+        let berth = life.berth;
         let Some(line) = &mut life.line else { return };
         match line.send(order, fd) {
-            Ok(()) => self.flush_line(child),
+            Ok(()) => self.flush_line(berth),
             Err(error) => {
-                self.complain(child, &error);
-                self.condemn(child, Cause::Protocol);
+                self.complain(of, &error);
+                self.condemn(of, Cause::Protocol);
             }
         }
     }
 
     /// Sends what waits for a worker, as far as its socket takes it.
-    pub(super) fn flush_line(&mut self, child: ChildId) {
+    pub(super) fn flush_line(&mut self, berth: Berth) {
         let now = self.now();
-        let Some(life) = &mut self.children[usize::from(child.0)].life else { return };
+        let Some(life) = &mut self.children.at_mut(berth).life else { return };
         let Some(line) = &mut life.line else { return };
         let flushed = line.flush();
         if flushed == Flushed::Later {
@@ -290,25 +303,31 @@ impl Daemon {
         if waits != life.waits_for_room {
             life.waits_for_room = waits;
             let interest = if waits { Interest::READ_WRITE } else { Interest::READ };
-            let _ = self.poller.change(line.socket(), Token::Line(child).to_u64(), interest);
+            let _ = self.poller.change(line.socket(), Token::Line(berth).to_u64(), interest);
         }
     }
 
     pub(super) fn life(&mut self, of: Incarnation) -> Option<&mut Life> {
-        self.children[usize::from(of.child.0)].life.as_mut().filter(|life| life.of == of)
+        let berth = self.children.find(of)?;
+        self.children.at_mut(berth).life.as_mut()
+    }
+
+    /// Returns every life of which something is left.
+    pub(super) fn lives(&self) -> impl Iterator<Item = &Life> {
+        self.children.iter().filter_map(|place| place.life.as_ref())
     }
 
     /// Says what went wrong with one worker; one that does wrong without end is not listened to at that rate.
-    pub(super) fn complain(&mut self, child: ChildId, error: &dyn std::fmt::Display) {
+    pub(super) fn complain(&mut self, of: Incarnation, error: &dyn std::fmt::Display) {
         let now = self.now();
-        let place = self.child(child);
+        let place = self.child(of.child);
         if !place.complaints.spend(1, now) {
             return;
         }
         let unsaid = place.complaints.take_untold();
         let unsaid = unsaid.map(|count| format!(" (and {count} complaints that were not written)"));
         let unsaid = unsaid.unwrap_or_default();
-        let text = format!("{}: {error}{unsaid}", self.name(self.incarnation(child)));
+        let text = format!("{}: {error}{unsaid}", self.name(of));
         self.say(&text);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use bailiwick_core::berth::Berth;
 use bailiwick_core::reopening::{Action, Event};
 use bailiwick_core::tree::{ChildId, Incarnation};
 use bailiwick_sys::slate::Slate;
@@ -19,11 +20,12 @@ impl Daemon {
     pub(super) fn bootstrap(
         &self,
         of: Incarnation,
+        berth: Berth,
         slate: &Slate,
     ) -> std::io::Result<(Bootstrap, Vec<OwnedFd>)> {
         let seat = self.roster.seat(of.child);
         let worker = &seat.worker;
-        let prepared = self.launcher.prepared(of.child).ok_or(std::io::ErrorKind::NotFound)?;
+        let prepared = self.launcher.prepared(berth).ok_or(std::io::ErrorKind::NotFound)?;
         let ((confinement, ruleset), granted) = (prepared.confinement(), prepared.granted());
         let attached = ruleset.into_iter().chain(granted.iter().map(AsFd::as_fd)).chain([slate.as_fd()]);
         let attached = attached.map(|fd| fd.try_clone_to_owned()).collect::<Result<_, _>>()?;
@@ -103,18 +105,18 @@ impl Daemon {
     pub(super) fn link(&mut self, one: Incarnation, other: Incarnation) {
         match socket::pair(socket::Kind::SeqPacket) {
             Ok((left, right)) => {
-                self.hand_over(one.child, other, left);
-                self.hand_over(other.child, one, right);
+                self.hand_over(one, other, left);
+                self.hand_over(other, one, right);
             }
             Err(failed) => {
-                self.complain(one.child, &failed);
+                self.complain(one, &failed);
                 self.missing_links.push((one, other));
                 self.retry_at = Some(self.now() + ROOM_RETRY);
             }
         }
     }
 
-    fn hand_over(&mut self, to: ChildId, peer: Incarnation, end: OwnedFd) {
+    fn hand_over(&mut self, to: Incarnation, peer: Incarnation, end: OwnedFd) {
         let order = ToWorker::Link { peer: peer.child.0, generation: peer.generation, beside: false };
         self.order(to, order, Some(end));
     }
@@ -122,17 +124,17 @@ impl Daemon {
     /// Tells the peers of a life that it is over.
     pub(super) fn link_down(&mut self, of: Incarnation, cause: Cause) {
         self.relink(Event::Ended(of));
-        for (peer, _) in self.broker.down(of.child) {
+        for (child, generation) in self.broker.down(of.child) {
             let order =
                 ToWorker::PeerDown { peer: of.child.0, generation: of.generation, cause: cause.code() };
-            self.order(peer, order, None);
+            self.order(Incarnation { child, generation }, order, None);
         }
     }
 
     /// Gives a life what is kept for it.
-    pub(super) fn give_kept(&mut self, child: ChildId) {
-        for (name, fd) in self.kept_for(child) {
-            self.order(child, ToWorker::Kept { name }, Some(fd));
+    pub(super) fn give_kept(&mut self, of: Incarnation) {
+        for (name, fd) in self.kept_for(of.child) {
+            self.order(of, ToWorker::Kept { name }, Some(fd));
         }
     }
 
@@ -141,15 +143,6 @@ impl Daemon {
         let worker = &self.roster.seat(child).worker;
         let needed: Vec<ChildId> =
             worker.needs.iter().flat_map(|need| self.roster.instances_of(need)).collect();
-        let mut found: Vec<(String, OwnedFd)> = Vec::new();
-        for (name, fd) in self.store.kept.own(child) {
-            found.extend(fd.try_clone_to_owned().ok().map(|fd| (name.to_owned(), fd)));
-        }
-        for name in worker.kept.iter().filter(|name| self.store.kept.find(child, name).is_none()) {
-            let fd = needed.iter().find_map(|keeper| self.store.kept.find(*keeper, name));
-            let fd = fd.or_else(|| self.store.listener(name)).and_then(|fd| fd.try_clone_to_owned().ok());
-            found.extend(fd.map(|fd| (name.clone(), fd)));
-        }
-        found
+        self.store.kept.gather(child, &worker.kept, &needed, |name| self.store.listener(name))
     }
 }

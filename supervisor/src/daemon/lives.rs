@@ -17,9 +17,8 @@ impl Daemon {
         if self.state.lives.due.is_none_or(|due| due > now) {
             return;
         }
-        let lives = self.children.iter().filter_map(|child| child.life.as_ref());
-        let lives = lives.map(|life| {
-            let user = match self.launcher.prepared(life.of.child).map(Prepared::tree) {
+        let lives = self.lives().map(|life| {
+            let user = match self.launcher.prepared(life.berth).map(Prepared::tree) {
                 Some(Tree::User { uid, .. }) => Some(*uid),
                 _ => None,
             };

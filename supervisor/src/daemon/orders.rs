@@ -1,5 +1,6 @@
 //! What operators ask on the control socket, and the orders that are not carried out yet.
 
+use bailiwick_core::berth::Berth;
 use bailiwick_core::exit::SIGKILL;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{self, ChildId, Event, Incarnation, Outdated, Reached};
@@ -83,9 +84,13 @@ impl Daemon {
             return self.watch_room(id);
         }
         if verb == Verb::Lines {
-            let lines =
-                targets.iter().flat_map(|child| self.children[usize::from(child.0)].output.last_lines());
-            let lines = lines.flat_map(Text::pieces).take(PIECES_MAX).map(Record::Text).collect();
+            let lines = targets.iter().flat_map(|child| self.children.by_age(*child));
+            let lines = lines
+                .flat_map(|place| place.output.last_lines())
+                .flat_map(Text::pieces)
+                .take(PIECES_MAX)
+                .map(Record::Text)
+                .collect();
             return self.answer(id, lines, Outcome::Done);
         }
         let children: Vec<_> = targets.into_iter().map(|child| self.incarnation(child)).collect();
@@ -145,9 +150,9 @@ impl Daemon {
     fn renew(&mut self, child: ChildId) {
         let worker = &self.roster.seat(child).worker;
         match self.launcher.reopen(child, worker) {
-            Ok(()) => self.hash(child),
+            Ok(()) => Berth::both(child).into_iter().for_each(|berth| self.hash(berth)),
             Err(error) => {
-                self.complain(child, &error);
+                self.complain(self.incarnation(child), &error);
                 self.events.push_back(Event::Outdated { child, what: Outdated::Binary });
             }
         }

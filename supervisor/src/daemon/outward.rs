@@ -19,7 +19,7 @@ pub(super) fn state(state: State) -> control::State {
 }
 
 /// Says why a life ended, with what the process left behind of it.
-pub(super) fn what_ended(place: &child::Child, cause: control::Cause) -> String {
+pub(super) fn what_ended(place: &child::Place, cause: control::Cause) -> String {
     let call = place.death.as_ref().and_then(|death| death.last_words.forbidden_call);
     match (cause, call) {
         (control::Cause::ForbiddenSyscall, Some(call)) => {

@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 
+use bailiwick_core::berth::Berth;
 use bailiwick_core::tree::{Action, Alert, Decision, Incarnation, News, Record};
 use bailiwick_core::words;
 use bailiwick_sys::events::{Interest, Signal};
@@ -20,7 +21,7 @@ impl Daemon {
             Action::Spawn(of) => self.spawn(of),
             // The roster asks for no spares.
             Action::Prepare(_) | Action::Admit(_) => {}
-            Action::Drain(of) => self.order(of.child, ToWorker::Drain, None),
+            Action::Drain(of) => self.order(of, ToWorker::Drain, None),
             Action::Terminate(of) => self.terminate(of),
             Action::Abort(of) => self.abort(of),
             Action::KillTree(of) => self.kill_tree(of),
@@ -46,7 +47,7 @@ impl Daemon {
     }
 
     fn terminate(&mut self, of: Incarnation) {
-        self.order(of.child, ToWorker::Stop, None);
+        self.order(of, ToWorker::Stop, None);
         // A stopped process takes its signals when it runs again.
         let signal = self.command(of.child).map_or(Signal::SIGTERM, |command| command.stop_signal.signal());
         self.signal(of, signal);
@@ -63,28 +64,28 @@ impl Daemon {
             life.sent.push(Sent { signal: number, at_ns });
         }
         if let Err(failed) = signalled {
-            self.complain(of.child, &failed);
+            self.complain(of, &failed);
         }
     }
 
     /// Kills what is left of a life; asked for again while something is.
     pub(super) fn kill_tree(&mut self, of: Incarnation) {
         self.signal(of, Signal::SIGKILL);
-        let Some(reaped) = self.life(of).map(|life| life.reaped) else { return };
-        match self.launcher.kill_tree(of.child) {
+        let Some((berth, reaped)) = self.life(of).map(|life| (life.berth, life.reaped)) else { return };
+        match self.launcher.kill_tree(berth) {
             Ok(TreeKill::Gone) if reaped => self.emptied(of),
             // The leader's own descriptor tells of its end.
             Ok(TreeKill::Gone) => {}
             Ok(TreeKill::Underway(fd)) => {
-                let watched = self.watch(&fd, Token::Tree(of.child), Interest::READ);
+                let watched = self.watch(&fd, Token::Tree(berth), Interest::READ);
                 if let Some(former) = self.life(of).and_then(|life| life.tree.replace(fd)) {
                     self.unwatch(&former);
                 }
                 if let Err(failed) = watched {
-                    self.complain(of.child, &failed);
+                    self.complain(of, &failed);
                 }
             }
-            Err(failed) => self.complain(of.child, &failed),
+            Err(failed) => self.complain(of, &failed),
         }
     }
 
@@ -108,8 +109,9 @@ impl Daemon {
 
     fn record(&mut self, record: &Record) {
         let cause = self.true_cause(record.of, outward::cause(record.cause));
-        let place = self.child(record.of.child);
-        place.last_cause = Some(cause);
+        self.child(record.of.child).last_cause = Some(cause);
+        let berth = self.children.find(record.of).unwrap_or(Berth::first(record.of.child));
+        let place = self.children.at_mut(berth);
         place.doom = None;
         let why = outward::what_ended(place, cause);
         let detail = words::record(&self.roster, record, &why);
@@ -118,7 +120,7 @@ impl Daemon {
         }
         let event = self.event(EventKind::Ended, Some(record.of));
         self.happened.push(Event { cause: Some(cause), detail, ..event });
-        self.report_death(record, cause);
+        self.report_death(record, berth, cause);
     }
 
     /// Whether a life follows one that ended as planned.
@@ -129,7 +131,8 @@ impl Daemon {
 
     /// The machine knows of a violation only that there was one.
     fn true_cause(&mut self, of: Incarnation, told: Cause) -> Cause {
-        match (told, self.child(of.child).doom) {
+        let doom = self.children.find(of).and_then(|berth| self.children.at_mut(berth).doom);
+        match (told, doom) {
             (Cause::Protocol, Some(true_cause)) => true_cause,
             (told, _) => told,
         }

@@ -5,6 +5,7 @@
 
 use std::error::Error;
 
+use bailiwick_core::berth::Berth;
 use bailiwick_core::ends::Pair;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{self, ChildId, Event, Incarnation};
@@ -15,7 +16,7 @@ use bailiwick_wire::bootstrap::Update;
 use bailiwick_wire::control::ToWorker;
 
 use super::Daemon;
-use super::child::Child;
+use super::child::unborn;
 use crate::broker::lay_out;
 use crate::check::{self, Change, Plan, plan};
 use crate::control::{Cause, ConnectionId, Outcome as Answer, Record, ReloadMode, Text};
@@ -113,10 +114,12 @@ impl Daemon {
         let roster = self.roster.succeed(&system)?;
         let terms = roster.config(&system, self.tree.config())?;
         let is_new = |child: &ChildId| {
-            roster.seat(*child).standing == Standing::Present && self.launcher.prepared(*child).is_none()
+            roster.seat(*child).standing == Standing::Present
+                && self.launcher.prepared(Berth::first(*child)).is_none()
         };
         let fresh = roster.children().filter(is_new);
-        let fresh = fresh.map(|child| Ok((child, self.launcher.prepare_one(roster.seat(child))?)));
+        let fresh = fresh
+            .map(|child| Ok((child, self.launcher.prepare_one(Berth::first(child), roster.seat(child))?)));
         let fresh: Vec<(ChildId, Prepared)> = fresh.collect::<Result<_, SandboxError>>()?;
         // What an operator scaled stays so unless the manifest says something else now.
         let scaled: Vec<Event> = self.tree.config().resized(&terms).collect();
@@ -129,12 +132,10 @@ impl Daemon {
         let added: Vec<ChildId> = fresh.iter().map(|(child, _)| *child).collect();
         let starts = [added.as_slice(), &back].concat();
         for (child, prepared) in fresh {
-            let place = Child::new(&self.roster.seat(child).title, self.now());
-            let places = self.children.len().max(usize::from(child.0) + 1);
-            self.children.resize_with(places, || Child::new("", Instant::START));
-            *self.child(child) = place;
-            self.launcher.place(child, Some(prepared));
-            self.hash(child);
+            let now = self.now();
+            self.children.put(child, || unborn(&self.roster.seat(child).title, now));
+            self.launcher.place(Berth::first(child), Some(prepared));
+            self.hash(Berth::first(child));
         }
         self.guard();
         links.strangers.into_iter().for_each(|(child, peer)| self.introduce(child, peer));
@@ -146,7 +147,8 @@ impl Daemon {
         self.events.extend(scaled);
         for (verb, of) in &orders {
             let is_new_life = matches!(verb, tree::Verb::Renew | tree::Verb::Start);
-            self.child(of.child).stale |= is_new_life && !added.contains(&of.child);
+            let is_stale = is_new_life && !added.contains(&of.child);
+            Berth::both(of.child).into_iter().for_each(|berth| self.children.at_mut(berth).stale |= is_stale);
         }
         Ok(orders)
     }
@@ -170,17 +172,19 @@ impl Daemon {
     fn introduce(&mut self, child: ChildId, peer: ChildId) {
         let Some(terms) = self.broker.between(child, peer) else { return };
         let update = Update { peers: vec![self.peer(child, peer, terms)], ..Update::default() };
-        let Some(life) = &mut self.child(child).life else { return };
-        life.line.iter_mut().for_each(|line| line.add_peers(1));
-        let of = life.of;
-        self.update(of, &update);
+        for berth in Berth::both(child) {
+            let Some(life) = &mut self.children.at_mut(berth).life else { continue };
+            life.line.iter_mut().for_each(|line| line.add_peers(1));
+            let of = life.of;
+            self.update(of, &update);
+        }
     }
 
     fn cut(&mut self, (one, other): Pair) {
         for (to, peer) in [(one, other), (other, one)] {
             let cause = Cause::Stopped.code();
             let order = ToWorker::PeerDown { peer: peer.child.0, generation: peer.generation, cause };
-            self.order(to.child, order, None);
+            self.order(to, order, None);
         }
     }
 
@@ -193,8 +197,8 @@ impl Daemon {
     fn update(&mut self, of: Incarnation, update: &Update) {
         let memory = update.to_bytes().map_err(|error| error.to_string());
         match memory.and_then(|bytes| memory::seal(&bytes).map_err(|error| error.to_string())) {
-            Ok(memory) => self.order(of.child, ToWorker::Update, Some(memory)),
-            Err(error) => self.complain(of.child, &format!("it cannot be told what has changed: {error}")),
+            Ok(memory) => self.order(of, ToWorker::Update, Some(memory)),
+            Err(error) => self.complain(of, &format!("it cannot be told what has changed: {error}")),
         }
     }
 
@@ -238,18 +242,21 @@ impl Daemon {
     /// Forgets whoever was removed and has come to rest: its user, its store, its output.
     pub(super) fn forget_departed(&mut self) {
         let is_gone = |child: &tree::ChildId| {
-            self.tree.child(*child).is_some_and(|child| child.is_removed() && child.is_at_rest())
+            self.tree.child(*child).is_some_and(|child| child.is_removed() && child.is_empty())
         };
         let departed: Vec<_> = self.roster.leaving().filter(is_gone).collect();
         for child in &departed {
-            self.close_ear(*child);
-            self.children[usize::from(child.0)] = Child::new("", self.now());
+            for berth in Berth::both(*child) {
+                self.close_ear(berth);
+                self.digests.forget(berth);
+                self.replacements.iter_mut().for_each(|held| held.release(berth));
+                self.launcher.place(berth, None);
+            }
+            let now = self.now();
+            self.children.put(*child, || unborn("", now));
             self.roster.forget(*child);
             self.broker.forget(*child);
             self.store.kept.forget(*child);
-            self.digests.forget(*child);
-            self.replacements.iter_mut().for_each(|held| held.release(*child));
-            self.launcher.place(*child, None);
         }
         if !departed.is_empty() {
             self.guard();

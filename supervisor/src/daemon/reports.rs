@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use bailiwick_core::berth::Berth;
 use bailiwick_core::reopening::Event as Reopen;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_sys::memory::seal;
@@ -17,9 +18,9 @@ use crate::spec::May;
 
 impl Daemon {
     /// Takes one report. Returns whether there may be more.
-    pub(super) fn take_report(&mut self, child: ChildId) -> bool {
-        self.flush_line(child);
-        let Some(life) = &mut self.children[usize::from(child.0)].life else { return false };
+    pub(super) fn take_report(&mut self, berth: Berth) -> bool {
+        self.flush_line(berth);
+        let Some(life) = &mut self.children.at_mut(berth).life else { return false };
         let Some(line) = &mut life.line else { return false };
         let of = life.of;
         match line.receive() {
@@ -35,8 +36,8 @@ impl Daemon {
             }
             Err(error) => {
                 let _ = self.poller.remove(line.socket());
-                self.complain(child, &error);
-                self.condemn(child, Cause::Protocol);
+                self.complain(of, &error);
+                self.condemn(of, Cause::Protocol);
                 false
             }
         }
@@ -46,8 +47,8 @@ impl Daemon {
         let Some(is_released) = self.life(of).map(|life| life.released) else { return };
         // The sandbox is announced once, and before anything else: whoever says more has skipped it.
         if is_released == (report == ToSupervisor::Confined) {
-            self.complain(of.child, &format!("it says {report:?} at the wrong time"));
-            return self.condemn(of.child, Cause::Protocol);
+            self.complain(of, &format!("it says {report:?} at the wrong time"));
+            return self.condemn(of, Cause::Protocol);
         }
         match report {
             ToSupervisor::Confined => self.release(of),
@@ -69,7 +70,7 @@ impl Daemon {
                 // Without its descriptor the report lost it to a full table of ours.
                 let Some(fd) = fd else { return };
                 if let Err(error) = self.store.kept.keep(of.child, &name, fd) {
-                    self.complain(of.child, &error);
+                    self.complain(of, &error);
                 }
             }
             ToSupervisor::Discard { name } => {
@@ -79,7 +80,7 @@ impl Daemon {
                 let accused = Incarnation { child: ChildId(peer), generation };
                 self.judge(of, accused, fault);
             }
-            ToSupervisor::Status => self.show_tree(of.child),
+            ToSupervisor::Status => self.show_tree(of),
             ToSupervisor::Reopen { peer, generation } => {
                 let peer = Incarnation { child: ChildId(peer), generation };
                 // A peer that died meanwhile is linked with its next life.
@@ -92,28 +93,28 @@ impl Daemon {
 
     /// Lets the code of the user run and gives it its links, after a look at what the kernel says of the process.
     fn release(&mut self, of: Incarnation) {
-        let Some(pid) = self.life(of).map(|life| life.pid) else { return };
-        match self.verify(of.child, pid) {
+        match self.verify(of) {
             Ok(()) => {
-                if let Some(life) = self.life(of) {
-                    life.released = true;
-                }
+                let Some(life) = self.life(of) else { return };
+                life.released = true;
+                let pid = life.pid;
                 let threads = self.witness.as_ref().and_then(|witness| witness.threads(pid));
-                self.order(of.child, ToWorker::Go, threads);
+                self.order(of, ToWorker::Go, threads);
                 self.link_up(of);
             }
             Err(broken) => {
-                self.complain(of.child, &format!("its sandbox does not hold: {broken}"));
-                self.condemn(of.child, Cause::Protocol);
+                self.complain(of, &format!("its sandbox does not hold: {broken}"));
+                self.condemn(of, Cause::Protocol);
             }
         }
     }
 
-    pub(super) fn verify(&self, child: ChildId, pid: i32) -> Result<(), Broken> {
+    pub(super) fn verify(&mut self, of: Incarnation) -> Result<(), Broken> {
+        let Some((berth, pid)) = self.life(of).map(|life| (life.berth, life.pid)) else { return Ok(()) };
         // Without /proc there is nobody to ask; that was said at the start.
         let Some(witness) = &self.witness else { return Ok(()) };
         // The process is our child and not reaped, so the number is its own.
-        self.launcher.prepared(child).map_or(Ok(()), |prepared| witness.check(prepared.promise(), pid))
+        self.launcher.prepared(berth).map_or(Ok(()), |prepared| witness.check(prepared.promise(), pid))
     }
 
     fn judge(&mut self, by: Incarnation, accused: Incarnation, fault: u32) {
@@ -121,7 +122,7 @@ impl Daemon {
             let text =
                 format!("{} is killed: {} accuses it of fault {fault}", self.name(accused), self.name(by));
             self.say(&text);
-            return self.condemn(accused.child, Cause::Accused);
+            return self.condemn(accused, Cause::Accused);
         }
         let place = self.child(by.child);
         place.accusations_ignored = place.accusations_ignored.saturating_add(1);
@@ -134,13 +135,13 @@ impl Daemon {
     }
 
     /// Answers a worker that may see the process tree with a copy of it in sealed memory.
-    fn show_tree(&mut self, child: ChildId) {
-        let worker = &self.roster.seat(child).worker;
+    fn show_tree(&mut self, of: Incarnation) {
+        let worker = &self.roster.seat(of.child).worker;
         let tree = || self.status().iter().flat_map(Record::to_bytes).collect::<Vec<_>>();
         let answer = if worker.may.contains(&May::Status) { seal(&tree()).ok() } else { None };
         match answer {
-            Some(memory) => self.order(child, ToWorker::Status, Some(memory)),
-            None => self.order(child, ToWorker::StatusRefused, None),
+            Some(memory) => self.order(of, ToWorker::Status, Some(memory)),
+            None => self.order(of, ToWorker::StatusRefused, None),
         }
     }
 }

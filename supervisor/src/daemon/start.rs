@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use bailiwick_core::allowance::Allowance;
+use bailiwick_core::berth::Berth;
 use bailiwick_core::exit::{Cause, Exit};
 use bailiwick_core::reopening::Reopenings;
 use bailiwick_core::shelf::Shelf;
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{ChildId, Config, Outcome, Tree};
+use bailiwick_core::tree::{Config, Outcome, Tree};
 use bailiwick_sys::cgroup::Cgroups;
 use bailiwick_sys::crash::report_crashes;
 use bailiwick_sys::events::{
@@ -28,7 +29,7 @@ use bailiwick_sys::witness::Witness;
 use bailiwick_sys::{Failed, process};
 use thiserror::Error;
 
-use super::child::Child;
+use super::child::{Children, unborn};
 use super::crash::{REPORTS_BYTES, REPORTS_EACH};
 use super::{BATCH, Daemon, Options};
 use crate::broker::lay_out;
@@ -122,7 +123,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     let now = Instant::from_nanos(monotonic_ns());
     let mut daemon = Daemon {
         broker: lay_out(&system, &roster),
-        children: roster.children().map(|child| Child::new(&roster.seat(child).title, now)).collect(),
+        children: Children::default(),
         system,
         roster,
         tree,
@@ -157,8 +158,11 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         has_terminal: has_terminal(),
         state,
     };
+    for child in daemon.roster.children() {
+        daemon.children.put(child, || unborn(&daemon.roster.seat(child).title, now));
+    }
     tell_what_is_odd(&mut daemon, strays);
-    daemon.roster.children().for_each(|child| daemon.hash(child));
+    daemon.roster.children().flat_map(Berth::both).for_each(|berth| daemon.hash(berth));
     Ok(daemon)
 }
 
@@ -167,7 +171,7 @@ fn poller(
     signals: &Signals,
     timer: &Timer,
     connections: &Connections,
-    replacements: Option<&Replacements<ChildId>>,
+    replacements: Option<&Replacements<Berth>>,
 ) -> Result<Poller, Failed> {
     let poller = Poller::new(BATCH)?;
     poller.add(signals, Token::Signals.to_u64(), Interest::READ)?;
@@ -189,7 +193,7 @@ fn tell_what_is_odd(daemon: &mut Daemon, strays: Vec<String>) {
     }
     let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for child in daemon.roster.children() {
-        for line in daemon.launcher.prepared(child).map_or(&[][..], Prepared::missing) {
+        for line in daemon.launcher.prepared(Berth::first(child)).map_or(&[][..], Prepared::missing) {
             missing.entry(line.to_string()).or_default().push(&daemon.roster.seat(child).title);
         }
     }

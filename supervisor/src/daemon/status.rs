@@ -1,5 +1,6 @@
 //! The process tree as records.
 
+use bailiwick_core::berth::Berth;
 use bailiwick_core::moves::Signs;
 use bailiwick_core::tree::ChildId;
 use bailiwick_sys::identity::Identity;
@@ -35,10 +36,11 @@ impl Daemon {
 
     fn row(&self, id: ChildId) -> Option<Row> {
         let child = self.tree.child(id)?;
-        let place = &self.children[usize::from(id.0)];
+        let place = self.children.child(id);
+        let berth = self.children.find(child.incarnation()).unwrap_or(Berth::first(id));
         let seat = self.roster.seat(id);
         let worker = &seat.worker;
-        let prepared = self.launcher.prepared(id);
+        let prepared = self.launcher.prepared(berth);
         let group = self.tree.config().children.get(usize::from(id.0))?.group;
         let budget = self.tree.budget(group)?;
         let nobody = Identity { uid: u32::MAX, gid: u32::MAX };
@@ -48,7 +50,13 @@ impl Daemon {
             name: worker.name.clone(),
             instance: seat.instance,
             state: outward::state(child.state()),
-            pid: place.life.as_ref().filter(|life| !life.reaped).map(|life| life.pid.unsigned_abs()),
+            pid: self
+                .children
+                .at(berth)
+                .life
+                .as_ref()
+                .filter(|life| !life.reaped)
+                .map(|life| life.pid.unsigned_abs()),
             generation: child.incarnation().generation,
             restarts: child.restarts(),
             uptime: child.spawned_at().map(|at| now.since(at)),
@@ -65,9 +73,9 @@ impl Daemon {
             last_cause: place.last_cause.or(child.last().map(|record| outward::cause(record.cause))),
             kept: u16::try_from(self.store.kept.count(id)).unwrap_or(u16::MAX),
             links: u16::try_from(self.broker.links(id)).unwrap_or(u16::MAX),
-            output_dropped: place.output.dropped_bytes(),
+            output_dropped: self.children.by_age(id).map(|place| place.output.dropped_bytes()).sum(),
             accusations_ignored: place.accusations_ignored,
-            executable: self.digests.of(id),
+            executable: self.digests.of(berth),
             since: now.since(child.since()),
             signs: control::Signs::from_bits(Signs::of(child).bits()),
             last_reload: child.last_reload().and_then(|reload| Reload::from_code(reload.code())),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use bailiwick_core::berth::Berth;
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{ChildId, Event, Incarnation};
+use bailiwick_core::tree::{Event, Incarnation};
 use bailiwick_sys::events::{Interest, Signal};
 use bailiwick_sys::slate::Slate;
 use bailiwick_sys::snapshot::Snapshot;
@@ -17,8 +18,9 @@ impl Daemon {
     /// Takes what signals have stopped, and what goes on.
     pub(super) fn take_stops(&mut self) {
         while let Ok(Some((pid, change))) = wait::take_stop() {
-            let mut lives = self.children.iter().filter_map(|child| child.life.as_ref());
-            let Some(life) = lives.find(|life| life.pid == pid && !life.reaped) else { continue };
+            let Some(life) = self.lives().find(|life| life.pid == pid && !life.reaped) else {
+                continue;
+            };
             let is_stop = matches!(change, Change::Stopped { .. });
             let event = if is_stop { Event::Sigstopped(life.of) } else { Event::Continued(life.of) };
             self.events.push_back(event);
@@ -45,25 +47,26 @@ impl Daemon {
     /// Has it kept how a life stands, and then aborts it.
     pub(super) fn abort(&mut self, of: Incarnation) {
         let Some(life) = self.life(of).filter(|life| !life.reaped) else { return };
+        let berth = life.berth;
         match Snapshot::start(life.pid) {
             Ok(snapshot) => {
-                let watched = self.watch(&snapshot, Token::Snapshot(of.child), Interest::READ);
+                let watched = self.watch(&snapshot, Token::Snapshot(berth), Interest::READ);
                 // Where it cannot be waited for, abort_timeout ends the life.
-                watched.unwrap_or_else(|failed| self.complain(of.child, &failed));
+                watched.unwrap_or_else(|failed| self.complain(of, &failed));
                 if let Some(life) = self.life(of) {
                     life.snapshot = Some(snapshot);
                 }
             }
             Err(error) => {
-                self.complain(of.child, &error);
+                self.complain(of, &error);
                 self.signal(of, Signal::SIGABRT);
             }
         }
     }
 
     /// Keeps what was read of a life that does not get on, and has it end by its own hand.
-    pub(super) fn take_snapshot(&mut self, child: ChildId) {
-        let place = &mut self.children[usize::from(child.0)];
+    pub(super) fn take_snapshot(&mut self, berth: Berth) {
+        let place = self.children.at_mut(berth);
         let Some(life) = &mut place.life else { return };
         let Some(snapshot) = life.snapshot.take() else { return };
         let of = life.of;

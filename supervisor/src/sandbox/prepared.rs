@@ -50,7 +50,16 @@ pub enum Role {
     Describe,
 }
 
-/// One instance of a worker, ready to be started any number of times, one at a time.
+/// Which of the two berths of an instance is prepared, and what it had before.
+#[derive(Debug, Default)]
+pub struct Tenancy {
+    /// It is the second.
+    pub is_second: bool,
+    /// The user that it had, to be kept if it is still to have one of its own.
+    pub user: Option<OwnUid>,
+}
+
+/// One berth of an instance of a worker, where it is ready to be started any number of times, one at a time.
 #[derive(Debug)]
 pub struct Prepared {
     pub(super) preset: Preset,
@@ -95,16 +104,16 @@ impl Ground {
     /// [`SandboxError::FloorMissing`] if the machine lacks what the worker must have; the others are mistakes in
     /// the declaration or refusals of the kernel. See [`SandboxError::exit_code`].
     pub fn prepare(&self, worker: &Worker, instance: u16, role: Role) -> Result<Prepared, SandboxError> {
-        self.prepare_as(None, worker, instance, role)
+        self.prepare_as(Tenancy::default(), worker, instance, role)
     }
 
-    /// Prepares like [`Self::prepare`], with the user that the worker had before, if it is still to have one of its own.
+    /// Prepares like [`Self::prepare`] one of the instance's two berths.
     ///
     /// # Errors
     /// As for [`Self::prepare`].
     pub fn prepare_as(
         &self,
-        user: Option<OwnUid>,
+        tenancy: Tenancy,
         worker: &Worker,
         instance: u16,
         role: Role,
@@ -119,8 +128,10 @@ impl Ground {
         let capabilities = self.capabilities(worker)?;
         let executable = Executable::open(&worker.exec)?;
         let granted = Granted::open_all(worker, &self.machine)?;
-        let name = worker.title(instance);
-        let account = Account::choose(worker, &self.machine, &granted, self.owner(&name, user))?;
+        let title = worker.title(instance);
+        // The mark can be in no title.
+        let name = if tenancy.is_second { format!("{title}+") } else { title.clone() };
+        let account = Account::choose(worker, &self.machine, &granted, self.owner(&name, tenancy.user))?;
         if sandboxed && account.is_root() && !worker.privileged {
             let why = "the supervisor is root, and cannot change to other users";
             self.floor_missing(worker, "a user other than root", why, Aspect::User, &mut missing)?;
@@ -149,7 +160,7 @@ impl Ground {
             filters: filters.transpose()?,
             exec: worker.exec.clone(),
             executable,
-            argv: texts(worker, "its command", worker.arguments(&name))?,
+            argv: texts(worker, "its command", worker.arguments(&title))?,
             environment: texts(worker, "its environment", worker.variables(role == Role::Describe))?,
             foreign: worker.command.is_some(),
             granted,

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{IoSlice, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use bailiwick_core::berth::Berth;
 use bailiwick_core::tree::ChildId;
 use bailiwick_supervisor::roster::Roster;
 use bailiwick_supervisor::sandbox::{Machine, Prepared};
@@ -16,7 +17,7 @@ use bailiwick_sys::socket::{self, Kind};
 use bailiwick_sys::wait::{self, Change};
 
 /// The one worker of a bench.
-pub(crate) const WORKER: ChildId = ChildId(0);
+pub(crate) const WORKER: Berth = Berth::first(ChildId(0));
 
 pub(crate) struct Bench {
     pub(crate) launcher: Launcher,
