@@ -84,6 +84,13 @@ pub struct Prepared {
     pub(super) cgroup: Option<Cgroup>,
 }
 
+impl Tenancy {
+    /// Returns by what name the berth's control groups and its user are known; the mark can be in no title.
+    fn name(&self, title: &str) -> String {
+        format!("{title}{}", if self.is_second { "+" } else { "" })
+    }
+}
+
 impl Ground {
     /// Lays the ground for the workers of the supervisor that holds the lock of `state_dir`.
     pub fn new(machine: Machine, state_dir: &Path, allow_degraded: bool) -> Self {
@@ -129,8 +136,7 @@ impl Ground {
         let executable = Executable::open(&worker.exec)?;
         let granted = Granted::open_all(worker, &self.machine)?;
         let title = worker.title(instance);
-        // The mark can be in no title.
-        let name = if tenancy.is_second { format!("{title}+") } else { title.clone() };
+        let name = tenancy.name(&title);
         let account = Account::choose(worker, &self.machine, &granted, self.owner(&name, tenancy.user))?;
         if sandboxed && account.is_root() && !worker.privileged {
             let why = "the supervisor is root, and cannot change to other users";
@@ -146,8 +152,7 @@ impl Ground {
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
         let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
         let filters = (sandboxed && self.machine.seccomp).then(|| Filters::compile(worker));
-        let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
-        let directory = Granted::open("working directory", start, Access::Enter, &self.machine)?;
+        let directory = self.directory(worker)?;
         let oom_score = worker.sandbox.oom_score_adjust.unwrap_or(OOM_SCORE_ADJUST);
         let mut prepared = Prepared {
             preset: worker.sandbox.preset,
@@ -195,6 +200,11 @@ impl Ground {
         let remains = Remains::new(&self.state_dir, !self.lasting, &self.cgroups);
         let needed = !(victims.is_empty() && remains.are_none());
         needed.then(|| Guardian::start(&victims, lock, &remains)).transpose()
+    }
+
+    fn directory(&self, worker: &Worker) -> Result<Granted, SandboxError> {
+        let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
+        Granted::open("working directory", start, Access::Enter, &self.machine)
     }
 
     fn owner(&self, name: &str, user: Option<OwnUid>) -> Owner {
