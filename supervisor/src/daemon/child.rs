@@ -15,6 +15,7 @@ use bailiwick_wire::crash::{Report, Sent};
 use crate::control::Cause;
 use crate::line::Line;
 use crate::logs::Output;
+use crate::roster::Roster;
 
 /// Every instance, with its berths.
 pub(super) type Children = Berths<Child, Place>;
@@ -94,6 +95,13 @@ pub(super) struct Life {
     pub(super) reaped: bool,
     /// What tells that nothing is left of it, while that is being waited for.
     pub(super) tree: Option<OwnedFd>,
+}
+
+/// Returns what is kept for all instances at the start.
+pub(super) fn unborn_all(roster: &Roster, now: Instant) -> Children {
+    let mut children = Children::default();
+    roster.children().for_each(|child| children.put(child, || unborn(&roster.seat(child).title, now)));
+    children
 }
 
 /// Returns what is kept for an instance that has not lived yet.

@@ -66,17 +66,22 @@ impl Daemon {
         }
     }
 
-    fn try_spawn(&mut self, of: Incarnation) -> Result<(), StartError> {
-        let child = of.child;
+    /// Finds the berth of a life that begins, and makes its sandbox unless that stands there.
+    fn enter(&mut self, of: Incarnation) -> Result<Berth, StartError> {
         let berth = self.children.enter(of).ok_or(StartError::NoBerth)?;
         self.children.at_mut(berth).failed_step = "";
         if self.children.at_mut(berth).stale || self.launcher.prepared(berth).is_none() {
             let alive = self.lives().count();
-            self.launcher.prepare_again(berth, self.roster.seat(child), alive)?;
+            self.launcher.prepare_again(berth, self.roster.seat(of.child), alive)?;
             self.children.at_mut(berth).stale = false;
             self.close_ear(berth);
             self.hash(berth);
         }
+        Ok(berth)
+    }
+
+    fn try_spawn(&mut self, of: Incarnation) -> Result<(), StartError> {
+        let (child, berth) = (of.child, self.enter(of)?);
         let slate = Slate::new(SLATE_BYTES)?;
         let (output, their_output) = output_pipe::make()?;
         let (line, others, variables) = if self.command(child).is_some() {

@@ -29,7 +29,7 @@ use bailiwick_sys::witness::Witness;
 use bailiwick_sys::{Failed, process};
 use thiserror::Error;
 
-use super::child::{Children, unborn};
+use super::child::unborn_all;
 use super::crash::{REPORTS_BYTES, REPORTS_EACH};
 use super::{BATCH, Daemon, Options};
 use crate::broker::lay_out;
@@ -123,7 +123,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     let now = Instant::from_nanos(monotonic_ns());
     let mut daemon = Daemon {
         broker: lay_out(&system, &roster),
-        children: Children::default(),
+        children: unborn_all(&roster, now),
         system,
         roster,
         tree,
@@ -158,9 +158,6 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         has_terminal: has_terminal(),
         state,
     };
-    for child in daemon.roster.children() {
-        daemon.children.put(child, || unborn(&daemon.roster.seat(child).title, now));
-    }
     tell_what_is_odd(&mut daemon, strays);
     daemon.roster.children().flat_map(Berth::both).for_each(|berth| daemon.hash(berth));
     Ok(daemon)
