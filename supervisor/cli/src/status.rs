@@ -21,20 +21,23 @@ pub(crate) use words::{detail, short, signs};
 
 pub(crate) fn status(status: &Status, screen: &Screen) -> Result<Exit, Failure> {
     let client = Client::connect(&place::find(&status.place)?)?;
-    loop {
-        let found = client.status()?;
-        let exit = show(status, screen, &client, &found)?;
-        if !status.watch {
-            return Ok(exit);
-        }
+    let (mut exit, mut seen) = look(status, screen, &client)?;
+    while status.watch && !screen.is_left_alone() {
         // Uptimes change even if nothing happens.
-        if let Err(ClientError::Closed) = client.events(found.supervisor.last_event, GLANCE) {
-            return Ok(exit);
-        }
-        if screen.is_left_alone() {
-            return Ok(exit);
-        }
+        let looked = client.events(seen, GLANCE).map_err(Failure::from);
+        (exit, seen) = match looked.and_then(|_| look(status, screen, &client)) {
+            // Whoever watches a supervisor to its end has seen what there was to see.
+            Err(Failure::Control(ClientError::Closed)) => break,
+            looked => looked?,
+        };
     }
+    Ok(exit)
+}
+
+/// Shows it once. Returns what that means for the exit code, and the last event before it.
+fn look(status: &Status, screen: &Screen, client: &Client) -> Result<(Exit, u64), Failure> {
+    let found = client.status()?;
+    Ok((show(status, screen, client, &found)?, found.supervisor.last_event))
 }
 
 /// How long `--watch` shows the same.

@@ -150,7 +150,12 @@ impl Client {
     /// See [`ClientError`].
     pub fn events(&self, after: u64, deadline: Duration) -> Result<Vec<Event>, ClientError> {
         let request = Request { verb: Verb::Events(after), target: Target::System, deadline };
-        self.exchange(&request).map(|(records, _)| events(records))
+        match self.exchange(&request)? {
+            (_, outcome @ (Outcome::NotPermitted | Outcome::Malformed)) => {
+                Err(ClientError::Refused { outcome })
+            }
+            (records, _) => Ok(events(records)),
+        }
     }
 
     /// Returns the last lines that the target printed, oldest first, safe to show.
@@ -198,7 +203,6 @@ impl Client {
             match self.receive(until, deadline) {
                 Ok(_) => {}
                 Err(ClientError::Closed) => return Ok(()),
-                Err(ClientError::Socket { errno: Errno::ECONNRESET, .. }) => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
@@ -235,8 +239,11 @@ impl Client {
     }
 
     fn send(&self, request: &Request) -> Result<(), ClientError> {
-        let sent = send(self.socket.as_raw_fd(), &request.to_bytes(), MsgFlags::MSG_NOSIGNAL);
-        sent.map(drop).map_err(|errno| self.broken(errno))
+        match send(self.socket.as_raw_fd(), &request.to_bytes(), MsgFlags::MSG_NOSIGNAL) {
+            // A supervisor that has closed the connection may have said why before: whoever reads learns of both.
+            Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
+            Err(errno) => Err(self.broken(errno)),
+        }
     }
 
     fn answer(&self, until: Instant, waited: Duration) -> Result<(Vec<Record>, Outcome), ClientError> {
@@ -271,16 +278,14 @@ impl Client {
                 Ok(bytes)
             }
             Err(Errno::EAGAIN) => Err(ClientError::TimedOut { waited }),
-            Err(Errno::EINTR) => self.packet(until, waited),
+            // The other end was closed before it had read everything. That is told once, in front of what it wrote.
+            Err(Errno::EINTR | Errno::ECONNRESET) => self.packet(until, waited),
             Err(errno) => Err(self.broken(errno)),
         }
     }
 
     fn broken(&self, errno: Errno) -> ClientError {
-        match errno {
-            Errno::EPIPE => ClientError::Closed,
-            errno => ClientError::Socket { path: self.path.clone(), errno },
-        }
+        ClientError::Socket { path: self.path.clone(), errno }
     }
 }
 

@@ -8,6 +8,7 @@ mod b_backoff;
 mod c_actors;
 mod c_deaths;
 mod c_hangs;
+mod console;
 mod d_birth;
 mod d_readiness;
 mod d_room;

@@ -113,14 +113,29 @@ impl Cli {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Told {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick-under-test"));
+        Self::tell(self.command(&[], arguments))
+    }
+
+    /// The command that asks this system, executed by `wrapper`, which is a command line without its end.
+    pub(crate) fn command(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
+        let own = [env!("CARGO_BIN_EXE_bailiwick-under-test")];
+        let mut words = wrapper.iter().chain(&own);
+        let mut command = Command::new(words.next().expect("its own name is among them"));
+        command.args(words).args(arguments);
         for name in ["NO_COLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS"] {
             command.env_remove(name);
         }
-        command.args(arguments).envs(self.environment.iter().cloned()).stdin(Stdio::null());
-        if arguments != ["--help"] {
+        command.envs(self.environment.iter().cloned()).stdin(Stdio::null());
+        // These are not about a running system.
+        let first = arguments.first().copied().unwrap_or_default();
+        if !["--help", "doctor", "check", "blast"].contains(&first) {
             command.arg("--state-dir").arg(&self.state_dir);
         }
+        command
+    }
+
+    /// What a command comes to.
+    pub(crate) fn tell(mut command: Command) -> Told {
         let output = command.output().expect("it can be run");
         let text = |bytes| String::from_utf8(bytes).expect("what it prints is text");
         let code = output.status.code().expect("no signal ended it");
