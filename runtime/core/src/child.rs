@@ -6,6 +6,8 @@
 mod disposable;
 mod orders;
 mod reports;
+mod rolling;
+mod second;
 mod spare;
 mod steps;
 mod time;
@@ -14,6 +16,9 @@ mod watch;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::rolling::Rolling;
+pub use self::rolling::{Alone, Refusal, Rolled};
+pub(crate) use self::second::Second;
 use self::spare::Spare;
 pub(crate) use self::time::LAG;
 use self::watch::Watch;
@@ -191,6 +196,8 @@ pub struct Child {
     state: State,
     since: Instant,
     generation: u32,
+    /// The highest number that was used: another than the present life's once a newcomer has risen.
+    newest: u32,
     spawned_at: Instant,
     was_ready: bool,
     /// When this life was ready for the first time, if it was.
@@ -221,6 +228,7 @@ pub struct Child {
     /// When the present life is old enough.
     expires_at: Instant,
     spare: Spare,
+    rolling: Rolling,
     last: Option<Record>,
 }
 
@@ -437,6 +445,7 @@ impl Child {
             state: State::Stopped,
             since: Instant::START,
             generation: 0,
+            newest: 0,
             spawned_at: Instant::START,
             was_ready: false,
             ready_at: Instant::START,
@@ -460,6 +469,7 @@ impl Child {
             wanted: false,
             expires_at: Instant::END,
             spare: Spare::default(),
+            rolling: Rolling::default(),
             last: None,
         }
     }
@@ -503,7 +513,10 @@ impl Child {
                 self.outdated.config = true;
                 self.outdate_spare();
             }
-            Outdated::Binary => self.outdated.binary = true,
+            Outdated::Binary => {
+                self.outdated.binary = true;
+                self.rolling.outdate_binary();
+            }
         }
     }
 
@@ -590,6 +603,7 @@ impl Child {
             reload: None,
             // Whether this is the first life matters, which of the later ones does not.
             generation: self.generation.min(2),
+            newest: 0,
             failures: config.backoff.same_pause_as(self.failures),
             since: Instant::START,
             ready_at: Instant::START,
@@ -600,6 +614,7 @@ impl Child {
             offences: self.offences.normalised(now),
             expires_at: shift(self.expires_at),
             spare: self.spare.normalised(config, &shift),
+            rolling: self.rolling.normalised(&shift),
             ..*self
         }
     }

@@ -25,6 +25,8 @@ pub struct Signs {
     pub cooling_down: bool,
     /// It said that it has nothing to do.
     pub skipped: bool,
+    /// It is being replaced by rolling, or something of the life before is left.
+    pub rolling: bool,
 }
 
 /// A child that stands otherwise than at the last look. What it passed through in between is not known.
@@ -57,19 +59,21 @@ impl Signs {
             binary_changed: outdated.binary,
             cooling_down: child.is_cooling_down(),
             skipped: child.is_skipped(),
+            rolling: child.is_rolling(),
         }
     }
 
     /// Returns the signs as the bits by which other processes are told of them, the first in the lowest.
-    pub const fn bits(self) -> u8 {
-        (self.sigstopped as u8)
-            | (self.traced as u8) << 1
-            | (self.stuck as u8) << 2
-            | (self.unkillable as u8) << 3
-            | (self.config_changed as u8) << 4
-            | (self.binary_changed as u8) << 5
-            | (self.cooling_down as u8) << 6
-            | (self.skipped as u8) << 7
+    pub const fn bits(self) -> u16 {
+        (self.sigstopped as u16)
+            | (self.traced as u16) << 1
+            | (self.stuck as u16) << 2
+            | (self.unkillable as u16) << 3
+            | (self.config_changed as u16) << 4
+            | (self.binary_changed as u16) << 5
+            | (self.cooling_down as u16) << 6
+            | (self.skipped as u16) << 7
+            | (self.rolling as u16) << 8
     }
 }
 

@@ -4,7 +4,8 @@
 //! stop. Its invariants, which hold for any sequence of events:
 //!
 //! - A child has at most one life: [`Action::Spawn`] follows the [`Event::Emptied`] or [`Event::SpawnFailed`] of
-//!   the life before, and nothing else.
+//!   the life before, and nothing else. The exception is a rolling replacement, which begins with [`Action::Rise`] of a
+//!   second life and ends with what is left of one of the two. Never are there three, nor two that peers send to.
 //! - Each life is recorded exactly once, with the decision and its reason.
 //! - Once a stop of everything began, nothing is spawned.
 //! - A level is stopped only when no process of the levels above is left.
@@ -24,6 +25,7 @@ mod pool;
 mod reactions;
 mod release;
 mod reload;
+mod rolling;
 mod shutdown;
 mod spares;
 mod standing;
@@ -119,7 +121,7 @@ impl Tree {
         }
         let step = &mut Step { now, actions };
         self.doubt_ourselves(step);
-        if self.take_for_spare(event, step) {
+        if self.take_for_spare(event, step) || self.take_for_second(event, step) {
             return self.settle(step);
         }
         match event {
@@ -247,6 +249,7 @@ impl Tree {
     /// Brings what was decided into effect as far as the order allows at present.
     fn settle(&mut self, step: &mut Step<'_>) {
         self.resume_groups(step);
+        self.tend_rolls(step);
         self.tend_spares(step);
         self.advance_groups(step);
         self.release(step);
@@ -281,7 +284,10 @@ impl Tree {
         for id in running.iter().rev() {
             let aim = if self.is_shutting_down() { None } else { self.halting_aim(*id) };
             self.with_child(*id, step, |child, turn| match child.is_at_rest() {
-                true => child.dismiss_spare(turn),
+                true => {
+                    child.dismiss_spare(turn);
+                    child.roll_back(turn);
+                }
                 false => child.stop(aim.unwrap_or(Aim::Stay), turn),
             });
         }
@@ -298,6 +304,11 @@ impl Tree {
     /// Whether it may not start now, because everything or its group is being stopped.
     fn is_held(&self, id: ChildId) -> bool {
         self.is_shutting_down() || self.halting_aim(id).is_some()
+    }
+
+    /// Whether its next life does not follow by itself: that is held, waits for demand, or has no place.
+    fn is_kept_from_starting(&self, id: ChildId) -> bool {
+        self.is_held(id) || self.waits_for_demand(id) || !self.is_member(id)
     }
 
     fn with_child(

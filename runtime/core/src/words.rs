@@ -47,6 +47,8 @@ pub fn follows(names: &impl Names, record: &Record) -> String {
         Decision::EndAll(_) => "everything stops with it".to_owned(),
         Decision::GiveUp(why) => format!("is given up: {}", given_up(names, why)),
         Decision::Escalate(_) => "its group's budget is spent, the group stops".to_owned(),
+        Decision::Succeeded => "another had taken its place".to_owned(),
+        Decision::RolledBack => "is rolled back, and the one before goes on".to_owned(),
     }
 }
 
@@ -77,6 +79,10 @@ pub fn alert(names: &impl Names, alert: Alert) -> (Option<Incarnation>, String) 
         Alert::CoolingDown(child) => {
             (None, format!("{}: its budget is spent, it is retried rarely", names.child(child)))
         }
+        Alert::RolledBack(of, why) => (Some(of), format!("{} is rolled back: {why}", name(of))),
+        Alert::RollRefused(child, why) => {
+            (None, format!("{} is not replaced by rolling: {why}", names.child(child)))
+        }
         Alert::Finished(id) => (None, format!("{} has done its work and stops", group(id))),
         Alert::Lagged(time) => {
             (None, format!("the supervisor itself did not run for {time:.1?}, and doubts nobody for it"))
@@ -92,7 +98,7 @@ pub fn alert(names: &impl Names, alert: Alert) -> (Option<Incarnation>, String) 
 /// Returns the child that an alert is about where it names no life.
 pub fn child(alert: Alert) -> Option<ChildId> {
     match alert {
-        Alert::GivenUp(child, _) | Alert::CoolingDown(child) => Some(child),
+        Alert::GivenUp(child, _) | Alert::CoolingDown(child) | Alert::RollRefused(child, _) => Some(child),
         _ => None,
     }
 }

@@ -132,6 +132,7 @@ mod tests {
             (Signs { binary_changed: true, ..none }, control::Signs { binary_changed: true, ..no_sign }),
             (Signs { cooling_down: true, ..none }, control::Signs { cooling_down: true, ..no_sign }),
             (Signs { skipped: true, ..none }, control::Signs { skipped: true, ..no_sign }),
+            (Signs { rolling: true, ..none }, control::Signs { rolling: true, ..no_sign }),
         ] {
             assert_eq!(told(known), expected);
         }

@@ -19,8 +19,8 @@ impl Daemon {
     pub(super) fn perform(&mut self, action: Action) {
         match action {
             Action::Spawn(of) => self.spawn(of),
-            // The roster asks for no spares.
-            Action::Prepare(_) | Action::Admit(_) => {}
+            // The roster asks for no spares, and no verb for a rolling replacement.
+            Action::Prepare(_) | Action::Admit(_) | Action::Rise(_) | Action::Succeed { .. } => {}
             Action::Drain(of) => self.order(of, ToWorker::Drain, None),
             Action::Terminate(of) => self.terminate(of),
             Action::Abort(of) => self.abort(of),

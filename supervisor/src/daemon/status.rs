@@ -31,7 +31,7 @@ impl Daemon {
 
     /// Returns whether a place is no free one of a pool.
     pub(super) fn is_taken(&self, id: ChildId) -> bool {
-        self.tree.is_member(id) || self.tree.child(id).is_some_and(|child| !child.is_at_rest())
+        self.tree.is_member(id) || self.tree.child(id).is_some_and(|child| !child.is_empty())
     }
 
     fn row(&self, id: ChildId) -> Option<Row> {

@@ -23,10 +23,11 @@ use steps::{SPARE, Step, What, walk};
 const CHILDREN_MAX: u16 = 4;
 const GROUPS: u16 = 3;
 const STEPS_MAX: usize = 200;
-const VERBS: [Verb; 9] = [
+const VERBS: [Verb; 10] = [
     Verb::Start,
     Verb::Stop,
     Verb::Restart,
+    Verb::Roll,
     Verb::Reload,
     Verb::Renew,
     Verb::Drain,

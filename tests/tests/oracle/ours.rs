@@ -128,8 +128,8 @@ impl World {
             Action::Abort(_) | Action::Look(_) | Action::Reload(_) => {
                 unreachable!("nobody hangs and nothing is reloaded")
             }
-            // OTP knows no spares.
-            Action::Prepare(_) | Action::Admit(_) => {}
+            // OTP knows no spares, and no rolling replacement of a process.
+            Action::Prepare(_) | Action::Admit(_) | Action::Rise(_) | Action::Succeed { .. } => {}
             Action::Announce { .. } | Action::Record(_) | Action::Alert(_) => {}
         }
     }

@@ -56,7 +56,8 @@ impl Child {
     pub(super) fn take_place(&mut self, config: &ChildConfig) {
         if core::mem::take(&mut self.removed) && self.is_at_rest() {
             let fresh = Self::new(self.id, config);
-            *self = Self { generation: self.generation, spare: self.spare, ..fresh };
+            let (newest, rolling) = (self.newest, self.rolling);
+            *self = Self { generation: self.generation, newest, spare: self.spare, rolling, ..fresh };
         }
     }
 
@@ -71,6 +72,7 @@ impl Child {
 
     /// It is to finish everything, and then to end.
     pub(crate) fn drain_fully(&mut self, turn: &mut Turn<'_>) {
+        self.drain_second_fully(turn);
         match self.state {
             State::Ready { .. } | State::Unready | State::Reloading { .. } => {
                 self.announce_draining(Aim::Stay, Instant::END, turn);
@@ -92,6 +94,7 @@ impl Child {
 
     /// It is to end in order, and then what `aim` says.
     pub(crate) fn stop(&mut self, aim: Aim, turn: &mut Turn<'_>) {
+        self.limit_drain_of_second(turn);
         match self.state {
             State::Waiting | State::Backoff { .. } => {
                 self.forget_failures();
@@ -190,6 +193,7 @@ impl Child {
 
     /// It is to end without draining.
     pub(crate) fn hasten(&mut self, turn: &mut Turn<'_>) {
+        self.terminate_second(turn);
         match self.state {
             State::Ready { .. } | State::Unready | State::Reloading { .. } => {
                 turn.actions.push(Action::Announce { of: self.incarnation(), news: News::Draining });
@@ -212,6 +216,7 @@ impl Child {
 
     /// It is to end at once.
     pub(crate) fn kill(&mut self, turn: &mut Turn<'_>) {
+        self.kill_second(turn);
         match self.state {
             State::Spawning { .. }
             | State::Starting { .. }

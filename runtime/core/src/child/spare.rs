@@ -7,7 +7,9 @@
 
 use core::time::Duration;
 
-use super::{Aim, Child, KILL_GRACE, State, Turn};
+use super::steps::{Doing, cause};
+use super::{Aim, Child, KILL_GRACE, Sent, State, Turn};
+use crate::exit::{Cause, Exit};
 use crate::time::Instant;
 use crate::tree::{Action, Alert, ChildConfig, Incarnation};
 
@@ -20,7 +22,9 @@ pub(crate) struct Spare {
     /// Its process has ended.
     has_exited: bool,
     /// What it was made of has changed since.
-    is_outdated: bool,
+    pub(super) is_outdated: bool,
+    /// It is to rise beside the present life, for a rolling replacement.
+    pub(super) rises: bool,
     /// It ended, or had to be ended, before it was used.
     is_lost: bool,
     /// How many in a row did.
@@ -76,9 +80,9 @@ impl Child {
         matches!(self.spare.stage, Stage::Standing)
     }
 
-    /// Returns whether nothing of it is left, neither a life nor a spare.
+    /// Returns whether nothing of it is left: no life, no second one, and no spare.
     pub fn is_empty(&self) -> bool {
-        self.is_at_rest() && self.spare().is_none()
+        self.is_at_rest() && self.spare().is_none() && self.second().is_none()
     }
 
     /// Returns whether there is one that cannot become the next life: it must be gone before that begins.
@@ -87,16 +91,21 @@ impl Child {
     }
 
     fn is_spare_usable(&self) -> bool {
-        let is_up = matches!(self.spare.stage, Stage::Making { .. } | Stage::Standing);
-        is_up && !self.spare.is_outdated
+        self.is_spare_up() && !self.spare.is_outdated
+    }
+
+    /// Returns whether there is one that is not being ended.
+    pub(super) const fn is_spare_up(&self) -> bool {
+        matches!(self.spare.stage, Stage::Making { .. } | Stage::Standing)
     }
 
     const fn is_spare_ending(&self) -> bool {
         matches!(self.spare.stage, Stage::Ending { .. })
     }
 
-    const fn next_life(&self) -> Incarnation {
-        let next = self.generation.wrapping_add(1);
+    /// Returns the life to come. A number that was used is not used again, whoever had it.
+    pub(super) const fn next_life(&self) -> Incarnation {
+        let next = self.newest.wrapping_add(1);
         Incarnation { child: self.id, generation: if next == 0 { 1 } else { next } }
     }
 }
@@ -105,18 +114,22 @@ impl Child {
 impl Child {
     /// Has one made, or ended, as the state asks for it.
     pub(crate) fn tend_spare(&mut self, held: bool, turn: &mut Turn<'_>) {
-        if held || !turn.config.spare || !self.may_have_spare() || self.spare.is_outdated {
+        let rises = self.is_newcomer_wanted();
+        let is_wanted = turn.config.spare || rises;
+        if held || !is_wanted || !self.may_have_spare() || self.spare.is_outdated {
             return self.dismiss_spare(turn);
         }
-        if matches!(self.state, State::Ready { .. }) && self.spare.stage == Stage::Absent {
+        let is_up = matches!(self.state, State::Ready { .. });
+        if is_up && self.spare.stage == Stage::Absent && self.second().is_none() {
             let until = turn.now + turn.config.start_timeout;
-            self.spare = Spare { stage: Stage::Making { until }, lost: self.spare.lost, ..Spare::default() };
+            let stage = Stage::Making { until };
+            self.spare = Spare { stage, rises, lost: self.spare.lost, ..Spare::default() };
             turn.actions.push(Action::Prepare(self.next_life()));
         }
     }
 
     /// Whether the next life may be one that was prepared: it follows by itself, and on the terms of this one.
-    const fn may_have_spare(&self) -> bool {
+    pub(super) const fn may_have_spare(&self) -> bool {
         match self.state {
             State::Waiting
             | State::Spawning { .. }
@@ -137,6 +150,7 @@ impl Child {
     /// The next life is to be made of something else.
     pub(crate) fn outdate_spare(&mut self) {
         self.spare.is_outdated = self.spare().is_some();
+        self.outdate_newcomer();
     }
 
     /// Ends the spare, if there is one.
@@ -146,6 +160,11 @@ impl Child {
             Stage::Pausing { .. } => self.spare = Spare::default(),
             Stage::Absent | Stage::Ending { .. } => {}
         }
+    }
+
+    /// It has become a life.
+    pub(super) fn forget_spare(&mut self) {
+        self.spare = Spare { lost: self.spare.lost, ..Spare::default() };
     }
 
     fn end_spare(&mut self, turn: &mut Turn<'_>) {
@@ -176,7 +195,7 @@ impl Child {
         match self.spare.stage {
             Stage::Pausing { .. } => self.spare.stage = Stage::Absent,
             Stage::Making { .. } => {
-                self.lose_spare(turn);
+                self.lose_spare(Cause::StartTimeout, turn);
                 self.end_spare(turn);
             }
             Stage::Ending { .. } => self.end_spare(turn),
@@ -199,7 +218,10 @@ impl Child {
         }
     }
 
-    fn lose_spare(&mut self, turn: &mut Turn<'_>) {
+    fn lose_spare(&mut self, why: Cause, turn: &mut Turn<'_>) {
+        if self.spare.rises {
+            return self.lose_newcomer(why, turn);
+        }
         self.spare.is_lost = true;
         self.spare.lost = self.spare.lost.saturating_add(1);
         turn.actions.push(Action::Alert(Alert::SpareLost(self.next_life())));
@@ -222,28 +244,29 @@ impl Child {
 
     pub(crate) fn spare_violated(&mut self, turn: &mut Turn<'_>) {
         if let Stage::Making { .. } | Stage::Standing = self.spare.stage {
-            self.lose_spare(turn);
+            self.lose_spare(Cause::Violation, turn);
             self.end_spare(turn);
         }
     }
 
-    pub(crate) fn spare_exited(&mut self, turn: &mut Turn<'_>) {
+    pub(crate) fn spare_exited(&mut self, exit: Exit, turn: &mut Turn<'_>) {
         if core::mem::replace(&mut self.spare.has_exited, true) {
             return;
         }
         if let Stage::Making { .. } | Stage::Standing = self.spare.stage {
-            self.lose_spare(turn);
+            let doing = Doing { told: false, sent: Sent::Nothing, blame: None };
+            self.lose_spare(cause(exit, doing, turn.config), turn);
         }
         self.end_spare(turn);
     }
 
-    /// Nothing of it is left; `failed` if there never was a process of it.
-    pub(crate) fn spare_emptied(&mut self, failed: bool, chance: u32, turn: &mut Turn<'_>) {
-        if !failed && !self.spare.has_exited {
+    /// Nothing of it is left; `failed` is why there never was a process of it.
+    pub(crate) fn spare_emptied(&mut self, failed: Option<Cause>, chance: u32, turn: &mut Turn<'_>) {
+        if failed.is_none() && !self.spare.has_exited {
             return;
         }
-        if failed && !self.is_spare_ending() {
-            self.lose_spare(turn);
+        if let Some(why) = failed.filter(|_| !self.is_spare_ending()) {
+            self.lose_spare(why, turn);
         }
         let Spare { is_lost, lost, .. } = self.spare;
         let pause = turn.config.backoff.pause(lost, chance).max(SPARE_PAUSE);

@@ -14,7 +14,21 @@ impl Child {
     }
 
     pub(super) fn spawn(&mut self, turn: &mut Turn<'_>) {
-        self.generation = self.generation.wrapping_add(1).max(1);
+        if self.admit_newcomer(turn) {
+            return;
+        }
+        self.newest = self.next_life().generation;
+        self.begin(self.newest, turn);
+        self.end_order_to_roll();
+        if !self.admit_spare(turn) {
+            self.enter(State::Spawning { until: turn.now + turn.config.start_timeout }, turn.now);
+            turn.actions.push(Action::Spawn(self.incarnation()));
+        }
+    }
+
+    /// A life begins, of which nothing is known yet.
+    pub(super) fn begin(&mut self, generation: u32, turn: &mut Turn<'_>) {
+        self.generation = generation;
         self.spawned_at = turn.now;
         self.was_ready = false;
         self.sent = Sent::Nothing;
@@ -25,10 +39,6 @@ impl Child {
         self.outdated.config = false;
         self.owes_reload = false;
         self.expires_at = self.expiry(turn);
-        if !self.admit_spare(turn) {
-            self.enter(State::Spawning { until: turn.now + turn.config.start_timeout }, turn.now);
-            turn.actions.push(Action::Spawn(self.incarnation()));
-        }
     }
 
     pub(super) fn spawn_again(&mut self, turn: &mut Turn<'_>) {
@@ -88,25 +98,9 @@ impl Child {
         Ended { aim, exit, cause, was_ready, first: self.generation == 1, skipped, chance }
     }
 
-    /// A signal is ours only if we sent it and it was meant to end the process.
     pub(super) fn cause(&self, exit: Exit, aim: Aim, config: &ChildConfig) -> Cause {
-        if let Some(blame) = self.blame {
-            return blame;
-        }
-        let told = aim != Aim::Judge;
-        match exit {
-            Exit::Signal(SIGKILL) if self.sent == Sent::KillLate => Cause::StopTimeout,
-            Exit::Signal(SIGKILL) if self.sent == Sent::Kill => Cause::Killed,
-            Exit::Signal(signal) if signal == config.stop_signal && self.sent >= Sent::Terminate => {
-                Cause::Stopped
-            }
-            Exit::OutOfMemory if self.sent >= Sent::Kill => Cause::Killed,
-            Exit::OutOfMemory => Cause::OutOfMemory,
-            Exit::Signal(SIGSYS) => Cause::ForbiddenSyscall,
-            Exit::Signal(signal) => Cause::Signalled(signal),
-            Exit::Code(code) if told && config.ok_exit.contains(code) => Cause::Stopped,
-            Exit::Code(code) => Cause::Exited(code),
-        }
+        let doing = Doing { told: aim != Aim::Judge, sent: self.sent, blame: self.blame };
+        cause(exit, doing, config)
     }
 
     pub(super) fn forget_if_stable(&mut self, now: Instant) {
@@ -122,5 +116,34 @@ impl Child {
         self.failures = 0;
         self.pause = Duration::ZERO;
         self.cooling = false;
+    }
+}
+
+/// What was done to a process before it ended.
+#[derive(Clone, Copy)]
+pub(super) struct Doing {
+    /// It was to end.
+    pub(super) told: bool,
+    pub(super) sent: Sent,
+    /// Why it was to end, if that is what ends it.
+    pub(super) blame: Option<Cause>,
+}
+
+/// Returns why a process ended. A signal is ours only if we sent it and it was meant to end the process.
+pub(super) fn cause(exit: Exit, doing: Doing, config: &ChildConfig) -> Cause {
+    let Doing { told, sent, blame } = doing;
+    if let Some(blame) = blame {
+        return blame;
+    }
+    match exit {
+        Exit::Signal(SIGKILL) if sent == Sent::KillLate => Cause::StopTimeout,
+        Exit::Signal(SIGKILL) if sent == Sent::Kill => Cause::Killed,
+        Exit::Signal(signal) if signal == config.stop_signal && sent >= Sent::Terminate => Cause::Stopped,
+        Exit::OutOfMemory if sent >= Sent::Kill => Cause::Killed,
+        Exit::OutOfMemory => Cause::OutOfMemory,
+        Exit::Signal(SIGSYS) => Cause::ForbiddenSyscall,
+        Exit::Signal(signal) => Cause::Signalled(signal),
+        Exit::Code(code) if told && config.ok_exit.contains(code) => Cause::Stopped,
+        Exit::Code(code) => Cause::Exited(code),
     }
 }

@@ -14,7 +14,8 @@ pub(crate) const LAG: Duration = Duration::from_secs(1);
 impl Child {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let state = self.state_deadline().into_iter();
-        state.chain(self.watch_deadline()).chain(self.age_deadline()).chain(self.spare.deadline()).min()
+        let beside = self.spare.deadline().into_iter().chain(self.rolling.deadline());
+        state.chain(self.watch_deadline()).chain(self.age_deadline()).chain(beside).min()
     }
 
     fn state_deadline(&self) -> Option<Instant> {
@@ -64,14 +65,15 @@ impl Child {
             *until = turn.now + LAG;
             self.rearmed = true;
         }
-        let spared = self.forgive_spare(turn.now + LAG);
-        self.forgive_doubts(turn) || moved || spared
+        let beside = self.forgive_spare(turn.now + LAG) | self.forgive_second(turn.now + LAG);
+        self.forgive_doubts(turn) || moved || beside
     }
 
     /// Does what is due at `turn.now`.
     pub(crate) fn tick(&mut self, turn: &mut Turn<'_>) {
         self.tick_watch(turn);
         self.tick_spare(turn);
+        self.tick_second(turn);
         if self.state_deadline().is_none_or(|at| at > turn.now || at == Instant::END) {
             return;
         }

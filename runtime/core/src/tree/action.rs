@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::config::{ChildId, GroupId, Incarnation};
+use crate::child::Refusal;
 use crate::exit::{Cause, Exit, GivenUp};
 use crate::time::Instant;
 
@@ -17,6 +18,16 @@ pub enum Action {
     Prepare(Incarnation),
     /// Let the process that waits go on, or as soon as it waits: it is the present life now.
     Admit(Incarnation),
+    /// Let the process that waits go on beside the present life, to take its place: it gets links, and copies of the
+    /// descriptors that are kept, but nobody sends to it before [`Action::Succeed`].
+    Rise(Incarnation),
+    /// Lead to this life, which has risen, what leads to the one before: its names, the routes to it, and what is kept.
+    Succeed {
+        /// The life whose time it is.
+        of: Incarnation,
+        /// The life before: one that goes on to its end, or of which nothing is left.
+        from: Incarnation,
+    },
     /// Tell the child to finish what it has begun and to take nothing new.
     Drain(Incarnation),
     /// Send the stop signal to the process, and SIGCONT, so that a stopped one gets it.
@@ -59,7 +70,8 @@ pub enum News {
     Down(Cause),
 }
 
-/// One life's end and what follows from it. Made exactly once for each [`Action::Spawn`] and [`Action::Admit`].
+/// One life's end and what follows from it. Made exactly once for each [`Action::Spawn`],
+/// [`Action::Admit`] and [`Action::Rise`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Record {
     /// The life that ended.
@@ -126,6 +138,10 @@ pub enum Decision {
     GiveUp(GivenUp),
     /// The budget is spent: its group stops, and the group's parent decides.
     Escalate(GroupId),
+    /// Another life had taken its place, in a rolling replacement.
+    Succeeded,
+    /// It was to take the place of the present life, and did not get so far; that one goes on.
+    RolledBack,
 }
 
 impl Decision {
@@ -143,6 +159,8 @@ impl Decision {
             Self::EndAll(_) => "end_all",
             Self::GiveUp(_) => "give_up",
             Self::Escalate(_) => "escalate",
+            Self::Succeeded => "succeeded",
+            Self::RolledBack => "rolled_back",
         }
     }
 
@@ -158,14 +176,16 @@ impl Decision {
             | Self::Done
             | Self::EndAll(_)
             | Self::GiveUp(_)
-            | Self::Escalate(_) => None,
+            | Self::Escalate(_)
+            | Self::Succeeded
+            | Self::RolledBack => None,
         }
     }
 
     /// Returns whether the life ended as it should.
     pub const fn is_fine(&self) -> bool {
         match self {
-            Self::Replace | Self::Sleep | Self::Done => true,
+            Self::Replace | Self::Sleep | Self::Done | Self::Succeeded => true,
             Self::Restart { .. }
             | Self::CoolDown { .. }
             | Self::StartAgain
@@ -173,7 +193,8 @@ impl Decision {
             | Self::Stop
             | Self::EndAll(_)
             | Self::GiveUp(_)
-            | Self::Escalate(_) => false,
+            | Self::Escalate(_)
+            | Self::RolledBack => false,
         }
     }
 }
@@ -190,6 +211,10 @@ pub enum Alert {
     Sigstopped(Incarnation),
     /// A process that was to be its next life ended before it was used. It is made again after a pause.
     SpareLost(Incarnation),
+    /// It was to take the place of the present life and does not, for this cause; that one goes on.
+    RolledBack(Incarnation, Cause),
+    /// An operator wanted it to be replaced by rolling, which cannot be.
+    RollRefused(ChildId, Refusal),
     /// One of its polls has lasted since this time, longer than it may.
     Stuck {
         /// The life.

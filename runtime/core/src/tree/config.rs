@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use super::Reactions;
 use crate::backoff::Backoff;
+use crate::child::Alone;
 use crate::exit::{ExitCodes, SIGTERM};
 
 /// Names a child: its index in [`Config::children`]. A child is one instance of a worker.
@@ -114,6 +115,8 @@ pub struct ChildConfig {
     pub max_age: Duration,
     /// Whether the process of its next life is made while the present one goes on.
     pub spare: bool,
+    /// Why two processes of it may not be there at a time, if they may not: it is not replaced by rolling then.
+    pub alone: Option<Alone>,
     /// Whether giving it up stops everything.
     pub essential: bool,
     /// Whether its end, if it ends as it should, counts for the `auto_shutdown` of its group.
@@ -226,6 +229,7 @@ impl Default for ChildConfig {
             on_demand: false,
             max_age: Duration::MAX,
             spare: false,
+            alone: None,
             essential: false,
             significant: false,
             position: 0,

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use super::{Action, Alert, ChildId, Decision, OnExhausted, Outcome, Record, Step, Tree};
-use crate::child::{Aim, Ended};
-use crate::exit::GivenUp;
+use super::{Action, Alert, ChildId, Decision, Incarnation, OnExhausted, Outcome, Record, Step, Tree};
+use crate::child::{Aim, Ended, Second};
+use crate::exit::{Cause, Exit, GivenUp};
 use crate::time::Instant;
 use crate::verdict::{Verdict, judge};
 
@@ -101,8 +101,11 @@ impl Tree {
         let failures = child.count_failure();
         let group = usize::from(terms.group.0);
         let covered = !charged || self.groups[group].budget.charge(step.now);
-        let pause = terms.backoff.pause(failures, ended.chance);
-        let longest = terms.backoff.capped(ended.chance);
+        // What runs already and is not stopped with its group has nothing to wait for.
+        let runs = child.has_risen_newcomer() && !self.config.groups[group].strategy.is_serial();
+        let unless_it_runs = |pause| if runs { Duration::ZERO } else { pause };
+        let pause = unless_it_runs(terms.backoff.pause(failures, ended.chance));
+        let longest = unless_it_runs(terms.backoff.capped(ended.chance));
         let decision = match (covered, self.config.groups[group].on_exhausted) {
             (true, _) if !child.is_cooling_down() => Decision::Restart { delay: pause, at: step.now + pause },
             (true, _) | (false, OnExhausted::CoolDown) => {
@@ -137,7 +140,9 @@ impl Tree {
             | Decision::Sleep
             | Decision::Stop
             | Decision::Done
-            | Decision::EndAll(_) => {}
+            | Decision::EndAll(_)
+            | Decision::Succeeded
+            | Decision::RolledBack => {}
         }
     }
 
@@ -151,7 +156,35 @@ impl Tree {
         }
     }
 
+    /// Says what became of a second life, of which nothing is left. Nobody is charged for its end.
+    pub(super) fn conclude_second(&mut self, id: ChildId, second: &Second, step: &mut Step<'_>) {
+        let Some((exit, cause)) = second.end() else { return };
+        let past = Past {
+            of: second.of,
+            cause,
+            exit: Some(exit),
+            ready_for: second.ready_at().map(|at| step.now.since(at)),
+            last_state: second.ended_in(),
+            uptime: step.now.since(second.spawned_at()),
+        };
+        let decision = if second.was_newcomer() { Decision::RolledBack } else { Decision::Succeeded };
+        self.keep(id, past, (decision, false), step);
+    }
+
     fn record(&mut self, id: ChildId, ended: &Ended, what: (Decision, bool), step: &mut Step<'_>) {
+        let child = &self.children[usize::from(id.0)];
+        let past = Past {
+            of: child.incarnation(),
+            cause: ended.cause,
+            exit: ended.exit,
+            ready_for: child.ready_for(step.now),
+            last_state: child.ended_in(),
+            uptime: child.uptime(step.now),
+        };
+        self.keep(id, past, what, step);
+    }
+
+    fn keep(&mut self, id: ChildId, past: Past, what: (Decision, bool), step: &mut Step<'_>) {
         let (decision, charged) = what;
         let group = usize::from(self.config.children[usize::from(id.0)].group.0);
         let budget = &self.groups[group].budget;
@@ -159,13 +192,13 @@ impl Tree {
         let budget_period = budget.period();
         let child = &mut self.children[usize::from(id.0)];
         let record = Record {
-            of: child.incarnation(),
-            cause: ended.cause,
-            exit: ended.exit,
-            was_ready: ended.was_ready,
-            ready_for: child.ready_for(step.now),
-            last_state: child.ended_in(),
-            uptime: child.uptime(step.now),
+            of: past.of,
+            cause: past.cause,
+            exit: past.exit,
+            was_ready: past.ready_for.is_some(),
+            ready_for: past.ready_for,
+            last_state: past.last_state,
+            uptime: past.uptime,
             decision,
             charged,
             budget_left,
@@ -176,4 +209,14 @@ impl Tree {
         child.keep(record);
         step.actions.push(Action::Record(record));
     }
+}
+
+/// A life that is over, as it is recorded.
+struct Past {
+    of: Incarnation,
+    cause: Cause,
+    exit: Option<Exit>,
+    ready_for: Option<Duration>,
+    last_state: &'static str,
+    uptime: Duration,
 }

@@ -140,6 +140,8 @@ pub enum Verb {
     Stop,
     /// Stop it in order if it runs, then start it. What it needs or wants and stands stopped is started too.
     Restart,
+    /// Let its next life rise beside the present one and take its place when it is ready, without a gap.
+    Roll,
     /// Have it take up what has changed, as soon as it is ready.
     Reload,
     /// Let it finish everything, however long that takes, then stop it and leave it stopped.

@@ -37,8 +37,10 @@ impl Tree {
         let state = child.state();
         let is_up = matches!(state, State::Ready { .. } | State::Done);
         let is_reached = match goal {
-            Goal::AtRest => child.is_at_rest(),
-            Goal::Down => matches!(state, State::Stopped | State::Done | State::Failed(_)),
+            Goal::AtRest => child.is_empty(),
+            Goal::Down => {
+                child.is_empty() && matches!(state, State::Stopped | State::Done | State::Failed(_))
+            }
             Goal::Up | Goal::Anew if matches!(state, State::Failed(_)) => return Some(Reached::GivenUp),
             Goal::Up | Goal::Anew if !is_up && self.is_shutting_down() => return Some(Reached::ShuttingDown),
             Goal::Up => is_up,

@@ -33,6 +33,7 @@ impl Tree {
             Verb::Stop => self.with_child(id, step, |child, turn| child.stop(Aim::Stay, turn)),
             Verb::Drain => self.with_child(id, step, Child::drain_fully),
             Verb::Kill => self.with_child(id, step, Child::kill),
+            Verb::Roll => self.roll(id, step),
             Verb::Reload => self.with_child(id, step, Child::reload),
             Verb::Remove => self.with_child(id, step, Child::remove),
             Verb::Reset => self.reset(id),

@@ -31,7 +31,7 @@ impl Tree {
         let Some(child) = self.child(before.child) else { return Some(Came::Done) };
         let is_new = child.incarnation().generation != before.generation;
         match (verb, child.state()) {
-            (Verb::Remove, _) => child.is_at_rest().then_some(Came::Done),
+            (Verb::Remove, _) => child.is_empty().then_some(Came::Done),
             (_, State::Backoff { .. } | State::Failed(_)) => Some(Came::Fails),
             (_, State::Stopped | State::Done) => Some(Came::Done),
             (_, State::Waiting) if self.waits_for_demand(before.child) => Some(Came::Done),
@@ -94,7 +94,7 @@ impl Tree {
             let terms = &config.groups[usize::from(id.0)];
             (terms.parent, terms.strategy == Strategy::Pool)
         };
-        let is_free = |child: &Child| child.is_removed() && child.is_at_rest();
+        let is_free = |child: &Child| child.is_removed() && child.is_empty();
         let kept = self.config.children.iter().zip(&config.children).zip(&self.children);
         let moved = |old: &ChildConfig, new: &ChildConfig| {
             let mut around = Some(old.group);

@@ -2,12 +2,13 @@
 
 use super::{Event, Step, Tree};
 use crate::child::Child;
+use crate::exit::Cause;
 
 impl Tree {
     /// Has spares made and ended, as the states ask for them.
     pub(super) fn tend_spares(&mut self, step: &mut Step<'_>) {
         for id in self.ascending() {
-            let held = self.is_held(id) || self.waits_for_demand(id) || !self.is_member(id);
+            let held = self.is_kept_from_starting(id);
             self.with_child(id, step, |child, turn| child.tend_spare(held, turn));
         }
     }
@@ -30,9 +31,11 @@ impl Tree {
             Event::Spawned(_) => child.spare_spawned(),
             Event::Standing(_) => child.spare_stands(),
             Event::Violated(_) => child.spare_violated(turn),
-            Event::Exited { .. } => child.spare_exited(turn),
-            Event::SpawnFailed { chance, .. } => child.spare_emptied(true, chance, turn),
-            Event::Emptied { chance, .. } => child.spare_emptied(false, chance, turn),
+            Event::Exited { exit, .. } => child.spare_exited(exit, turn),
+            Event::SpawnFailed { chance, step, errno, .. } => {
+                child.spare_emptied(Some(Cause::SpawnFailed { step, errno }), chance, turn);
+            }
+            Event::Emptied { chance, .. } => child.spare_emptied(None, chance, turn),
             // No other event is about a spare, as the first lines say.
             _ => {}
         });

@@ -89,6 +89,7 @@ impl fmt::Display for Verb {
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Restart => "restart",
+            Self::Roll => "roll",
             Self::Reload => "reload",
             Self::Drain => "drain",
             Self::Kill => "kill",
@@ -105,6 +106,8 @@ impl fmt::Display for Action {
             Self::Spawn(of) => write!(f, "spawn {of}"),
             Self::Prepare(of) => write!(f, "prepare {of}"),
             Self::Admit(of) => write!(f, "admit {of}"),
+            Self::Rise(of) => write!(f, "rise {of}"),
+            Self::Succeed { of, from } => write!(f, "succeed {of} from {from}"),
             Self::Drain(of) => write!(f, "drain {of}"),
             Self::Terminate(of) => write!(f, "terminate {of}"),
             Self::Abort(of) => write!(f, "abort {of}"),
@@ -154,6 +157,8 @@ impl fmt::Display for Decision {
             Self::EndAll(outcome) => write!(f, "end all: {outcome}"),
             Self::GiveUp(why) => write!(f, "give up: {why}"),
             Self::Escalate(group) => write!(f, "escalate from group {}", group.0),
+            Self::Succeeded => f.write_str("succeeded"),
+            Self::RolledBack => f.write_str("rolled back"),
         }
     }
 }
@@ -165,6 +170,8 @@ impl fmt::Display for Alert {
             Self::GivenUp(child, why) => write!(f, "given up {child}: {why}"),
             Self::Sigstopped(of) => write!(f, "sigstopped {of}"),
             Self::SpareLost(of) => write!(f, "spare lost {of}"),
+            Self::RolledBack(of, why) => write!(f, "rolled back {of} ({why})"),
+            Self::RollRefused(child, why) => write!(f, "roll refused {child}: {why}"),
             Self::Stuck { of, since } => write!(f, "stuck {of} since {since}"),
             Self::ReloadTimedOut(of) => write!(f, "reload timed out {of}"),
             Self::ReloadRefused(of) => write!(f, "reload refused {of}"),

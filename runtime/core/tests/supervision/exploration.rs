@@ -362,7 +362,7 @@ fn spared() -> ChildConfig {
 fn a_worker_and_its_spare_keep_the_invariants_in_every_state() {
     let group = GroupConfig { period: Duration::MAX, ..group(OnExhausted::Fail) };
     let found = explore_with(small(vec![group], vec![spared()]), 9, |world| {
-        let (life, spare) = (world.life(0), world.spare(0));
+        let (life, spare) = (world.life(0), world.other(0));
         let either = [life, spare].into_iter().flat_map(|of| {
             [
                 Event::Spawned(of),

@@ -11,6 +11,11 @@ use bailiwick_core::tree::{
     Line, News, Strategy, Tree, Verb,
 };
 
+#[path = "second.rs"]
+mod second;
+
+use second::{Asked, Second};
+
 /// A tree under observation. It keeps its own account of which lives there are.
 #[derive(Clone)]
 pub(crate) struct Observed {
@@ -30,6 +35,7 @@ struct Life {
     exited: bool,
     newest: u32,
     spare: Option<Spare>,
+    second: Option<Second>,
 }
 
 /// A process that waits to be the next life.
@@ -59,8 +65,10 @@ impl Observed {
     /// Everything that decides about the future, with times as offsets.
     pub(crate) fn key(&self) -> impl std::hash::Hash + Eq + use<> {
         let spare = |life: &Life| life.spare.map(|spare| (spare.exited, spare.killed));
+        let second = |life: &Life| life.second.map(|second| Second { generation: 0, ..second });
+        let lives = self.lives.iter();
         let lives: Vec<_> =
-            self.lives.iter().map(|life| (life.open.is_some(), life.exited, spare(life))).collect();
+            lives.map(|life| (life.open.is_some(), life.exited, spare(life), second(life))).collect();
         (self.tree.normalised(self.now), lives, self.stop)
     }
 
@@ -69,29 +77,45 @@ impl Observed {
         self.tree.child(ChildId(child)).expect("the tests name children that exist").incarnation()
     }
 
-    /// The process that waits to be a child's next life, or the life that it would be.
-    pub(crate) fn spare(&self, child: u16) -> Incarnation {
+    /// The process beside a child's present life: one that waits to be the next, or is on its way to that, or had its
+    /// place; or the life that would be the next.
+    pub(crate) fn other(&self, child: u16) -> Incarnation {
         let life = self.life(child);
-        Incarnation { generation: life.generation + 1, ..life }
+        let known = &self.lives[usize::from(child)];
+        let spare = known.spare.map(|spare| spare.generation);
+        let other = known.second.map(|second| second.generation).or(spare);
+        Incarnation { generation: other.unwrap_or(known.newest + 1), ..life }
     }
 
     /// Tells the tree and checks its answer.
     pub(crate) fn tell(&mut self, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         let had_left = self.stop == Stop::Left;
+        let charged = self.is_about_another(event).then(|| self.charged());
         self.tree.handle(self.now, event, &mut actions);
         let context = Line { now: self.now, event, actions: &actions }.to_string();
         if had_left {
             assert!(actions.is_empty(), "acts after it left: {context}");
             return actions;
         }
+        if let Some(before) = charged {
+            let is_same = self.charged().into_iter().zip(before).all(|(after, before)| after >= before);
+            assert!(is_same, "charges for one that nobody needs: {context}");
+        }
         if let Event::Exited { of, .. } = event
             && let Some(life) = self.lives.get_mut(usize::from(of.child.0))
-            && life.open == Some(of.generation)
+            && (life.open == Some(of.generation) || life.second_of(of).is_some())
         {
             self.expect_down_once(of, &actions, &context);
         }
         self.watch_spare(event);
+        if let Event::Ready(of) = event
+            && let Some(second) =
+                self.lives.get_mut(usize::from(of.child.0)).and_then(|life| life.second_of(of))
+            && second.asked == Asked::Rise
+        {
+            second.asked = Asked::Wait;
+        }
         if matches!(event, Event::ShutDown | Event::Kill) {
             self.stop = self.stop.after(event);
         }
@@ -105,7 +129,52 @@ impl Observed {
         }
         self.forget_charges_of_restarted(&was_empty);
         self.check_that_nothing_is_forgotten(&context);
+        self.check_who_is_there(&context);
         actions
+    }
+
+    /// Whether an event is about a process beside the present life of a child.
+    fn is_about_another(&self, event: Event) -> bool {
+        let (Event::Exited { of, .. }
+        | Event::Emptied { of, .. }
+        | Event::SpawnFailed { of, .. }
+        | Event::Violated(of)
+        | Event::Ready(of)) = event
+        else {
+            return false;
+        };
+        let Some(life) = self.lives.get(usize::from(of.child.0)) else { return false };
+        let spare = life.spare.map(|spare| spare.generation);
+        [spare, life.second.map(|second| second.generation)].contains(&Some(of.generation))
+    }
+
+    /// What all budgets still cover, and how little all children are blamed for.
+    fn charged(&self) -> Vec<i64> {
+        let groups = (0..).map(GroupId).take(self.charges.len());
+        let budgets =
+            groups.filter_map(|group| self.tree.budget(group)).map(|budget| budget.left(self.now).into());
+        let children = self.tree.children().iter();
+        let blames = children.flat_map(|child| {
+            [-i64::from(child.failures()), -i64::from(child.restarts()), child.offences_left(self.now).into()]
+        });
+        budgets.chain(blames).collect()
+    }
+
+    /// What can be read of the processes of a child is what there is: two at most, and the second is no life, or one that
+    /// nobody sends to.
+    fn check_who_is_there(&self, context: &str) {
+        for (life, child) in self.lives.iter().zip(self.tree.children()) {
+            let number = |of: Option<Incarnation>| of.map(|of| of.generation);
+            let newcomer = life.second.filter(|second| second.is_newcomer).map(|second| second.generation);
+            let predecessor =
+                life.second.filter(|second| !second.is_newcomer).map(|second| second.generation);
+            assert!(life.spare.is_none() || life.second.is_none(), "three at once: {context}");
+            assert_eq!(number(child.spare()), life.spare.map(|spare| spare.generation), "{context}");
+            assert_eq!(number(child.predecessor()), predecessor, "{context}");
+            assert!(newcomer.is_none() || number(child.newcomer()) == newcomer, "{context}");
+            let is_any = life.open.is_some() || life.spare.is_some() || life.second.is_some();
+            assert_eq!(child.is_empty(), !is_any, "{context}");
+        }
     }
 
     /// Whoever waits, waits for somebody, for a process that is to end, or for a time.
@@ -114,8 +183,8 @@ impl Observed {
         if self.tree.config().children.iter().any(|child| child.backoff.cap == Duration::MAX) {
             return;
         }
-        let something_ends =
-            self.lives.iter().any(|life| life.open.is_some()) || self.tree.deadline().is_some();
+        let lives = |life: &Life| life.open.is_some() || life.second.is_some();
+        let something_ends = self.lives.iter().any(lives) || self.tree.deadline().is_some();
         for (id, child) in (0..).map(ChildId).zip(self.tree.children()) {
             let waits = matches!(child.state(), State::Waiting | State::Backoff { .. })
                 && !self.tree.waits_for_demand(id);
@@ -174,7 +243,8 @@ impl Observed {
     fn empty_groups(&self) -> BTreeSet<GroupId> {
         let config = self.tree.config();
         let mut empty: BTreeSet<_> = (1..).map(GroupId).take(config.groups.len() - 1).collect();
-        let lives = self.lives.iter().zip(&config.children).filter(|(life, _)| life.open.is_some());
+        let lives = |life: &Life| life.open.is_some() || life.second.is_some();
+        let lives = self.lives.iter().zip(&config.children).filter(|(life, _)| lives(life));
         for (_, terms) in lives {
             let mut around = Some(terms.group);
             while let Some(group) = around {
@@ -198,9 +268,12 @@ impl Observed {
     fn expect_down_once(&mut self, of: Incarnation, actions: &[Action], context: &str) {
         let down = |action: &&Action| matches!(action, Action::Announce { of: about, news: News::Down(_) } if *about == of);
         let life = &mut self.lives[usize::from(of.child.0)];
-        let expected = usize::from(!life.exited);
+        let exited = match &mut life.second {
+            Some(second) if second.generation == of.generation => &mut second.exited,
+            _ => &mut life.exited,
+        };
+        let expected = usize::from(!std::mem::replace(exited, true));
         assert_eq!(actions.iter().filter(down).count(), expected, "one Down for each end: {context}");
-        life.exited = true;
     }
 
     fn check(&mut self, action: Action, event: Event, context: &str) {
@@ -212,7 +285,9 @@ impl Observed {
             Action::Prepare(of) => {
                 assert!(self.stop == Stop::Never, "prepares after the stop began: {context}");
                 let life = &mut self.lives[usize::from(of.child.0)];
-                assert_eq!(life.open, Some(of.generation - 1), "a spare is behind a life: {context}");
+                assert!(life.open.is_some() && !life.exited, "a spare is behind a life: {context}");
+                assert_eq!(of.generation, life.newest + 1, "a number that is not the next: {context}");
+                assert_eq!(life.second, None, "a spare and a second life: {context}");
                 let spare = Spare { generation: of.generation, exited: false, killed: false };
                 assert_eq!(life.spare.replace(spare), None, "two spares at once: {context}");
             }
@@ -221,6 +296,14 @@ impl Observed {
                 let fit = Spare { generation: of.generation, exited: false, killed: false };
                 assert_eq!(spare, Some(fit), "lets in what cannot live: {context}");
                 self.check_spawn(of, context);
+            }
+            Action::Rise(of) => self.check_rise(of, context),
+            Action::Succeed { of, from } => self.check_succession(of, from, context),
+            Action::Drain(of) | Action::Terminate(of) | Action::KillTree(of)
+                if self.lives[usize::from(of.child.0)].second_of(of).is_some() =>
+            {
+                let second = self.lives[usize::from(of.child.0)].second_of(of);
+                second.expect("the arm is for those that are there").ask(action, context);
             }
             Action::KillTree(of) if self.open(of) != Some(of.generation) => {
                 let spare = self.lives[usize::from(of.child.0)].spare.as_mut();
@@ -235,6 +318,8 @@ impl Observed {
             | Action::KillTree(of) => {
                 assert_eq!(self.open(of), Some(of.generation), "acts on a life that is over: {context}");
             }
+            Action::Announce { of, news: News::Down(_) }
+                if self.lives[usize::from(of.child.0)].second_of(of).is_some() => {}
             Action::Announce { of, news } => {
                 assert_eq!(self.open(of), Some(of.generation), "tells of a life that is over: {context}");
                 if news == News::Draining && self.stop == Stop::Ordered {
@@ -243,6 +328,18 @@ impl Observed {
                 if news == News::Draining && self.stop == Stop::Never {
                     self.check_serial_order(of.child, event, context);
                 }
+            }
+            Action::Record(record)
+                if matches!(record.decision, Decision::RolledBack | Decision::Succeeded) =>
+            {
+                let of = record.of;
+                let second = self.lives[usize::from(of.child.0)].second.take();
+                let second = second.filter(|second| second.generation == of.generation && second.exited);
+                let second = second.unwrap_or_else(|| panic!("recorded what is not over: {context}"));
+                assert!(!record.charged, "charges for one that nobody needs: {context}");
+                assert_eq!(second.is_newcomer, record.decision == Decision::RolledBack, "{context}");
+                let is_end = matches!(event, Event::Emptied { of: about, .. } if about == of);
+                assert!(is_end, "recorded before nothing was left of it: {context}");
             }
             Action::Record(record) => {
                 let of = record.of;
@@ -282,8 +379,11 @@ impl Observed {
             Action::Alert(Alert::Hastened | Alert::CutShort) => self.stop = Stop::AllAtOnce,
             Action::Alert(_) => {}
             Action::Leave(outcome) => {
-                let late = self.lives.iter().any(|life| life.spare.is_some());
-                assert!(!late || self.stop == Stop::AllAtOnce, "leaves a spare behind, {outcome}: {context}");
+                let late = self.lives.iter().any(|life| life.spare.is_some() || life.second.is_some());
+                assert!(
+                    !late || self.stop == Stop::AllAtOnce,
+                    "leaves somebody behind, {outcome}: {context}"
+                );
                 assert!(
                     self.stop != Stop::Never && self.stop != Stop::Left,
                     "leaves unasked or twice: {context}"
@@ -308,7 +408,39 @@ impl Observed {
         let life = &mut self.lives[usize::from(of.child.0)];
         assert_eq!(life.open, None, "two lives at once: {context}");
         assert!(of.generation > life.newest, "a generation comes again: {context}");
-        *life = Life { open: Some(of.generation), exited: false, newest: of.generation, spare: None };
+        let is_coming = life.second.is_some_and(|second| second.is_newcomer && second.is_coming());
+        assert!(!is_coming, "makes a life beside the one that is to be the next: {context}");
+        let second = life.second;
+        *life = Life { open: Some(of.generation), exited: false, newest: of.generation, spare: None, second };
+    }
+
+    fn check_rise(&mut self, of: Incarnation, context: &str) {
+        assert!(self.stop == Stop::Never, "rises after the stop began: {context}");
+        let life = &mut self.lives[usize::from(of.child.0)];
+        let fit = Spare { generation: of.generation, exited: false, killed: false };
+        assert_eq!(life.spare.take(), Some(fit), "lets rise what cannot live: {context}");
+        assert!(life.open.is_some() && !life.exited, "rises beside nobody: {context}");
+        assert!(of.generation > life.newest, "a generation comes again: {context}");
+        life.newest = of.generation;
+        let second =
+            Second { generation: of.generation, is_newcomer: true, exited: false, asked: Asked::Rise };
+        assert_eq!(life.second.replace(second), None, "three lives at once: {context}");
+    }
+
+    /// From here on the routes lead to a newcomer that lives, and to nobody else.
+    fn check_succession(&mut self, of: Incarnation, from: Incarnation, context: &str) {
+        let life = &mut self.lives[usize::from(of.child.0)];
+        let newcomer = life.second.take().filter(|second| second.generation == of.generation);
+        let newcomer = newcomer.unwrap_or_else(|| panic!("nobody succeeds: {context}"));
+        let is_fit = newcomer.is_newcomer && !newcomer.exited && newcomer.is_coming();
+        assert!(is_fit, "lets succeed what cannot live: {context}");
+        assert!(from.generation < of.generation, "is succeeded by its elder: {context}");
+        if let Some(open) = life.open {
+            assert!(open == from.generation && !life.exited, "succeeds one that ends: {context}");
+            let asked = Asked::Wait;
+            life.second = Some(Second { generation: open, is_newcomer: false, exited: false, asked });
+        }
+        (life.open, life.exited) = (Some(of.generation), false);
     }
 
     /// Follows what becomes of a spare by what is told.
@@ -332,7 +464,8 @@ impl Observed {
     fn check_order(&self, child: ChildId, context: &str) {
         for (above, life) in (0..).map(ChildId).zip(&self.lives) {
             let later = self.comes_after(above, child);
-            assert!(!later || life.open.is_none(), "{child} drains before {above} is gone: {context}");
+            let is_gone = life.open.is_none() && life.second.is_none();
+            assert!(!later || is_gone, "{child} drains before {above} is gone: {context}");
         }
     }
 
@@ -358,7 +491,8 @@ impl Observed {
         for (other, life) in (0..).map(ChildId).zip(&self.lives) {
             let shares = self.around(other).any(|around| around == group);
             let later = shares && self.member(other, group) > self.member(child, group);
-            assert!(!later || life.open.is_none(), "{child} drains before {other} is gone: {context}");
+            let is_gone = life.open.is_none() && life.second.is_none();
+            assert!(!later || is_gone, "{child} drains before {other} is gone: {context}");
         }
     }
 
@@ -408,16 +542,24 @@ impl Observed {
     /// stopped or given up, or waiting for one that is.
     pub(crate) fn check_that_it_settles(mut self) {
         for _ in 0..200 {
-            let spares = (0..).map(ChildId).zip(&self.lives);
-            let spare = spares.into_iter().find_map(|(child, life)| {
-                let spare = life.spare.filter(|spare| spare.killed || spare.exited)?;
-                let of = Incarnation { child, generation: spare.generation };
-                Some(match spare.exited {
-                    true => Event::Emptied { of, chance: 0 },
-                    false => Event::Exited { of, exit: Exit::Signal(9) },
-                })
+            let others = (0..).map(ChildId).zip(&self.lives);
+            let other = others.into_iter().find_map(|(child, life)| {
+                if let Some(second) = life.second {
+                    let of = Incarnation { child, generation: second.generation };
+                    return second.answer(of);
+                }
+                let of = Incarnation { child, generation: life.spare?.generation };
+                match life.spare? {
+                    Spare { exited: true, .. } => Some(Event::Emptied { of, chance: 0 }),
+                    Spare { killed: true, .. } => Some(Event::Exited { of, exit: Exit::Signal(9) }),
+                    // Only somebody whose place it is to take is in a hurry.
+                    _ => {
+                        let child = self.tree.child(child)?;
+                        (child.is_rolling() && !child.has_standing_spare()).then_some(Event::Standing(of))
+                    }
+                }
             });
-            if let Some(event) = spare {
+            if let Some(event) = other {
                 self.tell(event);
                 continue;
             }
@@ -443,6 +585,9 @@ impl Observed {
                 }
             }) else {
                 if self.has_left() || !self.is_pausing() {
+                    let rolls = |child: &&Child| child.is_rolling() && child.state() != State::Unready;
+                    let rolls = self.tree.children().iter().find(rolls);
+                    assert!(rolls.is_none() || self.has_left(), "a replacement has no end: {rolls:?}");
                     return self.check_that_who_waits_waits_for_one_at_rest();
                 }
                 assert!(self.tick(), "a pause has no end: {:?}", self.tree);
@@ -492,6 +637,12 @@ impl Observed {
             assert!(self.tick(), "the stop waits for nothing: {:?}", self.tree);
         }
         panic!("the stop does not end: {:?}", self.tree);
+    }
+}
+
+impl Life {
+    fn second_of(&mut self, of: Incarnation) -> Option<&mut Second> {
+        self.second.as_mut().filter(|second| second.generation == of.generation)
     }
 }
 

@@ -73,8 +73,8 @@ fn event(world: &Observed, child: u16, earlier: u32, what: What) -> Event {
     } else {
         Incarnation { child: ChildId(child), generation: 1 }
     };
-    // The number before the first is taken for the one after the present: that of a spare.
     let generation = match earlier {
+        SPARE if usize::from(child) < world.tree.children().len() => world.other(child).generation,
         SPARE => life.generation + 1,
         _ => life.generation.saturating_sub(earlier),
     };
@@ -108,7 +108,7 @@ fn event(world: &Observed, child: u16, earlier: u32, what: What) -> Event {
     }
 }
 
-/// In place of a number of lives ago: the process that waits to be the next one.
+/// In place of a number of lives ago: the process beside the present life, or the number of the next.
 pub(crate) const SPARE: u32 = u32::MAX;
 
 fn adopt(world: &mut Observed) {

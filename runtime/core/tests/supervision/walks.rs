@@ -56,6 +56,7 @@ fn step() -> impl Generator<Value = Step> {
         3 => Just(Verb::Start),
         2 => Just(Verb::Stop),
         2 => Just(Verb::Restart),
+        4 => Just(Verb::Roll),
         1 => Just(Verb::Reload),
         1 => Just(Verb::Renew),
         1 => Just(Verb::Drain),

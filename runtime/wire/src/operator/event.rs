@@ -74,7 +74,7 @@ impl Event {
         out.u32(self.generation);
         out.optional(self.from.map(|state| state as u8), Writer::u8);
         out.optional(self.to.map(|state| state as u8), Writer::u8);
-        out.u8(self.signs.bits());
+        out.u16(self.signs.bits());
         out.optional(self.cause, Writer::cause);
         out.text(&self.detail, DETAIL_BYTES);
     }

@@ -76,7 +76,7 @@ impl Row {
             accusations_ignored: from.u64(),
             executable: from.optional("executable", Reader::digest)?,
             since: from.duration(),
-            signs: Signs::from_bits(from.u8()),
+            signs: Signs::from_bits(from.u16()),
             last_reload: from.optional("last_reload", |from| from.one_of(&RELOADS, "last_reload"))?,
             group: from.text(GROUPS_BYTES)?,
             given_up: from.optional("given_up", |from| from.one_of(&GIVEN_UP, "given_up"))?,
@@ -114,7 +114,7 @@ impl Status {
 
 impl Signs {
     /// Returns the signs that are written as these bits.
-    pub fn from_bits(bits: u8) -> Self {
+    pub fn from_bits(bits: u16) -> Self {
         let bit = |number: u8| bits >> number & 1 == 1;
         Self {
             sigstopped: bit(0),
@@ -125,6 +125,7 @@ impl Signs {
             binary_changed: bit(5),
             cooling_down: bit(6),
             skipped: bit(7),
+            rolling: bit(8),
         }
     }
 }
@@ -141,7 +142,7 @@ impl Event {
             generation: from.u32(),
             from: from.optional("former state", |from| from.one_of(&STATES, "former state"))?,
             to: from.optional("state", |from| from.one_of(&STATES, "state"))?,
-            signs: Signs::from_bits(from.u8()),
+            signs: Signs::from_bits(from.u16()),
             cause: from.optional("cause", Reader::cause)?,
             detail: from.text(DETAIL_BYTES)?,
         })
@@ -338,7 +339,7 @@ mod tests {
             accusations_ignored: 10_000,
             executable: Some([0xab; 32]),
             since: Duration::from_secs(7),
-            signs: Signs { stuck: true, skipped: true, ..Signs::default() },
+            signs: Signs { stuck: true, skipped: true, rolling: true, ..Signs::default() },
             last_reload: Some(Reload::Refused),
             group: "g".repeat(GROUPS_BYTES),
             given_up: Some(GivenUp::Unfinished),
@@ -431,7 +432,7 @@ mod tests {
     #[test]
     fn the_layout_is_the_documented_one() {
         let bytes = Record::Row(Row { name: "web".into(), ..row() }).to_bytes();
-        assert_eq!(&bytes[..6], b"\x08\x02web\0");
+        assert_eq!(&bytes[..6], b"\x09\x02web\0");
         assert_eq!(&bytes[66..73], b"\xff\xff\x0c\x67\x12\x00\x00");
     }
 
@@ -445,7 +446,7 @@ mod tests {
         let sums = [Record::Row(row()), Record::Head(head())].map(sum);
         assert_eq!(
             (LAYOUT, sums),
-            (8, [8_236_803, 679_840]),
+            (9, [8_257_413, 679_840]),
             "whoever changes the layout changes its version"
         );
     }
@@ -453,7 +454,7 @@ mod tests {
     #[test]
     fn a_record_of_another_build_is_said_to_be_one() {
         // What the layout without a version begins with: the kind, then the name.
-        for found in [0, 1, 2, 3, 4, 5, 6, 7, LAYOUT + 1] {
+        for found in [0, 1, 2, 3, 4, 5, 6, 7, 8, LAYOUT + 1] {
             let mut bytes = Record::Head(head()).to_bytes();
             bytes[0] = found;
             let error = Record::from_bytes(&bytes).expect_err("another layout");

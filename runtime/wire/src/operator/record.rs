@@ -13,7 +13,7 @@ pub const RECORD_BYTES: usize = 512;
 
 /// The version of the layout: another one for every change of it. It is no number of a kind, since the first layout,
 /// which had no version, began with the kind.
-pub(super) const LAYOUT: u8 = 8;
+pub(super) const LAYOUT: u8 = 9;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +163,8 @@ pub struct Signs {
     pub cooling_down: bool,
     /// It said that it has nothing to do.
     pub skipped: bool,
+    /// It is being replaced by rolling, or something of the life before is left.
+    pub rolling: bool,
 }
 
 /// How a reload ended.
@@ -410,7 +412,7 @@ impl Row {
         out.u64(self.accusations_ignored);
         out.optional(self.executable, Writer::digest);
         out.duration(self.since);
-        out.u8(self.signs.bits());
+        out.u16(self.signs.bits());
         out.optional(self.last_reload.map(|reload| reload as u8), Writer::u8);
         out.text(&self.group, GROUPS_BYTES);
         out.optional(self.given_up.map(|why| why as u8), Writer::u8);
@@ -421,11 +423,11 @@ impl Row {
 }
 
 impl Signs {
-    pub(super) fn bits(self) -> u8 {
-        self.all().iter().rev().fold(0, |bits, set| bits << 1 | u8::from(*set))
+    pub(super) fn bits(self) -> u16 {
+        self.all().iter().rev().fold(0, |bits, set| bits << 1 | u16::from(*set))
     }
 
-    fn all(self) -> [bool; 8] {
+    fn all(self) -> [bool; 9] {
         [
             self.sigstopped,
             self.traced,
@@ -435,6 +437,7 @@ impl Signs {
             self.binary_changed,
             self.cooling_down,
             self.skipped,
+            self.rolling,
         ]
     }
 }

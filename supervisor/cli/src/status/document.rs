@@ -71,6 +71,7 @@ struct Worker<'a> {
     binary_changed: bool,
     cooling_down: bool,
     skipped: bool,
+    rolling: bool,
     last_reload: Option<&'static str>,
     given_up: Option<&'static str>,
     /// Whom it waits for, or with whom it was given up.
@@ -159,6 +160,7 @@ fn worker<'a>(now: Duration, seen: &Seen<'a>) -> Worker<'a> {
         binary_changed: signs.binary_changed,
         cooling_down: signs.cooling_down,
         skipped: signs.skipped,
+        rolling: signs.rolling,
         last_reload: row.last_reload.map(|reload| reload.word()),
         given_up: row.given_up.map(|why| why.word()),
         because_of: (!row.because_of.is_empty()).then_some(&*row.because_of),

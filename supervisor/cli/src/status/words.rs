@@ -74,6 +74,7 @@ pub(crate) fn signs(signs: Signs) -> Vec<&'static str> {
         (signs.binary_changed, "binary_changed"),
         (signs.cooling_down, "cooling_down"),
         (signs.skipped, "skipped"),
+        (signs.rolling, "rolling"),
     ];
     all.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect()
 }
@@ -92,6 +93,7 @@ pub(super) fn odd(row: &Row) -> Vec<&'static str> {
         (signs.stuck, "STUCK"),
         (signs.unkillable, "does not die of SIGKILL: it hangs in the kernel"),
         (signs.cooling_down, "its budget is spent, retried rarely"),
+        (signs.rolling, "being replaced by rolling"),
         (signs.config_changed, "its configuration has changed since its start"),
         (signs.binary_changed, "its executable has changed since its start"),
         (!reload.is_empty(), reload),

@@ -93,6 +93,7 @@ fn verb(text: &str) -> Option<Verb> {
         "start" => Some(Verb::Start),
         "stop" => Some(Verb::Stop),
         "restart" => Some(Verb::Restart),
+        "roll" => Some(Verb::Roll),
         "reload" => Some(Verb::Reload),
         "drain" => Some(Verb::Drain),
         "kill" => Some(Verb::Kill),
