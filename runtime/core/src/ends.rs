@@ -29,6 +29,8 @@ pub type Pair = (Incarnation, Incarnation);
 pub struct Succession {
     /// Who is to be told of whom, because there was nothing between them.
     pub strangers: Vec<(ChildId, ChildId)>,
+    /// Who is to be told of whom, because there is nothing between them any more.
+    pub parted: Vec<(ChildId, ChildId)>,
     /// Between whom there is to be a link now, and was none.
     pub made: Vec<Pair>,
     /// Between whom there was a link, and is none to be now.
@@ -56,12 +58,15 @@ impl<T: Clone + Default> Ends<T> {
             successor.peers.extend(leaving.map(|(peer, terms)| (*peer, terms.clone())));
         }
         let (before, after) = (self.pairs(), next.pairs());
-        let strangers = (0..)
-            .map(ChildId)
-            .zip(&next.ends)
-            .flat_map(|(child, end)| end.peers.keys().map(move |peer| (child, *peer)));
+        // Whom one of the two knows and the other does not.
+        let only_in = |one: &Self, other: &Self| -> Vec<(ChildId, ChildId)> {
+            let ends = (0..).map(ChildId).zip(&one.ends);
+            let pairs = ends.flat_map(|(child, end)| end.peers.keys().map(move |peer| (child, *peer)));
+            pairs.filter(|(child, peer)| other.between(*child, *peer).is_none()).collect()
+        };
         let succession = Succession {
-            strangers: strangers.filter(|(child, peer)| self.between(*child, *peer).is_none()).collect(),
+            strangers: only_in(&next, self),
+            parted: only_in(self, &next),
             made: after.difference(&before).copied().collect(),
             cut: before.difference(&after).copied().collect(),
         };
@@ -69,12 +74,13 @@ impl<T: Clone + Default> Ends<T> {
         succession
     }
 
-    /// Forgets a child of which nothing is left.
-    pub fn forget(&mut self, child: ChildId) {
-        self.ends.iter_mut().for_each(|end| drop(end.peers.remove(&child)));
+    /// Forgets a child of which nothing is left; returns who is to be told of that.
+    pub fn forget(&mut self, child: ChildId) -> Vec<ChildId> {
         if let Some(end) = self.ends.get_mut(usize::from(child.0)) {
             end.peers.clear();
         }
+        let ends = (0..).map(ChildId).zip(&mut self.ends);
+        ends.filter_map(|(other, end)| end.peers.remove(&child).map(|_| other)).collect()
     }
 
     /// Returns what is between `child` and one peer.
@@ -170,10 +176,12 @@ mod tests {
         let told = present.succeed(next, |child| child != ChildId(2));
         assert_eq!(told.cut, [(of(0, 7), of(1, 7))]);
         assert_eq!(told.made, []);
+        let parted = [(0, 1), (1, 0), (1, 3), (3, 1)].map(|(one, other)| (ChildId(one), ChildId(other)));
+        assert_eq!(told.parted, parted, "whoever leaves is parted from when nothing of it is left");
         let strangers = [(0, 3), (0, 4), (3, 0), (4, 0)].map(|(one, other)| (ChildId(one), ChildId(other)));
         assert_eq!(told.strangers, strangers);
         assert_eq!(present.down(ChildId(2)), [(ChildId(0), 7)], "who leaves is missed");
-        present.forget(ChildId(2));
+        assert_eq!(present.forget(ChildId(2)), [ChildId(0)]);
         assert_eq!(present.up(ChildId(2), 8), []);
         let told = present.succeed(ends(5, &[(0, 3), (0, 1)]), |_| true);
         assert_eq!(told.made, [(of(0, 7), of(1, 7))]);

@@ -108,8 +108,8 @@ pub struct Link {
     dying: Option<Cause>,
     /// The transport ended by itself, and everything is read; until then the supervisor may say that the peer died.
     lost_until: Option<Instant>,
-    /// The hellos did not agree; nothing is worth waiting for until the next transport.
-    refused: bool,
+    /// Why nothing is worth waiting for until the next transport: the hellos did not agree, or no grant is left.
+    refused: Option<NotDelivered>,
     /// This side takes no new messages.
     draining: bool,
     drained: bool,
@@ -167,7 +167,7 @@ impl Link {
             peer: None,
             dying: None,
             lost_until: None,
-            refused: false,
+            refused: None,
             draining: false,
             drained: false,
             unready: false,
@@ -286,6 +286,7 @@ impl Link {
             Event::Unready => self.unready(actions),
             Event::Ready => self.ready(actions),
             Event::Drain => self.drain(actions),
+            Event::Part => self.part(actions),
             Event::Close => self.close(actions),
             Event::Tick => {}
         }

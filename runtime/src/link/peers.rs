@@ -154,6 +154,18 @@ impl Peers {
         known.peer.writer.wake();
     }
 
+    /// Ends what is between this worker and a peer to which no grant is left. References that actors hold lead nowhere.
+    pub(crate) async fn part(&self, number: u16) {
+        let Some(known) = self.by_number(number) else { return };
+        known.peer.read_out().await;
+        lock(&self.peers).retain(|other| !Arc::ptr_eq(other, &known));
+        known.peer.turn(|turn| {
+            turn.event(Event::Part);
+            turn.state.transport = None;
+        });
+        known.peer.writer.wake();
+    }
+
     /// Closes every transport without a word, as the end of this process would.
     #[cfg(test)]
     pub(super) fn vanish(&self) {

@@ -94,7 +94,7 @@ async fn carry_out(order: Order, host: &Arc<WorkerHost>, course: &watch::Sender<
         (ToWorker::PeerDown { peer, generation, cause }, _) => {
             host.peers().died(peer, generation, cause_of(cause));
         }
-        (ToWorker::Update, Some(memory)) => update(memory, host),
+        (ToWorker::Update, Some(memory)) => update(memory, host).await,
         (ToWorker::Drain, _) => set(course, Course::Drain),
         (ToWorker::Stop, _) => set(course, Course::Stop),
         // Nobody has two lives at a time yet.
@@ -105,11 +105,14 @@ async fn carry_out(order: Order, host: &Arc<WorkerHost>, course: &watch::Sender<
 }
 
 /// Takes up what has changed while the worker runs.
-fn update(memory: OwnedFd, host: &Arc<WorkerHost>) {
+async fn update(memory: OwnedFd, host: &Arc<WorkerHost>) {
     let update = match read(memory) {
         Ok(update) => update,
         Err(error) => return eprintln!("what has changed cannot be read: {error}"),
     };
+    for peer in &update.gone {
+        host.peers().part(*peer).await;
+    }
     host.peers().introduce(&update.peers);
     if !update.actors.is_empty() {
         let host = Arc::clone(host);

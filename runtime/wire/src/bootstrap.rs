@@ -50,6 +50,8 @@ pub struct Update {
     /// Peers that it may have links to from now on. One of a number that is known takes the place of that one, of
     /// which nothing is left.
     pub peers: Vec<Peer>,
+    /// Peers, by number, to which no grant is left: what waits for them is given up.
+    pub gone: Vec<u16>,
 }
 
 /// When the work of a worker is done.

@@ -140,6 +140,7 @@ impl Daemon {
         self.guard();
         links.strangers.into_iter().for_each(|(child, peer)| self.introduce(child, peer));
         links.cut.into_iter().for_each(|pair| self.cut(pair));
+        links.parted.into_iter().for_each(|(child, peer)| self.part(child, peer));
         links.made.into_iter().for_each(|(one, other)| self.link(one, other));
         let orders: Vec<_> =
             self.roster.children().filter_map(|child| self.change(child, plan, &starts)).collect();
@@ -178,6 +179,11 @@ impl Daemon {
             let of = life.of;
             self.update(of, &update);
         }
+    }
+
+    /// Tells a process of a peer to which no grant is left.
+    fn part(&mut self, child: ChildId, peer: ChildId) {
+        self.update(self.incarnation(child), &Update { gone: vec![peer.0], ..Update::default() });
     }
 
     fn cut(&mut self, (one, other): Pair) {
@@ -255,7 +261,7 @@ impl Daemon {
             let now = self.now();
             self.children.put(*child, || unborn("", now));
             self.roster.forget(*child);
-            self.broker.forget(*child);
+            self.broker.forget(*child).into_iter().for_each(|peer| self.part(peer, *child));
             self.store.kept.forget(*child);
         }
         if !departed.is_empty() {

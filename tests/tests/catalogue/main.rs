@@ -19,6 +19,7 @@ mod e_orphans;
 mod e_record;
 mod f_shutdown;
 mod foreign;
+mod g_links;
 mod g_others;
 mod g_reload;
 mod h_surroundings;

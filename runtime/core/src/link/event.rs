@@ -169,6 +169,8 @@ pub enum Event {
     },
     /// This side is to take no new messages and to finish what it has.
     Drain,
+    /// There is no grant between the two any more: nothing is sent or waited for until there is a transport again.
+    Part,
     /// This side closes now.
     Close,
     /// The time that [`Link::deadline`](super::Link::deadline) named has come.

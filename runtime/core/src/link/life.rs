@@ -37,7 +37,7 @@ impl Link {
         self.peer = Some(generation);
         self.link += 1;
         (self.ordered, self.written) = (0, 0);
-        self.refused = false;
+        self.refused = None;
         self.state = State::Greeting { heard: false };
         let hello = Hello { version: VERSION, limits: self.config.limits };
         self.order(Frame::Hello(hello), actions);
@@ -150,7 +150,7 @@ impl Link {
         match why {
             Closed::ByUs => self.give_up_waiting(NotDelivered::LinkClosed, actions),
             Closed::Refused | Closed::ByPeer(CloseReason::Refused) => {
-                self.refused = true;
+                self.refused = Some(NotDelivered::Refused);
                 self.give_up_waiting(NotDelivered::Refused, actions);
             }
             Closed::ByPeer(CloseReason::Done | CloseReason::Protocol)
@@ -278,6 +278,15 @@ impl Link {
             self.drained = true;
             actions.push(Action::Drained);
         }
+    }
+
+    /// Ends what is between the two for good: what waits and what comes later is not granted, and watches end.
+    pub(super) fn part(&mut self, actions: &mut Vec<Action>) {
+        self.give_up_waiting(NotDelivered::NotGranted, actions);
+        self.close(actions);
+        self.refused = Some(NotDelivered::NotGranted);
+        self.tell_down(None, actions);
+        self.watches_end(None, actions);
     }
 
     /// Closes now. Asks that are still being handled end without an answer.

@@ -114,8 +114,8 @@ impl Link {
             let room = import.waiting_count < self.config.waiting;
             return if patient && room { Ok(()) } else { Err(NotDelivered::Full) };
         }
-        if self.refused {
-            return Err(NotDelivered::Refused);
+        if let Some(reason) = self.refused {
+            return Err(reason);
         }
         if let Some(reason) = self.hopeless() {
             return Err(reason);

@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 
 use super::event::Action;
+use super::failure::NotDelivered;
 use super::fault::Fault;
 use super::frame::{Cause, Frame, Target, WatchId};
 use super::tables::{ImportId, Reach};
@@ -29,6 +30,10 @@ impl Link {
         }
         if gone || self.watches.len() >= self.limits.watches as usize {
             actions.push(Action::ActorDown { watch, cause: gone.then_some(Cause::GONE) });
+            return;
+        }
+        if self.refused == Some(NotDelivered::NotGranted) {
+            actions.push(Action::ActorDown { watch, cause: None });
             return;
         }
         self.watches.insert(watch, Watch { import, ordered: false });

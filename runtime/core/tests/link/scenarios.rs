@@ -191,6 +191,28 @@ fn a_side_says_what_has_changed_and_nothing_twice() {
 }
 
 #[test]
+fn what_waits_for_a_peer_to_which_no_grant_is_left_is_given_up_and_nothing_waits_for_it_again() {
+    let mut pair = opened(1);
+    pair.crash(Who::Right);
+    pair.tell_death(Who::Right);
+    pair.empty(Who::Left);
+    let waits = [pair.ask(Who::Left, 0, None), pair.tell(Who::Left, 0, Patience::Wait)];
+    assert_eq!(pair.side(Who::Left).keeps(), 2);
+    pair.feed(Who::Left, Event::Part, None);
+    let later = pair.ask(Who::Left, 0, None);
+    assert_eq!(pair.side(Who::Left).keeps(), 0, "nothing waits");
+    for number in waits.into_iter().chain([later]) {
+        assert!(!pair.fate(Who::Left).started.contains(&number));
+    }
+    // A transport makes peers of them again.
+    pair.open();
+    pair.finish();
+    let again = pair.ask(Who::Left, 0, None);
+    pair.finish();
+    assert!(pair.fate(Who::Left).started.contains(&again));
+}
+
+#[test]
 fn who_is_not_ready_when_it_is_linked_is_sent_nothing_before_it_is() {
     let mut pair = Pair::new(Config::default(), 1, FIRST);
     pair.feed(Who::Right, Event::Unready, None);
