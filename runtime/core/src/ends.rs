@@ -33,8 +33,6 @@ pub struct Succession {
     pub parted: Vec<(ChildId, ChildId)>,
     /// Between whom there is to be a link now, and was none.
     pub made: Vec<Pair>,
-    /// Between whom there was a link, and is none to be now.
-    pub cut: Vec<Pair>,
 }
 
 impl<T: Clone + Default> Ends<T> {
@@ -68,7 +66,6 @@ impl<T: Clone + Default> Ends<T> {
             strangers: only_in(&next, self),
             parted: only_in(self, &next),
             made: after.difference(&before).copied().collect(),
-            cut: before.difference(&after).copied().collect(),
         };
         *self = next;
         succession
@@ -166,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_laid_out_anew_is_made_and_cut_between_those_who_live() {
+    fn what_is_laid_out_anew_is_made_and_parted_between_those_who_live() {
         let mut present = ends(4, &[(0, 1), (0, 2), (1, 3)]);
         for child in [0, 1, 2] {
             present.up(ChildId(child), 7);
@@ -174,7 +171,6 @@ mod tests {
         // 2 leaves; 0 and 1 lose their link, 0 and 3 are to have one, 3 does not live.
         let next = ends(5, &[(0, 3), (0, 4)]);
         let told = present.succeed(next, |child| child != ChildId(2));
-        assert_eq!(told.cut, [(of(0, 7), of(1, 7))]);
         assert_eq!(told.made, []);
         let parted = [(0, 1), (1, 0), (1, 3), (3, 1)].map(|(one, other)| (ChildId(one), ChildId(other)));
         assert_eq!(told.parted, parted, "whoever leaves is parted from when nothing of it is left");

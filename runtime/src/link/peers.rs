@@ -157,6 +157,11 @@ impl Peers {
     /// Ends what is between this worker and a peer to which no grant is left. References that actors hold lead nowhere.
     pub(crate) async fn part(&self, number: u16) {
         let Some(known) = self.by_number(number) else { return };
+        // What it wrote until then still counts, as if it had stopped.
+        let live = Some(known.peer.lock()).filter(|state| state.transport.is_some());
+        if let Some(generation) = live.map(|state| state.peer.generation) {
+            self.died(number, generation, DownCause::Stopped);
+        }
         known.peer.read_out().await;
         lock(&self.peers).retain(|other| !Arc::ptr_eq(other, &known));
         known.peer.turn(|turn| {

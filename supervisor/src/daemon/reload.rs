@@ -6,7 +6,6 @@
 use std::error::Error;
 
 use bailiwick_core::berth::Berth;
-use bailiwick_core::ends::Pair;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{self, ChildId, Event, Incarnation};
 use bailiwick_sys::events::Interest;
@@ -19,7 +18,7 @@ use super::Daemon;
 use super::child::unborn;
 use crate::broker::lay_out;
 use crate::check::{self, Change, Plan, plan};
-use crate::control::{Cause, ConnectionId, Outcome as Answer, Record, ReloadMode, Text};
+use crate::control::{ConnectionId, Outcome as Answer, Record, ReloadMode, Text};
 use crate::manifest::Reading;
 use crate::roster::Standing;
 use crate::sandbox::{Prepared, SandboxError};
@@ -139,7 +138,6 @@ impl Daemon {
         }
         self.guard();
         links.strangers.into_iter().for_each(|(child, peer)| self.introduce(child, peer));
-        links.cut.into_iter().for_each(|pair| self.cut(pair));
         links.parted.into_iter().for_each(|(child, peer)| self.part(child, peer));
         links.made.into_iter().for_each(|(one, other)| self.link(one, other));
         let orders: Vec<_> =
@@ -184,14 +182,6 @@ impl Daemon {
     /// Tells a process of a peer to which no grant is left.
     fn part(&mut self, child: ChildId, peer: ChildId) {
         self.update(self.incarnation(child), &Update { gone: vec![peer.0], ..Update::default() });
-    }
-
-    fn cut(&mut self, (one, other): Pair) {
-        for (to, peer) in [(one, other), (other, one)] {
-            let cause = Cause::Stopped.code();
-            let order = ToWorker::PeerDown { peer: peer.child.0, generation: peer.generation, cause };
-            self.order(to, order, None);
-        }
     }
 
     /// Has a worker take up what has changed of its actors' arguments.
