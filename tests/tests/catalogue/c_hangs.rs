@@ -143,7 +143,9 @@ fn c11_a_deadlock_is_told_long_before_its_worker_is_ended() {
 
 #[test]
 fn c10_neither_waiting_nor_work_within_the_limit_is_a_hang() {
-    let busy = worker("busy", IMPATIENT, "spin_ms = 700");
+    // It spins while it is looked at, twice, and is within its limits all the same.
+    let limits = "liveness_timeout = \"3s\"\nstuck_after = \"2900ms\"";
+    let busy = worker("busy", limits, "spin_ms = 2200");
     let patient = worker("patient", IMPATIENT, "patient = true");
     let mut supervised = run!(&[busy, patient, worker("idle", IMPATIENT, "")].concat());
     outlast(&supervised, 4 * SECOND);

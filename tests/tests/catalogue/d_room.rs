@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use bailiwick_supervisor::control::{Cause, ReloadMode, State, Verb};
+use bailiwick_supervisor::control::{Cause, Outcome, ReloadMode, State, Verb};
 use bailiwick_tests::harness::Ended;
 use bailiwick_tests::run;
 use nix::errno::Errno;
@@ -99,7 +99,9 @@ fn d3_a_start_that_fails_tells_the_error_and_shows_no_process() {
     std::fs::copy("/bin/sleep", &own).expect("it is there");
     let command = "[worker.b]\nkind = \"command\"\ncommand = [\"FOLDER/own\", \"1000000\"]\n\
         backoff = { base = \"20s\", cap = \"30s\" }\nsandbox.preset = \"exec\"\n";
-    supervised.reload(Verb::Reload(ReloadMode::Narrow), &[plain("a").as_str(), command].concat());
+    let reloaded =
+        supervised.reload(Verb::Reload(ReloadMode::Narrow), &[plain("a").as_str(), command].concat());
+    assert_eq!(reloaded.1, Outcome::Done, "{}", reloaded.0);
     supervised.wait_for_life("b", 1);
     std::fs::set_permissions(&own, PermissionsExt::from_mode(0o644)).expect("it is ours");
     kill(&supervised, "b");

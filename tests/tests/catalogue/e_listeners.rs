@@ -4,11 +4,19 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
+use bailiwick_tests::harness::PATIENCE;
 use bailiwick_tests::run;
 
 use crate::support::{foreign, kill};
 
-/// Reads what a server says, which is its process number.
+/// Reads what the server at a TCP address says, which is its process number.
+pub(crate) fn answer_at(address: &str) -> u32 {
+    let stream = TcpStream::connect(address).expect("somebody listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    answer(stream)
+}
+
+/// Reads what a server says. Where the backlog outlives the server, whoever connects to it would wait for ever.
 fn answer(mut stream: impl Read) -> u32 {
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("it is answered");
@@ -24,7 +32,7 @@ fn e13_a_listener_that_was_passed_is_used_and_outlives_the_worker() {
     let at = line.rsplit(' ').next().expect("an address");
     for generation in [1, 2] {
         let pid = supervised.wait_for_life("a", generation).pid;
-        assert_eq!(Some(answer(TcpStream::connect(at).expect("somebody listens"))), pid);
+        assert_eq!(Some(answer_at(at)), pid);
         if generation == 1 {
             kill(&supervised, "a");
         }
@@ -50,7 +58,9 @@ fn e13_a_listener_with_a_path_outlives_the_worker_that_serves_it() {
     let path = supervised.path().join("http.sock");
     for generation in [1, 2] {
         let pid = supervised.wait_for_life("a", generation).pid;
-        assert_eq!(Some(answer(UnixStream::connect(&path).expect("somebody listens"))), pid);
+        let stream = UnixStream::connect(&path).expect("somebody listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        assert_eq!(Some(answer(stream)), pid);
         if generation == 1 {
             kill(&supervised, "a");
         }

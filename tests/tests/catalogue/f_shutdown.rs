@@ -118,7 +118,9 @@ fn f11_the_total_is_kept_although_the_parts_would_take_longer() {
 #[test]
 fn f13_a_stop_without_time_kills_at_once_and_one_without_end_waits() {
     let brutal = worker("brutal", "stop_timeout = \"0s\"\ndrain_timeout = \"0s\"", "stubborn = true");
-    let patient = worker("patient", "stop_timeout = \"infinity\"", "stop_after_ms = 1500");
+    // It is not drained, where it could take its time as well.
+    let keys = "stop_timeout = \"infinity\"\ndrain_timeout = \"0s\"";
+    let patient = worker("patient", keys, "stop_after_ms = 1500");
     let mut supervised = run!(&[brutal, patient].concat());
     supervised.wait_for_life("brutal", 1);
     supervised.wait_for_life("patient", 1);

@@ -1,7 +1,5 @@
 //! Foreign programs as workers: sd_notify, passed listeners, their sandbox and their end.
 
-use std::io::Read;
-use std::net::TcpStream;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{Cause, State, Verb};
@@ -9,6 +7,7 @@ use bailiwick_tests::harness::{Stopwatch, Supervised, needs_root};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
+use crate::e_listeners::answer_at;
 use crate::support::foreign;
 
 const HEARD: &str = "notify = true";
@@ -183,13 +182,6 @@ fn a_oneshot_command_is_done_when_it_ends() {
     supervised.stop();
 }
 
-fn answer(at: &str) -> u32 {
-    let mut text = String::new();
-    let mut stream = TcpStream::connect(at).expect("somebody listens");
-    stream.read_to_string(&mut text).expect("it is answered");
-    text.parse().expect("a process number")
-}
-
 fn address(supervised: &Supervised, from: usize) -> String {
     let line = supervised.journal().wait_for(from, "serves http at ").text;
     line.rsplit(' ').next().expect("an address").to_owned()
@@ -201,12 +193,12 @@ fn e13_a_listener_of_the_supervisor_outlives_the_command_that_serves_it() {
     let mut supervised = run!(&[listen, &foreign("a", "kept = [\"http\"]", &["serve"])].concat());
     supervised.wait_for_life("a", 1);
     let at = address(&supervised, 0);
-    let first = answer(&at);
+    let first = answer_at(&at);
     assert_eq!(Some(first), supervised.worker("a").pid);
     let seen = supervised.journal().len();
     supervised.pid("a").signal(Signal::SIGKILL);
     supervised.wait_for_life("a", 2);
-    let second = answer(&at);
+    let second = answer_at(&at);
     assert_ne!(first, second);
     assert_eq!(address(&supervised, seen), at);
     supervised.stop();
