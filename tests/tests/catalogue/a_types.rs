@@ -252,13 +252,14 @@ fn a12_an_escalation_climbs_three_levels_and_leaves_who_is_not_concerned() {
 #[test]
 fn a13_the_end_of_any_significant_member_stops_its_group_in_reverse() {
     let job = "[group.job]\nauto_shutdown = \"any_significant\"\n";
-    let keys = "group = \"job\"\nrestart = \"transient\"\nsignificant = true\nneeds = [\"b\"]";
+    let significant =
+        |need| format!("group = \"job\"\nrestart = \"transient\"\nsignificant = true\nneeds = [\"{need}\"]");
     let manifest = [
         plain("outside"),
         job.to_owned(),
         worker("a", "group = \"job\"", ""),
-        worker("b", "group = \"job\"\nneeds = [\"a\"]", ""),
-        worker("c", keys, "exit = 0, after_ms = 200"),
+        worker("b", &significant("a"), "stop_after_ms = 200"),
+        worker("c", &significant("b"), "exit = 0, after_ms = 200"),
     ];
     let mut supervised = run!(&manifest.concat());
     let outside = lives(&supervised, ["outside"], 1);

@@ -44,7 +44,8 @@ fn b6_a_stop_during_a_pause_is_final() {
 
 #[test]
 fn b5_a_start_ends_a_long_pause() {
-    let keys = "backoff = { first = \"20s\", cap = \"30s\" }";
+    // Longer than anybody waits for an order.
+    let keys = "backoff = { first = \"1h\", cap = \"1h\" }";
     let mut supervised = run!(&worker("a", keys, ""));
     supervised.wait_for_life("a", 1);
     supervised.pid("a").signal(Signal::SIGKILL);

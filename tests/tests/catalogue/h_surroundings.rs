@@ -6,6 +6,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use bailiwick_supervisor::control::{Outcome, ReloadMode, Verb};
 use bailiwick_tests::harness::{Ended, needs_root};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
@@ -104,11 +105,15 @@ fn h1_a_supervisor_that_is_pid_1_stops_on_sigterm_and_reaps() {
     if needs_root("only root makes process namespaces everywhere") {
         return;
     }
-    let mut supervised = run!(&["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"], &plain("a"));
+    let breeder = worker("a", "sandbox.preset = \"exec\"", "grandchildren = 3");
+    let mut supervised = run!(&["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"], &breeder);
     supervised.wait_for_life("a", 1);
     let own = supervised.process().children();
     let [init] = own[..] else { panic!("unshare has one child: {own:?}") };
     assert_eq!(supervised.status().supervisor.pid, 1);
+    // Nobody but it takes the ends of what the first life has left.
+    supervised.order(Verb::Restart, "a");
+    assert_eq!(init.zombies(), []);
     init.signal(Signal::SIGTERM);
     assert_eq!(supervised.wait(), Ended::Code(0));
     supervised.assert_nothing_is_left();
@@ -185,9 +190,12 @@ fn a_hang_up_of_its_terminal_is_an_ordered_stop() {
 fn a_hang_up_that_was_ignored_at_the_start_stays_ignored() {
     let mut supervised = run!(&["nohup"], &plain("a"));
     let before = supervised.wait_for_life("a", 1).pid;
+    let changed = [plain("a"), plain("b")].concat();
+    supervised.rewrite(&changed);
     supervised.signal(Signal::SIGHUP);
-    supervised.signal(Signal::SIGUSR1);
-    supervised.control();
+    // No other reload is under way, and none has been.
+    let plan = supervised.reload(Verb::Reload(ReloadMode::Plan), &changed);
+    assert_eq!(plan, ("unchanged\ta\t\nadded\tb\t\n".to_owned(), Outcome::Done));
     assert_eq!(supervised.worker("a").pid, before);
     let lines = supervised.journal().since(0);
     assert!(!lines.iter().any(|line| line.text.contains("SIGHUP")), "{lines:?}");
