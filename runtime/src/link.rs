@@ -11,7 +11,9 @@
 //! | `outbox`, `inbox` | packets on their way out and in |
 //! | `socket` | the task of one transport |
 //! | `peer` | the lock, the machine, one turn |
+//! | `sides` | the two lives that a peer may have at a time |
 //! | `perform` | what the machine orders |
+//! | `sends` | messages of this side until they end |
 //! | `effect` | what concerns others, after the lock |
 //! | `exports`, `imports` | the two tables of actors; an address resolves to an import |
 //! | `answer`, `handlers` | the way back to askers over there |
@@ -31,6 +33,8 @@ pub(crate) mod peer;
 pub(crate) mod peers;
 mod perform;
 mod reasons;
+mod sends;
+mod sides;
 mod socket;
 
 #[cfg(test)]

@@ -21,8 +21,9 @@ pub(crate) trait AskSlot: Any + Send + Sync {
     fn start(&self) -> bool;
     /// Returns whether the asker has given up; if not, wakes `waker` when it does.
     fn poll_abandoned(&self, waker: &Waker) -> bool;
-    /// Tells the link when the asker gives up or takes an item.
-    fn answered_over(&self, link: Arc<dyn AnsweringLink>, key: u64);
+    /// Tells the link from now on when the asker gives up or takes an item. True if the asker has given up already,
+    /// of which nothing is told. The link may hold its lock.
+    fn answered_over(&self, link: Arc<dyn AnsweringLink>, key: u64) -> bool;
     /// Ends the ask without a reply.
     fn fail(&self, error: AskError);
     /// Gives the message back: it was not handled, and may be sent elsewhere.
@@ -207,16 +208,13 @@ impl<A: Answer> AskSlot for Meeting<A> {
         state.phase == Phase::Over
     }
 
-    fn answered_over(&self, link: Arc<dyn AnsweringLink>, key: u64) {
+    fn answered_over(&self, link: Arc<dyn AnsweringLink>, key: u64) -> bool {
         let mut state = self.lock();
         let is_over = state.phase == Phase::Over;
         if !is_over {
-            state.answerer = Answerer::Link(Arc::clone(&link), key);
+            state.answerer = Answerer::Link(link, key);
         }
-        drop(state);
-        if is_over {
-            link.abandoned(key);
-        }
+        is_over
     }
 
     fn fail(&self, error: AskError) {

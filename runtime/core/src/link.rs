@@ -28,6 +28,7 @@ mod limbo;
 mod naming;
 mod readiness;
 mod sending;
+mod succession;
 mod tables;
 mod watches;
 
@@ -110,6 +111,8 @@ pub struct Link {
     lost_until: Option<Instant>,
     /// Why nothing is worth waiting for until the next transport: the hellos did not agree, or no grant is left.
     refused: Option<NotDelivered>,
+    /// Messages go to this life, and it has not greeted yet.
+    awaited: bool,
     /// This side takes no new messages.
     draining: bool,
     drained: bool,
@@ -168,6 +171,7 @@ impl Link {
             dying: None,
             lost_until: None,
             refused: None,
+            awaited: false,
             draining: false,
             drained: false,
             unready: false,
@@ -220,6 +224,11 @@ impl Link {
     /// Tells whether messages flow to the peer.
     pub fn is_open(&self) -> bool {
         self.can_send()
+    }
+
+    /// Tells whether who sends without room waits for it: if not, the message is kept and its sender goes on.
+    pub fn has_line(&self) -> bool {
+        self.can_send() || self.awaited && self.is_alive()
     }
 
     /// Returns whether something waits to be sent.
@@ -282,6 +291,8 @@ impl Link {
             Event::RevokeMethod { slot, method } => self.revoke_method(slot, method),
             Event::Import { import, entry } => self.import(import, *entry, actions),
             Event::Uses { import, uses } => self.more_uses(import, uses, actions),
+            Event::Superseded => self.superseded(actions),
+            Event::Succeeds => self.succeeds(),
             Event::Forget { import } => self.forget(import, actions),
             Event::Unready => self.unready(actions),
             Event::Ready => self.ready(actions),

@@ -8,8 +8,9 @@ use bailiwick_core::link::{Asked, Event};
 use bailiwick_wire::codec::EncodeError;
 use bailiwick_wire::reason::{DownCause, NotDelivered, Unknown};
 
-use super::peer::{Hand, Parcel, Peer};
+use super::peer::{Hand, Peer};
 use super::reasons;
+use super::sends::Parcel;
 use crate::envelope::RemoteReply;
 use crate::outcome::AskError;
 use crate::payload::{Encode, unencodable_reply};

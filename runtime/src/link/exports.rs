@@ -12,7 +12,8 @@ use bailiwick_wire::reason::DownCause;
 use bailiwick_wire::schema::{MethodSchema, ProtocolSchema};
 
 use super::effect::Effect;
-use super::peer::{Parcel, Turn};
+use super::peer::Turn;
+use super::sends::Parcel;
 use crate::address;
 use crate::cell::Cell;
 use crate::envelope::Envelope;

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use bailiwick_core::credit::Size;
-use bailiwick_core::link::{self, Event, Fingerprint, ImportId, MethodName, Patience, Send};
+use bailiwick_core::link::{self, Event, Fingerprint, ImportId, MethodName, Patience};
 use bailiwick_wire::descriptors::{AnyAddress, Outgoing};
 use bailiwick_wire::frame::{Addresses, AskChain, Extensions};
 use bailiwick_wire::reason::NotDelivered;
@@ -11,8 +10,10 @@ use bailiwick_wire::schema::{MethodSchema, ProtocolSchema};
 use bailiwick_wire::{FdKinds, Limit, Limits, bootstrap};
 
 use super::exports::as_method;
-use super::peer::{Hand, Parcel, Peer, SendOutcome, Sending, Sent, Turn, Watching};
+use super::peer::{Peer, Turn, Watching};
 use super::peers::kinds;
+use super::sends::{From, Parcel, SendOutcome, Sent, Terms};
+use super::sides::Sides;
 use crate::address::{Address, WatchId};
 use crate::chain::id_of;
 use crate::envelope::{Body, Envelope};
@@ -56,7 +57,7 @@ impl Origin {
 
 /// An actor of a peer's, as its senders see it.
 pub(crate) struct Import {
-    peer: Arc<Peer>,
+    way: Way,
     import: ImportId,
     path: String,
     id: u64,
@@ -64,21 +65,57 @@ pub(crate) struct Import {
     this: Weak<Self>,
 }
 
+/// Which life of the peer messages go to.
+pub(super) enum Way {
+    /// The one that is routed at the time.
+    Routed(Arc<Sides>),
+    /// The one that named the actor in a message.
+    Life(Arc<Peer>),
+}
+
+impl Way {
+    fn peer(&self) -> &Arc<Peer> {
+        match self {
+            Self::Routed(sides) => sides.routed(),
+            Self::Life(peer) => peer,
+        }
+    }
+
+    fn turn<R>(&self, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
+        match self {
+            Self::Routed(sides) => sides.turn(act),
+            Self::Life(peer) => peer.turn(act),
+        }
+    }
+
+    fn find<R>(&self, look: impl Fn(&mut Turn<'_>) -> Option<R>) -> Option<R> {
+        match self {
+            Self::Routed(sides) => sides.find(look),
+            Self::Life(peer) => peer.turn(look),
+        }
+    }
+}
+
 impl Import {
-    pub(super) fn new(peer: Arc<Peer>, import: ImportId, path: &str, origin: Origin) -> Arc<Self> {
-        let id = id_of(&format!("{}/{path}", peer.title()));
-        Arc::new_cyclic(|this| Self { peer, import, path: path.to_owned(), id, origin, this: this.clone() })
+    pub(super) fn new(way: Way, import: ImportId, path: &str, origin: Origin) -> Arc<Self> {
+        let id = id_of(&format!("{}/{path}", way.peer().title()));
+        Arc::new_cyclic(|this| Self { way, import, path: path.to_owned(), id, origin, this: this.clone() })
     }
 
     /// Says early that messages of a protocol will be sent, so that the shapes are compared before the first.
     pub(super) fn declare(&self, protocol: &'static ProtocolSchema) {
-        self.peer.turn(|turn| turn.place_of(self.import, protocol));
+        let declare = |side: &Arc<Peer>| _ = side.turn(|turn| turn.place_of(self.import, protocol));
+        match &self.way {
+            Way::Routed(sides) => sides.all().for_each(declare),
+            Way::Life(peer) => declare(peer),
+        }
     }
 
     fn parcel(&self, envelope: &Envelope) -> Result<Parcel, NotDelivered> {
-        let mut bytes = self.peer.buffer();
+        let peer = self.way.peer();
+        let mut bytes = peer.buffer();
         bytes.clear();
-        let beside = encode(&envelope.body, &self.peer.limits, &mut bytes)?;
+        let beside = encode(&envelope.body, &peer.limits, &mut bytes)?;
         let (message_fds, reply_fds) = self.origin.fds();
         if message_fds.is_some_and(|granted| !granted.contains_all(beside.kinds())) {
             return Err(NotDelivered::NotGranted);
@@ -92,33 +129,8 @@ impl Import {
             }
         }
         let extensions = Extensions { trace: envelope.trace, chain, ..Extensions::default() };
-        Ok(Parcel { bytes, beside, extensions, reply_fds })
-    }
-
-    /// Gives a message to the machine. Returns what became of it, the envelope, and the key of the ask.
-    fn send(&self, envelope: Envelope, parcel: Parcel, patience: Patience) -> (Sent, bool) {
-        let (protocol, method) = (envelope.protocol, envelope.method);
-        let is_ask = envelope.reply.is_awaited();
-        let deadline = envelope.deadline.map(|deadline| self.peer.instant(deadline));
-        // Both are within the limits of the codec, which are smaller than what the fields hold.
-        let size = Size { bytes: parcel.bytes.len() as u32, fds: parcel.beside.descriptors.len() as u16 };
-        let nothing = bailiwick_core::asks::Ticket::from_bits(0);
-        let outcome = SendOutcome::Refused(NotDelivered::Full);
-        let sent = Sent { ticket: nothing, parcel, envelope: Some(envelope), left: None, outcome };
-        let mut hand = Hand { sent: Some(sent), ..Hand::default() };
-        self.peer.turn(|turn| {
-            if deadline.is_some() {
-                turn.read_clock();
-            }
-            let place = turn.place_of(self.import, protocol);
-            let (Some(ticket), Some(first)) = (turn.state.link.vacant_ticket(), place) else { return };
-            if let Some(sent) = &mut hand.sent {
-                sent.ticket = ticket;
-            }
-            let send = Send { ticket, import: self.import, method: first + method, size, patience, deadline };
-            turn.event_with(if is_ask { Event::Ask(send) } else { Event::Tell(send) }, &mut hand);
-        });
-        (hand.sent.expect("nobody takes it out of the hand"), is_ask)
+        let terms = Terms { reply_fds, lasts: self.origin != Origin::Passed };
+        Ok(Parcel { bytes, beside, extensions, terms })
     }
 }
 
@@ -136,8 +148,9 @@ fn encode(body: &Body, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, N
 
 impl Outlet for Import {
     fn name(&self) -> ActorName {
-        let generation = Some(self.peer.lock().peer.generation).filter(|number| *number > 0);
-        ActorName::new(&self.peer.worker, self.peer.instance, &self.path, generation)
+        let peer = self.way.peer();
+        let generation = Some(peer.lock().peer.generation).filter(|number| *number > 0);
+        ActorName::new(&peer.worker, peer.instance, &self.path, generation)
     }
 
     fn id(&self) -> u64 {
@@ -145,7 +158,7 @@ impl Outlet for Import {
     }
 
     fn is_up(&self) -> bool {
-        self.peer.lock().link.is_open()
+        self.way.peer().lock().link.is_open()
     }
 
     fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>> {
@@ -153,57 +166,37 @@ impl Outlet for Import {
             Ok(parcel) => parcel,
             Err(reason) => return Err(Box::new(Refused { envelope, reason })),
         };
-        let slot = envelope.reply.local_slot();
-        let patience = match room {
+        let from = From::Sender(match room {
             Room::Wait => Patience::Wait,
             Room::Now => Patience::Now,
-        };
-        let (sent, _) = self.send(envelope, parcel, patience);
+        });
+        let sent = self.way.turn(|turn| turn.send(self.import, envelope, parcel, from));
         // What is left of the message is dropped here, without the lock: it may be anything of the user's.
-        let Sent { ticket, parcel, envelope, left: _left, outcome } = sent;
-        self.peer.recycle(parcel.bytes);
-        let accepted = match outcome {
-            SendOutcome::Written | SendOutcome::Buffered => Accepted::Queued,
-            SendOutcome::Kept(line) => Accepted::Parked(line),
+        let Sent { parcel, envelope, left: _left, outcome, .. } = sent;
+        self.way.peer().recycle(parcel.bytes);
+        match outcome {
+            SendOutcome::Written | SendOutcome::Buffered => Ok(Accepted::Queued),
+            SendOutcome::Kept(line) => Ok(Accepted::Parked(line)),
             SendOutcome::Refused(reason) => {
                 let envelope = envelope.expect("a refused message stays at hand");
-                return Err(Box::new(Refused { envelope, reason }));
+                Err(Box::new(Refused { envelope, reason }))
             }
-        };
-        if let Some(slot) = slot {
-            let peer: Arc<Peer> = Arc::clone(&self.peer);
-            slot.answered_over(peer, ticket.bits());
         }
-        Ok(accepted)
     }
 
     fn withdraw(&self, line: &Ticket) {
-        self.peer.turn(|turn| {
-            let kept = turn.state.sends.iter().find_map(|sending| match sending {
-                Sending::Kept(kept) if kept.line.as_ref().is_some_and(|own| own.is(line)) => {
-                    Some(kept.ticket)
-                }
-                Sending::Kept(_) | Sending::Asked(..) | Sending::Nothing => None,
-            });
-            if let Some(ticket) = kept {
-                turn.event(Event::Cancel { ticket });
-                turn.forget(ticket);
-            }
-        });
+        self.way.find(|turn| turn.withdraw(line).then_some(()));
     }
 
     fn watch(&self, id: WatchId, notify: Notify) {
-        let watch = link::WatchId(id.as_u64());
         let Some(this) = self.this.upgrade() else { return };
-        self.peer.turn(|turn| {
-            turn.state.watches.insert(watch.0, Watching { notify, address: Address::peer(this) });
-            turn.event(Event::Watch { import: self.import, watch });
-        });
+        let watching = Watching { notify, address: Address::peer(this) };
+        self.way.turn(|turn| turn.watch(self.import, id.as_u64(), watching));
     }
 
     fn unwatch(&self, id: WatchId) {
         let watch = link::WatchId(id.as_u64());
-        let forgotten = self.peer.turn(|turn| {
+        let forgotten = self.way.find(|turn| {
             turn.event(Event::Unwatch { watch });
             turn.state.watches.remove(&watch.0)
         });
@@ -213,8 +206,8 @@ impl Outlet for Import {
 
 impl Drop for Import {
     fn drop(&mut self) {
-        if self.origin == Origin::Passed {
-            self.peer.turn(|turn| turn.event(Event::Forget { import: self.import }));
+        if let Way::Life(peer) = &self.way {
+            peer.turn(|turn| turn.event(Event::Forget { import: self.import }));
         }
     }
 }
@@ -231,6 +224,20 @@ impl Turn<'_> {
         let entry = link::Import { slot, generation, uses: Vec::new() };
         self.event(Event::Import { import, entry: Box::new(entry) });
         import
+    }
+
+    /// Watches an actor of the peer's.
+    pub(super) fn watch(&mut self, import: ImportId, watch: u64, watching: Watching) {
+        self.state.watches.insert(watch, watching);
+        self.event(Event::Watch { import, watch: link::WatchId(watch) });
+    }
+
+    /// Returns the protocols that were spoken to an actor of the peer's, in their order.
+    pub(super) fn protocols(&self, import: ImportId) -> Vec<&'static ProtocolSchema> {
+        let imported = self.state.imports.get(import.0 as usize).and_then(Option::as_ref);
+        imported
+            .map(|imported| imported.protocols.iter().map(|(protocol, _)| *protocol).collect())
+            .unwrap_or_default()
     }
 
     /// Returns where the methods of a protocol begin among the uses of an import, which names them if need be.
@@ -277,7 +284,7 @@ impl Turn<'_> {
             }
             let import = self.add_import(entry.slot, Some(entry.generation));
             let path = format!("passed-{}", entry.slot);
-            let import = Import::new(self.peer.strong(), import, &path, Origin::Passed);
+            let import = Import::new(Way::Life(self.peer.strong()), import, &path, Origin::Passed);
             introduced.push(Box::new(Address::peer(import)));
         }
         introduced

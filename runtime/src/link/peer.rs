@@ -11,14 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use bailiwick_core::asks::Ticket as SendId;
 use bailiwick_core::credit::Size;
-use bailiwick_core::link::{Action, Config, Event, ExportId, Link};
+use bailiwick_core::link::{Action, Config, Event, ExportId, ImportId, Link};
 use bailiwick_core::time;
+use bailiwick_wire::Limits;
 use bailiwick_wire::control::ToSupervisor;
-use bailiwick_wire::descriptors::Outgoing;
 use bailiwick_wire::frame::Extensions;
 use bailiwick_wire::reason::NotDelivered;
 use bailiwick_wire::schema::ProtocolSchema;
-use bailiwick_wire::{FdKinds, Limits};
 use futures::task::AtomicWaker;
 use tokio::time::Instant;
 
@@ -29,17 +28,16 @@ use super::handlers::Handlers;
 use super::imports::Imported;
 use super::outbox::Outbox;
 use super::reasons::PeerState;
+use super::sends::{Kept, Parcel, Sending, Sent};
 use super::socket::Socket;
 use crate::address::WatchId;
 use crate::cell::Cell;
 use crate::dead_letters::DeadLetters;
-use crate::envelope::{Body, CreditSink, Envelope};
+use crate::envelope::{CreditSink, Envelope};
 use crate::meeting::AnsweringLink;
 use crate::name::ActorName;
 use crate::node::Shared;
 use crate::outlet::Notify;
-use crate::reply::Reply;
-use crate::ticket::Ticket;
 
 /// Another worker's instance, as this worker deals with it over all its incarnations.
 pub(crate) struct Peer {
@@ -79,6 +77,8 @@ pub(super) struct State {
     pub(super) transport: Option<Transport>,
     /// Frames that left over the present transport.
     pub(super) written: u64,
+    /// What lasts at the peer is reached over this link: see [`Sides`](super::sides::Sides).
+    pub(super) is_routed: bool,
     /// Counts the transports, so that a task knows whether it still serves the present one.
     serial: u32,
     /// The supervisor was told that the peer is wanted.
@@ -102,37 +102,6 @@ pub(super) struct Transport {
     pub(super) socket: Arc<Socket>,
     /// The peer is dead: read until nothing is left.
     pub(super) dying: bool,
-}
-
-/// What is kept for one ticket.
-#[derive(Default)]
-pub(super) enum Sending {
-    #[default]
-    Nothing,
-    /// It waits for room or for the link.
-    Kept(Box<Kept>),
-    /// It is written; the answer goes here, with descriptors of these kinds only if the grant names some. The
-    /// message stays, for it may come back and be sent elsewhere.
-    Asked(Reply, Body, Option<FdKinds>),
-}
-
-/// A message that waits.
-pub(super) struct Kept {
-    pub(super) parcel: Parcel,
-    pub(super) envelope: Envelope,
-    /// The sender's place in line; the sender of one that is buffered has none.
-    pub(super) line: Option<Ticket>,
-    pub(super) ticket: SendId,
-}
-
-/// An encoded message and what travels beside it.
-#[derive(Default)]
-pub(super) struct Parcel {
-    pub(super) bytes: Vec<u8>,
-    pub(super) beside: Outgoing,
-    pub(super) extensions: Extensions,
-    /// Kinds of descriptors that the grant names for the reply; `None` leaves them to the method.
-    pub(super) reply_fds: Option<FdKinds>,
 }
 
 /// Someone who waits for the end of one of the peer's actors.
@@ -177,26 +146,9 @@ pub(super) struct Hand<'a> {
     pub(super) words: Words,
     /// The frame that arrived.
     pub(super) arrived: Option<Arrived<'a>>,
-}
-
-/// A message that a local actor sends, and what became of it.
-pub(super) struct Sent {
-    pub(super) ticket: SendId,
-    pub(super) parcel: Parcel,
-    pub(super) envelope: Option<Envelope>,
-    /// What is left of a message that was written.
-    pub(super) left: Option<Body>,
-    pub(super) outcome: SendOutcome,
-}
-
-/// What became of a message that was just sent.
-pub(super) enum SendOutcome {
-    Written,
-    /// It waits in line for room.
-    Kept(Ticket),
-    /// It waits for the link, as one of those that may: its sender need not.
-    Buffered,
-    Refused(NotDelivered),
+    /// What is another life's from here on: messages that waited, and watches.
+    pub(super) handed_back: Vec<(ImportId, Box<Kept>)>,
+    pub(super) watches_back: Vec<(ImportId, u64, Watching)>,
 }
 
 /// What came with the frame that arrived.
@@ -224,8 +176,8 @@ impl State {
 }
 
 impl Peer {
-    /// Makes a peer that is not linked yet.
-    pub(super) fn new(who: Who, config: Config, report: Report) -> Arc<Self> {
+    /// Makes a peer that is not linked yet; messages go to it, or to another life of it.
+    pub(super) fn new(who: Who, is_routed: bool, config: Config, report: Report) -> Arc<Self> {
         let state = State {
             link: Link::new(config),
             actions: Vec::new(),
@@ -233,6 +185,7 @@ impl Peer {
             outbox: Outbox::default(),
             transport: None,
             written: 0,
+            is_routed,
             serial: 0,
             was_wanted: false,
             peer: PeerState::default(),
@@ -430,17 +383,6 @@ impl Turn<'_> {
         serial
     }
 
-    /// Lets those go who stood in line for room: their messages have a place now, in the queue for the next transport.
-    fn let_go(&mut self) {
-        for sending in &mut self.state.sends {
-            if let Sending::Kept(kept) = sending
-                && let Some(line) = kept.line.take()
-            {
-                self.effects.push(Effect::Admitted(Some(line), None));
-            }
-        }
-    }
-
     /// Tells the supervisor once that a message waits for a peer that starts on demand and does not take it now.
     pub(super) fn want(&mut self) {
         let waits = self.peer.on_demand && !self.state.link.is_open() && self.state.link.has_waiting();
@@ -459,23 +401,6 @@ impl Turn<'_> {
     pub(super) fn serves(&self, serial: u32) -> bool {
         self.state.transport.as_ref().is_some_and(|transport| transport.serial == serial)
     }
-
-    /// Puts what is kept for a ticket aside.
-    pub(super) fn take_sending(&mut self, ticket: SendId) -> Sending {
-        let place = self.state.sends.get_mut(usize::from(ticket.index()));
-        place.map(std::mem::take).unwrap_or_default()
-    }
-
-    pub(super) fn put_sending(&mut self, ticket: SendId, sending: Sending) {
-        let index = usize::from(ticket.index());
-        if self.state.sends.len() <= index {
-            self.state.sends.resize_with(index + 1, Sending::default);
-        }
-        let before = std::mem::replace(&mut self.state.sends[index], sending);
-        if !matches!(before, Sending::Nothing) {
-            self.effects.push(Effect::Drop(Box::new(before)));
-        }
-    }
 }
 
 impl CreditSink for Peer {
@@ -490,13 +415,7 @@ impl CreditSink for Peer {
 
 impl AnsweringLink for Peer {
     fn abandoned(&self, key: u64) {
-        let ticket = SendId::from_bits(key);
-        self.turn(|turn| {
-            if turn.state.link.is_pending(ticket) {
-                turn.event(Event::Cancel { ticket });
-                turn.forget(ticket);
-            }
-        });
+        self.turn(|turn| turn.abandon(SendId::from_bits(key)));
     }
 
     fn item_taken(&self, key: u64) {

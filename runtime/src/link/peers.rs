@@ -15,8 +15,9 @@ use bailiwick_wire::{FdKind, FdKinds};
 use tokio::task::JoinHandle;
 
 use super::exports::{Behind, Exported, Lending, export};
-use super::imports::{Import, Origin};
+use super::imports::{Import, Origin, Way};
 use super::peer::{Peer, Report, Who};
+use super::sides::Sides;
 use super::socket::{self, Mover};
 use crate::address::Address;
 use crate::cell::Cell;
@@ -41,6 +42,7 @@ pub(crate) struct Peers {
     /// Those of them that run.
     running: Mutex<Vec<Arc<Cell>>>,
     node: Mutex<Option<Arc<Shared>>>,
+    drains: AtomicBool,
     report: Report,
     /// The tasks that move bytes.
     movers: Mutex<Vec<JoinHandle<()>>>,
@@ -53,8 +55,9 @@ const FINISH_LIMIT: Duration = Duration::from_millis(500);
 
 /// One peer and what may be reached there.
 struct Known {
-    peer: Arc<Peer>,
-    instance: u16,
+    /// As the supervisor describes it, for the second side.
+    told: bootstrap::Peer,
+    sides: Arc<Sides>,
     actors: Vec<Reachable>,
 }
 
@@ -78,6 +81,7 @@ impl Peers {
             local: lent.collect(),
             running: Mutex::default(),
             node: Mutex::default(),
+            drains: AtomicBool::new(false),
             report: Arc::clone(report),
             movers: Mutex::default(),
             unready: AtomicBool::new(false),
@@ -89,119 +93,184 @@ impl Peers {
     /// Makes further peers. One whose number is known takes the place of that one, which is dead for good.
     pub(crate) fn introduce(&self, peers: &[bootstrap::Peer]) {
         for peer in peers {
-            let known = Arc::new(known(peer, &self.local, &self.report));
-            lock(&self.node).iter().for_each(|node| known.peer.belong_to(node));
-            for cell in lock(&self.running).iter() {
-                known.peer.turn(|turn| turn.actor_runs(cell));
-            }
-            if self.unready.load(Ordering::Relaxed) {
-                known.peer.turn(|turn| turn.event(Event::Unready));
-            }
+            let first = self.side(peer, true);
+            let sides = Sides::new(Arc::clone(&first));
+            let actors = (0..).map(ImportId).zip(&peer.imports).map(|(import, slot)| Reachable {
+                name: slot.actor.clone(),
+                methods: slot.methods.clone(),
+                import: Import::new(Way::Routed(Arc::clone(&sides)), import, &slot.actor, Origin::of(slot)),
+            });
+            let known = Known { actors: actors.collect(), sides, told: peer.clone() };
             let mut all = lock(&self.peers);
-            all.retain(|other| other.peer.number != peer.number);
-            all.push(known);
+            all.retain(|other| other.told.number != peer.number);
+            all.push(Arc::new(known));
         }
+    }
+
+    /// Makes one side of a peer, for what runs here at present.
+    fn side(&self, told: &bootstrap::Peer, is_routed: bool) -> Arc<Peer> {
+        let side = side(told, is_routed, &self.local, &self.report);
+        lock(&self.node).iter().for_each(|node| side.belong_to(node));
+        for cell in lock(&self.running).iter() {
+            side.turn(|turn| turn.actor_runs(cell));
+        }
+        if self.unready.load(Ordering::Relaxed) {
+            side.turn(|turn| turn.event(Event::Unready));
+        }
+        if self.drains.load(Ordering::Relaxed) {
+            side.turn(|turn| turn.event(Event::Drain));
+        }
+        side
+    }
+
+    /// Returns the side of a peer that a link to this incarnation belongs to.
+    fn side_for(&self, known: &Known, generation: u32, beside: bool) -> Arc<Peer> {
+        let sides = &known.sides;
+        if let Some(side) = sides.of(generation) {
+            return Arc::clone(side);
+        }
+        if !beside {
+            return Arc::clone(sides.routed());
+        }
+        let side = sides.beside(|| {
+            let made = self.side(&known.told, false);
+            // What was declared early is compared early by this life too.
+            for (import, _) in (0..).map(ImportId).zip(&known.actors) {
+                for protocol in sides.turn(|turn| turn.protocols(import)) {
+                    made.turn(|turn| turn.place_of(import, protocol));
+                }
+            }
+            made
+        });
+        Arc::clone(side)
     }
 
     /// Notes the node whose actors send: there dead letters are counted.
     pub(crate) fn belong_to(&self, node: &Arc<Shared>) {
         *lock(&self.node) = Some(Arc::clone(node));
-        self.all().iter().for_each(|known| known.peer.belong_to(node));
+        self.sides().iter().for_each(|side| side.belong_to(node));
     }
 
     /// Notes that a declared actor runs: what came for it is handed over.
     pub(crate) fn actor_runs(&self, cell: &Arc<Cell>) {
         lock(&self.running).push(Arc::clone(cell));
-        for known in self.all() {
-            known.peer.turn(|turn| turn.actor_runs(cell));
+        for side in self.sides() {
+            side.turn(|turn| turn.actor_runs(cell));
         }
     }
 
-    /// Waits until everything is read that a dead incarnation of a peer wrote. Its successor's link may be there before.
-    pub(crate) async fn read_out(&self, number: u16) {
+    /// Waits until everything is read that a dead incarnation of a peer wrote in whose place this one comes. Its link
+    /// may be there before.
+    pub(crate) async fn read_out(&self, number: u16, generation: u32, beside: bool) {
         if let Some(known) = self.by_number(number) {
-            known.peer.read_out().await;
+            self.side_for(&known, generation, beside).read_out().await;
         }
     }
 
-    /// Takes a fresh link to an incarnation of a peer. Called on the executor that is to move its bytes.
+    /// Takes a fresh link to an incarnation of a peer; one that is `beside` another is not sent to before
+    /// [`Peers::succeed`]. Called on the executor that is to move its bytes.
     ///
     /// # Errors
     /// When the executor cannot watch the socket.
-    pub(crate) fn linked(&self, number: u16, generation: u32, socket: OwnedFd) -> io::Result<()> {
+    pub(crate) fn linked(
+        &self,
+        number: u16,
+        generation: u32,
+        beside: bool,
+        socket: OwnedFd,
+    ) -> io::Result<()> {
         let Some(known) = self.by_number(number) else { return Ok(()) };
-        let peer = &known.peer;
+        let side = self.side_for(&known, generation, beside);
         let socket = Arc::new(socket::watch(socket)?);
-        let serial = peer.turn(|turn| turn.begin_transport(generation, Arc::clone(&socket)));
-        let mover = tokio::spawn(Mover::new(Arc::clone(peer), serial, socket).run());
+        let serial = side.turn(|turn| turn.begin_transport(generation, Arc::clone(&socket)));
+        let mover = tokio::spawn(Mover::new(side, serial, socket).run());
         let mut movers = lock(&self.movers);
         movers.retain(|mover| !mover.is_finished());
         movers.push(mover);
+        drop(movers);
+        if !beside {
+            known.sides.succeed(generation);
+        }
         Ok(())
+    }
+
+    /// Notes the supervisor's word that messages to a peer go to this incarnation from here on. One to which there is
+    /// no link comes with a link of its own.
+    pub(crate) fn succeed(&self, number: u16, generation: u32) {
+        if let Some(known) = self.by_number(number) {
+            known.sides.succeed(generation);
+        }
     }
 
     /// Notes the supervisor's word that an incarnation of a peer is dead. What it wrote is read first.
     pub(crate) fn died(&self, number: u16, generation: u32, cause: DownCause) {
         let Some(known) = self.by_number(number) else { return };
-        known.peer.turn(|turn| {
+        let of_life = known.sides.of(generation);
+        let side = of_life.unwrap_or_else(|| known.sides.routed());
+        side.turn(|turn| {
             (turn.state.peer.cause, turn.state.peer.ended) = (cause, generation);
             turn.event(Event::PeerDied { generation, cause: Cause(0) });
-
-            if let Some(transport) = &mut turn.state.transport {
+            // The transport of another life goes on.
+            if let Some(transport) = turn.state.transport.as_mut().filter(|_| of_life.is_some()) {
                 transport.dying = true;
             }
         });
-        known.peer.writer.wake();
+        side.writer.wake();
     }
 
     /// Ends what is between this worker and a peer to which no grant is left. References that actors hold lead nowhere.
     pub(crate) async fn part(&self, number: u16) {
         let Some(known) = self.by_number(number) else { return };
-        // What it wrote until then still counts, as if it had stopped.
-        let live = Some(known.peer.lock()).filter(|state| state.transport.is_some());
-        if let Some(generation) = live.map(|state| state.peer.generation) {
-            self.died(number, generation, DownCause::Stopped);
+        for side in known.sides.all() {
+            // What it wrote until then still counts, as if it had stopped.
+            let live = Some(side.lock()).filter(|state| state.transport.is_some());
+            if let Some(generation) = live.map(|state| state.peer.generation) {
+                self.died(number, generation, DownCause::Stopped);
+            }
+            side.read_out().await;
         }
-        known.peer.read_out().await;
         lock(&self.peers).retain(|other| !Arc::ptr_eq(other, &known));
-        known.peer.turn(|turn| {
-            turn.event(Event::Part);
-            turn.state.transport = None;
-        });
-        known.peer.writer.wake();
+        for side in known.sides.all() {
+            side.turn(|turn| {
+                turn.event(Event::Part);
+                turn.state.transport = None;
+            });
+            side.writer.wake();
+        }
     }
 
     /// Closes every transport without a word, as the end of this process would.
     #[cfg(test)]
     pub(super) fn vanish(&self) {
-        for known in self.all() {
-            let transport = known.peer.lock().transport.take();
-            known.peer.writer.wake();
+        for side in self.sides() {
+            let transport = side.lock().transport.take();
+            side.writer.wake();
             drop(transport);
         }
     }
 
     /// Returns whether a peer's ask or message is being handled, or waits for that.
     pub(crate) fn are_busy(&self) -> bool {
-        self.all().iter().any(|known| known.peer.lock().link.is_busy())
+        self.sides().iter().any(|side| side.lock().link.is_busy())
     }
 
     /// Asks peers to send nothing at present, or to send again.
     pub(crate) fn say_readiness(&self, is_ready: bool) {
         self.unready.store(!is_ready, Ordering::Relaxed);
         let event = || if is_ready { Event::Ready } else { Event::Unready };
-        self.all().iter().for_each(|known| known.peer.turn(|turn| turn.event(event())));
+        self.sides().iter().for_each(|side| side.turn(|turn| turn.event(event())));
     }
 
     /// Takes no new messages from peers any more.
     pub(crate) fn drain(&self) {
-        self.all().iter().for_each(|known| known.peer.turn(|turn| turn.event(Event::Drain)));
+        self.drains.store(true, Ordering::Relaxed);
+        self.sides().iter().for_each(|side| side.turn(|turn| turn.event(Event::Drain)));
     }
 
     /// Closes all links once what was sent before has left, but does not wait long for a peer that does not read.
     pub(crate) async fn finish(&self) {
-        let all = self.all();
-        let written = all.iter().map(|known| known.peer.written_out());
+        let sides = self.sides();
+        let written = sides.iter().map(|side| side.written_out());
         let _ = tokio::time::timeout(FINISH_LIMIT, futures::future::join_all(written)).await;
         self.close();
         let movers = std::mem::take(&mut *lock(&self.movers));
@@ -210,7 +279,7 @@ impl Peers {
 
     /// Closes all links: what is still being handled ends without an answer.
     pub(crate) fn close(&self) {
-        self.all().iter().for_each(|known| known.peer.turn(|turn| turn.close_link()));
+        self.sides().iter().for_each(|side| side.turn(|turn| turn.close_link()));
     }
 
     /// Returns the address of `worker[.instance][/actor]` for messages of a protocol.
@@ -223,13 +292,13 @@ impl Peers {
         let all = self.all();
         let mut instances: Vec<_> = all
             .iter()
-            .filter(|known| known.peer.worker == wanted.worker && !known.actors.is_empty())
+            .filter(|known| known.told.worker == wanted.worker && !known.actors.is_empty())
             .collect();
         if instances.is_empty() {
             return Err(self.unknown_worker(wanted.worker));
         }
         if let Some(instance) = wanted.instance {
-            instances.retain(|known| known.instance == instance);
+            instances.retain(|known| known.told.instance == instance);
             if instances.is_empty() {
                 return Err(PeerError::UnknownInstance { worker: wanted.worker.to_owned(), instance });
             }
@@ -240,7 +309,7 @@ impl Peers {
             let actor = known.actor(wanted.actor, protocol)?;
             actor.import.declare(protocol);
             path.clone_from(&actor.name);
-            members.push((known.instance, Address::peer(actor.import.clone())));
+            members.push((known.told.instance, Address::peer(actor.import.clone())));
         }
         if members.len() == 1 {
             return Ok(members.swap_remove(0).1);
@@ -253,7 +322,18 @@ impl Peers {
     /// Returns the peer of this number, as a test drives it by hand.
     #[cfg(test)]
     pub(super) fn peer_of(&self, number: u16) -> Option<Arc<Peer>> {
-        self.by_number(number).map(|known| Arc::clone(&known.peer))
+        self.by_number(number).map(|known| Arc::clone(known.sides.routed()))
+    }
+
+    /// Returns how many sides there are of all peers.
+    #[cfg(test)]
+    pub(super) fn count_sides(&self) -> usize {
+        self.sides().len()
+    }
+
+    /// Returns every side of every peer.
+    fn sides(&self) -> Vec<Arc<Peer>> {
+        self.all().iter().flat_map(|known| known.sides.all().cloned()).collect()
     }
 
     fn all(&self) -> Vec<Arc<Known>> {
@@ -261,13 +341,13 @@ impl Peers {
     }
 
     fn by_number(&self, number: u16) -> Option<Arc<Known>> {
-        lock(&self.peers).iter().find(|known| known.peer.number == number).cloned()
+        lock(&self.peers).iter().find(|known| known.told.number == number).cloned()
     }
 
     fn unknown_worker(&self, name: &str) -> PeerError {
         let all = self.all();
         let granted = all.iter().filter(|known| !known.actors.is_empty());
-        let nearest = nearest(name, granted.map(|known| known.peer.worker.as_str())).map(ToOwned::to_owned);
+        let nearest = nearest(name, granted.map(|known| known.told.worker.as_str())).map(ToOwned::to_owned);
         PeerError::UnknownWorker { from: self.worker.clone(), name: name.to_owned(), nearest }
     }
 }
@@ -279,7 +359,7 @@ impl Known {
         wanted: Option<&str>,
         protocol: &'static ProtocolSchema,
     ) -> Result<&Reachable, PeerError> {
-        let worker = &self.peer.worker;
+        let worker = &self.told.worker;
         if let Some(name) = wanted {
             return self.actors.iter().find(|actor| actor.name == name).ok_or_else(|| {
                 let names = self.actors.iter().map(|actor| actor.name.as_str());
@@ -319,7 +399,12 @@ impl Reachable {
     }
 }
 
-fn known(peer: &bootstrap::Peer, local: &[(Local, Arc<Lending>)], report: &Report) -> Known {
+fn side(
+    peer: &bootstrap::Peer,
+    is_routed: bool,
+    local: &[(Local, Arc<Lending>)],
+    report: &Report,
+) -> Arc<Peer> {
     let who = Who {
         number: peer.number,
         worker: peer.worker.clone(),
@@ -329,8 +414,8 @@ fn known(peer: &bootstrap::Peer, local: &[(Local, Arc<Lending>)], report: &Repor
     let bootstrap::WhileDown { messages, bytes } = peer.while_down;
     let while_down = WhileDown { messages, bytes };
     let config = Config { may_accuse: peer.may_accuse, while_down, ..Config::default() };
-    let made = Peer::new(who, config, Arc::clone(report));
-    let imports: Vec<ImportId> = made.turn(|turn| {
+    let made = Peer::new(who, is_routed, config, Arc::clone(report));
+    made.turn(|turn| {
         for slot in &peer.exports {
             let actor = local.iter().find(|(actor, _)| actor.name == slot.actor);
             let mailbox = actor.map_or_else(Mailbox::default, |(actor, _)| actor.mailbox);
@@ -342,14 +427,12 @@ fn known(peer: &bootstrap::Peer, local: &[(Local, Arc<Lending>)], report: &Repor
             let fds = kinds(slot.fds_send.as_deref());
             turn.add_export(export, Exported { actor, methods, lending, fds });
         }
-        (0..).zip(&peer.imports).map(|(slot, _)| turn.add_import(slot, None)).collect()
+        // The first of all, so that they have the same place on both sides: that of their slot.
+        for (slot, _) in (0..).zip(&peer.imports) {
+            turn.add_import(slot, None);
+        }
     });
-    let actors = peer.imports.iter().zip(imports).map(|(slot, import)| Reachable {
-        name: slot.actor.clone(),
-        methods: slot.methods.clone(),
-        import: Import::new(Arc::clone(&made), import, &slot.actor, Origin::of(slot)),
-    });
-    Known { actors: actors.collect(), instance: peer.instance, peer: made }
+    made
 }
 
 /// Returns the set of the kinds that a grant names, if it names any.

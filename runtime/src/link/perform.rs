@@ -19,7 +19,8 @@ use bailiwick_wire::schema::{Disagreement, MethodSchema};
 use super::answer::Answer;
 use super::effect::Effect;
 use super::frames;
-use super::peer::{Hand, Kept, Parcel, SendOutcome, Sending, Turn};
+use super::peer::{Hand, Turn};
+use super::sends::{Kept, Parcel, SendOutcome, Sending, Terms};
 use super::{reasons, socket};
 use crate::chain::Chain;
 use crate::envelope::{Body, Credit, Envelope};
@@ -27,7 +28,6 @@ use crate::fd::observe;
 use crate::outcome::AskError;
 use crate::payload::Payload;
 use crate::reply::Reply;
-use crate::ticket::Ticket;
 
 impl Turn<'_> {
     /// Carries out one action.
@@ -36,6 +36,15 @@ impl Turn<'_> {
             Action::Send(frame) => self.write(&frame, hand),
             Action::Transmit { ticket, frame } => self.transmit(ticket, frame, hand),
             Action::Keep { ticket } => self.keep(ticket, hand),
+            Action::HandBack { ticket, import } => {
+                if let Sending::Kept(kept) = self.take_sending(ticket) {
+                    hand.handed_back.push((import, kept));
+                }
+            }
+            Action::HandWatchBack { watch, import } => {
+                let watching = self.state.watches.remove(&watch.0);
+                hand.watches_back.extend(watching.map(|watching| (import, watch.0, watching)));
+            }
             Action::Undelivered { ticket, reason } => self.give_up(ticket, reason, hand),
             Action::TellLost { import, method, reason } => self.tell_lost(import, method, reason),
             Action::TellsUnknown { tells } => self.effects.push(Effect::Unknown(tells)),
@@ -183,7 +192,7 @@ impl Turn<'_> {
             // same, for its credit is spent, but without any time left, so that nobody will handle it.
             let waits = reply.local_slot().is_none_or(|slot| slot.start());
             parcel.extensions.remaining = if waits { *remaining } else { Some(Duration::ZERO) };
-            self.put_sending(ticket, Sending::Asked(reply, body, parcel.reply_fds));
+            self.put_sending(ticket, Sending::Asked(reply, body, parcel.terms));
             None
         } else {
             Some(body)
@@ -196,7 +205,7 @@ impl Turn<'_> {
     fn keep(&mut self, ticket: SendId, hand: &mut Hand<'_>) {
         let Some(sent) = hand.sent.as_mut().filter(|sent| sent.ticket == ticket) else { return };
         let Some(envelope) = sent.envelope.take() else { return };
-        let line = self.state.link.is_open().then(Ticket::default);
+        let line = self.line_for(&mut sent.from);
         sent.outcome = line.clone().map_or(SendOutcome::Buffered, SendOutcome::Kept);
         let parcel = std::mem::take(&mut sent.parcel);
         self.put_sending(ticket, Sending::Kept(Box::new(Kept { parcel, envelope, line, ticket })));
@@ -240,12 +249,23 @@ impl Turn<'_> {
                 self.effects.push(Effect::GiveBack(Box::new(envelope), line, reason));
                 self.effects.push(Effect::Drop(Box::new(parcel.beside)));
             }
-            Sending::Asked(reply, body, _) => {
-                let reason = self.not_delivered(reason, 0);
+            Sending::Asked(reply, body, terms) => {
+                let reason = self.or_moved_on(self.not_delivered(reason, 0), terms);
                 self.effects.push(Effect::Bounce(reply, body, reason));
             }
             Sending::Nothing => {}
         }
+    }
+
+    /// Has an ask sent again that a life did not take whose place another one has taken: the asker's side does so for
+    /// what drains.
+    fn or_moved_on(&self, reason: NotDelivered, terms: Terms) -> NotDelivered {
+        let is_of_life = matches!(
+            reason,
+            NotDelivered::PeerDown { .. } | NotDelivered::LinkClosed(_) | NotDelivered::Ended { .. }
+        );
+        let has_moved_on = is_of_life && terms.lasts && !self.state.is_routed;
+        if has_moved_on { NotDelivered::Draining } else { reason }
     }
 
     fn resolve(&mut self, ticket: SendId, outcome: Outcome, hand: &mut Hand<'_>) {
@@ -275,7 +295,8 @@ impl Turn<'_> {
                 self.fail(ticket, AskError::Unknown(reason));
             }
             (Some(AskError::NotDelivered(reason)), _) => {
-                if let Sending::Asked(reply, body, _) = self.take_sending(ticket) {
+                if let Sending::Asked(reply, body, terms) = self.take_sending(ticket) {
+                    let reason = self.or_moved_on(reason, terms);
                     self.effects.push(Effect::Bounce(reply, body, reason));
                 }
             }
@@ -311,7 +332,7 @@ impl Turn<'_> {
     /// Returns the kinds of descriptors that the grant names for the reply to an ask.
     fn reply_fds(&self, ticket: SendId) -> Option<FdKinds> {
         match self.state.sends.get(usize::from(ticket.index())) {
-            Some(Sending::Asked(_, _, granted)) => *granted,
+            Some(Sending::Asked(_, _, terms)) => terms.reply_fds,
             Some(Sending::Kept(_) | Sending::Nothing) | None => None,
         }
     }

@@ -5,6 +5,7 @@ mod desk;
 mod fire;
 mod mutation;
 mod pool;
+mod sides;
 mod socket;
 mod spans;
 mod worlds;

@@ -84,10 +84,10 @@ async fn carry_out(order: Order, host: &Arc<WorkerHost>, course: &watch::Sender<
             let text = "this worker may not see the process tree: it needs may = [\"status\"]";
             host.answer_status(Err(io::Error::new(io::ErrorKind::PermissionDenied, text)));
         }
-        (ToWorker::Link { peer, generation, .. }, Some(link)) => {
+        (ToWorker::Link { peer, generation, beside }, Some(link)) => {
             // The replies of the life before it may still lie in its socket.
-            host.peers().read_out(peer).await;
-            if let Err(error) = host.peers().linked(peer, generation, link) {
+            host.peers().read_out(peer, generation, beside).await;
+            if let Err(error) = host.peers().linked(peer, generation, beside, link) {
                 eprintln!("a link could not be joined: {error}");
             }
         }
@@ -97,8 +97,7 @@ async fn carry_out(order: Order, host: &Arc<WorkerHost>, course: &watch::Sender<
         (ToWorker::Update, Some(memory)) => update(memory, host).await,
         (ToWorker::Drain, _) => set(course, Course::Drain),
         (ToWorker::Stop, _) => set(course, Course::Stop),
-        // Nobody has two lives at a time yet.
-        (ToWorker::Succeed { .. }, _) => {}
+        (ToWorker::Succeed { peer, generation }, _) => host.peers().succeed(peer, generation),
         // What lost its descriptor to a full table of this process is made again, or missed by nobody else.
         (ToWorker::Go | ToWorker::Kept { .. } | ToWorker::Link { .. } | ToWorker::Update, _) => {}
     }

@@ -29,7 +29,7 @@ fn first(bytes: &mut Unstructured<'_>) -> Result<Grant> {
 }
 
 fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {
-    let code = bytes.int_in_range(0..=13)?;
+    let code = bytes.int_in_range(0..=14)?;
     let who = if bytes.arbitrary()? { Who::Left } else { Who::Right };
     let actor = bytes.int_in_range(0..=ACTORS - 1)?;
     Ok(match code {
@@ -46,6 +46,7 @@ fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {
         10 => Step::Drain(who),
         11 => Step::Unready(who),
         12 => Step::Ready(who),
+        13 => Step::Supersede(who),
         _ => Step::Watch(who, actor),
     })
 }

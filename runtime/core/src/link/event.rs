@@ -162,6 +162,11 @@ pub enum Event {
         /// The methods.
         uses: Vec<Method>,
     },
+    /// From here on messages to what lasts at the peer go to another life of it: what waits is handed back.
+    Superseded,
+    /// From here on messages to what lasts at the peer go to this life. Until it has greeted, senders wait for that as
+    /// they wait for room.
+    Succeeds,
     /// No local address names that actor of the peer's any more.
     Forget {
         /// The place.
@@ -201,6 +206,8 @@ pub enum Patience {
     Wait,
     /// It fails with `Full`.
     Now,
+    /// It waits, whatever waits with it: another link had kept it and handed it back.
+    Kept,
 }
 
 /// Something to be done by the driver, in order.
@@ -219,6 +226,21 @@ pub enum Action {
     Keep {
         /// The send.
         ticket: Ticket,
+    },
+    /// A send that waited is this link's no more, and its ticket is free again: it goes over the link of the life that
+    /// took the place of this one. Those of one actor come in their order.
+    HandBack {
+        /// The send.
+        ticket: Ticket,
+        /// To whom.
+        import: ImportId,
+    },
+    /// A watch is this link's no more: it was made for the next life, and that is another link's.
+    HandWatchBack {
+        /// The watch.
+        watch: WatchId,
+        /// The watched.
+        import: ImportId,
     },
     /// A tell was not sent, and its ticket is free again.
     Undelivered {

@@ -58,6 +58,7 @@ impl Link {
     /// Opens: the peer took our hello.
     pub(super) fn hello_ack(&mut self, actions: &mut Vec<Action>) {
         self.state = State::Open;
+        self.awaited = false;
         actions.push(Action::Opened);
         if self.draining {
             self.announce_draining(actions);
@@ -136,6 +137,7 @@ impl Link {
         let dead = dying.is_some();
         self.state = State::Closed;
         self.peer_unready = false;
+        self.awaited = false;
         for ticket in self.handling.clear() {
             actions.push(Action::CancelHandler { asked: Asked { ticket, link: self.link } });
         }

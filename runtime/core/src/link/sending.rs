@@ -109,16 +109,20 @@ impl Link {
 
     fn may_wait(&self, send: &Send) -> Result<(), NotDelivered> {
         let Some(import) = self.import_at(send.import) else { return Err(NotDelivered::Gone) };
-        if self.can_send() {
+        let is_kept = send.patience == Patience::Kept;
+        if self.has_line() {
             let patient = import.wait && send.patience == Patience::Wait;
             let room = import.waiting_count < self.config.waiting;
-            return if patient && room { Ok(()) } else { Err(NotDelivered::Full) };
+            return if is_kept || patient && room { Ok(()) } else { Err(NotDelivered::Full) };
         }
         if let Some(reason) = self.refused {
             return Err(reason);
         }
         if let Some(reason) = self.hopeless() {
             return Err(reason);
+        }
+        if is_kept {
+            return Ok(());
         }
         let bytes = self.waiting.bytes + u64::from(send.size.bytes);
         let limit = self.config.while_down;

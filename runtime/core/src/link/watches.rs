@@ -15,7 +15,7 @@ use super::{Link, arrival};
 /// A wish of a local actor's to be told when a remote one ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Watch {
-    import: ImportId,
+    pub(super) import: ImportId,
     /// The peer knows of it, on the present transport.
     ordered: bool,
 }

@@ -5,3 +5,4 @@ mod pair;
 mod properties;
 mod scenarios;
 mod story;
+mod succession;

@@ -75,6 +75,9 @@ pub(crate) struct Side {
     pub(crate) handlers: Vec<Asked>,
     pub(crate) streams: Vec<(Asked, u32)>,
     watching: BTreeSet<WatchId>,
+    /// What was handed back since it was last looked: to whom, which message, and whether it is an ask.
+    pub(crate) handed_back: Vec<(ImportId, Number, bool)>,
+    pub(crate) watches_back: Vec<(ImportId, WatchId)>,
     pub(crate) downs: Vec<u32>,
     pub(crate) opened: u32,
     pub(crate) drained: bool,
@@ -132,6 +135,8 @@ impl Side {
             handlers: Vec::new(),
             streams: Vec::new(),
             watching: BTreeSet::new(),
+            handed_back: Vec::new(),
+            watches_back: Vec::new(),
             downs: Vec::new(),
             opened: 0,
             drained: false,
@@ -251,6 +256,26 @@ impl Pair {
         };
         self.feed(who, event, Some(number));
         number
+    }
+
+    /// Has `who` hand back what waits, and sends it again in that order, as over the link of another life.
+    pub(crate) fn supersede(&mut self, who: Who) {
+        self.feed(who, Event::Superseded, None);
+        self.feed(who, Event::Succeeds, None);
+        let side = &mut self.sides[who as usize];
+        let watches = std::mem::take(&mut side.watches_back);
+        for (import, number, is_ask) in std::mem::take(&mut side.handed_back) {
+            let ticket = self.side(who).link.vacant_ticket().expect("the table has room");
+            let patience = Patience::Kept;
+            let send = Send { ticket, import, method: METHOD, size: MESSAGE, patience, deadline: None };
+            if is_ask {
+                self.sides[who as usize].asking.insert(ticket, number);
+            }
+            self.feed(who, if is_ask { Event::Ask(send) } else { Event::Tell(send) }, Some(number));
+        }
+        for (import, watch) in watches {
+            self.feed(who, Event::Watch { import, watch }, None);
+        }
     }
 
     /// Cancels a send that has not ended.

@@ -23,6 +23,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => who.clone().prop_map(Step::Drain),
         2 => who.clone().prop_map(Step::Unready),
         2 => who.clone().prop_map(Step::Ready),
+        1 => who.clone().prop_map(Step::Supersede),
         1 => (who, actor).prop_map(|(w, a)| Step::Watch(w, a)),
     ]
 }

@@ -25,6 +25,7 @@ pub(crate) enum Step {
     Unready(Who),
     Ready(Who),
     Watch(Who, u32),
+    Supersede(Who),
 }
 
 /// Actors on each side.
@@ -112,6 +113,7 @@ fn perform(pair: &mut Pair, step: Step, watches: &mut u64) {
         Step::Ready(who) => {
             pair.feed(who, Event::Ready, None);
         }
+        Step::Supersede(who) => pair.supersede(who),
         Step::Watch(who, to) => {
             *watches += 1;
             pair.watch(who, to, *watches);

@@ -41,8 +41,8 @@ fn b5_a_flipped_bit_costs_at_most_the_link() {
 async fn exchange(both: &Both, desk: &DeskRef, bit: Option<usize>) -> usize {
     let (left, near) = pair(Kind::SeqPacket).unwrap();
     let (far, right) = pair(Kind::SeqPacket).unwrap();
-    both.left.peers.linked(NUMBER, 1, left).unwrap();
-    both.right.peers.linked(NUMBER, 1, right).unwrap();
+    both.left.peers.linked(NUMBER, 1, false, left).unwrap();
+    both.right.peers.linked(NUMBER, 1, false, right).unwrap();
     let watched = Rc::new(Watched::default());
     let relay = tokio::task::spawn_local(relay(near, far, bit, Rc::clone(&watched)));
     let file = std::fs::File::open("/dev/null").unwrap();

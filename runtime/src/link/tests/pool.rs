@@ -29,8 +29,8 @@ impl Pool {
             let own = bootstrap::Peer { exports: imports(), ..peer(NUMBER, "left", 1, 1) };
             let right = Worker::with_peers("right", &[own], vec![desk()]).await;
             let (ours, theirs) = pair(Kind::SeqPacket).expect("sockets can be made");
-            left.peers.linked(number, 1, ours).expect("the executor watches sockets");
-            right.peers.linked(NUMBER, 1, theirs).expect("the executor watches sockets");
+            left.peers.linked(number, 1, false, ours).expect("the executor watches sockets");
+            right.peers.linked(NUMBER, 1, false, theirs).expect("the executor watches sockets");
             rights.push(right);
         }
         Self { left, rights }

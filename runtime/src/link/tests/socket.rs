@@ -73,7 +73,7 @@ fn garbage_closes_the_link_and_is_told_by_who_may_accuse() {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
         let (hostile, ours) = pair(Kind::SeqPacket).unwrap();
-        both.left.peers.linked(NUMBER, 1, ours).unwrap();
+        both.left.peers.linked(NUMBER, 1, false, ours).unwrap();
         send(hostile.as_fd(), &[IoSlice::new(&[0xff; 100])], &[]).unwrap();
         let mut ready = tokio::time::interval(Duration::from_millis(1));
         while both.left.reports.lock().unwrap().is_empty() {
@@ -111,7 +111,7 @@ fn what_waits_for_a_peer_that_never_greets_ends_as_dead_letters() {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
         let (_silent, ours) = pair(Kind::SeqPacket).unwrap();
-        both.left.peers.linked(NUMBER, 1, ours).unwrap();
+        both.left.peers.linked(NUMBER, 1, false, ours).unwrap();
         for number in 0..100 {
             desk.add(number).try_tell().unwrap();
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use bailiwick_supervisor::control::Status;
 use bailiwick_supervisor::spec::Grant;
@@ -23,7 +24,7 @@ use crate::link::peers::{Local, Peers};
 use crate::mailbox::Mailbox;
 use crate::name::ActorName;
 use crate::neighbourhood::Neighbourhood;
-use crate::node::{Host, Node, PeerError, Told};
+use crate::node::{Host, Node, PeerError, Stop, Told};
 use crate::outcome::Cause;
 use crate::{Context, Protocol};
 
@@ -114,7 +115,9 @@ pub(super) struct Both {
     pub(super) left: Arc<Worker>,
     pub(super) right: Arc<Worker>,
     granted: Granted,
+    /// The generation of the right worker, and the highest that there was.
     generation: u32,
+    risen: u32,
 }
 
 /// One worker.
@@ -130,14 +133,14 @@ impl Both {
         let imports = vec![slot("desk", None), slot("bell", None)];
         let left = Worker::new("left", vec![slot("desk", None)], imports, vec![desk()]).await;
         let right = Self::right(granted).await;
-        Self { left: Arc::new(left), right: Arc::new(right), granted, generation: 1 }
+        Self { left: Arc::new(left), right: Arc::new(right), granted, generation: 1, risen: 1 }
     }
 
     /// As the left worker's bootstrap has the desk of the right one, and as the right worker's has it.
     pub(super) async fn with_desk(imported: bootstrap::Slot, exported: bootstrap::Slot) -> Self {
         let left = Worker::new("left", Vec::new(), vec![imported], Vec::new()).await;
         let right = Worker::new("right", vec![exported], Vec::new(), vec![desk()]).await;
-        Self { left: Arc::new(left), right: Arc::new(right), granted: None, generation: 1 }
+        Self { left: Arc::new(left), right: Arc::new(right), granted: None, generation: 1, risen: 1 }
     }
 
     async fn right(granted: Granted) -> Worker {
@@ -148,8 +151,26 @@ impl Both {
     /// Hands a fresh link to both.
     pub(super) fn link(&self) {
         let (left, right) = pair(SocketKind::SeqPacket).expect("sockets can be made");
-        self.left.peers.linked(NUMBER, self.generation, left).expect("the executor watches sockets");
-        self.right.peers.linked(NUMBER, 1, right).expect("the executor watches sockets");
+        self.left.peers.linked(NUMBER, self.generation, false, left).expect("the executor watches sockets");
+        self.right.peers.linked(NUMBER, 1, false, right).expect("the executor watches sockets");
+    }
+
+    /// Starts a second life of the right worker beside the first; it has its link, and nothing is sent to it.
+    pub(super) async fn rise(&mut self) -> Arc<Worker> {
+        let next = Arc::new(Self::right(self.granted).await);
+        let (left, right) = pair(SocketKind::SeqPacket).expect("sockets can be made");
+        self.risen += 1;
+        self.left.peers.linked(NUMBER, self.risen, true, left).expect("the executor watches sockets");
+        next.peers.linked(NUMBER, 1, false, right).expect("the executor watches sockets");
+        next
+    }
+
+    /// Has the second life take the place of the first. Returns the first, with its generation.
+    pub(super) fn succeed(&mut self, next: &Arc<Worker>) -> (Arc<Worker>, u32) {
+        let before = (std::mem::replace(&mut self.right, Arc::clone(next)), self.generation);
+        self.generation = self.risen;
+        self.left.peers.succeed(NUMBER, self.generation);
+        before
     }
 
     /// Kills the right worker and starts its next incarnation, which is not linked yet. Returns the dead one.
@@ -158,7 +179,8 @@ impl Both {
         // Its actors stay as they are until the test ends; nothing of theirs gets out any more.
         dead.peers.vanish();
         self.left.peers.died(NUMBER, self.generation, DownCause::Signalled(9));
-        self.generation += 1;
+        self.risen += 1;
+        self.generation = self.risen;
         dead
     }
 }
@@ -179,6 +201,16 @@ impl Worker {
     pub(super) fn desk(&self) -> DeskRef {
         let desk = self.node.shared.declared().into_iter().find(|actor| actor.cell.path() == "desk");
         DeskRef::from_address(Address::local(desk.expect("it has a desk").cell))
+    }
+
+    /// Ends as a worker does that is to make place: it finishes what it has, and closes its links. Returns the list
+    /// of its desk.
+    pub(super) async fn drain(&self) -> Vec<u32> {
+        self.peers.drain();
+        let list = self.desk().list().ask(Duration::from_secs(30)).await.expect("it is the last to ask");
+        self.node.stop(Stop::Drained).await;
+        self.peers.finish().await;
+        list
     }
 
     /// Makes a worker with these peers.

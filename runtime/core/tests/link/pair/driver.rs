@@ -122,6 +122,12 @@ impl Pair {
                     *left += items;
                 }
             }
+            Action::HandBack { ticket, import } => {
+                let number = side.kept.remove(ticket).expect("only what is kept is handed back");
+                let is_ask = side.asking.remove(ticket).is_some();
+                side.handed_back.push((*import, number, is_ask));
+            }
+            Action::HandWatchBack { watch, import } => side.watches_back.push((*import, *watch)),
             Action::Accuse { fault } => panic!("an honest peer was accused of {fault:?}"),
             Action::AskAnew => panic!("an honest peer broke the protocol"),
             Action::Refused { refusal, .. } => {

@@ -1,0 +1,196 @@
+//! The messages of local actors on their way to a peer: what is kept of each until it ends.
+
+use bailiwick_core::asks::Ticket as SendId;
+use bailiwick_core::credit::Size;
+use bailiwick_core::link::{Event, ImportId, Patience, Send};
+use bailiwick_wire::FdKinds;
+use bailiwick_wire::descriptors::Outgoing;
+use bailiwick_wire::frame::Extensions;
+use bailiwick_wire::reason::NotDelivered;
+
+use super::effect::Effect;
+use super::peer::{Hand, Turn};
+use crate::envelope::{Body, Envelope};
+use crate::reply::Reply;
+use crate::ticket::Ticket;
+
+/// What is kept for one ticket.
+#[derive(Default)]
+pub(super) enum Sending {
+    #[default]
+    Nothing,
+    /// It waits for room or for the link.
+    Kept(Box<Kept>),
+    /// It is written; the answer goes here. The message stays, for it may come back and be sent elsewhere.
+    Asked(Reply, Body, Terms),
+}
+
+/// What is known of where a message goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Terms {
+    /// Kinds of descriptors that the grant names for the reply; `None` leaves them to the method.
+    pub(super) reply_fds: Option<FdKinds>,
+    /// The actor is one of every life of the peer.
+    pub(super) lasts: bool,
+}
+
+/// A message that waits.
+pub(super) struct Kept {
+    pub(super) parcel: Parcel,
+    pub(super) envelope: Envelope,
+    /// The sender's place in line; the sender of one that is buffered has none.
+    pub(super) line: Option<Ticket>,
+    pub(super) ticket: SendId,
+}
+
+/// An encoded message and what travels beside it.
+#[derive(Default)]
+pub(super) struct Parcel {
+    pub(super) bytes: Vec<u8>,
+    pub(super) beside: Outgoing,
+    pub(super) extensions: Extensions,
+    pub(super) terms: Terms,
+}
+
+/// A message that a local actor sends, and what became of it.
+pub(super) struct Sent {
+    pub(super) ticket: SendId,
+    pub(super) parcel: Parcel,
+    pub(super) envelope: Option<Envelope>,
+    pub(super) from: From,
+    /// What is left of a message that was written.
+    pub(super) left: Option<Body>,
+    pub(super) outcome: SendOutcome,
+}
+
+/// Where a message that is sent comes from.
+pub(super) enum From {
+    /// Its sender, who waits for room or does not.
+    Sender(Patience),
+    /// The link of another life of the peer, where it waited; its sender may still stand in line.
+    Predecessor(Option<Ticket>),
+}
+
+/// What became of a message that was just sent.
+pub(super) enum SendOutcome {
+    Written,
+    /// It waits in line for room.
+    Kept(Ticket),
+    /// It waits for the link, as one of those that may: its sender need not.
+    Buffered,
+    Refused(NotDelivered),
+}
+
+impl Turn<'_> {
+    /// Gives a message to the machine. Returns what became of it, and the envelope if it was refused.
+    pub(super) fn send(&mut self, import: ImportId, envelope: Envelope, parcel: Parcel, from: From) -> Sent {
+        let (protocol, method) = (envelope.protocol, envelope.method);
+        let (is_ask, asker) = (envelope.reply.is_awaited(), envelope.reply.local_slot());
+        let deadline = envelope.deadline.map(|deadline| self.peer.instant(deadline));
+        let patience = match &from {
+            From::Sender(patience) => *patience,
+            From::Predecessor(_) => Patience::Kept,
+        };
+        if deadline.is_some() {
+            self.read_clock();
+        }
+        // First, for it may be news to the machine, and only then the ticket: the machine may have ended something.
+        let place = self.place_of(import, protocol);
+        let ticket = self.state.link.vacant_ticket();
+        // Both are within the limits of the codec, which are smaller than what the fields hold.
+        let size = Size { bytes: parcel.bytes.len() as u32, fds: parcel.beside.descriptors.len() as u16 };
+        let outcome = SendOutcome::Refused(NotDelivered::Full);
+        let nothing = ticket.unwrap_or(SendId::from_bits(0));
+        let sent = Sent { ticket: nothing, parcel, envelope: Some(envelope), from, left: None, outcome };
+        let (Some(ticket), Some(first)) = (ticket, place) else { return sent };
+        let mut hand = Hand { sent: Some(sent), ..Hand::default() };
+        let send = Send { ticket, import, method: first + method, size, patience, deadline };
+        self.event_with(if is_ask { Event::Ask(send) } else { Event::Tell(send) }, &mut hand);
+        let sent = hand.sent.expect("nobody takes it out of the hand");
+        let asker = asker.filter(|_| !matches!(sent.outcome, SendOutcome::Refused(_)));
+        if asker.is_some_and(|asker| asker.answered_over(self.peer.strong(), ticket.bits())) {
+            self.abandon(ticket);
+        }
+        sent
+    }
+
+    /// Takes over a message that waited for another life of the peer.
+    pub(super) fn take_over(&mut self, import: ImportId, kept: Kept) {
+        let Kept { parcel, envelope, line, .. } = kept;
+        let Sent { parcel, envelope, from, left, outcome, .. } =
+            self.send(import, envelope, parcel, From::Predecessor(line));
+        let line = match from {
+            From::Predecessor(line) => line,
+            From::Sender(_) => None,
+        };
+        match (outcome, envelope) {
+            (SendOutcome::Kept(_) | SendOutcome::Buffered, _) => {}
+            (SendOutcome::Written, _) => self.effects.push(Effect::Admitted(line, left)),
+            (SendOutcome::Refused(reason), Some(envelope)) => {
+                self.effects.push(Effect::GiveBack(Box::new(envelope), line, reason));
+            }
+            (SendOutcome::Refused(_), None) => {}
+        }
+        self.effects.push(Effect::Drop(Box::new(parcel.beside)));
+    }
+
+    /// Returns the sender's place in line for a message that is kept now, if it is to wait.
+    pub(super) fn line_for(&mut self, from: &mut From) -> Option<Ticket> {
+        let has_line = self.state.link.has_line();
+        match from {
+            From::Sender(_) => has_line.then(Ticket::default),
+            From::Predecessor(line) if has_line => line.take(),
+            From::Predecessor(line) => {
+                // It has its place among what waits for the next transport.
+                self.effects.extend(line.take().map(|line| Effect::Admitted(Some(line), None)));
+                None
+            }
+        }
+    }
+
+    /// Lets those go who stood in line for room: their messages have a place now, in the queue for the next transport.
+    pub(super) fn let_go(&mut self) {
+        for sending in &mut self.state.sends {
+            if let Sending::Kept(kept) = sending
+                && let Some(line) = kept.line.take()
+            {
+                self.effects.push(Effect::Admitted(Some(line), None));
+            }
+        }
+    }
+
+    /// Takes a message back whose sender no longer stands in line. Returns whether it was there.
+    pub(super) fn withdraw(&mut self, line: &Ticket) -> bool {
+        let kept = self.state.sends.iter().find_map(|sending| match sending {
+            Sending::Kept(kept) if kept.line.as_ref().is_some_and(|own| own.is(line)) => Some(kept.ticket),
+            Sending::Kept(_) | Sending::Asked(..) | Sending::Nothing => None,
+        });
+        kept.into_iter().for_each(|ticket| self.abandon(ticket));
+        kept.is_some()
+    }
+
+    /// Ends a send whose sender no longer waits, if it has not ended.
+    pub(super) fn abandon(&mut self, ticket: SendId) {
+        if self.state.link.is_pending(ticket) {
+            self.event(Event::Cancel { ticket });
+            self.forget(ticket);
+        }
+    }
+
+    /// Puts what is kept for a ticket aside.
+    pub(super) fn take_sending(&mut self, ticket: SendId) -> Sending {
+        let place = self.state.sends.get_mut(usize::from(ticket.index()));
+        place.map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(super) fn put_sending(&mut self, ticket: SendId, sending: Sending) {
+        let index = usize::from(ticket.index());
+        if self.state.sends.len() <= index {
+            self.state.sends.resize_with(index + 1, Sending::default);
+        }
+        let before = std::mem::replace(&mut self.state.sends[index], sending);
+        if !matches!(before, Sending::Nothing) {
+            self.effects.push(Effect::Drop(Box::new(before)));
+        }
+    }
+}
