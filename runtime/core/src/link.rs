@@ -18,6 +18,7 @@
 mod agreement;
 mod answering;
 mod arrival;
+mod draining;
 mod event;
 mod failure;
 mod fault;
@@ -115,6 +116,10 @@ pub struct Link {
     awaited: bool,
     /// This side takes no new messages.
     draining: bool,
+    /// And not even what the peer sent before it heard of that.
+    refusing: bool,
+    /// The peer heard of it: everything that it sent before is here.
+    heard: bool,
     drained: bool,
     /// This side takes no messages at present.
     unready: bool,
@@ -173,6 +178,8 @@ impl Link {
             refused: None,
             awaited: false,
             draining: false,
+            refusing: false,
+            heard: false,
             drained: false,
             unready: false,
             peer_unready: false,
@@ -297,6 +304,7 @@ impl Link {
             Event::Unready => self.unready(actions),
             Event::Ready => self.ready(actions),
             Event::Drain => self.drain(actions),
+            Event::Refuse => self.refuse(actions),
             Event::Part => self.part(actions),
             Event::Close => self.close(actions),
             Event::Tick => {}

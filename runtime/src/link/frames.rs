@@ -86,6 +86,7 @@ pub(super) fn read(header: &Header, extensions: &Extensions, payload: &[u8]) -> 
         Kind::Unready => Frame::Unready,
         Kind::Ready => Frame::Ready,
         Kind::Draining => Frame::Draining,
+        Kind::Heard => Frame::Heard,
         Kind::Close => Frame::Close(reasons::close_reason(control.decode()?)),
         // Pieces are put together before they get here; one that does is out of place.
         Kind::Fragment => return Err(control.violation()),
@@ -197,6 +198,7 @@ pub(super) fn header(frame: &Frame) -> Header {
         Frame::Unready => of(Kind::Unready),
         Frame::Ready => of(Kind::Ready),
         Frame::Draining => of(Kind::Draining),
+        Frame::Heard => of(Kind::Heard),
         Frame::Close(_) => of(Kind::Close),
     }
 }
@@ -244,7 +246,8 @@ pub(super) fn write_control(frame: &Frame, words: Words, out: &mut Vec<u8>) {
         | Frame::Revoke { .. }
         | Frame::Unready
         | Frame::Ready
-        | Frame::Draining => {}
+        | Frame::Draining
+        | Frame::Heard => {}
     }
 }
 

@@ -178,6 +178,7 @@ fn is_answer(kind: Kind) -> bool {
         | Kind::Opened
         | Kind::Credit
         | Kind::Lend
+        | Kind::Heard
         | Kind::Down => true,
         Kind::Hello
         | Kind::Uses

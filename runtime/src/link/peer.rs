@@ -59,7 +59,7 @@ pub(crate) struct Peer {
     spare: Mutex<Vec<u8>>,
     /// Wakes who writes.
     pub(super) writer: AtomicWaker,
-    /// Wakes who waits for everything to be written.
+    /// Wakes who waits for everything to be written, or read.
     pub(super) emptied: tokio::sync::Notify,
     this: Weak<Self>,
 }
@@ -307,6 +307,17 @@ impl Peer {
                 state.transport.is_none() || state.outbox.is_empty()
             };
             if is_idle {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// Waits until nothing can come any more of what the peer sent before it heard that this side drains.
+    pub(super) async fn heard_out(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.lock().link.is_heard_out() {
                 return;
             }
             emptied.await;

@@ -42,7 +42,7 @@ pub(crate) struct Peers {
     /// Those of them that run.
     running: Mutex<Vec<Arc<Cell>>>,
     node: Mutex<Option<Arc<Shared>>>,
-    drains: AtomicBool,
+    refuses: AtomicBool,
     report: Report,
     /// The tasks that move bytes.
     movers: Mutex<Vec<JoinHandle<()>>>,
@@ -50,7 +50,7 @@ pub(crate) struct Peers {
     unready: AtomicBool,
 }
 
-/// How long a peer that does not read may hold up the end of this worker.
+/// How long a peer that does not read may hold up the end of this worker, twice: before it drains and before it ends.
 const FINISH_LIMIT: Duration = Duration::from_millis(500);
 
 /// One peer and what may be reached there.
@@ -81,7 +81,7 @@ impl Peers {
             local: lent.collect(),
             running: Mutex::default(),
             node: Mutex::default(),
-            drains: AtomicBool::new(false),
+            refuses: AtomicBool::new(false),
             report: Arc::clone(report),
             movers: Mutex::default(),
             unready: AtomicBool::new(false),
@@ -117,8 +117,8 @@ impl Peers {
         if self.unready.load(Ordering::Relaxed) {
             side.turn(|turn| turn.event(Event::Unready));
         }
-        if self.drains.load(Ordering::Relaxed) {
-            side.turn(|turn| turn.event(Event::Drain));
+        if self.refuses.load(Ordering::Relaxed) {
+            side.turn(|turn| turn.event(Event::Refuse));
         }
         side
     }
@@ -261,10 +261,20 @@ impl Peers {
         self.sides().iter().for_each(|side| side.turn(|turn| turn.event(event())));
     }
 
-    /// Takes no new messages from peers any more.
-    pub(crate) fn drain(&self) {
-        self.drains.store(true, Ordering::Relaxed);
-        self.sides().iter().for_each(|side| side.turn(|turn| turn.event(Event::Drain)));
+    /// Takes no new messages from peers any more, once those are here that they sent before they heard of it. Does not
+    /// wait long for a peer that does not read.
+    pub(crate) async fn drain(&self) {
+        let sides = self.sides();
+        sides.iter().for_each(|side| side.turn(|turn| turn.event(Event::Drain)));
+        let heard = sides.iter().map(|side| side.heard_out());
+        let _ = tokio::time::timeout(FINISH_LIMIT, futures::future::join_all(heard)).await;
+        self.refuse();
+    }
+
+    /// Takes no messages from peers any more.
+    pub(crate) fn refuse(&self) {
+        self.refuses.store(true, Ordering::Relaxed);
+        self.sides().iter().for_each(|side| side.turn(|turn| turn.event(Event::Refuse)));
     }
 
     /// Closes all links once what was sent before has left, but does not wait long for a peer that does not read.

@@ -36,11 +36,7 @@ impl Turn<'_> {
             Action::Send(frame) => self.write(&frame, hand),
             Action::Transmit { ticket, frame } => self.transmit(ticket, frame, hand),
             Action::Keep { ticket } => self.keep(ticket, hand),
-            Action::HandBack { ticket, import } => {
-                if let Sending::Kept(kept) = self.take_sending(ticket) {
-                    hand.handed_back.push((import, kept));
-                }
-            }
+            Action::HandBack { ticket, import } => self.hand_back(ticket, import, hand),
             Action::HandWatchBack { watch, import } => {
                 let watching = self.state.watches.remove(&watch.0);
                 hand.watches_back.extend(watching.map(|watching| (import, watch.0, watching)));
@@ -85,6 +81,7 @@ impl Turn<'_> {
                 self.report(|peer, generation| ToSupervisor::Accuse { peer, generation, fault });
             }
             Action::AskAnew => self.report(|peer, generation| ToSupervisor::Reopen { peer, generation }),
+            Action::HeardOut => self.peer.emptied.notify_waiters(),
             Action::Opened | Action::PeerDrains | Action::Drained | Action::Down { .. } => {
                 if matches!(action, Action::PeerDrains | Action::Down { .. }) {
                     self.want_again();
@@ -140,6 +137,7 @@ impl Turn<'_> {
             | Frame::Unready
             | Frame::Ready
             | Frame::Draining
+            | Frame::Heard
             | Frame::Close(_) => {
                 let mut words = std::mem::take(&mut hand.words);
                 if let Frame::Refuse(Refusal::Schema { slot, method, .. }) = frame {

@@ -114,6 +114,13 @@ impl Turn<'_> {
         sent
     }
 
+    /// Takes a message out that is to go over the link of another life of the peer.
+    pub(super) fn hand_back(&mut self, ticket: SendId, import: ImportId, hand: &mut Hand<'_>) {
+        if let Sending::Kept(kept) = self.take_sending(ticket) {
+            hand.handed_back.push((import, kept));
+        }
+    }
+
     /// Takes over a message that waited for another life of the peer.
     pub(super) fn take_over(&mut self, import: ImportId, kept: Kept) {
         let Kept { parcel, envelope, line, .. } = kept;

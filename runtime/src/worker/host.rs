@@ -230,7 +230,7 @@ impl Host for WorkerHost {
 
     fn spent(&self) {
         // At once, so that nobody sends to this life what only the next one may take.
-        self.peers.drain();
+        self.peers.refuse();
         self.spent.send_replace(true);
     }
 }

@@ -226,7 +226,7 @@ impl Worker {
             () = self.host.until_spent() => drop(self.line.report(&ToSupervisor::Spent, None)),
         }
         // Peers hold back what is new for the next incarnation.
-        self.host.peers().drain();
+        self.host.peers().drain().await;
         self.node.stop(Stop::Drained).await;
         let _ = self.line.report(&ToSupervisor::Drained, None);
         std::future::pending().await

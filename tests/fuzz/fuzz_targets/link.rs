@@ -29,7 +29,7 @@ fn first(bytes: &mut Unstructured<'_>) -> Result<Grant> {
 }
 
 fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {
-    let code = bytes.int_in_range(0..=14)?;
+    let code = bytes.int_in_range(0..=15)?;
     let who = if bytes.arbitrary()? { Who::Left } else { Who::Right };
     let actor = bytes.int_in_range(0..=ACTORS - 1)?;
     Ok(match code {
@@ -47,6 +47,7 @@ fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {
         11 => Step::Unready(who),
         12 => Step::Ready(who),
         13 => Step::Supersede(who),
+        14 => Step::Refuse(who),
         _ => Step::Watch(who, actor),
     })
 }

@@ -80,7 +80,8 @@ impl Link {
                 | Frame::Revoke { .. }
                 | Frame::Unready
                 | Frame::Ready
-                | Frame::Draining,
+                | Frame::Draining
+                | Frame::Heard,
             ) => return Err(Fault::OutOfPlace),
         }
         Ok(())
@@ -116,6 +117,7 @@ impl Link {
             Frame::Unready => self.peer_unready()?,
             Frame::Ready => self.peer_ready(now, actions)?,
             Frame::Draining => self.peer_drains(actions)?,
+            Frame::Heard => self.peer_heard(actions)?,
             Frame::Close(reason) => self.conclude(Closed::ByPeer(reason), actions),
             Frame::Uses { slot, uses } => self.uses_arrived(slot, &uses, actions)?,
             Frame::Offer(offer) => self.offer_arrived(now, &offer, actions),
@@ -149,7 +151,7 @@ impl Link {
             self.not_delivered(message, NotDelivered::Gone, actions);
             return Ok(());
         };
-        let draining = self.draining;
+        let refuses = self.refuses();
         let fds_max = self.limits.message_fds;
         let items = self.limits.items;
         let Some(live) = self.live(export) else { return Err(Fault::NoSuchSlot { target }) };
@@ -167,7 +169,7 @@ impl Link {
             return Err(Fault::Overspent { target });
         }
         self.queued += 1;
-        if !granted || draining {
+        if !granted || refuses {
             // The credit goes back at once: the message takes no room.
             self.taken(export, size, actions);
             let reason = if granted { NotDelivered::Draining } else { NotDelivered::NotGranted };
@@ -326,19 +328,6 @@ impl Link {
     fn carries(&self, fds: u16) -> Result<(), Fault> {
         let limit = self.limits.message_fds;
         if fds > limit { Err(Fault::TooManyFds { fds, limit }) } else { Ok(()) }
-    }
-
-    fn peer_drains(&mut self, actions: &mut Vec<Action>) -> Result<(), Fault> {
-        self.state = match self.state {
-            State::Open => State::Draining { ours: false, theirs: true },
-            State::Draining { ours, theirs: false } => State::Draining { ours, theirs: true },
-            State::Draining { theirs: true, .. } | State::Closed | State::Greeting { .. } => {
-                return Err(Fault::OutOfPlace);
-            }
-        };
-        actions.push(Action::PeerDrains);
-        self.give_up_hopeless(actions);
-        Ok(())
     }
 
     /// Ends the transport because the peer broke the protocol. Who is dead already is not accused.

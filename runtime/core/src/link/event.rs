@@ -172,8 +172,11 @@ pub enum Event {
         /// The place.
         import: ImportId,
     },
-    /// This side is to take no new messages and to finish what it has.
+    /// This side is to take no new messages and to finish what it has. What the peer sent before it heard of that is
+    /// still taken.
     Drain,
+    /// The same, and from here on nothing that arrives is taken: asks come back, tells are dead letters.
+    Refuse,
     /// There is no grant between the two any more: nothing is sent or waited for until there is a transport again.
     Part,
     /// This side closes now.
@@ -363,6 +366,8 @@ pub enum Action {
     },
     /// The peer takes no new messages.
     PeerDrains,
+    /// The peer heard that this side drains: everything that it sent before is here.
+    HeardOut,
     /// Nothing of the peer's is being handled any more since [`Event::Drain`].
     Drained,
     /// Close the transport. Of what is not written yet, only the last words may still go: refusals, failures and

@@ -142,6 +142,8 @@ pub enum Frame {
     Ready,
     /// This side takes no new messages and finishes what it has.
     Draining,
+    /// This side heard that the other one drains: no message of its own comes behind this.
+    Heard,
     /// The last frame of a side.
     Close(CloseReason),
 }

@@ -136,8 +136,7 @@ impl Link {
         let dying = self.dying.take();
         let dead = dying.is_some();
         self.state = State::Closed;
-        self.peer_unready = false;
-        self.awaited = false;
+        (self.peer_unready, self.awaited, self.heard) = (false, false, false);
         for ticket in self.handling.clear() {
             actions.push(Action::CancelHandler { asked: Asked { ticket, link: self.link } });
         }
@@ -232,54 +231,6 @@ impl Link {
         let Some(generation) = self.peer.take() else { return };
         self.watches_end(cause, actions);
         actions.push(Action::Down { generation, cause });
-    }
-
-    /// Takes no new messages from now on.
-    pub(super) fn drain(&mut self, actions: &mut Vec<Action>) {
-        if self.draining {
-            return;
-        }
-        self.draining = true;
-        match self.state {
-            // The peer learns of it right after the hellos, or has no way to send.
-            State::Closed | State::Greeting { .. } => {}
-            State::Open | State::Draining { .. } => self.announce_draining(actions),
-        }
-        self.give_up_hopeless(actions);
-    }
-
-    /// Returns why a send that cannot leave now should not wait either: a side that drains is about to end, and does
-    /// not wait for the next transport, which may never come.
-    pub(super) fn hopeless(&self) -> Option<NotDelivered> {
-        match self.state {
-            State::Closed if self.draining => Some(NotDelivered::PeerDown),
-            State::Draining { ours: true, theirs: true } => Some(NotDelivered::Draining),
-            State::Closed | State::Greeting { .. } | State::Open | State::Draining { .. } => None,
-        }
-    }
-
-    /// Gives up what waits in vain.
-    pub(super) fn give_up_hopeless(&mut self, actions: &mut Vec<Action>) {
-        if let Some(reason) = self.hopeless() {
-            self.give_up_waiting(reason, actions);
-        }
-    }
-
-    fn announce_draining(&mut self, actions: &mut Vec<Action>) {
-        self.state = match self.state {
-            State::Open => State::Draining { ours: true, theirs: false },
-            State::Draining { theirs, .. } => State::Draining { ours: true, theirs },
-            state @ (State::Closed | State::Greeting { .. }) => state,
-        };
-        self.order(Frame::Draining, actions);
-    }
-
-    /// Tells once that nothing of the peer's is left to be handled.
-    pub(super) fn notice_drained(&mut self, actions: &mut Vec<Action>) {
-        if self.draining && !self.drained && self.queued == 0 && self.handling.len() == 0 {
-            self.drained = true;
-            actions.push(Action::Drained);
-        }
     }
 
     /// Ends what is between the two for good: what waits and what comes later is not granted, and watches end.

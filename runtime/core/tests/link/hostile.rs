@@ -107,6 +107,7 @@ fn violations_close_and_only_the_privileged_side_accuses() {
     assert_fault(&[Frame::Reply { correlation, size: SMALL }], Fault::BadCorrelation { correlation });
     assert_fault(&[Frame::HelloAck], Fault::OutOfPlace);
     assert_fault(&[Frame::Ready], Fault::OutOfPlace);
+    assert_fault(&[Frame::Heard], Fault::OutOfPlace);
     assert_fault(&[Frame::Unready, Frame::Unready], Fault::OutOfPlace);
     assert_fault(&[Frame::Unready, Frame::Ready, Frame::Ready], Fault::OutOfPlace);
     let uses = vec![Method { name: MethodName(9), fingerprint: [0; 16] }; 129];
@@ -183,6 +184,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         1 => target().prop_map(|target| Frame::Release { target }),
         1 => target().prop_map(|target| Frame::Revoke { target }),
         1 => Just(Frame::Draining),
+        1 => Just(Frame::Heard),
         1 => Just(Frame::Unready),
         1 => Just(Frame::Ready),
         1 => Just(Frame::Close(CloseReason::Done)),

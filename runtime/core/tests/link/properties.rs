@@ -21,6 +21,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (who.clone(), any::<bool>()).prop_map(|(dead, told_at_once)| Step::Crash { dead, told_at_once }),
         1 => Just(Step::Lose),
         1 => who.clone().prop_map(Step::Drain),
+        1 => who.clone().prop_map(Step::Refuse),
         2 => who.clone().prop_map(Step::Unready),
         2 => who.clone().prop_map(Step::Ready),
         1 => who.clone().prop_map(Step::Supersede),

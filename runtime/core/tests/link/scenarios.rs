@@ -259,13 +259,39 @@ fn a_draining_side_finishes_what_it_has_and_takes_nothing_new() {
     let waits = pair.ask(Who::Left, 0, None);
     pair.settle();
     assert!(!pair.side(Who::Right).drained);
-    assert!(pair.take(Who::Right, 0) && pair.reply(Who::Right));
-    pair.settle();
+    pair.finish();
     assert!(pair.side(Who::Right).drained);
-    let ended = &pair.fate(Who::Left).ended;
-    assert_eq!(ended[&taken], Outcome::Replied);
-    assert_eq!(ended[&crossing], Outcome::Failed(Failure::NotDelivered(NotDelivered::Draining)));
-    assert!(!ended.contains_key(&waits), "it waits for the next incarnation");
+    let fate = pair.fate(Who::Left);
+    assert_eq!(fate.ended[&taken], Outcome::Replied);
+    assert_eq!(fate.ended[&crossing], Outcome::Replied, "it was sent before the peer could know");
+    assert!(!fate.ended.contains_key(&waits), "it waits for the next incarnation");
+}
+
+#[test]
+fn a_draining_side_has_not_finished_before_the_peer_has_heard_of_it() {
+    let mut pair = opened(1);
+    pair.feed(Who::Right, Event::Drain, None);
+    assert!(!pair.side(Who::Right).link.is_heard_out());
+    let crossing = pair.tell(Who::Left, 0, Patience::Wait);
+    pair.flush(Who::Right);
+    pair.read(Who::Left);
+    assert!(!pair.side(Who::Right).drained, "the answer is on its way");
+    pair.finish();
+    assert!(pair.side(Who::Right).drained && pair.side(Who::Right).link.is_heard_out());
+    assert!(pair.fate(Who::Left).started.contains(&crossing));
+}
+
+#[test]
+fn a_side_that_cannot_wait_for_that_refuses_what_crosses() {
+    let mut pair = opened(1);
+    pair.feed(Who::Right, Event::Refuse, None);
+    assert!(pair.side(Who::Right).link.is_heard_out());
+    let crossing = pair.ask(Who::Left, 0, None);
+    let told = pair.tell(Who::Left, 0, Patience::Wait);
+    pair.settle();
+    let fate = pair.fate(Who::Left);
+    assert_eq!(fate.ended[&crossing], Outcome::Failed(Failure::NotDelivered(NotDelivered::Draining)));
+    assert_eq!(fate.undelivered[&told], NotDelivered::Draining);
 }
 
 #[test]

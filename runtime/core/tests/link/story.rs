@@ -22,6 +22,7 @@ pub(crate) enum Step {
     Crash { dead: Who, told_at_once: bool },
     Lose,
     Drain(Who),
+    Refuse(Who),
     Unready(Who),
     Ready(Who),
     Watch(Who, u32),
@@ -106,6 +107,9 @@ fn perform(pair: &mut Pair, step: Step, watches: &mut u64) {
         }
         Step::Drain(who) => {
             pair.feed(who, Event::Drain, None);
+        }
+        Step::Refuse(who) => {
+            pair.feed(who, Event::Refuse, None);
         }
         Step::Unready(who) => {
             pair.feed(who, Event::Unready, None);

@@ -75,7 +75,7 @@ fn asks_go_where_the_fewest_are_open() {
 fn an_ask_that_came_back_unhandled_is_sent_to_the_other_instance() {
     run(async |pool, desk| {
         // The word that it drains is still on its way while both are chosen.
-        pool.rights[0].peers.drain();
+        pool.rights[0].peers.refuse();
         let asks = (0..2).map(|number| desk.add(number).ask(SOON));
         futures::future::try_join_all(asks).await.unwrap();
         assert_eq!(desk.instance(2).unwrap().list().ask(SOON).await.unwrap().len(), 3);

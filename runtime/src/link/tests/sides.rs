@@ -137,7 +137,7 @@ fn an_ask_that_the_predecessor_does_not_take_any_more_is_sent_to_the_successor()
             let next = both.rise().await;
             next.desk().list().ask(SOON).await.unwrap();
             // It drains, and what is sent now is on its way to it.
-            both.right.peers.drain();
+            both.right.peers.refuse();
             let asks: Vec<_> =
                 (1..=3).map(|number| tokio::task::spawn_local(desk.add(number).ask(SOON))).collect();
             if !told_first {
@@ -339,7 +339,7 @@ fn fifty_handovers_under_load_fail_no_ask_and_lose_no_tell() {
                     let mut number = sender * STEP;
                     while !*stop.borrow() {
                         number += 1;
-                        if number % 3 == 0 {
+                        if number.is_multiple_of(3) {
                             desk.add(number).tell().await.unwrap();
                             // Who only tells never lets anybody else at work.
                             tokio::task::yield_now().await;

@@ -206,7 +206,7 @@ impl Worker {
     /// Ends as a worker does that is to make place: it finishes what it has, and closes its links. Returns the list
     /// of its desk.
     pub(super) async fn drain(&self) -> Vec<u32> {
-        self.peers.drain();
+        self.peers.drain().await;
         let list = self.desk().list().ask(Duration::from_secs(30)).await.expect("it is the last to ask");
         self.node.stop(Stop::Drained).await;
         self.peers.finish().await;

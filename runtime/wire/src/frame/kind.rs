@@ -143,6 +143,8 @@ kinds! {
     Ready = 47, NOTHING;
     /// The sender takes no new asks and finishes those it has.
     Draining = 48, NOTHING;
+    /// The answer to `Draining`: no message of the sender's comes behind it.
+    Heard = 45, NOTHING;
     /// The last frame of a link. Payload: `reason::CloseCause`.
     Close = 49, CONTROL;
 }
