@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::{check, ends, first_ends, first_starts, group, kill, lives, plain, worker};
 
+/// Seen to fail without the difference of one_for_one from one_for_all.
 #[test]
 fn a6_a_killed_worker_is_replaced_and_the_others_keep_their_processes() {
     let mut supervised = run!(&[plain("a"), plain("b"), plain("c")].concat());
@@ -23,6 +24,7 @@ fn a6_a_killed_worker_is_replaced_and_the_others_keep_their_processes() {
     supervised.stop();
 }
 
+/// Seen to fail without the rule that a transient worker that ends well is done; the start of who is done.
 #[test]
 fn a2_a_transient_worker_that_ends_well_is_done_and_can_be_started() {
     let manifest = worker("a", "restart = \"transient\"", "exit = 0, after_ms = 1");
@@ -36,6 +38,7 @@ fn a2_a_transient_worker_that_ends_well_is_done_and_can_be_started() {
     supervised.stop();
 }
 
+/// Seen to fail without the charge of the budget.
 #[test]
 fn a10_b1_a_spent_budget_gives_the_worker_up_and_leaves_its_siblings() {
     let group = "[group.few]\nmax_restarts = 2\nperiod = \"60s\"\non_exhausted = \"fail\"\n";
@@ -51,6 +54,8 @@ fn a10_b1_a_spent_budget_gives_the_worker_up_and_leaves_its_siblings() {
     supervised.stop();
 }
 
+/// Seen to fail without the levels of the stop; the rule of the first start; the stop of everything with an
+/// essential worker.
 #[test]
 fn a20_an_essential_worker_that_cannot_start_ends_everything_with_1() {
     let essential =
@@ -62,6 +67,7 @@ fn a20_an_essential_worker_that_cannot_start_ends_everything_with_1() {
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the exit code of giving up; the stop of everything with an essential worker.
 #[test]
 fn an_essential_worker_that_is_given_up_ends_everything_with_3() {
     let group = "[group.none]\nmax_restarts = 0\nperiod = \"60s\"\non_exhausted = \"fail\"\n";
@@ -74,6 +80,7 @@ fn an_essential_worker_that_is_given_up_ends_everything_with_3() {
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the restart after a clean end.
 #[test]
 fn a1_a_permanent_worker_that_ends_well_is_restarted() {
     let mut supervised = run!(&worker("a", "", "exit = 0, after_ms = 1"));
@@ -84,6 +91,7 @@ fn a1_a_permanent_worker_that_ends_well_is_restarted() {
     supervised.stop();
 }
 
+/// Seen to fail without the restart after a transient worker's failure.
 #[test]
 fn a3_a_transient_worker_that_fails_or_is_killed_is_restarted() {
     let manifest = [
@@ -99,6 +107,7 @@ fn a3_a_transient_worker_that_fails_or_is_killed_is_restarted() {
     supervised.stop();
 }
 
+/// Seen to fail without the memory of the order to stop.
 #[test]
 fn a4_a_transient_worker_that_an_operator_stops_stays_stopped() {
     let mut supervised = run!(&[worker("a", "restart = \"transient\"", ""), plain("b")].concat());
@@ -112,6 +121,7 @@ fn a4_a_transient_worker_that_an_operator_stops_stays_stopped() {
     supervised.stop();
 }
 
+/// Seen to fail without the rule that a temporary worker is never restarted.
 #[test]
 fn a5_a_temporary_worker_is_never_restarted() {
     let mut supervised = run!(&[worker("a", "restart = \"temporary\"", ""), plain("b")].concat());
@@ -124,6 +134,8 @@ fn a5_a_temporary_worker_is_never_restarted() {
     supervised.stop();
 }
 
+/// Seen to fail without the exception of temporary members from the restart of their group; the restart of others
+/// with the one that failed.
 #[test]
 fn a5_a_temporary_bystander_of_one_for_all_does_not_come_back() {
     let temporary = worker("t", "group = \"all\"\nrestart = \"temporary\"", "");
@@ -138,6 +150,8 @@ fn a5_a_temporary_bystander_of_one_for_all_does_not_come_back() {
     supervised.stop();
 }
 
+/// Seen to fail without the restart of others with the one that failed; the difference of one_for_all from
+/// rest_for_one; the levels of the stop.
 #[test]
 fn a7_one_for_all_stops_in_reverse_starts_forward_and_charges_once() {
     let mut supervised = run!(&group("all", "strategy = \"one_for_all\"", &["a", "b", "c", "d"]));
@@ -153,6 +167,8 @@ fn a7_one_for_all_stops_in_reverse_starts_forward_and_charges_once() {
     supervised.stop();
 }
 
+/// Seen to fail without the difference of rest_for_one from one_for_all; the restart of others with the one that
+/// failed; the levels of the stop.
 #[test]
 fn a8_rest_for_one_restarts_the_one_that_failed_and_those_after_it() {
     let mut supervised = run!(&group("rest", "strategy = \"rest_for_one\"", &["a", "b", "c", "d"]));
@@ -169,6 +185,7 @@ fn a8_rest_for_one_restarts_the_one_that_failed_and_those_after_it() {
     supervised.stop();
 }
 
+/// Seen to fail without the charge of the budget.
 #[test]
 fn a10_the_failure_that_is_one_too_many_spends_the_budget() {
     let keys = |group| format!("group = \"{group}\"\nbackoff = {{ base = \"0s\", cap = \"0s\" }}");
@@ -186,6 +203,7 @@ fn a10_the_failure_that_is_one_too_many_spends_the_budget() {
     supervised.stop();
 }
 
+/// Seen to fail without a window that is counted exactly.
 #[test]
 fn a11_two_failures_in_each_second_never_spend_a_budget_of_two() {
     // The life itself takes 620 ms, so that no second holds three ends, however fast the machine is.
@@ -199,6 +217,8 @@ fn a11_two_failures_in_each_second_never_spend_a_budget_of_two() {
     supervised.stop();
 }
 
+/// Seen to fail without the escalation to the group around it; the charge of the budget; the restart of the group
+/// by its parent.
 #[test]
 fn a12_a_spent_inner_budget_restarts_the_group_once_and_then_ends_everything_with_3() {
     let manifest = [
@@ -220,6 +240,7 @@ fn a12_a_spent_inner_budget_restarts_the_group_once_and_then_ends_everything_wit
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the escalation to the group around it; the charge of the budget.
 #[test]
 fn a12_an_escalation_climbs_three_levels_and_leaves_who_is_not_concerned() {
     let group = |name: &str, around: &str, then: &str| {
@@ -249,6 +270,7 @@ fn a12_an_escalation_climbs_three_levels_and_leaves_who_is_not_concerned() {
     supervised.stop();
 }
 
+/// Seen to fail without the significance of its end; the difference of any from all; the levels of the stop.
 #[test]
 fn a13_the_end_of_any_significant_member_stops_its_group_in_reverse() {
     let job = "[group.job]\nauto_shutdown = \"any_significant\"\n";
@@ -273,6 +295,7 @@ fn a13_the_end_of_any_significant_member_stops_its_group_in_reverse() {
     supervised.stop();
 }
 
+/// Seen to fail without the significance of its end.
 #[test]
 fn a13_at_the_root_the_end_of_a_significant_worker_is_the_ordered_stop_with_0() {
     let significant = worker("job", "restart = \"transient\"\nsignificant = true", "exit = 0, after_ms = 50");
@@ -283,6 +306,7 @@ fn a13_at_the_root_the_end_of_a_significant_worker_is_the_ordered_stop_with_0() 
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the restart after a transient worker's failure.
 #[test]
 fn a13_the_failure_of_a_significant_transient_is_a_restart_and_no_end() {
     let keys = "group = \"job\"\nrestart = \"transient\"\nsignificant = true";
@@ -296,6 +320,7 @@ fn a13_the_failure_of_a_significant_transient_is_a_restart_and_no_end() {
     supervised.stop();
 }
 
+/// Seen to fail without the significance of its end; the difference of all from any.
 #[test]
 fn a14_a_group_of_three_significant_members_lives_until_the_third_has_ended() {
     let member = |name| worker(name, "group = \"job\"\nrestart = \"temporary\"\nsignificant = true", "");
@@ -319,6 +344,7 @@ fn a14_a_group_of_three_significant_members_lives_until_the_third_has_ended() {
     supervised.stop();
 }
 
+/// Seen to fail without the drawing of the place; the check of significance.
 #[test]
 fn a15_significance_without_effect_is_refused_with_its_place() {
     let permanent = worker("p", "group = \"job\"\nsignificant = true", "");
@@ -336,6 +362,7 @@ fn a15_significance_without_effect_is_refused_with_its_place() {
     assert_eq!(supervised.wait(), Ended::Code(78), "nothing is started");
 }
 
+/// Seen to fail without its being as good as ready for those who need it; the heed of "nothing to do".
 #[test]
 fn a21_a_worker_with_nothing_to_do_is_done_and_its_dependents_start() {
     let manifest = [
@@ -352,6 +379,8 @@ fn a21_a_worker_with_nothing_to_do_is_done_and_its_dependents_start() {
     supervised.stop();
 }
 
+/// Seen to fail without the restart of others with the one that failed; the difference of one_for_all from
+/// rest_for_one.
 #[test]
 fn rest_for_one_within_one_for_all_restarts_inside_what_fails_inside_and_all_what_fails_outside() {
     let member = |name: &str, group: &str| worker(name, &format!("group = \"{group}\""), "");
@@ -376,6 +405,7 @@ fn rest_for_one_within_one_for_all_restarts_inside_what_fails_inside_and_all_wha
     supervised.stop();
 }
 
+/// Seen to fail without the release of members by their group.
 #[test]
 fn a_member_that_pauses_starts_with_its_group_and_does_not_wait_for_its_own_pause() {
     let pauses = "group = \"inner\"\nbackoff = { first = \"20s\", cap = \"30s\" }";
@@ -395,6 +425,7 @@ fn a_member_that_pauses_starts_with_its_group_and_does_not_wait_for_its_own_paus
     supervised.stop();
 }
 
+/// Seen to fail without the stop of who pauses.
 #[test]
 fn an_operators_stop_of_a_member_while_its_group_halts_keeps_that_member_down() {
     let slow = "group = \"all\"\nstop_timeout = \"1s\"\ndrain_timeout = \"0s\"";
@@ -416,6 +447,7 @@ fn an_operators_stop_of_a_member_while_its_group_halts_keeps_that_member_down() 
     supervised.stop();
 }
 
+/// Seen to fail without the charge of the budget.
 #[test]
 fn a_start_that_fails_while_a_group_restarts_is_an_incident_of_its_own() {
     let manifest = [
@@ -441,6 +473,7 @@ fn a_start_that_fails_while_a_group_restarts_is_an_incident_of_its_own() {
     supervised.stop();
 }
 
+/// Seen to fail without the wait for what it wants.
 #[test]
 fn wants_waits_for_what_may_come_and_starts_without_what_does_not() {
     let manifest = [
@@ -466,6 +499,7 @@ fn members(supervised: &Supervised, worker: &str) -> Vec<Row> {
     supervised.status().workers.into_iter().filter(|row| row.name == worker).collect()
 }
 
+/// Seen to fail without the stop side by side; the turn that others get after a few starts.
 #[test]
 fn a17_a_pool_of_500_starts_and_stops_side_by_side() {
     let manifest =
@@ -488,6 +522,7 @@ fn a17_a_pool_of_500_starts_and_stops_side_by_side() {
     stopwatch.assert_within(Duration::from_secs(10), "the stop of 500 members, each of which has 10 s");
 }
 
+/// Seen to fail without the bound of its places.
 #[test]
 fn a18_a_pool_has_no_more_members_than_it_has_places_for_whatever_crashes() {
     let pool = worker(
@@ -507,6 +542,7 @@ fn a18_a_pool_has_no_more_members_than_it_has_places_for_whatever_crashes() {
     supervised.stop();
 }
 
+/// Seen to fail without the scaling of the pool.
 #[test]
 fn a18_a_pool_grows_and_shrinks_and_keeps_who_stays() {
     let pool = worker("a", "group = \"crowd\"\ninstances = 2\nmax_children = 4", "");

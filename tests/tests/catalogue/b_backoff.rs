@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::{check, kill, lives, worker};
 
+/// Seen to fail without the cooling down.
 #[test]
 fn a_spent_budget_cools_down_by_default_and_retries_for_ever() {
     let group = "[group.few]\nmax_restarts = 1\nperiod = \"60s\"\n";
@@ -22,6 +23,7 @@ fn a_spent_budget_cools_down_by_default_and_retries_for_ever() {
     supervised.stop();
 }
 
+/// Seen to fail without `no_restart_exit`.
 #[test]
 fn b9_an_exit_code_that_forbids_a_restart_is_final() {
     let mut supervised = run!(&worker("a", "", "exit = 78, after_ms = 1"));
@@ -30,6 +32,7 @@ fn b9_an_exit_code_that_forbids_a_restart_is_final() {
     supervised.stop();
 }
 
+/// Seen to fail without the stop of who pauses.
 #[test]
 fn b6_a_stop_during_a_pause_is_final() {
     let keys = "backoff = { first = \"20s\", cap = \"30s\" }";
@@ -42,6 +45,7 @@ fn b6_a_stop_during_a_pause_is_final() {
     supervised.stop();
 }
 
+/// Seen to fail without the start of who pauses.
 #[test]
 fn b5_a_start_ends_a_long_pause() {
     // Longer than anybody waits for an order.
@@ -55,6 +59,7 @@ fn b5_a_start_ends_a_long_pause() {
     supervised.stop();
 }
 
+/// Seen to fail without the exception of orders from the budget.
 #[test]
 fn b7_twenty_manual_restarts_charge_no_budget() {
     let group = "[group.none]\nmax_restarts = 0\nperiod = \"60s\"\non_exhausted = \"fail\"\n";
@@ -87,6 +92,7 @@ fn pause(decision: &str) -> Option<Duration> {
     Some(Duration::from_secs_f64(number.parse::<f64>().ok()? * unit / 1000.0))
 }
 
+/// Seen to fail without the growth of the pauses; the first pause, which is none.
 #[test]
 fn b1_the_pauses_are_0_100_200_400_800_ms_and_the_sixth_failure_is_the_last() {
     let group = "[group.few]\nmax_restarts = 5\nperiod = \"60s\"\non_exhausted = \"fail\"\n";
@@ -108,6 +114,7 @@ fn b1_the_pauses_are_0_100_200_400_800_ms_and_the_sixth_failure_is_the_last() {
     supervised.stop();
 }
 
+/// Seen to fail without the rule that chance only shortens; chance.
 #[test]
 fn b2_chance_shortens_each_pause_by_a_quarter_at_most_and_the_next_start_is_told() {
     let group = "[group.many]\nmax_restarts = 100\n";
@@ -140,6 +147,7 @@ fn b2_chance_shortens_each_pause_by_a_quarter_at_most_and_the_next_start_is_told
     supervised.stop();
 }
 
+/// Seen to fail without the stable period.
 #[test]
 fn b3_a_stable_period_brings_the_pause_back_to_the_first() {
     let mut supervised =
@@ -159,6 +167,7 @@ fn b3_a_stable_period_brings_the_pause_back_to_the_first() {
     supervised.stop();
 }
 
+/// Seen to fail without the heed of "settled".
 #[test]
 fn b3_a_worker_that_says_that_it_runs_well_need_not_wait_for_the_stable_period() {
     let keys = "stable_after = \"1h\"\nbackoff = { base = \"200ms\", jitter = 0 }";
@@ -181,6 +190,7 @@ fn b3_a_worker_that_says_that_it_runs_well_need_not_wait_for_the_stable_period()
     supervised.stop();
 }
 
+/// Seen to fail without `uncounted_exit`.
 #[test]
 fn b9_an_exit_code_that_is_not_counted_is_retried_for_ever_and_charges_nothing() {
     let group = "[group.none]\nmax_restarts = 0\non_exhausted = \"fail\"\n";
@@ -199,6 +209,7 @@ fn b9_an_exit_code_that_is_not_counted_is_retried_for_ever_and_charges_nothing()
     supervised.stop();
 }
 
+/// Seen to fail without the pause of who cools down.
 #[test]
 fn b11_a_program_that_cannot_be_executed_costs_the_supervisor_next_to_nothing() {
     let folder = Supervised::folder(env!("CARGO_BIN_EXE_tw"));
@@ -235,6 +246,7 @@ fn b11_a_program_that_cannot_be_executed_costs_the_supervisor_next_to_nothing() 
     supervised.stop();
 }
 
+/// Seen to fail without the check of the schedule.
 #[test]
 fn b13_a_budget_that_can_never_be_spent_is_warned_of_with_the_numbers() {
     let group = "[group.few]\nmax_restarts = 3\nperiod = \"5s\"\non_exhausted = \"fail\"\n";
@@ -255,6 +267,7 @@ fn b13_a_budget_that_can_never_be_spent_is_warned_of_with_the_numbers() {
     assert!(code == Some(0) && !text.contains("warning") && text.contains("gives up after 20 s"), "{text}");
 }
 
+/// Seen to fail without the stop of who pauses.
 #[test]
 fn b14_four_flapping_processes_that_an_operator_stops_stay_stopped() {
     let pace = "backoff = { first = \"1ms\", base = \"20ms\", cap = \"20ms\" }";

@@ -34,6 +34,7 @@ fn sent(report: &Report) -> Vec<i32> {
     report.sent.iter().map(|sent| sent.signal.into()).collect()
 }
 
+/// Seen to fail without the difference of a foreign SIGKILL from ours; the first pause, which is none.
 #[test]
 fn c1_a_kill_from_elsewhere_is_told_from_ours_and_answered_at_once() {
     let mut supervised = run!(&plain("a"));
@@ -62,6 +63,7 @@ fn c1_a_kill_from_elsewhere_is_told_from_ours_and_answered_at_once() {
     supervised.stop();
 }
 
+/// Seen to fail without the note of what it was at; the build id that it leaves.
 #[test]
 fn c2_a_crash_says_its_signal_that_no_core_was_written_and_which_build_it_was() {
     let mut supervised = run!(&dies("a", "", "segv"));
@@ -75,6 +77,8 @@ fn c2_a_crash_says_its_signal_that_no_core_was_written_and_which_build_it_was() 
     supervised.stop();
 }
 
+/// Seen to fail without the difference of a foreign stop signal from ours; the restart after a transient worker's
+/// failure.
 #[test]
 fn c3_a_stop_signal_from_elsewhere_is_a_failure() {
     let mut supervised = run!(&worker("a", "restart = \"transient\"", ""));
@@ -86,6 +90,7 @@ fn c3_a_stop_signal_from_elsewhere_is_a_failure() {
     supervised.stop();
 }
 
+/// Seen to fail without the exception of ordered stops from the reports.
 #[test]
 fn c3_a_stop_that_we_ordered_is_no_crash_and_one_that_was_not_heeded_is() {
     let keys = "stop_timeout = \"100ms\"\ndrain_timeout = \"50ms\"";
@@ -102,6 +107,7 @@ fn c3_a_stop_that_we_ordered_is_no_crash_and_one_that_was_not_heeded_is() {
     supervised.stop();
 }
 
+/// Seen to fail without the catching of panics.
 #[test]
 fn c4_an_actors_panic_restarts_the_actor_and_not_its_process() {
     let mut supervised = run!(&worker("a", "", "die = \"panic\", after_ms = 100"));
@@ -114,6 +120,7 @@ fn c4_an_actors_panic_restarts_the_actor_and_not_its_process() {
     supervised.stop();
 }
 
+/// Seen to fail without the last lines in the report; the catching of panics; the chain that it leaves.
 #[test]
 fn c4_an_actor_that_panics_for_ever_ends_its_worker_with_the_whole_chain() {
     let keys = "backoff = { first = \"20s\", cap = \"30s\" }";
@@ -135,6 +142,7 @@ fn c4_an_actor_that_panics_for_ever_ends_its_worker_with_the_whole_chain() {
     supervised.stop();
 }
 
+/// Seen to fail without the last lines in the report.
 #[test]
 fn c5_an_abort_and_a_panic_in_main_are_told_apart() {
     let rests = "backoff = { first = \"20s\", cap = \"30s\" }";
@@ -149,6 +157,7 @@ fn c5_an_abort_and_a_panic_in_main_are_told_apart() {
     supervised.stop();
 }
 
+/// Seen to fail without the count of kills for memory as a cause; the count of kills for memory.
 #[test]
 fn c16_a_worker_over_its_memory_is_restarted_with_the_true_cause() {
     if needs_root("control groups that bound memory are made by root") {
@@ -166,6 +175,7 @@ fn c16_a_worker_over_its_memory_is_restarted_with_the_true_cause() {
     supervised.stop();
 }
 
+/// Seen to fail without the look at the count of kills for memory.
 #[test]
 fn c16_where_nothing_counts_memory_nobody_is_said_to_have_run_out_of_it() {
     let mut supervised = run!(&worker("a", "sandbox.memory_max = \"32M\"", ""));
@@ -175,6 +185,7 @@ fn c16_where_nothing_counts_memory_nobody_is_said_to_have_run_out_of_it() {
     supervised.stop();
 }
 
+/// Seen to fail without the count of kills for memory.
 #[test]
 fn c17_a_descendant_out_of_memory_is_counted_and_the_worker_stays() {
     if needs_root("control groups that bound memory are made by root") {
@@ -193,6 +204,7 @@ fn c17_a_descendant_out_of_memory_is_counted_and_the_worker_stays() {
     supervised.stop();
 }
 
+/// Seen to fail without the limit of tasks; the kill of all that its user runs.
 #[test]
 fn c18_a_fork_bomb_is_bounded_and_gone_after_a_stop() {
     if needs_root("users of their own, by which tasks are counted, are root's to give") {
@@ -219,6 +231,8 @@ fn c18_a_fork_bomb_is_bounded_and_gone_after_a_stop() {
     supervised.stop();
 }
 
+/// Seen to fail without the system call filters and their verification; the handler that notes the call; the name
+/// of SIGSYS as a cause.
 #[test]
 fn c19_a_forbidden_system_call_ends_the_worker_and_is_named() {
     let mut supervised = run!(&dies("a", "", "forbidden"));
@@ -232,6 +246,7 @@ fn c19_a_forbidden_system_call_ends_the_worker_and_is_named() {
     supervised.stop();
 }
 
+/// Seen to fail without the system call filters and their verification.
 #[test]
 fn c19_a_worker_that_may_execute_is_killed_all_the_same() {
     let mut supervised = run!(&dies("a", "sandbox.preset = \"exec\"", "forbidden"));
@@ -241,6 +256,7 @@ fn c19_a_worker_that_may_execute_is_killed_all_the_same() {
     supervised.stop();
 }
 
+/// Seen to fail without the bound of reports.
 #[test]
 fn reports_are_kept_of_the_latest_deaths_only() {
     let keys = "backoff = { first = \"0s\", base = \"1ms\", cap = \"1ms\" }";

@@ -17,6 +17,7 @@ use crate::support::{plain, worker};
 const IMPATIENT: &str = "liveness_timeout = \"1s\"\ndrain_timeout = \"0s\"\nstop_timeout = \"1s\"";
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Seen to fail without the notice of SIGSTOP; the wait for stopped children; the limit for who is stopped.
 #[test]
 fn c7_a_worker_that_sigstop_holds_is_told_at_once_and_killed_after_the_limit() {
     let mut supervised = run!(&worker("a", IMPATIENT, ""));
@@ -33,6 +34,7 @@ fn c7_a_worker_that_sigstop_holds_is_told_at_once_and_killed_after_the_limit() {
     supervised.stop();
 }
 
+/// Seen to fail without the notice of SIGSTOP; the wait for stopped children; `on_sigstop = "ignore"`.
 #[test]
 fn c7_a_worker_may_be_left_stopped() {
     let mut supervised = run!(&worker("a", &format!("{IMPATIENT}\non_sigstop = \"ignore\""), ""));
@@ -45,6 +47,7 @@ fn c7_a_worker_may_be_left_stopped() {
     supervised.stop();
 }
 
+/// Seen to fail without the notice of SIGSTOP; the wait for stopped children; the notice of SIGCONT.
 #[test]
 fn c8_a_worker_that_goes_on_before_the_limit_is_left_alone() {
     let mut supervised = run!(&worker("a", "liveness_timeout = \"3s\"", ""));
@@ -63,6 +66,7 @@ fn c8_a_worker_that_goes_on_before_the_limit_is_left_alone() {
     supervised.stop();
 }
 
+/// Seen to fail without the SIGCONT after the stop signal.
 #[test]
 fn c9_a_stop_wakes_a_worker_that_sigstop_holds_and_ends_it_in_order() {
     let mut supervised = run!(&worker("a", "stop_timeout = \"5s\"\ndrain_timeout = \"1s\"", ""));
@@ -77,6 +81,8 @@ fn c9_a_stop_wakes_a_worker_that_sigstop_holds_and_ends_it_in_order() {
     supervised.stop();
 }
 
+/// Seen to fail without the look at the longest poll; the end of who hangs; the news of who is stuck; the slate of
+/// polls.
 #[test]
 fn c10_a_handler_that_never_ends_is_named_and_its_worker_is_aborted() {
     let mut supervised = run!(&worker("a", &IMPATIENT.replacen("1s", "3s", 1), "spin_ms = 1_000_000_000"));
@@ -93,6 +99,7 @@ fn c10_a_handler_that_never_ends_is_named_and_its_worker_is_aborted() {
     supervised.stop();
 }
 
+/// Seen to fail without the handlers that leave the stacks; the list of its threads.
 #[test]
 fn c10_a_sealed_worker_that_is_aborted_leaves_the_stacks_of_all_its_threads() {
     let mut supervised = run!(&worker(
@@ -124,6 +131,7 @@ fn c10_a_sealed_worker_that_is_aborted_leaves_the_stacks_of_all_its_threads() {
     supervised.stop();
 }
 
+/// Seen to fail without the look at the longest poll; the end of who hangs; the slate of polls.
 #[test]
 fn c11_an_executor_that_waits_for_itself_is_named_and_its_worker_is_aborted() {
     let mut supervised = run!(&worker("a", IMPATIENT, "deadlock = true"));
@@ -132,6 +140,8 @@ fn c11_an_executor_that_waits_for_itself_is_named_and_its_worker_is_aborted() {
     supervised.stop();
 }
 
+/// Seen to fail without the look at the longest poll; the end of who hangs; the news of who is stuck; the slate of
+/// polls.
 #[test]
 fn c11_a_deadlock_is_told_long_before_its_worker_is_ended() {
     let mut supervised = run!(&worker("a", "", "deadlock = true"));
@@ -141,6 +151,7 @@ fn c11_a_deadlock_is_told_long_before_its_worker_is_ended() {
     supervised.stop();
 }
 
+/// Seen to fail without the end that a poll comes to.
 #[test]
 fn c10_neither_waiting_nor_work_within_the_limit_is_a_hang() {
     // It spins while it is looked at, twice, and is within its limits all the same.
@@ -156,6 +167,7 @@ fn c10_neither_waiting_nor_work_within_the_limit_is_a_hang() {
     supervised.stop();
 }
 
+/// Seen to fail without the look at the longest poll; the look for a debugger; the slate of polls.
 #[test]
 fn c14_a_worker_that_a_debugger_holds_is_not_killed_until_it_lets_go() {
     if needs_root("a worker may be traced by root only") {
@@ -178,6 +190,7 @@ fn c14_a_worker_that_a_debugger_holds_is_not_killed_until_it_lets_go() {
     supervised.stop();
 }
 
+/// Seen to fail without the forgiveness of the supervisor's own lag.
 #[test]
 fn the_supervisor_kills_nobody_for_the_time_that_it_stood_still_itself() {
     let mut supervised = run!(&[worker("a", IMPATIENT, ""), worker("b", IMPATIENT, ""), plain("c")].concat());

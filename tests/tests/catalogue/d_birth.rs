@@ -15,6 +15,8 @@ exec = "tw"
 actor.life = { type = "Life", args = {} }
 "#;
 
+/// Seen to fail without close-on-exec and the closing of what is no descriptor of its own; close-on-exec of
+/// sockets.
 #[test]
 fn d13_a_worker_has_no_descriptor_that_was_not_declared() {
     if needs_root("a worker shows its descriptors to root only") {
@@ -40,6 +42,8 @@ fn d13_a_worker_has_no_descriptor_that_was_not_declared() {
     supervised.stop();
 }
 
+/// Seen to fail without the closing of what is no descriptor of its own; the reset of signals; the file mask; the
+/// working directory; the limit of descriptors.
 #[test]
 fn a_worker_has_nothing_of_what_its_supervisor_was_started_with() {
     if needs_root("supplementary groups can be set by root only") {
@@ -66,6 +70,7 @@ fn a_worker_has_nothing_of_what_its_supervisor_was_started_with() {
     supervised.stop();
 }
 
+/// Seen to fail without an environment from nothing.
 #[test]
 fn d14_the_environment_is_built_from_nothing() {
     if needs_root("a worker shows its environment to root only") {
@@ -78,6 +83,8 @@ fn d14_the_environment_is_built_from_nothing() {
     supervised.stop();
 }
 
+/// Seen to fail without the system call filters and their verification; the switch of the user and its
+/// verification; the bounding set; its not being dumpable; a session of its own.
 #[test]
 fn d15_a_worker_is_alone_under_its_user_and_can_gain_nothing() {
     if needs_root("only root can switch users") {
@@ -106,6 +113,7 @@ fn d15_a_worker_is_alone_under_its_user_and_can_gain_nothing() {
     supervised.stop();
 }
 
+/// Seen to fail without the bounding set; the ambient set; the switch of the user and its verification.
 #[test]
 fn d15_a_granted_capability_is_kept_over_the_switch_and_no_other() {
     if needs_root("only root can switch users") {

@@ -10,6 +10,8 @@ use nix::errno::Errno;
 use crate::support::{Cli, check, foreign, kill, plain, worker};
 
 /// A supervisor that may have so few descriptors runs whom it can and answers.
+///
+/// Seen to fail without the descriptors in reserve.
 #[test]
 fn d11_without_descriptors_some_run_and_the_rest_waits() {
     let keys = "instances = 100\nbackoff = { first = \"20s\", cap = \"30s\" }\n\
@@ -36,6 +38,7 @@ fn d11_without_descriptors_some_run_and_the_rest_waits() {
     supervised.stop();
 }
 
+/// Seen to fail without the raising of the soft limit; the former limit for workers.
 #[test]
 fn d11_the_soft_limit_is_raised_and_workers_have_their_own() {
     let free = foreign("free", "privileged = true", &["wait"]).replace("\"exec\"", "\"none\"");
@@ -49,6 +52,7 @@ fn d11_the_soft_limit_is_raised_and_workers_have_their_own() {
     supervised.stop();
 }
 
+/// Seen to fail without the looks at what is there to be executed, `check`'s and the sandbox's.
 #[test]
 fn d3_what_cannot_be_started_is_refused_with_its_reason() {
     let cases = [
@@ -64,6 +68,7 @@ fn d3_what_cannot_be_started_is_refused_with_its_reason() {
     }
 }
 
+/// Seen to fail without the looks at what is there to be executed, `check`'s and the sandbox's.
 #[test]
 fn d3_a_file_that_may_not_be_executed_is_refused() {
     let manifest = plain("a").replace("\"tw\"", "\"/etc/hostname\"");
@@ -73,6 +78,7 @@ fn d3_a_file_that_may_not_be_executed_is_refused() {
     refused.assert_nothing_is_left();
 }
 
+/// Seen to fail without the executable that is held open.
 #[test]
 fn d3_a_file_that_vanishes_while_it_runs_is_still_executed() {
     let mut supervised = run!(&plain("a"));
@@ -83,6 +89,7 @@ fn d3_a_file_that_vanishes_while_it_runs_is_still_executed() {
     supervised.stop();
 }
 
+/// Seen to fail without the rule that an end before ready is a failure.
 #[test]
 fn d6_an_end_before_ready_is_a_failed_start_also_with_code_zero() {
     let keys = "restart = \"transient\"\nbackoff = { first = \"20s\", cap = \"30s\" }";
@@ -92,6 +99,7 @@ fn d6_an_end_before_ready_is_a_failed_start_also_with_code_zero() {
     supervised.stop();
 }
 
+/// Seen to fail without the report of the step that failed.
 #[test]
 fn d3_a_start_that_fails_tells_the_error_and_shows_no_process() {
     let mut supervised = run!(&plain("a"));

@@ -8,6 +8,7 @@ use bailiwick_tests::run;
 
 use crate::support::{check, first_starts, kill, lives, plain, worker};
 
+/// Seen to fail without the deadline of the start.
 #[test]
 fn d1_a_worker_that_is_never_ready_is_stopped_and_counted() {
     let keys = "start_timeout = \"100ms\"\nbackoff = { first = \"20s\", cap = \"30s\" }";
@@ -19,6 +20,7 @@ fn d1_a_worker_that_is_never_ready_is_stopped_and_counted() {
     supervised.stop();
 }
 
+/// Seen to fail without giving it up with what it needs; the wait for what it needs.
 #[test]
 fn d7_a_worker_waits_for_what_it_needs_and_is_given_up_with_it() {
     let manifest =
@@ -30,6 +32,7 @@ fn d7_a_worker_waits_for_what_it_needs_and_is_given_up_with_it() {
     supervised.stop();
 }
 
+/// Seen to fail without the wait for what it needs.
 #[test]
 fn d7_what_is_waited_for_is_told_and_nothing_is_spawned_before() {
     let manifest = [
@@ -47,6 +50,8 @@ fn d7_what_is_waited_for_is_told_and_nothing_is_spawned_before() {
     supervised.stop();
 }
 
+/// Seen to fail without the difference of one_for_one from one_for_all; the independence of who needs it (restarted
+/// with it instead).
 #[test]
 fn d7_a_need_that_restarts_by_itself_leaves_its_dependents_alone() {
     let mut supervised = run!(&[plain("b"), worker("a", "needs = [\"b\"]", "")].concat());
@@ -66,6 +71,7 @@ fn chain(length: usize, last: &str) -> String {
     (0..length).map(link).collect()
 }
 
+/// Seen to fail without the check of chains and circles; the check of names.
 #[test]
 fn d8_circles_unknown_names_and_long_chains_are_refused_with_the_path() {
     let (code, text) = check(&chain(20, "needs = [\"w0\"]"));
@@ -85,6 +91,7 @@ fn d8_circles_unknown_names_and_long_chains_are_refused_with_the_path() {
     assert!(text.contains("did you mean `web`?"), "{text}");
 }
 
+/// Seen to fail without the checks of the order.
 #[test]
 fn d8_a_circle_that_a_serial_group_closes_is_refused_with_the_path() {
     let groups = "[group.site]\nstrategy = \"rest_for_one\"\n[group.front]\ngroup = \"site\"\n";

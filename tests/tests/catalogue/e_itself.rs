@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::{foreign, plain, worker};
 
+/// Seen to fail without the descriptors that are kept; the keeping of them for later lives.
 #[test]
 fn a_kept_descriptor_outlives_who_made_it_and_who_uses_it() {
     let binder = worker(
@@ -32,6 +33,8 @@ fn a_kept_descriptor_outlives_who_made_it_and_who_uses_it() {
     supervised.stop();
 }
 
+/// Seen to fail without the death by the same signal; the handler of crashes; guardian and parent-death signal
+/// together.
 #[test]
 fn e15_a_supervisor_that_crashes_says_so_dies_of_it_and_takes_its_workers_along() {
     let mut supervised = run!(&[plain("a"), foreign("b", "", &["ignore=SIGTERM", "wait"])].concat());
@@ -55,6 +58,7 @@ fn refusal(state_dir: &std::path::Path, of: &bailiwick_tests::harness::Supervise
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// Seen to fail without the look at the mode; the look at the owner; the checks of the length.
 #[test]
 fn e10_a_state_directory_that_cannot_be_trusted_is_refused_with_the_reason() {
     use std::os::unix::fs::PermissionsExt;
@@ -82,6 +86,7 @@ fn e10_a_state_directory_that_cannot_be_trusted_is_refused_with_the_reason() {
     supervised.stop();
 }
 
+/// Seen to fail without the new socket.
 #[test]
 fn sigusr1_brings_back_a_control_socket_that_somebody_removed() {
     let mut supervised = run!(&plain("a"));

@@ -23,6 +23,7 @@ fn answer(mut stream: impl Read) -> u32 {
     text.parse().expect("a process number")
 }
 
+/// Seen to fail without the taking of LISTEN_FDS; the keeping of them for later lives.
 #[test]
 fn e13_a_listener_that_was_passed_is_used_and_outlives_the_worker() {
     // Nothing but what is passed can be meant: it has no address of its own.
@@ -40,6 +41,7 @@ fn e13_a_listener_that_was_passed_is_used_and_outlives_the_worker() {
     supervised.stop();
 }
 
+/// Seen to fail without the closing of strays; the word about them.
 #[test]
 fn e13_what_was_passed_under_a_name_that_nobody_has_is_closed_and_said() {
     let manifest = foreign("a", "", &["wait"]);
@@ -50,6 +52,7 @@ fn e13_what_was_passed_under_a_name_that_nobody_has_is_closed_and_said() {
     supervised.stop();
 }
 
+/// Seen to fail without the descriptors that are kept; the keeping of them for later lives.
 #[test]
 fn e13_a_listener_with_a_path_outlives_the_worker_that_serves_it() {
     let listen = "[[listen]]\nname = \"http\"\nunix = \"FOLDER/http.sock\"\n";

@@ -40,6 +40,7 @@ fn is_lingering(process: Process) -> bool {
     process.status().get("Name").is_some_and(|name| name == "sleep")
 }
 
+/// Seen to fail without the guardian's kill.
 #[test]
 fn e1_nothing_outlives_a_killed_supervisor_by_more_than_a_second() {
     if needs_root(BREEDING) {
@@ -56,6 +57,8 @@ fn e1_nothing_outlives_a_killed_supervisor_by_more_than_a_second() {
 }
 
 /// The kernel alone ends a worker that hangs when it should stop, if the guardian is gone as well.
+///
+/// Seen to fail without the parent-death signal.
 #[test]
 fn a_worker_that_hangs_dies_with_its_supervisor_without_a_guardian() {
     let hangs =
@@ -75,6 +78,7 @@ fn a_worker_that_hangs_dies_with_its_supervisor_without_a_guardian() {
     stopwatch.assert_within(Duration::from_secs(1), "the end of the worker");
 }
 
+/// Seen to fail without the replacement of a stale socket; the word about the supervisor before.
 #[test]
 fn e3_what_a_killed_supervisor_leaves_is_in_nobodys_way() {
     if needs_root(BREEDING) {
@@ -92,6 +96,8 @@ fn e3_what_a_killed_supervisor_leaves_is_in_nobodys_way() {
 }
 
 /// Nobody is left to end the descendants of the workers, which the kernel alone ends with the supervisor.
+///
+/// Seen to fail without the end of whoever is in the record; the record of what lives.
 #[test]
 fn e3_what_outlives_supervisor_and_guardian_is_ended_at_the_next_start() {
     if needs_root(BREEDING) {
@@ -120,6 +126,7 @@ fn e3_what_outlives_supervisor_and_guardian_is_ended_at_the_next_start() {
     next.stop();
 }
 
+/// Seen to fail without the kill of all that its user runs.
 #[test]
 fn f7_descendants_of_a_stopped_worker_are_gone_with_it() {
     if needs_root(BREEDING) {
@@ -132,6 +139,7 @@ fn f7_descendants_of_a_stopped_worker_are_gone_with_it() {
     supervised.stop();
 }
 
+/// Seen to fail without the kill of all that its user runs.
 #[test]
 fn descendants_of_a_killed_worker_are_gone_before_its_next_life_begins() {
     if needs_root(BREEDING) {
@@ -150,6 +158,7 @@ fn descendants_of_a_killed_worker_are_gone_before_its_next_life_begins() {
     supervised.stop();
 }
 
+/// Seen to fail without the lock of the state directory.
 #[test]
 fn e4_a_second_supervisor_on_one_state_directory_is_refused() {
     let mut first = run!("[worker.a]\nexec = \"tw\"\nactor.life = { type = \"Life\", args = {} }\n");
@@ -167,6 +176,7 @@ fn e4_a_second_supervisor_on_one_state_directory_is_refused() {
     first.stop();
 }
 
+/// Seen to fail without the closing of what belongs to a life.
 #[test]
 fn thirty_kills_leave_neither_zombie_nor_descriptor() {
     let manifest = "[group.g]\nmax_restarts = 1000\nperiod = \"10s\"\n\

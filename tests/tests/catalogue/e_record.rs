@@ -69,6 +69,7 @@ impl Drop for Bystander {
     }
 }
 
+/// Seen to fail without the end of whoever is in the record; the look at when they were born; the look at the boot.
 #[test]
 fn e3_only_who_was_born_when_the_record_says_is_ended() {
     let before = before();
@@ -93,6 +94,7 @@ fn e3_only_who_was_born_when_the_record_says_is_ended() {
     third.stop();
 }
 
+/// Seen to fail without the tolerance of damage; the setting aside.
 #[test]
 fn e11_a_record_that_nobody_can_read_is_set_aside() {
     let whole = record(boot_id(), Vec::new()).to_bytes();
@@ -111,6 +113,7 @@ fn e11_a_record_that_nobody_can_read_is_set_aside() {
     }
 }
 
+/// Seen to fail without the respect for a newer layout.
 #[test]
 fn e11_a_record_of_a_later_version_is_left_to_that_version() {
     let before = before();
@@ -145,6 +148,7 @@ impl Drop for Small {
     }
 }
 
+/// Seen to fail without the showing of the failure; the tolerance of a full directory.
 #[test]
 fn e8_supervision_goes_on_where_the_state_directory_is_full() {
     if needs_root("only root can mount a file system that is small") {

@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::{ends, plain, worker};
 
+/// Seen to fail without the levels of the stop.
 #[test]
 fn f8_each_level_stops_only_when_the_level_above_is_gone() {
     let b = worker("b", "needs = [\"a\"]", "");
@@ -22,6 +23,7 @@ fn f8_each_level_stops_only_when_the_level_above_is_gone() {
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the deadline of the stop.
 #[test]
 fn f2_a_worker_that_does_not_stop_is_killed_at_its_timeout() {
     let keys = "stop_timeout = \"200ms\"\ndrain_timeout = \"100ms\"";
@@ -34,6 +36,7 @@ fn f2_a_worker_that_does_not_stop_is_killed_at_its_timeout() {
     supervised.stop();
 }
 
+/// Seen to fail without the second step of the stop; the third step of the stop.
 #[test]
 fn each_further_signal_hastens_the_stop() {
     let keys = "stop_timeout = \"40s\"\ndrain_timeout = \"40s\"";
@@ -53,6 +56,7 @@ fn each_further_signal_hastens_the_stop() {
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the second step of the stop; the third step of the stop.
 #[test]
 fn a_second_interrupt_is_neither_lost_nor_out_of_order_and_each_step_is_said() {
     let keys = "stop_timeout = \"40s\"\ndrain_timeout = \"40s\"";
@@ -73,6 +77,7 @@ const PILOT: &str = "[worker.pilot]\nexec = \"tw\"\nneeds = [\"a\"]\nsandbox.pre
     actor.flight = { type = \"Pilot\", args = { target = \"a\", hold_ms = 20 } }\n\
     [[grant]]\nfrom = \"pilot\"\nto = \"a\"\n";
 
+/// Seen to fail without the levels of the stop.
 #[test]
 fn f1_a_stop_under_load_answers_every_ask_and_goes_in_reverse_order() {
     let mut supervised = run!(&[&plain("a"), PILOT].concat());
@@ -86,6 +91,7 @@ fn f1_a_stop_under_load_answers_every_ask_and_goes_in_reverse_order() {
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the rule that nothing starts in a stop.
 #[test]
 fn f6_a_worker_that_dies_during_the_stop_is_not_restarted() {
     let keys = "needs = [\"a\"]\nstop_timeout = \"20s\"";
@@ -100,6 +106,7 @@ fn f6_a_worker_that_dies_during_the_stop_is_not_restarted() {
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the total of the stop.
 #[test]
 fn f11_the_total_is_kept_although_the_parts_would_take_longer() {
     let total = "[supervisor]\nshutdown_timeout = \"500ms\"\n";
@@ -115,6 +122,7 @@ fn f11_the_total_is_kept_although_the_parts_would_take_longer() {
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the kill without time; the endless patience.
 #[test]
 fn f13_a_stop_without_time_kills_at_once_and_one_without_end_waits() {
     let brutal = worker("brutal", "stop_timeout = \"0s\"\ndrain_timeout = \"0s\"", "stubborn = true");
@@ -134,6 +142,7 @@ fn f13_a_stop_without_time_kills_at_once_and_one_without_end_waits() {
     supervised.stop();
 }
 
+/// Seen to fail without the memory of the order to stop.
 #[test]
 fn f14_a_worker_that_exits_with_1_when_it_is_to_stop_is_told_and_changes_nothing() {
     let mut supervised = run!(&worker("a", "", "stop_exit = 1"));

@@ -12,6 +12,7 @@ use crate::support::foreign;
 
 const HEARD: &str = "notify = true";
 
+/// Seen to fail without readiness by execution.
 #[test]
 fn a_command_is_ready_once_it_is_executed() {
     let mut supervised = run!(&foreign("a", "", &["say=runs", "wait"]));
@@ -20,6 +21,7 @@ fn a_command_is_ready_once_it_is_executed() {
     supervised.stop();
 }
 
+/// Seen to fail without the wait for READY.
 #[test]
 fn a_command_that_notifies_is_ready_when_it_says_so() {
     let steps =
@@ -32,6 +34,7 @@ fn a_command_that_notifies_is_ready_when_it_says_so() {
     supervised.stop();
 }
 
+/// Seen to fail without the deadline of the start; the heed of EXTEND_TIMEOUT_USEC.
 #[test]
 fn d2_a_start_that_is_extended_lives_and_one_that_no_longer_is_fails() {
     let keys = "notify = true\nstart_timeout = \"300ms\"\nbackoff = { first = \"20s\", cap = \"30s\" }";
@@ -46,6 +49,7 @@ fn d2_a_start_that_is_extended_lives_and_one_that_no_longer_is_fails() {
     supervised.stop();
 }
 
+/// Seen to fail without the look at who sent it.
 #[test]
 fn d5_readiness_from_a_grandchild_or_another_worker_is_ignored_and_told_with_its_process() {
     let keys = "notify = true\nstart_timeout = \"20s\"";
@@ -60,6 +64,8 @@ fn d5_readiness_from_a_grandchild_or_another_worker_is_ignored_and_told_with_its
     supervised.stop();
 }
 
+/// Seen to fail without close-on-exec and the closing of what is no descriptor of its own; an environment from
+/// nothing.
 #[test]
 fn d14_a_command_has_exactly_what_was_declared() {
     if needs_root("a worker shows its descriptors to root only") {
@@ -83,6 +89,7 @@ fn d14_a_command_has_exactly_what_was_declared() {
     supervised.stop();
 }
 
+/// Seen to fail without the heed of "not ready".
 #[test]
 fn d16_a_flapping_command_is_never_restarted() {
     let flaps = "every=5:50:X_BAILIWICK_UNREADY=1;READY=1;X_BAILIWICK_UNREADY=1";
@@ -95,6 +102,7 @@ fn d16_a_flapping_command_is_never_restarted() {
 
 const WATCHED: &str = "notify = true\nwatchdog = \"400ms\"\nabort_timeout = \"0s\"\nbackoff = { first = \"20s\", cap = \"30s\" }";
 
+/// Seen to fail without the watchdog; the heed of WATCHDOG=1.
 #[test]
 fn c21_a_command_that_no_longer_says_that_it_gets_on_hangs() {
     let steps =
@@ -109,6 +117,7 @@ fn c21_a_command_that_no_longer_says_that_it_gets_on_hangs() {
     supervised.stop();
 }
 
+/// Seen to fail without the heed of WATCHDOG=trigger.
 #[test]
 fn c21_a_command_that_says_that_it_hangs_is_believed() {
     let keys = "notify = true\nabort_timeout = \"0s\"\nbackoff = { first = \"20s\", cap = \"30s\" }";
@@ -118,6 +127,7 @@ fn c21_a_command_that_says_that_it_hangs_is_believed() {
     supervised.stop();
 }
 
+/// Seen to fail without the watchdog; the heed of WATCHDOG_USEC.
 #[test]
 fn c21_a_command_may_choose_how_often_it_says_that_it_gets_on() {
     let steps = [
@@ -142,6 +152,7 @@ fn c21_a_command_may_choose_how_often_it_says_that_it_gets_on() {
     supervised.stop();
 }
 
+/// Seen to fail without the words about refusals.
 #[test]
 fn what_a_command_may_not_ask_is_refused() {
     let steps = ["notify=MAINPID=1", "notify=FDSTORE=1", "notify=ERRNO=13;STOPPING=1", "wait"];
@@ -152,6 +163,7 @@ fn what_a_command_may_not_ask_is_refused() {
     supervised.stop();
 }
 
+/// Seen to fail without the command's own signal.
 #[test]
 fn a_command_is_stopped_by_its_own_signal() {
     let keys = "stop_signal = \"SIGINT\"\nstop_timeout = \"20s\"";
@@ -164,6 +176,7 @@ fn a_command_is_stopped_by_its_own_signal() {
     supervised.stop();
 }
 
+/// Seen to fail without the deadline of the stop.
 #[test]
 fn a_command_that_ignores_its_stop_is_killed() {
     let keys = "stop_timeout = \"200ms\"";
@@ -174,6 +187,7 @@ fn a_command_that_ignores_its_stop_is_killed() {
     supervised.stop();
 }
 
+/// Seen to fail without the rule that a oneshot that succeeds is done.
 #[test]
 fn a_oneshot_command_is_done_when_it_ends() {
     let manifest = foreign("a", "", &["say=once"]).replace("kind = \"command\"", "kind = \"oneshot\"");
@@ -187,6 +201,7 @@ fn address(supervised: &Supervised, from: usize) -> String {
     line.rsplit(' ').next().expect("an address").to_owned()
 }
 
+/// Seen to fail without the descriptors that are kept; the keeping of them for later lives.
 #[test]
 fn e13_a_listener_of_the_supervisor_outlives_the_command_that_serves_it() {
     let listen = "[[listen]]\nname = \"http\"\ntcp = \"127.0.0.1:0\"\n";

@@ -36,6 +36,7 @@ pub(crate) fn reload(supervised: &Supervised, manifest: &str) -> String {
     text
 }
 
+/// Seen to fail without the start of what is added; the stop of what is removed; the peace of what is unchanged.
 #[test]
 fn g1_what_is_added_starts_what_is_removed_stops_and_the_others_keep_their_processes() {
     let mut supervised = run!(&[plain("a"), plain("b")].concat());
@@ -57,6 +58,7 @@ fn g1_what_is_added_starts_what_is_removed_stops_and_the_others_keep_their_proce
     supervised.stop();
 }
 
+/// Seen to fail without terms that need no restart.
 #[test]
 fn g2_a_hot_key_restarts_nobody_and_holds_from_then_on() {
     let mut supervised = run!(
@@ -75,6 +77,7 @@ fn g2_a_hot_key_restarts_nobody_and_holds_from_then_on() {
     supervised.stop();
 }
 
+/// Seen to fail without the peace of what is unchanged; the restart for what changed.
 #[test]
 fn g2_only_the_worker_whose_command_changed_restarts() {
     let mut supervised = run!(&[plain("a"), plain("b"), plain("c")].concat());
@@ -90,6 +93,7 @@ fn g2_only_the_worker_whose_command_changed_restarts() {
     supervised.stop();
 }
 
+/// Seen to fail without the restart for what changed; the sandbox that is made anew.
 #[test]
 fn g2_a_worker_that_is_stopped_stays_stopped_and_starts_with_what_changed() {
     let mut supervised = run!(&plain("a"));
@@ -104,6 +108,7 @@ fn g2_a_worker_that_is_stopped_stays_stopped_and_starts_with_what_changed() {
     supervised.stop();
 }
 
+/// Seen to fail without the restart for what changed.
 #[test]
 fn g2_a_worker_that_was_given_up_starts_with_what_changed() {
     let group = "[group.one]\nmax_restarts = 0\nperiod = \"60s\"\non_exhausted = \"fail\"\n";
@@ -115,6 +120,8 @@ fn g2_a_worker_that_was_given_up_starts_with_what_changed() {
     supervised.stop();
 }
 
+/// Seen to fail without arguments that need no restart; the handing over of arguments; the keeping of them for
+/// later incarnations.
 #[test]
 fn g2_changed_args_are_taken_by_the_process_that_runs() {
     let mut supervised = run!(&[plain("a"), plain("b")].concat());
@@ -135,6 +142,7 @@ fn g2_changed_args_are_taken_by_the_process_that_runs() {
     supervised.stop();
 }
 
+/// Seen to fail without the restart of who declines.
 #[test]
 fn g2_a_worker_that_declines_other_args_is_restarted_with_them() {
     let mut supervised = run!(&[plain("a"), plain("b")].concat());
@@ -149,6 +157,7 @@ fn g2_a_worker_that_declines_other_args_is_restarted_with_them() {
     supervised.stop();
 }
 
+/// Seen to fail without the peace of what runs; the drawing of the place.
 #[test]
 fn g3_an_invalid_manifest_changes_nothing_and_is_drawn_with_a_caret() {
     let mut supervised = run!(&[plain("a"), plain("b")].concat());
@@ -173,6 +182,7 @@ fn g3_an_invalid_manifest_changes_nothing_and_is_drawn_with_a_caret() {
     supervised.stop();
 }
 
+/// Seen to fail without the difference of a plan from a reload.
 #[test]
 fn g3_a_plan_changes_nothing() {
     let mut supervised = run!(&[plain("a"), plain("b")].concat());
@@ -184,6 +194,7 @@ fn g3_a_plan_changes_nothing() {
     supervised.stop();
 }
 
+/// Seen to fail without the deadline of the reload.
 #[test]
 fn g6_a_worker_that_never_confirms_stays_ready_and_the_result_is_timeout() {
     let keys = "reload_timeout = \"200ms\"\ndrain_timeout = \"0s\"\nstop_timeout = \"100ms\"";
@@ -197,6 +208,7 @@ fn g6_a_worker_that_never_confirms_stays_ready_and_the_result_is_timeout() {
     supervised.stop();
 }
 
+/// Seen to fail without the check of the arguments; its going on after that.
 #[test]
 fn g7_a_worker_that_cannot_take_its_args_refuses_and_goes_on() {
     let mut supervised = run!(&[plain("a"), plain("b")].concat());
@@ -211,6 +223,7 @@ fn g7_a_worker_that_cannot_take_its_args_refuses_and_goes_on() {
     supervised.stop();
 }
 
+/// Seen to fail without the refusal of gains.
 #[test]
 fn g_a_widening_is_refused_unless_it_is_allowed() {
     let mut supervised = run!(&[plain("a"), plain("b")].concat());
@@ -240,6 +253,7 @@ fn g_a_widening_is_refused_unless_it_is_allowed() {
     supervised.stop();
 }
 
+/// Seen to fail without the heed of SIGHUP.
 #[test]
 fn g_sighup_takes_up_what_has_changed() {
     let mut supervised = run!(&plain("a"));
@@ -252,6 +266,7 @@ fn g_sighup_takes_up_what_has_changed() {
     supervised.stop();
 }
 
+/// Seen to fail without the refusals of the move, the plan's and the machine's.
 #[test]
 fn g_a_worker_cannot_move_into_another_group_while_it_runs() {
     let groups = "[group.x]\n[group.y]\n";
@@ -264,6 +279,7 @@ fn g_a_worker_cannot_move_into_another_group_while_it_runs() {
     supervised.stop();
 }
 
+/// Seen to fail without the start of what is added; the stop of what is removed; the restart for what changed.
 #[test]
 fn g_a_reload_that_changes_everything() {
     let old = ["[group.x]\nmax_restarts = 3\n", &worker("a", "group = \"x\"", ""), &plain("b"), &plain("c")]
@@ -296,6 +312,7 @@ fn g_a_reload_that_changes_everything() {
     supervised.stop();
 }
 
+/// Seen to fail without the sandbox that is made anew.
 #[test]
 fn g_a_worker_killed_during_a_reload_comes_back_with_what_changed() {
     let mut supervised = run!(&[plain("a"), plain("b")].concat());
@@ -320,6 +337,7 @@ fn g_a_worker_killed_during_a_reload_comes_back_with_what_changed() {
     supervised.stop();
 }
 
+/// Seen to fail without the forgetting of who has left.
 #[test]
 fn g_a_hundred_reloads_leave_nothing_behind() {
     let shape = |round: u32| {
@@ -375,6 +393,7 @@ fn replace(supervised: &Supervised) {
     change().expect("the folder is ours");
 }
 
+/// Seen to fail without the watch over files; the executable that is held open; the opening anew by order.
 #[test]
 fn g9_a_replaced_executable_is_shown_and_the_same_build_returns_until_an_operator_restarts() {
     let mut supervised = run!(&[plain("a"), plain("b")].concat());
@@ -397,6 +416,7 @@ fn g9_a_replaced_executable_is_shown_and_the_same_build_returns_until_an_operato
     supervised.stop();
 }
 
+/// Seen to fail without the executable that is held open; the sign when that fails.
 #[test]
 fn g9_a_worker_whose_executable_was_deleted_comes_back_also_by_order() {
     let mut supervised = run!(&plain("a"));

@@ -20,6 +20,7 @@ fn giving_up(supervisor: &str, knobs: &str) -> String {
     [supervisor, group, &plain("a"), &worker("w", GIVES_UP, knobs)].concat()
 }
 
+/// Seen to fail without `exit_code_from`; the exit code of giving up.
 #[test]
 fn h3_a_supervisor_that_gives_up_exits_with_3_or_the_code_of_the_worker_that_is_named() {
     for (supervisor, code) in [
@@ -63,6 +64,7 @@ impl Superior {
     }
 }
 
+/// Seen to fail without the messages to whoever started it.
 #[test]
 fn whoever_started_a_supervisor_is_told_how_it_gets_on() {
     let superior = Superior::new("told");
@@ -88,6 +90,7 @@ fn whoever_started_a_supervisor_is_told_how_it_gets_on() {
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the exception of who pauses.
 #[test]
 fn a_worker_in_a_pause_does_not_keep_the_rest_from_being_called_ready() {
     let superior = Superior::new("pause");
@@ -100,6 +103,7 @@ fn a_worker_in_a_pause_does_not_keep_the_rest_from_being_called_ready() {
     supervised.stop();
 }
 
+/// Seen to fail without the taking of SIGTERM; the reaping of orphans.
 #[test]
 fn h1_a_supervisor_that_is_pid_1_stops_on_sigterm_and_reaps() {
     if needs_root("only root makes process namespaces everywhere") {
@@ -119,6 +123,7 @@ fn h1_a_supervisor_that_is_pid_1_stops_on_sigterm_and_reaps() {
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without what the standard library opens in their place.
 #[test]
 fn h5_a_supervisor_runs_without_any_standard_stream() {
     let closed = ["sh", "-c", "exec \"$0\" \"$@\" <&- >&- 2>&-"];
@@ -131,6 +136,7 @@ fn h5_a_supervisor_runs_without_any_standard_stream() {
     supervised.stop();
 }
 
+/// Seen to fail without the tolerance of a broken pipe.
 #[test]
 fn h7_a_supervisor_whose_reader_is_gone_goes_on() {
     let fifo = tempfile::tempdir().expect("a folder");
@@ -158,6 +164,7 @@ fn on_a_terminal(manifest: &str) -> (bailiwick_tests::harness::Supervised, tempf
     (supervised, folder, keys)
 }
 
+/// Seen to fail without a session of its own.
 #[test]
 fn f4_an_interrupt_from_the_terminal_reaches_the_supervisor_only_and_is_one_orderly_stop() {
     let (mut supervised, _folder, mut keys) = on_a_terminal(&worker("a", "", "say = \"here\""));
@@ -175,6 +182,7 @@ fn f4_an_interrupt_from_the_terminal_reaches_the_supervisor_only_and_is_one_orde
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the look for a terminal.
 #[test]
 fn a_hang_up_of_its_terminal_is_an_ordered_stop() {
     let (mut supervised, _folder, _keys) = on_a_terminal(&plain("a"));
@@ -186,6 +194,7 @@ fn a_hang_up_of_its_terminal_is_an_ordered_stop() {
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the look whether the signal was ignored.
 #[test]
 fn a_hang_up_that_was_ignored_at_the_start_stays_ignored() {
     let mut supervised = run!(&["nohup"], &plain("a"));
@@ -202,6 +211,7 @@ fn a_hang_up_that_was_ignored_at_the_start_stays_ignored() {
     supervised.stop();
 }
 
+/// Seen to fail without the tolerance of a /proc that cannot be written.
 #[test]
 fn h10_a_supervisor_without_control_groups_and_with_a_read_only_proc_starts() {
     if needs_root("only root makes mount namespaces everywhere") {
@@ -215,6 +225,7 @@ fn h10_a_supervisor_without_control_groups_and_with_a_read_only_proc_starts() {
     supervised.stop();
 }
 
+/// Seen to fail without the monotonic clock.
 #[test]
 fn h4_a_clock_that_jumps_ends_nobody() {
     let library = [

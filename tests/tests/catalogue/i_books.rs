@@ -150,6 +150,7 @@ fn wait_for_entry(supervised: &Supervised) -> u64 {
     number
 }
 
+/// Seen to fail without the limit of what waits; the waiting.
 #[test]
 fn i2_of_what_is_told_in_backoff_exactly_the_first_up_to_the_limit_is_handled_after_it() {
     const LIMIT: usize = 8;
@@ -185,6 +186,7 @@ fn i2_of_what_is_told_in_backoff_exactly_the_first_up_to_the_limit_is_handled_af
     supervised.stop();
 }
 
+/// Seen to fail without letting go who stands in line.
 #[test]
 fn i2_who_waits_for_room_in_a_worker_that_dies_goes_on_at_once() {
     const LIMIT: usize = 3;
@@ -212,6 +214,7 @@ fn i2_who_waits_for_room_in_a_worker_that_dies_goes_on_at_once() {
     supervised.stop();
 }
 
+/// Seen to fail without the limit of what waits; the waiting.
 #[test]
 fn i2_before_the_first_life_what_is_told_waits_as_in_a_pause() {
     let clerk = "while_down = { messages = 3 }\nafter = [\"gate\"]";
@@ -231,6 +234,7 @@ fn i2_before_the_first_life_what_is_told_waits_as_in_a_pause() {
     supervised.stop();
 }
 
+/// Seen to fail without the end of watches with a life.
 #[test]
 fn i4_who_watches_an_actor_whose_worker_is_killed_is_told_once_after_its_last_message() {
     const KILLS: u32 = 20;
@@ -268,6 +272,7 @@ fn i4_who_watches_an_actor_whose_worker_is_killed_is_told_once_after_its_last_me
     supervised.stop();
 }
 
+/// Seen to fail without the drain of mailboxes.
 #[test]
 fn i7_a_restart_with_an_unread_mailbox_loses_no_ask_and_none_is_handled_twice() {
     let mut supervised = run!(&system("asks = 40, every_ms = 0", "drain_timeout = \"40s\"", "work_ms = 3"));
@@ -285,6 +290,7 @@ fn i7_a_restart_with_an_unread_mailbox_loses_no_ask_and_none_is_handled_twice() 
     supervised.stop();
 }
 
+/// Seen to fail without the end of actors before that of the process; the count of what was unread.
 #[test]
 fn i7_a_restart_that_is_short_of_time_for_its_mailbox_says_what_became_of_each_message() {
     let clerk = "drain_timeout = \"50ms\"";
@@ -306,6 +312,7 @@ fn i7_a_restart_that_is_short_of_time_for_its_mailbox_says_what_became_of_each_m
     supervised.stop();
 }
 
+/// Seen to fail without the difference of "unknown" from "not delivered".
 #[test]
 fn i1_asks_that_race_with_kills_end_with_an_answer_or_with_what_is_known_and_none_is_handled_twice() {
     const AT_ONCE: usize = 20;

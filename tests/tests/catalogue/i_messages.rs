@@ -52,6 +52,8 @@ fn assert_quick_stop(mut supervised: Supervised) {
     stopwatch.assert_within(Duration::from_millis(500), "the ordered stop");
 }
 
+/// Seen to fail without the word about the death of a peer; the end of what was sent over a link that ends; the
+/// difference of "unknown" from "not delivered".
 #[test]
 fn i1_an_ask_in_hand_when_its_worker_is_killed_ends_at_once_and_the_next_is_answered() {
     let mut supervised = run!(&system("hold_ms = 25000", "100ms"));
@@ -71,6 +73,7 @@ fn i1_an_ask_in_hand_when_its_worker_is_killed_ends_at_once_and_the_next_is_answ
     supervised.stop();
 }
 
+/// Seen to fail without the drain of mailboxes.
 #[test]
 fn i7_an_ask_in_hand_when_its_worker_is_to_stop_is_answered_first() {
     let mut supervised = run!(&system("hold_ms = 500", "40s"));
@@ -81,6 +84,7 @@ fn i7_an_ask_in_hand_when_its_worker_is_to_stop_is_answered_first() {
     supervised.stop();
 }
 
+/// Seen to fail without the end of what was sent over a link that ends; the link of a later life.
 #[test]
 fn i1_asks_go_on_while_their_worker_is_killed_again_and_again() {
     let supervised = run!(&system("pause_ms = 0", "40s"));
@@ -107,6 +111,7 @@ fn i1_asks_go_on_while_their_worker_is_killed_again_and_again() {
     assert_quick_stop(supervised);
 }
 
+/// Seen to fail without the link of a later life.
 #[test]
 fn i1_who_asks_may_be_killed_as_well() {
     let supervised = run!(&system("pause_ms = 0", "40s"));
@@ -122,6 +127,7 @@ fn i1_who_asks_may_be_killed_as_well() {
     assert_quick_stop(supervised);
 }
 
+/// Seen to fail without the limits of a message, the codec's and the link's.
 #[test]
 fn i1_an_input_over_the_limit_costs_that_ask_and_nobody_its_life() {
     // 2 MiB are more than a link carries in one message, and little enough to be encoded at once.
@@ -139,6 +145,7 @@ fn i1_an_input_over_the_limit_costs_that_ask_and_nobody_its_life() {
     assert_quick_stop(supervised);
 }
 
+/// Seen to fail without the limit of what waits; the waiting.
 #[test]
 fn i2_what_is_told_to_a_worker_in_backoff_waits_up_to_its_limit_and_the_rest_is_refused() {
     let manifest = r#"

@@ -31,6 +31,8 @@ fn answers(supervised: &Supervised, count: usize) -> Vec<u32> {
     })
 }
 
+/// Seen to fail without the end of a life that is spent; the limit of messages; the exception of planned ends from
+/// the budget.
 #[test]
 fn j1_each_message_is_handled_by_a_process_of_its_own() {
     let mut supervised = run!(&system("max_messages = 1", "who = 1, rounds = 20"));
@@ -44,6 +46,7 @@ fn j1_each_message_is_handled_by_a_process_of_its_own() {
     supervised.stop();
 }
 
+/// Seen to fail without the end of a life that is spent; the limit of messages.
 #[test]
 fn j1_a_life_takes_as_many_messages_as_it_may_and_no_more() {
     let mut supervised = run!(&system("max_messages = 5", "who = 1, rounds = 20"));
@@ -55,6 +58,7 @@ fn j1_a_life_takes_as_many_messages_as_it_may_and_no_more() {
     supervised.stop();
 }
 
+/// Seen to fail without the drain of links.
 #[test]
 fn j2_no_ask_is_lost_in_a_pool_whose_members_live_for_one() {
     let mut supervised =
@@ -64,6 +68,7 @@ fn j2_no_ask_is_lost_in_a_pool_whose_members_live_for_one() {
     supervised.stop();
 }
 
+/// Seen to fail without the stop of who is idle; the start for a message; the wait for the first message.
 #[test]
 fn j3_a_worker_on_demand_starts_for_the_first_ask_and_is_gone_when_idle() {
     let keys = "start = \"on_demand\"\nidle_stop = \"300ms\"";
@@ -82,6 +87,7 @@ fn j3_a_worker_on_demand_starts_for_the_first_ask_and_is_gone_when_idle() {
     supervised.stop();
 }
 
+/// Seen to fail without the stop of who is idle; the start for a message.
 #[test]
 fn j3_asks_that_race_with_the_stop_are_answered() {
     // As long between two asks as it stays idle, so that some come while it goes.
@@ -92,6 +98,7 @@ fn j3_asks_that_race_with_the_stop_are_answered() {
     supervised.stop();
 }
 
+/// Seen to fail without the precedence of the operator's stop.
 #[test]
 fn j3_what_an_operator_stopped_nobody_wakes() {
     let mut supervised = run!(&system("start = \"on_demand\"", "who = 1, pause_ms = 50"));
@@ -104,6 +111,7 @@ fn j3_what_an_operator_stopped_nobody_wakes() {
     supervised.stop();
 }
 
+/// Seen to fail without its being as good as ready for those who need it.
 #[test]
 fn j3_who_needs_a_worker_on_demand_does_not_wait_for_it() {
     let needing = worker("front", "needs = [\"probe\"]", "");
@@ -114,6 +122,7 @@ fn j3_who_needs_a_worker_on_demand_does_not_wait_for_it() {
     supervised.stop();
 }
 
+/// Seen to fail without `max_age`; the exception of planned ends from the budget.
 #[test]
 fn j4_instances_that_grow_old_go_one_after_the_other_and_no_ask_is_lost() {
     let keys = "instances = 3\nmax_age = \"1s\"";
@@ -127,6 +136,7 @@ fn j4_instances_that_grow_old_go_one_after_the_other_and_no_ask_is_lost() {
     supervised.stop();
 }
 
+/// Seen to fail without the restart after a signal.
 #[test]
 fn j5_a_disposable_worker_that_is_killed_at_any_moment_is_charged_and_replaced() {
     let group = "group = \"g\"\nmax_messages = 1\nbackoff = { base = \"1ms\", cap = \"5ms\" }";

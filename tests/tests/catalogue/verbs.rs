@@ -13,6 +13,7 @@ use crate::support::{Cli, plain, worker};
 
 const FAILS: &str = "backoff = { first = \"20s\", cap = \"30s\" }";
 
+/// Seen to fail without the stop of who pauses.
 #[test]
 fn b14_who_was_stopped_while_it_flapped_stays_stopped() {
     let keys = "instances = 4\nbackoff = { first = \"1ms\", base = \"1ms\", cap = \"1ms\" }\ngroup = \"g\"";
@@ -36,6 +37,7 @@ fn b14_who_was_stopped_while_it_flapped_stays_stopped() {
     supervised.stop();
 }
 
+/// Seen to fail without the memory of the order to stop; the worker's heed of SIGTERM.
 #[test]
 fn a_kill_is_final_and_another_signal_is_not() {
     let mut supervised = run!(&plain("a"));
@@ -52,6 +54,7 @@ fn a_kill_is_final_and_another_signal_is_not() {
     supervised.stop();
 }
 
+/// Seen to fail without the reset.
 #[test]
 fn reset_forgets_what_the_budget_has_spent() {
     let group = "[group.few]\nmax_restarts = 1\nperiod = \"60s\"\non_exhausted = \"fail\"\n";
@@ -75,6 +78,7 @@ fn reset_forgets_what_the_budget_has_spent() {
     supervised.stop();
 }
 
+/// Seen to fail without the drain without end.
 #[test]
 fn drain_lets_everything_be_finished_and_stops() {
     let mut supervised = run!(&plain("a"));
@@ -84,6 +88,7 @@ fn drain_lets_everything_be_finished_and_stops() {
     supervised.stop();
 }
 
+/// Seen to fail without the waiting.
 #[test]
 fn wait_answers_when_it_is_so_and_not_before() {
     let manifest =
@@ -101,6 +106,7 @@ fn wait_answers_when_it_is_so_and_not_before() {
     supervised.stop();
 }
 
+/// Seen to fail without the news while an order is carried out.
 #[test]
 fn an_order_tells_what_happens_meanwhile_unless_it_does_not_wait() {
     let mut supervised = run!(&worker("a", "", "ready_after_ms = 100"));
@@ -118,6 +124,7 @@ fn an_order_tells_what_happens_meanwhile_unless_it_does_not_wait() {
     supervised.stop();
 }
 
+/// Seen to fail without the bound of its places.
 #[test]
 fn a_pool_is_scaled_as_far_as_it_has_places() {
     let group = "[group.pool]\nstrategy = \"pool\"\n";
@@ -145,6 +152,7 @@ fn a_pool_is_scaled_as_far_as_it_has_places() {
     supervised.stop();
 }
 
+/// Seen to fail without the cause in the event.
 #[test]
 fn what_happened_is_told_in_order_with_states_causes_and_both_clocks() {
     let mut supervised = run!(&worker("a", "", ""));
@@ -168,6 +176,7 @@ fn what_happened_is_told_in_order_with_states_causes_and_both_clocks() {
     supervised.stop();
 }
 
+/// Seen to fail without the answer as soon as something happens.
 #[test]
 fn whoever_follows_is_told_at_once() {
     let mut supervised = run!(&plain("a"));
@@ -185,6 +194,7 @@ fn whoever_follows_is_told_at_once() {
     supervised.stop();
 }
 
+/// Seen to fail without the bound of connections.
 #[test]
 fn clients_that_wait_or_do_not_read_are_in_nobodys_way() {
     let mut supervised = run!(&plain("a"));
@@ -211,6 +221,7 @@ fn idler(supervised: &Supervised) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || drop(client.events(NEXT_EVENT, Duration::from_secs(3600))))
 }
 
+/// Seen to fail without the look where output goes.
 #[test]
 fn h11_what_no_person_reads_is_plain_and_whole() {
     let long = "a-worker-with-a-name-that-is-longer-than-a-narrow-terminal-is";
@@ -241,6 +252,7 @@ fn h11_what_no_person_reads_is_plain_and_whole() {
     supervised.stop();
 }
 
+/// Seen to fail without the exit code for no supervisor.
 #[test]
 fn h12_without_a_supervisor_it_exits_5_and_names_the_path() {
     let mut supervised = run!(&plain("a"));
@@ -257,6 +269,7 @@ fn h12_without_a_supervisor_it_exits_5_and_names_the_path() {
     }
 }
 
+/// Seen to fail without the look for the nearest name.
 #[test]
 fn an_unknown_name_is_answered_by_the_nearest_and_nothing_is_done() {
     let mut supervised = run!(&[plain("web"), plain("db")].concat());
@@ -271,6 +284,7 @@ fn an_unknown_name_is_answered_by_the_nearest_and_nothing_is_done() {
     supervised.stop();
 }
 
+/// Seen to fail without the last lines.
 #[test]
 fn status_of_one_shows_what_it_printed_last_and_the_tree_shows_its_group() {
     let groups = "[group.outer]\n[group.inner]\ngroup = \"outer\"\n";
