@@ -67,17 +67,13 @@ pub enum Alone {
     OwnsFiles,
 }
 
-impl Refusal {
-    /// Returns the reason as the number by which other processes are told of it.
-    pub const fn code(self) -> u8 {
+impl fmt::Display for Rolled {
+    /// Writes what came of it, in words for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotReady => 0,
-            Self::UnderWay => 1,
-            Self::Oneshot => 2,
-            Self::Main => 3,
-            Self::Stopping => 4,
-            Self::Alone(Alone::SaysNoReady) => 5,
-            Self::Alone(Alone::OwnsFiles) => 6,
+            Self::Succeeded => f.write_str("done"),
+            Self::Back(why) => write!(f, "rolled back: {why}"),
+            Self::Refused(why) => why.fmt(f),
         }
     }
 }
@@ -88,11 +84,11 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::NotReady => "it is not ready",
             Self::UnderWay => "a replacement is under way",
-            Self::Oneshot => "it is a oneshot",
+            Self::Oneshot => "it is a oneshot, whose work would be done twice",
             Self::Main => "everything ends with it",
             Self::Stopping => "its group is being stopped",
             Self::Alone(Alone::SaysNoReady) => "it does not say when it is ready",
-            Self::Alone(Alone::OwnsFiles) => "it owns the files that it writes to",
+            Self::Alone(Alone::OwnsFiles) => "it writes to files as a user of its own",
         })
     }
 }

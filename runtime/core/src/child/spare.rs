@@ -119,8 +119,13 @@ impl Child {
         if held || !is_wanted || !self.may_have_spare() || self.spare.is_outdated {
             return self.dismiss_spare(turn);
         }
-        let is_up = matches!(self.state, State::Ready { .. });
-        if is_up && self.spare.stage == Stage::Absent && self.second().is_none() {
+        let is_free = match self.spare.stage {
+            Stage::Absent => self.second().is_none(),
+            // The pause is between spares; somebody waits for a newcomer.
+            Stage::Pausing { .. } => rises,
+            Stage::Making { .. } | Stage::Standing | Stage::Ending { .. } => false,
+        };
+        if is_free && matches!(self.state, State::Ready { .. }) {
             let until = turn.now + turn.config.start_timeout;
             let stage = Stage::Making { until };
             self.spare = Spare { stage, rises, lost: self.spare.lost, ..Spare::default() };

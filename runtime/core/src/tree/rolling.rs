@@ -1,6 +1,9 @@
 //! Rolling replacement: who may be replaced so, and what is told of the life beside the present one.
 
-use super::{ChildId, Event, Step, Tree};
+use alloc::format;
+use alloc::string::String;
+
+use super::{ChildId, Event, Incarnation, Step, Tree};
 use crate::child::{Child, Refusal};
 
 impl Tree {
@@ -10,6 +13,12 @@ impl Tree {
             return Some(Refusal::NotReady);
         };
         child.refuses_roll(terms).or_else(|| self.is_held(id).then_some(Refusal::Stopping))
+    }
+
+    /// Says what came of the last orders to replace children by rolling, a line for each of which something has.
+    pub fn rolled(&self, children: &[Incarnation]) -> String {
+        let rolled = |of: &Incarnation| self.child(of.child)?.last_roll();
+        children.iter().filter_map(rolled).map(|rolled| format!("{rolled}\n")).collect()
     }
 
     pub(super) fn roll(&mut self, id: ChildId, step: &mut Step<'_>) {

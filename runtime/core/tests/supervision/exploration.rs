@@ -403,3 +403,73 @@ fn a_worker_on_demand_keeps_the_invariants_in_every_state() {
     });
     assert_eq!(found, (39_076, 335_092));
 }
+
+/// What can happen to a worker that is replaced by rolling: to its life, to the process beside that, and by order.
+fn rolling(world: &Observed, child: u16) -> Vec<Event> {
+    let (life, other) = (world.life(child), world.other(child));
+    let either = [life, other].into_iter().flat_map(|of| {
+        [
+            Event::Ready(of),
+            Event::Drained(of),
+            Event::Exited { of, exit: Exit::Signal(11) },
+            Event::Emptied { of, chance: 0 },
+        ]
+    });
+    let operator = |verb| Event::Operator { verb, child: ChildId(child) };
+    let others = [Event::Standing(other), operator(Verb::Roll), operator(Verb::Start), operator(Verb::Stop)];
+    either.chain(others).collect()
+}
+
+/// Every history of up to seven events of a worker that is ready: replaced by rolling, and its life and the process beside
+/// it ready, drained, crashed, hung, broken, not made, stopped, killed, restarted and reloaded at every point; with a spare
+/// and without, in time and with a supervisor that lags.
+#[test]
+fn a_worker_that_is_replaced_by_rolling_keeps_the_invariants_in_every_state() {
+    let mut all = Vec::new();
+    for spare in [false, true] {
+        let group = GroupConfig { max_restarts: 2, period: Duration::MAX, ..group(OnExhausted::Fail) };
+        let worker = ChildConfig {
+            spare,
+            stop_timeout: SECOND,
+            drain_timeout: SECOND,
+            abort_timeout: SECOND,
+            liveness_timeout: SECOND,
+            ..spared()
+        };
+        let mut start = Observed::new(small(vec![group], vec![worker]));
+        start.tell(Event::Boot);
+        start.tell(Event::Ready(start.life(0)));
+        let found = explore_from(start, 7, |world| {
+            let (life, other) = (world.life(0), world.other(0));
+            let operator = |verb| Event::Operator { verb, child: ChildId(0) };
+            let others = [
+                Event::SpawnFailed { of: life, step: 1, errno: 2, chance: 0 },
+                Event::SpawnFailed { of: other, step: 1, errno: 2, chance: 0 },
+                Event::Exited { of: other, exit: Exit::Code(0) },
+                Event::Violated(other),
+                Event::Extend { of: other, by: 2 * SECOND },
+                Event::Hung(life),
+                Event::Unready(life),
+                Event::Spent(life),
+                operator(Verb::Restart),
+                operator(Verb::Kill),
+                operator(Verb::Drain),
+                operator(Verb::Reload),
+            ];
+            rolling(world, 0).into_iter().chain(others).collect()
+        });
+        all.push(found);
+    }
+    assert_eq!(all, [(49_112, 455_398), (118_398, 1_345_644)], "without a spare, and with one");
+}
+
+/// Every history of up to eight events of two workers that are ready, of which the second is stopped with the first.
+#[test]
+fn two_workers_in_rest_for_one_that_are_replaced_by_rolling_keep_the_invariants_in_every_state() {
+    let mut start = Observed::new(small(vec![within(Strategy::RestForOne, None, 1)], vec![timeless(); 2]));
+    start.tell(Event::Boot);
+    start.tell(Event::Ready(start.life(0)));
+    start.tell(Event::Ready(start.life(1)));
+    let found = explore_from(start, 8, |world| (0..2).flat_map(|child| rolling(world, child)).collect());
+    assert_eq!(found, (39_358, 445_586));
+}

@@ -185,7 +185,13 @@ fn walks() -> u32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: walks(), failure_persistence: None, ..ProptestConfig::default() })]
+    // Not every configuration that is drawn has an order; about every third has none.
+    #![proptest_config(ProptestConfig {
+        cases: walks(),
+        max_local_rejects: walks().saturating_mul(10),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn no_sequence_of_events_breaks_an_invariant(

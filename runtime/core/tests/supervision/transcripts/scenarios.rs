@@ -14,15 +14,15 @@ use bailiwick_core::tree::{
 use super::replay;
 use crate::observer::Observed;
 
-fn alone(child: ChildConfig) -> Config {
+pub(super) fn alone(child: ChildConfig) -> Config {
     all(vec![child])
 }
 
-fn all(children: Vec<ChildConfig>) -> Config {
+pub(super) fn all(children: Vec<ChildConfig>) -> Config {
     Config { children, ..Config::default() }
 }
 
-fn child() -> ChildConfig {
+pub(super) fn child() -> ChildConfig {
     let backoff = Backoff { jitter_permille: 0, ..Backoff::default() };
     ChildConfig { backoff, ..ChildConfig::default() }
 }
@@ -31,11 +31,11 @@ fn of_type(restart: Restart) -> ChildConfig {
     ChildConfig { restart, ..child() }
 }
 
-fn needing(needs: &[u16]) -> ChildConfig {
+pub(super) fn needing(needs: &[u16]) -> ChildConfig {
     ChildConfig { needs: needs.iter().copied().map(ChildId).collect(), ..child() }
 }
 
-fn budget(max_restarts: u32, period_s: u64, on_exhausted: OnExhausted) -> GroupConfig {
+pub(super) fn budget(max_restarts: u32, period_s: u64, on_exhausted: OnExhausted) -> GroupConfig {
     GroupConfig {
         max_restarts,
         period: Duration::from_secs(period_s),
@@ -44,7 +44,7 @@ fn budget(max_restarts: u32, period_s: u64, on_exhausted: OnExhausted) -> GroupC
     }
 }
 
-fn within(group: GroupConfig, child: ChildConfig) -> Config {
+pub(super) fn within(group: GroupConfig, child: ChildConfig) -> Config {
     Config { groups: vec![group], ..alone(child) }
 }
 
@@ -83,7 +83,7 @@ fn a6_a_crash_restarts_only_the_child_that_crashed() {
     replay("a6_one_for_one", all(vec![child(), child(), child()]));
 }
 
-fn serial(strategy: Strategy, children: Vec<ChildConfig>) -> Config {
+pub(super) fn serial(strategy: Strategy, children: Vec<ChildConfig>) -> Config {
     Config { groups: vec![GroupConfig { strategy, ..budget(1, 5, OnExhausted::Escalate) }], ..all(children) }
 }
 
