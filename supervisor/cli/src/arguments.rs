@@ -51,8 +51,8 @@ pub(crate) enum Command {
     Start(Order),
     /// Stop workers and keep them stopped, or stop the whole system.
     Stop(Order),
-    /// Stop workers and start them again, from what is on disk now; no restart budget is charged.
-    Restart(Order),
+    /// Start workers anew, from what is on disk now; no restart budget is charged.
+    Restart(Restart),
     /// Stop workers once they have finished everything, however long that takes, and keep them stopped.
     Drain(Order),
     /// Send workers a signal. After SIGKILL, the default, they stay stopped; what another signal does is their affair.
@@ -161,6 +161,17 @@ pub(crate) struct Waiting {
     /// One JSON document with a schema_version: what became of each order.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Start workers anew.
+#[derive(Debug, Args)]
+pub(crate) struct Restart {
+    /// Start each anew beside its present life, which ends when the new one is ready: one instance after the other, up to
+    /// the first whose new life does not become ready; that goes on as it was. --timeout is for each.
+    #[arg(long, conflicts_with_all = ["all", "no_wait"])]
+    pub(crate) rolling: bool,
+    #[command(flatten)]
+    pub(crate) order: Order,
 }
 
 /// Send workers a signal.

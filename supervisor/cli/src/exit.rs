@@ -68,7 +68,7 @@ pub enum Failure {
         /// What was ordered.
         order: String,
         /// Why not.
-        reason: &'static str,
+        reason: String,
         /// The outcome that the supervisor named.
         outcome: Outcome,
     },

@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::json::{self, SCHEMA_VERSION};
 use crate::place;
 use crate::screen::Screen;
-use crate::status::{is_meant, target as target_of, unknown};
+use crate::status::{is_meant, target as target_of, title, unknown};
 
 /// What became of every order of one command.
 #[derive(Serialize)]
@@ -46,6 +46,23 @@ pub(crate) fn each(verb: Verb, word: &str, order: &Order, screen: &Screen) -> Re
     }
     for (name, target) in targets {
         giver.give(verb, word, name, target, &status)?;
+    }
+    giver.finish()
+}
+
+/// Has a new life take the place of each that is named, one instance after the other, up to the first that fails.
+pub(crate) fn roll(order: &Order, screen: &Screen) -> Result<Exit, Failure> {
+    if order.names.is_empty() {
+        return Err(Failure::NobodyNamed);
+    }
+    let mut giver = Giver::connect(place::find(&order.place)?, &order.waiting, screen)?;
+    let status = giver.client.status()?;
+    giver.seen = status.supervisor.last_event;
+    let found = |name: &String| target_of(&status, name).ok_or_else(|| unknown(&status, name));
+    let found: Vec<Target> = order.names.iter().map(found).collect::<Result<_, _>>()?;
+    for row in found.iter().flat_map(|target| status.workers.iter().filter(|row| is_meant(row, target))) {
+        let target = Target::Instance(row.name.clone(), row.instance);
+        giver.give(Verb::Roll, "restart --rolling", &title(&status, row), target, &status)?;
     }
     giver.finish()
 }
@@ -104,8 +121,8 @@ impl<'a> Giver<'a> {
         let is_at_once = self.waiting.no_wait && verb != Verb::ShutDown;
         let deadline = if is_at_once { Duration::ZERO } else { self.waiting.timeout };
         let request = Request { verb, target: target.clone(), deadline };
-        let outcome = match self.watcher.as_ref().filter(|_| verb != Verb::ShutDown) {
-            None => self.client.order(verb, target, deadline)?,
+        let (words, outcome) = match self.watcher.as_ref().filter(|_| verb != Verb::ShutDown) {
+            None => self.client.ask(&request)?,
             Some(watcher) => {
                 let (screen, seen) = (self.screen, &mut self.seen);
                 self.client.order_watched(watcher, &request, *seen, |event| {
@@ -120,7 +137,9 @@ impl<'a> Giver<'a> {
                 })?
             }
         };
-        let refused = |reason| Err(Failure::Refused { order: order.clone(), reason, outcome });
+        let words = words.lines().collect::<Vec<_>>().join(", ");
+        let refused =
+            |reason: &str| Err(Failure::Refused { order: order.clone(), reason: reason.to_owned(), outcome });
         match outcome {
             Outcome::Done => {}
             Outcome::TimedOut if is_at_once => {}
@@ -132,6 +151,8 @@ impl<'a> Giver<'a> {
             Outcome::NotPermitted => return refused("not allowed"),
             Outcome::ShuttingDown => return refused("the system is stopping"),
             Outcome::GaveUp => return refused("it is given up; `status` says why"),
+            Outcome::RolledBack => return refused(&words),
+            Outcome::Refused if verb == Verb::Roll => return refused(&words),
             Outcome::Refused => return refused("no pool, or it has fewer places"),
             _ => return refused("the supervisor did not understand the order"),
         }

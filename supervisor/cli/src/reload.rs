@@ -79,8 +79,8 @@ pub(crate) fn reload(reload: &Reload, screen: &Screen) -> Result<Exit, Failure> 
     }
 }
 
-fn refused(reason: &'static str, outcome: Outcome) -> Failure {
-    Failure::Refused { order: "reload".into(), reason, outcome }
+fn refused(reason: &str, outcome: Outcome) -> Failure {
+    Failure::Refused { order: "reload".into(), reason: reason.into(), outcome }
 }
 
 /// Reads what the supervisor writes: on each line a word, a tabulator, and what it is about.

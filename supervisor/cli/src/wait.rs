@@ -30,7 +30,7 @@ pub(crate) fn wait(asked: &Wait) -> Result<Exit, Failure> {
             Outcome::GaveUp | Outcome::ShuttingDown => return Ok(Exit::NotReady),
             Outcome::UnknownTarget => return Err(unknown(&status, name)),
             outcome => {
-                let reason = "the supervisor did not understand the request";
+                let reason = "the supervisor did not understand the request".into();
                 return Err(Failure::Refused { order: format!("wait {name}"), reason, outcome });
             }
         }

@@ -152,6 +152,56 @@ fn each_order_goes_to_whom_it_names() {
 }
 
 #[test]
+fn a_rolling_restart_goes_from_instance_to_instance() {
+    let rolling = |answers: Vec<Vec<Record>>| {
+        Supervisor::answering(answers).run(&["restart", "--rolling", "web", "--json", "--timeout", "3s"])
+    };
+    let instance = |number| (Verb::Roll, Target::Instance("web".into(), number));
+    let (code, data, messages, asked) = rolling(vec![status(READY), end(Outcome::Done), end(Outcome::Done)]);
+    assert_eq!((code, messages.as_str()), (0, ""));
+    assert_eq!(asked[1..], [instance(1), instance(2)]);
+    let document: serde_json::Value = serde_json::from_str(&data).expect("it is one document");
+    let order = serde_json::json!({ "order": "restart --rolling", "target": "web.2", "waited": true });
+    assert_eq!(document["orders"][1], order);
+}
+
+#[test]
+fn a_rolling_restart_ends_where_the_present_life_was_left_alone() {
+    let said = |text: &str| vec![Record::Text(Text { text: text.into(), ends: true })];
+    for (words, outcome, expected, message) in [
+        (said("rolled back: exit code 1"), Outcome::RolledBack, 1, "web.1: rolled back: exit code 1"),
+        (said("it is not ready"), Outcome::Refused, 1, "web.1: it is not ready"),
+        (Vec::new(), Outcome::TimedOut, 6, "the order stands"),
+        (Vec::new(), Outcome::ShuttingDown, 1, "the system is stopping"),
+    ] {
+        let answers = [status(READY), [words, end(outcome)].concat(), end(Outcome::Done)];
+        let (code, data, messages, asked) =
+            Supervisor::answering(answers).run(&["restart", "--rolling", "web", "--timeout", "1s"]);
+        assert_eq!((code, data.as_str()), (expected, ""), "{outcome:?}");
+        assert!(messages.contains(message), "{messages}");
+        let rolled = asked.iter().filter(|(verb, _)| *verb == Verb::Roll);
+        assert_eq!(rolled.count(), 1, "the other instance was left alone");
+    }
+}
+
+#[test]
+fn a_rolling_restart_is_of_those_who_are_named_and_waited_for() {
+    for arguments in [&["restart", "--rolling", "--all"][..], &["restart", "--rolling", "web", "--no-wait"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
+        assert_eq!(
+            command.args(arguments).output().expect("it runs").status.code(),
+            Some(2),
+            "{arguments:?}"
+        );
+    }
+    let answers = [status(READY), end(Outcome::Done)];
+    let (code, _, _, asked) = Supervisor::answering(answers).run(&["restart", "--rolling", "web.2"]);
+    assert_eq!((code, &asked[1]), (0, &(Verb::Roll, Target::Instance("web".into(), 2))));
+    let (code, _, messages, _) = Supervisor::answering([status(READY)]).run(&["restart", "--rolling", "wob"]);
+    assert!(code == 4 && messages.contains("no worker is called"), "{messages}");
+}
+
+#[test]
 fn each_verb_asks_for_what_it_says() {
     let web = || Target::Worker("web".into());
     for (arguments, verb) in [

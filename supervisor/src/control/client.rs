@@ -103,8 +103,8 @@ impl Client {
         self.exchange(&Request { verb, target, deadline }).map(|(_, outcome)| outcome)
     }
 
-    /// Gives an order as [`Client::order`] does, and hands on what happens meanwhile, as `watcher` is told it: everything
-    /// after event `after`.
+    /// Gives an order as [`Client::ask`] does, and hands on what happens meanwhile, as `watcher` is told it:
+    /// everything after event `after`.
     ///
     /// # Errors
     /// See [`ClientError`]; those of the watcher end the watching only.
@@ -114,7 +114,7 @@ impl Client {
         request: &Request,
         mut after: u64,
         mut happened: impl FnMut(&Event),
-    ) -> Result<Outcome, ClientError> {
+    ) -> Result<(String, Outcome), ClientError> {
         self.send(request)?;
         let until = Instant::now() + request.deadline.saturating_add(GRACE);
         let ask = |after, deadline| {
@@ -137,10 +137,10 @@ impl Client {
                 watching = watching && ask(after, request.deadline).is_ok();
             }
         }
-        let (_, outcome) = self.answer(until, request.deadline)?;
+        let (records, outcome) = self.answer(until, request.deadline)?;
         // What happened up to the answer, and perhaps no more was heard of.
         self.events(after, Duration::ZERO).iter().flatten().for_each(happened);
-        Ok(outcome)
+        Ok((words(records), outcome))
     }
 
     /// Returns what happened after event `after`, oldest first. Blocks until there is something, up to `deadline`;
@@ -185,12 +185,17 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn order_with_words(&self, verb: Verb, deadline: Duration) -> Result<(String, Outcome), ClientError> {
-        let (records, outcome) = self.exchange(&Request { verb, target: Target::System, deadline })?;
-        let pieces = records.into_iter().filter_map(|record| match record {
-            Record::Text(piece) => Some(if piece.ends { piece.text + "\n" } else { piece.text }),
-            _ => None,
-        });
-        Ok((pieces.collect(), outcome))
+        self.ask(&Request { verb, target: Target::System, deadline })
+    }
+
+    /// Gives an order and waits up to its deadline until it is carried out; returns what the supervisor has to say about it
+    /// as well.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn ask(&self, request: &Request) -> Result<(String, Outcome), ClientError> {
+        let (records, outcome) = self.exchange(request)?;
+        Ok((words(records), outcome))
     }
 
     /// Waits until the supervisor has closed the connection, which it does by ending.
@@ -287,6 +292,14 @@ impl Client {
     fn broken(&self, errno: Errno) -> ClientError {
         ClientError::Socket { path: self.path.clone(), errno }
     }
+}
+
+fn words(records: Vec<Record>) -> String {
+    let pieces = records.into_iter().filter_map(|record| match record {
+        Record::Text(piece) => Some(if piece.ends { piece.text + "\n" } else { piece.text }),
+        _ => None,
+    });
+    pieces.collect()
 }
 
 fn events(records: Vec<Record>) -> Vec<Event> {

@@ -3,7 +3,7 @@
 use bailiwick_core::berth::Berth;
 use bailiwick_core::exit::SIGKILL;
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{self, ChildId, Event, Incarnation, Outdated, Reached};
+use bailiwick_core::tree::{self, ChildId, Event, Incarnation, Outdated};
 use bailiwick_sys::events::{Interest, Signal};
 
 use super::Daemon;
@@ -93,6 +93,11 @@ impl Daemon {
                 .collect();
             return self.answer(id, lines, Outcome::Done);
         }
+        if verb == Verb::Roll
+            && let Some(why) = targets.iter().find_map(|child| self.tree.refuses_roll(*child))
+        {
+            return self.answer(id, Record::lines(&why.to_string()), Outcome::Refused);
+        }
         let children: Vec<_> = targets.into_iter().map(|child| self.incarnation(child)).collect();
         for of in &children {
             self.give_order(verb, *of);
@@ -107,6 +112,7 @@ impl Daemon {
             Verb::Stop => tree::Verb::Stop,
             Verb::Start => tree::Verb::Start,
             Verb::Restart => tree::Verb::Restart,
+            Verb::Roll => tree::Verb::Roll,
             Verb::Reset => tree::Verb::Reset,
             Verb::Drain => tree::Verb::Drain,
             Verb::Kill(SIGKILL) => tree::Verb::Kill,
@@ -125,7 +131,7 @@ impl Daemon {
             }
         };
         self.events.push_back(Event::Operator { verb: ordered, child: of.child });
-        if verb == Verb::Restart {
+        if matches!(verb, Verb::Restart | Verb::Roll) {
             self.renew(of.child);
         }
     }
@@ -182,10 +188,13 @@ impl Daemon {
         for order in std::mem::take(&mut self.orders) {
             let records: Vec<_> = match order.verb {
                 Verb::Events(after) => self.happened.after(after).cloned().map(Record::Event).collect(),
+                Verb::Roll => Record::lines(&self.tree.rolled(&order.children)),
                 _ => Vec::new(),
             };
             let outcome = match order.verb {
                 Verb::Events(_) => (!records.is_empty()).then_some(Outcome::Done),
+                // What came of an earlier one is not what comes of this.
+                Verb::Roll if !self.events.is_empty() => None,
                 verb => self.outcome_of_all(verb, &order.children),
             };
             match outcome {
@@ -210,13 +219,10 @@ impl Daemon {
             Verb::Wait(Goal::Stopped) => tree::Goal::Down,
             Verb::Start | Verb::Wait(Goal::Ready) => tree::Goal::Up,
             Verb::Restart => tree::Goal::Anew,
+            Verb::Roll => tree::Goal::Rolled,
             _ => return Some(Outcome::Done),
         };
-        self.tree.reached(goal, before).map(|reached| match reached {
-            Reached::Yes => Outcome::Done,
-            Reached::GivenUp => Outcome::GaveUp,
-            Reached::ShuttingDown => Outcome::ShuttingDown,
-        })
+        self.tree.reached(goal, before).and_then(|reached| Outcome::from_code(reached.code()))
     }
 
     pub(super) fn answer(&mut self, id: ConnectionId, records: Vec<Record>, outcome: Outcome) {

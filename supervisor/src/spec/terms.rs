@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bailiwick_core::child::Alone;
 use bailiwick_core::exit::ExitCodes;
 use bailiwick_core::tree::{ChildConfig, GroupConfig, GroupId};
 
@@ -42,6 +43,7 @@ impl Worker {
             terms.drain_timeout = Duration::ZERO;
             terms.stuck_after = Duration::MAX;
             terms.liveness_timeout = command.watchdog.unwrap_or(terms.liveness_timeout);
+            terms.alone = (!command.notify).then_some(Alone::SaysNoReady);
         }
         terms
     }

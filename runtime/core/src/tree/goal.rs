@@ -1,7 +1,7 @@
 //! Whether what somebody waits for has come.
 
 use super::{Incarnation, Tree};
-use crate::child::State;
+use crate::child::{Rolled, State};
 
 /// Where somebody wants to see a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Goal {
     Up,
     /// It is ready, or done, in a later life than the one that was present when somebody began to wait.
     Anew,
+    /// So, by a rolling replacement that somebody ordered; or nothing comes of that.
+    Rolled,
 }
 
 /// What came of waiting.
@@ -27,6 +29,23 @@ pub enum Reached {
     GivenUp,
     /// It will not come up: everything stops.
     ShuttingDown,
+    /// No other life came to take the place of the present one, which goes on.
+    RolledBack,
+    /// It was not to have another life in that way.
+    Refused,
+}
+
+impl Reached {
+    /// Returns what came of it as the number by which other processes are told of it.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Yes => 0,
+            Self::ShuttingDown => 4,
+            Self::GivenUp => 6,
+            Self::Refused => 7,
+            Self::RolledBack => 9,
+        }
+    }
 }
 
 impl Tree {
@@ -41,10 +60,23 @@ impl Tree {
             Goal::Down => {
                 child.is_empty() && matches!(state, State::Stopped | State::Done | State::Failed(_))
             }
-            Goal::Up | Goal::Anew if matches!(state, State::Failed(_)) => return Some(Reached::GivenUp),
-            Goal::Up | Goal::Anew if !is_up && self.is_shutting_down() => return Some(Reached::ShuttingDown),
+            Goal::Up | Goal::Anew | Goal::Rolled if matches!(state, State::Failed(_)) => {
+                return Some(Reached::GivenUp);
+            }
+            Goal::Up | Goal::Anew | Goal::Rolled if !is_up && self.is_shutting_down() => {
+                return Some(Reached::ShuttingDown);
+            }
             Goal::Up => is_up,
-            Goal::Anew => is_up && child.incarnation().generation > before.generation,
+            Goal::Anew | Goal::Rolled if is_up && child.incarnation().generation > before.generation => true,
+            Goal::Anew => false,
+            Goal::Rolled => {
+                return match child.last_roll()? {
+                    Rolled::Back(_) => Some(Reached::RolledBack),
+                    Rolled::Refused(_) => Some(Reached::Refused),
+                    // It has not become ready yet.
+                    Rolled::Succeeded => None,
+                };
+            }
         };
         is_reached.then_some(Reached::Yes)
     }
@@ -85,5 +117,31 @@ mod tests {
         assert_eq!(after(Event::ShutDown), [no, no, over, over], "everything stops");
         let nobody = Incarnation { child: ChildId(9), generation: 0 };
         assert_eq!(GOALS.map(|goal| tree.reached(goal, nobody)), [yes; 4]);
+    }
+
+    #[test]
+    fn who_ordered_a_rolling_replacement_learns_what_came_of_it() {
+        let (mut tree, mut actions) = (
+            Tree::new(Config { children: vec![ChildConfig::default()], ..Config::default() }).unwrap(),
+            Vec::new(),
+        );
+        let of = |generation| Incarnation { child: ChildId(0), generation };
+        let roll = Event::Operator { verb: Verb::Roll, child: ChildId(0) };
+        let mut after = |event| {
+            tree.handle(Instant::START, event, &mut actions);
+            tree.reached(Goal::Rolled, of(1))
+        };
+        after(Event::Boot);
+        assert_eq!(after(roll), Some(Reached::Refused), "it is not ready");
+        after(Event::Ready(of(1)));
+        assert_eq!(after(roll), None, "it is on its way");
+        assert_eq!(after(Event::Standing(of(2))), None);
+        assert_eq!(after(roll), None, "another order does not change that");
+        assert_eq!(after(Event::Exited { of: of(2), exit: Exit::Code(1) }), Some(Reached::RolledBack));
+        after(Event::Emptied { of: of(2), chance: 0 });
+        assert_eq!(after(roll), None, "another begins");
+        after(Event::Standing(of(3)));
+        assert_eq!(after(Event::Ready(of(3))), Some(Reached::Yes));
+        assert_eq!(after(Event::ShutDown), Some(Reached::ShuttingDown));
     }
 }

@@ -149,6 +149,13 @@ impl Event {
     }
 }
 
+impl Outcome {
+    /// Returns the outcome that is written as this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        OUTCOMES.get(usize::from(code)).copied()
+    }
+}
+
 impl Reload {
     /// Returns the result that is written as this number.
     pub fn from_code(code: u8) -> Option<Self> {
@@ -291,7 +298,7 @@ const MECHANISMS: [MemoryMechanism; 4] = [
     MemoryMechanism::AddressSpace,
 ];
 
-const OUTCOMES: [Outcome; 9] = [
+const OUTCOMES: [Outcome; 10] = [
     Outcome::Done,
     Outcome::TimedOut,
     Outcome::UnknownTarget,
@@ -301,6 +308,7 @@ const OUTCOMES: [Outcome; 9] = [
     Outcome::GaveUp,
     Outcome::Refused,
     Outcome::InvalidManifest,
+    Outcome::RolledBack,
 ];
 
 #[cfg(test)]

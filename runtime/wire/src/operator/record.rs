@@ -309,6 +309,8 @@ pub enum Outcome {
     Refused,
     /// The manifest is refused; the lines before draw what is wrong with it, and nothing has changed.
     InvalidManifest,
+    /// Another life did not come to take the place of the present one, which goes on; the line before says why.
+    RolledBack,
 }
 
 /// Why bytes are no record.
@@ -439,6 +441,13 @@ impl Signs {
             self.skipped,
             self.rolling,
         ]
+    }
+}
+
+impl Record {
+    /// Returns text as records, the pieces of each line in their order.
+    pub fn lines(text: &str) -> Vec<Self> {
+        text.lines().flat_map(Text::pieces).map(Self::Text).collect()
     }
 }
 

@@ -45,6 +45,9 @@ pub enum Verb {
     Start,
     /// Stop the target and start it again; its budget is not charged. Class `operate`.
     Restart,
+    /// Start another life of the target beside the present one, and have it take that one's place once it is ready. Class
+    /// `operate`. Lines say why not, where nothing comes of it.
+    Roll,
     /// Stop everything in order and leave. Class `operate`.
     ShutDown,
     /// Forget what is held against the target: its failures, its offences, and what its group's budget has spent.
@@ -201,6 +204,7 @@ impl Verb {
             Self::Lines => (12, 0),
             Self::Reload(mode) => (32, mode as u64),
             Self::Crashes => (13, 0),
+            Self::Roll => (14, 0),
         }
     }
 
@@ -223,6 +227,7 @@ impl Verb {
                 Self::Reload(modes.into_iter().find(|mode| *mode as u64 == argument)?)
             }
             13 => Self::Crashes,
+            14 => Self::Roll,
             _ => return None,
         };
         // What a verb does not need is zero.
