@@ -91,6 +91,12 @@ impl Sandbox {
         self
     }
 
+    /// May leave a core of this many bytes when a signal ends it; `u64::MAX` is any number.
+    pub fn limit_core(mut self, bytes: u64) -> Self {
+        self.spec.limit_core = bytes;
+        self
+    }
+
     /// Runs at this nice step, -20 to 19.
     pub fn nice(mut self, step: i8) -> Self {
         self.spec.nice = Some(step);

@@ -6,6 +6,7 @@
 //! concerned, and else one line in [`Prepared::missing`].
 
 mod account;
+mod aftermath;
 mod error;
 mod executable;
 mod filter;

@@ -356,6 +356,8 @@ pub struct Sandbox {
     pub tasks_max: Option<u32>,
     /// Open descriptors.
     pub limit_nofile: Option<u32>,
+    /// Bytes of a core that the kernel may write of it; `u64::MAX` is any number.
+    pub limit_core: u64,
     /// CPU time in nice steps, -20 to 19.
     pub nice: Option<i8>,
     /// The kernel's preference when memory runs out, -1000 to 1000; the default is 500.

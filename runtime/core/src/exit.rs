@@ -24,6 +24,23 @@ impl Exit {
             Self::OutOfMemory => 128 | SIGKILL,
         }
     }
+
+    /// Returns it with what the kernel's count of kills for want of memory says of it: it had counted `seen` of them when
+    /// the process was known to live on, and `kills` at its end. What was counted before was a descendant.
+    ///
+    /// ```
+    /// use bailiwick_core::exit::Exit;
+    ///
+    /// assert_eq!(Exit::Signal(9).having_counted(Some(3), 2), Exit::OutOfMemory);
+    /// assert_eq!(Exit::Signal(9).having_counted(Some(2), 2), Exit::Signal(9), "from outside");
+    /// assert_eq!(Exit::Signal(9).having_counted(None, 0), Exit::Signal(9), "nobody counts");
+    /// assert_eq!(Exit::Signal(6).having_counted(Some(3), 2), Exit::Signal(6));
+    /// ```
+    #[must_use]
+    pub fn having_counted(self, kills: Option<u64>, seen: u64) -> Self {
+        let has_risen = kills.is_some_and(|kills| kills > seen);
+        if self == Self::Signal(SIGKILL) && has_risen { Self::OutOfMemory } else { self }
+    }
 }
 
 /// The signal that asks a process to end.

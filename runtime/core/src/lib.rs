@@ -9,6 +9,7 @@ pub mod backoff;
 pub mod berth;
 pub mod budget;
 pub mod child;
+pub mod core_pattern;
 pub mod credit;
 pub mod ends;
 pub mod exit;

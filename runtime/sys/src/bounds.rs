@@ -29,6 +29,8 @@ pub struct Wanted {
     pub may_fork: bool,
     /// Descriptors.
     pub files: Option<u32>,
+    /// Bytes of a core; `u64::MAX` is any number.
+    pub core: u64,
     /// Nobody else has its user.
     pub has_own_user: bool,
 }
@@ -39,6 +41,7 @@ pub struct Bounds {
     memory: Option<(u64, Mechanism)>,
     tasks: Option<(u32, Mechanism)>,
     files: Option<u32>,
+    core: u64,
 }
 
 impl Bounds {
@@ -62,6 +65,7 @@ impl Bounds {
             memory: wanted.memory.map(|bytes| (bytes, memory_by)),
             tasks: wanted.tasks.or(default).map(|tasks| (tasks, tasks_by)),
             files: wanted.files,
+            core: wanted.core,
         }
     }
 
@@ -90,7 +94,7 @@ impl Bounds {
 
     /// Adds the limits that a process sets for itself while it may.
     pub fn steps(&self, steps: &mut Vec<Step<'_>>) {
-        steps.push(Step::Limit(Resource::Core, 0));
+        steps.push(Step::Limit(Resource::Core, self.core));
         steps.push(Step::Limit(Resource::MessageQueues, 0));
         // Who has no limit of its own gets the one that the supervisor had before it raised it.
         match (self.files, former_limit()) {

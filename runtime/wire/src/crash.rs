@@ -22,13 +22,13 @@ use crate::slate::Poll;
 pub use reports::CrashError;
 
 /// The largest report.
-pub const REPORT_BYTES: usize = 16 << 10;
+pub const REPORT_BYTES: usize = 32 << 10;
 /// What every report begins with; no record of the control socket does.
 pub const MAGIC: [u8; 4] = *b"BWCR";
 /// The version of the layout: another one for every change of it.
-pub const LAYOUT: u8 = 1;
+pub const LAYOUT: u8 = 2;
 /// The most of each byte section that is kept: of the state of a sick process, and of its backtraces.
-pub const SECTION_BYTES: usize = 4 << 10;
+pub const SECTION_BYTES: usize = 10 << 10;
 /// The longest line of output that a report holds; the rest of a longer one is cut.
 pub const LINE_BYTES: usize = 512;
 /// What followed from one death, one step after the other, at most.
@@ -84,8 +84,30 @@ pub struct Report {
     /// What its threads wrote of where they were, as raw addresses.
     #[serde(with = "crate::codec::bytes")]
     pub backtraces: Vec<u8>,
+    /// What of both did not fit.
+    pub cut: Cut,
+    /// Where its core went, where the kernel wrote one and that is known.
+    pub core: Option<Core>,
     /// The last lines that it printed, the oldest first, escaped.
     pub last_lines: Vec<String>,
+}
+
+/// The bytes of sections that were cut off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// Of [`Report::snapshot`].
+    pub snapshot_bytes: u32,
+    /// Of [`Report::backtraces`].
+    pub backtraces_bytes: u32,
+}
+
+/// Where the kernel wrote a core, by its `core_pattern`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Core {
+    /// Into this file; a `*` stands for what the supervisor does not know.
+    File(String),
+    /// To the input of this program.
+    Program(String),
 }
 
 /// A moment on both clocks.

@@ -3,6 +3,8 @@
 mod document;
 mod words;
 
+pub(crate) use document::Crash;
+
 use std::path::Path;
 
 use bailiwick_supervisor::control::{Client, Target};
@@ -35,6 +37,17 @@ pub(crate) fn crashes(asked: &Crashes, screen: &Screen) -> Result<Exit, Failure>
         (false, Some(_), Some(latest)) => words::table(&reports) + "\n" + &words::detail(latest, executable),
     });
     Ok(Exit::Done)
+}
+
+/// Returns the latest of these reports, as a person reads it in a few lines.
+pub(crate) fn latest(reports: &[Report]) -> Option<String> {
+    reports.iter().max_by_key(|report| report.ended.monotonic_ns).map(words::brief)
+}
+
+/// Returns the latest of these reports, as a program reads it.
+pub(crate) fn latest_document(reports: &[Report]) -> Option<Crash> {
+    let latest = reports.iter().max_by_key(|report| report.ended.monotonic_ns);
+    latest.map(|report| document::crash(report, None))
 }
 
 /// Returns the name of the forbidden system call that ended a life, or its number.

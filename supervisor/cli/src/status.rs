@@ -11,6 +11,7 @@ use bailiwick_supervisor::check::{escape, nearest};
 use bailiwick_supervisor::control::{Client, ClientError, Row, State, Status as Found, Target};
 
 use crate::arguments::Status;
+use crate::crashes::{latest, latest_document};
 use crate::exit::{Exit, Failure};
 use crate::json;
 use crate::place;
@@ -52,15 +53,15 @@ fn show(status: &Status, screen: &Screen, client: &Client, found: &Found) -> Res
     let meant = |row: &&Row| targets.is_empty() || targets.iter().any(|target| is_meant(row, target));
     let rows = found.workers.iter().filter(meant);
     let seen: Vec<Seen<'_>> = rows.map(|row| Seen::new(found, row)).collect();
-    let lines = match &targets[..] {
+    let (lines, reports) = match &targets[..] {
         [one] => {
             let lines = client.lines(one.clone())?;
-            Some(lines[lines.len().saturating_sub(LINES)..].to_vec())
+            (Some(lines[lines.len().saturating_sub(LINES)..].to_vec()), client.crashes(one.clone())?)
         }
-        _ => None,
+        _ => (None, Vec::new()),
     };
     if status.json {
-        let told = document::document(&found.supervisor, &seen, lines.as_deref());
+        let told = document::document(&found.supervisor, &seen, lines.as_deref(), latest_document(&reports));
         screen.print(&if status.watch { json::line(&told) } else { json::document(&told) });
     } else {
         let clear = if status.watch && screen.stdout_colour() { "\x1b[H\x1b[2J" } else { "" };
@@ -68,6 +69,7 @@ fn show(status: &Status, screen: &Screen, client: &Client, found: &Found) -> Res
         if !targets.is_empty() {
             screen.print(&table::particulars(found, &seen));
         }
+        screen.print(&latest(&reports).unwrap_or_default());
         for line in lines.iter().flatten() {
             screen.print(&format!("  | {line}\n"));
         }

@@ -218,6 +218,7 @@ const KEYS: &[Key] = keys! {
     Restarted "sandbox.memory_max" sandbox.memory_max;
     Restarted "sandbox.tasks_max" sandbox.tasks_max;
     Restarted "sandbox.limit_nofile" sandbox.limit_nofile;
+    Restarted "sandbox.limit_core" sandbox.limit_core;
     Restarted "sandbox.nice" sandbox.nice;
     Restarted "sandbox.oom_score_adjust" sandbox.oom_score_adjust;
     Restarted "sandbox" sandbox;

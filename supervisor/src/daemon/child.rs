@@ -85,8 +85,8 @@ pub(super) struct Life {
     pub(super) was_ready: bool,
     /// The signals that it was sent.
     pub(super) sent: Vec<Sent>,
-    /// How often the kernel had killed in it for want of memory before this life.
-    pub(super) oom_kills_before: u64,
+    /// How often the kernel had killed in it for want of memory: before this life, by the last look but one, by the last.
+    pub(super) oom_kills: [u64; 3],
     /// When a foreign program last said that it gets on.
     pub(super) alive_at: Instant,
     /// How often it will say so, if it chose that itself.

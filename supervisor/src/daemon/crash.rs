@@ -7,13 +7,12 @@ use bailiwick_core::exit::Exit;
 use bailiwick_core::tree::{Incarnation, Record};
 use bailiwick_core::words;
 use bailiwick_sys::wait::Change;
-use bailiwick_wire::crash::{Budget, Counters, Decision, End, Moment, Pause, Report, Usage};
+use bailiwick_wire::crash::{Budget, Decision, End, Moment, Pause, Report, Usage};
 use bailiwick_wire::last_words::{LAST_WORDS_BYTES, LastWords};
 use bailiwick_wire::slate::{TESTAMENT_AT, longest_poll};
 
 use super::Daemon;
 use crate::control::Cause;
-use crate::sandbox::Prepared;
 
 /// The reports that are kept of one instance, and the bytes of those of all.
 pub(super) const REPORTS_EACH: usize = 50;
@@ -32,30 +31,27 @@ impl Daemon {
             }
             Change::Stopped { .. } | Change::Continued => return None,
         };
-        let counts = self.launcher.prepared(berth).map(Prepared::counts).unwrap_or_default();
-        let oom_kills = counts.oom_kills.map(|kills| kills.saturating_sub(life.oom_kills_before));
+        let (prepared, worker) = (self.launcher.prepared(berth), &self.roster.seat(berth.child).worker);
+        let [before, seen, _] = life.oom_kills;
+        let counters = prepared.map(|prepared| prepared.counters(worker, before)).unwrap_or_default();
+        let core = prepared.and_then(|prepared| prepared.core_of(worker, life.pid, &end));
         let report = Report {
             pid: life.failed_start.is_none().then_some(life.pid.unsigned_abs()),
             end,
+            core,
             sent: life.sent.clone(),
             usage: Usage {
                 user: usage.user,
                 system: usage.system,
                 peak_memory_bytes: usage.peak_memory_bytes,
             },
-            counters: Counters {
-                memory_max_bytes: self.roster.seat(berth.child).worker.sandbox.memory_max,
-                memory_peak_bytes: counts.memory_peak_bytes,
-                oom_kills,
-                tasks_refused: counts.tasks_refused,
-            },
+            counters,
             at_work: longest_poll(&life.slate.read(0)),
             last_words: LastWords::from_bytes(&life.slate.read::<LAST_WORDS_BYTES>(TESTAMENT_AT)),
             ..self.empty_report(life.of, berth)
         };
         self.children.at_mut(berth).death = Some(Box::new(report));
-        let is_out_of_memory = exit == Exit::Signal(9) && oom_kills.is_some_and(|kills| kills > 0);
-        Some(if is_out_of_memory { Exit::OutOfMemory } else { exit })
+        Some(exit.having_counted(counters.oom_kills, seen.saturating_sub(before)))
     }
 
     /// Puts the report of a death on the shelf, unless the life ended as it should.

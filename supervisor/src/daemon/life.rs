@@ -101,7 +101,7 @@ impl Daemon {
         }
         let alive_at = self.now();
         self.watch(&output, Token::Output(berth), Interest::READ)?;
-        let oom_kills_before = self.launcher.oom_kills(berth);
+        let oom_kills = [self.launcher.oom_kills(berth); 3];
         let place = self.children.at_mut(berth);
         place.output.attach(output);
         place.snapshot.clear();
@@ -122,7 +122,7 @@ impl Daemon {
             released: false,
             was_ready: false,
             sent: Vec::new(),
-            oom_kills_before,
+            oom_kills,
             alive_at,
             watchdog: None,
             reaped: false,

@@ -87,6 +87,7 @@ impl Daemon {
                 .map(|need| self.roster.seat(need).title.clone())
                 .unwrap_or_default(),
             failures: child.failures(),
+            failed_step: self.children.at(berth).failed_step.to_owned(),
             containment: match prepared.map(Prepared::tree) {
                 Some(Tree::Cgroup) => Containment::Cgroup,
                 Some(Tree::User { .. }) => Containment::User,

@@ -33,8 +33,10 @@ impl Daemon {
         let known = self.tree.child(of.child);
         let held = known.is_some_and(|known| known.is_sigstopped() || known.is_traced());
         let unheard_since = self.unheard_since(of);
+        let kills = self.children.find(of).map_or(0, |berth| self.launcher.oom_kills(berth));
         let Some(life) = self.life(of).filter(|life| !life.reaped) else { return };
         life.looks = life.looks.wrapping_add(1);
+        life.oom_kills = [life.oom_kills[0], life.oom_kills[2], kills];
         let busy_since = lasting_poll(&life.slate, now).map(|poll| Instant::from_nanos(poll.since_ns));
         let busy_since = busy_since.or(unheard_since);
         // To ask the kernel costs most of a look. A debugger that holds who does nothing harms nobody for a while.

@@ -30,6 +30,10 @@ pub(super) trait Choice: Copy + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(super) struct Bytes(pub(super) u64);
 
+/// The bytes of a core; `"infinity"` is as many as it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CoreBytes(pub(super) u64);
+
 /// A user or group: its name or its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Account(pub(super) String);
@@ -176,6 +180,15 @@ impl FromToml for Bytes {
             reader.mismatch(key, value, "a size such as \"256M\"", Some(help.into()));
         }
         bytes.map(Bytes)
+    }
+}
+
+impl FromToml for CoreBytes {
+    fn from_toml(value: &Spanned<DeValue<'_>>, key: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::String(text) if text == "infinity" => Some(Self(u64::MAX)),
+            _ => Bytes::from_toml(value, key, reader).map(|bytes| Self(bytes.0)),
+        }
     }
 }
 

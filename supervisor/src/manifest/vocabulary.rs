@@ -80,7 +80,7 @@ const LATER: &[(Table, &str)] = &[
          no_exec_paths exec_paths temporary_file_system system_call_filter system_call_error_number \
          system_call_log system_call_architectures restrict_address_families restrict_namespaces \
          restrict_realtime restrict_suid_sgid lock_personality memory_deny_write_execute memfd_no_exec \
-         keyring_mode umask dumpable limit_core limit_fsize limit_as limit_stack limit_memlock limit_cpu \
+         keyring_mode umask dumpable limit_fsize limit_as limit_stack limit_memlock limit_cpu \
          limit_msgqueue limit_sigpending memory_high memory_low memory_min memory_swap_max cpu_weight \
          cpu_quota io_weight oom_policy pass_environment load_credential landlock udp_bind",
     ),

@@ -8,7 +8,7 @@ use bailiwick_wire::control::is_kept_name;
 
 use super::fields::Fields;
 use super::names::named;
-use super::values::{Account, Bytes, Choice};
+use super::values::{Account, Bytes, Choice, CoreBytes};
 use super::vocabulary::Table;
 use super::{actor, contradictions, program};
 use crate::check::{Diagnostic, quote};
@@ -207,6 +207,9 @@ fn sandbox(fields: &mut Fields<'_, '_>) -> Sandbox {
     sandbox.memory_max = (memory.0 > 0).then_some(memory.0);
     sandbox.tasks_max = within(fields, "tasks_max", 1, 4 << 20);
     sandbox.limit_nofile = within(fields, "limit_nofile", 16, 1 << 20);
+    let mut core = CoreBytes(0);
+    fields.set("limit_core", &mut core);
+    sandbox.limit_core = core.0;
     sandbox.nice = within(fields, "nice", -20, 19);
     sandbox.oom_score_adjust = within(fields, "oom_score_adjust", -1000, 1000);
     sandbox

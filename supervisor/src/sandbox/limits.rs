@@ -16,6 +16,7 @@ pub(super) fn bounds(sandbox: &Sandbox, cgroups: &Cgroups, account: &Account) ->
         default_tasks: is_sandboxed.then_some(TASKS),
         may_fork: sandbox.preset == Preset::Exec,
         files: sandbox.limit_nofile.or(is_sandboxed.then_some(FILES)),
+        core: sandbox.limit_core,
         has_own_user: account.own().is_some(),
     };
     Bounds::choose(wanted, cgroups)

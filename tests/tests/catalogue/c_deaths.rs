@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use bailiwick_supervisor::control::{Cause, State, Verb};
+use bailiwick_supervisor::control::{Cause, GivenUp, State, Verb};
 use bailiwick_sys::system_call;
 use bailiwick_tests::harness::{Stopwatch, Supervised, needs_root};
 use bailiwick_tests::run;
@@ -177,6 +177,19 @@ fn c16_a_worker_over_its_memory_is_restarted_with_the_true_cause() {
 
 /// Seen to fail without the look at the count of kills for memory.
 #[test]
+fn c16_a_worker_over_its_memory_is_given_up_where_its_terms_say_so() {
+    if needs_root("control groups that bound memory are made by root") {
+        return;
+    }
+    let mut supervised = run!(&dies("a", "sandbox.memory_max = \"32M\"\non = { oom = \"stop\" }", "alloc"));
+    let report = first_report(&supervised);
+    assert_eq!((report.cause, report.decision.action.as_str()), (Cause::OutOfMemory, "give_up"));
+    let row = supervised.wait_for_state("a", State::Failed);
+    assert_eq!((row.generation, row.given_up), (1, Some(GivenUp::Policy)));
+    supervised.stop();
+}
+
+#[test]
 fn c16_where_nothing_counts_memory_nobody_is_said_to_have_run_out_of_it() {
     let mut supervised = run!(&worker("a", "sandbox.memory_max = \"32M\"", ""));
     supervised.wait_for_life("a", 1);
@@ -205,6 +218,25 @@ fn c17_a_descendant_out_of_memory_is_counted_and_the_worker_stays() {
 }
 
 /// Seen to fail without the limit of tasks; the kill of all that its user runs.
+#[test]
+fn c17_who_kills_a_worker_long_after_its_descendant_ran_out_of_memory_is_not_taken_for_the_kernel() {
+    if needs_root("control groups that bound memory are made by root") {
+        return;
+    }
+    let keys = "sandbox = { preset = \"exec\", memory_max = \"64M\" }";
+    let clock = worker("clock", "", "ready_after_ms = 3200");
+    let mut supervised = run!(&[worker("a", keys, "die = \"grandchild_alloc\""), clock].concat());
+    supervised.wait_for_life("a", 1);
+    supervised.journal().wait_for(0, "the grandchild ended");
+    // The supervisor looks at each worker once a second.
+    supervised.order(Verb::Restart, "clock");
+    supervised.pid("a").signal(Signal::SIGKILL);
+    let report = first_report(&supervised);
+    assert_eq!((report.cause, report.counters.oom_kills), (Cause::Signal(9), Some(1)));
+    assert_eq!(report.cause.to_string(), "SIGKILL from outside");
+    supervised.stop();
+}
+
 #[test]
 fn c18_a_fork_bomb_is_bounded_and_gone_after_a_stop() {
     if needs_root("users of their own, by which tasks are counted, are root's to give") {

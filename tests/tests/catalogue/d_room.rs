@@ -116,7 +116,11 @@ fn d3_a_start_that_fails_tells_the_error_and_shows_no_process() {
     let failed = Some(Cause::SpawnFailed(Errno::EACCES as u16));
     supervised.wait_for_worker("b", "refused by the kernel", |row| (row.last_cause == failed).then_some(()));
     let row = supervised.wait_for_state("b", State::Backoff);
-    assert_eq!((row.pid, row.last_cause), (None, failed));
+    assert_eq!((row.pid, row.last_cause, row.failed_step.as_str()), (None, failed, "execveat"));
     supervised.journal().wait_for(0, "b#2: ");
+    let shown = Cli::of(&supervised).run(&["status"]).data;
+    let line = shown.lines().find(|line| line.starts_with("b ")).expect("it has a line");
+    assert!(line.contains("next start in ") && line.contains("Permission denied, at execveat, "), "{line}");
+    assert!(line.contains("/5 restarts in 30 s"), "{line}");
     supervised.stop();
 }

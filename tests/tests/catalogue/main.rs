@@ -6,6 +6,7 @@
 mod a_types;
 mod b_backoff;
 mod c_actors;
+mod c_cores;
 mod c_deaths;
 mod c_hangs;
 mod console;

@@ -286,6 +286,27 @@ fn an_unknown_name_is_answered_by_the_nearest_and_nothing_is_done() {
 
 /// Seen to fail without the last lines.
 #[test]
+fn status_of_one_shows_how_it_ended_last() {
+    let rests = "backoff = { first = \"100s\", cap = \"200s\" }";
+    let mut supervised = run!(&[worker("a", rests, "say = \"last word\", exit = 42"), plain("b")].concat());
+    supervised.wait_for_crash("a", 1);
+    supervised.wait_for_state("a", State::Backoff);
+    let cli = Cli::of(&supervised);
+    let shown = cli.run(&["status", "a"]).data;
+    let (crash, printed) =
+        shown.split_once("\nlast crash: ").expect("it is told").1.split_once("\n  | ").expect("lines");
+    let lines: Vec<_> = crash.lines().collect();
+    assert!(lines[0].ends_with(", a.1#1"), "{shown}");
+    assert!(lines[1].starts_with("  why: exit code 42"), "{shown}");
+    assert!(lines[2].starts_with("  follows: restarts in ") && lines[2].contains("restarts left"), "{shown}");
+    assert!(printed.contains("last word"), "{shown}");
+    assert_eq!(cli.json(&["status", "a", "--json"])["last_crash"]["exit_code"], 42);
+    assert!(!cli.run(&["status", "b"]).data.contains("last crash"));
+    assert!(cli.json(&["status", "b", "--json"]).get("last_crash").is_none());
+    supervised.stop();
+}
+
+#[test]
 fn status_of_one_shows_what_it_printed_last_and_the_tree_shows_its_group() {
     let groups = "[group.outer]\n[group.inner]\ngroup = \"outer\"\n";
     let talker = worker("talker", "group = \"inner\"", "say = \"hello there\"");

@@ -456,6 +456,12 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "128",
                 "Its open descriptors, as RLIMIT_NOFILE.",
             ),
+            (
+                "limit_core",
+                "0: none",
+                "\"infinity\"",
+                "The bytes of the core that the kernel writes when a signal ends it, as RLIMIT_CORE; `\"infinity\"` is all. Its user must be able to write where `core_pattern` leads, and it can be looked into by others of its user. See [crashes](crashes.md).",
+            ),
             ("nice", "the supervisor's", "5", "Its nice step."),
             (
                 "oom_score_adjust",

@@ -5,8 +5,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::{
-    Budget, Counters, Decision, End, LAYOUT, LINE_BYTES, MAGIC, Moment, REPORT_BYTES, Report, SECTION_BYTES,
-    STEPS_MAX, Usage,
+    Budget, Core, Counters, Cut, Decision, End, LAYOUT, LINE_BYTES, MAGIC, Moment, REPORT_BYTES, Report,
+    SECTION_BYTES, STEPS_MAX, Usage,
 };
 use crate::Limits;
 use crate::codec::{self, DecodeError};
@@ -64,6 +64,8 @@ impl Report {
             last_words: LastWords::default(),
             snapshot: Vec::new(),
             backtraces: Vec::new(),
+            cut: Cut::default(),
+            core: None,
             last_lines: Vec::new(),
         }
     }
@@ -81,8 +83,12 @@ impl Report {
         if let End::NotStarted { step, .. } = &mut self.end {
             *step = cut(step, NAME_BYTES);
         }
-        self.snapshot.truncate(SECTION_BYTES);
-        self.backtraces.truncate(SECTION_BYTES);
+        if let Some(Core::File(text) | Core::Program(text)) = &mut self.core {
+            *text = cut(text, LINE_BYTES);
+        }
+        // One that is written again has lost what it lost before.
+        self.cut.snapshot_bytes += shorten(&mut self.snapshot);
+        self.cut.backtraces_bytes += shorten(&mut self.backtraces);
         self.sent.truncate(SENT_MAX);
         self.steps.truncate(STEPS_MAX);
         self.steps.iter_mut().for_each(|step| *step = cut(step, STEP_BYTES));
@@ -127,6 +133,13 @@ impl Report {
         report.steps.push(step.to_owned());
         Some(report.to_bytes())
     }
+}
+
+/// Cuts a section, and returns how many bytes that took away.
+fn shorten(section: &mut Vec<u8>) -> u32 {
+    let over = section.len().saturating_sub(SECTION_BYTES);
+    section.truncate(SECTION_BYTES);
+    u32::try_from(over).unwrap_or(u32::MAX)
 }
 
 fn encoded(report: &Report) -> Vec<u8> {

@@ -41,6 +41,8 @@ fn report() -> Report {
         last_words: LastWords::default(),
         snapshot: vec![1, 2, 3],
         backtraces: vec![4, 5],
+        cut: Cut { snapshot_bytes: 0, backtraces_bytes: 7 },
+        core: Some(Core::File("/srv/core.*".into())),
         last_lines: vec!["listens".into(), "panicked".into()],
     }
 }
@@ -49,7 +51,7 @@ fn report() -> Report {
 fn a_report_reads_back() {
     let bytes = report().to_bytes();
     assert_eq!(Report::from_bytes(&bytes), Ok(report()));
-    assert_eq!(&bytes[..5], b"BWCR\x01");
+    assert_eq!(&bytes[..5], b"BWCR\x02");
 }
 
 #[test]
@@ -100,6 +102,7 @@ fn the_largest_report_fits_and_keeps_the_last_of_its_lines() {
         last_words: LastWords::from_bytes(&copy[TESTAMENT_AT..]),
         snapshot: vec![7; 100_000],
         backtraces: vec![7; 100_000],
+        core: Some(Core::Program(long())),
         last_lines: (0..50).map(|number| format!("{number} {}", long())).collect(),
         ..report()
     };
@@ -108,6 +111,10 @@ fn the_largest_report_fits_and_keeps_the_last_of_its_lines() {
     assert!(bytes.len() <= REPORT_BYTES, "{} bytes", bytes.len());
     let found = Report::from_bytes(&bytes).unwrap();
     assert_eq!((found.snapshot.len(), found.backtraces.len()), (SECTION_BYTES, SECTION_BYTES));
+    let lost = 100_000 - SECTION_BYTES as u32;
+    assert_eq!(found.cut, Cut { snapshot_bytes: lost, backtraces_bytes: lost + 7 });
+    assert_eq!(Report::from_bytes(&found.clone().to_bytes()).unwrap().cut, found.cut);
+    assert!(found.last_lines.len() >= 8, "{} lines", found.last_lines.len());
     assert_eq!((found.sent.len(), found.steps.len()), (8, STEPS_MAX));
     assert!(found.last_lines.last().is_some_and(|line| line.starts_with("49 ")), "{:?}", found.last_lines);
 }

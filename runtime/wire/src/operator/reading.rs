@@ -2,7 +2,7 @@
 
 use super::event::DETAIL_BYTES;
 use super::fields::Reader;
-use super::record::{GROUPS_BYTES, LAYOUT};
+use super::record::{GROUPS_BYTES, LAYOUT, STEP_BYTES};
 use super::{
     Containment, End, Event, EventKind, GivenUp, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record,
     RecordError, Reload, Row, Signs, State, Status, TEXT_BYTES, TITLE_BYTES, Text,
@@ -83,6 +83,7 @@ impl Row {
             because_of: from.text(TITLE_BYTES)?,
             failures: from.u32(),
             containment: from.one_of(&CONTAINMENTS, "containment")?,
+            failed_step: from.text(STEP_BYTES)?,
         })
     }
 }
@@ -354,6 +355,7 @@ mod tests {
             because_of: "d".repeat(TITLE_BYTES),
             failures: 5,
             containment: Containment::PidNamespace,
+            failed_step: "s".repeat(STEP_BYTES),
         }
     }
 
@@ -440,7 +442,7 @@ mod tests {
     #[test]
     fn the_layout_is_the_documented_one() {
         let bytes = Record::Row(Row { name: "web".into(), ..row() }).to_bytes();
-        assert_eq!(&bytes[..6], b"\x09\x02web\0");
+        assert_eq!(&bytes[..6], b"\x0a\x02web\0");
         assert_eq!(&bytes[66..73], b"\xff\xff\x0c\x67\x12\x00\x00");
     }
 
@@ -454,7 +456,7 @@ mod tests {
         let sums = [Record::Row(row()), Record::Head(head())].map(sum);
         assert_eq!(
             (LAYOUT, sums),
-            (9, [8_257_413, 679_840]),
+            (10, [10_309_753, 679_840]),
             "whoever changes the layout changes its version"
         );
     }
@@ -462,7 +464,7 @@ mod tests {
     #[test]
     fn a_record_of_another_build_is_said_to_be_one() {
         // What the layout without a version begins with: the kind, then the name.
-        for found in [0, 1, 2, 3, 4, 5, 6, 7, 8, LAYOUT + 1] {
+        for found in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, LAYOUT + 1] {
             let mut bytes = Record::Head(head()).to_bytes();
             bytes[0] = found;
             let error = Record::from_bytes(&bytes).expect_err("another layout");

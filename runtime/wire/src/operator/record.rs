@@ -13,7 +13,7 @@ pub const RECORD_BYTES: usize = 512;
 
 /// The version of the layout: another one for every change of it. It is no number of a kind, since the first layout,
 /// which had no version, began with the kind.
-pub(super) const LAYOUT: u8 = 9;
+pub(super) const LAYOUT: u8 = 10;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +142,8 @@ pub struct Row {
     pub failures: u32,
     /// What sees to it that nothing which it started outlives it.
     pub containment: Containment,
+    /// The step at which its last start failed; empty if it did not.
+    pub failed_step: String,
 }
 
 /// What is odd about a worker.
@@ -215,6 +217,9 @@ pub enum Containment {
 
 /// The most of a path of groups that a row holds, in bytes; the rest of a longer one is not told.
 pub(super) const GROUPS_BYTES: usize = 128;
+
+/// The most of the name of a step that a row holds, in bytes.
+pub(super) const STEP_BYTES: usize = 40;
 
 /// The most text that one record holds, in bytes.
 pub const TEXT_BYTES: usize = RECORD_BYTES - 5;
@@ -421,6 +426,7 @@ impl Row {
         out.text(&self.because_of, TITLE_BYTES);
         out.u32(self.failures);
         out.u8(self.containment as u8);
+        out.text(&self.failed_step, STEP_BYTES);
     }
 }
 

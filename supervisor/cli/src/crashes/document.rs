@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::signal_name;
-use bailiwick_wire::crash::{self, End, Report};
+use bailiwick_wire::crash::{self, Core, End, Report};
 use serde::Serialize;
 
 use super::{call, stacks};
@@ -17,7 +17,7 @@ pub(super) struct Document {
 }
 
 #[derive(Serialize)]
-struct Crash {
+pub(crate) struct Crash {
     worker: String,
     instance: u16,
     group: String,
@@ -33,6 +33,9 @@ struct Crash {
     signal: Option<u8>,
     signal_name: Option<&'static str>,
     core_dumped: bool,
+    /// The file, with `*` for what is not known, or else the program to which the kernel gave it.
+    core_path: Option<String>,
+    core_program: Option<String>,
     start_failed_at: Option<String>,
     errno: Option<i32>,
     forbidden_call: Option<String>,
@@ -52,6 +55,9 @@ struct Crash {
     escalation: Vec<Step>,
     lost_messages: u64,
     snapshot: String,
+    /// What was left out of the snapshot and of the threads, in bytes.
+    snapshot_cut_bytes: u32,
+    threads_cut_bytes: u32,
     threads: Vec<Thread>,
     last_log_lines: Vec<String>,
 }
@@ -131,7 +137,7 @@ pub(super) fn document(reports: &[Report], executable: Option<&Path>) -> Documen
     Document { schema_version: SCHEMA_VERSION, crashes }
 }
 
-fn crash(report: &Report, executable: Option<&Path>) -> Crash {
+pub(super) fn crash(report: &Report, executable: Option<&Path>) -> Crash {
     let end_ns = report.ended.monotonic_ns;
     let (mut exit_code, mut signal, mut core_dumped, mut failed) = (None, None, false, None);
     match &report.end {
@@ -140,6 +146,7 @@ fn crash(report: &Report, executable: Option<&Path>) -> Crash {
         End::NotStarted { step, errno } => failed = Some((step.clone(), *errno)),
     }
     let words = &report.last_words;
+    let core = |which: fn(&Core) -> Option<&String>| report.core.as_ref().and_then(which).cloned();
     Crash {
         worker: report.worker.clone(),
         instance: report.instance,
@@ -156,6 +163,8 @@ fn crash(report: &Report, executable: Option<&Path>) -> Crash {
         signal,
         signal_name: signal.and_then(signal_name),
         core_dumped,
+        core_path: core(|core| if let Core::File(path) = core { Some(path) } else { None }),
+        core_program: core(|core| if let Core::Program(path) = core { Some(path) } else { None }),
         errno: failed.as_ref().map(|(_, errno)| *errno),
         start_failed_at: failed.map(|(step, _)| step).filter(|step| !step.is_empty()),
         forbidden_call: call(report),
@@ -180,6 +189,8 @@ fn crash(report: &Report, executable: Option<&Path>) -> Crash {
             .collect(),
         lost_messages: words.lost_messages,
         snapshot: String::from_utf8_lossy(&report.snapshot).into_owned(),
+        snapshot_cut_bytes: report.cut.snapshot_bytes,
+        threads_cut_bytes: report.cut.backtraces_bytes,
         threads: stacks(report, executable)
             .into_iter()
             .map(|(thread, name, calls)| Thread { thread, name, calls })

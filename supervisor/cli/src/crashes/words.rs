@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bailiwick_supervisor::check::escape;
 use bailiwick_supervisor::control::{Cause, signal_name};
-use bailiwick_wire::crash::{End, Report};
+use bailiwick_wire::crash::{Core, End, Report};
 
 use super::document::hex;
 use super::{call, stacks};
@@ -23,6 +23,12 @@ pub(super) fn table(reports: &[Report]) -> String {
     table
 }
 
+/// When, why, and what followed, for whoever looks at the worker.
+pub(super) fn brief(report: &Report) -> String {
+    let (ended, life) = (time(report.ended.wall), life(report));
+    format!("last crash: {ended}, {life}\n  why: {}\n  follows: {}\n", why(report), follows(report))
+}
+
 /// Everything about one report that is known.
 pub(super) fn detail(report: &Report, executable: Option<&Path>) -> String {
     let mut text = String::new();
@@ -33,16 +39,23 @@ pub(super) fn detail(report: &Report, executable: Option<&Path>) -> String {
         let _ = writeln!(text, "\nthread {thread} {}", escape(&name));
         indent(&mut text, calls.iter().map(String::as_str));
     }
+    text += &left_out("the stacks", report.cut.backtraces_bytes);
     if !report.snapshot.is_empty() {
         let _ = writeln!(text, "\nas it stood when it was ended:");
         let snapshot = String::from_utf8_lossy(&report.snapshot);
         indent(&mut text, snapshot.lines());
+        text += &left_out("this", report.cut.snapshot_bytes);
     }
     if !report.last_lines.is_empty() {
         let _ = writeln!(text, "\nits last lines:");
         indent(&mut text, report.last_lines.iter().map(String::as_str));
     }
     text
+}
+
+/// Says that something was too long to be kept as a whole.
+fn left_out(what: &str, bytes: u32) -> String {
+    if bytes == 0 { String::new() } else { format!("    {bytes} bytes more of {what} were not kept\n") }
 }
 
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
@@ -105,7 +118,11 @@ fn why(report: &Report) -> String {
         (Cause::SpawnFailed(_), End::NotStarted { step, .. }) if !step.is_empty() => {
             Some(format!(", at {}", escape(step)))
         }
-        (Cause::Signal(_), End::Signalled { core: true, .. }) => Some(", core written".to_owned()),
+        (Cause::Signal(_), End::Signalled { core: true, .. }) => Some(match &report.core {
+            Some(Core::File(path)) => format!(", core written to {}", escape(path)),
+            Some(Core::Program(path)) => format!(", core given to {}", escape(path)),
+            None => ", core written".to_owned(),
+        }),
         (Cause::Signal(_), End::Signalled { core: false, .. }) => Some(", no core".to_owned()),
         _ => None,
     };

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::usage::Seen;
 use super::words::{detail, hex, mechanism};
+use crate::crashes::Crash;
 use crate::json::{self, SCHEMA_VERSION};
 
 /// The supervisor and some workers at one moment. Spans of time are in seconds.
@@ -19,6 +20,9 @@ pub(super) struct Document<'a> {
     /// What the one worker that was named printed last.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_lines: Option<&'a [String]>,
+    /// How it ended last in another way than it should.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_crash: Option<Crash>,
 }
 
 #[derive(Serialize)]
@@ -101,6 +105,7 @@ pub(super) fn document<'a>(
     supervisor: &'a Head,
     seen: &[Seen<'a>],
     last_lines: Option<&'a [String]>,
+    last_crash: Option<Crash>,
 ) -> Document<'a> {
     let now = json::now();
     Document {
@@ -121,6 +126,7 @@ pub(super) fn document<'a>(
         },
         workers: seen.iter().map(|seen| worker(now, seen)).collect(),
         last_lines,
+        last_crash,
     }
 }
 
@@ -186,7 +192,7 @@ mod tests {
     #[test]
     fn the_document_has_a_version_numbers_for_times_and_the_reason() {
         let found = sample();
-        let text = json::document(&document(&found.supervisor, &seen(&found), None));
+        let text = json::document(&document(&found.supervisor, &seen(&found), None, None));
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["schema_version"], 1);
         assert_eq!(document["supervisor"]["uptime_s"], 3700.0);

@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use bailiwick_supervisor::check::{escape, user_name};
-use bailiwick_supervisor::control::{GivenUp, MemoryMechanism, Reload, Row, Signs, State};
+use bailiwick_supervisor::control::{Cause, GivenUp, MemoryMechanism, Reload, Row, Signs, State};
 use bailiwick_supervisor::spec::Digest;
 
 /// Says why a worker is in its state.
 pub(crate) fn detail(row: &Row) -> String {
-    let last = row.last_cause.map(|cause| cause.to_string());
+    let last = row.last_cause.map(|cause| match cause {
+        Cause::SpawnFailed(_) if !row.failed_step.is_empty() => {
+            format!("{cause}, at {}", escape(&row.failed_step))
+        }
+        cause => cause.to_string(),
+    });
     let after =
         |what: &str| last.as_ref().map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}"));
     let mut parts = vec![match row.state {
@@ -137,7 +142,6 @@ pub(crate) fn short(time: Duration) -> String {
 mod tests {
     use super::*;
     use crate::status::sample;
-    use bailiwick_supervisor::control::Cause;
 
     #[test]
     fn every_state_has_a_reason() {
@@ -164,6 +168,13 @@ mod tests {
             "waits for its next start: exit code 1",
             "every failure has left the window"
         );
+        (row.last_cause, row.failed_step) = (Some(Cause::SpawnFailed(2)), "execveat".into());
+        assert_eq!(
+            detail(&row),
+            "waits for its next start: could not be started: No such file or directory, at execveat"
+        );
+        row.last_cause = Some(Cause::Exit(1));
+        assert_eq!(detail(&row), "waits for its next start: exit code 1", "of an earlier start");
     }
 
     #[test]
