@@ -170,7 +170,7 @@ impl Daemon {
         let mut starts = 0;
         loop {
             while let Some(action) = self.actions.pop_front() {
-                starts += usize::from(matches!(action, Action::Spawn(_)));
+                starts += usize::from(matches!(action, Action::Spawn(_) | Action::Prepare(_)));
                 self.perform(action);
                 if starts == STARTS {
                     return self.answer_orders();

@@ -115,7 +115,8 @@ impl Launcher {
         };
         // Whoever finds no room is prepared when it is to start: those before it keep theirs.
         let mut room = open_files::left().saturating_sub(RESERVE);
-        for berth in roster.children().map(Berth::first) {
+        let spares = roster.children().filter(|child| roster.seat(*child).worker.has_spare());
+        for berth in roster.children().map(Berth::first).chain(spares.map(Berth::second)) {
             let seat = roster.seat(berth.child);
             let Some(left) = room.checked_sub(launcher.needs(seat)) else { continue };
             launcher.workers.insert(berth, launcher.prepare_one(berth, seat)?);

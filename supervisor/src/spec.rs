@@ -98,6 +98,8 @@ pub struct Worker {
     pub max_messages: u32,
     /// How long one life lasts at most; zero is for ever.
     pub max_age: Duration,
+    /// How many processes wait to be the next life: 0 or 1.
+    pub spares: u8,
     /// Whether giving this worker up stops the whole system with exit code 3.
     pub essential: bool,
     /// Whether its end, if it ends as it should, counts for the `auto_shutdown` of its group.
@@ -447,6 +449,13 @@ impl Worker {
         self.max_children.unwrap_or(0).max(self.instances)
     }
 
+    /// Returns whether a process waits to be its next life: one of those that stay, run by the runtime, and start by
+    /// themselves.
+    pub fn has_spare(&self) -> bool {
+        let stays = self.kind == Kind::Resident && self.start == Start::Boot;
+        self.spares > 0 && stays && self.command.is_none()
+    }
+
     /// Returns whether anything is heard of it by sd_notify.
     pub fn notifies(&self) -> bool {
         self.command.as_ref().is_some_and(|command| command.notify || command.watchdog.is_some())
@@ -495,6 +504,7 @@ impl Worker {
             idle_stop: Duration::ZERO,
             max_messages: 0,
             max_age: Duration::ZERO,
+            spares: 0,
             essential: false,
             significant: false,
             crash_may_stop_all: false,

@@ -151,6 +151,7 @@ fn every_key_is_read() {
     };
     assert_eq!((web.on, web.max_offences), (on, 0));
     assert_eq!(web.offence_period, Duration::from_secs(7 * 24 * 3600));
+    assert!(web.has_spare());
     assert!(web.essential && web.crash_may_stop_all && !web.privileged);
     assert_eq!(web.restart, RestartType::Transient);
     assert_eq!(web.stop_timeout, Duration::from_millis(250));

@@ -135,6 +135,14 @@ impl Worker {
         self
     }
 
+    /// Keeps a process waiting that becomes the next life, so that a fresh one costs no time: it is made and sandboxed, and
+    /// no code of its actors runs before its turn. As root it has another user than the present life: what one writes to
+    /// granted paths the next can only read as far as everybody may, unless a [user](Sandbox::user) is named.
+    pub fn spare(mut self) -> Self {
+        self.spec.spares = 1;
+        self
+    }
+
     /// Stops the whole program with exit code 3 if it is given up. A worker that holds no privilege needs
     /// [`Worker::crash_may_stop_all`] as well.
     pub fn essential(mut self) -> Self {

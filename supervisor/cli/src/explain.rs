@@ -128,6 +128,9 @@ pub(crate) fn worker(system: &System, worker: &Worker) -> String {
     if !worker.needs.is_empty() {
         line(format!("starts after {}; not at all if one of them is given up", worker.needs.join(", ")));
     }
+    if worker.has_spare() {
+        line("has a spare: a second process of each instance, which waits to be the next life".into());
+    }
     for actor in &worker.actors {
         let mailbox = actor.mailbox;
         line(format!(

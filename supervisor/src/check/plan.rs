@@ -201,6 +201,7 @@ const KEYS: &[Key] = keys! {
     Hot "uncounted_exit" uncounted_exit;
     Hot "may" may;
     Hot "max_age" max_age;
+    Hot "spares" spares;
     Restarted "exec" exec;
     Restarted "kind" kind;
     Restarted "arguments, notify, watchdog or stop_signal" command;

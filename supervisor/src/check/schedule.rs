@@ -87,7 +87,8 @@ impl Crashing {
         let mut alone = worker.clone();
         (alone.instances, alone.max_children, alone.significant) = (1, None, false);
         (alone.needs, alone.wants, alone.after) = Default::default();
-        alone.backoff.jitter_permille = 0;
+        // A spare changes how soon a life begins, and nothing of how often.
+        (alone.backoff.jitter_permille, alone.spares) = (0, 0);
         let idle = |group: &Group| {
             let auto_shutdown = AutoShutdown::Never;
             Group { auto_shutdown, significant: false, ..group.clone() }

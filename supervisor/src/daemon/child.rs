@@ -79,8 +79,9 @@ pub(super) struct Life {
     pub(super) waits_for_room: bool,
     /// Why its program never ran.
     pub(super) failed_start: Option<i32>,
-    /// It said that its sandbox stands, which was found to be true: its user's code runs.
-    pub(super) released: bool,
+    pub(super) stage: Stage,
+    /// It is not its turn yet: where its user's code would begin, it waits.
+    pub(super) waits: bool,
     /// It was said that it is ready.
     pub(super) was_ready: bool,
     /// The signals that it was sent.
@@ -95,6 +96,17 @@ pub(super) struct Life {
     pub(super) reaped: bool,
     /// What tells that nothing is left of it, while that is being waited for.
     pub(super) tree: Option<OwnedFd>,
+}
+
+/// How far a life is on its way to its user's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It goes into its sandbox.
+    Entering,
+    /// It said that its sandbox stands, which was found to be true.
+    Standing,
+    /// Its user's code runs.
+    Released,
 }
 
 /// Returns what is kept for all instances at the start.

@@ -15,7 +15,6 @@ use bailiwick_wire::notify::{MAX_BYTES, Notice, notices, variables};
 use bailiwick_wire::output::escape;
 
 use super::Daemon;
-use crate::control::Cause;
 use crate::spec::Command;
 use bailiwick_core::token::Token;
 
@@ -49,18 +48,6 @@ impl Daemon {
     pub(super) fn close_ear(&mut self, berth: Berth) {
         let ear = self.children.at_mut(berth).ear.take();
         ear.iter().for_each(|ear| self.unwatch(ear));
-    }
-
-    /// Lets a foreign program be executed, after a look at what the kernel says of its process.
-    pub(super) fn take_stand(&mut self, of: Incarnation) {
-        if let Err(broken) = self.verify(of) {
-            self.complain(of, &format!("its sandbox does not hold: {broken}"));
-            return self.condemn(of, Cause::Protocol);
-        }
-        let Some(life) = self.life(of) else { return };
-        life.released = true;
-        // One that has ended meanwhile is noticed by its end.
-        let _ = life.start.as_ref().map(bailiwick_sys::process::StartReport::go);
     }
 
     /// Takes one datagram. Returns whether there may be more.

@@ -18,7 +18,7 @@ use bailiwick_wire::control::ToWorker;
 use bailiwick_wire::slate::{LAST_WORDS_AT, SLATE_BYTES};
 use thiserror::Error;
 
-use super::child::Life;
+use super::child::{Life, Stage};
 use super::{Daemon, ROOM_RETRY};
 use crate::control::Cause;
 use crate::digests::digest;
@@ -49,8 +49,9 @@ enum StartError {
 }
 
 impl Daemon {
-    pub(super) fn spawn(&mut self, of: Incarnation) {
-        if let Err(error) = self.try_spawn(of) {
+    /// Makes the process of a life, which `waits` for its turn if it is to.
+    pub(super) fn spawn(&mut self, of: Incarnation, waits: bool) {
+        if let Err(error) = self.try_spawn(of, waits) {
             self.complain(of, &error);
             let errno = match error {
                 StartError::Refused(failed) | StartError::Spawn(SpawnError::Refused(failed)) => failed.errno,
@@ -80,7 +81,7 @@ impl Daemon {
         Ok(berth)
     }
 
-    fn try_spawn(&mut self, of: Incarnation) -> Result<(), StartError> {
+    fn try_spawn(&mut self, of: Incarnation, waits: bool) -> Result<(), StartError> {
         let (child, berth) = (of.child, self.enter(of)?);
         let slate = Slate::new(SLATE_BYTES)?;
         let (output, their_output) = output_pipe::make()?;
@@ -119,7 +120,8 @@ impl Daemon {
             snapshot: None,
             waits_for_room: false,
             failed_start: None,
-            released: false,
+            stage: Stage::Entering,
+            waits,
             was_ready: false,
             sent: Vec::new(),
             oom_kills,
@@ -129,9 +131,22 @@ impl Daemon {
             tree: None,
         });
         self.state.lives.due.get_or_insert(alive_at);
-        self.give_kept(of);
+        if !waits {
+            self.give_kept(of);
+        }
         self.flush_line(berth);
         Ok(())
+    }
+
+    /// Has a life go on that waits, or as soon as its sandbox stands.
+    pub(super) fn admit(&mut self, of: Incarnation) {
+        let Some(life) = self.life(of) else { return };
+        life.waits = false;
+        let stands = life.stage == Stage::Standing;
+        self.give_kept(of);
+        if stands {
+            self.go(of);
+        }
     }
 
     /// Makes both ends of the conversation with a life, whose first packet waits in ours.
@@ -196,7 +211,7 @@ impl Daemon {
             self.complain(of, &failed);
         } else {
             self.events.push_back(Event::Spawned(of));
-            let is_executed = self.life(of).is_some_and(|life| life.released);
+            let is_executed = self.life(of).is_some_and(|life| life.stage == Stage::Released);
             if is_executed && self.command(of.child).is_some_and(|command| !command.notify) {
                 self.events.push_back(Event::Ready(of));
             }
@@ -271,6 +286,10 @@ impl Daemon {
         self.close_output(berth);
         self.children.at_mut(berth).life = None;
         self.children.leave(of);
+        if berth.is_second && !self.roster.seat(of.child).worker.has_spare() {
+            self.vacate(berth);
+            self.guard();
+        }
     }
 
     /// Orders that a worker be killed for what it did.

@@ -18,9 +18,11 @@ use bailiwick_core::token::Token;
 impl Daemon {
     pub(super) fn perform(&mut self, action: Action) {
         match action {
-            Action::Spawn(of) => self.spawn(of),
-            // The roster asks for no spares, and no verb for a rolling replacement.
-            Action::Prepare(_) | Action::Admit(_) | Action::Rise(_) | Action::Succeed { .. } => {}
+            Action::Spawn(of) => self.spawn(of, false),
+            Action::Prepare(of) => self.spawn(of, true),
+            Action::Admit(of) => self.admit(of),
+            // No verb for a rolling replacement is told to the machine.
+            Action::Rise(_) | Action::Succeed { .. } => {}
             Action::Drain(of) => self.order(of, ToWorker::Drain, None),
             Action::Terminate(of) => self.terminate(of),
             Action::Abort(of) => self.abort(of),

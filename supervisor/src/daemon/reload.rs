@@ -242,12 +242,7 @@ impl Daemon {
         };
         let departed: Vec<_> = self.roster.leaving().filter(is_gone).collect();
         for child in &departed {
-            for berth in Berth::both(*child) {
-                self.close_ear(berth);
-                self.digests.forget(berth);
-                self.replacements.iter_mut().for_each(|held| held.release(berth));
-                self.launcher.place(berth, None);
-            }
+            Berth::both(*child).into_iter().for_each(|berth| self.vacate(berth));
             let now = self.now();
             self.children.put(*child, || unborn("", now));
             self.roster.forget(*child);
@@ -259,7 +254,15 @@ impl Daemon {
         }
     }
 
-    fn guard(&mut self) {
+    /// Gives up the sandbox of a berth, where nothing may be left.
+    pub(super) fn vacate(&mut self, berth: Berth) {
+        self.close_ear(berth);
+        self.digests.forget(berth);
+        self.replacements.iter_mut().for_each(|held| held.release(berth));
+        self.launcher.place(berth, None);
+    }
+
+    pub(super) fn guard(&mut self) {
         if let Err(error) = self.launcher.guard() {
             self.say(&format!("guardian: {error}"));
         }

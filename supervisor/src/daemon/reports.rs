@@ -6,11 +6,13 @@ use bailiwick_core::berth::Berth;
 use bailiwick_core::reopening::Event as Reopen;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_sys::memory::seal;
+use bailiwick_sys::process::StartReport;
 use bailiwick_sys::random::small_number;
 use bailiwick_sys::witness::Broken;
 use bailiwick_wire::control::{ToSupervisor, ToWorker};
 
 use super::Daemon;
+use super::child::Stage;
 use crate::broker::may_send;
 use crate::control::{Cause, Record};
 use crate::line::Received;
@@ -44,14 +46,19 @@ impl Daemon {
     }
 
     fn act_on(&mut self, of: Incarnation, report: ToSupervisor, fd: Option<OwnedFd>) {
-        let Some(is_released) = self.life(of).map(|life| life.released) else { return };
+        let Some(stage) = self.life(of).map(|life| life.stage) else { return };
         // The sandbox is announced once, and before anything else: whoever says more has skipped it.
-        if is_released == (report == ToSupervisor::Confined) {
+        let is_due = match stage {
+            Stage::Entering => report == ToSupervisor::Confined,
+            Stage::Standing => false,
+            Stage::Released => report != ToSupervisor::Confined,
+        };
+        if !is_due {
             self.complain(of, &format!("it says {report:?} at the wrong time"));
             return self.condemn(of, Cause::Protocol);
         }
         match report {
-            ToSupervisor::Confined => self.release(of),
+            ToSupervisor::Confined => self.take_stand(of),
             ToSupervisor::Ready => self.events.push_back(Event::Ready(of)),
             ToSupervisor::Unready => self.events.push_back(Event::Unready(of)),
             ToSupervisor::Drained => self.events.push_back(Event::Drained(of)),
@@ -91,22 +98,27 @@ impl Daemon {
         }
     }
 
-    /// Lets the code of the user run and gives it its links, after a look at what the kernel says of the process.
-    fn release(&mut self, of: Incarnation) {
-        match self.verify(of) {
-            Ok(()) => {
-                let Some(life) = self.life(of) else { return };
-                life.released = true;
-                let pid = life.pid;
-                let threads = self.witness.as_ref().and_then(|witness| witness.threads(pid));
-                self.order(of, ToWorker::Go, threads);
-                self.link_up(of);
-            }
-            Err(broken) => {
-                self.complain(of, &format!("its sandbox does not hold: {broken}"));
-                self.condemn(of, Cause::Protocol);
-            }
+    /// Lets a life go on whose sandbox is said to stand, after a look at what the kernel says of the process.
+    pub(super) fn take_stand(&mut self, of: Incarnation) {
+        if let Err(broken) = self.verify(of) {
+            self.complain(of, &format!("its sandbox does not hold: {broken}"));
+            return self.condemn(of, Cause::Protocol);
         }
+        let Some(life) = self.life(of) else { return };
+        life.stage = Stage::Standing;
+        if life.waits { self.events.push_back(Event::Standing(of)) } else { self.go(of) }
+    }
+
+    /// Lets the code of the user run, and gives it its links.
+    pub(super) fn go(&mut self, of: Incarnation) {
+        let Some(life) = self.life(of) else { return };
+        life.stage = Stage::Released;
+        let pid = life.pid;
+        // A foreign program is executed only now. One that has ended meanwhile is noticed by its end.
+        let _ = life.start.as_ref().filter(|_| life.line.is_none()).map(StartReport::go);
+        let threads = self.witness.as_ref().and_then(|witness| witness.threads(pid));
+        self.order(of, ToWorker::Go, threads);
+        self.link_up(of);
     }
 
     pub(super) fn verify(&mut self, of: Incarnation) -> Result<(), Broken> {

@@ -40,7 +40,7 @@ impl Daemon {
         let berth = self.children.find(child.incarnation()).unwrap_or(Berth::first(id));
         let seat = self.roster.seat(id);
         let worker = &seat.worker;
-        let prepared = self.launcher.prepared(berth);
+        let prepared = self.launcher.prepared(berth).or_else(|| self.launcher.prepared(Berth::first(id)));
         let group = self.tree.config().children.get(usize::from(id.0))?.group;
         let budget = self.tree.budget(group)?;
         let nobody = Identity { uid: u32::MAX, gid: u32::MAX };

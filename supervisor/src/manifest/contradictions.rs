@@ -44,6 +44,7 @@ pub(super) fn settle(worker: &mut Worker, places: &Places) -> Vec<Diagnostic> {
             .into_iter()
             .filter(|pair| written(pair.key) && (written(pair.other) || pair.other == "start")),
     );
+    pairs.extend(waiting(worker).into_iter().filter(|pair| written(pair.key) && written(pair.other)));
     pairs.extend(watching(worker).into_iter().filter(|pair| written(pair.key) && written(pair.other)));
     if worker.sandbox.preset == Preset::None {
         for key in UNSANDBOXED {
@@ -72,7 +73,7 @@ const RESTARTING: [&str; 6] =
 fn passing(worker: &Worker) -> Vec<Pair<'static>> {
     let mut pairs = Vec::new();
     if worker.kind != Kind::Resident {
-        for key in ["start", "max_messages", "max_age"] {
+        for key in ["start", "max_messages", "max_age", "spares"] {
             pairs.push(Pair {
                 title: format!("`{key}` for a worker that ends by itself"),
                 key,
@@ -103,6 +104,32 @@ fn passing(worker: &Worker) -> Vec<Pair<'static>> {
         });
     }
     pairs
+}
+
+/// Returns what is said against a spare.
+fn waiting(worker: &Worker) -> Vec<Pair<'static>> {
+    let pair = |other, title: &str, other_text, help| Pair {
+        title: format!("a spare for a worker {title}"),
+        key: "spares",
+        key_text: "a process that waits to be the next life",
+        other,
+        other_text,
+        help,
+    };
+    let none = "remove `spares`";
+    let mut pairs = Vec::new();
+    if worker.start == Start::OnDemand {
+        pairs.push(pair("start", "that starts on demand", "has no process until it is wanted", none));
+    }
+    if worker.command.is_some() {
+        pairs.push(pair("command", "that is a foreign program", "does not wait before it begins", none));
+    }
+    if !worker.sandbox.read_write_paths.is_empty() && worker.sandbox.user.is_none() {
+        let help = "name the user that both have with `user`, or remove `spares`";
+        let text = "written by one user, and the spare may have another";
+        pairs.push(pair("sandbox.read_write_paths", "with files of its own", text, help));
+    }
+    if worker.spares > 0 { pairs } else { Vec::new() }
 }
 
 /// Returns what the limits on polls say against each other.

@@ -55,6 +55,7 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     fields.set_positive("idle_stop", &mut worker.idle_stop);
     fields.set_within("max_messages", 1..=u32::MAX, &mut worker.max_messages);
     fields.set_positive("max_age", &mut worker.max_age);
+    fields.set_within("spares", 0..=1, &mut worker.spares);
     fields.set("essential", &mut worker.essential);
     fields.set("significant", &mut worker.significant);
     fields.set("privileged", &mut worker.privileged);

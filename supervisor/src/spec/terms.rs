@@ -17,6 +17,7 @@ impl Worker {
             restart: self.restart,
             on_demand: self.start == Start::OnDemand,
             max_age: or_never(self.max_age),
+            spare: self.has_spare(),
             essential: self.essential,
             significant: self.significant,
             backoff: self.backoff,

@@ -224,6 +224,12 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "How long one life lasts at most; then a fresh process takes its place, which charges no budget. Each instance has a time of its own between three quarters and the whole.",
             ),
             (
+                "spares",
+                "`0`",
+                "1",
+                "How many processes wait to be the next life, 0 or 1: made and sandboxed, before any code of their actors.",
+            ),
+            (
                 "essential",
                 "`false`",
                 "true",
