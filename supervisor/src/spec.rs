@@ -7,7 +7,6 @@ mod terms;
 mod told;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -186,15 +185,6 @@ pub struct Listener {
     pub address: Option<Address>,
 }
 
-/// Where a listener listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
-    /// A TCP address and port.
-    Tcp(SocketAddr),
-    /// A path.
-    Unix(PathBuf),
-}
-
 /// What sets a foreign program, which knows nothing of actors, apart from a worker of the runtime.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
@@ -330,6 +320,7 @@ pub use bailiwick_core::siblings::Terms as ActorTerms;
 pub use bailiwick_core::tree::{
     AutoShutdown, Kind, OnExhausted, Reaction, Reactions, Restart as RestartType, Strategy,
 };
+pub use bailiwick_sys::listen::Address;
 pub use bailiwick_wire::FdKind;
 pub use bailiwick_wire::operator::{DIGEST_BYTES, Digest};
 

@@ -13,7 +13,7 @@ use bailiwick_sys::kept::Kept;
 use bailiwick_sys::listen;
 use thiserror::Error;
 
-use crate::spec::{Address, Listener};
+use crate::spec::Listener;
 
 /// The kept descriptors of all workers.
 #[derive(Debug, Default)]
@@ -57,18 +57,16 @@ impl Store {
     pub fn listen(&mut self, listeners: &[Listener]) -> Result<Vec<String>, ListenError> {
         let mut passed: BTreeMap<_, _> = listen::take_passed().into_iter().collect();
         for Listener { name, address } in listeners {
-            let bound = match (passed.remove(name), address) {
-                (Some(passed), _) => Ok(passed),
-                (None, Some(Address::Tcp(address))) => {
-                    listen::tcp(*address).map_err(|e| (address.to_string(), e))
-                }
-                (None, Some(Address::Unix(path))) => {
-                    listen::unix(path).map_err(|e| (path.display().to_string(), e))
-                }
+            let listener = match (passed.remove(name), address) {
+                (Some(passed), _) => passed,
+                (None, Some(address)) => address.bind().map_err(|error| ListenError::Refused {
+                    name: name.clone(),
+                    address: address.to_string(),
+                    error,
+                })?,
                 (None, None) => return Err(ListenError::NotPassed { name: name.clone() }),
             };
-            let refused = |(address, error)| ListenError::Refused { name: name.clone(), address, error };
-            self.listeners.insert(name.clone(), bound.map_err(refused)?);
+            self.listeners.insert(name.clone(), listener);
         }
         Ok(passed.into_keys().collect())
     }

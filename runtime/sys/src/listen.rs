@@ -1,10 +1,11 @@
 //! Listeners: those that whoever started this process hands to it, and those that it binds itself.
 
+use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -45,6 +46,38 @@ fn own(number: RawFd) -> Option<OwnedFd> {
     let taken = unsafe { OwnedFd::from_raw_fd(number) };
     fcntl(&taken, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).ok()?;
     Some(taken)
+}
+
+/// Where a listener listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+// Exhaustive: whoever checks addresses must know each kind.
+pub enum Address {
+    /// A TCP address and port.
+    Tcp(SocketAddr),
+    /// A path.
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// Binds it and listens there.
+    ///
+    /// # Errors
+    /// As [`tcp`] and [`unix`].
+    pub fn bind(&self) -> std::io::Result<OwnedFd> {
+        match self {
+            Self::Tcp(address) => tcp(*address),
+            Self::Unix(path) => unix(path),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// Binds a TCP address and listens there.

@@ -7,7 +7,7 @@ use bailiwick_core::reopening::{Action, Event};
 use bailiwick_core::tree::{ChildId, Incarnation};
 use bailiwick_sys::slate::Slate;
 use bailiwick_sys::socket;
-use bailiwick_wire::bootstrap::{Bootstrap, Peer, Work};
+use bailiwick_wire::bootstrap::{Bootstrap, Peer};
 use bailiwick_wire::control::ToWorker;
 
 use super::{Daemon, ROOM_RETRY};
@@ -24,33 +24,17 @@ impl Daemon {
         slate: &Slate,
     ) -> std::io::Result<(Bootstrap, Vec<OwnedFd>)> {
         let seat = self.roster.seat(of.child);
-        let worker = &seat.worker;
         let prepared = self.launcher.prepared(berth).ok_or(std::io::ErrorKind::NotFound)?;
         let ((confinement, ruleset), granted) = (prepared.confinement(), prepared.granted());
         let attached = ruleset.into_iter().chain(granted.iter().map(AsFd::as_fd)).chain([slate.as_fd()]);
         let attached = attached.map(|fd| fd.try_clone_to_owned()).collect::<Result<_, _>>()?;
+        let peers = self.broker.peers(of.child).map(|(peer, terms)| self.peer(of.child, peer, terms));
         let bootstrap = Bootstrap {
-            worker: worker.name.clone(),
-            instance: seat.instance,
-            instances: worker.places(),
-            generation: of.generation,
-            work: match worker.kind {
-                spec::Kind::Resident => Work::Resident,
-                spec::Kind::Oneshot => Work::Oneshot,
-                spec::Kind::Main => Work::Main,
-            },
-            actors: worker.actors.iter().map(Into::into).collect(),
-            supervision: worker.supervision(),
-            peers: self
-                .broker
-                .peers(of.child)
-                .map(|(peer, terms)| self.peer(of.child, peer, terms))
-                .collect(),
+            peers: peers.collect(),
             confinement,
             granted: granted.iter().map(|granted| granted.path().display().to_string()).collect(),
             slate: true,
-            max_messages: worker.max_messages,
-            idle_stop_ms: u64::try_from(worker.idle_stop.as_millis()).unwrap_or(u64::MAX),
+            ..seat.worker.bootstrap(seat.instance, of.generation)
         };
         Ok((bootstrap, attached))
     }

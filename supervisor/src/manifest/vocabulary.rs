@@ -68,7 +68,7 @@ const LATER: &[(Table, &str)] = &[
     (Table::Supervisor, "sandbox_policy log_level control uid_range may log metrics upgrade persist"),
     (
         Table::Worker,
-        "threads on_need_restart spares \
+        "threads on_need_restart \
          trust_domain log channel link survive dumpable pass_environment load_credential \
          extend_timeout schedule",
     ),

@@ -2,7 +2,7 @@
 
 use bailiwick_wire::bootstrap;
 
-use super::{Actor, AutoShutdown, OnExhausted, OnFull, RestartType, Strategy, Worker};
+use super::{Actor, AutoShutdown, Kind, OnExhausted, OnFull, RestartType, Strategy, Worker};
 
 impl From<&Actor> for bootstrap::Actor {
     fn from(actor: &Actor) -> Self {
@@ -24,8 +24,28 @@ impl From<&Actor> for bootstrap::Actor {
 }
 
 impl Worker {
+    /// Returns what a life of it is told at its start, as far as that is declared: not of peers and not of its sandbox.
+    pub(crate) fn bootstrap(&self, instance: u16, generation: u32) -> bootstrap::Bootstrap {
+        bootstrap::Bootstrap {
+            worker: self.name.clone(),
+            instance,
+            instances: self.places(),
+            generation,
+            work: match self.kind {
+                Kind::Resident => bootstrap::Work::Resident,
+                Kind::Oneshot => bootstrap::Work::Oneshot,
+                Kind::Main => bootstrap::Work::Main,
+            },
+            actors: self.actors.iter().map(Into::into).collect(),
+            supervision: self.supervision(),
+            max_messages: self.max_messages,
+            idle_stop_ms: u64::try_from(self.idle_stop.as_millis()).unwrap_or(u64::MAX),
+            ..bootstrap::Bootstrap::default()
+        }
+    }
+
     /// Returns what it makes of the failures of its actors.
-    pub(crate) fn supervision(&self) -> bootstrap::Supervision {
+    fn supervision(&self) -> bootstrap::Supervision {
         let (terms, backoff) = (&self.actor_terms, self.actor_terms.backoff);
         bootstrap::Supervision {
             strategy: match terms.strategy {

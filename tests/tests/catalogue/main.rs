@@ -27,5 +27,6 @@ mod h_surroundings;
 mod i_books;
 mod i_messages;
 mod j_disposable;
+mod j_spares;
 mod support;
 mod verbs;
