@@ -222,6 +222,33 @@ fn the_end_of_each_life_is_told_once_to_those_who_watched_it() {
 }
 
 #[test]
+fn a_watch_that_was_set_while_the_first_life_was_down_is_for_the_successor() {
+    desk(async |both, mut cx, desk| {
+        let next = both.rise().await;
+        both.right.peers.vanish();
+        both.left.peers.died(NUMBER, 1, KILLED);
+        both.left.peers.read_out(NUMBER, 1, false).await;
+        cx.watch(&desk);
+        both.succeed(&next);
+        assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
+        assert!(tokio::time::timeout(Duration::ZERO, cx.next_down()).await.is_err(), "it lives");
+        both.kill_right().await;
+        assert_eq!(cx.next_down().await.generation, 2);
+    });
+}
+
+#[test]
+fn a_worker_that_takes_nothing_any_more_says_so_to_a_life_that_comes_later() {
+    desk(async |both, _, _| {
+        both.left.peers.refuse();
+        let next = both.rise().await;
+        let ours = DeskRef::from_address(next.peers.resolve("left/desk", DeskRef::schema()).unwrap());
+        let outcome = ours.add(1).ask(Duration::from_millis(100)).await;
+        assert_eq!(outcome, Err(AskError::NotDelivered(NotDelivered::Expired)), "it waits for a next life");
+    });
+}
+
+#[test]
 fn a_watch_that_was_taken_back_is_told_nothing_whichever_life_it_was_for() {
     desk(async |both, mut cx, desk| {
         let first = cx.watch(&desk);
