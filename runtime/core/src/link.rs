@@ -114,6 +114,8 @@ pub struct Link {
     refused: Option<NotDelivered>,
     /// Messages go to this life, and it has not greeted yet.
     awaited: bool,
+    /// Another life of the peer is there, to which messages may go before long.
+    accompanied: bool,
     /// This side takes no new messages.
     draining: bool,
     /// And not even what the peer sent before it heard of that.
@@ -177,6 +179,7 @@ impl Link {
             lost_until: None,
             refused: None,
             awaited: false,
+            accompanied: false,
             draining: false,
             refusing: false,
             heard: false,
@@ -235,7 +238,7 @@ impl Link {
 
     /// Tells whether who sends without room waits for it: if not, the message is kept and its sender goes on.
     pub fn has_line(&self) -> bool {
-        self.can_send() || self.awaited && self.is_alive()
+        self.can_send() || self.is_between_lives()
     }
 
     /// Returns whether something waits to be sent.
@@ -298,6 +301,7 @@ impl Link {
             Event::RevokeMethod { slot, method } => self.revoke_method(slot, method),
             Event::Import { import, entry } => self.import(import, *entry, actions),
             Event::Uses { import, uses } => self.more_uses(import, uses, actions),
+            Event::Accompanied { accompanied } => self.accompanied = accompanied,
             Event::Superseded => self.superseded(actions),
             Event::Succeeds => self.succeeds(),
             Event::Forget { import } => self.forget(import, actions),

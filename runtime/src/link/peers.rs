@@ -188,7 +188,9 @@ impl Peers {
         movers.retain(|mover| !mover.is_finished());
         movers.push(mover);
         drop(movers);
-        if !beside {
+        if beside {
+            known.sides.accompany(generation, true);
+        } else {
             known.sides.succeed(generation);
         }
         Ok(())
@@ -216,6 +218,7 @@ impl Peers {
             }
         });
         side.writer.wake();
+        known.sides.accompany(generation, false);
     }
 
     /// Ends what is between this worker and a peer to which no grant is left. References that actors hold lead nowhere.

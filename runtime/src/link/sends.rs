@@ -145,7 +145,7 @@ impl Turn<'_> {
     pub(super) fn line_for(&mut self, from: &mut From) -> Option<Ticket> {
         let has_line = self.state.link.has_line();
         match from {
-            From::Sender(_) => has_line.then(Ticket::default),
+            From::Sender(patience) => (has_line && *patience == Patience::Wait).then(Ticket::default),
             From::Predecessor(line) if has_line => line.take(),
             From::Predecessor(line) => {
                 // It has its place among what waits for the next transport.

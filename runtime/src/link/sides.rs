@@ -74,6 +74,14 @@ impl Sides {
         }
     }
 
+    /// Notes whether this incarnation is there beside the routed one, if it is not that one itself.
+    pub(super) fn accompany(&self, generation: u32, accompanied: bool) {
+        let routed = self.routed();
+        if self.of(generation).is_some_and(|side| !Arc::ptr_eq(side, routed)) {
+            routed.turn(|turn| turn.event(Event::Accompanied { accompanied }));
+        }
+    }
+
     /// Routes messages to this incarnation, to which there is a link, from here on. What waits goes over to it in
     /// its order, before anything newer; what is written stays where it is.
     pub(super) fn succeed(&self, generation: u32) {

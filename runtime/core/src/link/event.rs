@@ -162,6 +162,12 @@ pub enum Event {
         /// The methods.
         uses: Vec<Method>,
     },
+    /// Whether another life of the peer is there, beside this one: should this one drain, senders wait for that one as
+    /// they wait for room.
+    Accompanied {
+        /// There is one.
+        accompanied: bool,
+    },
     /// From here on messages to what lasts at the peer go to another life of it: what waits is handed back.
     Superseded,
     /// From here on messages to what lasts at the peer go to this life. Until it has greeted, senders wait for that as

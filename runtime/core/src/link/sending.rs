@@ -113,7 +113,12 @@ impl Link {
         if self.has_line() {
             let patient = import.wait && send.patience == Patience::Wait;
             let room = import.waiting_count < self.config.waiting;
-            return if is_kept || patient && room { Ok(()) } else { Err(NotDelivered::Full) };
+            if is_kept || patient && room {
+                return Ok(());
+            }
+            if self.can_send() {
+                return Err(NotDelivered::Full);
+            }
         }
         if let Some(reason) = self.refused {
             return Err(reason);

@@ -13,7 +13,7 @@ use super::{Link, State};
 impl Link {
     /// Hands back what waits, and the watches that wait for a next life.
     pub(super) fn superseded(&mut self, actions: &mut Vec<Action>) {
-        self.awaited = false;
+        (self.awaited, self.accompanied) = (false, false);
         for import in (0..self.imports.len() as u32).map(ImportId) {
             while let Some(ticket) =
                 self.import_at(import).filter(lasts).and_then(|entry| self.pending.first(&entry.waiting))
@@ -28,6 +28,16 @@ impl Link {
         for (watch, of) in core::mem::take(&mut self.watches) {
             actions.push(Action::HandWatchBack { watch, import: of.import });
         }
+    }
+
+    /// Tells whether the peer has a life that is about to take messages: this one, or another one after it.
+    pub(super) fn is_between_lives(&self) -> bool {
+        let greets = match self.state {
+            State::Greeting { .. } => self.awaited,
+            State::Draining { theirs: true, .. } => self.accompanied,
+            State::Closed | State::Open | State::Draining { theirs: false, .. } => false,
+        };
+        greets && self.is_alive()
     }
 
     /// Lets senders wait for a life that has not greeted yet as they wait for room: it is there, and about to.

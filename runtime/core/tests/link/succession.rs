@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bailiwick_core::credit::Grant;
-use bailiwick_core::link::{Config, Event, ImportId, Outcome, Patience, WatchId, WhileDown};
+use bailiwick_core::link::{Config, Event, ImportId, NotDelivered, Outcome, Patience, WatchId, WhileDown};
 
 use crate::pair::{LOST, Pair, Who};
 
@@ -123,4 +123,39 @@ fn an_ask_that_the_superseded_life_took_fails_with_it() {
     pair.tell_death(Who::Right);
     pair.empty(Who::Left);
     assert_eq!(pair.fate(Who::Left).ended[&ask], LOST);
+}
+
+#[test]
+fn senders_wait_for_a_life_beside_the_one_that_drains_and_who_may_not_wait_is_buffered() {
+    let while_down = WhileDown { messages: 1, bytes: 10 };
+    let mut pair = Pair::new(Config { while_down, ..Config::default() }, 1, FIRST);
+    pair.open();
+    pair.feed(Who::Left, Event::Accompanied { accompanied: true }, None);
+    pair.feed(Who::Right, Event::Drain, None);
+    pair.settle();
+    let buffered = pair.tell(Who::Left, 0, Patience::Now);
+    for _ in 0..20 {
+        pair.ask(Who::Left, 0, None);
+    }
+    let refused = pair.tell(Who::Left, 0, Patience::Now);
+    assert_eq!(pair.fate(Who::Left).undelivered[&refused], NotDelivered::Draining);
+    pair.feed(Who::Left, Event::Superseded, None);
+    let back = &pair.side(Who::Left).handed_back;
+    assert_eq!((back.len(), back[0].1), (21, buffered));
+}
+
+#[test]
+fn beside_nobody_a_draining_peer_keeps_what_a_dead_one_keeps() {
+    let while_down = WhileDown { messages: 1, bytes: 10 };
+    let mut pair = Pair::new(Config { while_down, ..Config::default() }, 1, FIRST);
+    pair.open();
+    for accompanied in [true, false] {
+        pair.feed(Who::Left, Event::Accompanied { accompanied }, None);
+    }
+    pair.feed(Who::Right, Event::Drain, None);
+    pair.settle();
+    for _ in 0..20 {
+        pair.ask(Who::Left, 0, None);
+    }
+    assert_eq!(pair.side(Who::Left).keeps(), 1);
 }

@@ -286,6 +286,8 @@ fn a_sender_that_gives_up_while_its_message_goes_over_takes_it_back() {
         }
         both.succeed(&next);
         drop((asks, tells));
+        let routed = both.left.peers.peer_of(NUMBER).unwrap();
+        assert!(!routed.lock().link.has_waiting(), "nobody waits for what they sent");
         for task in [hanging, busy] {
             task.abort();
         }
@@ -396,6 +398,77 @@ fn fifty_handovers_under_load_fail_no_ask_and_lose_no_tell() {
         assert_eq!((handled.len(), before), (sent as usize, sent as usize), "each was handled, and once");
         assert_eq!(both.left.node.shared.dead_letters.total(), 0);
         println!("{sent} messages");
+    });
+}
+
+#[test]
+fn who_found_the_first_life_routed_and_comes_too_late_sends_to_its_successor() {
+    desk(async |both, _, desk| {
+        for _ in 0..20 {
+            let next = both.rise().await;
+            let old = both.left.peers.peer_of(NUMBER).unwrap();
+            let guard = old.lock();
+            let asking = desk.clone();
+            let sender = tokio::task::spawn_blocking(move || asking.add(1).ask_blocking(SOON));
+            // By then it mostly stands before the lock; if not, the test proves nothing this time.
+            for _ in 0..100 {
+                std::thread::yield_now();
+            }
+            drop(guard);
+            let (before, generation) = both.succeed(&next);
+            let new = both.left.peers.peer_of(NUMBER).unwrap();
+            // Nothing is read meanwhile, so what is under way stays so.
+            let [first, mut second] = [&old, &new].map(|side| side.lock().link.outstanding());
+            while first + second == 0 {
+                std::thread::yield_now();
+                second = new.lock().link.outstanding();
+                assert_eq!(old.lock().link.outstanding(), 0);
+            }
+            assert!(sender.await.unwrap().is_ok());
+            before.drain().await;
+            both.left.peers.died(NUMBER, generation, STOPPED);
+        }
+    });
+}
+
+#[test]
+fn a_handler_of_the_successor_is_dropped_with_the_asker_whose_message_went_over() {
+    desk(async |both, _, desk| {
+        let hanging = tokio::task::spawn_local(desk.hang().ask(HOUR));
+        let next = both.rise().await;
+        while desk.add(0).try_tell() != Err(NotDelivered::Full) {
+            tokio::task::yield_now().await;
+        }
+        let waiting = tokio::task::spawn_local(desk.hang().ask(HOUR));
+        tokio::task::yield_now().await;
+        both.succeed(&next);
+        while !next.peers.are_busy() {
+            tokio::task::yield_now().await;
+        }
+        waiting.abort();
+        assert_eq!(desk.dropped().ask(SOON).await, Ok(1));
+        hanging.abort();
+    });
+}
+
+#[test]
+fn senders_wait_for_a_successor_that_rises_when_the_first_life_drains_before_it() {
+    desk(async |both, _, desk| {
+        let next = both.rise().await;
+        both.right.peers.refuse();
+        while is_up(&desk) {
+            tokio::task::yield_now().await;
+        }
+        let mut asks: Vec<_> = (1..=2000).map(|number| Box::pin(desk.add(number).ask(SOON))).collect();
+        for asked in &mut asks {
+            assert!(futures::poll!(asked).is_pending());
+        }
+        assert_eq!(desk.add(0).try_tell().err(), Some(NotDelivered::Draining), "more than may be buffered");
+        both.succeed(&next);
+        for asked in join_all(asks).await {
+            asked.expect("more than may be sent while a peer is down, and another one is there");
+        }
+        assert_eq!(list(&next).await, (1..=2000).collect::<Vec<_>>());
     });
 }
 
