@@ -138,14 +138,14 @@ impl Tree {
             Event::Unready(of) => self.with_life(of, step, Child::unready),
             Event::Drained(of) => self.with_life(of, step, Child::drained),
             Event::Reloading(of) => self.with_life(of, step, Child::reloading),
-            Event::Declined(of) => self.with_life(of, step, Child::declined),
             Event::Refused(of) => self.with_life(of, step, Child::refused),
             Event::Extend { of, by } => self.with_life(of, step, |child, turn| child.extend(by, turn.now)),
             Event::Settled(of) => self.with_life(of, step, |child, _| child.settled()),
             Event::Hung(of) => self.with_life(of, step, Child::hung),
             Event::Skipped(of) => self.with_life(of, step, |child, _| child.skip()),
             // What is about to be stopped in any case keeps its place in the order.
-            Event::Spent(of) | Event::Idle(of) if self.is_held(of.child) => {}
+            Event::Spent(of) | Event::Idle(of) | Event::Declined(of) if self.is_held(of.child) => {}
+            Event::Declined(of) => self.with_life(of, step, Child::declined),
             Event::Spent(of) => self.with_life(of, step, Child::spent),
             Event::Idle(of) => self.with_life(of, step, Child::idle),
             Event::Wanted(child) => self.with_child(child, step, Child::wanted),

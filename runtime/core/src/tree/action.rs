@@ -185,7 +185,7 @@ impl Decision {
     /// Returns whether the life ended as it should.
     pub const fn is_fine(&self) -> bool {
         match self {
-            Self::Replace | Self::Sleep | Self::Done | Self::Succeeded => true,
+            Self::Replace | Self::Sleep | Self::Done => true,
             Self::Restart { .. }
             | Self::CoolDown { .. }
             | Self::StartAgain
@@ -194,6 +194,8 @@ impl Decision {
             | Self::EndAll(_)
             | Self::GiveUp(_)
             | Self::Escalate(_)
+            // Nobody asks why it ended, so its cause says more than this.
+            | Self::Succeeded
             | Self::RolledBack => false,
         }
     }

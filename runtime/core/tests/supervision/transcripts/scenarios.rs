@@ -377,6 +377,7 @@ fn g2_a_child_whose_terms_need_a_new_life_is_restarted_unless_it_is_stopped() {
 #[test]
 fn g2_a_child_that_declines_a_reload_is_restarted_in_order() {
     replay("g2_declined", alone(child()));
+    replay("g2_declined_at_the_stop", all(vec![child(), needing(&[0])]));
 }
 
 #[test]
