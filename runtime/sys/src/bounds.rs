@@ -87,6 +87,11 @@ impl Bounds {
         }
     }
 
+    /// Returns whether the kernel may write a core of it.
+    pub fn may_leave_core(&self) -> bool {
+        self.core > 0
+    }
+
     /// Returns what bounds its memory.
     pub fn memory(&self) -> Mechanism {
         self.memory.map_or(Mechanism::None, |(_, by)| by)

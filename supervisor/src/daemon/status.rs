@@ -45,18 +45,13 @@ impl Daemon {
         let budget = self.tree.budget(group)?;
         let nobody = Identity { uid: u32::MAX, gid: u32::MAX };
         let identity = prepared.map_or(nobody, Prepared::identity);
+        let life = self.children.at(berth).life.as_ref().filter(|life| !life.reaped);
         let now = self.now();
         Some(Row {
             name: worker.name.clone(),
             instance: seat.instance,
             state: outward::state(child.state()),
-            pid: self
-                .children
-                .at(berth)
-                .life
-                .as_ref()
-                .filter(|life| !life.reaped)
-                .map(|life| life.pid.unsigned_abs()),
+            pid: life.map(|life| life.pid.unsigned_abs()),
             generation: child.incarnation().generation,
             restarts: child.restarts(),
             uptime: child.spawned_at().map(|at| now.since(at)),

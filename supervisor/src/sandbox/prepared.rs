@@ -63,8 +63,6 @@ pub struct Tenancy {
 #[derive(Debug)]
 pub struct Prepared {
     pub(super) preset: Preset,
-    /// Others of its user may look into it, and the kernel may write its core.
-    dumpable: bool,
     pub(super) account: Account,
     pub(super) capabilities: Capabilities,
     pub(super) can_lock_capabilities: bool,
@@ -158,7 +156,6 @@ impl Ground {
         let oom_score = worker.sandbox.oom_score_adjust.unwrap_or(OOM_SCORE_ADJUST);
         let mut prepared = Prepared {
             preset: worker.sandbox.preset,
-            dumpable: !sandboxed || worker.sandbox.limit_core > 0,
             capabilities,
             can_lock_capabilities: self.machine.can_lock_capabilities(),
             nice: worker.sandbox.nice,
@@ -303,7 +300,8 @@ impl Prepared {
     pub fn confinement(&self) -> (Confinement, Option<BorrowedFd<'_>>) {
         let ruleset = self.rulesets.as_ref().map(|rulesets| rulesets.running.as_fd());
         let filter = self.running_filter().map(Filter::to_bytes);
-        (Confinement { filter, ruleset: ruleset.is_some(), dumpable: self.dumpable }, ruleset)
+        let dumpable = self.preset == Preset::None || self.limits.may_leave_core();
+        (Confinement { filter, ruleset: ruleset.is_some(), dumpable }, ruleset)
     }
 
     pub(super) fn running_filter(&self) -> Option<&Filter> {

@@ -146,7 +146,7 @@ pub(super) fn crash(report: &Report, executable: Option<&Path>) -> Crash {
         End::NotStarted { step, errno } => failed = Some((step.clone(), *errno)),
     }
     let words = &report.last_words;
-    let core = |which: fn(&Core) -> Option<&String>| report.core.as_ref().and_then(which).cloned();
+    let (core_path, core_program) = core(report);
     Crash {
         worker: report.worker.clone(),
         instance: report.instance,
@@ -163,8 +163,8 @@ pub(super) fn crash(report: &Report, executable: Option<&Path>) -> Crash {
         signal,
         signal_name: signal.and_then(signal_name),
         core_dumped,
-        core_path: core(|core| if let Core::File(path) = core { Some(path) } else { None }),
-        core_program: core(|core| if let Core::Program(path) = core { Some(path) } else { None }),
+        core_path,
+        core_program,
         errno: failed.as_ref().map(|(_, errno)| *errno),
         start_failed_at: failed.map(|(step, _)| step).filter(|step| !step.is_empty()),
         forbidden_call: call(report),
@@ -191,12 +191,23 @@ pub(super) fn crash(report: &Report, executable: Option<&Path>) -> Crash {
         snapshot: String::from_utf8_lossy(&report.snapshot).into_owned(),
         snapshot_cut_bytes: report.cut.snapshot_bytes,
         threads_cut_bytes: report.cut.backtraces_bytes,
-        threads: stacks(report, executable)
-            .into_iter()
-            .map(|(thread, name, calls)| Thread { thread, name, calls })
-            .collect(),
+        threads: threads(report, executable),
         last_log_lines: report.last_lines.clone(),
     }
+}
+
+/// Returns the file or the program that has the core.
+fn core(report: &Report) -> (Option<String>, Option<String>) {
+    match report.core.clone() {
+        Some(Core::File(path)) => (Some(path), None),
+        Some(Core::Program(path)) => (None, Some(path)),
+        None => (None, None),
+    }
+}
+
+fn threads(report: &Report, executable: Option<&Path>) -> Vec<Thread> {
+    let stacks = stacks(report, executable).into_iter();
+    stacks.map(|(thread, name, calls)| Thread { thread, name, calls }).collect()
 }
 
 fn sent_by_us(sent: &crash::Sent, end_ns: u64) -> Sent {
