@@ -145,7 +145,7 @@ impl Daemon {
         self.events.extend(orders.iter().map(|(verb, of)| Event::Operator { verb: *verb, child: of.child }));
         self.events.extend(scaled);
         for (verb, of) in &orders {
-            let is_new_life = matches!(verb, tree::Verb::Renew | tree::Verb::Start);
+            let is_new_life = matches!(verb, tree::Verb::Renew | tree::Verb::Join);
             let is_stale = is_new_life && !added.contains(&of.child);
             Berth::both(of.child).into_iter().for_each(|berth| self.children.at_mut(berth).stale |= is_stale);
         }
@@ -158,8 +158,8 @@ impl Daemon {
         let verb = match plan.change(&seat.worker.name) {
             _ if seat.standing == Standing::Leaving => tree::Verb::Remove,
             _ if starts.contains(&child) && !self.tree.is_member(child) => return None,
-            _ if starts.contains(&child) => tree::Verb::Start,
-            Change::Added => tree::Verb::Start,
+            _ if starts.contains(&child) => tree::Verb::Join,
+            Change::Added => tree::Verb::Join,
             Change::Reconfigured => tree::Verb::Reload,
             Change::Restarted => tree::Verb::Renew,
             Change::Unchanged | Change::Hot | Change::Removed => return None,

@@ -23,8 +23,9 @@ use steps::{SPARE, Step, What, walk};
 const CHILDREN_MAX: u16 = 4;
 const GROUPS: u16 = 3;
 const STEPS_MAX: usize = 200;
-const VERBS: [Verb; 10] = [
+const VERBS: [Verb; 11] = [
     Verb::Start,
+    Verb::Join,
     Verb::Stop,
     Verb::Restart,
     Verb::Roll,

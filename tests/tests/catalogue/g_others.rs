@@ -136,9 +136,12 @@ fn g_a_worker_on_demand_that_sleeps_takes_up_what_changed_and_sleeps_on() {
 fn g_a_worker_on_demand_that_is_added_starts_for_the_first_ask() {
     let mut supervised = run!(&plain("b"));
     let before = up(&supervised, ["b"]);
-    let added = [plain("b"), on_demand("", "who = 1, rounds = 3, first_ms = 300")].concat();
+    let added = [plain("b"), on_demand("", "who = 1, rounds = 3, first_ms = 2000")].concat();
     let (text, outcome) = supervised.reload(crate::g_reload::WIDENING, &added);
     assert_eq!(outcome, Outcome::Done, "{text}");
+    supervised.wait_for_life("pilot", 1);
+    let row = supervised.worker("probe");
+    assert_eq!((row.pid, row.generation, row.state), (None, 0, State::Waiting), "nobody wants it yet");
     supervised.journal().wait_for(0, "ask 3 of probe ok");
     assert_eq!(supervised.wait_for_life("probe", 1).generation, 1);
     assert_eq!(pids(&supervised, ["b"]), before);

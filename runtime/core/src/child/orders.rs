@@ -43,12 +43,17 @@ impl Child {
 
     /// An operator wants it: it runs what its path leads to now, and its place is taken.
     pub(crate) fn start_by_order(&mut self, turn: &mut Turn<'_>) {
+        self.join(turn);
+        self.wanted = turn.config.on_demand;
+    }
+
+    /// It takes its place among those that run, with what its path leads to now; one on demand waits there.
+    pub(crate) fn join(&mut self, turn: &mut Turn<'_>) {
         self.take_place(turn.config);
         if self.is_at_rest() {
             self.outdated.binary = false;
             self.outdate_spare();
         }
-        self.wanted = turn.config.on_demand;
         self.start(turn);
     }
 

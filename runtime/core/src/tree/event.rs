@@ -136,6 +136,8 @@ pub enum Outdated {
 pub enum Verb {
     /// Start it if it does not run; end a pause at once. What it needs or wants and stands stopped is started too.
     Start,
+    /// It is new among those that run: start it as with the system, so that one on demand waits until it is wanted.
+    Join,
     /// Stop it in order and leave it stopped.
     Stop,
     /// Stop it in order if it runs, then start it. What it needs or wants and stands stopped is started too.
@@ -152,6 +154,6 @@ pub enum Verb {
     Reset,
     /// Its terms have changed in a way that only a new life can take up: restart it unless it is stopped or done.
     Renew,
-    /// Stop it in order; its place is free for another, which [`Verb::Start`] starts.
+    /// Stop it in order; its place is free for another, which [`Verb::Join`] starts.
     Remove,
 }

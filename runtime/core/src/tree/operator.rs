@@ -12,7 +12,7 @@ impl Tree {
         let is_removed = self.child(id).is_none_or(Child::is_removed);
         let is_meant = match verb {
             Verb::Remove => !is_removed,
-            Verb::Start => self.is_member(id),
+            Verb::Start | Verb::Join => self.is_member(id),
             _ => self.is_member(id) && !is_removed,
         };
         if self.is_shutting_down() || !is_meant {
@@ -20,6 +20,11 @@ impl Tree {
         }
         match verb {
             Verb::Start => self.start_with_needs(id, step),
+            Verb::Join => {
+                self.hurry(id, step.now);
+                self.with_child(id, step, Child::join);
+                self.start_needs(id, step);
+            }
             Verb::Restart if self.child(id).is_some_and(Child::is_at_rest) => self.start_with_needs(id, step),
             Verb::Restart => {
                 self.hurry(id, step.now);

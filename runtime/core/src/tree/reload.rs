@@ -41,7 +41,7 @@ impl Tree {
                 Some(Reload::Refused) if !is_new => Came::Refused,
                 _ => Came::Done,
             }),
-            (Verb::Renew | Verb::Start, State::Ready { .. }) => is_new.then_some(Came::Done),
+            (Verb::Renew | Verb::Start | Verb::Join, State::Ready { .. }) => is_new.then_some(Came::Done),
             _ => None,
         }
     }

@@ -87,6 +87,7 @@ impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Start => "start",
+            Self::Join => "join",
             Self::Stop => "stop",
             Self::Restart => "restart",
             Self::Roll => "roll",

@@ -53,7 +53,7 @@ fn what() -> impl Generator<Value = What> {
 
 fn step() -> impl Generator<Value = Step> {
     let verb = prop_oneof![
-        3 => Just(Verb::Start),
+        3 => prop_oneof![2 => Just(Verb::Start), 1 => Just(Verb::Join)],
         2 => Just(Verb::Stop),
         2 => Just(Verb::Restart),
         4 => Just(Verb::Roll),

@@ -91,6 +91,7 @@ fn child(text: &str) -> Option<ChildId> {
 fn verb(text: &str) -> Option<Verb> {
     match text {
         "start" => Some(Verb::Start),
+        "join" => Some(Verb::Join),
         "stop" => Some(Verb::Stop),
         "restart" => Some(Verb::Restart),
         "roll" => Some(Verb::Roll),
