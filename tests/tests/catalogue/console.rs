@@ -47,6 +47,7 @@ fn assert_plain(text: &str) {
     assert!(!text.contains('\u{1b}'), "{text}");
 }
 
+/// Seen to fail without the reports of deaths.
 #[test]
 fn crashes_are_told_in_a_line_each_in_full_and_as_a_document() {
     let mut supervised = run!(&[plain("a"), plain("b")].concat());
@@ -79,6 +80,7 @@ fn crashes_are_told_in_a_line_each_in_full_and_as_a_document() {
     supervised.stop();
 }
 
+/// Seen to fail without the refusal of gains; the difference of a plan from a reload; the drawing of the place.
 #[test]
 fn a_reload_is_planned_refused_and_done_as_its_exit_code_says() {
     let narrow = [plain("a"), plain("b")].concat();
@@ -126,6 +128,7 @@ fn a_reload_is_planned_refused_and_done_as_its_exit_code_says() {
     supervised.stop();
 }
 
+/// Seen to fail without the exit code for what comes late; the deadline of the reload.
 #[test]
 fn a_reload_that_a_worker_does_not_answer_in_time_exits_with_6() {
     let keys = "reload_timeout = \"200ms\"\ndrain_timeout = \"0s\"\nstop_timeout = \"100ms\"";
@@ -138,6 +141,7 @@ fn a_reload_that_a_worker_does_not_answer_in_time_exits_with_6() {
     supervised.stop();
 }
 
+/// Seen to fail without the watching.
 #[test]
 fn a_status_that_is_watched_shows_what_changes_until_the_supervisor_ends() {
     let mut supervised = run!(&plain("a"));
@@ -159,6 +163,7 @@ fn a_status_that_is_watched_shows_what_changes_until_the_supervisor_ends() {
     lines.iter().for_each(|line| assert_plain(&line.text));
 }
 
+/// Seen to fail without the following.
 #[test]
 fn events_are_followed_to_the_end_of_the_supervisor() {
     let mut supervised = run!(&plain("a"));
@@ -188,6 +193,7 @@ fn events_are_followed_to_the_end_of_the_supervisor() {
     lines.iter().for_each(|line| assert_plain(&line.text));
 }
 
+/// Seen to fail without the look whether the reader is there.
 #[test]
 fn a_reader_that_goes_away_ends_what_it_followed() {
     let mut supervised = run!(&plain("a"));
@@ -207,6 +213,7 @@ fn a_reader_that_goes_away_ends_what_it_followed() {
     supervised.stop();
 }
 
+/// Seen to fail without its exit code.
 #[test]
 fn doctor_exits_as_it_says_with_and_without_a_supervisor() {
     let mut supervised = run!(&plain("a"));
@@ -231,6 +238,7 @@ fn doctor_exits_as_it_says_with_and_without_a_supervisor() {
     assert_eq!(cli.json(&["doctor", "--json"])["healthy"], healthy);
 }
 
+/// Seen to fail without the question who asks; the exit code for what is not allowed.
 #[test]
 fn who_may_not_is_told_so_and_exits_with_7() {
     if needs_root("becoming another user") {
@@ -268,6 +276,7 @@ fn open_to_all(path: &Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).expect("it is ours");
 }
 
+/// Seen to fail without the look where output goes.
 #[test]
 fn h11_every_verb_is_plain_unless_a_terminal_wants_colours() {
     let mut supervised = run!(&plain("a"));
@@ -328,6 +337,7 @@ fn on_a_terminal(cli: &Cli, arguments: &[&str]) -> String {
     Cli::tell(script).data
 }
 
+/// Seen to fail without the exit code for an invalid manifest.
 #[test]
 fn a_manifest_that_is_refused_is_8_for_all_who_read_it() {
     let mut supervised = run!(&plain("a"));

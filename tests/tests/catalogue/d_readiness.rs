@@ -37,6 +37,7 @@ fn assert_never_restarted(supervised: &Supervised, worker: &str) {
     assert_eq!((row.generation, row.restarts), (1, 0));
 }
 
+/// Seen to fail without the choice of an instance that takes messages; the word to peers about a rest.
 #[test]
 fn d16_while_an_instance_rests_its_messages_go_to_the_other_one() {
     let mut supervised = run!(&system("instances = 2", "", "rests = 20, rest_ms = 10, marks = 3, asks = 8"));
@@ -50,6 +51,7 @@ fn d16_while_an_instance_rests_its_messages_go_to_the_other_one() {
     supervised.stop();
 }
 
+/// Seen to fail without the word to peers about a rest.
 #[test]
 fn d16_what_is_sent_to_a_worker_that_rests_waits_for_it() {
     let mut supervised = run!(&system("", "", "rests = 20, rest_ms = 10, marks = 3, asks = 2"));
@@ -61,6 +63,7 @@ fn d16_what_is_sent_to_a_worker_that_rests_waits_for_it() {
     supervised.stop();
 }
 
+/// Seen to fail without the limit of what waits.
 #[test]
 fn d16_no_more_waits_for_it_than_while_it_is_down() {
     let keys = "while_down = { messages = 2 }";
@@ -70,6 +73,7 @@ fn d16_no_more_waits_for_it_than_while_it_is_down() {
     supervised.stop();
 }
 
+/// Seen to fail without the heed of "not ready".
 #[test]
 fn d16_the_supervisor_shows_a_worker_that_rests_and_leaves_it_alone() {
     let keys = "instances = 2\nstable_after = \"50ms\"";
@@ -82,6 +86,7 @@ fn d16_the_supervisor_shows_a_worker_that_rests_and_leaves_it_alone() {
     supervised.stop();
 }
 
+/// Seen to fail without the end of a rest.
 #[test]
 fn d16_an_actor_that_ends_no_longer_asks_for_a_pause() {
     let mut supervised = run!(&system("", "", "rests = 3, rest_ms = 10, faint = true"));
@@ -92,6 +97,7 @@ fn d16_an_actor_that_ends_no_longer_asks_for_a_pause() {
     supervised.stop();
 }
 
+/// Seen to fail without the deadline of the start.
 #[test]
 fn d16_who_rests_from_its_start_on_is_not_ready_yet() {
     let keys = "start_timeout = \"300ms\"\nbackoff = { first = \"20s\", cap = \"30s\" }";

@@ -44,6 +44,7 @@ fn wait_for_asks(supervised: &Supervised, from: usize, who: &str, count: usize, 
     });
 }
 
+/// Seen to fail without the word about a grant that is gone; the links of new grants.
 #[test]
 fn g_links_are_made_and_cut_under_load_and_no_other_ask_is_lost() {
     let both = [workers(), grant("steady", "kept"), grant("flighty", "other")].concat();
@@ -79,6 +80,7 @@ fn g_links_are_made_and_cut_under_load_and_no_other_ask_is_lost() {
     supervised.stop();
 }
 
+/// Seen to fail without the word about a grant that is gone.
 #[test]
 fn g_what_waits_over_a_grant_that_is_cut_is_not_delivered_and_nothing_hangs() {
     // One ask after the other into a pause that does not end, over a reference that was resolved before.

@@ -37,6 +37,7 @@ fn wait_for_members(supervised: &Supervised, count: usize) {
     });
 }
 
+/// Seen to fail without the scaling by the manifest.
 #[test]
 fn g_a_pool_is_scaled_by_the_manifest_and_whoever_stays_keeps_its_process() {
     let mut supervised = run!(&pool("instances = 2\nmax_children = 4"));
@@ -56,6 +57,7 @@ fn g_a_pool_is_scaled_by_the_manifest_and_whoever_stays_keeps_its_process() {
     supervised.stop();
 }
 
+/// Seen to fail without the bound of its places.
 #[test]
 fn g_a_pool_whose_places_became_fewer_has_so_many_and_gets_them_back() {
     let mut supervised = run!(&[plain("first"), pool("instances = 3\nmax_children = 5")].concat());
@@ -79,6 +81,7 @@ fn g_a_pool_whose_places_became_fewer_has_so_many_and_gets_them_back() {
     supervised.stop();
 }
 
+/// Seen to fail without the return of who was leaving.
 #[test]
 fn g_an_instance_that_returns_while_it_goes_starts_again() {
     let instances = |count: u16| {
@@ -114,6 +117,7 @@ fn on_demand(keys: &str, course: &str) -> String {
     worker("probe", &format!("start = \"on_demand\"\n{keys}"), "") + &pilot
 }
 
+/// Seen to fail without the sandbox that is made anew; the wait for the first message.
 #[test]
 fn g_a_worker_on_demand_that_sleeps_takes_up_what_changed_and_sleeps_on() {
     let never = "who = 1, rounds = 1, first_ms = 100000000";
@@ -132,6 +136,7 @@ fn g_a_worker_on_demand_that_sleeps_takes_up_what_changed_and_sleeps_on() {
     supervised.stop();
 }
 
+/// Seen to fail without the difference of a worker that is added from one that an operator starts.
 #[test]
 fn g_a_worker_on_demand_that_is_added_starts_for_the_first_ask() {
     let mut supervised = run!(&plain("b"));
@@ -148,6 +153,7 @@ fn g_a_worker_on_demand_that_is_added_starts_for_the_first_ask() {
     supervised.stop();
 }
 
+/// Seen to fail without the restart for what changed; terms that need no restart.
 #[test]
 fn g_a_foreign_program_restarts_for_other_arguments_and_for_nothing_else() {
     let program = |keys: &str, say: &str| {
@@ -167,6 +173,7 @@ fn g_a_foreign_program_restarts_for_other_arguments_and_for_nothing_else() {
     supervised.stop();
 }
 
+/// Seen to fail without the look for another reload.
 #[test]
 fn g_a_reload_while_another_is_under_way_is_refused_and_the_first_ends_as_it_would() {
     let slow = |knobs| {
@@ -189,6 +196,7 @@ fn g_a_reload_while_another_is_under_way_is_refused_and_the_first_ends_as_it_wou
     supervised.stop();
 }
 
+/// Seen to fail without the look whether everything stops.
 #[test]
 fn g_a_system_that_stops_takes_no_reload() {
     let manifest = worker("a", "drain_timeout = \"0s\"\nstop_timeout = \"20s\"", "stop_after_ms = 2000");
@@ -204,6 +212,7 @@ fn g_a_system_that_stops_takes_no_reload() {
     supervised.assert_nothing_is_left();
 }
 
+/// Seen to fail without the end of a reload by a stop.
 #[test]
 fn g_a_stop_ends_a_reload_that_is_under_way() {
     let never = worker(
