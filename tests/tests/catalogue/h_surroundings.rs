@@ -117,7 +117,7 @@ fn h1_a_supervisor_that_is_pid_1_stops_on_sigterm_and_reaps() {
     assert_eq!(supervised.status().supervisor.pid, 1);
     // Nobody but it takes the ends of what the first life has left.
     supervised.order(Verb::Restart, "a");
-    assert_eq!(init.zombies(), []);
+    supervised.journal().wait_until("the dead to be taken", |_| init.zombies().is_empty().then_some(()));
     init.signal(Signal::SIGTERM);
     assert_eq!(supervised.wait(), Ended::Code(0));
     supervised.assert_nothing_is_left();
