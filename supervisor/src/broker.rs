@@ -117,6 +117,10 @@ mod tests {
         lay_out(&system, &roster)
     }
 
+    fn of(child: ChildId, generation: u32) -> Incarnation {
+        Incarnation { child, generation }
+    }
+
     fn actors(slots: &[Slot]) -> Vec<&str> {
         slots.iter().map(|slot| slot.actor.as_str()).collect()
     }
@@ -140,22 +144,21 @@ mod tests {
     #[test]
     fn a_link_is_made_when_both_ends_live_and_ends_with_either() {
         let mut broker = broker();
-        assert_eq!(broker.up(ONE, 1), []);
-        assert_eq!(broker.up(FRONT, 1), [(ONE, 1)]);
+        assert_eq!(broker.up(of(ONE, 1)), []);
+        assert_eq!(broker.up(of(FRONT, 1)), [of(ONE, 1)]);
         assert_eq!(broker.links(FRONT), 1);
-        assert_eq!(broker.down(ONE), [(FRONT, 1)]);
-        assert_eq!(broker.down(ONE), [], "a death is told once");
+        assert_eq!(broker.down(of(ONE, 1)), [of(FRONT, 1)]);
+        assert_eq!(broker.down(of(ONE, 1)), [], "a death is told once");
         assert_eq!(broker.links(FRONT), 0);
-        assert_eq!(broker.up(ONE, 2), [(FRONT, 1)]);
+        assert_eq!(broker.up(of(ONE, 2)), [of(FRONT, 1)]);
     }
 
     #[test]
     fn only_the_more_privileged_end_of_a_living_link_may_accuse() {
         let mut broker = broker();
         for (child, generation) in [(FRONT, 3), (ONE, 1), (PRIV, 1)] {
-            broker.up(child, generation);
+            broker.up(of(child, generation));
         }
-        let of = |child, generation| Incarnation { child, generation };
         assert!(broker.is_guilty(PRIV, of(FRONT, 3)));
         for (accuser, accused, why_not) in [
             (PRIV, of(FRONT, 2), "a life that is over"),
@@ -167,7 +170,7 @@ mod tests {
         ] {
             assert!(!broker.is_guilty(accuser, accused), "{why_not}");
         }
-        broker.down(FRONT);
+        broker.down(of(FRONT, 3));
         assert!(!broker.is_guilty(PRIV, of(FRONT, 3)), "the dead");
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::vec;
 
-use bailiwick_core::tree::{self, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId};
+use bailiwick_core::tree::{self, ChildId, Config, ConfigError, GroupId};
 use bailiwick_core::words::Names;
 use thiserror::Error;
 
@@ -27,7 +27,7 @@ pub struct Seat {
     /// What people call it: the worker's name, with the instance if there are several.
     pub title: String,
     /// Where it stands among all instances in the manifest.
-    position: u16,
+    pub(crate) position: u16,
     /// Whether anybody wants it.
     pub standing: Standing,
 }
@@ -128,59 +128,9 @@ impl Roster {
         Ok(Self { seats, groups })
     }
 
-    /// Returns the machine's terms for every instance of `system`, from which this roster was made. `former` are the
-    /// terms before: they hold on for whoever leaves.
-    ///
-    /// # Errors
-    /// When a name leads nowhere, or in a circle.
-    pub fn config(&self, system: &System, former: &Config) -> Result<Config, RosterError> {
-        let mut groups = former.groups.clone();
-        groups.resize(self.groups.len(), GroupConfig::default());
-        groups[0] = system.root.terms(None);
-        for group in &system.groups {
-            let parent = group.parent.as_deref().unwrap_or_default();
-            let (at, parent) = (self.group(&group.name), self.group(parent));
-            if let (Some(GroupId(at)), Some(_)) = (at, parent) {
-                groups[usize::from(at)] = group.terms(parent);
-            }
-        }
-        for template in system.workers.iter().filter(|worker| system.is_template(worker)) {
-            if let Some(GroupId(at)) = template.group.as_deref().and_then(|name| self.group(name)) {
-                groups[usize::from(at)].size = template.instances;
-            }
-        }
-        let mut children = Vec::with_capacity(self.seats.len());
-        for (index, seat) in self.seats.iter().enumerate() {
-            children.push(match (seat.standing, former.children.get(index)) {
-                (Standing::Leaving | Standing::Gone, Some(terms)) => terms.clone().parting(),
-                _ => self.child_config(system, seat)?,
-            });
-        }
-        Ok(Config { groups, children, shutdown_timeout: system.shutdown_timeout, ..Config::default() })
-    }
-
-    fn child_config(&self, system: &System, seat: &Seat) -> Result<ChildConfig, RosterError> {
-        let worker = &*seat.worker;
-        let group = worker.group.as_deref().unwrap_or_default();
-        let group = self.group(group).ok_or_else(|| unknown(worker, "group", group))?;
-        let mut terms = ChildConfig { position: seat.position, ..worker.terms(group) };
-        let find = |name: &String| {
-            let found = system.workers.iter().find(|other| other.name == *name);
-            found.ok_or_else(|| unknown(worker, "worker", name))
-        };
-        for name in &worker.needs {
-            let other = find(name)?;
-            // Of a pool one member has to be ready, if it is to have any; for the others it is only waited.
-            let needed = if system.is_template(other) { other.instances.min(1) } else { other.places() };
-            terms.needs.extend(self.instances_of(name).take(needed.into()));
-            terms.wants.extend(self.instances_of(name).skip(needed.into()));
-        }
-        for (names, list) in [(&worker.wants, &mut terms.wants), (&worker.after, &mut terms.after)] {
-            for name in names {
-                list.extend(self.instances_of(&find(name)?.name));
-            }
-        }
-        Ok(terms)
+    /// Returns how many groups there are, the root included.
+    pub(crate) fn groups(&self) -> usize {
+        self.groups.len()
     }
 
     /// Returns the names of a group and those around it, as `shop/front`; empty for the root.
@@ -268,6 +218,6 @@ impl Names for Roster {
     }
 }
 
-fn unknown(worker: &Worker, what: &'static str, name: &str) -> RosterError {
+pub(crate) fn unknown(worker: &Worker, what: &'static str, name: &str) -> RosterError {
     RosterError::Unknown { by: worker.name.clone(), what, name: name.to_owned() }
 }

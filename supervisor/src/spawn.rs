@@ -6,12 +6,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bailiwick_core::berth::Berth;
-use bailiwick_core::tree::ChildId;
 use bailiwick_sys::events::Signal;
 use bailiwick_sys::guardian::{Guardian, GuardianError};
 use bailiwick_sys::open_files;
 use bailiwick_sys::process::{self, ChildPlan, SpawnError, Step};
-use bailiwick_sys::worker_users::OwnUid;
 use bailiwick_sys::{Errno, Failed, wait};
 
 use crate::roster::{Roster, Seat};
@@ -119,7 +117,10 @@ impl Launcher {
         for berth in roster.children().map(Berth::first).chain(spares.map(Berth::second)) {
             let seat = roster.seat(berth.child);
             let Some(left) = room.checked_sub(launcher.needs(seat)) else { continue };
-            launcher.workers.insert(berth, launcher.prepare_one(berth, seat)?);
+            launcher.workers.insert(
+                berth,
+                launcher.prepare_one(seat, Tenancy { is_second: berth.is_second, user: None })?,
+            );
             room = left;
         }
         launcher.guard()?;
@@ -130,12 +131,7 @@ impl Launcher {
     ///
     /// # Errors
     /// See [`SandboxError`].
-    pub fn prepare_one(&self, berth: Berth, seat: &Seat) -> Result<Prepared, SandboxError> {
-        self.prepare_as(berth, seat, None)
-    }
-
-    fn prepare_as(&self, berth: Berth, seat: &Seat, user: Option<OwnUid>) -> Result<Prepared, SandboxError> {
-        let tenancy = Tenancy { is_second: berth.is_second, user };
+    pub fn prepare_one(&self, seat: &Seat, tenancy: Tenancy) -> Result<Prepared, SandboxError> {
         self.ground.prepare_as(tenancy, &seat.worker, seat.instance, Role::Worker)
     }
 
@@ -162,17 +158,15 @@ impl Launcher {
             let source = io::Error::from_raw_os_error(Errno::EMFILE as i32);
             return Err(LaunchError::System { what: "no descriptors are left for its sandbox", source });
         }
-        let prepared = self.prepare_as(berth, seat, user)?;
+        let prepared = self.prepare_one(seat, Tenancy { is_second: berth.is_second, user })?;
         self.workers.insert(berth, prepared);
         Ok(self.guard()?)
     }
 
     /// Puts what was prepared into a berth, where nothing may be left, or frees it.
     pub fn place(&mut self, berth: Berth, prepared: Option<Prepared>) {
-        match prepared {
-            Some(prepared) => drop(self.workers.insert(berth, prepared)),
-            None => drop(self.workers.remove(&berth)),
-        }
+        self.workers.remove(&berth);
+        self.workers.extend(prepared.map(|prepared| (berth, prepared)));
     }
 
     /// Makes the process in one berth; returns before it has executed its program.
@@ -183,13 +177,22 @@ impl Launcher {
         start(&self.workers[&berth], self.null.as_fd(), with)
     }
 
-    /// Opens an instance's executable again: its next start runs what is there now.
+    /// Opens a berth's executable again: its next start runs what is there now.
     ///
     /// # Errors
     /// When it cannot be opened or trusted; the next start then runs what it ran before.
-    pub fn reopen(&mut self, child: ChildId, worker: &Worker) -> Result<(), SandboxError> {
-        let mut berths = self.workers.range_mut(Berth::first(child)..=Berth::second(child));
-        berths.try_for_each(|(_, prepared)| prepared.reopen(&self.ground, worker))
+    pub fn reopen(&mut self, berth: Berth, worker: &Worker) -> Result<(), SandboxError> {
+        self.workers.get_mut(&berth).map_or(Ok(()), |prepared| prepared.reopen(&self.ground, worker))
+    }
+
+    /// Has the next start in the other berth run what this one runs.
+    ///
+    /// # Errors
+    /// When its sandbox cannot be made for that; it then runs what it ran before.
+    pub fn share(&mut self, berth: Berth, worker: &Worker) -> Result<(), SandboxError> {
+        let Some(executable) = self.workers.get(&berth).map(Prepared::executable) else { return Ok(()) };
+        let other = self.workers.get_mut(&berth.other());
+        other.map_or(Ok(()), |other| other.execute(executable, &self.ground, worker))
     }
 
     /// Kills everything that was started in a berth. To be called after every end of its leader, whose heirs it finds.

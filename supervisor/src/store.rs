@@ -15,13 +15,17 @@ use thiserror::Error;
 
 use crate::spec::Listener;
 
+/// In whose name descriptors are kept: an instance's, over all its lives, or that of one life which is beside the one that
+/// others send to.
+pub type Keeper = (ChildId, Option<u32>);
+
 /// The kept descriptors of all workers.
 #[derive(Debug, Default)]
 pub struct Store {
     /// For every instance that declares the name: bound at the start, or passed by whoever started the supervisor.
     listeners: BTreeMap<String, OwnedFd>,
     /// By the workers themselves.
-    pub kept: Kept<ChildId>,
+    pub kept: Kept<Keeper>,
 }
 
 /// Why a listener is not there.

@@ -14,8 +14,10 @@ pub struct Ends<T> {
 /// One child as its peers see it.
 #[derive(Clone, Debug)]
 struct End<T> {
-    /// The generation that lives, if one does.
-    live: Option<u32>,
+    /// The life that others send to, if there is one.
+    led_to: Option<u32>,
+    /// The life beside it: one that is to take its place, or whose place it took.
+    beside: Option<u32>,
     /// It may accuse those who are not privileged, and is never accused by them.
     privileged: bool,
     peers: BTreeMap<ChildId, T>,
@@ -38,7 +40,7 @@ pub struct Succession {
 impl<T: Clone + Default> Ends<T> {
     /// Makes ends without peers; each is told to be privileged or not.
     pub fn new(privileged: impl IntoIterator<Item = bool>) -> Self {
-        let end = |privileged| End { live: None, privileged, peers: BTreeMap::new() };
+        let end = |privileged| End { led_to: None, beside: None, privileged, peers: BTreeMap::new() };
         Self { ends: privileged.into_iter().map(end).collect() }
     }
 
@@ -51,7 +53,7 @@ impl<T: Clone + Default> Ends<T> {
     pub fn succeed(&mut self, mut next: Self, stays: impl Fn(ChildId) -> bool) -> Succession {
         for (child, end) in (0..).map(ChildId).zip(&self.ends) {
             let Some(successor) = next.ends.get_mut(usize::from(child.0)) else { break };
-            successor.live = end.live;
+            (successor.led_to, successor.beside) = (end.led_to, end.beside);
             let leaving = end.peers.iter().filter(|(peer, _)| !stays(child) || !stays(**peer));
             successor.peers.extend(leaving.map(|(peer, terms)| (*peer, terms.clone())));
         }
@@ -90,28 +92,51 @@ impl<T: Clone + Default> Ends<T> {
         self.ends[usize::from(child.0)].peers.iter().map(|(peer, terms)| (*peer, terms))
     }
 
-    /// Notes that `child` lives; returns the peers that live too, to each of which it needs a link.
-    pub fn up(&mut self, child: ChildId, generation: u32) -> Vec<(ChildId, u32)> {
-        self.ends[usize::from(child.0)].live = Some(generation);
-        self.live_peers(child)
+    /// Notes that a life has begun: others send to it if they send to no other life of the child. Returns the lives of
+    /// peers, to each of which it needs a link; of two lives of one peer the one that others send to comes first.
+    pub fn up(&mut self, of: Incarnation) -> Vec<Incarnation> {
+        let end = &mut self.ends[usize::from(of.child.0)];
+        let place = if end.led_to.is_none() { &mut end.led_to } else { &mut end.beside };
+        *place = Some(of.generation);
+        self.live_peers(of.child)
     }
 
-    /// Notes that `child` is dead; returns the peers that had a link to it.
-    pub fn down(&mut self, child: ChildId) -> Vec<(ChildId, u32)> {
-        match self.ends[usize::from(child.0)].live.take() {
-            Some(_) => self.live_peers(child),
+    /// Has others send to this life, which is going on; the one that they sent to is beside it from now on. Returns the
+    /// lives of peers that are to be told.
+    pub fn take_over(&mut self, of: Incarnation) -> Vec<Incarnation> {
+        let end = &mut self.ends[usize::from(of.child.0)];
+        if end.beside != Some(of.generation) {
+            return Vec::new();
+        }
+        core::mem::swap(&mut end.led_to, &mut end.beside);
+        self.live_peers(of.child)
+    }
+
+    /// Notes that a life is over; returns the lives of peers that had a link to it.
+    pub fn down(&mut self, of: Incarnation) -> Vec<Incarnation> {
+        let end = &mut self.ends[usize::from(of.child.0)];
+        let over = [&mut end.led_to, &mut end.beside].into_iter().find(|life| **life == Some(of.generation));
+        match over.and_then(Option::take) {
+            Some(_) => self.live_peers(of.child),
             None => Vec::new(),
         }
     }
 
-    /// Returns how many links `child` has at the moment.
+    /// Returns how many peers `child` has links to at the moment.
     pub fn links(&self, child: ChildId) -> usize {
-        if self.ends[usize::from(child.0)].live.is_some() { self.live_peers(child).len() } else { 0 }
+        let peers = self.ends[usize::from(child.0)].peers.keys();
+        let is_alive = |child: &ChildId| self.lives(*child).next().is_some();
+        if is_alive(&child) { peers.filter(|peer| is_alive(peer)).count() } else { 0 }
     }
 
     /// Returns whether exactly this life is going on.
     pub fn is_live(&self, of: Incarnation) -> bool {
-        self.ends.get(usize::from(of.child.0)).is_some_and(|end| end.live == Some(of.generation))
+        self.lives(of.child).any(|life| life == of)
+    }
+
+    /// Returns whether this life is going on beside the one that others send to.
+    pub fn is_beside(&self, of: Incarnation) -> bool {
+        self.ends.get(usize::from(of.child.0)).is_some_and(|end| end.beside == Some(of.generation))
     }
 
     /// Returns whether `child` has a link to exactly this life.
@@ -127,21 +152,26 @@ impl<T: Clone + Default> Ends<T> {
         self.is_linked(accuser, accused) && is_privileged(accuser) && !is_privileged(accused.child)
     }
 
-    fn live_peers(&self, child: ChildId) -> Vec<(ChildId, u32)> {
-        let peers = self.ends[usize::from(child.0)].peers.keys();
-        peers.filter_map(|peer| Some((*peer, self.ends.get(usize::from(peer.0))?.live?))).collect()
+    /// Returns the lives of a child that are going on, first the one that others send to.
+    fn lives(&self, child: ChildId) -> impl Iterator<Item = Incarnation> {
+        let lives = self.ends.get(usize::from(child.0)).map(|end| [end.led_to, end.beside]);
+        let generations = lives.into_iter().flatten().flatten();
+        generations.map(move |generation| Incarnation { child, generation })
+    }
+
+    fn live_peers(&self, child: ChildId) -> Vec<Incarnation> {
+        self.ends[usize::from(child.0)].peers.keys().flat_map(|peer| self.lives(*peer)).collect()
     }
 
     /// Returns every two lives between which there is a link, each once.
     fn pairs(&self) -> BTreeSet<Pair> {
-        let live = |child: ChildId| {
-            let generation = self.ends.get(usize::from(child.0))?.live?;
-            Some(Incarnation { child, generation })
-        };
         let ends = (0..).map(ChildId).zip(&self.ends);
         let pairs = ends.flat_map(|(child, end)| end.peers.keys().map(move |peer| (child, *peer)));
         let pairs = pairs.filter(|(one, other)| one < other);
-        pairs.filter_map(|(one, other)| Some((live(one)?, live(other)?))).collect()
+        let lives = |(one, other)| {
+            self.lives(one).flat_map(move |one| self.lives(other).map(move |other| (one, other)))
+        };
+        pairs.flat_map(lives).collect()
     }
 }
 
@@ -166,7 +196,7 @@ mod tests {
     fn what_is_laid_out_anew_is_made_and_parted_between_those_who_live() {
         let mut present = ends(4, &[(0, 1), (0, 2), (1, 3)]);
         for child in [0, 1, 2] {
-            present.up(ChildId(child), 7);
+            present.up(of(child, 7));
         }
         // 2 leaves; 0 and 1 lose their link, 0 and 3 are to have one, 3 does not live.
         let next = ends(5, &[(0, 3), (0, 4)]);
@@ -176,10 +206,43 @@ mod tests {
         assert_eq!(told.parted, parted, "whoever leaves is parted from when nothing of it is left");
         let strangers = [(0, 3), (0, 4), (3, 0), (4, 0)].map(|(one, other)| (ChildId(one), ChildId(other)));
         assert_eq!(told.strangers, strangers);
-        assert_eq!(present.down(ChildId(2)), [(ChildId(0), 7)], "who leaves is missed");
+        assert_eq!(present.down(of(2, 7)), [of(0, 7)], "who leaves is missed");
         assert_eq!(present.forget(ChildId(2)), [ChildId(0)]);
-        assert_eq!(present.up(ChildId(2), 8), []);
+        assert_eq!(present.up(of(2, 8)), []);
         let told = present.succeed(ends(5, &[(0, 3), (0, 1)]), |_| true);
         assert_eq!(told.made, [(of(0, 7), of(1, 7))]);
+    }
+
+    #[test]
+    fn of_two_lives_one_is_sent_to_and_both_have_links() {
+        let mut ends = ends(3, &[(0, 1), (0, 2)]);
+        ends.up(of(0, 1));
+        ends.up(of(1, 4));
+        assert_eq!(ends.up(of(1, 5)), [of(0, 1)]);
+        assert!(ends.is_beside(of(1, 5)) && !ends.is_beside(of(1, 4)) && ends.is_live(of(1, 5)));
+        assert_eq!(ends.up(of(2, 1)), [of(0, 1)]);
+        assert_eq!(ends.down(of(0, 1)), [of(1, 4), of(1, 5), of(2, 1)]);
+        assert_eq!(ends.up(of(0, 2)), [of(1, 4), of(1, 5), of(2, 1)], "who comes gets a link to each");
+        assert_eq!(ends.take_over(of(1, 5)), [of(0, 2)]);
+        assert_eq!(ends.take_over(of(1, 5)), [], "it is told once");
+        assert!(ends.is_beside(of(1, 4)) && !ends.is_beside(of(1, 5)));
+        assert_eq!(ends.links(ChildId(0)), 2);
+        assert_eq!((ends.down(of(1, 4)), ends.down(of(1, 4))), (Vec::from([of(0, 2)]), Vec::new()));
+        assert!(ends.is_live(of(1, 5)));
+    }
+
+    #[test]
+    fn who_comes_after_the_one_that_was_sent_to_is_sent_to() {
+        let mut ends = ends(2, &[(0, 1)]);
+        ends.up(of(0, 1));
+        ends.up(of(1, 4));
+        ends.up(of(1, 5));
+        ends.down(of(1, 4));
+        assert!(ends.is_beside(of(1, 5)), "it is not its turn");
+        ends.take_over(of(1, 5));
+        assert!(!ends.is_beside(of(1, 5)));
+        ends.down(of(1, 5));
+        ends.up(of(1, 6));
+        assert!(!ends.is_beside(of(1, 6)) && ends.is_live(of(1, 6)));
     }
 }

@@ -81,6 +81,16 @@ impl<K: Ord> Kept<K> {
         self.own(owner).chain(others).filter_map(copy).collect()
     }
 
+    /// Keeps for `to` what was kept for `owner`; what does not fit beside its own, or was kept under the same name, is closed.
+    pub fn hand_over(&mut self, owner: K, to: K)
+    where
+        K: Copy,
+    {
+        for (name, fd) in self.owners.remove(&owner).unwrap_or_default() {
+            let _has_too_many = self.keep(to, &name, fd);
+        }
+    }
+
     /// Closes everything that is kept for `owner`.
     pub fn forget(&mut self, owner: K) {
         self.owners.remove(&owner);
@@ -131,6 +141,19 @@ mod tests {
         assert!(!kept.discard(WEB, "0"));
         assert_eq!(kept.keep(WEB, "more", fd()), Ok(()));
         assert_eq!(kept.count(WEB), KEPT_MAX);
+    }
+
+    #[test]
+    fn what_is_handed_over_is_kept_by_another() {
+        let mut kept = Kept::default();
+        let http = fd();
+        let expected = inode(&http);
+        kept.keep(2, "http", http).unwrap();
+        kept.keep(WEB, "http", fd()).unwrap();
+        kept.keep(WEB, "admin", fd()).unwrap();
+        kept.hand_over(2, WEB);
+        assert_eq!(kept.find(WEB, "http").map(inode), Some(expected));
+        assert_eq!((kept.count(WEB), kept.count(2)), (2, 0));
     }
 
     #[test]

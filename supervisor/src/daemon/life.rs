@@ -73,10 +73,19 @@ impl Daemon {
         self.children.at_mut(berth).failed_step = "";
         if self.children.at_mut(berth).stale || self.launcher.prepared(berth).is_none() {
             let alive = self.lives().count();
+            let is_stale = [berth, berth.other()].iter().any(|berth| self.children.at(*berth).stale);
             self.launcher.prepare_again(berth, self.roster.seat(of.child), alive)?;
             self.children.at_mut(berth).stale = false;
             self.close_ear(berth);
+            if !is_stale {
+                let shared = self.launcher.share(berth.other(), &self.roster.seat(of.child).worker);
+                shared.map_err(LaunchError::from)?;
+            }
             self.hash(berth);
+        }
+        // Only who is ordered to take another's place takes up a new build.
+        if self.tree.child(of.child).is_some_and(|child| child.newcomer() == Some(of)) {
+            self.renew(berth);
         }
         Ok(berth)
     }
@@ -286,9 +295,14 @@ impl Daemon {
         self.close_output(berth);
         self.children.at_mut(berth).life = None;
         self.children.leave(of);
+        self.store.kept.forget((of.child, Some(of.generation)));
+        let present = self.incarnation(of.child);
         if berth.is_second && !self.roster.seat(of.child).worker.has_spare() {
             self.vacate(berth);
             self.guard();
+        } else if present != of {
+            // Who was to take another's place and did not leaves no other build behind.
+            self.share_build(present);
         }
     }
 

@@ -14,6 +14,7 @@ use super::{Daemon, ROOM_RETRY};
 use crate::broker;
 use crate::control::Cause;
 use crate::spec;
+use crate::store::Keeper;
 
 impl Daemon {
     /// Returns everything that a worker is told before it runs, and what is attached to that.
@@ -57,8 +58,8 @@ impl Daemon {
 
     /// Gives a life that began, and each peer that lives, the ends of a fresh link.
     pub(super) fn link_up(&mut self, of: Incarnation) {
-        for (peer, generation) in self.broker.up(of.child, of.generation) {
-            self.link(of, Incarnation { child: peer, generation });
+        for peer in self.broker.up(of) {
+            self.link(of, peer);
         }
     }
 
@@ -101,18 +102,46 @@ impl Daemon {
     }
 
     fn hand_over(&mut self, to: Incarnation, peer: Incarnation, end: OwnedFd) {
-        let order = ToWorker::Link { peer: peer.child.0, generation: peer.generation, beside: false };
+        let beside = self.broker.is_beside(peer);
+        let order = ToWorker::Link { peer: peer.child.0, generation: peer.generation, beside };
         self.order(to, order, Some(end));
     }
 
     /// Tells the peers of a life that it is over.
     pub(super) fn link_down(&mut self, of: Incarnation, cause: Cause) {
         self.relink(Event::Ended(of));
-        for (child, generation) in self.broker.down(of.child) {
+        for peer in self.broker.down(of) {
             let order =
                 ToWorker::PeerDown { peer: of.child.0, generation: of.generation, cause: cause.code() };
-            self.order(Incarnation { child, generation }, order, None);
+            self.order(peer, order, None);
         }
+    }
+
+    /// Leads to a life what led to the one before: what its peers send, what is kept, and the build of the lives to come.
+    pub(super) fn succeed(&mut self, of: Incarnation, from: Incarnation) {
+        let text = format!("{} takes over from {}", self.name(of), self.name(from));
+        self.say(&text);
+        for peer in self.broker.take_over(of) {
+            let order = ToWorker::Succeed { peer: of.child.0, generation: of.generation };
+            self.order(peer, order, None);
+        }
+        self.store.kept.hand_over((of.child, Some(of.generation)), (of.child, None));
+        self.share_build(of);
+    }
+
+    /// Has what is to be executed in the other berth of the child be what this life executes.
+    pub(super) fn share_build(&mut self, of: Incarnation) {
+        let Some(berth) = self.children.find(of) else { return };
+        match self.launcher.share(berth, &self.roster.seat(of.child).worker) {
+            Ok(()) => self.hash(berth.other()),
+            Err(error) => self.complain(of, &error),
+        }
+    }
+
+    /// Returns in whose name a life keeps descriptors: that of its child, unless it lives beside the one that others send
+    /// to, and what it keeps may never count.
+    pub(super) fn keeper(&self, of: Incarnation) -> Keeper {
+        (of.child, self.broker.is_beside(of).then_some(of.generation))
     }
 
     /// Gives a life what is kept for it.
@@ -125,8 +154,8 @@ impl Daemon {
     /// Returns what is kept for an instance: by its earlier lives, by workers that it needs, or for all.
     pub(super) fn kept_for(&self, child: ChildId) -> Vec<(String, OwnedFd)> {
         let worker = &self.roster.seat(child).worker;
-        let needed: Vec<ChildId> =
-            worker.needs.iter().flat_map(|need| self.roster.instances_of(need)).collect();
-        self.store.kept.gather(child, &worker.kept, &needed, |name| self.store.listener(name))
+        let needed = worker.needs.iter().flat_map(|need| self.roster.instances_of(need));
+        let needed: Vec<Keeper> = needed.map(|child| (child, None)).collect();
+        self.store.kept.gather((child, None), &worker.kept, &needed, |name| self.store.listener(name))
     }
 }

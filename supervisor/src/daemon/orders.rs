@@ -131,8 +131,8 @@ impl Daemon {
             }
         };
         self.events.push_back(Event::Operator { verb: ordered, child: of.child });
-        if matches!(verb, Verb::Restart | Verb::Roll) {
-            self.renew(of.child);
+        if verb == Verb::Restart {
+            Berth::both(of.child).into_iter().for_each(|berth| self.renew(berth));
         }
     }
 
@@ -151,12 +151,12 @@ impl Daemon {
         Outcome::Done
     }
 
-    /// Has the next start of a child run what its path leads to now: an operator's restart is how a new build is
+    /// Has the next start in a berth run what its path leads to now: an operator's restart is how a new build is
     /// taken up, while automatic restarts stay with the old one.
-    fn renew(&mut self, child: ChildId) {
-        let worker = &self.roster.seat(child).worker;
-        match self.launcher.reopen(child, worker) {
-            Ok(()) => Berth::both(child).into_iter().for_each(|berth| self.hash(berth)),
+    pub(super) fn renew(&mut self, berth: Berth) {
+        let child = berth.child;
+        match self.launcher.reopen(berth, &self.roster.seat(child).worker) {
+            Ok(()) => self.hash(berth),
             Err(error) => {
                 self.complain(self.incarnation(child), &error);
                 self.events.push_back(Event::Outdated { child, what: Outdated::Binary });

@@ -20,9 +20,8 @@ impl Daemon {
         match action {
             Action::Spawn(of) => self.spawn(of, false),
             Action::Prepare(of) => self.spawn(of, true),
-            Action::Admit(of) => self.admit(of),
-            // No verb for a rolling replacement is told to the machine.
-            Action::Rise(_) | Action::Succeed { .. } => {}
+            Action::Admit(of) | Action::Rise(of) => self.admit(of),
+            Action::Succeed { of, from } => self.succeed(of, from),
             Action::Drain(of) => self.order(of, ToWorker::Drain, None),
             Action::Terminate(of) => self.terminate(of),
             Action::Abort(of) => self.abort(of),

@@ -21,7 +21,7 @@ use crate::check::{self, Change, Plan, plan};
 use crate::control::{ConnectionId, Outcome as Answer, Record, ReloadMode, Text};
 use crate::manifest::Reading;
 use crate::roster::Standing;
-use crate::sandbox::{Prepared, SandboxError};
+use crate::sandbox::{Prepared, SandboxError, Tenancy};
 use crate::spec::System;
 use bailiwick_core::token::Token;
 
@@ -118,7 +118,7 @@ impl Daemon {
         };
         let fresh = roster.children().filter(is_new);
         let fresh = fresh
-            .map(|child| Ok((child, self.launcher.prepare_one(Berth::first(child), roster.seat(child))?)));
+            .map(|child| Ok((child, self.launcher.prepare_one(roster.seat(child), Tenancy::default())?)));
         let fresh: Vec<(ChildId, Prepared)> = fresh.collect::<Result<_, SandboxError>>()?;
         // What an operator scaled stays so unless the manifest says something else now.
         let scaled: Vec<Event> = self.tree.config().resized(&terms).collect();
@@ -247,7 +247,7 @@ impl Daemon {
             self.children.put(*child, || unborn("", now));
             self.roster.forget(*child);
             self.broker.forget(*child).into_iter().for_each(|peer| self.part(peer, *child));
-            self.store.kept.forget(*child);
+            self.store.kept.forget((*child, None));
         }
         if !departed.is_empty() {
             self.guard();

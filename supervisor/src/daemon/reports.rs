@@ -76,12 +76,12 @@ impl Daemon {
             ToSupervisor::Keep { name } => {
                 // Without its descriptor the report lost it to a full table of ours.
                 let Some(fd) = fd else { return };
-                if let Err(error) = self.store.kept.keep(of.child, &name, fd) {
+                if let Err(error) = self.store.kept.keep(self.keeper(of), &name, fd) {
                     self.complain(of, &error);
                 }
             }
             ToSupervisor::Discard { name } => {
-                self.store.kept.discard(of.child, &name);
+                self.store.kept.discard(self.keeper(of), &name);
             }
             ToSupervisor::Accuse { peer, generation, fault } => {
                 let accused = Incarnation { child: ChildId(peer), generation };

@@ -66,7 +66,7 @@ impl Daemon {
             budget_max: budget.max_restarts(),
             budget_period: budget.period(),
             last_cause: place.last_cause.or(child.last().map(|record| outward::cause(record.cause))),
-            kept: u16::try_from(self.store.kept.count(id)).unwrap_or(u16::MAX),
+            kept: u16::try_from(self.store.kept.count((id, None))).unwrap_or(u16::MAX),
             links: u16::try_from(self.broker.links(id)).unwrap_or(u16::MAX),
             output_dropped: self.children.by_age(id).map(|place| place.output.dropped_bytes()).sum(),
             accusations_ignored: place.accusations_ignored,

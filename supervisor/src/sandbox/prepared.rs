@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use bailiwick_sys::Failed;
 use bailiwick_sys::bounds::Bounds;
@@ -76,7 +77,7 @@ pub struct Prepared {
     pub(super) tree: Tree,
     missing: Vec<Missing>,
     exec: Exec,
-    executable: Executable,
+    executable: Rc<Executable>,
     pub(crate) argv: Vec<CString>,
     pub(crate) environment: Vec<CString>,
     /// It is executed once its sandbox was found to stand, which no runtime could enter the rest of.
@@ -133,7 +134,7 @@ impl Ground {
             return Err(SandboxError::Unconfined { worker: worker.name.clone() });
         }
         let capabilities = self.capabilities(worker)?;
-        let executable = Executable::open(&worker.exec)?;
+        let executable = Rc::new(Executable::open(&worker.exec)?);
         let granted = Granted::open_all(worker, &self.machine)?;
         let title = worker.title(instance);
         let name = tenancy.name(&title);
@@ -327,8 +328,25 @@ impl Prepared {
     /// # Errors
     /// As [`Executable::open`]; nothing has changed then.
     pub fn reopen(&mut self, ground: &Ground, worker: &Worker) -> Result<(), SandboxError> {
-        let executable = Executable::open(&self.exec)?;
-        if self.rulesets.is_some() {
+        self.execute(Rc::new(Executable::open(&self.exec)?), ground, worker)
+    }
+
+    /// Returns what it executes.
+    pub fn executable(&self) -> Rc<Executable> {
+        Rc::clone(&self.executable)
+    }
+
+    /// Has the next start execute this.
+    ///
+    /// # Errors
+    /// When no ruleset can be made for it; nothing has changed then.
+    pub fn execute(
+        &mut self,
+        executable: Rc<Executable>,
+        ground: &Ground,
+        worker: &Worker,
+    ) -> Result<(), SandboxError> {
+        if self.rulesets.is_some() && !Rc::ptr_eq(&self.executable, &executable) {
             self.rulesets = Some(Rulesets::make(worker, &ground.machine, &executable, &self.granted)?);
         }
         self.executable = executable;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bailiwick_core::child::Alone;
 use bailiwick_core::exit::ExitCodes;
-use bailiwick_core::tree::{ChildConfig, GroupConfig, GroupId};
+use bailiwick_core::tree::{ChildConfig, Config, GroupConfig, GroupId};
+
+use crate::roster::{Roster, RosterError, Seat, Standing, unknown};
 
 use super::{Group, OnSigstop, Start, System, Worker};
 
@@ -63,6 +65,64 @@ impl Group {
             auto_shutdown: self.auto_shutdown,
             significant: self.significant,
         }
+    }
+}
+
+impl Roster {
+    /// Returns the machine's terms for every instance of `system`, from which this roster was made. `former` are the
+    /// terms before: they hold on for whoever leaves.
+    ///
+    /// # Errors
+    /// When a name leads nowhere, or in a circle.
+    pub fn config(&self, system: &System, former: &Config) -> Result<Config, RosterError> {
+        let mut groups = former.groups.clone();
+        groups.resize(self.groups(), GroupConfig::default());
+        groups[0] = system.root.terms(None);
+        for group in &system.groups {
+            let parent = group.parent.as_deref().unwrap_or_default();
+            let (at, parent) = (self.group(&group.name), self.group(parent));
+            if let (Some(GroupId(at)), Some(_)) = (at, parent) {
+                groups[usize::from(at)] = group.terms(parent);
+            }
+        }
+        for template in system.workers.iter().filter(|worker| system.is_template(worker)) {
+            if let Some(GroupId(at)) = template.group.as_deref().and_then(|name| self.group(name)) {
+                groups[usize::from(at)].size = template.instances;
+            }
+        }
+        let mut children = Vec::new();
+        for child in self.places() {
+            let seat = self.seat(child);
+            children.push(match (seat.standing, former.children.get(usize::from(child.0))) {
+                (Standing::Leaving | Standing::Gone, Some(terms)) => terms.clone().parting(),
+                _ => self.child_config(system, seat)?,
+            });
+        }
+        Ok(Config { groups, children, shutdown_timeout: system.shutdown_timeout, ..Config::default() })
+    }
+
+    fn child_config(&self, system: &System, seat: &Seat) -> Result<ChildConfig, RosterError> {
+        let worker = &*seat.worker;
+        let group = worker.group.as_deref().unwrap_or_default();
+        let group = self.group(group).ok_or_else(|| unknown(worker, "group", group))?;
+        let mut terms = ChildConfig { position: seat.position, ..worker.terms(group) };
+        let find = |name: &String| {
+            let found = system.workers.iter().find(|other| other.name == *name);
+            found.ok_or_else(|| unknown(worker, "worker", name))
+        };
+        for name in &worker.needs {
+            let other = find(name)?;
+            // Of a pool one member has to be ready, if it is to have any; for the others it is only waited.
+            let needed = if system.is_template(other) { other.instances.min(1) } else { other.places() };
+            terms.needs.extend(self.instances_of(name).take(needed.into()));
+            terms.wants.extend(self.instances_of(name).skip(needed.into()));
+        }
+        for (names, list) in [(&worker.wants, &mut terms.wants), (&worker.after, &mut terms.after)] {
+            for name in names {
+                list.extend(self.instances_of(&find(name)?.name));
+            }
+        }
+        Ok(terms)
     }
 }
 

@@ -1,0 +1,195 @@
+//! G. Rolling replacement: a life takes the place of another while peers send to it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use bailiwick_supervisor::control::{Cause, ClientError, Outcome, Target, Verb};
+use bailiwick_tests::harness::{Ended, Process, Supervised};
+use bailiwick_tests::run;
+use nix::sys::signal::Signal;
+
+/// A worker `probe` with these knobs, and one that asks it who it is, one ask after the other, without a pause.
+fn system(keys: &str, knobs: &str) -> String {
+    format!(
+        "[worker.probe]\nexec = \"tw\"\nsandbox = {{ preset = \"net-server\", tcp_bind = [0] }}\n{keys}\n\
+         actor.life = {{ type = \"Life\", args = {{ {knobs} }} }}\n\
+         [worker.pilot]\nexec = \"tw\"\n\
+         actor.flight = {{ type = \"Pilot\", args = {{ target = \"probe\", who = 2, pause_ms = 1 }} }}\n\
+         [[grant]]\nfrom = \"pilot\"\nto = \"probe\"\n"
+    )
+}
+
+/// Has `probe` replaced by rolling; returns what came of it.
+fn roll(supervised: &Supervised) -> Result<Outcome, ClientError> {
+    supervised.control().order(Verb::Roll, Target::Worker("probe".into()), Duration::from_secs(30))
+}
+
+/// How many asks were answered by this process so far. None was lost.
+fn answers_of(supervised: &Supervised, pid: u32) -> usize {
+    let lines = supervised.journal().since(0);
+    let lost = lines.iter().find(|line| line.text.contains("an ask was lost"));
+    assert!(lost.is_none(), "{lost:?}; so far:\n{}", supervised.journal());
+    let answer = format!("answered by {pid}");
+    lines.iter().filter(|line| line.text.ends_with(&answer)).count()
+}
+
+/// Waits until asks go on to be answered by this process, and none by another.
+fn wait_for_answers(supervised: &Supervised, pid: u32) {
+    let before = answers_of(supervised, pid);
+    supervised
+        .journal()
+        .wait_until("more answers", |_| (answers_of(supervised, pid) >= before + 20).then_some(()));
+}
+
+#[test]
+fn g11_a_life_is_replaced_under_load_and_no_ask_is_lost() {
+    let mut supervised = run!(&system("", ""));
+    let mut pids = vec![supervised.wait_for_life("probe", 1).pid.expect("it lives")];
+    for generation in 2..=6 {
+        wait_for_answers(&supervised, pids[pids.len() - 1]);
+        assert!(matches!(roll(&supervised), Ok(Outcome::Done)), "so far:\n{}", supervised.journal());
+        let row = supervised.worker("probe");
+        assert_eq!((row.generation, row.restarts, row.budget_left), (generation, 0, row.budget_max));
+        pids.push(row.pid.expect("it lives"));
+        wait_for_answers(&supervised, pids[pids.len() - 1]);
+        let former = Process(pids[pids.len() - 2]);
+        supervised.journal().wait_until("the end of the one before", |_| (!former.is_alive()).then_some(()));
+    }
+    assert!(pids.windows(2).all(|two| two[0] != two[1]), "{pids:?}");
+    assert!(supervised.crashes("probe").is_empty(), "nobody crashed");
+    let says = |number: u32| format!("probe#{number} takes over from probe#{}", number - 1);
+    let lines = supervised.journal().since(0);
+    assert!((2..=6).all(|number| lines.iter().any(|line| line.text.contains(&says(number)))));
+    supervised.stop();
+}
+
+#[test]
+fn g12_a_newcomer_that_is_never_ready_is_rolled_back_and_nobody_notices() {
+    let mut supervised = run!(&system("start_timeout = \"1s\"", "never_ready_again = true"));
+    let pid = supervised.wait_for_life("probe", 1).pid.expect("it lives");
+    wait_for_answers(&supervised, pid);
+    assert!(matches!(roll(&supervised), Ok(Outcome::RolledBack)), "so far:\n{}", supervised.journal());
+    wait_for_answers(&supervised, pid);
+    let row = supervised.worker("probe");
+    assert_eq!((row.pid, row.generation, row.restarts), (Some(pid), 1, 0));
+    assert_eq!(row.budget_left, row.budget_max);
+    let report = supervised.wait_for_crash("probe", 2);
+    assert_eq!(report.cause, Cause::StartTimeout);
+    assert_eq!(report.decision.action, "rolled_back");
+    supervised.stop();
+}
+
+#[test]
+fn g12_a_newcomer_that_ends_at_its_start_is_rolled_back_and_the_next_number_is_free() {
+    let mut supervised = run!(&system("", "exit_again = 7"));
+    let pid = supervised.wait_for_life("probe", 1).pid.expect("it lives");
+    wait_for_answers(&supervised, pid);
+    assert!(matches!(roll(&supervised), Ok(Outcome::RolledBack)), "so far:\n{}", supervised.journal());
+    wait_for_answers(&supervised, pid);
+    assert_eq!(supervised.wait_for_crash("probe", 2).cause, Cause::Exit(7));
+    assert_eq!(supervised.worker("probe").generation, 1);
+    supervised.stop();
+}
+
+/// Has `probe` replaced by rolling, does something as soon as there are two processes of it, and returns what came of the
+/// order.
+fn roll_and(supervised: &Supervised, act: impl FnOnce()) -> Result<Outcome, ClientError> {
+    let control = supervised.control();
+    std::thread::scope(|scope| {
+        let target = Target::Worker("probe".into());
+        let order = scope.spawn(move || control.order(Verb::Roll, target, Duration::from_secs(30)));
+        let is_it = |one: &&Process| one.name().as_deref() == Some("probe");
+        let two = || supervised.workers().iter().filter(is_it).count() == 2;
+        supervised.journal().wait_until("two lives", |_| two().then_some(()));
+        act();
+        order.join().expect("it does not panic")
+    })
+}
+
+#[test]
+fn g14_a_present_life_that_is_killed_meanwhile_has_the_newcomer_as_its_next() {
+    let mut supervised = run!(&system("", "ready_after_ms = 1000"));
+    let pid = supervised.wait_for_life("probe", 1).pid.expect("it lives");
+    let came = roll_and(&supervised, || Process(pid).signal(Signal::SIGKILL));
+    assert!(matches!(came, Ok(Outcome::Done)), "{came:?}; so far:\n{}", supervised.journal());
+    let row = supervised.wait_for_life("probe", 2);
+    assert_eq!(row.restarts, 1, "it is judged as ever");
+    assert_eq!(supervised.wait_for_crash("probe", 1).pid, Some(pid));
+    supervised.stop();
+}
+
+#[test]
+fn g14_a_predecessor_that_is_killed_while_it_drains_is_told_of_and_harms_nobody() {
+    let keys = "drain_timeout = \"60s\"";
+    let mut supervised =
+        run!(&system(keys, "say = \"begins\"").replace("who = 2, pause_ms = 1", "hold_ms = 1500"));
+    let pid = supervised.wait_for_life("probe", 1).pid.expect("it lives");
+    supervised.journal().wait_until("an ask in hand", |lines| {
+        lines.iter().any(|line| line.text.ends_with("holds an ask")).then_some(())
+    });
+    let came = roll(&supervised);
+    assert!(matches!(came, Ok(Outcome::Done)), "{came:?}; so far:\n{}", supervised.journal());
+    Process(pid).signal(Signal::SIGKILL);
+    assert_eq!(supervised.wait_for_crash("probe", 1).cause, Cause::Signal(9));
+    let row = supervised.wait_for_life("probe", 2);
+    assert_eq!((row.restarts, row.budget_left), (0, row.budget_max), "it was on its way out");
+    supervised.stop();
+}
+
+#[test]
+fn g15_the_newcomer_runs_what_is_on_disk_and_so_do_those_after_it() {
+    let mut supervised = run!(&system("", ""));
+    let inode = |pid: u32| fs::metadata(format!("/proc/{pid}/exe")).map(|found| found.ino()).ok();
+    let present = || supervised.worker("probe").pid.and_then(inode);
+    supervised.wait_for_life("probe", 1);
+    let (program, next) = (supervised.path().join("tw"), supervised.path().join("next"));
+    let old = present();
+    fs::copy(&program, &next).and_then(|_| fs::rename(&next, &program)).expect("the folder is ours");
+    assert!(matches!(roll(&supervised), Ok(Outcome::Done)), "so far:\n{}", supervised.journal());
+    let new = present();
+    assert_eq!(new, fs::metadata(&program).map(|found| found.ino()).ok());
+    assert_ne!(new, old);
+    // Its successor is in the place of the first life again.
+    supervised.pid("probe").signal(Signal::SIGKILL);
+    supervised.wait_for_life("probe", 3);
+    assert_eq!(present(), new);
+    supervised.stop();
+}
+
+#[test]
+fn g15_what_is_rolled_back_leaves_the_build_as_it_was() {
+    let mut supervised = run!(&system("", "exit_again = 7"));
+    let inode = |pid: u32| fs::metadata(format!("/proc/{pid}/exe")).map(|found| found.ino()).ok();
+    supervised.wait_for_life("probe", 1);
+    let (program, next) = (supervised.path().join("tw"), supervised.path().join("next"));
+    let old = inode(supervised.pid("probe").0);
+    fs::copy(&program, &next).and_then(|_| fs::rename(&next, &program)).expect("the folder is ours");
+    assert!(matches!(roll(&supervised), Ok(Outcome::RolledBack)), "so far:\n{}", supervised.journal());
+    assert_eq!(inode(supervised.pid("probe").0), old);
+    assert!(supervised.worker("probe").signs.binary_changed);
+    supervised.stop();
+}
+
+#[test]
+fn g13_everything_ends_in_the_middle_of_a_replacement() {
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        let mut supervised = run!(&system("start_timeout = \"60s\"", "never_ready_again = true"));
+        supervised.wait_for_life("probe", 1);
+        let order = supervised.control();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                // The supervisor ends before it answers.
+                let _ = order.order(Verb::Roll, Target::Worker("probe".into()), Duration::from_secs(30));
+            });
+            let two =
+                || supervised.workers().iter().filter(|one| one.name().as_deref() == Some("probe")).count();
+            supervised.journal().wait_until("two lives", |_| (two() == 2).then_some(()));
+            supervised.signal(signal);
+        });
+        let ended = supervised.wait();
+        assert_eq!(ended == Ended::Code(0), signal == Signal::SIGTERM, "{ended:?}");
+        let is_gone = || supervised.remains().found().is_empty().then_some(());
+        supervised.journal().wait_until("nobody", |_| is_gone());
+    }
+}
