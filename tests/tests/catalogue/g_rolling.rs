@@ -1,6 +1,7 @@
 //! G. Rolling replacement: a life takes the place of another while peers send to it.
 
 use std::fs;
+use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
@@ -89,6 +90,31 @@ fn g12_a_newcomer_that_ends_at_its_start_is_rolled_back_and_the_next_number_is_f
     wait_for_answers(&supervised, pid);
     assert_eq!(supervised.wait_for_crash("probe", 2).cause, Cause::Exit(7));
     assert_eq!(supervised.worker("probe").generation, 1);
+    supervised.stop();
+}
+
+#[test]
+fn g16_a_listener_that_is_kept_is_handed_on_and_refuses_nobody() {
+    let binder = "[worker.binder]\nexec = \"tw\"\nsandbox = { preset = \"net-server\", tcp_bind = [0] }\n\
+         actor.life = { type = \"Life\", args = { keep = \"http\" } }\n";
+    let keys = "needs = [\"binder\"]\nkept = [\"http\"]";
+    let mut supervised = run!(&(binder.to_owned() + &system(keys, "take = \"http\", ready_after_ms = 500")));
+    supervised.wait_for_life("probe", 1);
+    let addresses = || -> Vec<String> {
+        let lines = supervised.journal().since(0);
+        let taken = lines.iter().filter_map(|line| line.text.split_once("took http at "));
+        taken.map(|(_, address)| address.to_owned()).collect()
+    };
+    let address = supervised.journal().wait_until("the address", |_| addresses().first().cloned());
+    let came = roll_and(&supervised, || {
+        for _ in 0..20 {
+            TcpStream::connect(&address).expect("nobody is refused");
+        }
+    });
+    assert!(matches!(came, Ok(Outcome::Done)), "{came:?}; so far:\n{}", supervised.journal());
+    supervised.journal().wait_until("both addresses", |_| (addresses().len() == 2).then_some(()));
+    assert_eq!(addresses(), [address.clone(), address.clone()]);
+    TcpStream::connect(&address).expect("nobody is refused");
     supervised.stop();
 }
 
