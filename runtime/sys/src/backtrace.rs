@@ -9,6 +9,7 @@
 
 mod area;
 mod objects;
+mod overflow;
 mod walk;
 
 use std::mem::MaybeUninit;
@@ -49,7 +50,8 @@ struct Recorder {
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
 /// Has every thread leave its stack in `area`, which is all zero, when one of SIGABRT, SIGSEGV, SIGBUS, SIGILL and SIGFPE
-/// ends the process, as it then does. What else handled these signals is called afterwards.
+/// ends the process, as it then does. What else handled these signals is called afterwards, unless a stack is used up:
+/// that is told here, also on standard error, since the standard library cannot know the bounds of a stack in a sandbox.
 ///
 /// Takes the last real-time signal for its own use. To be called once, by the first thread, which gets a stack for its
 /// handlers that holds when its own has overflowed.
@@ -136,11 +138,13 @@ fn stand_on_own_stack() -> Result<(), Failed> {
 }
 
 /// The handler of [`FATAL`].
-extern "C" fn fatal(signal: c_int, info: *mut siginfo_t, _context: *mut c_void) {
+extern "C" fn fatal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(recorder) = RECORDER.get() else { return };
     let me = this_thread();
+    // SAFETY: both are what the kernel passed to this handler.
+    let overflowed = unsafe { overflow::is_told_by(signal, info, context) };
     match recorder.leader.compare_exchange(0, me, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => recorder.tell_all(signal, me),
+        Ok(_) => recorder.tell_all(signal, overflowed, me),
         // Whoever handled its signal before ends the process by another one.
         Err(leader) if leader == me => {}
         Err(_) => recorder.await_leader(),
@@ -150,7 +154,7 @@ extern "C" fn fatal(signal: c_int, info: *mut siginfo_t, _context: *mut c_void) 
     let former = FATAL.iter().position(|fatal| *fatal == signal).map(|at| recorder.former[at]);
     // What the processor refused it refuses again, and then whoever handled that before knows what to say.
     let again = code > 0 && signal != libc::SIGABRT;
-    let action = former.filter(|_| again).unwrap_or(default_action());
+    let action = former.filter(|_| again && !overflowed).unwrap_or(default_action());
     // SAFETY: the action is a former one of this process, or the default.
     unsafe { libc::sigaction(signal, &raw const action, null_mut()) };
     if !again {
@@ -181,8 +185,15 @@ impl Recorder {
         self.leader.load(Ordering::Acquire) != 0
     }
 
-    fn tell_all(&self, signal: c_int, me: c_int) {
+    fn tell_all(&self, signal: c_int, overflowed: bool, me: c_int) {
         self.say(Line::of("signal ").number(signal.unsigned_abs().into(), 10));
+        if overflowed {
+            self.say(Line::of("overflow"));
+            let line = Line::of("thread '").name(&name_of_this_thread()).text("' has overflowed its stack\n");
+            let line = line.as_bytes();
+            // SAFETY: the bytes are valid for reads. Where nobody reads, nobody misses it.
+            unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };
+        }
         self.tell(me);
         let mut silent = 0;
         let ask = |thread: c_int| {
@@ -204,9 +215,7 @@ impl Recorder {
 
     /// Leaves the stack of the calling thread.
     fn tell(&self, me: c_int) {
-        let mut name = [0; 16];
-        // SAFETY: the kernel writes a name of at most 16 bytes with its end, for which there is room.
-        unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+        let name = name_of_this_thread();
         self.say(Line::of("thread ").number(me.unsigned_abs().into(), 10).text(" ").name(&name));
         walk::each_frame(&mut |address| {
             let found = self.objects.iter().position(|object| object.holds(address));
@@ -249,6 +258,14 @@ fn await_true(mut holds: impl FnMut() -> bool) -> bool {
 fn this_thread() -> c_int {
     // SAFETY: takes nothing and touches no memory.
     unsafe { libc::gettid() }
+}
+
+/// Returns the name of the calling thread with the zero at its end.
+fn name_of_this_thread() -> [u8; 16] {
+    let mut name = [0; 16];
+    // SAFETY: the kernel writes a name of at most 16 bytes with its end, for which there is room.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    name
 }
 
 fn signal_thread(thread: c_int, signal: c_int) {

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `object N ID PATH` | the executable (0) and the libraries: build id in hexadecimal or `-`, and file |
 //! | `signal S` | the signal that ended the worker: everything below was written because of it |
+//! | `overflow` | the thread that the signal ended had used up its stack |
 //! | `thread T NAME` | the stack of a thread follows, the innermost frame first |
 //! | `N+OFFSET` | an address within an object, as its file counts, in hexadecimal |
 //! | `?+ADDRESS` | an address in no object |
@@ -29,6 +30,8 @@ pub struct Backtraces {
     pub objects: Vec<Object>,
     /// The signal; `None` if none has ended the worker.
     pub signal: Option<u8>,
+    /// The thread that the signal ended had used up its stack.
+    pub overflowed: bool,
     /// The threads, the one that the signal ended first.
     pub threads: Vec<Thread>,
     /// Threads that did not tell.
@@ -104,6 +107,7 @@ impl Backtraces {
                 self.threads.push(Thread { id: id.parse().ok()?, name: name.to_owned(), frames: Vec::new() });
             }
             "silent" if self.silent.len() < MAX => self.silent.push(rest.parse().ok()?),
+            "overflow" => self.overflowed = true,
             "end" => self.is_complete = true,
             frame => {
                 let (object, address) = frame.split_once('+')?;
@@ -138,6 +142,7 @@ mod tests {
             [frame(Some(0), 0x1f), frame(Some(1), 0xa0), frame(None, 0x7f_ff00)]
         );
         assert_eq!((found.threads[1].id, found.threads[1].name.as_str()), (9, ""));
+        assert!(!found.overflowed && Backtraces::from_bytes(b"signal 11\noverflow\n").overflowed);
     }
 
     #[test]

@@ -56,6 +56,11 @@ fn call(report: &Report) -> Option<String> {
     Some(system_call::name(call.number).map_or_else(|| call.number.to_string(), str::to_owned))
 }
 
+/// Returns whether a life says that it had used up a stack.
+fn overflowed(report: &Report) -> bool {
+    bailiwick_wire::backtraces::Backtraces::from_bytes(&report.backtraces).overflowed
+}
+
 /// Returns where the threads of a life stood, in words: the file that it executed tells the functions.
 fn stacks(report: &Report, executable: Option<&Path>) -> Vec<(u32, String, Vec<String>)> {
     let backtraces = bailiwick_wire::backtraces::Backtraces::from_bytes(&report.backtraces);

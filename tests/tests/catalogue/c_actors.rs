@@ -3,7 +3,7 @@
 use bailiwick_supervisor::control::Cause;
 use bailiwick_tests::run;
 
-use crate::support::worker;
+use crate::support::{Cli, worker};
 
 /// Seen to fail without the catching of panics.
 #[test]
@@ -44,5 +44,14 @@ fn c4_a_panic_within_a_panic_ends_the_process_and_both_are_told() {
 /// Seen to fail without the restart after a signal.
 #[test]
 fn c4_a_stack_that_overflows_ends_the_process() {
-    assert_death("overflow", 11, "w#1 ended after");
+    let knobs = "die = \"overflow\", after_ms = 50";
+    let mut supervised = run!(&worker("w", "backoff = { first = \"10s\" }", knobs));
+    supervised.journal().wait_for(0, "has overflowed its stack");
+    let report = supervised.wait_for_crash("w", 1);
+    assert_eq!(report.cause, Cause::Signal(11));
+    let cli = Cli::of(&supervised);
+    assert_eq!(cli.json(&["crashes", "--json"])["crashes"][0]["stack_overflow"], true);
+    let told = cli.run(&["crashes", "w"]).data;
+    assert!(told.contains("why  SIGSEGV (a stack that overflowed), "), "{told}");
+    supervised.stop();
 }

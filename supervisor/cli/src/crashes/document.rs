@@ -7,7 +7,7 @@ use bailiwick_supervisor::control::signal_name;
 use bailiwick_wire::crash::{self, Core, End, Report};
 use serde::Serialize;
 
-use super::{call, stacks};
+use super::{call, overflowed, stacks};
 use crate::json::{SCHEMA_VERSION, time};
 
 #[derive(Serialize)]
@@ -36,6 +36,7 @@ pub(crate) struct Crash {
     /// The file, with `*` for what is not known, or else the program to which the kernel gave it.
     core_path: Option<String>,
     core_program: Option<String>,
+    stack_overflow: bool,
     start_failed_at: Option<String>,
     errno: Option<i32>,
     forbidden_call: Option<String>,
@@ -165,6 +166,7 @@ pub(super) fn crash(report: &Report, executable: Option<&Path>) -> Crash {
         core_dumped,
         core_path,
         core_program,
+        stack_overflow: overflowed(report),
         errno: failed.as_ref().map(|(_, errno)| *errno),
         start_failed_at: failed.map(|(step, _)| step).filter(|step| !step.is_empty()),
         forbidden_call: call(report),

@@ -9,7 +9,7 @@ use bailiwick_supervisor::control::{Cause, signal_name};
 use bailiwick_wire::crash::{Core, End, Report};
 
 use super::document::hex;
-use super::{call, stacks};
+use super::{call, overflowed, stacks};
 use crate::json::time;
 use crate::status::short;
 
@@ -126,7 +126,8 @@ fn why(report: &Report) -> String {
         (Cause::Signal(_), End::Signalled { core: false, .. }) => Some(", no core".to_owned()),
         _ => None,
     };
-    format!("{}{}", report.cause, more.unwrap_or_default())
+    let stack = if overflowed(report) { " (a stack that overflowed)" } else { "" };
+    format!("{}{stack}{}", report.cause, more.unwrap_or_default())
 }
 
 fn follows(report: &Report) -> String {
