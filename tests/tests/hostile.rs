@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bailiwick_supervisor::control::{Cause, State};
+use bailiwick_supervisor::control::{Cause, State, Verb};
 use bailiwick_tests::harness::{Line, Stopwatch, Supervised, needs_root};
 use bailiwick_tests::run;
 
@@ -60,6 +60,33 @@ fn assert_that_the_honest_live(supervised: &mut Supervised, deed: &str) {
     let stopwatch = Stopwatch::start();
     supervised.status();
     stopwatch.assert_within(Duration::from_millis(100), "a report under attack");
+}
+
+/// Workers that say for ever that they are ready, not ready, spent, idle, and that others are wanted.
+#[test]
+fn a_storm_of_words_keeps_nobody_from_the_supervisor_and_restarts_nothing() {
+    let idle = "[worker.idle]\nexec = \"tw\"\ninstances = 40\nactor.life = { type = \"Life\", args = {} }\n";
+    let storm = system("storm", "").replace("[worker.hostile]\n", "[worker.hostile]\ninstances = 3\n");
+    let calm = "[worker.calm]\nexec = \"tw\"\nactor.life = { type = \"Life\", args = {} }\n";
+    let mut supervised = run!(&[&storm, idle, calm].concat());
+    ["idle.40", "hostile.3", "pilot"]
+        .iter()
+        .for_each(|name| drop(supervised.wait_for_worker(name, "up", |row| row.pid)));
+    let client = supervised.control();
+    for _ in 0..50 {
+        let stopwatch = Stopwatch::start();
+        client.status().expect("it answers");
+        stopwatch.assert_within(Duration::from_secs(1), "a report in a storm");
+    }
+    let stopwatch = Stopwatch::start();
+    supervised.order(Verb::Restart, "calm");
+    stopwatch.assert_within(Duration::from_secs(5), "an order in a storm");
+    assert_that_the_honest_live(&mut supervised, "has begun to Storm");
+    for instance in ["hostile.1", "hostile.2", "hostile.3"] {
+        let row = supervised.worker(instance);
+        assert_eq!((row.generation, row.restarts), (1, 0), "a lie is worth no fresh life");
+    }
+    supervised.stop();
 }
 
 #[test]

@@ -80,9 +80,7 @@ impl Daemon {
                     self.complain(of, &error);
                 }
             }
-            ToSupervisor::Discard { name } => {
-                self.store.kept.discard(self.keeper(of), &name);
-            }
+            ToSupervisor::Discard { name } => _ = self.store.kept.discard(self.keeper(of), &name),
             ToSupervisor::Accuse { peer, generation, fault } => {
                 let accused = Incarnation { child: ChildId(peer), generation };
                 self.judge(of, accused, fault);

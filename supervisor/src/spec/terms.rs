@@ -18,6 +18,7 @@ impl Worker {
             kind: self.kind,
             restart: self.restart,
             on_demand: self.start == Start::OnDemand,
+            disposable: self.max_messages > 0,
             max_age: or_never(self.max_age),
             spare: self.has_spare(),
             essential: self.essential,

@@ -83,6 +83,7 @@ fn child(bytes: &mut Unstructured<'_>, id: u16) -> Result<ChildConfig> {
         stuck_after: pause(bytes)?,
         liveness_timeout: pause(bytes)?,
         on_demand: bytes.ratio(1, 5)?,
+        disposable: true,
         max_age: pause(bytes)?,
         spare: bytes.ratio(1, 3)?,
         ..ChildConfig::default()

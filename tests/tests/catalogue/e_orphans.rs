@@ -8,6 +8,8 @@ use bailiwick_tests::harness::{Ended, Process, Stopwatch, Supervised, needs_root
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
+use crate::support::{plain, worker};
+
 /// Two workers, each with three descendants that have left its session and ignore what one asks them.
 const BREEDERS: &str = r#"
 [worker.breeder]
@@ -76,6 +78,36 @@ fn a_worker_that_hangs_dies_with_its_supervisor_without_a_guardian() {
     assert_eq!(supervised.wait(), Ended::Signal(9));
     supervised.journal().wait_until("the worker to be gone", |_| (!worker.is_alive()).then_some(()));
     stopwatch.assert_within(Duration::from_secs(1), "the end of the worker");
+}
+
+/// What the guardian held of the supervisor's would outlive it: listeners, connections, the ends of links.
+/// Seen to fail without the closing of its descriptors, among them its own end of the pipe: nothing starts.
+#[test]
+fn e1_the_guardian_holds_what_it_needs_and_nothing_else() {
+    let listens = "[[listen]]\nname = \"http\"\ntcp = \"127.0.0.1:0\"\n";
+    let web = worker("web", "kept = [\"http\"]\ninstances = 3", "");
+    let mut supervised = run!(&[listens, &web, &plain("b")].concat());
+    ["web.1", "web.2", "web.3", "b"].iter().for_each(|name| drop(supervised.wait_for_life(name, 1)));
+    // With a connection and a link under way.
+    let _client = supervised.control();
+    let workers: Vec<_> = supervised.status().workers.iter().filter_map(|row| row.pid).collect();
+    // A process that hashes the executables is there for a moment as well.
+    let guardian = supervised.journal().wait_until("the guardian alone", |_| {
+        let children = supervised.process().children().into_iter();
+        let others: Vec<_> = children.filter(|child| !workers.contains(&child.0)).collect();
+        let [guardian] = others[..] else { return None };
+        Some(guardian)
+    });
+    let held: Vec<String> = guardian.descriptors().into_values().collect();
+    let is_needed = |held: &&String| {
+        let of_its_state = held.starts_with(&supervised.state_dir().display().to_string());
+        let kills = held.ends_with("/cgroup.kill") || held.starts_with("/run/bailiwick/uids/");
+        held.starts_with("pipe:") || of_its_state || kills
+    };
+    let needless: Vec<_> = held.iter().filter(|held| !is_needed(held)).collect();
+    assert!(needless.is_empty(), "{needless:?} of {held:?}");
+    assert_eq!(held.iter().filter(|held| held.starts_with("pipe:")).count(), 1, "{held:?}");
+    supervised.stop();
 }
 
 /// Seen to fail without the replacement of a stale socket; the word about the supervisor before.

@@ -12,7 +12,10 @@ use crate::tree::ChildConfig;
 impl Child {
     /// It has taken as many messages as one life may, and takes no more.
     pub(crate) fn spent(&mut self, turn: &mut Turn<'_>) {
-        self.end_as_planned(Aim::Replace, turn);
+        // Who could say so at will would start again as often as it likes, without a charge.
+        if turn.config.disposable {
+            self.end_as_planned(Aim::Replace, turn);
+        }
     }
 
     /// Nothing has come for it for so long that it need not be there.

@@ -110,6 +110,8 @@ pub struct ChildConfig {
     pub restart: Restart,
     /// Whether it starts only when somebody sends to it.
     pub on_demand: bool,
+    /// Whether one life takes only so many messages, and says when it has. What others say of that means nothing.
+    pub disposable: bool,
     /// How long one life lasts at most, and at least three quarters of that; `Duration::MAX` is for ever. A life that is
     /// old enough ends in order, and a fresh one takes its place.
     pub max_age: Duration,
@@ -227,6 +229,7 @@ impl Default for ChildConfig {
             kind: Kind::Resident,
             restart: Restart::Permanent,
             on_demand: false,
+            disposable: false,
             max_age: Duration::MAX,
             spare: false,
             alone: None,

@@ -353,7 +353,14 @@ fn three_ready_workers_in_one_for_all_keep_the_invariants_in_every_state() {
 /// Whole seconds, of which few pass.
 fn spared() -> ChildConfig {
     let backoff = Backoff { first: Duration::ZERO, base: SECOND, cap: SECOND, ..child().backoff };
-    ChildConfig { spare: true, backoff, start_timeout: SECOND, stable_after: Duration::ZERO, ..timeless() }
+    ChildConfig {
+        spare: true,
+        disposable: true,
+        backoff,
+        start_timeout: SECOND,
+        stable_after: Duration::ZERO,
+        ..timeless()
+    }
 }
 
 /// Every history of up to nine events after the boot of a worker behind which a spare stands: that one ready, spent,
@@ -394,7 +401,7 @@ fn a_worker_and_its_spare_keep_the_invariants_in_every_state() {
 #[test]
 fn a_worker_on_demand_keeps_the_invariants_in_every_state() {
     let group = GroupConfig { period: Duration::MAX, ..group(OnExhausted::Fail) };
-    let on_demand = ChildConfig { on_demand: true, max_age: 4 * SECOND, ..timeless() };
+    let on_demand = ChildConfig { on_demand: true, disposable: true, max_age: 4 * SECOND, ..timeless() };
     let needing = ChildConfig { needs: vec![ChildId(0)], ..timeless() };
     let found = explore_with(small(vec![group], vec![on_demand, needing]), 7, |world| {
         let of = world.life(0);

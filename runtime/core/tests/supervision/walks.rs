@@ -130,6 +130,7 @@ fn child(id: u16) -> BoxedStrategy<ChildConfig> {
                 offence_period: stable_after,
                 ignore_sigstop,
                 on_demand,
+                disposable: true,
                 spare,
                 max_age,
                 ..ChildConfig::default()

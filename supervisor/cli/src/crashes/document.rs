@@ -183,12 +183,7 @@ pub(super) fn crash(report: &Report, executable: Option<&Path>) -> Crash {
         build_id: Some(hex(&words.build_id)).filter(|id| !id.is_empty()),
         at_work: at_work(report),
         panic: panic(report),
-        escalation: words
-            .gave_up
-            .iter()
-            .flat_map(|gave_up| &gave_up.chain)
-            .map(|step| Step { actor: step.actor.clone(), why: step.why.clone() })
-            .collect(),
+        escalation: escalation(report),
         lost_messages: words.lost_messages,
         snapshot: String::from_utf8_lossy(&report.snapshot).into_owned(),
         snapshot_cut_bytes: report.cut.snapshot_bytes,
@@ -252,6 +247,11 @@ fn panic(report: &Report) -> Option<Panic> {
         before_end_s: before_end(report, panic.at_ns),
         count: panic.count,
     })
+}
+
+fn escalation(report: &Report) -> Vec<Step> {
+    let chain = report.last_words.gave_up.iter().flat_map(|gave_up| &gave_up.chain);
+    chain.map(|step| Step { actor: step.actor.clone(), why: step.why.clone() }).collect()
 }
 
 fn before_end(report: &Report, at_ns: u64) -> f64 {

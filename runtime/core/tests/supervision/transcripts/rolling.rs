@@ -20,7 +20,7 @@ fn a_newcomer_that_does_not_come_is_rolled_back_and_charges_nothing() {
 
 #[test]
 fn a_life_that_fails_while_another_rises_is_judged_as_ever() {
-    replay("roll_present_fails", alone(child()));
+    replay("roll_present_fails", alone(ChildConfig { disposable: true, ..child() }));
     replay("roll_given_up", alone(child()));
     replay("roll_newcomer_fails", alone(child()));
 }

@@ -642,7 +642,13 @@ fn what_cannot_be_killed_keeps_its_place() {
 
 #[test]
 fn j1_a_life_that_is_spent_is_replaced_and_charges_nothing() {
-    replay("j_spent", within(budget(1, 30, OnExhausted::Fail), child()));
+    let disposable = ChildConfig { disposable: true, ..child() };
+    replay("j_spent", within(budget(1, 30, OnExhausted::Fail), disposable));
+}
+
+#[test]
+fn j1_who_may_take_any_number_of_messages_is_never_spent() {
+    replay("j_never_spent", alone(child()));
 }
 
 #[test]
@@ -659,7 +665,7 @@ fn j3_what_starts_on_demand_starts_for_a_message_and_sleeps_when_idle() {
 
 #[test]
 fn j4_a_spare_takes_the_place_of_a_life_that_ended() {
-    replay("j_spare", alone(ChildConfig { spare: true, ..child() }));
+    replay("j_spare", alone(ChildConfig { spare: true, disposable: true, ..child() }));
 }
 
 #[test]
