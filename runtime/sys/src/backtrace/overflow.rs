@@ -12,13 +12,13 @@ const REACH: usize = 4096;
 /// Both pointers are what the kernel passed to a handler of `signal` that asked for them.
 pub(super) unsafe fn is_told_by(signal: c_int, info: *const siginfo_t, context: *const c_void) -> bool {
     // SAFETY: by the contract of this function the description is valid.
-    let code = unsafe { (*info).si_code };
+    let info = unsafe { &*info };
     // A signal that somebody sent tells of no address.
-    if signal != libc::SIGSEGV || code <= 0 {
+    if signal != libc::SIGSEGV || info.si_code <= 0 {
         return false;
     }
-    // SAFETY: as above; the processor's own signal has an address.
-    let touched = unsafe { (*info).si_addr() }.addr();
+    // SAFETY: the processor's own signal has an address.
+    let touched = unsafe { info.si_addr() }.addr();
     // SAFETY: by the contract of this function the context is valid.
     let pointer = unsafe { stack_pointer(context) };
     pointer.is_some_and(|pointer| pointer.abs_diff(touched) <= REACH)
