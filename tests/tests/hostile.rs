@@ -69,9 +69,9 @@ fn a_storm_of_words_keeps_nobody_from_the_supervisor_and_restarts_nothing() {
     let storm = system("storm", "").replace("[worker.hostile]\n", "[worker.hostile]\ninstances = 3\n");
     let calm = "[worker.calm]\nexec = \"tw\"\nactor.life = { type = \"Life\", args = {} }\n";
     let mut supervised = run!(&[&storm, idle, calm].concat());
-    ["idle.40", "hostile.3", "pilot"]
-        .iter()
-        .for_each(|name| drop(supervised.wait_for_worker(name, "up", |row| row.pid)));
+    for name in ["idle.40", "hostile.3", "pilot"] {
+        supervised.wait_for_worker(name, "up", |row| row.pid);
+    }
     let client = supervised.control();
     for _ in 0..50 {
         let stopwatch = Stopwatch::start();
