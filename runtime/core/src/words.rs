@@ -79,6 +79,9 @@ pub fn alert(names: &impl Names, alert: Alert) -> (Option<Incarnation>, String) 
         Alert::CoolingDown(child) => {
             (None, format!("{}: its budget is spent, it is retried rarely", names.child(child)))
         }
+        Alert::SpareLost(of, why) => {
+            (None, format!("{}: the spare ended ({why}), another is made", names.child(of.child)))
+        }
         Alert::RolledBack(of, why) => (Some(of), format!("{} is rolled back: {why}", name(of))),
         Alert::RollRefused(child, why) => {
             (None, format!("{} is not replaced by rolling: {why}", names.child(child)))
@@ -99,6 +102,8 @@ pub fn alert(names: &impl Names, alert: Alert) -> (Option<Incarnation>, String) 
 pub fn child(alert: Alert) -> Option<ChildId> {
     match alert {
         Alert::GivenUp(child, _) | Alert::CoolingDown(child) | Alert::RollRefused(child, _) => Some(child),
+        // It was no life yet.
+        Alert::SpareLost(of, _) => Some(of.child),
         _ => None,
     }
 }

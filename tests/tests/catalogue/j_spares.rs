@@ -98,6 +98,10 @@ fn j6_a_spare_that_is_killed_is_made_again_and_nobody_pays() {
         let (_, again) = both(&supervised);
         (again != spare).then_some(again)
     });
+    let told = "probe: the spare ended (signal 9 from outside), another is made";
+    supervised.journal().wait_until("what is told of it", |lines| {
+        lines.iter().any(|line| line.text.ends_with(told)).then_some(())
+    });
     let row = supervised.worker("probe");
     assert_eq!((row.pid, row.generation, row.restarts), (Some(present.0), 1, 0));
     assert_eq!(row.budget_left, row.budget_max);

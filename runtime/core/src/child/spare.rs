@@ -229,7 +229,7 @@ impl Child {
         }
         self.spare.is_lost = true;
         self.spare.lost = self.spare.lost.saturating_add(1);
-        turn.actions.push(Action::Alert(Alert::SpareLost(self.next_life())));
+        turn.actions.push(Action::Alert(Alert::SpareLost(self.next_life(), why)));
     }
 }
 

@@ -211,8 +211,8 @@ pub enum Alert {
     GivenUp(ChildId, GivenUp),
     /// A signal has stopped it.
     Sigstopped(Incarnation),
-    /// A process that was to be its next life ended before it was used. It is made again after a pause.
-    SpareLost(Incarnation),
+    /// A process that was to be its next life ended for this cause before it was used. It is made again after a pause.
+    SpareLost(Incarnation, Cause),
     /// It was to take the place of the present life and does not, for this cause; that one goes on.
     RolledBack(Incarnation, Cause),
     /// An operator wanted it to be replaced by rolling, which cannot be.

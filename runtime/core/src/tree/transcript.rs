@@ -170,7 +170,7 @@ impl fmt::Display for Alert {
             Self::CoolingDown(child) => write!(f, "cooling down {child}"),
             Self::GivenUp(child, why) => write!(f, "given up {child}: {why}"),
             Self::Sigstopped(of) => write!(f, "sigstopped {of}"),
-            Self::SpareLost(of) => write!(f, "spare lost {of}"),
+            Self::SpareLost(of, _) => write!(f, "spare lost {of}"),
             Self::RolledBack(of, why) => write!(f, "rolled back {of} ({why})"),
             Self::RollRefused(child, why) => write!(f, "roll refused {child}: {why}"),
             Self::Stuck { of, since } => write!(f, "stuck {of} since {since}"),
