@@ -1,7 +1,7 @@
 //! Serves a folder of pictures over HTTP, with every part in a process of its own.
 //!
 //! `binder` may bind a port and is gone before the first stranger comes; `front` talks to strangers and has no files;
-//! `files` has one folder and no network; two `shrinker`s look into what strangers sent and have nothing at all.
+//! `files` has one folder and no network; a fresh `shrinker` for each picture looks into what strangers sent and has nothing at all.
 
 mod binder;
 mod draw;
@@ -100,7 +100,10 @@ fn program(options: &Options) -> Program {
         .add(soon_back(Worker::new("files", may_use_folder)).serve_with(files(), &files_args))
         .add(
             soon_back(Worker::new("shrinker", Sandbox::sealed().memory_max_mib(768)))
-                .instances(SHRINKERS)
+                // One picture each. A spare makes the change short; one more than work at a time makes up for it.
+                .instances(SHRINKERS + 1)
+                .max_messages(1)
+                .spare()
                 .serve(shrinker()),
         )
         .add(

@@ -121,7 +121,7 @@ const COLUMNS: [&str; 10] = [
 
 const INTRODUCTION: &str = "<main id=\"content\"><h2>Who does what</h2>\n\
      <p>Kill any of the workers: the supervisor starts it again, and only the requests that it was \
-     working on are lost.</p>\n";
+     working on are lost. A shrinker ends with its picture, and a fresh one takes its place.</p>\n";
 
 #[cfg(test)]
 mod tests {

@@ -43,7 +43,7 @@ pub(crate) struct Site {
 
 /// Uploads at a time.
 pub(crate) const UPLOADS_MAX: usize = 32;
-/// As many shrinkers as there are.
+/// As many pictures at a time; each is given to a fresh shrinker.
 pub(crate) const SHRINKERS: u16 = 2;
 /// How long the folder may take.
 const FILES_DEADLINE: Duration = Duration::from_secs(2);

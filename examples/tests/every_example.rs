@@ -31,11 +31,12 @@ fn empty_folder() -> tempfile::TempDir {
 #[test]
 fn disposable_gives_each_message_a_process_of_its_own() {
     let said = said_anywhere(env!("CARGO_BIN_EXE_disposable"));
-    let processes = |worker: &str| {
-        let line = said.iter().find(|line| line.starts_with(worker)).expect("each worker has its line");
-        line.split_whitespace().nth(1).and_then(|count| count.parse::<usize>().ok())
-    };
-    assert_eq!((processes("lasting "), processes("fresh ")), (Some(3), Some(200)), "{said:?}");
+    // Asked in two manners.
+    for (worker, expected) in [("lasting ", "3"), ("fresh ", "200"), ("spared ", "200")] {
+        let lines = said.iter().filter(|line| line.starts_with(worker));
+        let processes: Vec<_> = lines.filter_map(|line| line.split_whitespace().nth(1)).collect();
+        assert_eq!(processes, [expected; 2], "{worker}in {said:?}");
+    }
 }
 
 #[test]

@@ -5,10 +5,12 @@ mod hostile;
 mod support;
 
 use std::io::ErrorKind;
+use std::thread;
 use std::time::Instant;
 
 use support::client::{Client, PATIENCE};
 use support::gallery::Gallery;
+use support::program::WATCHDOG;
 
 fn status(client: &mut Client, method: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
     client.request(method, path, headers, b"").expect(path).status
@@ -27,6 +29,57 @@ fn hostile_pictures_cost_at_most_their_own_request() {
         // At once, although the picture before was hostile: the pool has another shrinker, or the same one.
         let sound = client.get("/thumb/a.png?w=160").expect("a sound picture");
         assert_eq!((sound.status, sound.header("content-type")), (200, Some("image/jpeg")), "after {name}");
+    }
+}
+
+/// Returns how many lives the shrinkers have had, and how many of them failed.
+fn lives(gallery: &Gallery) -> (u64, u64) {
+    let workers = gallery.workers();
+    let shrinkers = workers
+        .iter()
+        .filter(|worker| worker["name"].as_str().is_some_and(|name| name.starts_with("shrinker")));
+    let sum = |key| shrinkers.clone().filter_map(|worker| worker[key].as_u64()).sum();
+    (sum("generation"), sum("restarts"))
+}
+
+#[test]
+fn each_picture_is_given_to_a_fresh_process_and_nobody_notices() {
+    const CLIENTS: usize = 4;
+    const EACH: usize = 15;
+    let gallery = Gallery::start();
+    gallery.client().get("/thumb/a.png?w=160").expect("answered");
+    let (before, said) = (lives(&gallery).0, gallery.program.journal().lines().len());
+    thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let mut client = gallery.client();
+            scope.spawn(move || {
+                for width in 0..EACH {
+                    let path = format!("/thumb/b.jpg?w={}", 100 + CLIENTS * width + number);
+                    let answer = client.get(&path).expect("answered");
+                    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+                }
+            });
+        }
+    });
+    // The next life of whoever had the last picture may still be on its way.
+    let pictures = (CLIENTS * EACH) as u64;
+    let (lives, failed) =
+        wait_until(|| Some(lives(&gallery)).filter(|(lives, _)| *lives >= before + pictures));
+    assert!(lives <= before + pictures + 1, "{} lives for {pictures} pictures", lives - before);
+    assert_eq!(failed, 0, "a life that ends as planned is no failure");
+    let lines = gallery.program.journal().lines();
+    assert!(lines.len() == said, "{pictures} pictures, and it says: {:?}", &lines[said..]);
+}
+
+/// Looks until there is something to be seen.
+fn wait_until<T>(look: impl Fn() -> Option<T>) -> T {
+    let until = Instant::now() + WATCHDOG;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "what was waited for did not come");
+        thread::yield_now();
     }
 }
 

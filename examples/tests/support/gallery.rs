@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::client::Client;
 use super::load::Outage;
-use super::program::{Program, kill_process};
+use super::program::{Line, Program, kill_process};
 
 /// A gallery on a port of its own.
 #[derive(Debug)]
@@ -19,6 +19,9 @@ pub(crate) struct Gallery {
     pub(crate) address: SocketAddr,
     folder: TempDir,
 }
+
+/// What the supervisor says of a life that did not end as planned.
+const ENDED: &str = " ended after ";
 
 /// A user that this machine need not know.
 const OWNER: u32 = 4242;
@@ -65,28 +68,49 @@ impl Gallery {
         self.folder.path().join(name)
     }
 
-    /// Kills the process of an instance, and waits until the supervisor has seen it.
-    pub(crate) fn kill(&self, (instance, pid): &(String, u32)) -> Kill {
-        let (from, at) = (self.program.journal().lines().len(), Instant::now());
-        kill_process(*pid);
-        let ended =
-            |line: &str| (instance_that(line, " ended after ") == Some(instance)).then(|| line.to_owned());
-        let report = self.program.journal().wait_for(from, ended);
-        Kill { instance: instance.clone(), at, report }
+    /// Returns what the supervisor says of its workers to whoever asks the gallery.
+    pub(crate) fn workers(&self) -> Vec<serde_json::Value> {
+        let accept = [("Accept", "application/json")];
+        let answer = self.client().request("GET", "/processes", &accept, b"").expect("the front lives");
+        let mut tree: serde_json::Value = serde_json::from_slice(&answer.body).expect("it is JSON");
+        match tree["workers"].take() {
+            serde_json::Value::Array(workers) => workers,
+            other => panic!("{other} for a list of workers"),
+        }
     }
 
-    /// Returns the times in which workers were not there: from each kill to the next line that says that the instance
-    /// is ready.
+    /// Kills the process of an instance.
+    pub(crate) fn kill(&self, (instance, pid): &(String, u32)) -> Kill {
+        let kill = Kill {
+            instance: instance.clone(),
+            at: Instant::now(),
+            from: self.program.journal().lines().len(),
+        };
+        kill_process(*pid);
+        kill
+    }
+
+    /// Waits for what the supervisor says of a life that was killed.
+    pub(crate) fn report(&self, kill: &Kill) -> String {
+        let ended =
+            |line: &str| (instance_that(line, ENDED) == Some(&kill.instance)).then(|| line.to_owned());
+        self.program.journal().wait_for(kill.from, ended)
+    }
+
+    /// Returns the times in which workers were not there: from each kill that ended a life to the next line that says
+    /// that the instance is ready. Who kills a spare, or a life that was at its planned end, ends none.
     pub(crate) fn outages(&self, kills: &[Kill]) -> Vec<Outage> {
         let lines = self.program.journal().lines();
-        let ready = |kill: &Kill| {
-            let mut after = lines.iter().filter(|line| line.at > kill.at);
-            after
-                .find(|line| instance_that(&line.text, " is ready") == Some(&kill.instance))
-                .map(|line| line.at)
+        let outage = |(number, kill): (usize, &Kill)| {
+            let of_it = |what| move |line: &&Line| instance_that(&line.text, what) == Some(&kill.instance);
+            let next = kills[number + 1..].iter().find(|other| other.instance == kill.instance);
+            let until = next.map_or(lines.len(), |next| next.from);
+            lines[kill.from..until.max(kill.from)].iter().find(of_it(ENDED))?;
+            let mut later = lines[kill.from..].iter().filter(|line| line.at > kill.at);
+            let worker = kill.instance.split('.').next().unwrap_or_default().to_owned();
+            Some(Outage { worker, begin: kill.at, ready: later.find(of_it(" is ready")).map(|line| line.at) })
         };
-        let worker = |kill: &Kill| kill.instance.split('.').next().unwrap_or_default().to_owned();
-        kills.iter().map(|kill| Outage { worker: worker(kill), begin: kill.at, ready: ready(kill) }).collect()
+        kills.iter().enumerate().filter_map(outage).collect()
     }
 }
 
@@ -95,8 +119,8 @@ impl Gallery {
 pub(crate) struct Kill {
     pub(crate) instance: String,
     pub(crate) at: Instant,
-    /// What the supervisor said of it.
-    pub(crate) report: String,
+    /// How many lines the program had said by then.
+    from: usize,
 }
 
 impl Kill {

@@ -1,9 +1,11 @@
 //! Asks, tells, starts and restarts between two processes, beside a floor of the same run.
 //!
 //! `cargo run --release` runs both systems interleaved, checks every reply and every count, and prints the median
-//! of the rounds with the ratio to the floor; `cargo run --release -- many` does so for 200 workers. Compare only within one run: the machine sets the absolute times.
+//! of the rounds with the ratio to the floor; `cargo run --release -- many` does so for 200 workers, and `-- gallery` asks
+//! the gallery for thumbnails. Compare only within one run: the machine sets the absolute times.
 
 mod floor;
+mod gallery;
 mod in_process;
 mod many;
 mod ours;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Some("ours") => return ours::run(SIZES),
         Some("ours-start") => return ours::start(),
         Some("many") => many::print(),
+        Some("gallery") => gallery::print(),
         Some("ours-many") => return many::run(std::env::args().nth(2).as_deref()),
         Some("floor-many") => many::floor(),
         _ => report::print(&SIZES, ROUNDS),
