@@ -18,6 +18,8 @@ pub(super) struct Order {
     after: Vec<Vec<ChildId>>,
     /// Per child, the groups around it, its own first and the root last.
     places: Vec<Vec<Place>>,
+    /// Per child, how many places of its group are taken before its own; `None` for one that leaves.
+    turns: Vec<Option<u16>>,
 }
 
 /// Where a child stands in one of the groups around it.
@@ -57,7 +59,7 @@ impl Order {
         }
         let mut ascending = in_manifest_order(config);
         ascending.sort_by_key(|child| levels[usize::from(child.0)]);
-        Ok(Self { ascending, levels, after, places })
+        Ok(Self { ascending, levels, after, places, turns: turns(config) })
     }
 
     pub(super) fn ascending(&self) -> impl DoubleEndedIterator<Item = ChildId> + '_ {
@@ -71,6 +73,11 @@ impl Order {
     /// Returns the groups around a child, its own first and the root last.
     pub(super) fn places(&self, child: ChildId) -> &[Place] {
         self.places.get(usize::from(child.0)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns how many places of its group are taken before that of a child; `None` for one that leaves.
+    pub(super) fn turn(&self, child: ChildId) -> Option<u16> {
+        self.turns.get(usize::from(child.0)).copied().flatten()
     }
 
     pub(super) fn after(&self, child: ChildId) -> &[ChildId] {
@@ -143,6 +150,22 @@ fn places(config: &Config, sorted: &[ChildId]) -> Vec<Vec<Place>> {
         }
     }
     places
+}
+
+/// Returns when the place of each child is taken in its group. One that came later may stand at a lower index, where
+/// somebody else has left.
+fn turns(config: &Config) -> Vec<Option<u16>> {
+    let mut turns = vec![None; config.children.len()];
+    let mut taken = vec![0u16; config.groups.len()];
+    for child in in_manifest_order(config) {
+        let terms = &config.children[usize::from(child.0)];
+        let taken = &mut taken[usize::from(terms.group.0)];
+        if !terms.leaving {
+            turns[usize::from(child.0)] = Some(*taken);
+            *taken = taken.saturating_add(1);
+        }
+    }
+    turns
 }
 
 /// Returns who comes after whom because their group is serial.

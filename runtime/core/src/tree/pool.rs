@@ -28,7 +28,7 @@ impl Tree {
     /// Returns how many members a pool may have; `None` if the group is none.
     pub fn pool_places(&self, id: GroupId) -> Option<u16> {
         self.pool_size(id)?;
-        u16::try_from(self.places_of(id).len()).ok()
+        u16::try_from(self.places_of(id).count()).ok()
     }
 
     /// Lets a pool have `size` members: starts those that are new, stops those that are too many. More than there are
@@ -39,10 +39,12 @@ impl Tree {
             return;
         }
         let former = core::mem::replace(&mut self.groups[usize::from(id.0)].size, size);
-        for (place, child) in (0..).zip(self.places_of(id)) {
-            if (former..size).contains(&place) {
+        let mut places: Vec<_> = self.places_of(id).collect();
+        places.sort_unstable();
+        for (turn, child) in places {
+            if (former..size).contains(&turn) {
                 self.with_child(child, step, Child::start);
-            } else if place >= size {
+            } else if turn >= size {
                 self.with_child(child, step, |child, turn| child.stop(Aim::Stay, turn));
             }
         }
@@ -50,9 +52,8 @@ impl Tree {
 
     /// Returns whether a child is one that may run: no free place of a pool, and nobody who leaves.
     pub fn is_member(&self, child: ChildId) -> bool {
-        let Some(terms) = self.terms(child).filter(|terms| !terms.leaving) else { return false };
-        let taken = |size| self.places_of(terms.group).into_iter().take(usize::from(size));
-        self.pool_size(terms.group).is_none_or(|size| taken(size).any(|place| place == child))
+        let (Some(terms), Some(turn)) = (self.terms(child), self.order.turn(child)) else { return false };
+        self.pool_size(terms.group).is_none_or(|size| turn < size)
     }
 
     /// Has a pool that lost places not count them as taken.
@@ -63,12 +64,10 @@ impl Tree {
         }
     }
 
-    /// Returns the places of a pool in the order in which they are taken. One that came later may stand at a lower index,
-    /// where somebody else has left.
-    fn places_of(&self, id: GroupId) -> Vec<ChildId> {
+    /// Returns the places of a pool, each with the number of those that are taken before it.
+    fn places_of(&self, id: GroupId) -> impl Iterator<Item = (u16, ChildId)> + '_ {
         let children = (0..).map(ChildId).zip(&self.config.children);
-        let mut places: Vec<_> = children.filter(|(_, terms)| terms.group == id && !terms.leaving).collect();
-        places.sort_by_key(|(_, terms)| terms.position);
-        places.into_iter().map(|(child, _)| child).collect()
+        let places = children.filter(move |(_, terms)| terms.group == id).map(|(child, _)| child);
+        places.filter_map(|child| Some((self.order.turn(child)?, child)))
     }
 }
