@@ -67,8 +67,10 @@ fn each_picture_is_given_to_a_fresh_process_and_nobody_notices() {
         wait_until(|| Some(lives(&gallery)).filter(|(lives, _)| *lives >= before + pictures));
     assert!(lives <= before + pictures + 1, "{} lives for {pictures} pictures", lives - before);
     assert_eq!(failed, 0, "a life that ends as planned is no failure");
-    let lines = gallery.program.journal().lines();
-    assert!(lines.len() == said, "{pictures} pictures, and it says: {:?}", &lines[said..]);
+    // The first lives may be told after the first picture.
+    let mut lines = gallery.program.journal().lines().split_off(said);
+    lines.retain(|line| !line.text.ends_with("#1 is ready"));
+    assert!(lines.is_empty(), "{pictures} pictures, and it says: {lines:?}");
 }
 
 /// Looks until there is something to be seen.
