@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bailiwick_core::budget::Budget;
 use bailiwick_core::child::{Child, KILL_GRACE, State};
 use bailiwick_core::exit::Exit;
 use bailiwick_core::time::Instant;
@@ -234,10 +235,15 @@ impl Observed {
     /// What an operator reset is spent no more, if the order was taken.
     fn forget_charges(&mut self, child: ChildId) {
         let Some(terms) = self.tree.config().children.get(usize::from(child.0)) else { return };
-        let budget = self.tree.budget(terms.group).expect("the group exists");
-        if budget.left(self.now) == budget.max_restarts() {
+        if self.is_unspent(terms.group) {
             self.charges[usize::from(terms.group.0)].clear();
         }
+    }
+
+    /// Whether nothing was charged to a group, or all of it is forgotten. What is left does not tell: of none that is none.
+    fn is_unspent(&self, group: GroupId) -> bool {
+        let budget = self.tree.budget(group).expect("the group exists");
+        *budget == Budget::new(budget.max_restarts(), budget.period())
     }
 
     /// Returns the groups within others of which nobody lives.
@@ -259,8 +265,7 @@ impl Observed {
     /// A group that was stopped as a whole may start with a budget of which nothing is spent.
     fn forget_charges_of_restarted(&mut self, was_empty: &BTreeSet<GroupId>) {
         for group in was_empty {
-            let budget = self.tree.budget(*group).expect("the group exists");
-            if budget.left(self.now) == budget.max_restarts() {
+            if self.is_unspent(*group) {
                 self.charges[usize::from(group.0)].clear();
             }
         }
