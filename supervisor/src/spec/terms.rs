@@ -49,6 +49,10 @@ impl Worker {
             terms.liveness_timeout = command.watchdog.unwrap_or(terms.liveness_timeout);
             terms.alone = (!command.notify).then_some(Alone::SaysNoReady);
         }
+        // A second process would have another user than the first.
+        if !self.sandbox.read_write_paths.is_empty() && self.sandbox.user.is_none() {
+            terms.alone = Some(Alone::OwnsFiles);
+        }
         terms
     }
 }

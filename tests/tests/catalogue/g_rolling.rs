@@ -194,6 +194,9 @@ fn g15_what_is_rolled_back_leaves_the_build_as_it_was() {
     assert!(matches!(roll(&supervised), Ok(Outcome::RolledBack)), "so far:\n{}", supervised.journal());
     assert_eq!(inode(supervised.pid("probe").0), old);
     assert!(supervised.worker("probe").signs.binary_changed);
+    supervised.pid("probe").signal(Signal::SIGKILL);
+    supervised.wait_for_worker("probe", "its next life", |row| row.pid.filter(|_| row.generation == 3));
+    assert_eq!(inode(supervised.pid("probe").0), old, "no operator asked for the new one");
     supervised.stop();
 }
 

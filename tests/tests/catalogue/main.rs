@@ -23,6 +23,7 @@ mod foreign;
 mod g_links;
 mod g_others;
 mod g_reload;
+mod g_rolled;
 mod g_rolling;
 mod h_surroundings;
 mod i_books;
