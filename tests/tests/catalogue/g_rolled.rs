@@ -61,7 +61,8 @@ fn g18_a_foreign_program_that_says_when_it_is_ready_is_replaced() {
     supervised.stop();
 }
 
-/// Seen to fail without links of a life that begins to both lives of a peer.
+/// Seen to fail without the handing over of routes; links that nobody sends over yet; the readiness of the life beside
+/// the present one.
 #[test]
 fn g19_a_peer_that_begins_while_two_lives_are_there_sends_to_the_one_that_took_over() {
     let asker = |name: &str, knobs: &str| {
