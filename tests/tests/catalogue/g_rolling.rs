@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use bailiwick_supervisor::control::{Cause, ClientError, Outcome, Target, Verb};
+use bailiwick_supervisor::control::{Cause, ClientError, Outcome, State, Target, Verb};
 use bailiwick_tests::harness::{Ended, Process, Supervised};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
@@ -202,8 +202,10 @@ fn g15_what_is_rolled_back_leaves_the_build_as_it_was() {
     assert_eq!(inode(supervised.pid("probe").0), old);
     assert!(supervised.worker("probe").signs.binary_changed);
     supervised.pid("probe").signal(Signal::SIGKILL);
+    // Before it is executed its process still shows the supervisor's program.
     let next = supervised.wait_for_worker("probe", "in its next life", |row| {
-        row.pid.filter(|_| row.generation >= 3).and_then(inode)
+        let is_executed = row.generation >= 3 && row.state == State::Starting;
+        row.pid.filter(|_| is_executed).and_then(inode)
     });
     assert_eq!(Some(next), old, "no operator asked for the new one");
     supervised.stop();
