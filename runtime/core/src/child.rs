@@ -138,6 +138,25 @@ impl State {
         }
     }
 
+    /// Returns whether it was ready and nobody ends it: it does its work, or pauses in it.
+    pub(crate) const fn is_in_service(&self) -> bool {
+        match self {
+            Self::Ready { .. } | Self::Unready | Self::Reloading { .. } => true,
+            Self::Spawning { .. }
+            | Self::Starting { .. }
+            | Self::Draining { .. }
+            | Self::Stopping { .. }
+            | Self::Aborting { .. }
+            | Self::Killing { .. }
+            | Self::Reaping { .. }
+            | Self::Stopped
+            | Self::Waiting
+            | Self::Backoff { .. }
+            | Self::Done
+            | Self::Failed(_) => false,
+        }
+    }
+
     /// Returns the state as the number by which other processes are told of it.
     pub const fn code(&self) -> u8 {
         match self {

@@ -53,20 +53,8 @@ impl Child {
     }
 
     fn end_as_planned(&mut self, aim: Aim, turn: &mut Turn<'_>) {
-        match self.state {
-            State::Ready { .. } | State::Unready | State::Reloading { .. } => self.stop(aim, turn),
-            State::Spawning { .. }
-            | State::Starting { .. }
-            | State::Draining { .. }
-            | State::Stopping { .. }
-            | State::Aborting { .. }
-            | State::Killing { .. }
-            | State::Reaping { .. }
-            | State::Stopped
-            | State::Waiting
-            | State::Backoff { .. }
-            | State::Done
-            | State::Failed(_) => {}
+        if self.state.is_in_service() {
+            self.stop(aim, turn);
         }
     }
 

@@ -203,29 +203,13 @@ impl Child {
         if self.rolling.coming().is_some_and(|newcomer| !may_come || newcomer.is_outdated) {
             self.roll_back(turn);
         }
-        match self.state {
-            State::Ready { .. } | State::Unready | State::Reloading { .. }
-                if self.rolling.is_ordered && self.has_standing_spare() && self.spare.rises =>
-            {
+        if self.state.is_in_service() {
+            if self.rolling.is_ordered && self.has_standing_spare() && self.spare.rises {
                 self.rise(turn);
             }
+        } else if self.state == State::Waiting && self.has_risen_newcomer() {
             // It waits for nothing that the newcomer has not got.
-            State::Waiting if self.has_risen_newcomer() => self.spawn(turn),
-            State::Ready { .. }
-            | State::Unready
-            | State::Reloading { .. }
-            | State::Waiting
-            | State::Stopped
-            | State::Spawning { .. }
-            | State::Starting { .. }
-            | State::Draining { .. }
-            | State::Stopping { .. }
-            | State::Aborting { .. }
-            | State::Killing { .. }
-            | State::Reaping { .. }
-            | State::Backoff { .. }
-            | State::Done
-            | State::Failed(_) => {}
+            self.spawn(turn);
         }
     }
 
@@ -264,19 +248,8 @@ impl Child {
         self.newest = of.generation;
         self.rolling.is_ordered = false;
         self.forget_spare();
-        self.rolling.second = Some(Second {
-            of,
-            role: Role::Newcomer,
-            stage: Stage::Rising { until: turn.now + turn.config.start_timeout },
-            spawned_at: turn.now,
-            ready_at: None,
-            ended_in: "",
-            sent: Sent::Nothing,
-            blame: None,
-            unkillable: false,
-            rearmed: false,
-            is_outdated: false,
-        });
+        let stage = Stage::Rising { until: turn.now + turn.config.start_timeout };
+        self.rolling.second = Some(Second::new(of, Role::Newcomer, stage, turn.now));
         turn.actions.push(Action::Rise(of));
     }
 
@@ -284,17 +257,8 @@ impl Child {
     fn hand_over(&mut self, turn: &mut Turn<'_>) {
         self.forget_if_stable(turn.now);
         let predecessor = Second {
-            of: self.incarnation(),
-            role: Role::Predecessor,
-            stage: Stage::Ready,
-            spawned_at: self.spawned_at,
             ready_at: self.was_ready.then_some(self.ready_at),
-            ended_in: "",
-            sent: Sent::Nothing,
-            blame: None,
-            unkillable: false,
-            rearmed: false,
-            is_outdated: false,
+            ..Second::new(self.incarnation(), Role::Predecessor, Stage::Ready, self.spawned_at)
         };
         if self.admit_newcomer(turn) {
             self.ready(turn);
@@ -383,21 +347,11 @@ impl Child {
     pub(crate) fn second_ready(&mut self, turn: &mut Turn<'_>) {
         let Some(newcomer) = self.rolling.second.as_mut().filter(|second| second.is_coming()) else { return };
         newcomer.ready_at.get_or_insert(turn.now);
-        match self.state {
-            State::Ready { .. } | State::Unready | State::Reloading { .. } => self.hand_over(turn),
+        if self.state.is_in_service() {
+            self.hand_over(turn);
+        } else {
             // The present life is to be judged first.
-            State::Stopped
-            | State::Waiting
-            | State::Spawning { .. }
-            | State::Starting { .. }
-            | State::Draining { .. }
-            | State::Stopping { .. }
-            | State::Aborting { .. }
-            | State::Killing { .. }
-            | State::Reaping { .. }
-            | State::Backoff { .. }
-            | State::Done
-            | State::Failed(_) => newcomer.stage = Stage::Ready,
+            newcomer.stage = Stage::Ready;
         }
     }
 

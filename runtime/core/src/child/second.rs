@@ -72,6 +72,25 @@ impl Stage {
     }
 }
 
+impl Second {
+    /// Makes the record of a life that nothing was sent to yet.
+    pub(super) const fn new(of: Incarnation, role: Role, stage: Stage, spawned_at: Instant) -> Self {
+        Self {
+            of,
+            role,
+            stage,
+            spawned_at,
+            ready_at: None,
+            ended_in: "",
+            sent: Sent::Nothing,
+            blame: None,
+            unkillable: false,
+            rearmed: false,
+            is_outdated: false,
+        }
+    }
+}
+
 /// What can be asked of it.
 impl Second {
     /// Returns whether it may still become the present life.

@@ -5,7 +5,7 @@
 //! both to a process on purpose, so while one is attached no time counts. Nothing is decided on what was seen before: when
 //! something has lasted too long, somebody is to look once more, and what is seen then decides.
 
-use super::{Child, State, Turn};
+use super::{Child, Turn};
 use crate::exit::Cause;
 use crate::time::Instant;
 use crate::tree::{Action, Alert, ChildConfig};
@@ -87,21 +87,7 @@ impl Watch {
 impl Child {
     /// Whether it counts that the life gets on: only once it was ready, and not while it is being ended.
     const fn is_watched(&self) -> bool {
-        match self.state {
-            State::Ready { .. } | State::Unready | State::Reloading { .. } => true,
-            State::Spawning { .. }
-            | State::Starting { .. }
-            | State::Draining { .. }
-            | State::Stopping { .. }
-            | State::Aborting { .. }
-            | State::Killing { .. }
-            | State::Reaping { .. }
-            | State::Stopped
-            | State::Waiting
-            | State::Backoff { .. }
-            | State::Done
-            | State::Failed(_) => false,
-        }
+        self.state.is_in_service()
     }
 
     /// Whether somebody should look how it gets on, now and then.

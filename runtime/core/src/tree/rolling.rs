@@ -32,6 +32,10 @@ impl Tree {
     /// Goes on with what is under way, as the states allow.
     pub(super) fn tend_rolls(&mut self, step: &mut Step<'_>) {
         for id in self.ascending() {
+            // Asked at every event of every child: mostly there is nothing to go on with.
+            if !self.child(id).is_some_and(Child::is_rolling) {
+                continue;
+            }
             let held = self.is_kept_from_starting(id);
             self.with_child(id, step, |child, turn| child.tend_roll(held, turn));
         }
