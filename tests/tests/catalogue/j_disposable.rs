@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{Cause, State, Verb};
-use bailiwick_tests::harness::{Stopwatch, Supervised};
+use bailiwick_tests::harness::Stopwatch;
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
-use crate::support::worker;
+use crate::support::{answers, worker};
 
 /// Workers `probe` with these keys, and one that asks them on this course.
 fn system(keys: &str, course: &str) -> String {
@@ -18,17 +18,6 @@ fn system(keys: &str, course: &str) -> String {
          [[grant]]\nfrom = \"pilot\"\nto = \"probe\"\n"
     );
     worker("probe", keys, "") + &pilot
-}
-
-/// The processes that answered, in the order of the answers, once there are so many.
-fn answers(supervised: &Supervised, count: usize) -> Vec<u32> {
-    supervised.journal().wait_until(&format!("{count} answers"), |lines| {
-        let lost = lines.iter().find(|line| line.text.contains("an ask was lost"));
-        assert!(lost.is_none(), "{lines:#?}");
-        let pid = |text: &str| text.split_once("answered by ")?.1.parse().ok();
-        let pids: Vec<u32> = lines.iter().filter_map(|line| pid(&line.text)).collect();
-        (pids.len() >= count).then_some(pids)
-    })
 }
 
 /// Seen to fail without the end of a life that is spent; the limit of messages; the exception of planned ends from

@@ -8,6 +8,8 @@ use bailiwick_tests::harness::{Ended, Process, Supervised, needs_root};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
+use crate::support::answers;
+
 /// A worker `probe` with a spare and these keys, which says so when its code begins, and one that asks it `rounds`
 /// times as soon as an operator starts it.
 fn system(keys: &str, says: &str, rounds: u32) -> String {
@@ -34,17 +36,6 @@ fn both(supervised: &Supervised) -> (Process, Process) {
         let spare = supervised.workers().into_iter().find(is_spare)?;
         // Nobody took another's place meanwhile.
         (supervised.worker("probe").pid == Some(present.0)).then_some((present, spare))
-    })
-}
-
-/// The processes that answered, once there are so many.
-fn answers(supervised: &Supervised, count: usize) -> Vec<u32> {
-    supervised.journal().wait_until(&format!("{count} answers"), |lines| {
-        let lost = lines.iter().find(|line| line.text.contains("an ask was lost"));
-        assert!(lost.is_none(), "{lines:#?}");
-        let pid = |text: &str| text.split_once("answered by ")?.1.parse().ok();
-        let pids: Vec<u32> = lines.iter().filter_map(|line| pid(&line.text)).collect();
-        (pids.len() >= count).then_some(pids)
     })
 }
 

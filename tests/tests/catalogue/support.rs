@@ -53,6 +53,17 @@ pub(crate) fn lives<const N: usize>(
     workers.map(|name| supervised.wait_for_life(name, generation).pid)
 }
 
+/// The processes that answered, in the order of the answers, once there are so many.
+pub(crate) fn answers(supervised: &Supervised, count: usize) -> Vec<u32> {
+    supervised.journal().wait_until(&format!("{count} answers"), |lines| {
+        let lost = lines.iter().find(|line| line.text.contains("an ask was lost"));
+        assert!(lost.is_none(), "{lines:#?}");
+        let pid = |text: &str| text.split_once("answered by ")?.1.parse().ok();
+        let pids: Vec<u32> = lines.iter().filter_map(|line| pid(&line.text)).collect();
+        (pids.len() >= count).then_some(pids)
+    })
+}
+
 /// The titles of the lives in the order in which they ended.
 pub(crate) fn ends(supervised: &Supervised) -> Vec<String> {
     told(supervised, " ended after ")
