@@ -134,7 +134,7 @@ fn files() -> Hosted {
 
 fn shrinker() -> Hosted {
     // It computes for long: on a thread of its own, so that the worker still hears its supervisor.
-    ThumbsRef::serve(Shrinker::default).blocking().into()
+    ThumbsRef::serve(Shrinker::default).with_lifecycle().blocking().into()
 }
 
 fn front() -> Hosted {
