@@ -9,6 +9,7 @@ mod diagnostic;
 mod foreign;
 mod gains;
 mod groups;
+mod lives;
 mod machine;
 mod nearest;
 mod order;
@@ -39,6 +40,7 @@ pub fn system(system: &System) -> Vec<Diagnostic> {
     let mut found = references::check(system);
     found.extend(groups::check(system));
     found.extend(order::check(system));
+    found.extend(lives::check(system));
     found.extend(privilege::check(system));
     found.extend(blast::check(system));
     found.extend(schedule::check(system));

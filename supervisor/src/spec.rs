@@ -440,11 +440,9 @@ impl Worker {
         self.max_children.unwrap_or(0).max(self.instances)
     }
 
-    /// Returns whether a process waits to be its next life: one of those that stay, run by the runtime, and start by
-    /// themselves.
+    /// Returns whether a process waits to be its next life. The check has refused that for whom it cannot.
     pub fn has_spare(&self) -> bool {
-        let stays = self.kind == Kind::Resident && self.start == Start::Boot;
-        self.spares > 0 && stays && self.command.is_none()
+        self.spares > 0
     }
 
     /// Returns whether anything is heard of it by sd_notify.

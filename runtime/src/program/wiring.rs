@@ -84,7 +84,7 @@ fn in_code(help: &str) -> String {
     IN_CODE.iter().fold(help.to_owned(), |help, (manifest, code)| help.replace(manifest, code))
 }
 
-const IN_CODE: [(&str, &str); 8] = [
+const IN_CODE: [(&str, &str); 12] = [
     ("`[worker.NAME]`", "`.worker(\"NAME\", ..)`"),
     ("`[group.NAME]`", "`.group(Group::new(\"NAME\"))`"),
     ("`[worker.NAME.actor.NAME]` with `type = \"TYPE\"`", "`.serve(..)`"),
@@ -92,11 +92,17 @@ const IN_CODE: [(&str, &str); 8] = [
     ("`privileged = true` in the worker", "`.privileged()` on its sandbox"),
     ("`needs = [\"WORKER\"]`", "`.needs(\"WORKER\")`"),
     ("the manifest's folder", "the folder in which the program is started"),
+    ("`start = \"on_demand\"`", "`.on_demand()`"),
+    ("`idle_stop`", "`.idle_stop(..)`"),
+    ("`spares`", "`.spare()`"),
+    ("with `user`", "with `.user(..)` on the sandbox"),
     ("--allow-degraded starts", "`.allow_degraded()` on the program starts"),
 ];
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use crate::{Group, Program, Sandbox, Worker};
 
     fn refusal(program: Program) -> super::Refusal {
@@ -135,6 +141,39 @@ mod tests {
             let refusal = refusal(program(worker));
             assert!(refusal.text.contains(advice), "no {advice:?} in {}", refusal.text);
         }
+    }
+
+    #[test]
+    fn lives_that_cannot_be_meant_are_refused_as_in_a_manifest() {
+        let sealed = || Worker::new("a", Sandbox::sealed());
+        let (idle, folder) = (Duration::from_secs(1), tempfile::tempdir().unwrap());
+        let writes = || Sandbox::sealed().write(folder.path());
+        for (worker, parts) in [
+            (
+                sealed().spare().on_demand(),
+                ["a spare for a worker that starts on demand", "remove `.spare()`"],
+            ),
+            (
+                Worker::new("a", writes()).spare(),
+                ["a spare for a worker with files of its own", "with `.user(..)` on the sandbox"],
+            ),
+            (sealed().oneshot().spare(), ["`spares` for a worker that ends by itself", "worker.a.spares"]),
+            (sealed().oneshot().max_messages(1), ["`max_messages` for a worker that ends by itself", ""]),
+            (sealed().oneshot().max_age(idle), ["`max_age` for a worker that ends by itself", ""]),
+            (sealed().oneshot().on_demand(), ["`start` for a worker that ends by itself", ""]),
+            (
+                sealed().idle_stop(idle),
+                ["`idle_stop` for a worker that nobody would start again", "write `.on_demand()`"],
+            ),
+        ] {
+            let refusal = refusal(program(worker));
+            assert_eq!(refusal.exit_code, 78);
+            for part in parts {
+                assert!(refusal.text.contains(part), "no {part:?} in {}", refusal.text);
+            }
+        }
+        assert!(program(sealed().spare()).system().is_ok());
+        assert!(program(Worker::new("a", writes())).system().is_ok());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Keys of one worker that cannot both be meant. Each error points at both.
 
 use crate::check::{Diagnostic, Places};
-use crate::spec::{Kind, Preset, RestartType, Start, Worker};
+use crate::spec::{Kind, Preset, RestartType, Worker};
 
 /// Two keys that were both written, relative to the worker.
 struct Pair<'a> {
@@ -39,12 +39,6 @@ pub(super) fn settle(worker: &mut Worker, places: &Places) -> Vec<Diagnostic> {
             help: "remove one of the two",
         });
     }
-    pairs.extend(
-        passing(worker)
-            .into_iter()
-            .filter(|pair| written(pair.key) && (written(pair.other) || pair.other == "start")),
-    );
-    pairs.extend(waiting(worker).into_iter().filter(|pair| written(pair.key) && written(pair.other)));
     pairs.extend(watching(worker).into_iter().filter(|pair| written(pair.key) && written(pair.other)));
     if worker.sandbox.preset == Preset::None {
         for key in UNSANDBOXED {
@@ -68,69 +62,6 @@ pub(super) fn settle(worker: &mut Worker, places: &Places) -> Vec<Diagnostic> {
 /// What matters only for a worker that is restarted.
 const RESTARTING: [&str; 6] =
     ["backoff", "stable_after", "uncounted_exit", "on", "max_offences", "offence_period"];
-
-/// Returns what is said against each other of a worker that does not stay.
-fn passing(worker: &Worker) -> Vec<Pair<'static>> {
-    let mut pairs = Vec::new();
-    if worker.kind != Kind::Resident {
-        for key in ["start", "max_messages", "max_age", "spares"] {
-            pairs.push(Pair {
-                title: format!("`{key}` for a worker that ends by itself"),
-                key,
-                key_text: "is of one that stays until it is stopped",
-                other: "kind",
-                other_text: "ends by itself",
-                help: "remove one of the two",
-            });
-        }
-    }
-    if worker.start == Start::Boot {
-        pairs.push(Pair {
-            title: "`idle_stop` for a worker that nobody would start again".into(),
-            key: "idle_stop",
-            key_text: "stops it when it has nothing to do",
-            other: "start",
-            other_text: "starts it with the system only",
-            help: "write `start = \"on_demand\"`, or remove `idle_stop`",
-        });
-    } else if worker.significant {
-        pairs.push(Pair {
-            title: "a significant worker that starts on demand".into(),
-            key: "significant",
-            key_text: "its end is waited for",
-            other: "start",
-            other_text: "it may never begin, and begins again after each end",
-            help: "remove one of the two",
-        });
-    }
-    pairs
-}
-
-/// Returns what is said against a spare.
-fn waiting(worker: &Worker) -> Vec<Pair<'static>> {
-    let pair = |other, title: &str, other_text, help| Pair {
-        title: format!("a spare for a worker {title}"),
-        key: "spares",
-        key_text: "a process that waits to be the next life",
-        other,
-        other_text,
-        help,
-    };
-    let none = "remove `spares`";
-    let mut pairs = Vec::new();
-    if worker.start == Start::OnDemand {
-        pairs.push(pair("start", "that starts on demand", "has no process until it is wanted", none));
-    }
-    if worker.command.is_some() {
-        pairs.push(pair("command", "that is a foreign program", "does not wait before it begins", none));
-    }
-    if !worker.sandbox.read_write_paths.is_empty() && worker.sandbox.user.is_none() {
-        let help = "name the user that both have with `user`, or remove `spares`";
-        let text = "written by one user, and the spare may have another";
-        pairs.push(pair("sandbox.read_write_paths", "with files of its own", text, help));
-    }
-    if worker.spares > 0 { pairs } else { Vec::new() }
-}
 
 /// Returns what the limits on polls say against each other.
 fn watching(worker: &Worker) -> Option<Pair<'static>> {

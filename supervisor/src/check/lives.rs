@@ -1,0 +1,93 @@
+//! Whether what is said of how a worker's lives begin, end and follow each other can be meant together.
+
+use super::Diagnostic;
+use crate::spec::{Kind, Start, System, Worker};
+
+/// Checks every worker's lives.
+pub(super) fn check(system: &System) -> Vec<Diagnostic> {
+    system
+        .workers
+        .iter()
+        .flat_map(|worker| [passing(worker), idle(worker), waiting(worker)].concat())
+        .collect()
+}
+
+/// Finds what only one that stays can have, of a worker that does not.
+fn passing(worker: &Worker) -> Vec<Diagnostic> {
+    let keys = [
+        ("start", worker.start == Start::OnDemand),
+        ("max_messages", worker.max_messages > 0),
+        ("max_age", !worker.max_age.is_zero()),
+        ("spares", worker.spares > 0),
+    ];
+    let meant = keys.into_iter().filter(|(_, is_set)| worker.kind != Kind::Resident && *is_set);
+    meant
+        .map(|(key, _)| {
+            Diagnostic::error(format!("`{key}` for a worker that ends by itself"))
+                .at_key(of(worker, key), "is of one that stays until it is stopped")
+                .at_key_if_written(of(worker, "kind"), "ends by itself")
+                .help("remove one of the two")
+        })
+        .collect()
+}
+
+/// Finds an end or a beginning that nobody would wait for.
+fn idle(worker: &Worker) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    if worker.start == Start::Boot && !worker.idle_stop.is_zero() {
+        found.push(
+            Diagnostic::error("`idle_stop` for a worker that nobody would start again")
+                .at_key(of(worker, "idle_stop"), "stops it when it has nothing to do")
+                .at_key_if_written(of(worker, "start"), "starts it with the system only")
+                .help("write `start = \"on_demand\"`, or remove `idle_stop`"),
+        );
+    }
+    if worker.start == Start::OnDemand && worker.significant {
+        found.push(
+            Diagnostic::error("a significant worker that starts on demand")
+                .at_key(of(worker, "significant"), "its end is waited for")
+                .at_key(of(worker, "start"), "it may never begin, and begins again after each end")
+                .help("remove one of the two"),
+        );
+    }
+    found
+}
+
+/// Finds what a spare cannot wait behind.
+fn waiting(worker: &Worker) -> Vec<Diagnostic> {
+    let owns_files = !worker.sandbox.read_write_paths.is_empty() && worker.sandbox.user.is_none();
+    let none = "remove `spares`";
+    let reasons = [
+        (
+            worker.start == Start::OnDemand,
+            "that starts on demand",
+            ("start", "has no process until it is wanted"),
+            none,
+        ),
+        (
+            worker.command.is_some(),
+            "that is a foreign program",
+            ("command", "does not wait before it begins"),
+            none,
+        ),
+        (
+            owns_files,
+            "with files of its own",
+            ("sandbox.read_write_paths", "written by one user, and the spare may have another"),
+            "name the user that both have with `user`, or remove `spares`",
+        ),
+    ];
+    let meant = reasons.into_iter().filter(|(holds, ..)| *holds && worker.spares > 0);
+    meant
+        .map(|(_, title, (key, text), help)| {
+            Diagnostic::error(format!("a spare for a worker {title}"))
+                .at_key(of(worker, "spares"), "a process that waits to be the next life")
+                .at_key(of(worker, key), text)
+                .help(help)
+        })
+        .collect()
+}
+
+fn of(worker: &Worker, key: &str) -> String {
+    format!("worker.{}.{key}", worker.name)
+}
