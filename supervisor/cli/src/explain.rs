@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use bailiwick_supervisor::check::{Above, Blast, End, Why, blast, schedule};
-use bailiwick_supervisor::spec::{Exec, Kind, OnExhausted, Preset, RestartType, Sandbox, System, Worker};
+use bailiwick_supervisor::spec::{
+    Exec, Kind, OnExhausted, Preset, RestartType, Sandbox, Start, System, Worker,
+};
 
 use crate::status::short;
 
@@ -127,6 +129,19 @@ pub(crate) fn worker(system: &System, worker: &Worker) -> String {
     }
     if !worker.needs.is_empty() {
         line(format!("starts after {}; not at all if one of them is given up", worker.needs.join(", ")));
+    }
+    if worker.start == Start::OnDemand {
+        let idle = Some(worker.idle_stop).filter(|idle| !idle.is_zero());
+        let idle = idle.map(|idle| format!("; stops when nothing has come for {}", short(idle)));
+        line(format!("starts when somebody sends to it{}", idle.unwrap_or_default()));
+    }
+    if worker.max_messages > 0 {
+        let messages = counted(worker.max_messages as usize, "message");
+        line(format!("a life takes {messages}, then a fresh process takes its place"));
+    }
+    if !worker.max_age.is_zero() {
+        let age = short(worker.max_age);
+        line(format!("a life lasts at most {age}, then a fresh process takes its place"));
     }
     if worker.has_spare() {
         line("has a spare: a second process of each instance, which waits to be the next life".into());

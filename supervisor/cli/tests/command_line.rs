@@ -49,6 +49,25 @@ fn a_good_manifest_is_told_on_stdout_and_exits_0() {
 }
 
 #[test]
+fn lives_that_end_as_planned_are_explained() {
+    let (_keep, folder) = folder();
+    let often = "exec = \"shop\"\nmax_messages = 1\nmax_age = \"12h\"\nspares = 1\n";
+    let seldom = "exec = \"shop\"\nstart = \"on_demand\"\nidle_stop = \"30s\"\n";
+    write(&folder.join("lives.toml"), &format!("[worker.often]\n{often}[worker.seldom]\n{seldom}"));
+    let (code, data, messages) =
+        run(bailiwick(&folder).args(["check", "--do-not-run", "--explain", "lives.toml"]));
+    assert_eq!((code, messages.as_str()), (0, ""));
+    for line in [
+        "a life takes 1 message, then a fresh process takes its place",
+        "a life lasts at most 12 h 0 min, then a fresh process takes its place",
+        "has a spare: ",
+        "starts when somebody sends to it; stops when nothing has come for 30 s",
+    ] {
+        assert_eq!(data.matches(line).count(), 1, "{line} in {data}");
+    }
+}
+
+#[test]
 fn the_blast_of_one_worker_is_told_without_the_others() {
     let (_keep, folder) = folder();
     let (code, data, messages) = run(bailiwick(&folder).args(["blast", "good.toml", "web"]));
