@@ -35,7 +35,7 @@ pub(crate) struct ProcessTree {
 #[message]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Process {
-    /// The worker's name, with the instance where there are several.
+    /// The worker's name, with the instance where there may be several.
     pub(crate) name: String,
     pub(crate) state: String,
     pub(crate) pid: Option<u32>,
@@ -52,19 +52,18 @@ pub(crate) struct Process {
 
 impl From<Status> for ProcessTree {
     fn from(status: Status) -> Self {
-        let alone = |row: &Row| status.workers.iter().filter(|other| other.name == row.name).count() == 1;
         Self {
             pid: status.supervisor.pid,
             uid: status.supervisor.uid,
             uptime_ms: milliseconds(status.supervisor.uptime),
-            workers: status.workers.iter().map(|row| process(row, alone(row))).collect(),
+            workers: status.workers.iter().map(process).collect(),
         }
     }
 }
 
-fn process(row: &Row, alone: bool) -> Process {
+fn process(row: &Row) -> Process {
     Process {
-        name: if alone { row.name.clone() } else { format!("{}.{}", row.name, row.instance) },
+        name: row.title(),
         state: row.state.word().to_owned(),
         pid: row.pid,
         generation: row.generation,

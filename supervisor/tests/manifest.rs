@@ -103,15 +103,17 @@ fn the_example_of_the_design_means_what_it_says() {
 }
 
 #[test]
-fn the_manifests_of_the_page_on_supervision_mean_something() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/supervision.md");
-    let page = fs::read_to_string(page).expect("the page is there");
-    let manifests: Vec<&str> =
-        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(manifests.len() >= 6, "{} manifests", manifests.len());
-    for manifest in manifests {
-        let (_, text, found) = parse(Path::new("page.toml"), Path::new("/"), manifest.to_owned());
-        assert!(found.is_empty(), "{manifest}\n{}", text.diagnostics(found));
+fn the_manifests_of_the_pages_mean_something() {
+    for (page, least) in [("supervision.md", 6), ("first-program.md", 1)] {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+        let page = fs::read_to_string(page).expect("the page is there");
+        let manifests: Vec<&str> =
+            page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(manifests.len() >= least, "{} manifests", manifests.len());
+        for manifest in manifests {
+            let (_, text, found) = parse(Path::new("page.toml"), Path::new("/"), manifest.to_owned());
+            assert!(found.is_empty(), "{manifest}\n{}", text.diagnostics(found));
+        }
     }
 }
 

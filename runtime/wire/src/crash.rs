@@ -26,7 +26,7 @@ pub const REPORT_BYTES: usize = 32 << 10;
 /// What every report begins with; no record of the control socket does.
 pub const MAGIC: [u8; 4] = *b"BWCR";
 /// The version of the layout: another one for every change of it.
-pub const LAYOUT: u8 = 2;
+pub const LAYOUT: u8 = 3;
 /// The most of each byte section that is kept: of the state of a sick process, and of its backtraces.
 pub const SECTION_BYTES: usize = 10 << 10;
 /// The longest line of output that a report holds; the rest of a longer one is cut.
@@ -41,6 +41,8 @@ pub struct Report {
     pub worker: String,
     /// Its instance, from 1.
     pub instance: u16,
+    /// There may be several, so that the number belongs to what people call it.
+    pub numbered: bool,
     /// Its group; empty for the root group.
     pub group: String,
     /// The number of the life that ended, from 1.

@@ -33,6 +33,11 @@ pub const DIGEST_BYTES: usize = 32;
 /// SHA-256 of a file's content.
 pub type Digest = [u8; DIGEST_BYTES];
 
+/// Returns what people call an instance of a worker: the name, with the number if there may be several.
+pub(crate) fn title(name: &str, instance: u16, numbered: bool) -> String {
+    if numbered { format!("{name}.{instance}") } else { name.to_owned() }
+}
+
 /// Copies `name` into a zero-padded field; what is longer than the field is cut at a character.
 fn name_field(name: &str) -> [u8; NAME_BYTES] {
     let mut end = name.len().min(NAME_BYTES);

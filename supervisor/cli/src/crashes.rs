@@ -113,6 +113,7 @@ mod tests {
             decision: Decision { action: "restart".into(), detail: "restarts now".into(), pause: None },
             last_words: LastWords { panic: Some(panic), ..LastWords::default() },
             last_lines: vec!["listens".into()],
+            numbered: true,
             ..Report::of("web", 2, 3)
         }
     }
@@ -121,6 +122,8 @@ mod tests {
     fn a_person_reads_what_why_and_what_follows() {
         let line = "2001-09-09T01:46:44.000Z  web.2#3: exit code 101 (a panic); restarts now\n";
         assert_eq!(words::table(&[report()]), line);
+        let alone = words::table(&[Report { numbered: false, ..report() }]);
+        assert!(alone.contains("  web#3: "), "{alone}");
         let text = words::detail(&report(), None);
         for part in [
             "what  web.2#3, pid 4711",

@@ -112,7 +112,7 @@ fn line(event: &Event, lost: u64) -> String {
 
 /// Says what happened, in one line.
 pub(crate) fn sentence(event: &Event) -> String {
-    let name = format!("{}.{}#{}", escape(&event.worker), event.instance, event.generation);
+    let name = escape(&event.life());
     let odd = match signs(event.signs).join(", ") {
         none if none.is_empty() => none,
         some => format!(" ({some})"),

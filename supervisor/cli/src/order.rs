@@ -62,7 +62,7 @@ pub(crate) fn roll(order: &Order, screen: &Screen) -> Result<Exit, Failure> {
     let found: Vec<Target> = order.names.iter().map(found).collect::<Result<_, _>>()?;
     for row in found.iter().flat_map(|target| status.workers.iter().filter(|row| is_meant(row, target))) {
         let target = Target::Instance(row.name.clone(), row.instance);
-        giver.give(Verb::Roll, "restart --rolling", &title(&status, row), target, &status)?;
+        giver.give(Verb::Roll, "restart --rolling", &title(row), target, &status)?;
     }
     giver.finish()
 }

@@ -67,7 +67,7 @@ fn show(status: &Status, screen: &Screen, client: &Client, found: &Found) -> Res
         let clear = if status.watch && screen.stdout_colour() { "\x1b[H\x1b[2J" } else { "" };
         screen.print(&format!("{clear}{}", table::table(found, &seen, screen.stdout_colour())));
         if !targets.is_empty() {
-            screen.print(&table::particulars(found, &seen));
+            screen.print(&table::particulars(&seen));
         }
         screen.print(&latest(&reports).unwrap_or_default());
         for line in lines.iter().flatten() {
@@ -133,6 +133,7 @@ fn sample() -> Found {
     let ready = Row {
         name: "web".into(),
         instance: 1,
+        numbered: true,
         state: State::Ready,
         pid: Some(101),
         generation: 1,
@@ -161,6 +162,7 @@ fn sample() -> Found {
     };
     let done = Row {
         name: "binder".into(),
+        numbered: false,
         state: State::Done,
         pid: None,
         memory_max: None,

@@ -59,16 +59,16 @@ fn members(found: &Status) -> Group<'_> {
     for row in &found.workers {
         let path = row.group.split('/').filter(|name| !name.is_empty());
         let group = path.fold(&mut root, |group, name| group.groups.entry(name).or_default());
-        group.workers.push(worker(found, row));
+        group.workers.push(worker(row));
     }
     root
 }
 
-fn worker<'a>(found: &'a Status, row: &'a Row) -> Worker<'a> {
+fn worker(row: &Row) -> Worker<'_> {
     Worker {
         name: &row.name,
         instance: row.instance,
-        title: title(found, row),
+        title: title(row),
         state: row.state.word(),
         pid: row.pid,
         detail: detail(row),

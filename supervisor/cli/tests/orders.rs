@@ -71,6 +71,7 @@ fn status(states: [State; 2]) -> Vec<Record> {
         Record::Row(Row {
             name: "web".into(),
             instance,
+            numbered: true,
             state,
             generation: 1,
             restarts: 1,
@@ -251,7 +252,7 @@ fn what_came_of_waiting_is_its_exit_code() {
 
 #[test]
 fn what_happened_is_told_with_what_was_forgotten() {
-    let event = |number, to| {
+    let event = |number, numbered, to| {
         Record::Event(Event {
             number,
             wall: Duration::from_millis(951_782_400_001),
@@ -259,6 +260,7 @@ fn what_happened_is_told_with_what_was_forgotten() {
             kind: EventKind::State,
             worker: "web".into(),
             instance: 1,
+            numbered,
             generation: 2,
             from: Some(State::Starting),
             to: Some(to),
@@ -268,13 +270,18 @@ fn what_happened_is_told_with_what_was_forgotten() {
         })
     };
     let answers = || {
-        let some = [vec![event(4, State::Ready)], end(Outcome::Done)].concat();
+        let some = [vec![event(4, false, State::Ready), event(5, true, State::Ready)], end(Outcome::Done)];
+        let some = some.concat();
         [some, end(Outcome::TimedOut)]
     };
     let (code, data, _, asked) = Supervisor::answering(answers()).run(&["events"]);
-    let expected = "[3 events were forgotten]\n2000-02-29T00:00:00.001Z  web.1#2  starting -> ready\n";
+    let expected = "\
+[3 events were forgotten]
+2000-02-29T00:00:00.001Z  web#2  starting -> ready
+2000-02-29T00:00:00.001Z  web.1#2  starting -> ready
+";
     assert_eq!((code, data.as_str()), (0, expected));
-    assert_eq!(asked.iter().map(|(verb, _)| *verb).collect::<Vec<_>>(), [Verb::Events(0), Verb::Events(4)]);
+    assert_eq!(asked.iter().map(|(verb, _)| *verb).collect::<Vec<_>>(), [Verb::Events(0), Verb::Events(5)]);
     let (code, data, _, _) = Supervisor::answering(answers()).run(&["events", "--json"]);
     let document: serde_json::Value = serde_json::from_str(&data).expect("it is one document");
     let told = &document["events"][0];
@@ -282,7 +289,8 @@ fn what_happened_is_told_with_what_was_forgotten() {
     assert_eq!((&told["from"], &told["to"]), (&"starting".into(), &"ready".into()));
     // The supervisor goes away after its second answer.
     let (code, data, _, _) = Supervisor::answering(answers()).run(&["events", "-f", "--json"]);
-    let line: serde_json::Value = serde_json::from_str(&data).expect("each line is a document");
+    let line = data.lines().next().expect("there are two");
+    let line: serde_json::Value = serde_json::from_str(line).expect("each line is a document");
     assert_eq!((code, &line["schema_version"], &line["number"]), (0, &1.into(), &4.into()));
 }
 

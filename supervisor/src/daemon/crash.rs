@@ -98,6 +98,7 @@ impl Daemon {
         let seat = self.roster.seat(of.child);
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Report {
+            numbered: seat.worker.places() > 1,
             group: seat.worker.group.clone().unwrap_or_default(),
             executable: self.digests.of(berth),
             ended: Moment { wall, monotonic_ns: self.now().as_nanos() },

@@ -41,6 +41,7 @@ impl Daemon {
             kind,
             worker: seat.map(|seat| seat.worker.name.clone()).unwrap_or_default(),
             instance: seat.map_or(0, |seat| seat.instance),
+            numbered: seat.is_some_and(|seat| seat.worker.places() > 1),
             generation: of.map_or(0, |of| of.generation),
             from: None,
             to: child.map(|child| outward::state(child.state())),

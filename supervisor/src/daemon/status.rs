@@ -45,13 +45,15 @@ impl Daemon {
         let budget = self.tree.budget(group)?;
         let nobody = Identity { uid: u32::MAX, gid: u32::MAX };
         let identity = prepared.map_or(nobody, Prepared::identity);
-        let life = self.children.at(berth).life.as_ref().filter(|life| !life.reaped);
+        let life = |berth| self.children.at(berth).life.as_ref().filter(|life| !life.reaped);
+        let pid = |berth| Some(life(berth)?.pid.unsigned_abs());
         let now = self.now();
         Some(Row {
             name: worker.name.clone(),
             instance: seat.instance,
+            numbered: worker.places() > 1,
             state: outward::state(child.state()),
-            pid: life.map(|life| life.pid.unsigned_abs()),
+            pid: pid(berth),
             generation: child.incarnation().generation,
             restarts: child.restarts(),
             uptime: child.spawned_at().map(|at| now.since(at)),
@@ -83,6 +85,7 @@ impl Daemon {
                 .unwrap_or_default(),
             failures: child.failures(),
             failed_step: self.children.at(berth).failed_step.to_owned(),
+            spare: child.waiting_spare().and_then(|spare| pid(self.children.find(spare)?)),
             containment: match prepared.map(Prepared::tree) {
                 Some(Tree::Cgroup) => Containment::Cgroup,
                 Some(Tree::User { .. }) => Containment::User,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use bailiwick_supervisor::control::{Outcome, ReloadMode, Verb};
+use bailiwick_supervisor::control::{Outcome, ReloadMode, State, Verb};
 use bailiwick_tests::harness::{Ended, Process, Supervised, needs_root};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
-use crate::support::answers;
+use crate::support::{Cli, answers};
 
 /// A worker `probe` with a spare and these keys, which says so when its code begins, and one that asks it `rounds`
 /// times as soon as an operator starts it.
@@ -133,6 +133,21 @@ fn j6_a_worker_that_is_stopped_has_no_spare_until_it_starts() {
     supervised.order(Verb::Start, "probe");
     let (_, again) = both(&supervised);
     assert_ne!(again, spare);
+    supervised.stop();
+}
+
+/// Seen to fail without the spare in the row of its worker.
+#[test]
+fn j6_a_spare_that_waits_is_shown_with_its_process() {
+    let mut supervised = run!(&system("", "begins", 1));
+    let (_, spare) = both(&supervised);
+    let shown = supervised.wait_for_worker("probe", "one with a spare", |row| row.spare);
+    assert_eq!(shown, spare.0);
+    let status = Cli::of(&supervised).run(&["status"]).data;
+    let line = format!("at work; a spare waits, pid {shown}\n");
+    assert!(status.contains(&line) && status.matches("a spare waits").count() == 1, "{status}");
+    supervised.order(Verb::Stop, "probe");
+    assert_eq!(supervised.wait_for_state("probe", State::Stopped).spare, None);
     supervised.stop();
 }
 

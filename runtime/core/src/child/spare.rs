@@ -75,9 +75,14 @@ impl Child {
         is_there.then(|| self.next_life())
     }
 
-    /// Returns whether a spare waits, so that the next life begins at once.
+    /// Returns whether a process waits that may be the next life at once: a spare, or a newcomer.
     pub const fn has_standing_spare(&self) -> bool {
         matches!(self.spare.stage, Stage::Standing)
+    }
+
+    /// Returns the spare that waits, if one does.
+    pub fn waiting_spare(&self) -> Option<Incarnation> {
+        (self.has_standing_spare() && !self.spare.rises).then(|| self.next_life())
     }
 
     /// Returns whether nothing of it is left: no life, no second one, and no spare.

@@ -11,7 +11,7 @@ use super::{
 use crate::Limits;
 use crate::codec::{self, DecodeError};
 use crate::last_words::LastWords;
-use crate::operator::Cause;
+use crate::operator::{Cause, title};
 use crate::text::cut;
 
 /// Why bytes are no report.
@@ -44,6 +44,7 @@ impl Report {
         Self {
             worker: worker.to_owned(),
             instance,
+            numbered: false,
             group: String::new(),
             generation,
             pid: None,
@@ -68,6 +69,11 @@ impl Report {
             core: None,
             last_lines: Vec::new(),
         }
+    }
+
+    /// Returns what people call the life that ended, as `web#3` or `web.2#3`.
+    pub fn life(&self) -> String {
+        format!("{}#{}", title(&self.worker, self.instance, self.numbered), self.generation)
     }
 
     /// Writes the report as it travels, in at most [`REPORT_BYTES`]. What is too long is cut: the byte sections to

@@ -13,6 +13,7 @@ fn report() -> Report {
     Report {
         worker: "web".into(),
         instance: 2,
+        numbered: true,
         group: "front".into(),
         generation: 3,
         pid: Some(4711),
@@ -51,7 +52,7 @@ fn report() -> Report {
 fn a_report_reads_back() {
     let bytes = report().to_bytes();
     assert_eq!(Report::from_bytes(&bytes), Ok(report()));
-    assert_eq!(&bytes[..5], b"BWCR\x02");
+    assert_eq!(&bytes[..5], b"BWCR\x03");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::fields::Writer;
-use super::{Cause, Signs, State};
+use super::{Cause, Signs, State, title};
 
 /// The events that are remembered; of more, the oldest are forgotten.
 pub const EVENTS_MAX: usize = 1024;
@@ -30,6 +30,8 @@ pub struct Event {
     pub worker: String,
     /// The instance, from 1; 0 where it concerns all.
     pub instance: u16,
+    /// There may be several, so that the number belongs to what people call it.
+    pub numbered: bool,
     /// The life that is concerned.
     pub generation: u32,
     /// The state before, if it changed.
@@ -71,12 +73,18 @@ impl Event {
         out.u8(self.kind as u8);
         out.name(&self.worker);
         out.u16(self.instance);
+        out.u8(self.numbered.into());
         out.u32(self.generation);
         out.optional(self.from.map(|state| state as u8), Writer::u8);
         out.optional(self.to.map(|state| state as u8), Writer::u8);
         out.u16(self.signs.bits());
         out.optional(self.cause, Writer::cause);
         out.text(&self.detail, DETAIL_BYTES);
+    }
+
+    /// Returns what people call the life that is concerned, as `web#3` or `web.2#3`.
+    pub fn life(&self) -> String {
+        format!("{}#{}", title(&self.worker, self.instance, self.numbered), self.generation)
     }
 }
 
@@ -118,6 +126,7 @@ mod tests {
             kind: EventKind::Alert,
             worker: String::new(),
             instance: 0,
+            numbered: false,
             generation: 0,
             from: None,
             to: None,

@@ -54,6 +54,7 @@ impl Row {
         Ok(Self {
             name: from.name()?,
             instance: from.u16(),
+            numbered: from.flag("numbered")?,
             state: from.one_of(&STATES, "state")?,
             pid: Some(from.u32()).filter(|pid| *pid != 0),
             generation: from.u32(),
@@ -84,6 +85,7 @@ impl Row {
             failures: from.u32(),
             containment: from.one_of(&CONTAINMENTS, "containment")?,
             failed_step: from.text(STEP_BYTES)?,
+            spare: Some(from.u32()).filter(|pid| *pid != 0),
         })
     }
 }
@@ -140,6 +142,7 @@ impl Event {
             kind: from.one_of(&EVENT_KINDS, "kind of event")?,
             worker: from.name()?,
             instance: from.u16(),
+            numbered: from.flag("numbered")?,
             generation: from.u32(),
             from: from.optional("former state", |from| from.one_of(&STATES, "former state"))?,
             to: from.optional("state", |from| from.one_of(&STATES, "state"))?,
@@ -326,6 +329,7 @@ mod tests {
         Row {
             name: "n".repeat(NAME_BYTES),
             instance: u16::MAX,
+            numbered: true,
             state: State::Failed,
             pid: Some(4711),
             generation: 3,
@@ -356,6 +360,7 @@ mod tests {
             failures: 5,
             containment: Containment::PidNamespace,
             failed_step: "s".repeat(STEP_BYTES),
+            spare: Some(4712),
         }
     }
 
@@ -389,6 +394,7 @@ mod tests {
             kind: EventKind::Alert,
             worker: "n".repeat(NAME_BYTES),
             instance: 3,
+            numbered: true,
             generation: 4,
             from: Some(State::Ready),
             to: Some(State::Aborting),
@@ -442,8 +448,8 @@ mod tests {
     #[test]
     fn the_layout_is_the_documented_one() {
         let bytes = Record::Row(Row { name: "web".into(), ..row() }).to_bytes();
-        assert_eq!(&bytes[..6], b"\x0a\x02web\0");
-        assert_eq!(&bytes[66..73], b"\xff\xff\x0c\x67\x12\x00\x00");
+        assert_eq!(&bytes[..6], b"\x0b\x02web\0");
+        assert_eq!(&bytes[66..74], b"\xff\xff\x01\x0c\x67\x12\x00\x00");
     }
 
     /// Each byte that a full record sets, summed up: a field that moves, grows or is new changes it.
@@ -456,7 +462,7 @@ mod tests {
         let sums = [Record::Row(row()), Record::Head(head())].map(sum);
         assert_eq!(
             (LAYOUT, sums),
-            (10, [10_309_753, 679_840]),
+            (11, [10_401_266, 679_840]),
             "whoever changes the layout changes its version"
         );
     }
@@ -464,7 +470,7 @@ mod tests {
     #[test]
     fn a_record_of_another_build_is_said_to_be_one() {
         // What the layout without a version begins with: the kind, then the name.
-        for found in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, LAYOUT + 1] {
+        for found in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, LAYOUT + 1] {
             let mut bytes = Record::Head(head()).to_bytes();
             bytes[0] = found;
             let error = Record::from_bytes(&bytes).expect_err("another layout");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::fields::Writer;
-use super::{Cause, Digest, Event, TITLE_BYTES};
+use super::{Cause, Digest, Event, TITLE_BYTES, title};
 
 /// The size of every record. Byte 0 is the layout's version, byte 1 the kind (1 head, 2 row, 3 end, 4 event, 5 text); the fields follow
 /// in the order of the structs, little endian and without gaps, and the rest is zero.
@@ -13,7 +13,7 @@ pub const RECORD_BYTES: usize = 512;
 
 /// The version of the layout: another one for every change of it. It is no number of a kind, since the first layout,
 /// which had no version, began with the kind.
-pub(super) const LAYOUT: u8 = 10;
+pub(super) const LAYOUT: u8 = 11;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub struct Row {
     pub name: String,
     /// The instance, numbered from 1.
     pub instance: u16,
+    /// There may be several, so that the number belongs to what people call it.
+    pub numbered: bool,
     /// Where its life stands.
     pub state: State,
     /// Its process; `None` while there is none.
@@ -144,6 +146,8 @@ pub struct Row {
     pub containment: Containment,
     /// The step at which its last start failed; empty if it did not.
     pub failed_step: String,
+    /// The process that waits to be its next life; `None` while none does.
+    pub spare: Option<u32>,
 }
 
 /// What is odd about a worker.
@@ -397,6 +401,7 @@ impl Row {
         out.u8(2);
         out.name(&self.name);
         out.u16(self.instance);
+        out.u8(self.numbered.into());
         out.u8(self.state as u8);
         out.u32(self.pid.unwrap_or(0));
         out.u32(self.generation);
@@ -427,6 +432,12 @@ impl Row {
         out.u32(self.failures);
         out.u8(self.containment as u8);
         out.text(&self.failed_step, STEP_BYTES);
+        out.u32(self.spare.unwrap_or(0));
+    }
+
+    /// Returns what people call it, as `web` or `web.2`.
+    pub fn title(&self) -> String {
+        title(&self.name, self.instance, self.numbered)
     }
 }
 

@@ -104,7 +104,7 @@ fn indent<'a>(text: &mut String, lines: impl Iterator<Item = &'a str>) {
 }
 
 fn life(report: &Report) -> String {
-    format!("{}.{}#{}", escape(&report.worker), report.instance, report.generation)
+    escape(&report.life())
 }
 
 /// Says why a life ended, with all that is known of it.

@@ -48,6 +48,8 @@ struct Worker<'a> {
     state: &'static str,
     ready: bool,
     pid: Option<u32>,
+    /// The process that waits to be its next life.
+    spare_pid: Option<u32>,
     generation: u32,
     restarts: u32,
     failures: u32,
@@ -140,6 +142,7 @@ fn worker<'a>(now: Duration, seen: &Seen<'a>) -> Worker<'a> {
         state: row.state.word(),
         ready: row.state == State::Ready,
         pid: row.pid,
+        spare_pid: row.spare,
         generation: row.generation,
         restarts: row.restarts,
         failures: row.failures,

@@ -15,7 +15,7 @@ const COLUMNS: [&str; 10] =
 /// Returns the table of those that were `seen`, who are some of those found.
 pub(super) fn table(found: &Status, seen: &[Seen<'_>], colour: bool) -> String {
     let mut lines = vec![COLUMNS.map(str::to_owned)];
-    lines.extend(seen.iter().map(|seen| cells(found, seen)));
+    lines.extend(seen.iter().map(cells));
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
     let mut out = head(found);
@@ -43,7 +43,7 @@ fn digests(found: &Status, seen: &[Seen<'_>]) -> String {
     }
     let mut executed: BTreeMap<Option<Digest>, Vec<String>> = BTreeMap::new();
     for Seen { row, .. } in seen {
-        executed.entry(row.executable).or_default().push(title(found, row));
+        executed.entry(row.executable).or_default().push(title(row));
     }
     for (digest, titles) in executed {
         let digest = digest.as_ref().map_or_else(|| "not known".to_owned(), hex);
@@ -79,10 +79,10 @@ fn painted(cell: &str, row: &Row) -> String {
     format!("\x1b[{code}m{cell}\x1b[0m")
 }
 
-fn cells(found: &Status, Seen { row, usage }: &Seen<'_>) -> [String; 10] {
+fn cells(Seen { row, usage }: &Seen<'_>) -> [String; 10] {
     let none = || "-".to_owned();
     [
-        title(found, row),
+        title(row),
         row.state.word().to_owned(),
         row.pid.map_or_else(none, |pid| pid.to_string()),
         row.uptime.map_or_else(none, short),
@@ -96,11 +96,9 @@ fn cells(found: &Status, Seen { row, usage }: &Seen<'_>) -> [String; 10] {
     ]
 }
 
-/// Returns the worker's name, with the instance where there are several.
-pub(crate) fn title(found: &Status, row: &Row) -> String {
-    let several = found.workers.iter().any(|other| other.name == row.name && other.instance != row.instance);
-    let name = escape(&row.name);
-    if several || row.instance > 1 { format!("{name}.{}", row.instance) } else { name }
+/// Returns the worker's name, with the instance where there may be several.
+pub(crate) fn title(row: &Row) -> String {
+    escape(&row.title())
 }
 
 /// Returns the memory in use, the limit, and what enforces it.
@@ -121,14 +119,14 @@ fn size(bytes: u64) -> String {
 }
 
 /// Says of each worker what has no column: who it is to the kernel, and what it holds.
-pub(super) fn particulars(found: &Status, seen: &[Seen<'_>]) -> String {
+pub(super) fn particulars(seen: &[Seen<'_>]) -> String {
     let mut out = String::new();
     for Seen { row, .. } in seen {
         let capabilities = capability_names(row.capabilities).join(" ");
         let capabilities = if capabilities.is_empty() { "no capabilities" } else { &capabilities };
         out.push_str(&format!(
             "{}: user {}, gid {}, {capabilities}{}; links {}, kept descriptors {}; {}{}\n",
-            title(found, row),
+            title(row),
             user(row.uid),
             row.gid,
             if row.privileged { ", privileged" } else { "" },
@@ -183,7 +181,7 @@ executable  sha256 ababababababababababababababababababababababababababababababa
 web.1: user 1879048192, gid 1879048192, CAP_NET_BIND_SERVICE, privileged; links 1, kept descriptors 0; starts nothing
 web.2: user 1879048192, gid 1879048192, no capabilities; links 1, kept descriptors 0; starts nothing
 ";
-        assert_eq!(particulars(&found, &seen(&found)[1..]), expected);
+        assert_eq!(particulars(&seen(&found)[1..]), expected);
     }
 
     #[test]

@@ -43,10 +43,11 @@ pub(crate) fn detail(row: &Row) -> String {
     }];
     // The budget is the whole group's; whoever has not failed is not reproached with it.
     let used = row.budget_max - row.budget_left.min(row.budget_max);
-    if used > 0 && row.last_cause.is_some() {
+    if used > 0 && row.last_cause.is_some_and(|cause| cause != Cause::Stopped) {
         let period = short(row.budget_period);
         parts[0].push_str(&format!(", {used}/{} restarts in {period}", row.budget_max));
     }
+    parts.extend(row.spare.map(|pid| format!("a spare waits, pid {pid}")));
     parts.extend(odd(row).into_iter().map(str::to_owned));
     if row.output_dropped > 0 {
         parts.push(format!("{} bytes of output dropped", row.output_dropped));
@@ -151,7 +152,12 @@ mod tests {
             detail(&row)
         };
         assert_eq!(of(State::Stopped, 0, 0, None), "not started yet");
-        assert_eq!(of(State::Stopped, 2, 0, Some(Cause::Stopped)), "stopped by order, 4/5 restarts in 30 s");
+        assert_eq!(of(State::Stopped, 2, 0, Some(Cause::Stopped)), "stopped by order");
+        assert_eq!(
+            of(State::Ready, 2, 0, Some(Cause::Stopped)),
+            "at work",
+            "it was replaced, and has not failed"
+        );
         assert_eq!(
             of(State::Failed, 6, 5, Some(Cause::Signal(11))),
             "given up: SIGSEGV, 4/5 restarts in 30 s"
@@ -187,6 +193,12 @@ mod tests {
         row.signs.sigstopped = true;
         row.last_reload = Some(Reload::TimedOut);
         assert_eq!(detail(&row), "at work; STOPPED by a signal; its last reload timed out");
+    }
+
+    #[test]
+    fn a_spare_is_told_of_with_its_process() {
+        let row = Row { state: State::Ready, spare: Some(4712), ..Row::default() };
+        assert_eq!(detail(&row), "at work; a spare waits, pid 4712");
     }
 
     #[test]
