@@ -41,6 +41,7 @@ fn c4_a_panic_within_a_panic_ends_the_process_and_both_are_told() {
     assert_death("panic_twice", 6, "the second");
 }
 
+/// Seen to fail without the recognition of a stack that is used up; the reading of its mark in the report.
 #[test]
 fn c4_a_stack_that_overflows_ends_the_process() {
     let knobs = "die = \"overflow\", after_ms = 50";

@@ -17,6 +17,8 @@ fn pattern() -> String {
 
 const RESTS: &str = "backoff = { first = \"100s\", cap = \"200s\" }";
 
+/// Seen to fail without the limit of a core; `limit_core`; the exception from what forbids the kernel to write one;
+/// the look where it is written.
 #[test]
 fn c2_a_core_that_may_be_written_is_there_where_the_report_says() {
     let pattern = pattern();
@@ -54,6 +56,7 @@ fn c2_a_core_that_may_be_written_is_there_where_the_report_says() {
     supervised.stop();
 }
 
+/// Seen to fail without the limit of a core; `limit_core`.
 #[test]
 fn c2_limit_core_is_a_number_of_bytes_or_infinity() {
     let says = |limit: &str| {

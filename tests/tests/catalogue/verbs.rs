@@ -306,6 +306,7 @@ fn status_of_one_shows_how_it_ended_last() {
     supervised.stop();
 }
 
+/// Seen to fail without the last lines; the groups in the tree; the groups within groups.
 #[test]
 fn status_of_one_shows_what_it_printed_last_and_the_tree_shows_its_group() {
     let groups = "[group.outer]\n[group.inner]\ngroup = \"outer\"\n";
