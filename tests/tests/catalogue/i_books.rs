@@ -1,6 +1,7 @@
 //! I. Messages across a crash, each by its number: what was accepted was handled once, or it is counted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{State, Verb};
@@ -129,6 +130,16 @@ impl Books {
             assert!(entered.contains(number), "{number} was answered and never entered");
         }
     }
+}
+
+/// What `sender` told, whose numbers are these, and what became of it.
+fn books_of(lines: &[Line], sender: &str, numbers: &RangeInclusive<u64>) -> Books {
+    let said = format!("{sender} | ");
+    let entered = |line: &Line| Books::of(std::slice::from_ref(line)).entered;
+    let is_about = |line: &&Line| {
+        line.text.starts_with(&said) || entered(line).iter().any(|(number, _)| numbers.contains(number))
+    };
+    Books::of(&lines.iter().filter(is_about).cloned().collect::<Vec<_>>())
 }
 
 /// Waits for a number that is sent from now on, entered by the process that lives now, and until the sender has said
@@ -334,6 +345,72 @@ fn i1_asks_that_race_with_kills_end_with_an_answer_or_with_what_is_known_and_non
     assert!(books.unknown.len() <= AT_ONCE * KILLS as usize, "{:?}", books.unknown);
     for why in books.unknown.values() {
         assert!(why.starts_with("outcome unknown: ") && why.contains("killed by signal 9"), "{why}");
+    }
+    supervised.stop();
+}
+
+/// Waits until the present life has entered something of `sender`, and until that has said what was lost before it sent
+/// that. Returns the number.
+fn wait_for_entry_of(supervised: &Supervised, sender: &str, numbers: &RangeInclusive<u64>) -> u64 {
+    let process = supervised.pid("clerk").0;
+    let (told, lost) = (format!("{sender} | told "), format!("{sender} | lost so far: "));
+    let seen = supervised.journal().len();
+    supervised.journal().wait_until(&format!("an entry of what {sender} tells now"), |lines| {
+        let late = &lines[seen..];
+        let first = late.iter().find_map(|line| line.text.strip_prefix(&told)?.parse::<u64>().ok())?;
+        let is_late =
+            |(number, by): &(u64, u32)| numbers.contains(number) && *number >= first && *by == process;
+        let (number, _) = Books::of(late).entered.into_iter().find(is_late)?;
+        let is_told = |line: &Line| line.text.strip_prefix(&told) == Some(&number.to_string());
+        let at = late.iter().position(is_told)?;
+        late[at..].iter().any(|line| line.text.starts_with(&lost)).then_some(number)
+    })
+}
+
+/// Seen to fail without the count of what nobody can know; the difference of "unknown" from "not delivered".
+#[test]
+fn i3_tells_that_race_with_kills_are_handled_once_and_in_order_or_counted() {
+    const KILLS: u32 = 20;
+    const CAPACITY: u64 = 32;
+    let senders = [("sender", 1..=1_000_000), ("other", 1_000_001..=2_000_000)];
+    let manifest = system("tells = 10, every_ms = 1", SHORT, "work_ms = 1")
+        .replace("\"Clerk\",", &format!("\"Clerk\", mailbox = {{ capacity = {CAPACITY} }},"));
+    let other = "[worker.other]\nexec = \"tw\"\n\
+        actor.courier = { type = \"Sender\", args = { target = \"clerk\", tells = 10, every_ms = 1, after = 1000000 } }\n\
+        [[grant]]\nfrom = \"other\"\nto = \"clerk\"\n";
+    let mut supervised = run!(&(manifest + other));
+    let mut lives = Vec::new();
+    for generation in 1..=KILLS {
+        let process = supervised.wait_for_life("clerk", generation).pid.expect("it is ready");
+        // By then the mailbox is full, and both stand in line.
+        for (_, numbers) in &senders {
+            supervised.journal().wait_until("entries of both", |lines| {
+                let entered = Books::of(lines).entered;
+                entered
+                    .iter()
+                    .rev()
+                    .any(|(number, by)| numbers.contains(number) && *by == process)
+                    .then_some(())
+            });
+        }
+        assert_eq!(kill(&supervised, "clerk"), process);
+        lives.push(process);
+    }
+    lives.push(supervised.wait_for_life("clerk", KILLS + 1).pid.expect("it is ready"));
+    for (sender, numbers) in senders {
+        let last = wait_for_entry_of(&supervised, sender, &numbers);
+        let books = books_of(&supervised.journal().since(0), sender, &numbers);
+        // What a life has said last may be read after what the next one says first.
+        let mut by_life = books.entered.clone();
+        by_life.sort_by_key(|(_, process)| lives.iter().position(|life| life == process));
+        Books { entered: by_life, ..Books::default() }.assert_in_order();
+        books.assert_counted(last, 0);
+        let unknown = books.lost.get("unknown").copied().unwrap_or_default();
+        assert!(unknown > 0, "no kill met a tell of {sender}");
+        assert!(unknown <= u64::from(KILLS) * CAPACITY, "more than was on its way: {unknown}");
+    }
+    for worker in ["clerk", "sender", "other"] {
+        assert_eq!(supervised.worker(worker).output_dropped, 0, "not everything that {worker} said was read");
     }
     supervised.stop();
 }
