@@ -125,6 +125,9 @@ pub struct Link {
     drained: bool,
     /// This side takes no messages at present.
     unready: bool,
+    /// What the peer was told of that over this transport, and how many frames must be written until that has left.
+    told_unready: bool,
+    told_by: u64,
     /// The peer said so of itself, over this transport.
     peer_unready: bool,
     /// What both sides take, after the hellos.
@@ -185,6 +188,8 @@ impl Link {
             heard: false,
             drained: false,
             unready: false,
+            told_unready: false,
+            told_by: 0,
             peer_unready: false,
             limits: config.limits,
             link: 0,
@@ -280,7 +285,10 @@ impl Link {
             Event::Lost => self.lost(now, actions),
             Event::Received(frame) => self.received(now, frame, actions),
             Event::Malformed => self.violation(Fault::Malformed, actions),
-            Event::Written { frames } => self.frames_written(frames),
+            Event::Written { frames } => {
+                self.frames_written(frames);
+                self.say_readiness(actions);
+            }
             Event::Tell(send) => self.send(now, send, Kind::Tell, actions),
             Event::Ask(send) => self.send(now, send, Kind::Ask(None), actions),
             Event::Cancel { ticket } => self.cancel(now, ticket, actions),
@@ -305,8 +313,8 @@ impl Link {
             Event::Superseded => self.superseded(actions),
             Event::Succeeds => self.succeeds(),
             Event::Forget { import } => self.forget(import, actions),
-            Event::Unready => self.unready(actions),
-            Event::Ready => self.ready(actions),
+            Event::Unready => self.turned(true, actions),
+            Event::Ready => self.turned(false, actions),
             Event::Drain => self.drain(actions),
             Event::Refuse => self.refuse(actions),
             Event::Part => self.part(actions),

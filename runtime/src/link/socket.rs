@@ -263,10 +263,15 @@ impl Mover {
 impl Turn<'_> {
     /// Writes as much as goes to the present transport, and tells the machine.
     fn write_out(&mut self, socket: &Socket) -> Stopped {
-        let (frames, stopped) = write(socket.as_fd(), &mut self.state.outbox);
-        self.state.written += frames;
-        self.event(Event::Written { frames: self.state.written });
-        stopped
+        loop {
+            let (frames, stopped) = write(socket.as_fd(), &mut self.state.outbox);
+            self.state.written += frames;
+            self.event(Event::Written { frames: self.state.written });
+            // The machine may have waited with a word until another had left.
+            if stopped != Stopped::Done || self.state.outbox.is_empty() {
+                return stopped;
+            }
+        }
     }
 
     /// Closes the link, after what was sent as far as it goes without waiting.

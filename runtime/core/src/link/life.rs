@@ -37,6 +37,7 @@ impl Link {
         self.peer = Some(generation);
         self.link += 1;
         (self.ordered, self.written) = (0, 0);
+        (self.told_unready, self.told_by) = (false, 0);
         self.refused = None;
         self.state = State::Greeting { heard: false };
         let hello = Hello { version: VERSION, limits: self.config.limits };
@@ -52,7 +53,7 @@ impl Link {
         self.limits = self.config.limits.common(hello.limits);
         self.state = State::Greeting { heard: true };
         self.order(Frame::HelloAck, actions);
-        self.greet_unready(actions);
+        self.say_readiness(actions);
     }
 
     /// Opens: the peer took our hello.

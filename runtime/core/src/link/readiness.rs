@@ -2,6 +2,9 @@
 //!
 //! It is a wish, and no order: what was sent before the word arrived is delivered as ever, and answers, credit and the
 //! side's own messages go on. Who has something for a side that is not ready keeps it as if the side were down.
+//!
+//! One word at a time waits to be written. What changes meanwhile is told when it is, as it stands by then: a peer that
+//! does not read costs no memory, however often this side changes its mind.
 
 use alloc::vec::Vec;
 
@@ -13,34 +16,25 @@ use super::{Link, State};
 use crate::time::Instant;
 
 impl Link {
-    /// Says that nothing should be sent to this side from now on.
-    pub(super) fn unready(&mut self, actions: &mut Vec<Action>) {
-        if !core::mem::replace(&mut self.unready, true) {
-            self.say_readiness(Frame::Unready, actions);
-        }
+    /// Whether this side takes messages has changed.
+    pub(super) fn turned(&mut self, unready: bool, actions: &mut Vec<Action>) {
+        self.unready = unready;
+        self.say_readiness(actions);
     }
 
-    /// Says that this side takes messages again.
-    pub(super) fn ready(&mut self, actions: &mut Vec<Action>) {
-        if core::mem::replace(&mut self.unready, false) {
-            self.say_readiness(Frame::Ready, actions);
-        }
-    }
-
-    /// A side that is greeted while it is not ready says so before it offers anything.
-    pub(super) fn greet_unready(&mut self, actions: &mut Vec<Action>) {
-        if self.unready {
-            self.order(Frame::Unready, actions);
-        }
-    }
-
-    fn say_readiness(&mut self, frame: Frame, actions: &mut Vec<Action>) {
-        match self.state {
+    /// Says whether this side takes messages, if the peer was told otherwise and that word is written. A side that is greeted while it is not ready says so before it offers anything.
+    pub(super) fn say_readiness(&mut self, actions: &mut Vec<Action>) {
+        let is_due = match self.state {
             // The peer is told right after the greeting, if there is something to tell then.
-            State::Closed | State::Greeting { heard: false } => {}
+            State::Closed | State::Greeting { heard: false } => false,
             State::Greeting { heard: true } | State::Open | State::Draining { .. } => {
-                self.order(frame, actions);
+                self.unready != self.told_unready && self.written >= self.told_by
             }
+        };
+        if is_due {
+            self.told_unready = self.unready;
+            self.order(if self.unready { Frame::Unready } else { Frame::Ready }, actions);
+            self.told_by = self.ordered;
         }
     }
 

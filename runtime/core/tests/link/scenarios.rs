@@ -187,7 +187,31 @@ fn a_side_says_what_has_changed_and_nothing_twice() {
     assert_eq!(says(&mut pair, Event::Ready), []);
     assert_eq!(says(&mut pair, Event::Unready), [Action::Send(Frame::Unready)]);
     assert_eq!(says(&mut pair, Event::Unready), []);
+    pair.flush(Who::Right);
     assert_eq!(says(&mut pair, Event::Ready), [Action::Send(Frame::Ready)]);
+}
+
+#[test]
+fn of_words_that_are_not_written_one_waits_and_the_last_wish_is_told_after_it() {
+    let mut pair = opened(1);
+    let says = |pair: &mut Pair, event| pair.feed(Who::Right, event, None);
+    assert_eq!(says(&mut pair, Event::Unready), [Action::Send(Frame::Unready)]);
+    for _ in 0..1000 {
+        assert_eq!(says(&mut pair, Event::Ready), []);
+        assert_eq!(says(&mut pair, Event::Unready), []);
+    }
+    pair.flush(Who::Right);
+    assert!(!pair.side(Who::Right).has_unflushed(), "the peer is told what holds");
+    // It changes its mind while the word that it did is on its way.
+    assert_eq!(says(&mut pair, Event::Ready), [Action::Send(Frame::Ready)]);
+    assert_eq!(says(&mut pair, Event::Unready), []);
+    pair.flush(Who::Right);
+    assert!(pair.side(Who::Right).has_unflushed(), "what holds by then follows");
+    pair.finish();
+    assert!(!pair.side(Who::Left).link.is_open());
+    assert_eq!(says(&mut pair, Event::Ready), [Action::Send(Frame::Ready)]);
+    pair.finish();
+    assert!(pair.side(Who::Left).link.is_open());
 }
 
 #[test]
