@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use bailiwick_core::allowance::Allowance;
 use bailiwick_core::berth::Berth;
+use bailiwick_core::hearing::Hearings;
 use bailiwick_core::moves::Moves;
 use bailiwick_core::reopening::{self, Reopenings};
 use bailiwick_core::shelf::Shelf;
@@ -110,6 +111,7 @@ struct Daemon {
     /// What those are told who ask what happened.
     happened: Events,
     moves: Moves,
+    hearings: Hearings,
     origin: Option<Origin>,
     reload: Option<Reload>,
     /// How many reloads may still be begun.
@@ -195,6 +197,8 @@ impl Daemon {
             Some(Token::Timer) => self.take_time(),
             Some(Token::Listener) => self.accept(),
             Some(Token::Connection(id)) => self.serve(id),
+            // Of one that is gone everything is heard.
+            Some(Token::Line(berth) | Token::Notice(berth)) if !woken.closed && self.is_too_much(berth) => {}
             Some(Token::Line(berth)) => drop(self.take_report(berth)),
             Some(Token::Start(berth)) => self.take_start(berth),
             Some(Token::Output(berth)) => self.take_output(berth),
@@ -225,6 +229,8 @@ impl Daemon {
             .chain(reload)
             .chain(self.tree.deadline())
             .chain(self.reopenings.deadline())
+            .chain(self.moves.deadline())
+            .chain(self.hearings.deadline())
             .chain(self.retry_at)
             .chain(self.state.lives.due)
             .min()
@@ -234,6 +240,7 @@ impl Daemon {
         self.timer.acknowledge();
         self.events.push_back(Event::Tick);
         self.relink(reopening::Event::Tick);
+        self.hearings.resume(self.now()).into_iter().for_each(|berth| self.listen(berth));
         if self.retry_at.is_some_and(|at| at <= self.now()) {
             self.retry_at = None;
             self.link_missing();

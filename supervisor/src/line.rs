@@ -132,22 +132,11 @@ impl Line {
     /// A link that the worker has not seen goes with the end of that life, which then need not be told either, and
     /// with its next link on the same side.
     fn is_superseded(&mut self, order: &ToWorker) -> bool {
-        let (of, side) = match *order {
-            ToWorker::PeerDown { peer, generation, .. } => ((peer, generation), None),
-            ToWorker::Link { peer, generation, beside } => ((peer, generation), Some(beside)),
-            _ => return false,
-        };
         let before = self.queue.len();
-        self.queue.retain(|order| match *order {
-            Some(ToWorker::Link { peer, generation, beside }) => {
-                (peer, generation) != of || side.is_some_and(|side| side != beside)
-            }
-            _ => true,
-        });
-        let is_unknown = side.is_none() && self.queue.len() < before;
+        self.queue.retain(|earlier| !earlier.as_ref().is_some_and(|link| order.supersedes_link(link)));
+        let is_unknown = matches!(order, ToWorker::PeerDown { .. }) && self.queue.len() < before;
         if is_unknown {
-            let succession = Some(ToWorker::Succeed { peer: of.0, generation: of.1 });
-            self.queue.retain(|order| *order != succession);
+            self.queue.retain(|earlier| earlier.as_ref().is_none_or(|about| about.peer() != order.peer()));
         }
         is_unknown
     }

@@ -1,10 +1,11 @@
 //! Workers that somebody has taken over, among honest ones: nobody honest is killed, and honest asks are answered.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bailiwick_supervisor::control::{Cause, State, Verb};
+use bailiwick_supervisor::control::{Cause, Event, State, Verb};
 use bailiwick_tests::harness::{Line, Stopwatch, Supervised, needs_root};
 use bailiwick_tests::run;
+use nix::sys::signal::Signal;
 
 /// A pilot that asks the probe, and somebody hostile who has links with both, as asker of the one and as asked by
 /// the other. `probe_keys` may make the probe privileged.
@@ -62,6 +63,20 @@ fn assert_that_the_honest_live(supervised: &mut Supervised, deed: &str) {
     stopwatch.assert_within(Duration::from_millis(100), "a report under attack");
 }
 
+/// Returns every event that is remembered.
+fn remembered(supervised: &Supervised) -> Vec<Event> {
+    let client = supervised.control();
+    let mut events: Vec<Event> = Vec::new();
+    loop {
+        let seen = events.last().map_or(0, |event| event.number);
+        let more = client.events(seen, Duration::ZERO).expect("it answers");
+        if more.is_empty() {
+            return events;
+        }
+        events.extend(more);
+    }
+}
+
 /// Workers that say for ever that they are ready, not ready, spent, idle, and that others are wanted.
 #[test]
 fn a_storm_of_words_keeps_nobody_from_the_supervisor_and_restarts_nothing() {
@@ -81,6 +96,27 @@ fn a_storm_of_words_keeps_nobody_from_the_supervisor_and_restarts_nothing() {
     let stopwatch = Stopwatch::start();
     supervised.order(Verb::Restart, "calm");
     stopwatch.assert_within(Duration::from_secs(5), "an order in a storm");
+    supervised.pid("calm").signal(Signal::SIGKILL);
+    supervised.wait_for_life("calm", 3);
+    for instance in ["hostile.1", "hostile.2", "hostile.3"] {
+        let heard = format!("{instance}#1 says more than 100 words a second, and is heard no faster");
+        supervised.journal().wait_for(0, &heard);
+    }
+    // Nobody asks it anything meanwhile; the pilot writes a line now and then.
+    let (began, cpu) = (Instant::now(), supervised.process().cpu());
+    let window = Duration::from_secs(5);
+    supervised.journal().wait_until("the end of a window", |_| (began.elapsed() > window).then_some(()));
+    let (took, used) = (began.elapsed(), supervised.process().cpu() - cpu);
+    assert!(used * 4 < took, "{used:?} of {took:?} are more than 25 %");
+    let events = remembered(&supervised);
+    let crash = |event: &&Event| event.worker == "calm" && event.cause == Some(Cause::Signal(9));
+    assert_eq!(events.iter().filter(crash).count(), 1, "the crash of another is remembered");
+    let first = events[0].monotonic_ns;
+    let flaps: Vec<_> = events.iter().filter(|event| event.worker == "hostile").collect();
+    let seconds = flaps.iter().map(|event| (event.monotonic_ns - first) / 1_000_000_000).max().unwrap_or(0);
+    // What is told of a life at once, and per second, and the alert.
+    assert!(flaps.len() as u64 <= 3 * (30 + 5 * (seconds + 1) + 1), "{} in {seconds} s", flaps.len());
+    assert!(flaps.iter().any(|event| event.detail.contains("changes that are not shown")));
     assert_that_the_honest_live(&mut supervised, "has begun to Storm");
     for instance in ["hostile.1", "hostile.2", "hostile.3"] {
         let row = supervised.worker(instance);
@@ -133,14 +169,14 @@ fn a_privileged_worker_may_have_the_source_of_garbage_killed() {
 }
 
 #[test]
-fn ten_thousand_accusations_have_nobody_killed() {
+fn a_thousand_accusations_have_nobody_killed() {
     if needs_root(UNCONFINED) {
         return;
     }
     let mut supervised = run!(&system("accuse", PRIVILEGED));
     assert_that_the_honest_live(&mut supervised, "has accused everybody");
     let hostile = supervised
-        .wait_for_worker("hostile", "heard", |row| (row.accusations_ignored >= 20_000).then(|| row.clone()));
+        .wait_for_worker("hostile", "heard", |row| (row.accusations_ignored >= 1200).then(|| row.clone()));
     assert_eq!((hostile.generation, hostile.state), (1, State::Ready));
     supervised.stop();
 }
@@ -194,7 +230,7 @@ fn who_asks_for_fresh_links_without_end_gets_few_and_harms_nobody() {
     assert_eq!((hostile.generation, hostile.state), (1, State::Ready), "{}", supervised.journal());
     supervised.journal().wait_until("a link with each peer", |lines| (fresh_links(lines) >= 2).then_some(()));
     supervised.stop();
-    // 100, 200, 400 ms and so on after one another with each of two peers, and not one for each of 20,000 requests.
+    // 100, 200, 400 ms and so on after one another with each of two peers, and not one for each of 1,200 requests.
     let fresh = fresh_links(&supervised.journal().since(0));
     assert!(fresh <= 16, "{fresh} links: {}", supervised.journal());
 }
@@ -204,7 +240,7 @@ fn fresh_links(lines: &[Line]) -> usize {
 }
 
 #[test]
-fn who_is_ready_and_not_ten_thousand_times_does_not_fill_the_log() {
+fn who_is_ready_and_not_six_hundred_times_does_not_fill_the_log() {
     let mut supervised = run!(&system("flap", ""));
     assert_that_the_honest_live(&mut supervised, "has flapped");
     let lines = supervised.journal().since(0);

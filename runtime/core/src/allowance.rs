@@ -1,5 +1,7 @@
 //! How much may still be said: a bucket that fills with time.
 
+use core::time::Duration;
+
 use crate::time::Instant;
 
 /// An amount that is spent, and grows back by so much a second up to what may be spent at once.
@@ -32,12 +34,16 @@ impl Allowance {
         }
         is_affordable
     }
+
+    /// Returns when `cost`, of at most what may be spent at once, is affordable, if nothing else is spent until then.
+    pub fn covers_at(&self, cost: u64) -> Instant {
+        let missing = cost.saturating_sub(self.left);
+        self.filled_at + Duration::from_millis((missing * 1000).div_ceil(self.per_second.max(1)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
 
     #[test]
@@ -50,5 +56,19 @@ mod tests {
         assert!(!allowance.spend(1, at(1000)));
         assert!(!allowance.spend(4, at(3_600_000)), "an hour earns no more than the limit");
         assert!(allowance.spend(3, at(3_600_000)));
+    }
+    #[test]
+    fn what_is_missing_is_there_when_it_is_said_to_be_and_no_sooner() {
+        let millis = |millis| Instant::START + Duration::from_millis(millis);
+        for per_second in [1, 3, 7, 1000] {
+            let mut allowance = Allowance::new(2, per_second, Instant::START);
+            assert_eq!(allowance.covers_at(2), Instant::START);
+            assert!(allowance.spend(2, Instant::START));
+            let due = allowance.covers_at(2);
+            assert_eq!(due, millis(2000_u64.div_ceil(per_second)));
+            let early = millis(2000_u64.div_ceil(per_second) - 1);
+            assert!(!allowance.spend(2, early) && allowance.covers_at(1) <= due);
+            assert!(allowance.spend(2, due + Duration::from_millis(1000)));
+        }
     }
 }

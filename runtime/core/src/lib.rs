@@ -13,6 +13,7 @@ pub mod core_pattern;
 pub mod credit;
 pub mod ends;
 pub mod exit;
+pub mod hearing;
 pub mod link;
 pub mod moves;
 pub mod ration;

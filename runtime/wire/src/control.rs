@@ -331,6 +331,34 @@ impl ToWorker {
         Ok(record)
     }
 
+    /// Returns the life of a peer that this is about, if it is about one.
+    pub fn peer(&self) -> Option<(u16, u32)> {
+        match *self {
+            Self::Link { peer, generation, .. }
+            | Self::Succeed { peer, generation }
+            | Self::PeerDown { peer, generation, .. } => Some((peer, generation)),
+            Self::Go
+            | Self::Kept { .. }
+            | Self::Drain
+            | Self::Stop
+            | Self::Status
+            | Self::StatusRefused
+            | Self::Update => None,
+        }
+    }
+
+    /// Returns whether this takes the place of a link that the worker has not seen yet: a link to the same life on the
+    /// same side does, and the end of that life.
+    pub fn supersedes_link(&self, earlier: &Self) -> bool {
+        let Self::Link { beside, .. } = earlier else { return false };
+        let is_later_news = match self {
+            Self::Link { beside: side, .. } => side == beside,
+            Self::PeerDown { .. } => true,
+            _ => false,
+        };
+        is_later_news && self.peer() == earlier.peer()
+    }
+
     /// Returns whether a descriptor is attached; to [`Self::Go`] one may be.
     pub fn carries_fd(&self) -> bool {
         matches!(self, Self::Link { .. } | Self::Kept { .. } | Self::Status | Self::Update)

@@ -117,10 +117,16 @@ pub(crate) fn sentence(event: &Event) -> String {
         none if none.is_empty() => none,
         some => format!(" ({some})"),
     };
+    let left_out = match &event.detail {
+        none if none.is_empty() => String::new(),
+        some => format!(", {}", escape(some)),
+    };
     match (event.kind, event.from, event.to) {
-        (EventKind::State, Some(from), Some(to)) if from == to => format!("{name}  {}{odd}\n", to.word()),
+        (EventKind::State, Some(from), Some(to)) if from == to => {
+            format!("{name}  {}{odd}{left_out}\n", to.word())
+        }
         (EventKind::State, Some(from), Some(to)) => {
-            format!("{name}  {} -> {}{odd}\n", from.word(), to.word())
+            format!("{name}  {} -> {}{odd}{left_out}\n", from.word(), to.word())
         }
         _ => format!("{}\n", escape(&event.detail)),
     }

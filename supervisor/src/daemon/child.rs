@@ -7,6 +7,7 @@ use bailiwick_core::berth::{Berth, Berths};
 use bailiwick_core::ration::Ration;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::Incarnation;
+use bailiwick_sys::events::Interest;
 use bailiwick_sys::process::StartReport;
 use bailiwick_sys::slate::Slate;
 use bailiwick_sys::snapshot::Snapshot;
@@ -75,8 +76,8 @@ pub(super) struct Life {
     pub(super) looks: u32,
     /// What reads how it stands, before it is aborted.
     pub(super) snapshot: Option<Snapshot>,
-    /// The kernel's buffer is full of orders, and is watched for room.
-    pub(super) waits_for_room: bool,
+    /// What its line is watched for.
+    pub(super) interest: Interest,
     /// Why its program never ran.
     pub(super) failed_start: Option<i32>,
     pub(super) stage: Stage,

@@ -40,10 +40,8 @@ impl Daemon {
                 (0..WAITING_MAX).for_each(|_| self.accept());
                 let former = self.connections.replace(listener);
                 self.unwatch(&former);
-                if let Err(failed) = self.watch(self.connections.listener(), Token::Listener, Interest::READ)
-                {
-                    self.say(&format!("the new control socket: {failed}"));
-                }
+                let watched = self.watch(self.connections.listener(), Token::Listener, Interest::READ);
+                watched.unwrap_or_else(|failed| self.say(&format!("the new control socket: {failed}")));
             }
             Err(error) => self.say(&format!("SIGUSR1: {error}")),
         }

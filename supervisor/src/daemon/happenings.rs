@@ -11,11 +11,13 @@ use crate::control::{Event, EventKind, Signs};
 impl Daemon {
     /// Remembers who stands otherwise than before.
     pub(super) fn note_moves(&mut self) {
-        for moved in self.moves.look(&self.tree) {
+        for moved in self.moves.look(&self.tree, self.now()) {
             let event = self.event(EventKind::State, Some(moved.of));
+            let detail = moved.left_out();
             self.happened.push(Event {
                 from: Some(outward::state(moved.from)),
                 to: Some(outward::state(moved.to)),
+                detail,
                 ..event
             });
         }
@@ -35,19 +37,15 @@ impl Daemon {
         let seat = of.map(|of| self.roster.seat(of.child));
         let child = of.and_then(|of| self.tree.child(of.child));
         Event {
-            number: 0,
             wall: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             monotonic_ns: self.now().as_nanos(),
-            kind,
             worker: seat.map(|seat| seat.worker.name.clone()).unwrap_or_default(),
             instance: seat.map_or(0, |seat| seat.instance),
             numbered: seat.is_some_and(|seat| seat.worker.places() > 1),
             generation: of.map_or(0, |of| of.generation),
-            from: None,
             to: child.map(|child| outward::state(child.state())),
             signs: child.map(|child| Signs::from_bits(moves::Signs::of(child).bits())).unwrap_or_default(),
-            cause: None,
-            detail: String::new(),
+            ..Event::of(kind)
         }
     }
 }

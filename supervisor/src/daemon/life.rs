@@ -114,6 +114,7 @@ impl Daemon {
         let oom_kills = [self.launcher.oom_kills(berth); 3];
         let place = self.children.at_mut(berth);
         place.output.attach(output);
+        self.hearings.begin(berth, alive_at);
         place.snapshot.clear();
         place.backtraces.clear();
         place.life = Some(Life {
@@ -127,7 +128,7 @@ impl Daemon {
             slate,
             looks: 0,
             snapshot: None,
-            waits_for_room: false,
+            interest: Interest::READ,
             failed_start: None,
             stage: Stage::Entering,
             waits,
@@ -337,10 +338,10 @@ impl Daemon {
         if flushed == Flushed::Later {
             self.retry_at = Some(self.retry_at.unwrap_or(now + ROOM_RETRY));
         }
-        let waits = flushed == Flushed::WhenWritable;
-        if waits != life.waits_for_room {
-            life.waits_for_room = waits;
-            let interest = if waits { Interest::READ_WRITE } else { Interest::READ };
+        let (readable, writable) = (!self.hearings.waits(berth), flushed == Flushed::WhenWritable);
+        let interest = Interest { readable, writable, ..Interest::default() };
+        if interest != life.interest {
+            life.interest = interest;
             let _ = self.poller.change(line.socket(), Token::Line(berth).to_u64(), interest);
         }
     }

@@ -3,8 +3,11 @@
 use std::os::fd::OwnedFd;
 
 use bailiwick_core::berth::Berth;
+use bailiwick_core::hearing::{Heard, WORDS_PER_SECOND};
 use bailiwick_core::reopening::Event as Reopen;
+use bailiwick_core::token::Token;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
+use bailiwick_sys::events::Interest;
 use bailiwick_sys::memory::seal;
 use bailiwick_sys::process::StartReport;
 use bailiwick_sys::random::small_number;
@@ -19,6 +22,28 @@ use crate::line::Received;
 use crate::spec::May;
 
 impl Daemon {
+    /// Has whoever says too much wait. Returns whether that is so of one more word.
+    pub(super) fn is_too_much(&mut self, berth: Berth) -> bool {
+        let Heard::Later { is_news } = self.hearings.hear(berth, self.now()) else { return false };
+        self.listen(berth);
+        if let Some(of) = self.children.at(berth).life.as_ref().filter(|_| is_news).map(|life| life.of) {
+            let text = format!(
+                "{} says more than {WORDS_PER_SECOND} words a second, and is heard no faster",
+                self.name(of)
+            );
+            self.alert(Some(of), text, false);
+        }
+        true
+    }
+
+    /// Listens to a worker, or not, as it is its turn.
+    pub(super) fn listen(&mut self, berth: Berth) {
+        self.flush_line(berth);
+        let interest = Interest { readable: !self.hearings.waits(berth), ..Interest::default() };
+        let ear = self.children.at(berth).ear.as_ref();
+        ear.map(|ear| self.poller.change(ear, Token::Notice(berth).to_u64(), interest));
+    }
+
     /// Takes one report. Returns whether there may be more.
     pub(super) fn take_report(&mut self, berth: Berth) -> bool {
         self.flush_line(berth);

@@ -118,8 +118,6 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     process::adopt_orphans()?;
     report_crashes()?;
     let (signals, timer) = (Signals::take(&taken())?, Timer::new()?);
-    let replacements = Replacements::new().ok();
-    let poller = poller(&signals, &timer, &connections, replacements.as_ref())?;
     let now = Instant::from_nanos(monotonic_ns());
     let mut daemon = Daemon {
         broker: lay_out(&system, &roster),
@@ -130,11 +128,12 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         store,
         launcher,
         digests: Digests::default(),
-        replacements,
+        replacements: Replacements::new().ok(),
         connections,
         orders: Vec::new(),
         happened: Default::default(),
         moves: Default::default(),
+        hearings: Default::default(),
         origin: options.manifest,
         reload: None,
         reloads: Allowance::new(10, 5, now),
@@ -143,7 +142,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         actions: Default::default(),
         missing_links: Vec::new(),
         reopenings: Reopenings::default(),
-        poller,
+        poller: Poller::new(BATCH)?,
         signals,
         timer,
         retry_at: None,
@@ -158,24 +157,10 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         has_terminal: has_terminal(),
         state,
     };
+    daemon.watch_first()?;
     tell_what_is_odd(&mut daemon, strays);
     daemon.roster.children().flat_map(Berth::both).for_each(|berth| daemon.hash(berth));
     Ok(daemon)
-}
-
-/// Returns what wakes the loop from its first turn on.
-fn poller(
-    signals: &Signals,
-    timer: &Timer,
-    connections: &Connections,
-    replacements: Option<&Replacements<Berth>>,
-) -> Result<Poller, Failed> {
-    let poller = Poller::new(BATCH)?;
-    poller.add(signals, Token::Signals.to_u64(), Interest::READ)?;
-    poller.add(timer, Token::Timer.to_u64(), Interest::READ)?;
-    poller.add(connections.listener(), Token::Listener.to_u64(), Interest::READ)?;
-    replacements.map_or(Ok(()), |held| poller.add(held, Token::Replacements.to_u64(), Interest::READ))?;
-    Ok(poller)
 }
 
 /// Returns the signals that are taken. Whoever starts this under `nohup` wants it to outlive the terminal.
@@ -255,6 +240,15 @@ fn die_of(signal: Signal) -> ExitCode {
 }
 
 impl Daemon {
+    /// Has those wake the loop that do from its first turn on.
+    fn watch_first(&self) -> Result<(), Failed> {
+        self.watch(&self.signals, Token::Signals, Interest::READ)?;
+        self.watch(&self.timer, Token::Timer, Interest::READ)?;
+        self.watch(self.connections.listener(), Token::Listener, Interest::READ)?;
+        let replacements = self.replacements.as_ref();
+        replacements.map_or(Ok(()), |held| self.watch(held, Token::Replacements, Interest::READ))
+    }
+
     /// Returns the exit code of the supervisor; `None` where it dies of a signal.
     fn exit_code(&self, outcome: Outcome) -> Option<u8> {
         let named = self.system.exit_code_from.as_ref().filter(|_| outcome.is_failure());

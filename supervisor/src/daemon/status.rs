@@ -47,7 +47,7 @@ impl Daemon {
         let identity = prepared.map_or(nobody, Prepared::identity);
         let life = |berth| self.children.at(berth).life.as_ref().filter(|life| !life.reaped);
         let pid = |berth| Some(life(berth)?.pid.unsigned_abs());
-        let now = self.now();
+        let (now, need) = (self.now(), self.tree.held_up_by(id));
         Some(Row {
             name: worker.name.clone(),
             instance: seat.instance,
@@ -78,11 +78,7 @@ impl Daemon {
             last_reload: child.last_reload().and_then(|reload| Reload::from_code(reload.code())),
             group: self.roster.group_path(group, self.tree.config()),
             given_up: child.given_up().and_then(|why| control::GivenUp::from_code(why.code())),
-            because_of: self
-                .tree
-                .held_up_by(id)
-                .map(|need| self.roster.seat(need).title.clone())
-                .unwrap_or_default(),
+            because_of: need.map(|need| self.roster.seat(need).title.clone()).unwrap_or_default(),
             failures: child.failures(),
             failed_step: self.children.at(berth).failed_step.to_owned(),
             spare: child.waiting_spare().and_then(|spare| pid(self.children.find(spare)?)),

@@ -34,6 +34,17 @@ fn a_command_that_notifies_is_ready_when_it_says_so() {
     supervised.stop();
 }
 
+/// Seen to fail without the limit of words; the end of the wait.
+#[test]
+fn a_command_that_notifies_without_end_is_heard_at_a_rate_and_goes_on() {
+    let steps = ["notify=READY=1", "every=0:1200:WATCHDOG=1", "say=has said it all", "wait"];
+    let mut supervised = run!(&foreign("a", HEARD, &steps));
+    supervised.journal().wait_for(0, "a#1 says more than 100 words a second, and is heard no faster");
+    supervised.journal().wait_for(0, "has said it all");
+    assert_eq!(supervised.worker("a").state, State::Ready);
+    supervised.stop();
+}
+
 /// Seen to fail without the deadline of the start; the heed of EXTEND_TIMEOUT_USEC.
 #[test]
 fn d2_a_start_that_is_extended_lives_and_one_that_no_longer_is_fails() {

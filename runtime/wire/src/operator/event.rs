@@ -1,12 +1,16 @@
 //! What happened, numbered: the bounded memory of the supervisor, from which clients are told.
+//!
+//! When it is full, the oldest event is forgotten of whoever has the most of it: one to whom something happens all the time
+//! pushes out its own events, and not the one crash of another.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::fields::Writer;
 use super::{Cause, Signs, State, title};
 
-/// The events that are remembered; of more, the oldest are forgotten.
+/// The events that are remembered.
 pub const EVENTS_MAX: usize = 1024;
 
 /// The events of one answer at most; whoever wants more asks again.
@@ -65,6 +69,25 @@ pub struct Events {
 }
 
 impl Event {
+    /// Returns an event of which nothing is known but what it is.
+    pub fn of(kind: EventKind) -> Self {
+        Self {
+            number: 0,
+            wall: Duration::ZERO,
+            monotonic_ns: 0,
+            kind,
+            worker: String::new(),
+            instance: 0,
+            numbered: false,
+            generation: 0,
+            from: None,
+            to: None,
+            signs: Signs::default(),
+            cause: None,
+            detail: String::new(),
+        }
+    }
+
     pub(super) fn write(&self, out: &mut Writer) {
         out.u8(4);
         out.u64(self.number);
@@ -89,14 +112,24 @@ impl Event {
 }
 
 impl Events {
-    /// Remembers an event under the next number, at the cost of the oldest.
+    /// Remembers an event under the next number, at the cost of the oldest of who has the most.
     pub fn push(&mut self, mut event: Event) {
         self.last += 1;
         event.number = self.last;
         if self.kept.len() == EVENTS_MAX {
-            self.kept.pop_front();
+            self.kept.remove(self.most_easily_missed());
         }
         self.kept.push_back(event);
+    }
+
+    /// Returns where the oldest event of the worker stands of which the most are kept.
+    fn most_easily_missed(&self) -> usize {
+        let mut shares: HashMap<_, (usize, Reverse<usize>)> = HashMap::new();
+        for (place, event) in self.kept.iter().enumerate() {
+            shares.entry((event.worker.as_str(), event.instance)).or_insert((0, Reverse(place))).0 += 1;
+        }
+        // Of equal shares the one that begins first.
+        shares.into_values().max().map_or(0, |(_, Reverse(oldest))| oldest)
     }
 
     /// Returns the number of the last event; 0 before the first.
@@ -108,8 +141,7 @@ impl Events {
     /// more than happened has seen another supervisor, and is told everything.
     pub fn after(&self, after: u64) -> impl Iterator<Item = &Event> {
         let after = if after > self.last { 0 } else { after };
-        let first = self.last - self.kept.len() as u64;
-        let seen = usize::try_from(after.saturating_sub(first)).unwrap_or(usize::MAX);
+        let seen = self.kept.partition_point(|event| event.number <= after);
         self.kept.iter().skip(seen).take(EVENTS_PER_ANSWER)
     }
 }
@@ -119,21 +151,7 @@ mod tests {
     use super::*;
 
     fn event(detail: &str) -> Event {
-        Event {
-            number: 0,
-            wall: Duration::ZERO,
-            monotonic_ns: 0,
-            kind: EventKind::Alert,
-            worker: String::new(),
-            instance: 0,
-            numbered: false,
-            generation: 0,
-            from: None,
-            to: None,
-            signs: Signs::default(),
-            cause: None,
-            detail: detail.to_owned(),
-        }
+        Event { detail: detail.to_owned(), ..Event::of(EventKind::Alert) }
     }
 
     fn numbers(events: &Events, after: u64) -> Vec<u64> {
@@ -153,5 +171,27 @@ mod tests {
         assert_eq!(numbers(&events, last - 2), [last - 1, last]);
         assert_eq!(numbers(&events, last), [0; 0]);
         assert_eq!(numbers(&events, last + 1)[0], 4, "another supervisor's numbers");
+    }
+    #[test]
+    fn who_fills_the_memory_forgets_its_own_and_others_keep_theirs() {
+        let mut events = Events::default();
+        let of = |worker: &str| Event { worker: worker.to_owned(), instance: 1, ..event("") };
+        let count =
+            |events: &Events, worker: &str| events.kept.iter().filter(|event| event.worker == worker).count();
+        events.push(of("calm"));
+        (0..2 * EVENTS_MAX).for_each(|_| events.push(of("storm")));
+        events.push(of("late"));
+        assert_eq!(["calm", "storm", "late"].map(|worker| count(&events, worker)), [1, EVENTS_MAX - 2, 1]);
+        // Another that does the same takes half of it, and what is kept of each is the latest.
+        (0..2 * EVENTS_MAX).for_each(|_| events.push(of("gale")));
+        let shares = ["calm", "late", "storm", "gale"].map(|worker| count(&events, worker));
+        assert_eq!(shares, [1, 1, EVENTS_MAX / 2 - 2, EVENTS_MAX / 2]);
+        let numbers: Vec<u64> = events.kept.iter().map(|event| event.number).collect();
+        assert!(numbers.is_sorted());
+        let last = events.last();
+        assert_eq!((numbers[0], events.after(0).next().map(|event| event.number)), (1, Some(1)));
+        assert_eq!(events.after(last - 1).map(|event| event.number).collect::<Vec<_>>(), [last]);
+        let second = events.after(1).next().expect("there is another");
+        assert_eq!((second.worker.as_str(), second.number > EVENTS_MAX as u64), ("storm", true));
     }
 }
