@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bailiwick_supervisor::control::{ClientError, Outcome, ReloadMode, Row, State, Target, Verb};
-use bailiwick_tests::harness::{Line, PATIENCE, Process, Supervised};
+use bailiwick_tests::harness::{Line, Process, Supervised};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
@@ -14,6 +14,9 @@ use crate::shape::{ASKER, Change, Shape, Turns};
 
 /// How long an order is waited for: what it does in the end is seen at the end.
 const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// How long a reload is waited for, of which the reading of the manifest takes most.
+const RELOADED: Duration = Duration::from_secs(5);
 
 /// The places for lives: two for each member and for who asks them.
 const BERTHS: usize = 8;
@@ -60,6 +63,10 @@ impl World {
             self.assert_two_lives_at_most();
         }
         self.reload_again();
+        if self.shape.disposable {
+            // As long as somebody asks, lives end.
+            self.stop_asking();
+        }
         for member in 0..3 {
             self.wait_for_rest(member);
         }
@@ -68,9 +75,7 @@ impl World {
         self.assert_each_end_is_told_once();
         let supervisor = self.supervised.process();
         self.supervised.journal().wait_until("no zombie", |_| supervisor.zombies().is_empty().then_some(()));
-        if self.shape.asked.is_some() {
-            self.supervised.order(Verb::Stop, ASKER);
-        }
+        self.stop_asking();
         self.supervised.journal().wait_until("no more descriptors than before", |_| {
             let (executables, others) = self.descriptors();
             (executables <= BERTHS && others <= self.descriptors).then_some(())
@@ -114,8 +119,10 @@ impl World {
             }
             None => Target::Worker(title.to_owned()),
         };
-        let answer = self.supervised.control().order(verb, target, AT_ONCE);
-        assert!(answer.is_ok(), "{verb:?} {title}: {answer:?}; so far:\n{}", self.supervised.journal());
+        // An answer may be late where everything is busy: then it is ordered again.
+        self.supervised.journal().wait_until(&format!("the answer to {verb:?} {title}"), |_| {
+            self.supervised.control().order(verb, target.clone(), AT_ONCE).ok()
+        });
         match verb {
             Verb::Stop => self.wanted[member] = false,
             Verb::Start | Verb::Restart => {
@@ -132,7 +139,7 @@ impl World {
         *self.turns.entry((self.shape.worker(member), change)).or_default() += 1;
         self.supervised.rewrite(&self.shape.manifest(&self.turns));
         let control = self.supervised.control();
-        self.reloads.push(thread::spawn(move || control.order(RELOAD, Target::System, PATIENCE)));
+        self.reloads.push(thread::spawn(move || control.order(RELOAD, Target::System, RELOADED)));
     }
 
     /// What was written last holds, whichever reloads before were too many at a time.
@@ -150,8 +157,12 @@ impl World {
             return;
         }
         self.supervised.journal().wait_until("the last reload", |_| {
-            let told = self.supervised.control().order_with_words(RELOAD, PATIENCE);
-            matches!(told, Ok((_, Outcome::Done))).then_some(())
+            let Ok((plan, outcome)) = self.supervised.control().order_with_words(RELOAD, RELOADED) else {
+                return None;
+            };
+            // Who waits for a worker that stands stopped does not get there, and has what changed when it starts.
+            let is_taken = matches!(outcome, Outcome::Done | Outcome::TimedOut);
+            (is_taken && !plan.starts_with("refused")).then_some(())
         });
     }
 
@@ -199,6 +210,12 @@ impl World {
         // All were there when the last of them was found, which is what counts.
         lives.retain(|(born, child)| child.is_alive() && child.born() == Some(*born));
         lives.into_iter().map(|(_, child)| child).collect()
+    }
+
+    fn stop_asking(&self) {
+        if self.shape.asked.is_some() {
+            self.supervised.order(Verb::Stop, ASKER);
+        }
     }
 
     /// How many descriptors the supervisor has of what workers execute, and how many others. The same executable is held
