@@ -13,10 +13,12 @@ use crate::support::{Cli, plain, worker};
 
 const FAILS: &str = "backoff = { first = \"20s\", cap = \"30s\" }";
 
-/// Seen to fail without the stop of who pauses.
+/// Seen to fail without the stop of who pauses; the memory of the order to stop.
 #[test]
 fn b14_who_was_stopped_while_it_flapped_stays_stopped() {
-    let keys = "instances = 4\nbackoff = { first = \"1ms\", base = \"1ms\", cap = \"1ms\" }\ngroup = \"g\"";
+    // Each pauses about as long as it lives.
+    let keys =
+        "instances = 4\nbackoff = { first = \"60ms\", base = \"60ms\", cap = \"60ms\" }\ngroup = \"g\"";
     let group = "[group.g]\nmax_restarts = 10000\n";
     let manifest = [group, &worker("flap", keys, "exit = 1, after_ms = 1"), &plain("calm")].concat();
     let mut supervised = run!(&manifest);
@@ -81,10 +83,15 @@ fn reset_forgets_what_the_budget_has_spent() {
 /// Seen to fail without the drain without end.
 #[test]
 fn drain_lets_everything_be_finished_and_stops() {
-    let mut supervised = run!(&plain("a"));
-    supervised.wait_for_life("a", 1);
+    let hurried = worker("a", "drain_timeout = \"50ms\"\nstop_timeout = \"300ms\"", "");
+    let pilot = "[worker.pilot]\nexec = \"tw\"\n\
+         actor.flight = { type = \"Pilot\", args = { target = \"a\", hold_ms = 1000, rounds = 1 } }\n\
+         [[grant]]\nfrom = \"pilot\"\nto = \"a\"\n";
+    let mut supervised = run!(&(hurried + pilot));
+    supervised.journal().wait_for(0, "holds an ask");
     assert_eq!(Cli::of(&supervised).run(&["drain", "a"]).code, 0);
     assert_eq!(supervised.worker("a").state, State::Stopped);
+    supervised.journal().wait_for(0, "ask 1 of a ok");
     supervised.stop();
 }
 
