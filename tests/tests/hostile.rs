@@ -249,6 +249,18 @@ fn who_is_ready_and_not_six_hundred_times_does_not_fill_the_log() {
 }
 
 #[test]
+fn a_life_that_is_spent_and_has_taken_nothing_is_no_planned_end() {
+    let disposable = system("vain", "").replace("[worker.hostile]\n", "[worker.hostile]\nmax_messages = 1\n");
+    let mut supervised = run!(&disposable);
+    // Three times it is restarted, with pauses between.
+    assert_that_the_honest_live(&mut supervised, "hostile is given up: too many offences");
+    let hostile = supervised.worker("hostile");
+    assert_eq!((hostile.generation, hostile.restarts, hostile.last_cause), (4, 3, Some(Cause::Protocol)));
+    supervised.journal().wait_for(0, "a life that is spent and has taken no message");
+    supervised.stop();
+}
+
+#[test]
 fn descriptors_parked_until_tables_are_full_harm_nobody_honest() {
     let mut supervised = run!(&system("park", ""));
     assert_that_the_honest_live(&mut supervised, "has attacked link 2");

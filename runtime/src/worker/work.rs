@@ -223,7 +223,10 @@ impl Worker {
         tokio::select! {
             _ = course.wait_for(|course| *course >= Course::Drain) => {}
             // If nobody hears it, the supervisor is gone, and that ends the worker.
-            () = self.host.until_spent() => drop(self.line.report(&ToSupervisor::Spent, None)),
+            () = self.host.until_spent() => {
+                let taken = u32::try_from(self.node.shared.workload.taken()).unwrap_or(u32::MAX);
+                drop(self.line.report(&ToSupervisor::Spent { taken }, None));
+            }
         }
         // Peers hold back what is new for the next incarnation.
         self.host.peers().drain().await;

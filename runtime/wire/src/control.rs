@@ -6,7 +6,7 @@
 //! | 1 | 1 | zero |
 //! | 2 | 2 | number of the peer |
 //! | 4 | 4 | generation of the peer |
-//! | 8 | 4 | detail: a fault, a cause, or 1 for a link to a life beside the one that messages go to |
+//! | 8 | 4 | detail: a fault, a cause, how many messages were taken, or 1 for a link to a life beside the one that messages go to |
 //! | 12 | 4 | zero |
 //! | 16 | 32 | name of a kept descriptor, filled up with zeros |
 //! | 48 | 16 | zero |
@@ -67,7 +67,10 @@ pub enum ToSupervisor {
     /// All is well: earlier failures no longer matter.
     Settled,
     /// It has taken as many messages as one life may: takes no more, and finishes what it has.
-    Spent,
+    Spent {
+        /// How many it has taken: at least one, or a life would end as planned that was of no use.
+        taken: u32,
+    },
     /// It has had nothing to do for as long as it is to stay for that.
     Idle,
     /// There is a message for a peer that starts on demand.
@@ -147,6 +150,9 @@ pub enum ControlError {
     /// A name is none.
     #[error("control record with an invalid name")]
     Name,
+    /// A life that has taken nothing is said to be spent.
+    #[error("control record of a life that is spent and has taken no message")]
+    Unspent,
     /// Bytes stand where this kind has none.
     #[error("control record of kind {kind} with bytes in fields that it does not have")]
     Reserve {
@@ -232,7 +238,7 @@ impl ToSupervisor {
             &Self::Reopen { peer, generation } => Fields { peer, generation, ..Fields::of(9) },
             Self::Skipped => Fields::of(10),
             Self::Settled => Fields::of(11),
-            Self::Spent => Fields::of(12),
+            &Self::Spent { taken } => Fields { detail: taken, ..Fields::of(12) },
             Self::Idle => Fields::of(13),
             &Self::Wanted { peer } => Fields { peer, ..Fields::of(14) },
             Self::Declined => Fields::of(20),
@@ -259,7 +265,8 @@ impl ToSupervisor {
             9 => Self::Reopen { peer: fields.peer, generation: fields.generation },
             10 => Self::Skipped,
             11 => Self::Settled,
-            12 => Self::Spent,
+            12 if fields.detail == 0 => return Err(ControlError::Unspent),
+            12 => Self::Spent { taken: fields.detail },
             13 => Self::Idle,
             14 => Self::Wanted { peer: fields.peer },
             20 => Self::Declined,

@@ -89,7 +89,7 @@ impl Daemon {
             ToSupervisor::Drained => self.events.push_back(Event::Drained(of)),
             ToSupervisor::Skipped => self.events.push_back(Event::Skipped(of)),
             ToSupervisor::Settled => self.events.push_back(Event::Settled(of)),
-            ToSupervisor::Spent => self.events.push_back(Event::Spent(of)),
+            ToSupervisor::Spent { .. } => self.events.push_back(Event::Spent(of)),
             ToSupervisor::Idle => self.events.push_back(Event::Idle(of)),
             ToSupervisor::Wanted { peer } => {
                 if may_send(&self.broker, of.child, ChildId(peer)) {

@@ -15,6 +15,7 @@ fn from_worker() -> Vec<ToSupervisor> {
         ToSupervisor::Reopen { peer: 0x0102, generation: 0x0304_0506 },
         ToSupervisor::Skipped,
         ToSupervisor::Settled,
+        ToSupervisor::Spent { taken: 0x0102 },
         ToSupervisor::Declined,
         ToSupervisor::Refused,
     ]
@@ -67,6 +68,7 @@ fn the_bytes_of_each_record_are_golden() {
         "0900020106050403",
         "0a",
         "0b",
+        "0c000000000000000201",
         "14",
         "15",
         "81",
@@ -82,6 +84,12 @@ fn the_bytes_of_each_record_are_golden() {
         "8c",
     ];
     assert_eq!(golden, expected);
+}
+
+#[test]
+fn a_life_that_is_spent_has_taken_something() {
+    let spent = |taken| ToSupervisor::from_bytes(&ToSupervisor::Spent { taken }.to_bytes());
+    assert_eq!([spent(0), spent(1)], [Err(ControlError::Unspent), Ok(ToSupervisor::Spent { taken: 1 })]);
 }
 
 #[test]
