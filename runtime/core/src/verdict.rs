@@ -19,6 +19,8 @@ pub(crate) enum Verdict {
     Sleep,
     /// It ended as it should.
     Done,
+    /// It did not end as it should, and is not started again.
+    LetGo,
     /// It ended as it should, and everything ends with it.
     EndAll(Outcome),
     /// A restart is no use or not wanted.
@@ -33,7 +35,8 @@ pub(crate) fn judge(config: &ChildConfig, ended: &Ended) -> Verdict {
         Aim::Stay => return Verdict::Stop,
         Aim::Again => return Verdict::Again,
         Aim::Rejoin => return Verdict::Rejoin,
-        Aim::Finish => return Verdict::Done,
+        Aim::Finish if ended.cause == Cause::Stopped => return Verdict::Done,
+        Aim::Finish => return Verdict::LetGo,
         Aim::Replace => return Verdict::Replace,
         Aim::Sleep => return Verdict::Sleep,
         Aim::Judge => {}
@@ -78,7 +81,7 @@ pub(crate) fn judge(config: &ChildConfig, ended: &Ended) -> Verdict {
         (Restart::Temporary, false) if config.kind == Kind::Oneshot || config.is_essential() => {
             Verdict::GiveUp(GivenUp::Unfinished)
         }
-        (Restart::Temporary, false) => Verdict::Done,
+        (Restart::Temporary, false) => Verdict::LetGo,
         (Restart::Transient, false) | (Restart::Permanent, _) => match config.on.reaction(ended.cause) {
             Reaction::Restart => Verdict::Failure { charged },
             Reaction::Stop => Verdict::GiveUp(GivenUp::Policy),
@@ -128,7 +131,7 @@ mod tests {
             (Restart::Transient, Cause::Signalled(15), FAILURE),
             (Restart::Transient, Cause::Violation, FAILURE),
             (Restart::Temporary, Cause::Exited(0), Verdict::Done),
-            (Restart::Temporary, Cause::Signalled(11), Verdict::Done),
+            (Restart::Temporary, Cause::Signalled(11), Verdict::LetGo),
             (Restart::Permanent, Cause::Exited(78), Verdict::GiveUp(GivenUp::ExitCode(78))),
             (Restart::Permanent, Cause::Exited(75), Verdict::Failure { charged: false }),
         ];

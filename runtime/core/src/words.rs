@@ -44,6 +44,7 @@ pub fn follows(names: &impl Names, record: &Record) -> String {
         Decision::Sleep => "waits for demand".to_owned(),
         Decision::Stop => "stays stopped".to_owned(),
         Decision::Done => "is done".to_owned(),
+        Decision::LetGo => "is not restarted".to_owned(),
         Decision::EndAll(_) => "everything stops with it".to_owned(),
         Decision::GiveUp(why) => format!("is given up: {}", given_up(names, why)),
         Decision::Escalate(_) => "its group's budget is spent, the group stops".to_owned(),

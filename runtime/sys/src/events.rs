@@ -4,8 +4,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::signal::SigSet;
 pub use nix::sys::signal::Signal;
+use nix::sys::signal::{SigHandler, SigSet, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -188,6 +188,22 @@ pub fn is_ignored(signal: Signal) -> bool {
     // SAFETY: without a new action the call only writes to `found`, which outlives it.
     let result = unsafe { libc::sigaction(signal as i32, std::ptr::null(), &raw mut found) };
     result == 0 && found.sa_sigaction == libc::SIG_IGN
+}
+
+/// Has the kernel keep the ends of children for [`crate::wait`], also where whoever started the process had it ignore
+/// SIGCHLD: then they are forgotten at once, and nobody learns how a child ended.
+pub(crate) fn keep_ends_of_children() -> Result<(), Failed> {
+    if is_ignored(Signal::SIGCHLD) {
+        // SAFETY: the default action of SIGCHLD runs no code.
+        unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }.map_err(failed("sigaction"))?;
+    }
+    Ok(())
+}
+
+/// Makes a write to a file that may not grow any more (RLIMIT_FSIZE) fail with EFBIG; the process would die of it.
+pub fn survive_files_that_may_not_grow() {
+    // SAFETY: an ignored signal runs no code.
+    let _cannot_fail = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
 }
 
 /// Returns whether the process has a controlling terminal at present.

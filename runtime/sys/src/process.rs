@@ -13,6 +13,7 @@ use nix::sys::signal::SigSet;
 use crate::capability::Capabilities;
 use crate::child;
 use crate::error::{Errno, Failed, check, failed};
+use crate::events::keep_ends_of_children;
 use crate::identity::{Identity, SecureBits};
 use crate::seccomp::Filter;
 
@@ -198,6 +199,7 @@ pub(crate) fn clone(
     namespaces: u64,
     cgroup: Option<BorrowedFd<'_>>,
 ) -> Result<Option<(i32, OwnedFd)>, Failed> {
+    keep_ends_of_children()?;
     let mut pidfd: RawFd = -1;
     // SAFETY: clone_args consists of integers, for which all-zero bytes are a value.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };

@@ -116,6 +116,9 @@ pub enum Failure {
         /// The kernel's error.
         error: std::io::Error,
     },
+    /// Data could not be written to stdout.
+    #[error("what was to be printed is lost: {0}")]
+    Unwritten(std::io::Error),
     /// The command names neither workers nor all of them.
     #[error("say which workers are meant, or --all for the whole system")]
     NobodyNamed,
@@ -132,7 +135,7 @@ impl Failure {
             Self::UnknownName { .. } => Exit::UnknownName,
             Self::NoSystem { .. } => Exit::Unreachable,
             Self::SeveralSystems { .. } | Self::NobodyNamed => Exit::Usage,
-            Self::NoSupervisor { .. } => Exit::Failed,
+            Self::NoSupervisor { .. } | Self::Unwritten(_) => Exit::Failed,
         }
     }
 
@@ -161,6 +164,7 @@ impl Failure {
             | Self::Refused { .. }
             | Self::TimedOut { .. }
             | Self::NotReached { .. }
+            | Self::Unwritten(_)
             | Self::NobodyNamed => None,
         }
     }

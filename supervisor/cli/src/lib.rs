@@ -62,11 +62,11 @@ pub fn main() -> ExitCode {
         Command::Doctor(asked) => doctor::doctor(&asked, &screen),
         Command::Reload(reload) => reload::reload(&reload, &screen),
     };
-    match outcome {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            screen.complain(&failure);
-            failure.exit().into()
-        }
-    }
+    let complain = |failure: Failure| {
+        screen.complain(&failure);
+        failure.exit()
+    };
+    let exit = outcome.unwrap_or_else(complain);
+    // Whatever the exit code says of data, nobody can rely on it where the data is lost.
+    screen.unwritten().map_or(exit, complain).into()
 }

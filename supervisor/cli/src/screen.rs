@@ -1,7 +1,7 @@
 //! Where output goes: data to stdout, messages to stderr, colours where a person sees them.
 
-use std::cell::Cell;
-use std::io::{IsTerminal, Write};
+use std::cell::RefCell;
+use std::io::{Error, ErrorKind, IsTerminal, Write};
 
 use crate::arguments::Color;
 use crate::exit::Failure;
@@ -11,7 +11,8 @@ use crate::exit::Failure;
 pub(crate) struct Screen {
     stdout_colour: bool,
     stderr_colour: bool,
-    left_alone: Cell<bool>,
+    /// Why data was not written, the first time.
+    unwritten: RefCell<Option<Error>>,
 }
 
 impl Screen {
@@ -28,7 +29,7 @@ impl Screen {
         Self {
             stdout_colour: wanted(std::io::stdout().is_terminal()),
             stderr_colour: wanted(std::io::stderr().is_terminal()),
-            left_alone: Cell::new(false),
+            unwritten: RefCell::default(),
         }
     }
 
@@ -42,16 +43,25 @@ impl Screen {
         self.stderr_colour
     }
 
-    /// Writes data. A reader that has gone away has seen what it wanted; that is no failure.
+    /// Writes data, as long as that succeeds.
     pub(crate) fn print(&self, text: &str) {
+        if self.is_left_alone() {
+            return;
+        }
         let mut stdout = std::io::stdout().lock();
         let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        self.left_alone.set(written.is_err());
+        *self.unwritten.borrow_mut() = written.err();
     }
 
-    /// Tells whether whoever read the data has gone away.
+    /// Tells whether data can no longer be written: whoever read it has gone away, or there is no room for it.
     pub(crate) fn is_left_alone(&self) -> bool {
-        self.left_alone.get()
+        self.unwritten.borrow().is_some()
+    }
+
+    /// Returns why data was lost. A reader that has gone away has seen what it wanted; that is no failure.
+    pub(crate) fn unwritten(&self) -> Option<Failure> {
+        let lost = self.unwritten.take().filter(|error| error.kind() != ErrorKind::BrokenPipe);
+        lost.map(Failure::Unwritten)
     }
 
     /// Writes a message.

@@ -7,7 +7,7 @@ use bailiwick_tests::harness::{Ended, PATIENCE, Stopwatch, Supervised};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
-use crate::support::{check, ends, first_ends, first_starts, group, kill, lives, plain, worker};
+use crate::support::{Cli, check, ends, first_ends, first_starts, group, kill, lives, plain, worker};
 
 /// Seen to fail without the difference of one_for_one from one_for_all.
 #[test]
@@ -131,6 +131,27 @@ fn a5_a_temporary_worker_is_never_restarted() {
     let a = supervised.wait_for_state("a", State::Done);
     assert_eq!((a.generation, a.restarts, a.last_cause), (1, 0, Some(Cause::Signal(8))));
     assert_eq!((a.budget_left, a.budget_max), (5, 5), "what is not restarted charges nothing");
+    supervised.stop();
+}
+
+/// Seen to fail without the difference of a temporary worker that failed from one that is done.
+#[test]
+fn a5_the_crash_of_a_temporary_worker_is_reported_and_shown_as_what_it_was() {
+    let temporary = |name: &str| worker(name, "restart = \"temporary\"", "");
+    let failing = worker("code", "restart = \"temporary\"", "exit = 7, after_ms = 200");
+    let ending = worker("fine", "restart = \"temporary\"", "exit = 0, after_ms = 200");
+    let mut supervised = run!(&[temporary("signal"), failing, ending].concat());
+    lives(&supervised, ["signal"], 1);
+    supervised.pid("signal").signal(Signal::SIGFPE);
+    ["signal", "code", "fine"].iter().for_each(|name| drop(supervised.wait_for_state(name, State::Done)));
+    let cause = |name: &str| supervised.crashes(name).iter().map(|report| report.cause).collect::<Vec<_>>();
+    assert_eq!((cause("signal"), cause("code")), (vec![Cause::Signal(8)], vec![Cause::Exit(7)]));
+    assert_eq!(cause("fine"), []);
+    let cli = Cli::of(&supervised);
+    let shown = |name: &str| cli.run(&["status", name]).data;
+    assert!(shown("signal").contains("ended and is not restarted: SIGFPE"), "{}", shown("signal"));
+    assert!(shown("code").contains("ended and is not restarted: exit code 7"), "{}", shown("code"));
+    assert!(shown("fine").contains("ended as it should"), "{}", shown("fine"));
     supervised.stop();
 }
 

@@ -199,7 +199,7 @@ fn a_reader_that_goes_away_ends_what_it_followed() {
     let mut supervised = run!(&plain("a"));
     supervised.wait_for_life("a", 1);
     let cli = Cli::of(&supervised);
-    for arguments in [&["events", "-f"][..], &["status", "--watch", "--json"]] {
+    for arguments in [&["events", "-f"][..], &["status", "--watch"], &["status", "--watch", "--json"]] {
         let mut command = cli.command(&[], arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it can be run");
         drop(child.stdout.take());
@@ -209,6 +209,25 @@ fn a_reader_that_goes_away_ends_what_it_followed() {
         messages.wait_for_end();
         let code = child.wait().expect("it is our child").code();
         assert_eq!((code, messages.is_empty()), (Some(0), true), "{arguments:?}: {messages}");
+    }
+    supervised.stop();
+}
+
+/// Seen to fail without the memory of what was not written.
+#[test]
+fn h_data_for_which_there_is_no_room_is_a_failure_and_not_half_a_success() {
+    let mut supervised = run!(&plain("a"));
+    supervised.wait_for_life("a", 1);
+    let cli = Cli::of(&supervised);
+    for arguments in
+        [&["status"][..], &["status", "--json"], &["events"], &["status", "--watch"], &["events", "-f"]]
+    {
+        let mut command = cli.command(&[], arguments);
+        command.stdout(std::fs::File::create("/dev/full").expect("every Linux has it"));
+        let output = command.stderr(Stdio::piped()).output().expect("it can be run");
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {messages}");
+        assert!(messages.contains("No space left on device"), "{arguments:?}: {messages}");
     }
     supervised.stop();
 }

@@ -6,12 +6,12 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-use bailiwick_supervisor::control::{Outcome, ReloadMode, Verb};
+use bailiwick_supervisor::control::{Cause, Outcome, ReloadMode, State, Verb};
 use bailiwick_tests::harness::{Ended, needs_root};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
-use crate::support::{plain, worker};
+use crate::support::{foreign, plain, worker};
 
 const GIVES_UP: &str = "group = \"none\"\nessential = true\ncrash_may_stop = \"all\"";
 
@@ -208,6 +208,36 @@ fn a_hang_up_that_was_ignored_at_the_start_stays_ignored() {
     assert_eq!(supervised.worker("a").pid, before);
     let lines = supervised.journal().since(0);
     assert!(!lines.iter().any(|line| line.text.contains("SIGHUP")), "{lines:?}");
+    supervised.stop();
+}
+
+/// Seen to fail without the taking back of SIGCHLD.
+#[test]
+fn h_a_supervisor_that_was_started_with_sigchld_ignored_learns_how_its_workers_end() {
+    let ignored = ["env", "--ignore-signal=CHLD"];
+    let done = foreign("done", "restart = \"transient\"", &["sleep=200", "exit=0"]);
+    let given_up = foreign("given-up", "", &["sleep=200", "exit=78"]);
+    let mut supervised = run!(&ignored, &[done, given_up].concat());
+    let end = |name: &str, state: State| supervised.wait_for_state(name, state).last_cause;
+    assert_eq!(end("done", State::Done), Some(Cause::Exit(0)));
+    assert_eq!(end("given-up", State::Failed), Some(Cause::Exit(78)));
+    supervised.stop();
+}
+
+/// Seen to fail without the tolerance of a file that may not grow.
+#[test]
+fn h_a_supervisor_whose_output_may_not_grow_any_more_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("output");
+    File::create(&path).and_then(|file| file.set_len(4 << 20)).expect("there is room");
+    // In blocks of 512 bytes, or of 1024.
+    let line = format!("ulimit -f 4096; exec \"$0\" \"$@\" >>{} 2>&1", path.display());
+    let mut supervised = run!(&["sh", "-c", &line], &plain("a"));
+    for generation in 1..4 {
+        supervised.wait_for_life("a", generation);
+        supervised.pid("a").signal(Signal::SIGKILL);
+    }
+    supervised.wait_for_life("a", 4);
     supervised.stop();
 }
 

@@ -16,6 +16,7 @@ impl Siblings {
         match verdict(member, end) {
             Verdict::Failure { .. } => self.fail(id, chance, step),
             Verdict::Done
+            | Verdict::LetGo
             | Verdict::Stop
             | Verdict::Again
             | Verdict::Rejoin

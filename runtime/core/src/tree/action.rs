@@ -132,6 +132,8 @@ pub enum Decision {
     Stop,
     /// It ended as it should and is not started again.
     Done,
+    /// It did not end as it should, and is not started again: it is temporary, or its group has done its work.
+    LetGo,
     /// It is the main child and has ended by itself: everything stops, to end like this.
     EndAll(Outcome),
     /// It is given up.
@@ -156,6 +158,7 @@ impl Decision {
             Self::Sleep => "sleep",
             Self::Stop => "stop",
             Self::Done => "done",
+            Self::LetGo => "let_go",
             Self::EndAll(_) => "end_all",
             Self::GiveUp(_) => "give_up",
             Self::Escalate(_) => "escalate",
@@ -174,6 +177,7 @@ impl Decision {
             | Self::Sleep
             | Self::Stop
             | Self::Done
+            | Self::LetGo
             | Self::EndAll(_)
             | Self::GiveUp(_)
             | Self::Escalate(_)
@@ -191,6 +195,7 @@ impl Decision {
             | Self::StartAgain
             | Self::Rejoin
             | Self::Stop
+            | Self::LetGo
             | Self::EndAll(_)
             | Self::GiveUp(_)
             | Self::Escalate(_)

@@ -16,16 +16,14 @@ impl Tree {
         let terms = &self.config.children[usize::from(id.0)];
         let mut verdict = judge(terms, &ended);
         // What starts on demand is never done, unless somebody waits for just that.
-        if verdict == Verdict::Done && ended.aim == Aim::Judge && terms.on_demand && !terms.significant {
+        let sleeps = ended.aim == Aim::Judge && terms.on_demand && !terms.significant;
+        if sleeps && verdict == Verdict::Done {
             verdict = Verdict::Sleep;
         }
         let forgiven = !ended.cause.is_offence() || self.children[usize::from(id.0)].offend(step.now);
-        if !forgiven
-            && matches!(
-                verdict,
-                Verdict::Failure { .. } | Verdict::Rejoin | Verdict::Sleep | Verdict::Replace
-            )
-        {
+        let returns =
+            matches!(verdict, Verdict::Failure { .. } | Verdict::Rejoin | Verdict::Sleep | Verdict::Replace);
+        if !forgiven && (returns || (sleeps && verdict == Verdict::LetGo)) {
             verdict = Verdict::GiveUp(GivenUp::Offences);
         }
         let decision = match verdict {
@@ -35,6 +33,7 @@ impl Tree {
             Verdict::Replace => Decision::Replace,
             Verdict::Sleep => Decision::Sleep,
             Verdict::Done => Decision::Done,
+            Verdict::LetGo => Decision::LetGo,
             Verdict::EndAll(outcome) => Decision::EndAll(outcome),
             Verdict::GiveUp(why) => {
                 self.children[usize::from(id.0)].count_failure();
@@ -52,7 +51,8 @@ impl Tree {
             Verdict::Rejoin => self.with_child(id, step, |child, turn| child.wait(turn.now)),
             Verdict::Replace => self.with_child(id, step, |child, turn| child.replace(turn.now)),
             Verdict::Sleep => self.with_child(id, step, |child, turn| child.sleep(turn.now)),
-            Verdict::Done => {
+            Verdict::LetGo if sleeps => self.with_child(id, step, |child, turn| child.sleep(turn.now)),
+            Verdict::Done | Verdict::LetGo => {
                 let terms = &self.config.children[usize::from(id.0)];
                 let (significant, group) = (terms.significant && ended.aim == Aim::Judge, terms.group);
                 self.with_child(id, step, |child, turn| child.finish(turn.now));
@@ -140,6 +140,7 @@ impl Tree {
             | Decision::Sleep
             | Decision::Stop
             | Decision::Done
+            | Decision::LetGo
             | Decision::EndAll(_)
             | Decision::Succeeded
             | Decision::RolledBack => {}

@@ -155,6 +155,7 @@ impl fmt::Display for Decision {
             Self::Sleep => f.write_str("wait for demand"),
             Self::Stop => f.write_str("stay stopped"),
             Self::Done => f.write_str("done"),
+            Self::LetGo => f.write_str("let go"),
             Self::EndAll(outcome) => write!(f, "end all: {outcome}"),
             Self::GiveUp(why) => write!(f, "give up: {why}"),
             Self::Escalate(group) => write!(f, "escalate from group {}", group.0),

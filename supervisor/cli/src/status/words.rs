@@ -37,7 +37,11 @@ pub(crate) fn detail(row: &Row) -> String {
             None => after("waits for its next start"),
         },
         State::Done if row.signs.skipped => "had nothing to do".to_owned(),
-        State::Done => "ended as it should".to_owned(),
+        // Which codes are a clean end stands in its terms, so any but the usual one is told.
+        State::Done => match row.last_cause {
+            None | Some(Cause::Stopped | Cause::Exit(0)) => "ended as it should".to_owned(),
+            Some(_) => after("ended and is not restarted"),
+        },
         State::Failed => given_up(row, after),
         _ => after("ended"),
     }];
