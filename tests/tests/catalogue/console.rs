@@ -64,9 +64,9 @@ fn crashes_are_told_in_a_line_each_in_full_and_as_a_document() {
     let all = cli.run(&["crashes"]);
     let lines: Vec<_> = all.data.lines().collect();
     assert_eq!((all.code, lines.len()), (0, 2), "{}", all.data);
-    assert!(lines[0].contains("a.1#1: SIGKILL from outside") && lines[1].contains("a.1#2: "), "{}", all.data);
+    assert!(lines[0].contains("a#1: SIGKILL from outside") && lines[1].contains("a#2: "), "{}", all.data);
     let one = cli.run(&["crashes", "a"]);
-    for part in ["what  a.1#2, pid ", "why  SIGKILL from outside", "follows  "] {
+    for part in ["what  a#2, pid ", "why  SIGKILL from outside", "follows  "] {
         assert!(one.data.contains(part), "{part}: {}", one.data);
     }
     assert_eq!(cli.run(&["crashes", "b"]).data, "no crash is remembered\n");

@@ -303,7 +303,7 @@ fn status_of_one_shows_how_it_ended_last() {
     let (crash, printed) =
         shown.split_once("\nlast crash: ").expect("it is told").1.split_once("\n  | ").expect("lines");
     let lines: Vec<_> = crash.lines().collect();
-    assert!(lines[0].ends_with(", a.1#1"), "{shown}");
+    assert!(lines[0].ends_with(", a#1"), "{shown}");
     assert!(lines[1].starts_with("  why: exit code 42"), "{shown}");
     assert!(lines[2].starts_with("  follows: restarts in ") && lines[2].contains("restarts left"), "{shown}");
     assert!(printed.contains("last word"), "{shown}");
