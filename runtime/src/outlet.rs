@@ -17,6 +17,10 @@ pub(crate) trait Outlet: Send + Sync {
     fn is_up(&self) -> bool {
         true
     }
+    /// Returns whether messages will soon reach it: its worker runs, and the link is being made.
+    fn is_coming(&self) -> bool {
+        false
+    }
     /// Takes a message without waiting. With [`Room::Wait`] one that finds no room is parked: the caller keeps the
     /// ticket, and parked messages are admitted in their order.
     fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>>;

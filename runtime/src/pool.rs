@@ -37,10 +37,13 @@ impl Drop for Chosen {
 }
 
 impl Member {
-    fn is_up(&self) -> bool {
+    /// Returns how far it is from taking a message. A place of a pool that nobody has may stay free for ever.
+    fn distance(&self) -> u8 {
         match &self.address.0 {
-            Target::Local(_) | Target::Pool(_) => true,
-            Target::Peer(peer) => peer.is_up(),
+            Target::Peer(peer) if peer.is_up() => 0,
+            Target::Peer(peer) if peer.is_coming() => 1,
+            Target::Peer(_) => 2,
+            Target::Local(_) | Target::Pool(_) => 0,
         }
     }
 }
@@ -62,7 +65,7 @@ impl Pool {
         ActorName::new(&self.worker, None, &self.path, None)
     }
 
-    /// Chooses the member with the fewest outstanding asks among those that run, leaving out the one at index
+    /// Chooses the member with the fewest outstanding asks among those that run, or else begin, leaving out the one at index
     /// `but`.
     pub(crate) fn choose(&self, but: Option<usize>) -> Option<Chosen> {
         let count = self.members.len();
@@ -72,7 +75,7 @@ impl Pool {
             .filter(|index| Some(*index) != but)
             .min_by_key(|index| {
                 let member = &self.members[*index];
-                (!member.is_up(), member.outstanding.load(Ordering::Relaxed))
+                (member.distance(), member.outstanding.load(Ordering::Relaxed))
             })?;
         let member = &self.members[index];
         member.outstanding.fetch_add(1, Ordering::Relaxed);

@@ -241,6 +241,11 @@ impl Link {
         self.can_send()
     }
 
+    /// Tells whether the peer is there and both greet each other, so that messages will soon flow.
+    pub fn is_opening(&self) -> bool {
+        matches!(self.state, State::Greeting { .. })
+    }
+
     /// Tells whether who sends without room waits for it: if not, the message is kept and its sender goes on.
     pub fn has_line(&self) -> bool {
         self.can_send() || self.is_between_lives()

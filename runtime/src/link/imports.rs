@@ -161,6 +161,10 @@ impl Outlet for Import {
         self.way.peer().lock().link.is_open()
     }
 
+    fn is_coming(&self) -> bool {
+        self.way.peer().lock().link.is_opening()
+    }
+
     fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>> {
         let parcel = match self.parcel(&envelope) {
             Ok(parcel) => parcel,

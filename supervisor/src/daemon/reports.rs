@@ -132,7 +132,7 @@ impl Daemon {
         if life.waits { self.events.push_back(Event::Standing(of)) } else { self.go(of) }
     }
 
-    /// Lets the code of the user run, and gives it its links.
+    /// Gives a life its links and lets the code of the user run, which finds them there.
     pub(super) fn go(&mut self, of: Incarnation) {
         let Some(life) = self.life(of) else { return };
         life.stage = Stage::Released;
@@ -140,8 +140,8 @@ impl Daemon {
         // A foreign program is executed only now. One that has ended meanwhile is noticed by its end.
         let _ = life.start.as_ref().filter(|_| life.line.is_none()).map(StartReport::go);
         let threads = self.witness.as_ref().and_then(|witness| witness.threads(pid));
-        self.order(of, ToWorker::Go, threads);
         self.link_up(of);
+        self.order(of, ToWorker::Go, threads);
     }
 
     pub(super) fn verify(&mut self, of: Incarnation) -> Result<(), Broken> {

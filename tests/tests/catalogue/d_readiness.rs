@@ -4,6 +4,8 @@ use bailiwick_supervisor::control::{Cause, State};
 use bailiwick_tests::harness::Supervised;
 use bailiwick_tests::run;
 
+use crate::support::answers;
+
 /// A worker `r` with these keys whose actor rests, and one that walks through its rests.
 fn system(keys: &str, nap: &str, walk: &str) -> String {
     format!(
@@ -48,6 +50,31 @@ fn d16_while_an_instance_rests_its_messages_go_to_the_other_one() {
     let expected: Vec<_> = (1..=20).map(|n| format!("{n}: {first} with {} marks", 3 * n)).collect();
     assert_eq!(awake, expected, "what was told while it rested arrives afterwards");
     ["r.1", "r.2", "w"].iter().for_each(|worker| assert_never_restarted(&supervised, worker));
+    supervised.stop();
+}
+
+/// Seen to fail without the links before the permission to run; the choice of an instance that begins.
+#[test]
+fn d_what_is_sent_first_to_a_pool_with_free_places_goes_to_its_members() {
+    let mut supervised = run!(
+        r#"
+[group.g]
+strategy = "pool"
+[worker.p]
+exec = "tw"
+group = "g"
+max_children = 3
+actor.life = { type = "Life", args = {} }
+[worker.w]
+exec = "tw"
+needs = ["p"]
+actor.flight = { type = "Pilot", args = { target = "p", who = 6, rounds = 1 } }
+[[grant]]
+from = "w"
+to = "p"
+"#
+    );
+    assert_eq!(answers(&supervised, 6), [supervised.pid("p.1").0; 6], "a place that nobody has was asked");
     supervised.stop();
 }
 

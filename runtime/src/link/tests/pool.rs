@@ -95,6 +95,33 @@ fn an_instance_that_is_down_is_left_out_while_another_runs() {
 }
 
 #[test]
+fn a_place_that_nobody_has_is_left_out_while_another_instance_begins() {
+    block_on(async {
+        let peers = [1, 2].map(|instance| bootstrap::Peer {
+            imports: vec![slot("desk", None)],
+            ..peer(instance, "right", instance, 2)
+        });
+        let left = Worker::with_peers("left", &peers, Vec::new()).await;
+        let own = bootstrap::Peer { exports: vec![slot("desk", None)], ..peer(NUMBER, "left", 1, 1) };
+        let right = Worker::with_peers("right", &[own], vec![desk()]).await;
+        let (ours, theirs) = pair(Kind::SeqPacket).expect("sockets can be made");
+        left.peers.linked(2, 1, false, ours).expect("the executor watches sockets");
+        left.node
+            .run_main(async |cx| {
+                let desk: DeskRef = cx.peer("right/desk").expect("the desk is granted");
+                let asks = (0..4).map(|number| desk.add(number).ask(SOON));
+                let joined = async {
+                    tokio::task::yield_now().await;
+                    right.peers.linked(NUMBER, 1, false, theirs).expect("the executor watches sockets");
+                };
+                let (answers, ()) = futures::future::join(futures::future::try_join_all(asks), joined).await;
+                assert_eq!(answers, Ok(vec![1, 2, 3, 4]), "nobody waited for the other place");
+            })
+            .await;
+    });
+}
+
+#[test]
 fn the_same_key_goes_to_the_same_instance() {
     run(async |_, desk| {
         for _ in 0..5 {
