@@ -315,11 +315,16 @@ fn g_a_reload_that_changes_everything() {
 /// Seen to fail without the sandbox that is made anew.
 #[test]
 fn g_a_worker_killed_during_a_reload_comes_back_with_what_changed() {
-    let mut supervised = run!(&[plain("a"), plain("b")].concat());
-    up(&supervised, ["a", "b"]);
+    // No budget ends before the test does, and no pause is longer than a look.
+    let keys = "group = \"g\"\nbackoff = { first = \"1ms\", base = \"1ms\", cap = \"1ms\" }\n";
+    let manifest = |a: &str| {
+        let group = "[group.g]\nmax_restarts = 1000\n".to_owned();
+        [group, worker("a", &format!("{keys}{a}"), ""), worker("b", keys, "")].concat()
+    };
+    let mut supervised = run!(&manifest(""));
     for round in 1..6 {
-        let keys = format!("environment = {{ ROUND = \"{round}\" }}");
-        supervised.rewrite(&[worker("a", &keys, ""), plain("b")].concat());
+        up(&supervised, ["a", "b"]);
+        supervised.rewrite(&manifest(&format!("environment = {{ ROUND = \"{round}\" }}")));
         let (a, b) = (supervised.pid("a"), supervised.pid("b"));
         let control = supervised.control();
         let reloads = std::thread::spawn(move || control.order_with_words(RELOAD, Duration::from_secs(50)));
@@ -332,7 +337,6 @@ fn g_a_worker_killed_during_a_reload_comes_back_with_what_changed() {
             let is_new = String::from_utf8_lossy(&environment).contains(&format!("ROUND={round}"));
             (is_new && row.state == State::Ready).then_some(())
         });
-        supervised.order(Verb::Start, "b");
     }
     supervised.stop();
 }

@@ -32,6 +32,8 @@ impl Tree {
         let is_new = child.incarnation().generation != before.generation;
         match (verb, child.state()) {
             (Verb::Remove, _) => child.is_empty().then_some(Came::Done),
+            // Its end was there before the order, which has nothing to end: what comes of it is seen of its next life.
+            (Verb::Renew | Verb::Start | Verb::Join, State::Backoff { .. }) if !is_new => None,
             (_, State::Backoff { .. } | State::Failed(_)) => Some(Came::Fails),
             (_, State::Stopped | State::Done) => Some(Came::Done),
             (_, State::Waiting) if self.waits_for_demand(before.child) => Some(Came::Done),
@@ -108,5 +110,47 @@ impl Tree {
         };
         let mut kept = (0..).map(ChildId).zip(kept);
         kept.find(|(_, ((old, new), child))| !is_free(child) && moved(old, new)).map(|(id, _)| id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use core::time::Duration;
+
+    use super::*;
+    use crate::backoff::Backoff;
+    use crate::exit::Exit;
+    use crate::time::Instant;
+    use crate::tree::Event;
+
+    #[test]
+    fn an_end_that_was_there_before_the_order_does_not_count_against_what_was_ordered() {
+        let second = Duration::from_secs(1);
+        let backoff = Backoff { first: second, base: second, cap: second, ..Backoff::default() };
+        let children = vec![ChildConfig { backoff, ..ChildConfig::default() }];
+        let (mut tree, mut actions) =
+            (Tree::new(Config { children, ..Config::default() }).unwrap(), Vec::new());
+        let of = |generation| Incarnation { child: ChildId(0), generation };
+        let at = |seconds| Instant::START + seconds * second;
+        let mut after = |now, event| {
+            tree.handle(now, event, &mut actions);
+            tree.came_of(Verb::Renew, of(1))
+        };
+        after(at(0), Event::Boot);
+        after(at(0), Event::Spawned(of(1)));
+        after(at(0), Event::Ready(of(1)));
+        after(at(1), Event::Exited { of: of(1), exit: Exit::Signal(9) });
+        let renewed = after(at(1), Event::Operator { verb: Verb::Renew, child: ChildId(0) });
+        assert_eq!(renewed, None, "it is ending by itself");
+        assert_eq!(after(at(1), Event::Emptied { of: of(1), chance: 0 }), None, "it pauses");
+        assert_eq!(after(at(2), Event::Tick), None, "its next life begins");
+        after(at(2), Event::Spawned(of(2)));
+        after(at(3), Event::Exited { of: of(2), exit: Exit::Signal(9) });
+        assert_eq!(after(at(3), Event::Emptied { of: of(2), chance: 0 }), Some(Came::Fails), "which fails");
+        after(at(4), Event::Tick);
+        after(at(4), Event::Spawned(of(3)));
+        assert_eq!(after(at(4), Event::Ready(of(3))), Some(Came::Done));
     }
 }
