@@ -571,6 +571,11 @@ impl Child {
         }
     }
 
+    /// Returns until when it has its whole group pause with it; `None` if it does not.
+    pub(crate) const fn holds_group_until(&self) -> Option<Instant> {
+        if let State::Backoff { until, held: true } = self.state { Some(until) } else { None }
+    }
+
     /// It starts when its group lets it, and remembers its failures.
     pub(crate) fn wait(&mut self, now: Instant) {
         self.enter(State::Waiting, now);

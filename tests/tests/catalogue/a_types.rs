@@ -468,6 +468,28 @@ fn an_operators_stop_of_a_member_while_its_group_halts_keeps_that_member_down() 
     supervised.stop();
 }
 
+/// Seen to fail without the drop of the pause.
+#[test]
+fn a_member_that_is_stopped_while_it_pauses_holds_nobody_of_its_group() {
+    let pauses = "group = \"all\"\nbackoff = { first = \"20s\", cap = \"30s\" }";
+    let manifest = [
+        "[group.all]\nstrategy = \"one_for_all\"\n",
+        &worker("a", "group = \"all\"", ""),
+        &worker("b", pauses, ""),
+    ];
+    let mut supervised = run!(&manifest.concat());
+    lives(&supervised, ["a", "b"], 1);
+    kill(&supervised, "b");
+    supervised.wait_for_state("b", State::Backoff);
+    supervised.wait_for_state("a", State::Waiting);
+    let stopwatch = Stopwatch::start();
+    supervised.order(Verb::Stop, "b");
+    lives(&supervised, ["a"], 2);
+    stopwatch.assert_within(Duration::from_secs(1), "the start of who waited");
+    assert_eq!(supervised.worker("b").state, State::Stopped);
+    supervised.stop();
+}
+
 /// Seen to fail without the charge of the budget.
 #[test]
 fn a_start_that_fails_while_a_group_restarts_is_an_incident_of_its_own() {

@@ -62,11 +62,25 @@ impl Group {
 
     /// Somebody wants a member to start: the pause is over.
     pub(super) fn hurry(&mut self, now: Instant) {
+        if let Some(until) = self.pause() {
+            *until = now;
+        }
+    }
+
+    /// What made it pause until `reason` is gone: `next` is enough. A pause until another time has another reason.
+    pub(super) fn shorten(&mut self, reason: Instant, next: Instant) {
+        if let Some(until) = self.pause().filter(|until| **until == reason) {
+            *until = next.min(reason);
+        }
+    }
+
+    /// Returns when its pause ends, also if that is yet to begin.
+    const fn pause(&mut self) -> Option<&mut Instant> {
         match &mut self.phase {
             Phase::Halting { then: Then::Restart { at: until }, .. } | Phase::Pausing { until, .. } => {
-                *until = now;
+                Some(until)
             }
-            Phase::Halting { then: Then::Report | Then::Finish, .. } | Phase::Steady => {}
+            Phase::Halting { then: Then::Report | Then::Finish, .. } | Phase::Steady => None,
         }
     }
 

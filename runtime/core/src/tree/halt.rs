@@ -130,6 +130,14 @@ impl Tree {
         }
     }
 
+    /// A member that paused until `until` does not come back: its group waits at most for the pauses of the others.
+    pub(super) fn drop_pause(&mut self, child: ChildId, until: Instant, now: Instant) {
+        let Some(id) = self.terms(child).map(|terms| terms.group) else { return };
+        let members = self.children.iter().zip(&self.config.children).filter(|(_, terms)| terms.group == id);
+        let next = members.filter_map(|(member, _)| member.holds_group_until()).max().unwrap_or(now);
+        self.groups[usize::from(id.0)].shorten(until, next);
+    }
+
     /// Returns what is to become of a child that a halting group keeps from running; `None` if none does.
     pub(super) fn halting_aim(&self, child: ChildId) -> Option<Aim> {
         let places = self.order.places(child).iter().rev();

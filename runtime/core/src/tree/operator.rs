@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{ChildId, Kind, Step, Tree, Verb};
-use crate::child::{Aim, Child, State};
+use crate::child::{Aim, Child, State, Turn};
 
 impl Tree {
     pub(super) fn operate(&mut self, verb: Verb, id: ChildId, step: &mut Step<'_>) {
@@ -35,13 +35,22 @@ impl Tree {
                 self.hurry(id, step.now);
                 self.with_child(id, step, Child::renew);
             }
-            Verb::Stop => self.with_child(id, step, |child, turn| child.stop(Aim::Stay, turn)),
-            Verb::Drain => self.with_child(id, step, Child::drain_fully),
-            Verb::Kill => self.with_child(id, step, Child::kill),
+            Verb::Stop => self.dismiss(id, step, |child, turn| child.stop(Aim::Stay, turn)),
+            Verb::Drain => self.dismiss(id, step, Child::drain_fully),
+            Verb::Kill => self.dismiss(id, step, Child::kill),
             Verb::Roll => self.roll(id, step),
             Verb::Reload => self.with_child(id, step, Child::reload),
-            Verb::Remove => self.with_child(id, step, Child::remove),
+            Verb::Remove => self.dismiss(id, step, Child::remove),
             Verb::Reset => self.reset(id),
+        }
+    }
+
+    /// A child is not to come back: nobody waits for its pause any more.
+    fn dismiss(&mut self, id: ChildId, step: &mut Step<'_>, order: impl FnOnce(&mut Child, &mut Turn<'_>)) {
+        let pause = self.child(id).and_then(Child::holds_group_until);
+        self.with_child(id, step, order);
+        if let Some(until) = pause {
+            self.drop_pause(id, until, step.now);
         }
     }
 

@@ -4,6 +4,7 @@
 //! the file. Run with `BLESS=1` to write the answers anew; then read what changed.
 
 mod parse;
+mod pauses;
 mod rolling;
 mod scenarios;
 

@@ -114,14 +114,6 @@ fn a8_a_stop_by_an_operator_outlasts_the_restart_of_its_group() {
 }
 
 #[test]
-fn a8_a_pause_holds_the_whole_group_and_a_start_ends_it() {
-    let minute = Duration::from_secs(60);
-    let backoff = Backoff { first: minute, base: minute, cap: minute, ..child().backoff };
-    let slow = ChildConfig { backoff, ..child() };
-    replay("a8_pause", serial(Strategy::OneForAll, vec![child(), slow]));
-}
-
-#[test]
 fn a12_a_groups_end_restarts_what_comes_after_it_in_its_parent() {
     let inner = GroupConfig { parent: Some(GroupId(0)), ..budget(0, 5, OnExhausted::Escalate) };
     let in_inner = ChildConfig { group: GroupId(1), ..child() };
