@@ -200,11 +200,29 @@ pub(crate) fn keep_ends_of_children() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Makes a write to a file that may not grow any more (RLIMIT_FSIZE) fail with EFBIG; the process would die of it.
-pub fn survive_files_that_may_not_grow() {
-    // SAFETY: an ignored signal runs no code.
-    let _cannot_fail = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+/// Has this process, which decides over the lives of others, live on where a signal would end it that is neither meant for it
+/// nor a fault of its code: SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT and the real-time signals have no
+/// effect. A write to a file that may not grow any more (RLIMIT_FSIZE) fails with EFBIG instead of raising SIGXFSZ.
+///
+/// Of a child they have their default meaning after [`crate::process::Step::ResetSignals`].
+pub fn survive_stray_signals() {
+    let named = STRAY.map(|signal| signal as i32);
+    for number in named.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX()) {
+        // SAFETY: an ignored signal runs no code.
+        let _cannot_fail = unsafe { libc::signal(number, libc::SIG_IGN) };
+    }
 }
+
+const STRAY: [Signal; 8] = [
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGIO,
+    Signal::SIGPWR,
+    Signal::SIGSTKFLT,
+    Signal::SIGXFSZ,
+];
 
 /// Returns whether the process has a controlling terminal at present.
 pub fn has_terminal() -> bool {

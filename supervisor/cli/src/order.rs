@@ -152,7 +152,8 @@ impl<'a> Giver<'a> {
             Outcome::ShuttingDown => return refused("the system is stopping"),
             Outcome::GaveUp => return refused("it is given up; `status` says why"),
             Outcome::RolledBack => return refused(&words),
-            Outcome::Refused if verb == Verb::Roll => return refused(&words),
+            // A rolling restart, or a signal.
+            Outcome::Refused if !words.is_empty() => return refused(&words),
             Outcome::Refused => return refused("no pool, or it has fewer places"),
             _ => return refused("the supervisor did not understand the order"),
         }

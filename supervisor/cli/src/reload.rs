@@ -70,6 +70,9 @@ pub(crate) fn reload(reload: &Reload, screen: &Screen) -> Result<Exit, Failure> 
     match outcome {
         Outcome::Done => Ok(Exit::Done),
         Outcome::TimedOut => Err(Failure::TimedOut { order: "reload".into(), waited: reload.timeout }),
+        Outcome::ShuttingDown if !told.workers.is_empty() => {
+            Err(refused("the supervisor was stopped before it was done", outcome))
+        }
         Outcome::ShuttingDown => Err(refused("the system is stopping", outcome)),
         Outcome::Refused if !told.results.is_empty() => {
             Err(refused("a worker refused its new args", outcome))

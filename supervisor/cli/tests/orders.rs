@@ -312,6 +312,26 @@ fn what_became_of_an_order_is_its_exit_code() {
 }
 
 #[test]
+fn what_became_of_a_reload_is_its_exit_code_and_no_more_than_is_so() {
+    for (text, outcome, expected, word) in [
+        ("restarted\tweb\texec\nresult\tweb\tnot yet", Outcome::TimedOut, 6, "the order stands"),
+        (
+            "restarted\tweb\texec\nresult\tweb\tnot yet",
+            Outcome::ShuttingDown,
+            1,
+            "stopped before it was done",
+        ),
+        ("", Outcome::ShuttingDown, 1, "the system is stopping"),
+    ] {
+        let lines = text.lines().map(|line| Record::Text(Text { text: line.into(), ends: true })).collect();
+        let answer = [lines, end(outcome)].concat();
+        let (code, _, messages, _) = Supervisor::answering([answer]).run(&["reload"]);
+        assert_eq!(code, expected, "{outcome:?}: {messages}");
+        assert!(messages.contains(word), "{messages}");
+    }
+}
+
+#[test]
 fn a_supervisor_that_ends_before_it_answers_is_a_failure() {
     let (code, data, messages, _) = Supervisor::answering([Vec::new()]).run(&["status"]);
     assert_eq!((code, data.as_str()), (1, ""));

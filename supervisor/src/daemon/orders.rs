@@ -93,18 +93,28 @@ impl Daemon {
                 .collect();
             return self.answer(id, lines, Outcome::Done);
         }
-        if verb == Verb::Roll
-            && let Some(why) = targets.iter().find_map(|child| self.tree.refuses_roll(*child))
-        {
-            return self.answer(id, Record::lines(&why.to_string()), Outcome::Refused);
-        }
         let children: Vec<_> = targets.into_iter().map(|child| self.incarnation(child)).collect();
+        if let Some(why) = self.refusal(verb, &children) {
+            return self.answer(id, Record::lines(&why), Outcome::Refused);
+        }
         for of in &children {
             self.give_order(verb, *of);
         }
         let verb = if verb == Verb::Events(NEXT_EVENT) { Verb::Events(self.happened.last()) } else { verb };
         let until = self.now() + request.deadline;
         self.orders.push(PendingOrder { connection: id, verb, children, until });
+    }
+
+    /// Says why an order does not apply to these, if so.
+    fn refusal(&self, verb: Verb, to: &[Incarnation]) -> Option<String> {
+        let has_process = || self.lives().any(|life| to.contains(&life.of) && !life.reaped);
+        match verb {
+            Verb::Roll => {
+                to.iter().find_map(|of| self.tree.refuses_roll(of.child)).map(|why| why.to_string())
+            }
+            Verb::Kill(number) if number != SIGKILL && !has_process() => Some("it has no process".into()),
+            _ => None,
+        }
     }
 
     fn give_order(&mut self, verb: Verb, of: Incarnation) {
@@ -119,16 +129,8 @@ impl Daemon {
             Verb::Kill(number) => {
                 return Signal::try_from(i32::from(number)).map_or((), |signal| self.signal(of, signal));
             }
-            Verb::Status
-            | Verb::ShutDown
-            | Verb::Scale(_)
-            | Verb::Wait(_)
-            | Verb::Events(_)
-            | Verb::Lines
-            | Verb::Reload(_)
-            | Verb::Crashes => {
-                return;
-            }
+            // Nothing is asked of a worker.
+            _ => return,
         };
         self.events.push_back(Event::Operator { verb: ordered, child: of.child });
         if verb == Verb::Restart {

@@ -208,13 +208,13 @@ impl Daemon {
         if !is_over && !is_late {
             return;
         }
+        let late = if self.tree.is_shutting_down() { Answer::ShuttingDown } else { Answer::TimedOut };
         let Some(Reload { client, stage, .. }) = self.reload.take() else { return };
         let (mut plan, orders) = match stage {
             Stage::Settling { plan, orders } => (plan, orders),
             Stage::Reading(reading) => {
                 self.unwatch(&reading);
-                let late = "refused\tthe manifest was not read in time\n";
-                return self.end_reload(client, late, Answer::TimedOut);
+                return self.end_reload(client, "refused\tthe manifest was not read to its end\n", late);
             }
         };
         let came = orders
@@ -222,7 +222,7 @@ impl Daemon {
             .map(|(verb, of)| (self.roster.seat(of.child).title.as_str(), self.tree.came_of(*verb, *of)));
         let (results, answer) = check::results(came);
         plan += &results;
-        self.end_reload(client, &plan, answer);
+        self.end_reload(client, &plan, if is_over { answer } else { late });
     }
 
     fn end_reload(&mut self, client: Option<ConnectionId>, text: &str, answer: Answer) {

@@ -16,7 +16,7 @@ use bailiwick_sys::cgroup::Cgroups;
 use bailiwick_sys::crash::report_crashes;
 use bailiwick_sys::events::{
     Interest, Poller, Signal, Signals, Timer, die_of as die_of_signal, has_terminal, is_ignored,
-    monotonic_ns, survive_files_that_may_not_grow,
+    monotonic_ns, survive_stray_signals,
 };
 use bailiwick_sys::guardian::Guardian;
 use bailiwick_sys::held_lock::LockError;
@@ -60,7 +60,7 @@ const SIGNALS: [Signal; 6] =
 
 /// Runs `system` to its end.
 pub(super) fn run(system: System, options: Options) -> ExitCode {
-    survive_files_that_may_not_grow();
+    survive_stray_signals();
     match prepare(system, options) {
         Ok(mut daemon) => {
             let end = daemon.run();

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 use bailiwick_supervisor::control::{State, Verb};
-use bailiwick_tests::harness::{Journal, Line, needs_root};
+use bailiwick_tests::harness::{Ended, Journal, Line, needs_root};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{Cli, plain, worker};
+use crate::support::{Cli, first_starts, plain, worker};
 
 /// A command that goes on, and what it has printed so far.
 struct Following {
@@ -139,6 +139,28 @@ fn a_reload_that_a_worker_does_not_answer_in_time_exits_with_6() {
     assert_eq!(told.code, 6, "{}", told.messages);
     assert!(told.data.ends_with("timeout       a\n"), "{}", told.data);
     supervised.stop();
+}
+
+/// Seen to fail without the difference of a stop from what comes late.
+#[test]
+fn a_reload_that_a_stop_cuts_short_says_so_and_exits_with_1() {
+    let keys = "drain_timeout = \"0s\"\nstop_timeout = \"100ms\"";
+    let mut supervised = run!(&worker("a", keys, ""));
+    supervised.wait_for_life("a", 1);
+    supervised.rewrite(&[worker("a", keys, "on_reload = \"never\""), plain("b")].concat());
+    let mut command = Cli::of(&supervised).command(&[], &["reload"]);
+    let reload = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it can be run");
+    // What is new has been ordered to start together with what the other never takes up.
+    first_starts(&supervised, 2);
+    supervised.signal(Signal::SIGTERM);
+    let told = reload.wait_with_output().expect("it ends");
+    let (data, messages) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert_eq!(told.status.code(), Some(1), "{messages}");
+    assert!(messages.contains("stopped before it was done"), "{messages}");
+    assert!(!messages.contains("the order stands"), "{messages}");
+    assert!(data.contains("not yet       a\n"), "{data}");
+    assert_eq!(supervised.wait(), Ended::Code(0));
+    supervised.assert_nothing_is_left();
 }
 
 /// Seen to fail without the watching.

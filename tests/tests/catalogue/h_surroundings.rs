@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::Command;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{Cause, Outcome, ReloadMode, State, Verb};
@@ -238,6 +239,30 @@ fn h_a_supervisor_whose_output_may_not_grow_any_more_goes_on() {
         supervised.pid("a").signal(Signal::SIGKILL);
     }
     supervised.wait_for_life("a", 4);
+    supervised.stop();
+}
+
+/// Seen to fail without the tolerance of stray signals; the reset of signals.
+#[test]
+fn h_a_supervisor_outlives_signals_that_nobody_means_for_it_and_workers_have_their_default() {
+    let mut supervised = run!(&[plain("a"), foreign("b", "", &["sleep=60000"])].concat());
+    let (a, b) = (supervised.wait_for_life("a", 1), supervised.wait_for_life("b", 1));
+    // SIGUSR2, SIGALRM, SIGSTKFLT, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGXFSZ, and real-time signals.
+    let strays = [12, 14, 16, 26, 27, 29, 30, 25, 34, 50, 64];
+    for number in strays {
+        let pid = supervised.process().0.to_string();
+        let sent = Command::new("kill").arg(format!("-{number}")).arg(pid).status().expect("it can be run");
+        assert!(sent.success(), "signal {number} finds a supervisor");
+    }
+    // It goes on, and nobody else was ended.
+    assert_eq!(["a", "b"].map(|name| supervised.worker(name).pid), [a.pid, b.pid]);
+    supervised.order(Verb::Restart, "a");
+    supervised.wait_for_life("a", 2);
+    for name in ["a", "b"] {
+        let ignored = supervised.pid(name).status()["SigIgn"].clone();
+        let ignored = u64::from_str_radix(&ignored, 16).expect("it is a set of signals");
+        assert!(strays.iter().all(|number| ignored & 1 << (number - 1) == 0), "{name}: {ignored:x}");
+    }
     supervised.stop();
 }
 

@@ -56,6 +56,24 @@ fn a_kill_is_final_and_another_signal_is_not() {
     supervised.stop();
 }
 
+/// Seen to fail without the look whether there is a process.
+#[test]
+fn a_signal_for_who_has_no_process_is_refused() {
+    let mut supervised = run!(&[plain("a"), worker("b", "instances = 2", "")].concat());
+    supervised.wait_for_life("a", 1);
+    supervised.wait_for_worker("b", "ready", |row| (row.state == State::Ready).then_some(()));
+    let cli = Cli::of(&supervised);
+    assert_eq!(cli.run(&["stop", "a", "b.2"]).code, 0);
+    for name in ["a", "b.2"] {
+        let refused = cli.run(&["kill", "--signal", "USR1", name]);
+        assert_eq!(refused.code, 1, "{}", refused.messages);
+        assert!(refused.messages.contains("it has no process"), "{}", refused.messages);
+    }
+    assert_eq!(cli.run(&["kill", "--signal", "CONT", "b"]).code, 0, "the other instance has one");
+    assert_eq!(cli.run(&["kill", "a"]).code, 0, "nothing is left of it, as was ordered");
+    supervised.stop();
+}
+
 /// Seen to fail without the reset.
 #[test]
 fn reset_forgets_what_the_budget_has_spent() {
