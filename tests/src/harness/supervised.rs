@@ -248,6 +248,8 @@ impl Supervised {
     /// # Panics
     /// If it cannot be written.
     pub fn rewrite(&self, manifest: &str) {
+        // It answers once it has read the one that it starts with.
+        drop(self.control());
         let manifest = manifest.replace("FOLDER", &self.path().display().to_string());
         fs::write(self.path().join("app.toml"), manifest).expect("the manifest can be written");
     }

@@ -108,7 +108,7 @@ fn d3_a_start_that_fails_tells_the_error_and_shows_no_process() {
     let command = "[worker.b]\nkind = \"command\"\ncommand = [\"FOLDER/own\", \"1000000\"]\n\
         backoff = { base = \"20s\", cap = \"30s\" }\nsandbox.preset = \"exec\"\n";
     let reloaded =
-        supervised.reload(Verb::Reload(ReloadMode::Narrow), &[plain("a").as_str(), command].concat());
+        supervised.reload(Verb::Reload(ReloadMode::Widening), &[plain("a").as_str(), command].concat());
     assert_eq!(reloaded.1, Outcome::Done, "{}", reloaded.0);
     supervised.wait_for_life("b", 1);
     std::fs::set_permissions(&own, PermissionsExt::from_mode(0o644)).expect("it is ours");
