@@ -45,6 +45,12 @@ struct Came<'t> {
     result: &'t str,
 }
 
+impl Came<'_> {
+    fn is_final(&self) -> bool {
+        self.result != "not yet"
+    }
+}
+
 pub(crate) fn reload(reload: &Reload, screen: &Screen) -> Result<Exit, Failure> {
     let client = Client::connect(&place::find(&reload.place)?)?;
     let mode = match (reload.dry_run, reload.allow_widening) {
@@ -69,6 +75,10 @@ pub(crate) fn reload(reload: &Reload, screen: &Screen) -> Result<Exit, Failure> 
     }
     match outcome {
         Outcome::Done => Ok(Exit::Done),
+        // Each worker's own time was up, or it failed: there is nothing left to wait for.
+        Outcome::TimedOut if !told.results.is_empty() && told.results.iter().all(Came::is_final) => {
+            Err(refused("taken up, but not by every worker", outcome))
+        }
         Outcome::TimedOut => Err(Failure::TimedOut { order: "reload".into(), waited: reload.timeout }),
         Outcome::ShuttingDown if !told.workers.is_empty() => {
             Err(refused("the supervisor was stopped before it was done", outcome))

@@ -316,6 +316,12 @@ fn what_became_of_a_reload_is_its_exit_code_and_no_more_than_is_so() {
     for (text, outcome, expected, word) in [
         ("restarted\tweb\texec\nresult\tweb\tnot yet", Outcome::TimedOut, 6, "the order stands"),
         (
+            "restarted\tweb\texec\nresult\tweb\tdoes not come up",
+            Outcome::TimedOut,
+            6,
+            "taken up, but not by every worker",
+        ),
+        (
             "restarted\tweb\texec\nresult\tweb\tnot yet",
             Outcome::ShuttingDown,
             1,

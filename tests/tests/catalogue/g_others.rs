@@ -232,7 +232,7 @@ fn g_a_stop_ends_a_reload_that_is_under_way() {
     let (text, outcome) = first.join().expect("no panic").expect("an answer");
     assert_eq!(
         (text.as_str(), outcome),
-        ("reconfigured\ta\tactor.args\nresult\ta\tnot yet\n", Outcome::TimedOut)
+        ("reconfigured\ta\tactor.args\nresult\ta\tnot yet\n", Outcome::ShuttingDown)
     );
     assert_eq!(supervised.wait(), Ended::Code(0));
     supervised.assert_nothing_is_left();
