@@ -68,6 +68,12 @@ pub(crate) fn shrink(picture: File, out: File, width: u16) -> Result<Thumb, BadP
     write(&small, out)
 }
 
+/// Does once with a few pixels what [`shrink`] does, without files: what a process does for the first time takes longer.
+pub(crate) fn rehearse() {
+    let small = encode(&DynamicImage::new_rgb8(64, 64)).and_then(|(bytes, _)| decode(&bytes));
+    let _of_no_use = small.and_then(|full| encode(&fit(full, 32)));
+}
+
 fn read(mut picture: File) -> Result<Vec<u8>, BadPicture> {
     let unusable = |error: std::io::Error| BadPicture::Unusable { reason: error.to_string() };
     let length = picture.metadata().map_err(unusable)?.len();
@@ -118,6 +124,18 @@ fn fit(full: DynamicImage, width: u32) -> DynamicImage {
 }
 
 fn write(small: &DynamicImage, mut out: File) -> Result<Thumb, BadPicture> {
+    let (bytes, format) = encode(small)?;
+    out.write_all(&bytes).map_err(|error| BadPicture::Unusable { reason: error.to_string() })?;
+    let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
+    Ok(Thumb {
+        width: side(small.width()),
+        height: side(small.height()),
+        format,
+        bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+    })
+}
+
+fn encode(small: &DynamicImage) -> Result<(Vec<u8>, Format), BadPicture> {
     let mut bytes = Cursor::new(Vec::new());
     let format = if small.color().has_alpha() { Format::Png } else { Format::Jpeg };
     match format {
@@ -127,15 +145,7 @@ fn write(small: &DynamicImage, mut out: File) -> Result<Thumb, BadPicture> {
         }
     }
     .map_err(damaged)?;
-    let bytes = bytes.into_inner();
-    out.write_all(&bytes).map_err(|error| BadPicture::Unusable { reason: error.to_string() })?;
-    let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
-    Ok(Thumb {
-        width: side(small.width()),
-        height: side(small.height()),
-        format,
-        bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-    })
+    Ok((bytes.into_inner(), format))
 }
 
 fn damaged(error: image::ImageError) -> BadPicture {

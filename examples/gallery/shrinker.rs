@@ -6,7 +6,7 @@ use std::hint::black_box;
 use bailiwick::prelude::*;
 
 use crate::protocol::Thumbs;
-use crate::shrink::{BadPicture, Thumb, shrink};
+use crate::shrink::{BadPicture, Thumb, rehearse, shrink};
 
 /// What a picture of the gallery takes when it is decoded: 960×600 pixels at three bytes, and a little. Larger ones are
 /// shrunk as well, and wait for the rest of their memory.
@@ -17,13 +17,14 @@ const ROOM: usize = 2 << 20;
 pub(crate) struct Shrinker;
 
 impl Actor for Shrinker {
-    /// Takes the memory for a picture from the kernel. Done for the first picture that comes, it would be done for each,
-    /// since each has a fresh process; here it is done while nobody waits.
+    /// Takes the memory for a picture from the kernel, and goes through the code once. Done for the first picture that comes,
+    /// it would be done for each, since each has a fresh process; here it is done while nobody waits.
     async fn started(&mut self, _: &mut Context) -> Result<(), ActorError> {
         // What is freed stays with the allocator from the second time on (mallopt(3), `M_MMAP_THRESHOLD`).
         for _ in 0..2 {
             drop(black_box(vec![1_u8; ROOM]));
         }
+        rehearse();
         Ok(())
     }
 }
