@@ -1,12 +1,13 @@
 //! Which files the supervisor may believe: those that nobody but root and its own user can change.
 //!
-//! A path is walked from the root down. Each folder that was found to be in trusted hands keeps the rest
-//! of the path in trusted hands, so that what is checked here and what is opened at the end are the same.
+//! A path is walked from the root down, through links too. Each folder and link that was found to be in trusted hands keeps
+//! the rest of the path in trusted hands, so that what is checked here and what is opened at the end are the same.
 
+use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use bailiwick_sys::user_namespace;
 use nix::fcntl::OFlag;
@@ -34,14 +35,6 @@ pub enum Untrusted {
         path: PathBuf,
         /// The kernel's error.
         error: io::Error,
-    },
-    /// A link can be pointed elsewhere.
-    #[error("`{path}` is a symbolic link to `{target}`", path = path.display(), target = target.display())]
-    Link {
-        /// The part of the path that is a link.
-        path: PathBuf,
-        /// Where it points.
-        target: PathBuf,
     },
     /// Somebody else owns it.
     #[error("`{path}` belongs to {owner}, expected root or {expected}", path = path.display())]
@@ -111,8 +104,8 @@ impl Trust {
         Self { uid, own_group }
     }
 
-    /// Opens a regular file for reading if neither it nor a folder above it can be changed by others.
-    /// No link is followed. Never blocks on a pipe.
+    /// Opens a regular file for reading if neither it nor a folder above it nor a link that leads there can be changed by
+    /// others. Never blocks on a pipe.
     ///
     /// # Errors
     /// See [`Untrusted`]; it names the part of the path that is the matter.
@@ -152,9 +145,9 @@ impl Trust {
 
     fn open_with(&self, path: &Path, how: OFlag) -> Result<File, Untrusted> {
         let unreadable = |error| Untrusted::Unreadable { path: path.to_owned(), error };
-        self.walk(path, false)?;
+        let real = self.walk(path, false)?;
         let flags = how | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).map_err(unreadable)?;
+        let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(real).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
         self.believe(path, &metadata, false)?;
         if !metadata.is_file() {
@@ -163,35 +156,35 @@ impl Trust {
         Ok(file)
     }
 
-    /// Checks the folders above `path` and what stands at `path` itself, which may be a folder `above` others.
-    fn walk(&self, path: &Path, above: bool) -> Result<(), Untrusted> {
-        let mut part = PathBuf::new();
-        for (count, component) in path.components().enumerate() {
-            part.push(component);
-            let metadata = if count < MAX_PARTS { part.symlink_metadata() } else { Err(too_deep()) };
-            let metadata = metadata.map_err(|error| Untrusted::Unreadable { path: part.clone(), error })?;
+    /// Checks the folders above `path`, the links that it leads through, and what stands at its end, which may be a folder
+    /// `above` others. Returns the path without links.
+    fn walk(&self, path: &Path, above: bool) -> Result<PathBuf, Untrusted> {
+        let backwards =
+            |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect();
+        let (mut real, mut rest): (_, Vec<OsString>) = (PathBuf::new(), backwards(path));
+        let mut count = 0;
+        while let Some(part) = rest.pop() {
+            count += 1;
+            real.push(part);
+            let metadata = if count <= MAX_PARTS { real.symlink_metadata() } else { Err(too_deep()) };
+            let unreadable = |error| Untrusted::Unreadable { path: real.clone(), error };
+            let metadata = metadata.map_err(unreadable)?;
             if metadata.is_symlink() {
-                let target = part.read_link().unwrap_or_default();
-                return Err(Untrusted::Link { path: part, target });
+                self.believe_owner(&real, &metadata)?;
+                rest.append(&mut backwards(&real.read_link().map_err(unreadable)?));
+                real.pop();
+            } else if !real.ends_with("..") {
+                self.believe(&real, &metadata, above || !rest.is_empty())?;
             }
-            if component == Component::ParentDir {
-                continue;
-            }
-            self.believe(&part, &metadata, above || part != path)?;
         }
-        Ok(())
+        Ok(real)
     }
 
     /// Checks one file or folder. A sticky folder may be written by all: they can add to it but not
     /// exchange what root or the user has put there, which is checked in its turn.
     fn believe(&self, path: &Path, metadata: &Metadata, above: bool) -> Result<(), Untrusted> {
+        self.believe_owner(path, metadata)?;
         let mode = metadata.mode() & 0o7777;
-        // In a user namespace, whoever does not exist in it shows as this number: those who made the namespace.
-        let outside = metadata.uid() == OVERFLOW && !user_namespace::has(&(OVERFLOW..=OVERFLOW));
-        if metadata.uid() != 0 && metadata.uid() != self.uid && !outside {
-            let (owner, expected) = (Name(metadata.uid()), Name(self.uid));
-            return Err(Untrusted::Owner { path: path.to_owned(), owner, expected });
-        }
         let guarded = above && metadata.is_dir() && mode & 0o1000 != 0;
         let who = if guarded {
             return Ok(());
@@ -203,6 +196,17 @@ impl Trust {
             return Ok(());
         };
         Err(Untrusted::Writable { path: path.to_owned(), who, mode })
+    }
+
+    /// Checks who can exchange a file, folder or link.
+    fn believe_owner(&self, path: &Path, metadata: &Metadata) -> Result<(), Untrusted> {
+        // In a user namespace, whoever does not exist in it shows as this number: those who made the namespace.
+        let outside = metadata.uid() == OVERFLOW && !user_namespace::has(&(OVERFLOW..=OVERFLOW));
+        if metadata.uid() == 0 || metadata.uid() == self.uid || outside {
+            return Ok(());
+        }
+        let (owner, expected) = (Name(metadata.uid()), Name(self.uid));
+        Err(Untrusted::Owner { path: path.to_owned(), owner, expected })
     }
 }
 
@@ -219,10 +223,6 @@ impl Untrusted {
                     format!("let {} read it, or run as its owner", Name(geteuid().as_raw()))
                 }
                 _ => "check the path".into(),
-            },
-            Self::Link { path, .. } => match path.canonicalize() {
-                Ok(real) => format!("links are not followed; write `{}` instead", real.display()),
-                Err(_) => "links are not followed; write the path that is meant".into(),
             },
             Self::Owner { path, .. } => {
                 format!("whoever owns it can exchange it; run: chown root {}", shell(path))
@@ -327,16 +327,51 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_refused_and_its_target_named() {
+    fn a_link_in_trusted_hands_is_followed_as_the_kernel_does() {
+        let (_keep, path) = folder();
+        fs::create_dir_all(path.join("dir/deeper")).unwrap();
+        fs::write(path.join("dir/inner"), "").unwrap();
+        mode(&path.join("dir/inner"), 0o600);
+        symlink("file", path.join("link")).unwrap();
+        symlink("dir/deeper", path.join("dirlink")).unwrap();
+        symlink(path.join("dirlink"), path.join("absolute")).unwrap();
+        symlink("loop", path.join("loop")).unwrap();
+        assert!(open(&path.join("link")).is_ok());
+        assert!(open(&path.join("dirlink/../inner")).is_ok(), "above where the link leads");
+        assert!(open(&path.join("absolute/../inner")).is_ok());
+        assert!(open(&path.join("dirlink/../file")).is_err(), "and not above where it stands");
+        assert!(open(&path.join("loop")).unwrap_err().to_string().contains("parts"));
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_checked_and_so_is_who_can_point_it_elsewhere() {
         let (_keep, path) = folder();
         symlink("file", path.join("link")).unwrap();
+        mode(&path.join("file"), 0o602);
         let error = open(&path.join("link")).unwrap_err();
-        assert!(error.advice().contains(&path.join("file").display().to_string()), "{}", error.advice());
-        fs::create_dir(path.join("dir")).unwrap();
-        symlink("dir", path.join("dirlink")).unwrap();
-        fs::write(path.join("dir/inner"), "").unwrap();
-        assert!(matches!(open(&path.join("dirlink/inner")), Err(Untrusted::Link { .. })));
-        assert!(matches!(open(&path.join("dirlink/../file")), Err(Untrusted::Link { .. })));
+        assert!(
+            matches!(&error, Untrusted::Writable { path: found, .. } if *found == path.join("file")),
+            "{error}"
+        );
+        fs::create_dir(path.join("open")).unwrap();
+        symlink("../file", path.join("open/link")).unwrap();
+        mode(&path.join("file"), 0o600);
+        mode(&path.join("open"), 0o777);
+        let error = open(&path.join("open/link")).unwrap_err();
+        assert!(
+            matches!(&error, Untrusted::Writable { path: found, .. } if *found == path.join("open")),
+            "{error}"
+        );
+        // In a sticky folder everybody puts links of their own, and only its owner can exchange one.
+        mode(&path.join("open"), 0o1777);
+        assert!(open(&path.join("open/link")).is_ok());
+        if geteuid().is_root() {
+            std::os::unix::fs::lchown(path.join("open/link"), Some(12_345), None).unwrap();
+            let error = open(&path.join("open/link")).unwrap_err();
+            assert!(matches!(&error, Untrusted::Owner { owner: Name(12_345), .. }), "{error}");
+        } else {
+            eprintln!("SKIPPED the link of another user: only root can make one");
+        }
     }
 
     #[test]
@@ -347,7 +382,7 @@ mod tests {
         mode(&path.join("file"), 0o111);
         assert!(open(&path.join("file")).is_ok());
         symlink("file", path.join("link")).unwrap();
-        assert!(matches!(open(&path.join("link")), Err(Untrusted::Link { .. })));
+        assert!(open(&path.join("link")).is_ok());
     }
 
     #[test]

@@ -87,13 +87,13 @@ fn g_a_pool_whose_places_became_fewer_has_so_many_and_gets_them_back() {
 fn g_an_instance_that_returns_while_it_goes_starts_again() {
     let instances = |count: u16| {
         let keys = format!("instances = {count}\ndrain_timeout = \"0s\"\nstop_timeout = \"20s\"");
-        [worker("a", &keys, "stop_after_ms = 1500"), plain("b")].concat()
+        [worker("a", &keys, "stop_after_ms = 5000"), plain("b")].concat()
     };
     let mut supervised = run!(&instances(3));
     let first = up(&supervised, ["a.1", "a.2", "a.3"]);
     supervised.rewrite(&instances(2));
     // Whoever orders it does not wait for the end of what goes, so that the next order comes before that.
-    let told = supervised.control().order_with_words(RELOAD, Duration::from_millis(300));
+    let told = supervised.control().order_with_words(RELOAD, Duration::from_secs(2));
     let (text, outcome) = told.expect("an answer");
     assert_eq!(
         (text.as_str(), outcome),
