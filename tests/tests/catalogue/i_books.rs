@@ -206,6 +206,8 @@ fn i2_who_waits_for_room_in_a_worker_that_dies_goes_on_at_once() {
     );
     let manifest = system("tells = 1, every_ms = 5", &clerk, "work_ms = 60000");
     let manifest = manifest.replace("\"Clerk\",", "\"Clerk\", mailbox = { capacity = 4 },");
+    // The first are told to one that is there, and not kept.
+    let manifest = manifest.replace("[worker.sender]\n", "[worker.sender]\nafter = [\"clerk\"]\n");
     let mut supervised = run!(&manifest);
     supervised.journal().wait_for(0, " entered 1 in ");
     // As much was lent as the mailbox holds: the next one waits in line, and its sender with it.
