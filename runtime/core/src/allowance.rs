@@ -57,6 +57,7 @@ mod tests {
         assert!(!allowance.spend(4, at(3_600_000)), "an hour earns no more than the limit");
         assert!(allowance.spend(3, at(3_600_000)));
     }
+
     #[test]
     fn what_is_missing_is_there_when_it_is_said_to_be_and_no_sooner() {
         let millis = |millis| Instant::START + Duration::from_millis(millis);

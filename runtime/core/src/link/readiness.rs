@@ -22,7 +22,8 @@ impl Link {
         self.say_readiness(actions);
     }
 
-    /// Says whether this side takes messages, if the peer was told otherwise and that word is written. A side that is greeted while it is not ready says so before it offers anything.
+    /// Says whether this side takes messages, if the peer was told otherwise and that word is written. A side that is greeted
+    /// while it is not ready says so before it offers anything.
     pub(super) fn say_readiness(&mut self, actions: &mut Vec<Action>) {
         let is_due = match self.state {
             // The peer is told right after the greeting, if there is something to tell then.

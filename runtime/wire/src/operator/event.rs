@@ -172,6 +172,7 @@ mod tests {
         assert_eq!(numbers(&events, last), [0; 0]);
         assert_eq!(numbers(&events, last + 1)[0], 4, "another supervisor's numbers");
     }
+
     #[test]
     fn who_fills_the_memory_forgets_its_own_and_others_keep_theirs() {
         let mut events = Events::default();
