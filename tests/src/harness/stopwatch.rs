@@ -1,5 +1,6 @@
 //! The one way in which a test asserts that something did not take too long.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -11,16 +12,26 @@ const BEAT: Duration = Duration::from_millis(2);
 /// What even an idle machine may add.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// The most that the same passes for, which is what the scenarios allow on two cores. In between it is as much as the limit.
+/// The most that the same passes for, which is what the scenarios allow on two cores. In between it is as much as the limit, or
+/// as long as somebody had to wait for a core.
 const SLACK_MAX: Duration = Duration::from_secs(1);
 
 /// How many times something on the way may be as late as the latest beat that was seen.
 const HOPS: u32 = 10;
 
-/// Measures a duration and, meanwhile, how late this machine wakes whoever waits.
+/// For how long, since this machine started, some task of it was ready to run and had to wait for a core. Zero where the
+/// kernel does not say (`Documentation/accounting/psi.rst`).
+fn waited_for_cores() -> Duration {
+    let pressure = fs::read_to_string("/proc/pressure/cpu").unwrap_or_default();
+    let some = pressure.lines().next().and_then(|line| line.rsplit_once("total="));
+    Duration::from_micros(some.and_then(|(_, total)| total.parse().ok()).unwrap_or(0))
+}
+
+/// Measures a duration and, meanwhile, how late this machine wakes whoever waits and how long its cores were taken.
 #[derive(Debug)]
 pub struct Stopwatch {
     began: Instant,
+    waited_before: Duration,
     worst_lag_ns: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
     beat: Option<JoinHandle<()>>,
@@ -43,7 +54,13 @@ impl Stopwatch {
                 }
             }
         });
-        Self { began: Instant::now(), worst_lag_ns, over, beat: Some(beat) }
+        Self {
+            began: Instant::now(),
+            waited_before: waited_for_cores(),
+            worst_lag_ns,
+            over,
+            beat: Some(beat),
+        }
     }
 
     /// Returns when it was started.
@@ -67,10 +84,11 @@ impl Stopwatch {
     #[track_caller]
     pub fn assert_took(&self, took: Duration, limit: Duration, what: &str) {
         let lag = Duration::from_nanos(self.worst_lag_ns.load(Ordering::Relaxed));
-        let slack = limit.clamp(SLACK, SLACK_MAX) + lag * HOPS;
+        let waited = waited_for_cores().saturating_sub(self.waited_before);
+        let slack = limit.max(waited).clamp(SLACK, SLACK_MAX) + lag * HOPS;
         assert!(
             took <= limit + slack,
-            "{what} took {took:?}, the limit is {limit:?} and {slack:?} for a lag of {lag:?}"
+            "{what} took {took:?}, the limit is {limit:?} and {slack:?} for a lag of {lag:?} and cores taken for {waited:?}"
         );
     }
 }
