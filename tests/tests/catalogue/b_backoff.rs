@@ -237,9 +237,10 @@ fn b11_a_program_that_cannot_be_executed_costs_the_supervisor_next_to_nothing() 
     let (took, used) = (began.elapsed(), supervised.process().cpu() - cpu);
     assert!(used * 20 < took, "{used:?} of {took:?} are more than 5 %");
     let stopwatch = Stopwatch::start();
-    let row = supervised.worker("a");
+    supervised.worker("a");
     stopwatch.assert_within(Duration::from_millis(100), "the answer to status");
-    assert_eq!(row.pid, None);
+    let between = |row: &Row| row.pid.is_none().then(|| row.clone());
+    let row = supervised.wait_for_worker("a", "between two tries", between);
     assert!(matches!(row.last_cause, Some(Cause::SpawnFailed { .. })), "{row:?}");
     fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("it is ours");
     lives(&supervised, ["a"], tried + 15);

@@ -42,10 +42,15 @@ fn assert_never_restarted(supervised: &Supervised, worker: &str) {
 /// Seen to fail without the choice of an instance that takes messages; the word to peers about a rest.
 #[test]
 fn d16_while_an_instance_rests_its_messages_go_to_the_other_one() {
-    let mut supervised = run!(&system("instances = 2", "", "rests = 20, rest_ms = 10, marks = 3, asks = 8"));
-    let answered = said(&supervised, "answered by ");
+    let mut supervised = run!(&system("instances = 2", "", "rests = 20, rest_ms = 40, marks = 3, asks = 8"));
+    let answered = said(&supervised, ": answered by ");
     let [first, second] = ["r.1", "r.2"].map(|instance| supervised.pid(instance).0);
-    assert_eq!(answered, vec![format!("{{{second}}}"); 20], "{first} was asked although it rested");
+    assert!(answered.len() >= 5, "nearly every rest was over before it was tried: {answered:?}");
+    assert_eq!(
+        answered,
+        vec![format!("{{{second}}}"); answered.len()],
+        "{first} was asked although it rested"
+    );
     let awake = said(&supervised, "awake after rest ");
     let expected: Vec<_> = (1..=20).map(|n| format!("{n}: {first} with {} marks", 3 * n)).collect();
     assert_eq!(awake, expected, "what was told while it rested arrives afterwards");
