@@ -167,8 +167,12 @@ impl Supervised {
     /// Returns every process that belongs to it but is not of its own build: workers and their descendants.
     pub fn workers(&self) -> Vec<Process> {
         let own = self.folder.path().join("bailiwickd");
-        let is_own = |process: &Process| process.executable().is_some_and(|executes| executes == own);
-        self.processes().into_iter().filter(|process| !is_own(process)).collect()
+        let is_worker = |process: &Process| match process.executable() {
+            Some(executes) => executes != own,
+            // It may not be looked at, or has ended and executes nothing any more: then it may have been of the own build.
+            None => process.status().contains_key("VmSize"),
+        };
+        self.processes().into_iter().filter(is_worker).collect()
     }
 
     /// Connects to its control socket, as soon as there is one.

@@ -152,10 +152,7 @@ fn c21_a_command_may_choose_how_often_it_says_that_it_gets_on() {
     supervised.journal().wait_for(0, "is slow");
     let hung = supervised.wait_for_state("a", State::Backoff);
     assert_eq!((hung.generation, hung.last_cause), (1, Some(Cause::Hung)));
-    let lines = supervised.journal().since(0);
-    let at = |text: &str| {
-        lines.iter().find(|line| line.text.contains(text)).map(|line| line.at).expect("it was said")
-    };
+    let at = |text| supervised.journal().wait_for(0, text).at;
     assert!(
         at("ended after") - at("is slow") >= Duration::from_millis(1400),
         "it was given the time that it chose"
