@@ -1,17 +1,23 @@
 //! What a supervisor printed, line by line, and waiting for a line.
 
 use std::fmt::Write;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// The watchdog of every wait: far longer than anything here takes, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The pause from one look at a condition to the next.
 const GLANCE: Duration = Duration::from_millis(10);
+
+/// What a pipe holds at most.
+const PIPE: usize = 64 << 10;
 
 /// One line.
 #[derive(Clone, Debug)]
@@ -34,20 +40,56 @@ struct Shared {
     more: Condvar,
     /// Streams that have not ended.
     open: AtomicUsize,
+    streams: Mutex<Vec<Stream>>,
+}
+
+/// A stream that is read, each time with the lines locked.
+#[derive(Debug)]
+struct Stream {
+    fd: OwnedFd,
+    reads: Arc<AtomicUsize>,
+}
+
+impl Stream {
+    /// Returns whether something was written that was not read yet.
+    fn has_more(&self) -> bool {
+        poll(&mut [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).is_ok_and(|n| n > 0)
+    }
 }
 
 impl Journal {
     /// Reads `stream` until its end, on a thread of its own.
-    pub fn follow(&self, stream: impl Read + Send + 'static) {
+    ///
+    /// # Panics
+    /// If no descriptor is left.
+    pub fn follow(&self, mut stream: impl Read + AsFd + Send + 'static) {
         let journal = self.clone();
+        let reads = Arc::new(AtomicUsize::new(0));
+        let fd = stream.as_fd().try_clone_to_owned().expect("there are descriptors left");
+        self.streams().push(Stream { fd, reads: reads.clone() });
         self.shared.open.fetch_add(1, Ordering::SeqCst);
         thread::spawn(move || {
-            let mut stream = BufReader::new(stream);
-            let mut bytes = Vec::new();
-            while stream.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
-                let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
-                bytes.clear();
-                journal.lines().push(Line { at: Instant::now(), text });
+            let (mut bytes, mut rest) = (vec![0; PIPE], Vec::new());
+            loop {
+                if poll(&mut [PollFd::new(stream.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE).is_err() {
+                    continue;
+                }
+                let mut lines = journal.lines();
+                let read = stream.read(&mut bytes).unwrap_or(0);
+                reads.fetch_add(1, Ordering::SeqCst);
+                let whole = bytes[..read].split_inclusive(|byte| *byte == b'\n');
+                for piece in whole {
+                    rest.extend_from_slice(piece);
+                    if piece.ends_with(b"\n") {
+                        lines.push(Line::of(&std::mem::take(&mut rest)));
+                    }
+                }
+                if read == 0 {
+                    lines.extend((!rest.is_empty()).then(|| Line::of(&rest)));
+                    journal.streams().retain(|other| !Arc::ptr_eq(&other.reads, &reads));
+                    break;
+                }
+                drop(lines);
                 journal.shared.more.notify_all();
             }
             journal.shared.open.fetch_sub(1, Ordering::SeqCst);
@@ -76,9 +118,20 @@ impl Journal {
         self.len() == 0
     }
 
-    /// Returns the lines from number `from` on.
+    /// Returns the lines from number `from` on, with everything that was written until now.
     pub fn since(&self, from: usize) -> Vec<Line> {
-        self.lines().get(from..).unwrap_or_default().to_vec()
+        let mut lines = self.lines();
+        let behind: Vec<_> = self
+            .streams()
+            .iter()
+            .filter(|stream| stream.has_more())
+            .map(|stream| (stream.reads.clone(), stream.reads.load(Ordering::SeqCst)))
+            .collect();
+        let is_behind = |(reads, before): &(Arc<AtomicUsize>, usize)| reads.load(Ordering::SeqCst) == *before;
+        while behind.iter().any(is_behind) {
+            lines = self.shared.more.wait_timeout(lines, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        lines.get(from..).unwrap_or_default().to_vec()
     }
 
     /// Waits for a line that contains `text`, from line number `from` on.
@@ -127,6 +180,16 @@ impl Journal {
 
     fn lines(&self) -> MutexGuard<'_, Vec<Line>> {
         self.shared.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Vec<Stream>> {
+        self.shared.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn of(bytes: &[u8]) -> Self {
+        Self { at: Instant::now(), text: String::from_utf8_lossy(bytes).trim_end().to_owned() }
     }
 }
 
