@@ -116,7 +116,7 @@ fn g12_a_newcomer_that_ends_at_its_start_is_rolled_back_and_the_next_number_is_f
 /// Seen to fail without the readiness of the life beside the present one.
 #[test]
 fn g16_a_listener_that_is_kept_is_handed_on_and_refuses_nobody() {
-    let mut supervised = run!(&with_listener("ready_after_ms = 500"));
+    let mut supervised = run!(&with_listener("ready_after_ms = 2000"));
     supervised.wait_for_life("probe", 1);
     let address = addresses(&supervised, 1)[0].clone();
     let came = roll_and(&supervised, || {
@@ -164,7 +164,7 @@ fn g14_a_present_life_that_is_killed_has_the_newcomer_that_runs_already_as_its_n
 
 /// Kills the present life as soon as the process of a newcomer is there and so many lives run their code.
 fn assert_newcomer_is_next(running: usize) {
-    let mut supervised = run!(&with_listener("ready_after_ms = 1000"));
+    let mut supervised = run!(&with_listener("ready_after_ms = 3000"));
     let pid = supervised.wait_for_life("probe", 1).pid.expect("it lives");
     let mut newcomer = None;
     let came = roll_and(&supervised, || {

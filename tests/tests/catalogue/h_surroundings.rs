@@ -5,10 +5,12 @@ use std::io::Write;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{Cause, Outcome, ReloadMode, State, Verb};
-use bailiwick_tests::harness::{Ended, needs_root};
+use bailiwick_tests::harness::{Ended, PATIENCE, needs_root};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
@@ -38,7 +40,7 @@ fn h3_a_supervisor_that_gives_up_exits_with_3_or_the_code_of_the_worker_that_is_
 
 /// Somebody who wants to know how a supervisor gets on, as systemd does.
 pub(crate) struct Superior {
-    socket: UnixDatagram,
+    heard: mpsc::Receiver<String>,
     pub(crate) name: String,
 }
 
@@ -47,16 +49,23 @@ impl Superior {
         let name = format!("bailiwick-{test}-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).expect("a short name");
         let socket = UnixDatagram::bind_addr(&address).expect("nobody else has the name");
-        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
-        Self { socket, name }
+        let (hear, heard) = mpsc::channel();
+        // Always ready to hear: the kernel keeps ten messages, and nobody waits for one who does not take them.
+        thread::spawn(move || {
+            let mut bytes = [0; 512];
+            while let Ok(length) = socket.recv(&mut bytes) {
+                if hear.send(String::from_utf8_lossy(&bytes[..length]).into_owned()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { heard, name }
     }
 
     /// Returns the next message that is no sign of life, and how many of those came before.
     pub(crate) fn told(&self) -> (String, usize) {
         for alive in 0.. {
-            let mut bytes = [0; 512];
-            let length = self.socket.recv(&mut bytes).expect("something is told in time");
-            let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            let text = self.heard.recv_timeout(PATIENCE).expect("something is told in time");
             if text != "WATCHDOG=1" {
                 return (text, alive);
             }
