@@ -435,7 +435,7 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "read_write_paths",
                 "`[]`",
                 "[\"/var/lib/shop\"]",
-                "The same, to read, write, make and remove. Not: devices, sockets, pipes, symbolic links. The owner and mode of the files hold as well; an empty folder of root's is given to a worker with a uid of its own.",
+                "The same, to read, write, make and remove. Not: devices, sockets, pipes, symbolic links; modes and times by a path, but of files that it has open. The owner and mode of the files hold as well; an empty folder of root's is given to a worker with a uid of its own.",
             ),
             ("tcp_bind", "`[]`", "[8080]", "TCP ports that it may bind. Needs Linux 6.7."),
             (
