@@ -4,6 +4,7 @@
 
 mod courier;
 mod death;
+mod evil;
 mod foreign;
 mod hostile;
 mod life;
@@ -20,6 +21,7 @@ use bailiwick::prelude::Protocol;
 
 pub use self::courier::{Book, BookRef, Clerk, Courier, CourierRef, Desk, Rounds, Sender};
 pub use self::death::Death;
+pub use self::evil::{Evil, Mask, MaskRef};
 use self::hostile::Attack;
 pub use self::life::{Knobs, Life, Probe, ProbeRef};
 pub use self::pilot::{Course, Flight, FlightRef, Pilot};
@@ -34,6 +36,7 @@ pub fn main() -> ExitCode {
     match arguments.get(1).map(String::as_str) {
         Some("spin") => spin(),
         Some("foreign") => foreign::play(&arguments[2..]),
+        Some("evil") => evil::serve(&arguments[2]),
         Some("pass") => foreign::pass(&arguments[2], &arguments[3..]),
         _ => match (std::env::var("BAILIWICK_ROLE").as_deref(), Attack::from_environment()) {
             (Ok("worker"), Some(attack)) => hostile::play(attack),
@@ -50,6 +53,7 @@ fn program() -> Program {
         .register("Sender", CourierRef::serve(Sender::new).with_args::<Rounds>().with_lifecycle())
         .register("Sleeper", RestRef::serve(Sleeper::new).with_args::<Nap>().with_lifecycle())
         .register("Waker", PorterRef::serve(Waker::new).with_args::<Walk>().with_lifecycle())
+        .register("Evil", MaskRef::serve(Evil::default).with_lifecycle())
         .register("Clerk", BookRef::serve(Clerk::new).with_args::<Desk>().with_lifecycle())
 }
 

@@ -1,0 +1,11 @@
+//! The attacks that a worker under full control of somebody else can make, each named by its id, against the real binary.
+//!
+//! `evil` is an ordinary worker with the runtime, its links and its line to the supervisor, that makes any system call
+//! with any argument as soon as its sandbox is complete (`tests/src/fixture/evil.c`). Each test first shows that the same
+//! attack succeeds where the defence is missing; each asserts afterwards that nobody but `evil` has noticed anything.
+//! `docs/attacks.md` maps each id to its tests.
+
+mod e_reaching;
+mod f_leaks;
+mod i_kernel;
+mod support;

@@ -1,0 +1,587 @@
+//! The scene of every attack: `evil`, who obeys the test, among honest workers that must not notice.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::chown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use bailiwick_supervisor::control::{Client, State};
+use bailiwick_tests::harness::{PATIENCE, Process, Stopwatch, Supervised};
+use bailiwick_tests::run;
+use nix::libc::c_long;
+use tempfile::TempDir;
+
+/// Who the supervisor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Root: each worker has a user of its own.
+    Root,
+    /// Somebody ordinary, whose user all workers share.
+    Rootless,
+}
+
+/// The modes that can be tried here: as root both.
+pub(crate) fn modes() -> &'static [Mode] {
+    if nix::unistd::geteuid().is_root() { &[Mode::Root, Mode::Rootless] } else { &[Mode::Rootless] }
+}
+
+/// Ordinary users that nobody else has: what the kernel counts by user is not shared with other tests.
+fn fresh_user() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    300_000 + std::process::id() % 100_000 * 16 + NEXT.fetch_add(1, Ordering::Relaxed) % 16
+}
+
+/// A supervisor with `evil`, two honest workers of which one is privileged, and two who ask these all the time.
+pub(crate) struct Scene {
+    supervised: Supervised,
+    pub(crate) mode: Mode,
+    pub(crate) evil: Evil,
+    stopwatch: Stopwatch,
+    before: Books,
+    /// Asks for the status all the time; returns how long the longest answer took.
+    asking: Option<(Arc<AtomicBool>, JoinHandle<Duration>)>,
+}
+
+/// What a supervisor has.
+#[derive(Clone, Copy, Debug)]
+struct Books {
+    descriptors: usize,
+    resident_bytes: u64,
+}
+
+/// The honest ones: `priv` holds a privilege, `pilot` and `second` ask.
+const HONEST: &str = r#"
+[worker.victim]
+exec = "tw"
+actor.life = { type = "Life", args = {} }
+[worker.priv]
+exec = "tw"
+privileged = true
+actor.life = { type = "Life", args = {} }
+[worker.pilot]
+exec = "tw"
+actor.flight = { type = "Pilot", args = { target = "victim", pause_ms = 5 } }
+[worker.second]
+exec = "tw"
+actor.flight = { type = "Pilot", args = { target = "priv", pause_ms = 5 } }
+[[grant]]
+from = "pilot"
+to = "victim"
+[[grant]]
+from = "second"
+to = "priv"
+"#;
+
+/// The hostile one; it may ask both.
+const HOSTILE: &str = r#"
+[group.hostile]
+max_restarts = 10000
+period = "10s"
+[[listen]]
+name = "orders"
+unix = "FOLDER/orders.sock"
+[[grant]]
+from = "evil"
+to = "victim"
+[[grant]]
+from = "evil"
+to = "priv"
+[worker.evil]
+exec = "tw"
+group = "hostile"
+kept = ["orders"]
+max_offences = 10000
+backoff = { base = "50ms", cap = "50ms" }
+actor.mask = { type = "Evil" }
+"#;
+
+impl Scene {
+    /// Starts everything; `keys` are more of evil's, the sandbox among them.
+    pub(crate) fn new(mode: Mode, keys: &str) -> Self {
+        Self::with(mode, keys, "", &[])
+    }
+
+    /// The same, with more of a manifest, and a command line around the supervisor.
+    pub(crate) fn with(mode: Mode, keys: &str, more: &str, around: &[&str]) -> Self {
+        let manifest = [more, HONEST, HOSTILE, keys].concat();
+        let user = fresh_user().to_string();
+        let mut wrapper = around.to_vec();
+        if mode == Mode::Rootless && nix::unistd::geteuid().is_root() {
+            wrapper.extend(["sh", "-c", AS_SOMEBODY, &user]);
+        }
+        let supervised = run!(&wrapper, &manifest);
+        for worker in ["victim", "priv", "pilot", "second", "evil"] {
+            supervised.wait_for_life(worker, 1);
+        }
+        let evil = Evil::at(&supervised.path().join("orders.sock"));
+        let before = Books::of(supervised.process());
+        let mut scene = Self { supervised, mode, evil, stopwatch: Stopwatch::start(), before, asking: None };
+        scene.watch();
+        scene
+    }
+
+    /// Asks for the status until told otherwise.
+    fn watch(&mut self) {
+        let over = Arc::new(AtomicBool::new(false));
+        let (seen, state_dir) = (Arc::clone(&over), self.state_dir());
+        let asking = thread::spawn(move || {
+            let mut longest = Duration::ZERO;
+            while !seen.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                Client::connect(&state_dir)
+                    .and_then(|client| client.status())
+                    .expect("the supervisor answers");
+                longest = longest.max(began.elapsed());
+                thread::park_timeout(Duration::from_millis(20));
+            }
+            longest
+        });
+        self.asking = Some((over, asking));
+    }
+
+    /// Connects to the present life of evil.
+    pub(crate) fn meet_again(&mut self, generation: u32) {
+        self.supervised.wait_for_life("evil", generation);
+        self.evil = Evil::at(&self.supervised.path().join("orders.sock"));
+    }
+
+    /// Makes evil do one after the other, in another life where one was its last; tells what came of each.
+    #[track_caller]
+    pub(crate) fn each(&mut self, attacks: &[Attack]) -> Vec<(String, Answer)> {
+        let mut came = Vec::new();
+        for Attack { name, order } in attacks {
+            let generation = self.worker("evil").generation;
+            let answer = self.evil.order(order);
+            if answer == Answer::Died {
+                self.meet_again(generation + 1);
+            }
+            came.push((name.clone(), answer));
+        }
+        came
+    }
+
+    /// Asserts that nobody but evil has noticed anything, during and after; and that nothing is left of it all.
+    #[track_caller]
+    pub(crate) fn assert_unharmed(mut self) {
+        let seen = self.supervised.journal().len();
+        for target in ["victim", "priv"] {
+            self.supervised.journal().wait_until(&format!("more answers of {target}"), |lines| {
+                (latencies(lines.get(seen..).unwrap_or_default(), target).len() >= 10).then_some(())
+            });
+        }
+        let (over, asking) = self.asking.take().expect("it was begun");
+        over.store(true, Ordering::Relaxed);
+        asking.thread().unpark();
+        let longest = asking.join().unwrap_or_else(|_| panic!("no status; so far:\n{}", self.journal()));
+        self.stopwatch.assert_took(longest, Duration::from_secs(1), "a status under attack");
+        for target in ["victim", "priv"] {
+            let mut took = latencies(&self.journal().since(0), target);
+            took.sort_unstable();
+            let ninety_ninth = took[took.len() * 99 / 100];
+            self.stopwatch.assert_took(
+                ninety_ninth,
+                Duration::from_millis(250),
+                &format!("99 of 100 answers of {target}"),
+            );
+        }
+        for worker in ["victim", "priv", "pilot", "second"] {
+            let row = self.worker(worker);
+            assert_eq!((row.generation, row.state), (1, State::Ready), "{worker}: {}", self.journal());
+        }
+        self.journal().wait_until("descriptors and memory of the supervisor to be back", |_| {
+            let now = Books::of(self.process());
+            now.is_like(self.before).then_some(())
+        });
+        self.journal()
+            .wait_until("the dead to be taken", |_| self.process().zombies().is_empty().then_some(()));
+        self.supervised.stop();
+    }
+}
+
+/// Runs what follows as the user that is named first, in a folder of its own.
+const AS_SOMEBODY: &str = "own=$(dirname \"$1\") && chown \"$0\" \"$own\" && \
+    exec setpriv --reuid \"$0\" --regid \"$0\" --clear-groups --pdeathsig KILL \"$@\"";
+
+/// How long each answer took that `target` gave.
+fn latencies(lines: &[bailiwick_tests::harness::Line], target: &str) -> Vec<Duration> {
+    let mark = format!(" of {target} ok after ");
+    let took = |text: &str| text.split_once(&mark)?.1.strip_suffix(" us")?.parse().ok();
+    lines.iter().filter_map(|line| took(&line.text)).map(Duration::from_micros).collect()
+}
+
+impl Books {
+    fn of(supervisor: Process) -> Self {
+        Self { descriptors: supervisor.descriptors().len(), resident_bytes: supervisor.resident_bytes() }
+    }
+
+    /// Tells whether no more than a tenth has come on top.
+    fn is_like(self, before: Self) -> bool {
+        self.descriptors * 10 <= before.descriptors * 11
+            && self.resident_bytes * 10 <= before.resident_bytes * 11
+    }
+}
+
+impl Deref for Scene {
+    type Target = Supervised;
+
+    fn deref(&self) -> &Supervised {
+        &self.supervised
+    }
+}
+
+impl DerefMut for Scene {
+    fn deref_mut(&mut self) -> &mut Supervised {
+        &mut self.supervised
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if let Some((over, asking)) = self.asking.take() {
+            over.store(true, Ordering::Relaxed);
+            asking.thread().unpark();
+            let _ = asking.join();
+        }
+    }
+}
+
+/// The same hostile code outside of every sandbox, for the attack that must succeed if the test is to prove anything.
+pub(crate) struct Free {
+    folder: TempDir,
+    children: Vec<Child>,
+    user: u32,
+    pub(crate) evil: Evil,
+}
+
+impl Free {
+    /// Starts it as an ordinary user, if this is root.
+    pub(crate) fn somebody() -> Self {
+        Self::of(if nix::unistd::geteuid().is_root() {
+            fresh_user()
+        } else {
+            nix::unistd::geteuid().as_raw()
+        })
+    }
+
+    /// Starts it as root, if this is.
+    pub(crate) fn root() -> Self {
+        Self::of(nix::unistd::geteuid().as_raw())
+    }
+
+    fn of(user: u32) -> Self {
+        let folder = Supervised::folder(env!("CARGO_BIN_EXE_tw"));
+        if nix::unistd::geteuid().is_root() {
+            chown(folder.path(), Some(user), Some(user)).expect("root may");
+        }
+        let socket = folder.path().join("orders.sock");
+        let mut command = Self::command(&folder, user, &["evil"]);
+        let child = command.arg(&socket).spawn().expect("it can be started");
+        let evil = Evil::at(&socket);
+        Self { folder, children: vec![child], user, evil }
+    }
+
+    fn command(folder: &TempDir, user: u32, arguments: &[&str]) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        if nix::unistd::geteuid().is_root() && user != 0 {
+            let user = user.to_string();
+            command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]);
+        }
+        command.arg(folder.path().join("tw")).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts an innocent process of the same user, and waits until it executes its program.
+    pub(crate) fn prey(&mut self) -> Process {
+        let child =
+            Self::command(&self.folder, self.user, &["foreign", "wait"]).spawn().expect("it can be started");
+        let process = Process(child.id());
+        self.children.push(child);
+        let own = self.folder.path().join("tw");
+        wait_until("the prey to be itself", || process.executable().is_some_and(|executes| executes == own));
+        process
+    }
+
+    /// Returns its own process.
+    pub(crate) fn process(&self) -> Process {
+        Process(self.children[0].id())
+    }
+
+    /// Returns its user.
+    pub(crate) fn user(&self) -> u32 {
+        self.user
+    }
+
+    /// Returns the folder that is its own.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Free {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        for left in Process::all_below(self.folder.path()) {
+            left.signal(nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, so: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < until, "waited {PATIENCE:?} for {what}");
+        thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// A connection to hostile code that does what it is told.
+pub(crate) struct Evil {
+    stream: BufReader<UnixStream>,
+}
+
+/// What came of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It was carried out.
+    Did(String),
+    /// It was refused with this error.
+    Refused(String),
+    /// Whoever was to carry it out is dead.
+    Died,
+}
+
+/// One thing to try.
+#[derive(Clone, Debug)]
+pub(crate) struct Attack {
+    name: String,
+    order: String,
+}
+
+impl Attack {
+    /// A system call.
+    pub(crate) fn call(name: impl Into<String>, number: c_long, arguments: &[Arg]) -> Self {
+        Self { name: name.into(), order: call(number, arguments) }
+    }
+
+    /// To open a path.
+    pub(crate) fn open(path: impl AsRef<Path>, flags: i32) -> Self {
+        let path = path.as_ref();
+        let name = format!("open {} with {flags:#o}", path.display());
+        Self::call(name, nix::libc::SYS_openat, &[AT_FDCWD, path.into(), flags.into(), 0o600.into()])
+    }
+
+    /// Returns what it is.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same, by a child process.
+    pub(crate) fn by_a_child(mut self) -> Self {
+        self.order.insert_str(0, "child ");
+        self
+    }
+}
+
+/// An argument of a system call.
+#[derive(Clone, Debug)]
+pub(crate) enum Arg {
+    Number(i64),
+    /// A pointer to these bytes.
+    Bytes(Vec<u8>),
+    /// A pointer to room of this size.
+    Room(usize),
+}
+
+impl Evil {
+    /// Connects, as soon as somebody listens.
+    #[track_caller]
+    pub(crate) fn at(path: &Path) -> Self {
+        let until = Instant::now() + PATIENCE;
+        let stream = loop {
+            match UnixStream::connect(path) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(Instant::now() < until, "{}: {error}", path.display()),
+            }
+            thread::park_timeout(Duration::from_millis(2));
+        };
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Has an order carried out.
+    #[track_caller]
+    pub(crate) fn order(&mut self, order: &str) -> Answer {
+        let mut answer = String::new();
+        let sent = self.stream.get_mut().write_all(format!("{order}\n").as_bytes());
+        if sent.is_err() {
+            return Answer::Died;
+        }
+        match self.stream.read_line(&mut answer) {
+            Ok(0) => Answer::Died,
+            Ok(_) => match answer.trim_end().strip_prefix("ok") {
+                Some(result) => Answer::Did(result.trim().to_owned()),
+                None => Answer::Refused(answer.trim_end().to_owned()),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Answer::Died,
+            Err(error) => panic!("no answer to {order}: {error}"),
+        }
+    }
+
+    /// Makes a system call.
+    #[track_caller]
+    pub(crate) fn call(&mut self, number: c_long, arguments: &[Arg]) -> Answer {
+        self.order(&call(number, arguments))
+    }
+
+    /// Puts bytes into its memory and returns their address.
+    #[track_caller]
+    pub(crate) fn place(&mut self, bytes: &[u8]) -> i64 {
+        self.order(&format!("place {}", hex(bytes))).number()
+    }
+
+    /// Returns what is in its memory.
+    #[track_caller]
+    pub(crate) fn peek(&mut self, address: i64, size: usize) -> Vec<u8> {
+        let Answer::Did(text) = self.order(&format!("peek {address} {size}")) else {
+            panic!("no memory there")
+        };
+        let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
+        (0..text.len()).step_by(2).map(byte).collect()
+    }
+
+    /// Changes what is in its memory.
+    #[track_caller]
+    pub(crate) fn poke(&mut self, address: i64, bytes: &[u8]) {
+        self.order(&format!("poke {address} {}", hex(bytes)));
+    }
+
+    /// Makes one attempt.
+    #[track_caller]
+    pub(crate) fn attempt(&mut self, attack: &Attack) -> Answer {
+        self.order(&attack.order)
+    }
+
+    /// Makes each attempt, whether or not one succeeds.
+    #[track_caller]
+    pub(crate) fn each(&mut self, attacks: &[Attack]) -> Vec<(String, Answer)> {
+        attacks.iter().map(|attack| (attack.name.clone(), self.attempt(attack))).collect()
+    }
+
+    /// Opens a path.
+    #[track_caller]
+    pub(crate) fn open(&mut self, path: impl AsRef<Path>, flags: i32) -> Answer {
+        self.call(nix::libc::SYS_openat, &[AT_FDCWD, Arg::from(path.as_ref()), flags.into(), 0o600.into()])
+    }
+}
+
+/// The folder that relative paths start from.
+pub(crate) const AT_FDCWD: Arg = Arg::Number(nix::libc::AT_FDCWD as i64);
+
+/// The order that makes a system call.
+pub(crate) fn call(number: c_long, arguments: &[Arg]) -> String {
+    let words: Vec<_> = arguments.iter().map(Arg::word).collect();
+    format!("call {number} {}", words.join(" ")).trim_end().to_owned()
+}
+
+impl Answer {
+    /// Returns the number that a call returned.
+    #[track_caller]
+    pub(crate) fn number(&self) -> i64 {
+        let Self::Did(text) = self else { panic!("it was to succeed: {self:?}") };
+        let first = text.split(' ').next().unwrap_or_default();
+        first.parse().unwrap_or_else(|_| panic!("no number: {text}"))
+    }
+
+    /// Tells whether it was refused with one of these errors.
+    pub(crate) fn is_refused(&self, errors: &[&str]) -> bool {
+        matches!(self, Self::Refused(error) if errors.contains(&error.as_str()))
+    }
+
+    /// Tells whether it was carried out.
+    pub(crate) fn did(&self) -> bool {
+        matches!(self, Self::Did(_))
+    }
+}
+
+impl Arg {
+    fn word(&self) -> String {
+        match self {
+            Self::Number(number) => format!("n{number}"),
+            Self::Bytes(bytes) => format!("b{}", hex(bytes)),
+            Self::Room(size) => format!("r{size}"),
+        }
+    }
+}
+
+impl From<i32> for Arg {
+    fn from(number: i32) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<u32> for Arg {
+    fn from(number: u32) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<i64> for Arg {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<&Path> for Arg {
+    fn from(path: &Path) -> Self {
+        Self::from(path.to_str().expect("the paths of tests are text"))
+    }
+}
+
+impl From<&str> for Arg {
+    fn from(text: &str) -> Self {
+        Self::Bytes([text.as_bytes(), b"\0"].concat())
+    }
+}
+
+impl From<Process> for Arg {
+    fn from(process: Process) -> Self {
+        Self::Number(process.0.into())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Asserts that each of these attacks was refused with one of these errors, or was the end of its author; says all that was not.
+#[track_caller]
+pub(crate) fn assert_refused(mode: Mode, came: &[(String, Answer)], errors: &[&str]) {
+    let succeeded: Vec<_> =
+        came.iter().filter(|(_, answer)| !answer.is_refused(errors) && *answer != Answer::Died).collect();
+    assert!(succeeded.is_empty(), "{mode:?}: {succeeded:?}");
+}
+
+/// Reads what root alone may read of a process: where its memory is.
+pub(crate) fn a_page_of(process: Process) -> i64 {
+    let maps = fs::read_to_string(format!("/proc/{}/maps", process.0)).expect("root may look");
+    let stack = maps.lines().find(|line| line.ends_with("[stack]")).expect("there is a stack");
+    let (_, end) = stack
+        .split_once('-')
+        .and_then(|(start, rest)| Some((start, rest.split_once(' ')?.0)))
+        .expect("a range");
+    // The last page holds the environment.
+    i64::from_str_radix(end, 16).expect("an address") - 4096
+}
