@@ -1,6 +1,10 @@
 //! Landlock: what this kernel gives, and putting a ready ruleset on the calling thread.
 //!
-//! Rulesets are built elsewhere, by a process that can still open the paths; here only their descriptor counts.
+//! Rulesets are made beforehand ([`ruleset`]), by a process that can still open the paths; then only their descriptor
+//! counts.
+
+pub mod places;
+pub mod ruleset;
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 

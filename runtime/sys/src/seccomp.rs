@@ -1,4 +1,9 @@
 //! System call filters: a compiled program, its bytes for the way to another process, and its installation.
+//!
+//! What filters are made from is a policy, line by line ([`policy`]), and what they are made by [`stages`].
+
+pub mod policy;
+pub mod stages;
 
 use crate::error::{Errno, Failed, check};
 

@@ -3,12 +3,13 @@
 use std::os::fd::AsFd;
 
 use bailiwick_sys::identity::Identity;
+use bailiwick_sys::landlock::ruleset::Access;
 use bailiwick_sys::user_namespace;
 use bailiwick_sys::worker_users::{OwnUid, UidRange};
 
 use super::error::SandboxError;
 use super::machine::Machine;
-use super::paths::{Access, Granted};
+use super::paths::Granted;
 use crate::check::accounts;
 use crate::spec::Worker;
 

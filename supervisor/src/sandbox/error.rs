@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use bailiwick_sys::cgroup::CgroupError;
+use bailiwick_sys::landlock::ruleset::RulesetError;
+use bailiwick_sys::seccomp::stages::CompileError;
 use bailiwick_sys::worker_users::ClaimError;
 use bailiwick_sys::{Errno, Failed};
 
@@ -124,7 +126,7 @@ pub enum SandboxError {
         /// The worker.
         worker: String,
         /// The compiler's reason.
-        source: seccompiler::BackendError,
+        source: CompileError,
     },
     /// A Landlock ruleset could not be made.
     #[error("the Landlock ruleset of worker {worker} cannot be made")]
@@ -132,7 +134,7 @@ pub enum SandboxError {
         /// The worker.
         worker: String,
         /// The kernel's or the crate's reason.
-        source: Box<landlock::RulesetError>,
+        source: RulesetError,
     },
     /// A control group could not be made.
     #[error(transparent)]

@@ -1,11 +1,10 @@
 //! What workers execute: opened once, held open, and trusted because nobody else could have changed it.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+use bailiwick_sys::loader::loader;
 
 use super::error::SandboxError;
 use crate::check::{OWN_EXECUTABLE, Trust};
@@ -59,41 +58,6 @@ impl AsFd for Executable {
         self.file.as_fd()
     }
 }
-
-/// Reads from its header which program loads an executable, if one does; `None` if it is none of this machine.
-fn loader(file: &File) -> Option<Option<PathBuf>> {
-    let header: [u8; ELF_HEADER_BYTES] = read(file, 0)?;
-    if !header.starts_with(&ELF_64_LITTLE) {
-        return None;
-    }
-    let mut at = u64::from_le_bytes(header[0x20..0x28].try_into().ok()?);
-    let count = u16::from_le_bytes([header[0x38], header[0x39]]);
-    for _ in 0..count.min(PROGRAM_HEADERS_MAX) {
-        let entry: [u8; PROGRAM_HEADER_BYTES] = read(file, at)?;
-        if entry.starts_with(&PT_INTERP) {
-            let offset = u64::from_le_bytes(entry[0x08..0x10].try_into().ok()?);
-            let length = u64::from_le_bytes(entry[0x20..0x28].try_into().ok()?).min(PATH_BYTES_MAX);
-            let mut name = vec![0; usize::try_from(length).ok()?];
-            file.read_exact_at(&mut name, offset).ok()?;
-            let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-            return Some(Some(OsStr::from_bytes(name).into()));
-        }
-        at = at.checked_add(PROGRAM_HEADER_BYTES as u64)?;
-    }
-    Some(None)
-}
-
-fn read<const N: usize>(file: &File, at: u64) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    file.read_exact_at(&mut bytes, at).ok().map(|()| bytes)
-}
-
-const ELF_HEADER_BYTES: usize = 64;
-const ELF_64_LITTLE: [u8; 6] = [0x7f, b'E', b'L', b'F', 2, 1];
-const PROGRAM_HEADER_BYTES: usize = 56;
-const PROGRAM_HEADERS_MAX: u16 = 64;
-const PT_INTERP: [u8; 4] = [3, 0, 0, 0];
-const PATH_BYTES_MAX: u64 = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -9,11 +9,12 @@ use std::path::Path;
 
 use bailiwick_sys::files;
 use bailiwick_sys::identity::Identity;
+use bailiwick_sys::landlock::ruleset::Access;
 use nix::sys::stat::fstat;
 
 use super::account::Account;
 use super::error::SandboxError;
-use super::paths::{Access, Granted};
+use super::paths::Granted;
 
 /// Gives to the worker's own user what it is granted to write and cannot. `check` has announced it.
 pub(super) fn hand_over(worker: &str, account: &Account, granted: &[Granted]) -> Result<(), SandboxError> {

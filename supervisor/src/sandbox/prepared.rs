@@ -10,8 +10,10 @@ use bailiwick_sys::bounds::Bounds;
 use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::guardian::{Guardian, GuardianError, Victim};
 use bailiwick_sys::identity::Identity;
+use bailiwick_sys::landlock::ruleset::Access;
 use bailiwick_sys::remains::{Remains, group_name};
 use bailiwick_sys::seccomp::Filter;
+use bailiwick_sys::seccomp::stages::Stages;
 use bailiwick_sys::witness::Promise;
 use bailiwick_sys::worker_users::OwnUid;
 use bailiwick_wire::bootstrap::Confinement;
@@ -19,12 +21,12 @@ use bailiwick_wire::bootstrap::Confinement;
 use super::account::{Account, Owner};
 use super::error::SandboxError;
 use super::executable::Executable;
-use super::filter::Filters;
 use super::handover::hand_over;
 use super::limits::{bounds, memory_mechanism};
 use super::machine::Machine;
 use super::missing::{Aspect, Missing, TCP_ABI};
-use super::paths::{Access, Granted, Rulesets};
+use super::paths::{Granted, Rulesets};
+use super::policy::filters;
 use crate::control::MemoryMechanism;
 use crate::spec::{Exec, Preset, Worker};
 use bailiwick_sys::cgroup::{Cgroup, Cgroups, Counts, Purpose};
@@ -72,7 +74,7 @@ pub struct Prepared {
     pub(super) oom_score_adjust: Vec<u8>,
     pub(super) directory: Granted,
     pub(super) rulesets: Option<Rulesets>,
-    pub(super) filters: Option<Filters>,
+    pub(super) filters: Option<Stages>,
     pub(super) granted: Vec<Granted>,
     pub(super) tree: Tree,
     missing: Vec<Missing>,
@@ -152,7 +154,7 @@ impl Ground {
         let cgroup = self.cgroup(&name, &limits.purpose(account.own().is_none()))?;
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
         let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
-        let filters = (sandboxed && self.machine.seccomp).then(|| Filters::compile(worker));
+        let filters = (sandboxed && self.machine.seccomp).then(|| filters(worker));
         let directory = self.directory(worker)?;
         let oom_score = worker.sandbox.oom_score_adjust.unwrap_or(OOM_SCORE_ADJUST);
         let mut prepared = Prepared {
@@ -312,7 +314,7 @@ impl Prepared {
     /// Returns what has to hold once the worker has entered its second stage.
     pub fn promise(&self) -> Promise {
         let filters = self.filters.as_ref();
-        let standing = |filters: &Filters| filters.before_exec.len() + usize::from(filters.running.is_some());
+        let standing = |filters: &Stages| filters.before_exec.len() + usize::from(filters.running.is_some());
         Promise {
             identity: self.identity(),
             capabilities: (self.preset != Preset::None).then_some(self.capabilities),

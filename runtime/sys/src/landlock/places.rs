@@ -2,20 +2,22 @@
 
 use std::path::Path;
 
-use super::paths::Access;
-use super::policy::rules_of;
+use super::ruleset::Access;
+use crate::rules::rules_of;
 
 /// A line of the list.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub struct Place {
     /// `loader`, or a preset's name.
-    pub(super) who: &'static str,
-    pub(super) access: Access,
-    pub(super) path: &'static Path,
+    pub who: &'static str,
+    /// What may be done there.
+    pub access: Access,
+    /// Where it is.
+    pub path: &'static Path,
 }
 
 /// Returns every line of the list.
-pub(super) fn places() -> impl Iterator<Item = Place> {
+pub fn places() -> impl Iterator<Item = Place> {
     rules_of(LIST).map(|line| Place::read(line).expect("the tests read every line"))
 }
 

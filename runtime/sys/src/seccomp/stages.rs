@@ -1,35 +1,35 @@
-//! Compiles the policy of one worker into filters that the kernel takes.
+//! Compiles a policy into the filters of the two stages of a sandbox.
 
 use std::collections::BTreeMap;
 
-use bailiwick_sys::seccomp::{Filter, Instruction};
-use nix::libc;
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
-use super::error::SandboxError;
-use super::policy::{SystemCall, Test, Verdict, system_calls};
-use crate::spec::{Preset, Worker};
+use super::policy::{SystemCall, Test, Verdict};
+use super::{Filter, Instruction};
 
-/// The filters of a worker.
+/// The filters of a process.
 #[derive(Debug)]
-pub(super) struct Filters {
+pub struct Stages {
     /// Entered before exec, one for each verdict.
-    pub(super) before_exec: Vec<Filter>,
-    /// Entered by the runtime; `None` for a worker that may execute other programs.
-    pub(super) running: Option<Filter>,
+    pub before_exec: Vec<Filter>,
+    /// Entered by the runtime; `None` for a process that may execute other programs.
+    pub running: Option<Filter>,
 }
 
-impl Filters {
-    /// Compiles the filters of `worker`.
-    pub(super) fn compile(worker: &Worker) -> Result<Self, SandboxError> {
-        let policy = system_calls(worker);
-        let executes = matches!(worker.sandbox.preset, Preset::Exec | Preset::None);
-        let compile = |verdict| {
-            let program = compile(&policy, verdict, executes);
-            program.map_err(|source| SandboxError::Filter { worker: worker.name.clone(), source })
-        };
+/// Why a policy does not compile, which is our own fault.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct CompileError(#[from] BackendError);
+
+impl Stages {
+    /// Compiles the lines of a policy. Who `executes` has no second stage, which would forbid it.
+    ///
+    /// # Errors
+    /// When a line contradicts itself, which no line of ours does.
+    pub fn compile(policy: &[SystemCall], executes: bool) -> Result<Self, CompileError> {
+        let compile = |verdict| compile(policy, verdict, executes);
         let mut kill = compile(Verdict::Killed)?;
         // The other table of calls on the same processor would slip past every number below.
         kill.splice(..0, KILL_X32);
@@ -101,9 +101,8 @@ const KILL_X32: [Instruction; 3] = [
 mod tests {
     use seccompiler::SeccompCmpOp;
 
-    use super::super::policy::{Whom, lines};
+    use super::super::policy::{Whom, every_line, lines};
     use super::*;
-    use crate::spec::Exec;
 
     /// Runs a filter as the kernel does: an accumulator, the call's data, and the few instructions that are used.
     fn verdict(filter: &Filter, data: &[u32; 16]) -> u32 {
@@ -139,13 +138,16 @@ mod tests {
         filters.iter().map(|filter| verdict(filter, &data)).min_by_key(severity).expect("a filter")
     }
 
-    struct Policy(Filters);
+    struct Policy(Stages);
 
     impl Policy {
-        fn of(change: impl FnOnce(&mut Worker)) -> Self {
-            let mut worker = Worker::new("probe", Exec::Own);
-            change(&mut worker);
-            Self(Filters::compile(&worker).unwrap())
+        fn of(given: &[&str]) -> Self {
+            Self(Stages::compile(&lines(|name| given.contains(&name)).collect::<Vec<_>>(), false).unwrap())
+        }
+
+        fn of_exec() -> Self {
+            let stopped = lines(|_| false).filter(|line| line.verdict != Verdict::Allowed);
+            Self(Stages::compile(&stopped.collect::<Vec<_>>(), true).unwrap())
         }
 
         fn starting(&self, call: i64, arguments: [u64; 6]) -> u32 {
@@ -174,8 +176,8 @@ mod tests {
 
     #[test]
     fn every_line_that_stops_a_call_does_and_lets_pass_whom_it_names() {
-        let plain = Policy::of(|_| {});
-        for line in lines().filter(|line| line.verdict != Verdict::Allowed) {
+        let plain = Policy::of(&[]);
+        for line in every_line().filter(|line| line.verdict != Verdict::Allowed) {
             let arguments = example(&line.only);
             let wanted = match line.verdict {
                 Verdict::Killed => TRAP,
@@ -184,8 +186,8 @@ mod tests {
                 Verdict::Allowed => ALLOW,
             };
             assert_eq!(plain.starting(line.number, arguments), wanted, "{}: {}", line.name, line.reason);
-            if let Whom::Lacks(name) = line.whom {
-                let holder = Policy::of(|worker| worker.sandbox.capabilities.push(name.into()));
+            if let Whom::NotGiven(name) = line.whom {
+                let holder = Policy::of(&[name]);
                 assert_eq!(holder.starting(line.number, arguments), ALLOW, "{} with {name}", line.name);
             }
         }
@@ -193,17 +195,14 @@ mod tests {
 
     #[test]
     fn every_line_that_allows_a_call_does_for_whom_it_is_meant() {
-        let plain = Policy::of(|_| {});
-        let allowed = lines().filter(|line| line.verdict == Verdict::Allowed);
+        let plain = Policy::of(&[]);
+        let allowed = every_line().filter(|line| line.verdict == Verdict::Allowed);
         for line in allowed.filter(|line| line.name != "clone3") {
-            let meant = Policy::of(|worker| match line.whom {
-                Whom::Everybody => {}
-                Whom::MayWrite => worker.sandbox.read_write_paths.push("/tmp".into()),
-                Whom::MayBind => worker.sandbox.tcp_bind.push(80),
-                Whom::MayConnect => worker.sandbox.tcp_connect.push(80),
-                Whom::Holds(name) => worker.sandbox.capabilities.push(name.into()),
-                Whom::Lacks(name) => panic!("{} is allowed to whoever lacks {name}", line.name),
-            });
+            let meant = match line.whom {
+                Whom::Everybody => Policy::of(&[]),
+                Whom::Given(name) => Policy::of(&[name]),
+                Whom::NotGiven(name) => panic!("{} is allowed to whoever lacks {name}", line.name),
+            };
             let arguments = example(&line.only);
             assert_eq!(meant.running(line.number, arguments), ALLOW, "{}: {}", line.name, line.reason);
             if line.whom != Whom::Everybody && line.name != "ioctl" {
@@ -214,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_running_worker_neither_executes_nor_forks() {
-        let sealed = Policy::of(|_| {});
+        let sealed = Policy::of(&[]);
         for call in
             [libc::SYS_execve, libc::SYS_execveat, libc::SYS_seccomp, libc::SYS_setresuid, libc::SYS_kill]
         {
@@ -227,8 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_of_preset_exec_has_the_first_stage_only() {
-        let exec = Policy::of(|worker| worker.sandbox.preset = Preset::Exec);
+    fn whoever_executes_has_the_first_stage_only() {
+        let exec = Policy::of_exec();
         assert!(exec.0.running.is_none());
         assert_eq!(exec.starting(libc::SYS_execve, NONE), ALLOW);
         assert_eq!(exec.starting(libc::SYS_io_uring_setup, NONE), EPERM);
@@ -238,7 +237,7 @@ mod tests {
 
     #[test]
     fn arguments_are_compared_where_they_are_and_not_above() {
-        let sealed = Policy::of(|_| {});
+        let sealed = Policy::of(&[]);
         let limits = |pid: u64, new: u64| sealed.running(libc::SYS_prlimit64, [pid, 7, new, 0, 0, 0]);
         assert_eq!(
             (limits(0, 0), limits(1, 0), limits(0, 1), limits(0, 1 << 32)),
@@ -259,14 +258,14 @@ mod tests {
 
     #[test]
     fn a_running_worker_cannot_survive_the_signal_of_a_forbidden_call() {
-        let sealed = Policy::of(|_| {});
+        let sealed = Policy::of(&[]);
         let handle = |signal: i32| sealed.running(libc::SYS_rt_sigaction, [signal as u64, 0, 0, 0, 0, 0]);
         assert_eq!((handle(libc::SIGSYS), handle(libc::SIGTERM)), (EPERM, ALLOW));
     }
 
     #[test]
     fn foreign_tables_of_calls_kill() {
-        let sealed = Policy::of(|_| {});
+        let sealed = Policy::of(&[]);
         let filters: Vec<_> = sealed.0.before_exec.iter().collect();
         assert_eq!(answer(&filters, 0x4000_0003, libc::SYS_read, NONE), KILL, "32-bit calls");
         assert_eq!(sealed.starting(libc::SYS_read | i64::from(X32_BIT), NONE), KILL, "x32 calls");
