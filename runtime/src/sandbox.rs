@@ -1,6 +1,7 @@
 //! The builder for what a worker may do: to the kernel, and to whom it may send.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bailiwick_supervisor::spec;
 
@@ -94,6 +95,24 @@ impl Sandbox {
     /// May leave a core of this many bytes when a signal ends it; `u64::MAX` is any number.
     pub fn limit_core(mut self, bytes: u64) -> Self {
         self.spec.limit_core = bytes;
+        self
+    }
+
+    /// May write files of this many bytes at most, memory files included; `u64::MAX` is any number.
+    pub fn limit_fsize(mut self, bytes: u64) -> Self {
+        self.spec.limits.file_size = Some(bytes);
+        self
+    }
+
+    /// May use this much processor time in each life, then SIGXCPU ends it.
+    pub fn limit_cpu(mut self, time: Duration) -> Self {
+        self.spec.limits.cpu_seconds = Some(time.as_secs() + u64::from(time.subsec_nanos() > 0));
+        self
+    }
+
+    /// Makes files without these permissions: `0o027` leaves them to be read by its group.
+    pub fn umask(mut self, mask: u16) -> Self {
+        self.spec.umask = Some(mask & 0o777);
         self
     }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 use bailiwick_sys::Failed;
 use bailiwick_sys::backtrace;
 use bailiwick_sys::confine::{ConfineError, StageB};
-use bailiwick_sys::events::{Signal, Signals};
+use bailiwick_sys::events::{Signal, Signals, bear_file_limits};
 use bailiwick_sys::seccomp::{Filter, FilterError};
 use bailiwick_sys::slate;
 use bailiwick_wire::backtraces;
@@ -125,6 +125,7 @@ pub(crate) fn run(role: &str, registry: Registry) -> ExitCode {
 fn work(line: Line, registry: Registry) -> Result<ExitCode, StartError> {
     let (bootstrap, attached) = line.bootstrap()?;
     let signals = Signals::take(&[Signal::SIGTERM])?;
+    bear_file_limits();
     let granted = confine(&bootstrap, attached)?;
     line.report(&ToSupervisor::Confined, None)?;
     let (early, threads) = line.until_go()?;

@@ -7,6 +7,7 @@ mod actor;
 mod contradictions;
 mod fields;
 mod grant;
+mod limits;
 mod listen;
 mod names;
 mod program;

@@ -10,7 +10,6 @@ mod aftermath;
 mod error;
 mod executable;
 mod handover;
-mod limits;
 mod machine;
 mod missing;
 mod paths;

@@ -14,7 +14,7 @@ use bailiwick_sys::{Errno, Failed, wait};
 
 use crate::roster::{Roster, Seat};
 use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, Tenancy, TreeError};
-use crate::spec::{System, Worker};
+use crate::spec::{Shares, System, Worker};
 use crate::state_dir::StateDir;
 
 /// Everything that is opened before the first worker starts, so that each start is the same.
@@ -141,7 +141,8 @@ impl Launcher {
         // Each granted path is open, and once more in what is sent to it.
         let granted = 2 * (sandbox.read_only_paths.len() + sandbox.read_write_paths.len());
         // Who has a user of its own needs groups for its bounds alone.
-        let bounded = sandbox.memory_max.is_some() || sandbox.tasks_max.is_some();
+        let shares = sandbox.shares != Shares::default();
+        let bounded = sandbox.memory_max.is_some() || sandbox.tasks_max.is_some() || shares;
         let grouped = bounded || !nix::unistd::geteuid().is_root();
         PREPARED + ALIVE + granted + if grouped { GROUPS } else { 0 }
     }
@@ -301,6 +302,6 @@ const RESERVE: usize = 14;
 /// Descriptors that a prepared instance holds: executable, directory, two rulesets, the lock of its user.
 const PREPARED: usize = 5;
 /// Files of its control groups.
-const GROUPS: usize = 6;
+const GROUPS: usize = 8;
 /// Descriptors of a life: process, line, output, slate, what tells of its end.
 const ALIVE: usize = 5;

@@ -3,6 +3,7 @@
 //! Nothing here acts. A `System` that came from either source has gone through `check`, so that the
 //! supervisor itself need not know which keys exist or how they were written.
 
+mod limits;
 mod terms;
 mod told;
 
@@ -314,13 +315,16 @@ impl Grant {
     pub const MAX_INFLIGHT: u32 = 1024;
 }
 
+pub(crate) use self::limits::memory_mechanism;
 pub use bailiwick_core::backoff::Backoff;
 pub use bailiwick_core::link::WhileDown;
 pub use bailiwick_core::siblings::Terms as ActorTerms;
 pub use bailiwick_core::tree::{
     AutoShutdown, Kind, OnExhausted, Reaction, Reactions, Restart as RestartType, Strategy,
 };
+pub use bailiwick_sys::limits::Limits;
 pub use bailiwick_sys::listen::Address;
+pub use bailiwick_sys::shares::Shares;
 pub use bailiwick_wire::FdKind;
 pub use bailiwick_wire::operator::{DIGEST_BYTES, Digest};
 
@@ -351,6 +355,12 @@ pub struct Sandbox {
     pub limit_nofile: Option<u32>,
     /// Bytes of a core that the kernel may write of it; `u64::MAX` is any number.
     pub limit_core: u64,
+    /// What each of its processes may use besides, as far as that is declared.
+    pub limits: Limits,
+    /// What it gets of memory, processors and disks that others want too.
+    pub shares: Shares,
+    /// Permissions that nobody gets on files that it makes; `None` is 0077.
+    pub umask: Option<u16>,
     /// CPU time in nice steps, -20 to 19.
     pub nice: Option<i8>,
     /// The kernel's preference when memory runs out, -1000 to 1000; the default is 500.

@@ -10,7 +10,8 @@ use std::time::Duration;
 use bailiwick_supervisor::check::{Diagnostics, Severity};
 use bailiwick_supervisor::manifest::{Loaded, Options, load, parse};
 use bailiwick_supervisor::spec::{
-    AutoShutdown, Exec, FdKind, May, OnExhausted, OnFull, OnSigstop, Preset, Reaction, Reactions, RestartType,
+    AutoShutdown, Exec, FdKind, Limits, May, OnExhausted, OnFull, OnSigstop, Preset, Reaction, Reactions,
+    RestartType,
 };
 use proptest::prelude::*;
 
@@ -172,6 +173,19 @@ fn every_key_is_read() {
     assert_eq!((sandbox.user.as_deref(), sandbox.tcp_connect.as_slice()), (None, &[443][..]));
     assert_eq!((sandbox.tasks_max, sandbox.limit_nofile), (Some(16), Some(128)));
     assert_eq!((sandbox.nice, sandbox.oom_score_adjust), (Some(5), Some(600)));
+    assert_eq!((sandbox.limit_core, sandbox.umask), (1 << 20, Some(0o027)));
+    let limits = Limits {
+        file_size: Some(64 << 20),
+        address_space: Some(2 << 30),
+        stack: Some(1 << 20),
+        locked_memory: Some(64 << 10),
+        cpu_seconds: Some(90),
+        message_queues: Some(4096),
+        pending_signals: Some(32),
+        real_time: None,
+        nice: None,
+    };
+    assert_eq!(sandbox.limits, limits);
     let mailbox = web.actors[0].mailbox;
     assert_eq!((mailbox.capacity, mailbox.capacity_bytes, mailbox.on_full), (16, 64 << 10, OnFull::Reject));
     let args = web.actors[0].args.as_ref().expect("it has arguments");

@@ -74,6 +74,10 @@ fn numbers_have_a_least_and_a_most() {
         ("sandbox.tasks_max", 1, 4 << 20),
         ("sandbox.limit_nofile", 16, 1 << 20),
         ("sandbox.memory_max", 1 << 20, 1 << 50),
+        ("sandbox.memory_high", 1 << 12, 1 << 50),
+        ("sandbox.cpu_weight", 1, 10_000),
+        ("sandbox.io_weight", 1, 10_000),
+        ("sandbox.limit_sigpending", 0, 1 << 20),
         ("backoff.factor", 1, 100),
         ("backoff.jitter", 0, 1),
     ] {
@@ -81,6 +85,30 @@ fn numbers_have_a_least_and_a_most() {
         assert_eq!((with(least), with(most)), (vec![], vec![]), "{key}");
         assert_eq!((with(least - 1).len(), with(most + 1).len()), (1, 1), "{key}");
     }
+}
+
+#[test]
+fn a_limit_of_bytes_has_a_least_and_may_be_infinite() {
+    for (key, least) in [("limit_fsize", 0_i64), ("limit_as", 16 << 20), ("limit_stack", 128 << 10)] {
+        let with = |value: &str| errors(format!("{WORKER}sandbox.{key} = {value}\n"));
+        assert_eq!(with(&least.to_string()), [""; 0], "{key}");
+        assert_eq!(with("\"infinity\""), [""; 0], "{key}");
+        assert_eq!(with(&(least - 1).to_string()).len(), 1, "{key}");
+    }
+}
+
+#[test]
+fn a_quota_is_a_share_of_one_processor() {
+    let with = |value: &str| errors(format!("{WORKER}sandbox.cpu_quota = {value}\n")).len();
+    assert_eq!(["\"1%\"", "\"250%\"", "\"100000%\""].map(with), [0; 3]);
+    assert_eq!(["\"0%\"", "\"100001%\"", "50", "\"50\"", "\"1.5%\"", "\"-1%\"", "\"%\""].map(with), [1; 7]);
+}
+
+#[test]
+fn a_mask_is_written_in_octal_digits_and_quotes() {
+    let with = |value: &str| errors(format!("{WORKER}sandbox.umask = {value}\n")).len();
+    assert_eq!(["\"0077\"", "\"022\"", "\"0777\"", "\"000\""].map(with), [0; 4]);
+    assert_eq!(["77", "\"77\"", "\"0787\"", "\"1777\"", "\"-077\"", "\"+077\"", "\"\""].map(with), [1; 7]);
 }
 
 #[test]

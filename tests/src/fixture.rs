@@ -8,6 +8,7 @@ mod evil;
 mod foreign;
 mod hostile;
 mod life;
+mod means;
 mod pilot;
 mod rest;
 pub mod shop;
@@ -24,6 +25,7 @@ pub use self::death::Death;
 pub use self::evil::{Evil, Mask, MaskRef};
 use self::hostile::Attack;
 pub use self::life::{Knobs, Life, Probe, ProbeRef};
+pub use self::means::{Means, MeansRef, Purse, Spender};
 pub use self::pilot::{Course, Flight, FlightRef, Pilot};
 pub use self::rest::{Nap, Porter, PorterRef, Rest, RestRef, Sleeper, Waker, Walk};
 
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
 fn program() -> Program {
     Program::new()
         .register("Life", ProbeRef::serve(Life::new).with_args::<Knobs>().with_lifecycle())
+        .register("Means", MeansRef::serve(Spender::new).with_args::<Purse>().with_lifecycle())
         .register("Pilot", FlightRef::serve(Pilot::new).with_args::<Course>().with_lifecycle())
         .register("Sender", CourierRef::serve(Sender::new).with_args::<Rounds>().with_lifecycle())
         .register("Sleeper", RestRef::serve(Sleeper::new).with_args::<Nap>().with_lifecycle())

@@ -1,8 +1,10 @@
 //! Bounds on memory, tasks and descriptors: which mechanism meets which, and what is left open.
 
 use crate::cgroup::{Cgroups, Purpose, Version};
+use crate::limits::Limits;
 use crate::open_files::former_limit;
 use crate::process::{Resource, Step};
+use crate::shares::Shares;
 
 /// What meets a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Wanted {
     pub files: Option<u32>,
     /// Bytes of a core; `u64::MAX` is any number.
     pub core: u64,
+    /// What each process carries besides.
+    pub limits: Limits,
     /// Nobody else has its user.
     pub has_own_user: bool,
 }
@@ -42,6 +46,7 @@ pub struct Bounds {
     tasks: Option<(u32, Mechanism)>,
     files: Option<u32>,
     core: u64,
+    limits: Limits,
 }
 
 impl Bounds {
@@ -61,11 +66,17 @@ impl Bounds {
             Mechanism::Group(Version::V2) | Mechanism::Process => true,
         };
         let default = wanted.default_tasks.filter(|_| is_worth_it);
+        let mut limits = wanted.limits;
+        if memory_by == Mechanism::Process {
+            let least = |bytes: u64| limits.address_space.map_or(bytes, |most| most.min(bytes));
+            limits.address_space = wanted.memory.map(least).or(limits.address_space);
+        }
         Self {
             memory: wanted.memory.map(|bytes| (bytes, memory_by)),
             tasks: wanted.tasks.or(default).map(|tasks| (tasks, tasks_by)),
             files: wanted.files,
             core: wanted.core,
+            limits,
         }
     }
 
@@ -75,7 +86,7 @@ impl Bounds {
     }
 
     /// Returns what control groups are needed for. Is it to be killed by them as well?
-    pub fn purpose(&self, kill: bool) -> Purpose {
+    pub fn purpose(&self, kill: bool, shares: Shares) -> Purpose {
         let version = |by| match by {
             Mechanism::Group(version) => Some(version),
             Mechanism::Process | Mechanism::None => None,
@@ -84,6 +95,7 @@ impl Bounds {
             memory: self.memory.and_then(|(bytes, by)| Some((bytes, version(by)?))),
             tasks: self.tasks.and_then(|(tasks, by)| Some((tasks, version(by)?))),
             kill,
+            shares,
         }
     }
 
@@ -100,15 +112,14 @@ impl Bounds {
     /// Adds the limits that a process sets for itself while it may.
     pub fn steps(&self, steps: &mut Vec<Step<'_>>) {
         steps.push(Step::Limit(Resource::Core, self.core));
-        steps.push(Step::Limit(Resource::MessageQueues, 0));
         // Who has no limit of its own gets the one that the supervisor had before it raised it.
         match (self.files, former_limit()) {
             (Some(files), _) => steps.push(Step::Limit(Resource::OpenFiles, files.into())),
             (None, Some(former)) => steps.push(Step::SoftLimit(Resource::OpenFiles, former)),
             (None, None) => {}
         }
-        if let Some((bytes, Mechanism::Process)) = self.memory {
-            steps.push(Step::Limit(Resource::AddressSpace, bytes));
+        for step in self.limits.steps() {
+            steps.push(step);
         }
     }
 
@@ -151,6 +162,23 @@ mod tests {
             assert_eq!(Bounds::choose(wanted, &cgroups).memory(), by);
         }
         assert_eq!(Bounds::choose(Wanted::default(), &groups(Version::V2)).memory(), Mechanism::None);
+    }
+
+    #[test]
+    fn the_lesser_of_two_limits_of_address_space_holds() {
+        let steps = |memory, address_space| {
+            let limits = Limits { address_space, ..Limits::default() };
+            let wanted = Wanted { memory, limits, ..Wanted::default() };
+            let mut steps = Vec::new();
+            Bounds::choose(wanted, &Cgroups::default()).steps(&mut steps);
+            steps.into_iter().find_map(|step| match step {
+                Step::Limit(Resource::AddressSpace, bytes) => Some(bytes),
+                _ => None,
+            })
+        };
+        assert_eq!(steps(Some(2), Some(1)), Some(1));
+        assert_eq!(steps(Some(1), Some(2)), Some(1));
+        assert_eq!([steps(Some(3), None), steps(None, Some(3)), steps(None, None)], [Some(3), Some(3), None]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Control groups: bounds on memory and tasks, and the surest way to end everything that a worker started.
 //!
-//! Three drivers that may be there at once: version 2 with controllers, version 1 for memory and pids, and
-//! version 2 without controllers, which still kills whole trees. Every group is named after the supervisor's state
+//! Three drivers that may be there at once: version 2 with controllers, version 1 for memory, pids, processors and disks,
+//! and version 2 without controllers, which still kills whole trees. Every group is named after the supervisor's state
 //! directory and the worker, lies under the supervisor's own group, and is removed with its owner.
 
 use std::fs::File;
@@ -9,30 +9,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use crate::guardian::Guardian;
-use crate::remains::{Remains, SUPERVISOR, group_name, trial_name};
+use crate::shares::{Controller, Settings, Shares};
 
-/// The hierarchies under which this process may make groups.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cgroups {
-    /// The own group in version 2, whose children can be killed.
-    pub v2: Option<PathBuf>,
-    /// Controllers of version 2 that children may use: `memory`, `pids`.
-    pub v2_controllers: Vec<String>,
-    /// The own group in version 1's memory hierarchy.
-    pub v1_memory: Option<PathBuf>,
-    /// The own group in version 1's pids hierarchy.
-    pub v1_pids: Option<PathBuf>,
-}
+mod hierarchies;
 
-/// The version of a hierarchy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// One hierarchy for each controller.
-    V1,
-    /// One hierarchy for all.
-    V2,
-}
+pub use hierarchies::{Cgroups, Version};
 
 /// A group that could not be made or bounded.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +34,8 @@ pub struct Purpose {
     pub tasks: Option<(u32, Version)>,
     /// To kill everything that the worker starts.
     pub kill: bool,
+    /// What others want too, as far as these hierarchies [meet](Shares::met_by) it.
+    pub shares: Shares,
 }
 
 /// What the groups of one worker counted since they were made; `None` where nothing is bounded or the kernel is too old.
@@ -92,107 +75,11 @@ struct Unified {
     was_killed: bool,
 }
 
-impl Cgroups {
-    /// Looks where this process is, and not whether it may make groups there.
-    pub fn around() -> Self {
-        let read = |path| read_text(Path::new(path));
-        Self::locate(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"))
-    }
-
-    /// Looks where this process is and where it may make groups.
-    pub fn probe() -> Self {
-        let mut found = Self::around();
-        // Removes the trials should this process be killed right now. With threads there is none, as in unit tests.
-        let _guardian = Guardian::start(&[], None, &Remains::new(Path::new(""), false, &found));
-        found.v1_memory = found.v1_memory.filter(|own| has_groups_with(own, "memory.limit_in_bytes"));
-        found.v1_pids = found.v1_pids.filter(|own| has_groups_with(own, "pids.max"));
-        found.v2 = found.v2.filter(|own| has_groups_with(own, "cgroup.kill"));
-        if let Some(v2) = &found.v2 {
-            let controllers = read_text(&v2.join("cgroup.controllers"));
-            found.v2_controllers = controllers
-                .split_whitespace()
-                .filter(|name| CONTROLLERS.contains(name))
-                .map(str::to_owned)
-                .collect();
-        }
-        found
-    }
-
-    fn locate(mounts: &str, own: &str) -> Self {
-        let mut found = Self::default();
-        for line in mounts.lines() {
-            let Some((head, tail)) = line.split_once(" - ") else { continue };
-            let mut head = head.split(' ').skip(3);
-            let (Some(root), Some(point)) = (head.next(), head.next()) else { continue };
-            let (kind, options) =
-                (tail.split(' ').next().unwrap_or_default(), tail.rsplit(' ').next().unwrap_or_default());
-            let group = |controller: &str| {
-                let path = own.lines().find_map(|line| {
-                    let mut parts = line.splitn(3, ':').skip(1);
-                    let named = parts.next()?.split(',').any(|name| name == controller);
-                    parts.next().filter(|_| named)
-                })?;
-                let below =
-                    Path::new(path).strip_prefix(root).or_else(|_| Path::new(path).strip_prefix("/")).ok()?;
-                Some(Path::new(point).join(below))
-            };
-            match kind {
-                "cgroup2" => found.v2 = found.v2.or_else(|| group("")),
-                "cgroup" if options.split(',').any(|option| option == "memory") => {
-                    found.v1_memory = group("memory")
-                }
-                "cgroup" if options.split(',').any(|option| option == "pids") => {
-                    found.v1_pids = group("pids")
-                }
-                _ => {}
-            }
-        }
-        found
-    }
-
-    /// Returns whether groups can kill everything in them.
-    pub fn can_kill(&self) -> bool {
-        self.v2.is_some()
-    }
-
-    /// Returns by which version memory can be bounded.
-    pub fn memory(&self) -> Option<Version> {
-        self.version("memory", &self.v1_memory)
-    }
-
-    /// Returns by which version the number of tasks can be bounded.
-    pub fn tasks(&self) -> Option<Version> {
-        self.version("pids", &self.v1_pids)
-    }
-
-    fn version(&self, controller: &str, v1: &Option<PathBuf>) -> Option<Version> {
-        let v2 = self.v2_controllers.iter().any(|name| name == controller);
-        if v2 { Some(Version::V2) } else { v1.as_ref().map(|_| Version::V1) }
-    }
-
-    /// Has the children of the own version 2 group use the controllers; without success they are given up.
-    pub fn enable_controllers(&mut self, state_dir: &Path) {
-        let (Some(own), false) = (&self.v2, self.v2_controllers.is_empty()) else { return };
-        let wanted: String = self.v2_controllers.iter().map(|name| format!("+{name} ")).collect();
-        let enable = || std::fs::write(own.join("cgroup.subtree_control"), wanted.trim());
-        let enabled = enable().or_else(|error| {
-            // A group with controllers for its children must not hold processes itself: step down, if alone.
-            let alone = read_text(&own.join("cgroup.procs")).trim() == std::process::id().to_string();
-            let below = own.join(group_name(state_dir, SUPERVISOR));
-            if !alone || make(&below).is_err() {
-                return Err(error);
-            }
-            std::fs::write(below.join("cgroup.procs"), "0")?;
-            enable()
-        });
-        if enabled.is_err() {
-            self.v2_controllers.clear();
-        }
-    }
-}
-
 impl Cgroup {
     /// Makes the groups called `name` for their purpose, and ends what an earlier supervisor left in them.
+    ///
+    /// # Errors
+    /// Names the file that the kernel does not take.
     pub fn create(groups: &Cgroups, name: &str, purpose: &Purpose) -> Result<Self, CgroupError> {
         let mut made = Self {
             directories: Vec::new(),
@@ -202,45 +89,90 @@ impl Cgroup {
             peak: None,
             tasks: None,
         };
-        if let (Some((bytes, Version::V1)), Some(own)) = (purpose.memory, &groups.v1_memory) {
-            let group = made.add(own.join(name))?;
-            set(&group, "memory.limit_in_bytes", bytes)?;
-            // Only there where swap is counted.
-            let _without_swap = set(&group, "memory.memsw.limit_in_bytes", bytes);
-            made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
-            made.oom = File::open(group.join("memory.oom_control")).ok();
-            made.peak = File::open(group.join("memory.max_usage_in_bytes")).ok();
-        }
-        if let (Some((tasks, Version::V1)), Some(own)) = (purpose.tasks, &groups.v1_pids) {
-            let group = made.add(own.join(name))?;
-            set(&group, "pids.max", tasks)?;
-            made.tasks = File::open(group.join("pids.events")).ok();
-            made.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
-        }
-        let memory = purpose.memory.filter(|(_, by)| *by == Version::V2).map(|(bytes, _)| bytes);
-        let tasks = purpose.tasks.filter(|(_, by)| *by == Version::V2).map(|(tasks, _)| tasks);
-        if let (Some(own), true) = (&groups.v2, purpose.kill || memory.is_some() || tasks.is_some()) {
-            let group = made.add(own.join(name))?;
-            if let Some(bytes) = memory {
-                set(&group, "memory.max", bytes)?;
-                // Only there where swap is counted. Whom the kernel chooses is killed alone: a worker need not die of what
-                // it started.
-                let _without_swap = set(&group, "memory.swap.max", 0_u32);
-                made.oom = File::open(group.join("memory.events")).ok();
-                // Kernels before 5.19 do not remember it.
-                made.peak = File::open(group.join("memory.peak")).ok();
-            }
-            if let Some(tasks) = tasks {
-                set(&group, "pids.max", tasks)?;
-                made.tasks = File::open(group.join("pids.events")).ok();
-            }
-            made.v2 = Unified::open(&group);
-        }
+        made.bound_by_version_1(groups, name, purpose)?;
+        made.share_by_version_1(groups, name, &purpose.shares)?;
+        made.use_version_2(groups, name, purpose)?;
         made.kill().map_err(|source| CgroupError { path: PathBuf::from(name), source })?;
         Ok(made)
     }
 
+    fn bound_by_version_1(
+        &mut self,
+        groups: &Cgroups,
+        name: &str,
+        purpose: &Purpose,
+    ) -> Result<(), CgroupError> {
+        if let (Some((bytes, Version::V1)), Some(own)) = (purpose.memory, &groups.v1_memory) {
+            let group = self.add(own.join(name))?;
+            set(&group, "memory.limit_in_bytes", bytes)?;
+            if purpose.shares.memory_swap_max.is_none() {
+                // Only there where swap is counted.
+                let _without_swap = set(&group, "memory.memsw.limit_in_bytes", bytes);
+            }
+            share(&group, purpose.shares.settings(Controller::Memory, Version::V1, Some(bytes)))?;
+            self.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
+            self.oom = File::open(group.join("memory.oom_control")).ok();
+            self.peak = File::open(group.join("memory.max_usage_in_bytes")).ok();
+        }
+        if let (Some((tasks, Version::V1)), Some(own)) = (purpose.tasks, &groups.v1_pids) {
+            let group = self.add(own.join(name))?;
+            set(&group, "pids.max", tasks)?;
+            self.tasks = File::open(group.join("pids.events")).ok();
+            self.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
+        }
+        Ok(())
+    }
+
+    fn share_by_version_1(
+        &mut self,
+        groups: &Cgroups,
+        name: &str,
+        shares: &Shares,
+    ) -> Result<(), CgroupError> {
+        for (controller, version, own) in
+            [(Controller::Cpu, groups.cpu(), &groups.v1_cpu), (Controller::Io, groups.io(), &groups.v1_io)]
+        {
+            let settings = shares.settings(controller, Version::V1, None);
+            let (Some(Version::V1), Some(own), false) = (version, own, settings.is_empty()) else { continue };
+            let group = self.add(own.join(name))?;
+            share(&group, settings)?;
+            self.admissions.push(open_to_write(&group.join("cgroup.procs"))?);
+        }
+        Ok(())
+    }
+
+    fn use_version_2(&mut self, groups: &Cgroups, name: &str, purpose: &Purpose) -> Result<(), CgroupError> {
+        let memory = purpose.memory.filter(|(_, by)| *by == Version::V2).map(|(bytes, _)| bytes);
+        let tasks = purpose.tasks.filter(|(_, by)| *by == Version::V2).map(|(tasks, _)| tasks);
+        let shared = purpose.shares.of_version_2(groups);
+        let is_needed = purpose.kill || memory.is_some() || tasks.is_some() || !shared.is_empty();
+        let Some(own) = groups.v2.as_ref().filter(|_| is_needed) else { return Ok(()) };
+        for controller in shared.iter().filter_map(|(controller, _)| controller.to_ask_for()) {
+            set_text(own, "cgroup.subtree_control", &format!("+{controller}"))?;
+        }
+        let group = self.add(own.join(name))?;
+        if let Some(bytes) = memory {
+            set(&group, "memory.max", bytes)?;
+            if purpose.shares.memory_swap_max.is_none() {
+                // Only there where swap is counted.
+                let _without_swap = set(&group, "memory.swap.max", 0_u32);
+            }
+            self.oom = File::open(group.join("memory.events")).ok();
+            // Kernels before 5.19 do not remember it.
+            self.peak = File::open(group.join("memory.peak")).ok();
+        }
+        if let Some(tasks) = tasks {
+            set(&group, "pids.max", tasks)?;
+            self.tasks = File::open(group.join("pids.events")).ok();
+        }
+        shared.into_iter().try_for_each(|(_, settings)| share(&group, settings))?;
+        self.v2 = Unified::open(&group);
+        Ok(())
+    }
+
     fn add(&mut self, directory: PathBuf) -> Result<PathBuf, CgroupError> {
+        // What an earlier supervisor was killed over may still hold what nobody says any more.
+        let _not_there_or_not_empty = std::fs::remove_dir(&directory);
         make(&directory).map_err(|source| CgroupError { path: directory.clone(), source })?;
         self.directories.push(directory.clone());
         Ok(directory)
@@ -323,14 +255,6 @@ impl Unified {
     }
 }
 
-/// Returns whether groups can be made below `own` and have `file`; permissions alone do not tell.
-fn has_groups_with(own: &Path, file: &str) -> bool {
-    let trial = own.join(trial_name(nix::unistd::gettid().as_raw()));
-    let has_file = make(&trial).is_ok() && trial.join(file).exists();
-    let _never_made = std::fs::remove_dir(&trial);
-    has_file
-}
-
 fn make(directory: &Path) -> io::Result<()> {
     match std::fs::create_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -339,8 +263,21 @@ fn make(directory: &Path) -> io::Result<()> {
 }
 
 fn set(group: &Path, file: &str, value: impl Into<u64>) -> Result<(), CgroupError> {
+    set_text(group, file, &value.into().to_string())
+}
+
+fn set_text(group: &Path, file: &str, value: &str) -> Result<(), CgroupError> {
     let path = group.join(file);
-    std::fs::write(&path, value.into().to_string()).map_err(|source| CgroupError { path, source })
+    std::fs::write(&path, value).map_err(|source| CgroupError { path, source })
+}
+
+/// Writes what a group gets of what others want too.
+fn share(group: &Path, settings: Settings) -> Result<(), CgroupError> {
+    settings.into_iter().try_for_each(|(file, value)| {
+        // Which of the two is there depends on the scheduler of the disks that the kernel was built with.
+        let other = (file == "io.weight" && !group.join(file).exists()).then_some("io.bfq.weight");
+        set_text(group, other.unwrap_or(file), &value)
+    })
 }
 
 fn open_to_write(path: &Path) -> Result<File, CgroupError> {
@@ -359,38 +296,129 @@ fn reread(mut file: &File) -> String {
     read.map_or_else(|_| String::new(), |_| text)
 }
 
-const CONTROLLERS: [&str; 2] = ["memory", "pids"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn both_versions_side_by_side_are_found_with_the_own_group() {
-        let mounts = "33 32 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
-                      34 32 0:29 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n\
-                      35 32 0:30 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-        let own = "8:pids:/\n4:memory:/a/b\n0::/\n";
-        let found = Cgroups::locate(mounts, own);
-        assert_eq!(found.v1_memory, Some("/sys/fs/cgroup/memory/a/b".into()));
-        assert_eq!(found.v1_pids, Some("/sys/fs/cgroup/pids/".into()));
-        assert_eq!(found.v2, Some("/sys/fs/cgroup/unified/".into()));
-        assert_eq!((found.memory(), found.tasks()), (Some(Version::V1), Some(Version::V1)));
+    const SHARES: Shares = Shares {
+        memory_high: Some(900),
+        memory_low: None,
+        memory_min: Some(100),
+        memory_swap_max: Some(50),
+        cpu_weight: Some(200),
+        cpu_quota: Some(25),
+        io_weight: Some(300),
+        oom_kills_all: Some(true),
+    };
+
+    /// A tree of groups that lets itself be written, as the kernel's does.
+    struct Fake(tempfile::TempDir);
+
+    impl Fake {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn version_2(&self) -> Cgroups {
+            let v2_controllers = ["memory", "pids", "cpu", "io"].map(str::to_owned).into();
+            Cgroups { v2: Some(self.0.path().to_owned()), v2_controllers, ..Cgroups::default() }
+        }
+
+        fn version_1(&self) -> Cgroups {
+            let own = |name: &str| {
+                let own = self.0.path().join(name);
+                make(&own).unwrap();
+                make(&own.join("w")).unwrap();
+                std::fs::write(own.join("w/cgroup.procs"), "").unwrap();
+                Some(own)
+            };
+            Cgroups {
+                v1_memory: own("memory"),
+                v1_pids: own("pids"),
+                v1_cpu: own("cpu"),
+                v1_io: own("blkio"),
+                ..Cgroups::default()
+            }
+        }
+
+        fn read(&self, file: &str) -> String {
+            read_text(&self.0.path().join(file))
+        }
+    }
+
+    fn purpose(version: Version, shares: Shares) -> Purpose {
+        Purpose { memory: Some((1000, version)), tasks: Some((7, version)), kill: true, shares }
     }
 
     #[test]
-    fn a_container_sees_its_group_below_the_root_of_its_mount() {
-        let mounts = "29 23 0:26 /docker/c0ffee /sys/fs/cgroup rw,nosuid - cgroup2 cgroup rw,nsdelegate\n";
-        let found = Cgroups::locate(mounts, "0::/docker/c0ffee/app\n");
-        assert_eq!(found.v2, Some("/sys/fs/cgroup/app".into()));
-        let found = Cgroups::locate(mounts, "0::/app\n");
-        assert_eq!(found.v2, Some("/sys/fs/cgroup/app".into()));
+    fn version_2_holds_all_bounds_and_shares_in_one_group() {
+        let fake = Fake::new();
+        Cgroup::create(&fake.version_2(), "w", &purpose(Version::V2, SHARES)).unwrap();
+        for (file, value) in [
+            ("w/memory.max", "1000"),
+            ("w/memory.high", "900"),
+            ("w/memory.min", "100"),
+            ("w/memory.low", ""),
+            ("w/memory.swap.max", "50"),
+            ("w/memory.oom.group", "1"),
+            ("w/pids.max", "7"),
+            ("w/cpu.weight", "200"),
+            ("w/cpu.max", "25000 100000"),
+            ("w/io.bfq.weight", "300"),
+            // One after the other; the kernel keeps both.
+            ("cgroup.subtree_control", "+io"),
+        ] {
+            assert_eq!(fake.read(file), value, "{file}");
+        }
     }
 
     #[test]
-    fn without_any_hierarchy_nothing_is_bounded() {
-        let found = Cgroups::locate("25 1 8:1 / / rw - ext4 /dev/sda1 rw\n", "0::/\n");
-        assert_eq!(found, Cgroups::default());
-        assert_eq!((found.memory(), found.tasks(), found.can_kill()), (None, None, false));
+    fn who_asks_for_no_share_gets_no_swap_and_no_controller_of_shares() {
+        let fake = Fake::new();
+        Cgroup::create(&fake.version_2(), "w", &purpose(Version::V2, Shares::default())).unwrap();
+        assert_eq!((fake.read("w/memory.swap.max"), fake.read("w/memory.high")), ("0".into(), String::new()));
+        assert!(!fake.0.path().join("cgroup.subtree_control").exists());
+    }
+
+    #[test]
+    fn a_share_alone_is_worth_a_group() {
+        let fake = Fake::new();
+        let shares = Shares { cpu_quota: Some(10), ..Shares::default() };
+        let purpose = Purpose { memory: None, tasks: None, kill: false, shares };
+        Cgroup::create(&fake.version_2(), "w", &purpose).unwrap();
+        assert_eq!(fake.read("w/cpu.max"), "10000 100000");
+        Cgroup::create(&fake.version_2(), "v", &Purpose { shares: Shares::default(), ..purpose }).unwrap();
+        assert!(!fake.0.path().join("v").exists());
+    }
+
+    #[test]
+    fn version_1_has_a_group_in_each_hierarchy_that_is_asked_for() {
+        let fake = Fake::new();
+        let group = Cgroup::create(&fake.version_1(), "w", &purpose(Version::V1, SHARES)).unwrap();
+        for (file, value) in [
+            ("memory/w/memory.limit_in_bytes", "1000"),
+            ("memory/w/memory.memsw.limit_in_bytes", "1050"),
+            ("memory/w/memory.high", ""),
+            ("pids/w/pids.max", "7"),
+            ("cpu/w/cpu.shares", "2048"),
+            ("cpu/w/cpu.cfs_period_us", "100000"),
+            ("cpu/w/cpu.cfs_quota_us", "25000"),
+            ("blkio/w/blkio.bfq.weight", "118"),
+        ] {
+            assert_eq!(fake.read(file), value, "{file}");
+        }
+        assert_eq!(group.entries().count(), 4, "whoever is born enters them all");
+        let plain = Cgroup::create(&fake.version_1(), "w", &purpose(Version::V1, Shares::default())).unwrap();
+        assert_eq!(plain.entries().count(), 2);
+        assert_eq!(fake.read("memory/w/memory.memsw.limit_in_bytes"), "1000", "no swap");
+    }
+
+    #[test]
+    fn a_file_that_is_not_taken_is_named() {
+        let fake = Fake::new();
+        std::fs::create_dir_all(fake.0.path().join("w/cpu.weight")).unwrap();
+        let shares = Shares { cpu_weight: Some(1), ..Shares::default() };
+        let error = Cgroup::create(&fake.version_2(), "w", &purpose(Version::V2, shares)).unwrap_err();
+        assert!(error.path.ends_with("w/cpu.weight"), "{error}");
     }
 }

@@ -242,6 +242,11 @@ fn limit(resource: Resource, value: u64, hard_too: bool) -> Result<(), Failed> {
         Resource::FileSize => libc::RLIMIT_FSIZE,
         Resource::LockedMemory => libc::RLIMIT_MEMLOCK,
         Resource::MessageQueues => libc::RLIMIT_MSGQUEUE,
+        Resource::Stack => libc::RLIMIT_STACK,
+        Resource::CpuTime => libc::RLIMIT_CPU,
+        Resource::PendingSignals => libc::RLIMIT_SIGPENDING,
+        Resource::RealTimePriority => libc::RLIMIT_RTPRIO,
+        Resource::Priority => libc::RLIMIT_NICE,
     };
     let mut found = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: one rlimit is written, which outlives the call.

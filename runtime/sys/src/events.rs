@@ -213,6 +213,13 @@ pub fn survive_stray_signals() {
     }
 }
 
+/// Has a write to a file that may not grow any more (RLIMIT_FSIZE) fail with EFBIG instead of raising SIGXFSZ, which
+/// would end the process. Programs that it executes inherit that.
+pub fn bear_file_limits() {
+    // SAFETY: an ignored signal runs no code.
+    let _cannot_fail = unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 const STRAY: [Signal; 8] = [
     Signal::SIGUSR2,
     Signal::SIGALRM,

@@ -92,6 +92,16 @@ pub enum Resource {
     LockedMemory,
     /// Bytes in POSIX message queues of the real user.
     MessageQueues,
+    /// Bytes of the first thread's stack.
+    Stack,
+    /// Seconds of processor time.
+    CpuTime,
+    /// Signals that wait for processes of the real user.
+    PendingSignals,
+    /// The highest real-time priority.
+    RealTimePriority,
+    /// 20 less the lowest nice level.
+    Priority,
 }
 
 /// A child to be, complete before the fork.
@@ -348,6 +358,11 @@ impl Resource {
             Self::FileSize => "RLIMIT_FSIZE",
             Self::LockedMemory => "RLIMIT_MEMLOCK",
             Self::MessageQueues => "RLIMIT_MSGQUEUE",
+            Self::Stack => "RLIMIT_STACK",
+            Self::CpuTime => "RLIMIT_CPU",
+            Self::PendingSignals => "RLIMIT_SIGPENDING",
+            Self::RealTimePriority => "RLIMIT_RTPRIO",
+            Self::Priority => "RLIMIT_NICE",
         }
     }
 }

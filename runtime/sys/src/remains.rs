@@ -29,7 +29,7 @@ impl Remains {
     /// Tells of the supervisor with this state directory, whose groups lie below those of `cgroups`. A `private`
     /// state directory goes as well, and with it every trace of its name.
     pub fn new(state_dir: &Path, private: bool, cgroups: &Cgroups) -> Self {
-        let parents = [&cgroups.v1_memory, &cgroups.v1_pids, &cgroups.v2];
+        let parents = [&cgroups.v1_memory, &cgroups.v1_pids, &cgroups.v1_cpu, &cgroups.v1_io, &cgroups.v2];
         Self {
             parents: parents.into_iter().flatten().cloned().collect(),
             prefix: group_name(state_dir, ""),
@@ -105,7 +105,7 @@ fn leave(parent: &Path, group: &Path) {
     if File::open(group.join("cgroup.procs")).and_then(|mut file| file.read_to_string(&mut inside)).is_err() {
         return;
     }
-    for controller in ["-memory", "-pids"] {
+    for controller in ["-memory", "-pids", "-cpu", "-io"] {
         let _not_shared_out = std::fs::write(parent.join("cgroup.subtree_control"), controller);
     }
     for pid in inside.lines() {

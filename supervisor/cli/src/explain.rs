@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use bailiwick_supervisor::check::{Above, Blast, End, Why, blast, schedule};
 use bailiwick_supervisor::spec::{
-    Exec, Kind, OnExhausted, Preset, RestartType, Sandbox, Start, System, Worker,
+    Exec, Kind, Limits, OnExhausted, Preset, RestartType, Sandbox, Start, System, Worker,
 };
 
 use crate::status::short;
@@ -159,8 +159,43 @@ pub(crate) fn worker(system: &System, worker: &Worker) -> String {
         short(worker.drain_timeout),
         short(worker.stop_timeout)
     ));
+    line(limits(&worker.sandbox));
     line(restarts(system, worker));
     out
+}
+
+/// Returns how much a worker may use, with what holds where nothing is declared.
+fn limits(sandbox: &Sandbox) -> String {
+    let limits = sandbox.limits();
+    let size = |name: &str, bytes: Option<u64>| {
+        bytes.filter(|bytes| *bytes != Limits::NONE).map(|bytes| format!("{name} {}", sized(bytes)))
+    };
+    let tasks = sandbox.tasks_max.or((sandbox.preset != Preset::None).then_some(Sandbox::TASKS));
+    let seconds = limits.cpu_seconds.map(|seconds| format!("processor time {seconds}s"));
+    let parts = [
+        size("memory", sandbox.memory_max),
+        tasks.map(|tasks| counted(tasks as usize, "task")),
+        sandbox.files().map(|files| counted(files as usize, "descriptor")),
+        size("files of", limits.file_size),
+        size("address space", limits.address_space),
+        size("stack", limits.stack),
+        size("locked memory", limits.locked_memory),
+        seconds,
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let bounds = if parts.is_empty() {
+        "has no limits of its own".into()
+    } else {
+        "has at most ".to_owned() + &parts.join(", ")
+    };
+    format!("{bounds}; makes files with umask {:04o}", sandbox.umask())
+}
+
+/// Returns a number of bytes as a manifest writes it.
+fn sized(bytes: u64) -> String {
+    let units = [(40, 'T'), (30, 'G'), (20, 'M'), (10, 'K')];
+    let unit = units.into_iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift));
+    unit.map_or_else(|| bytes.to_string(), |(shift, letter)| format!("{}{letter}", bytes >> shift))
 }
 
 /// Returns when a worker is restarted that crashes as soon as it is started.

@@ -48,10 +48,17 @@ fn of_sandbox(old: &Sandbox, new: &Sandbox) -> Vec<String> {
         found.push(format!("may read {}", path.display()));
     }
     found.extend(added(&old.tcp_bind, &new.tcp_bind).map(|port| format!("may bind TCP port {port}")));
+    found.extend(opened(old, new));
     found.extend(
         added(&old.tcp_connect, &new.tcp_connect).map(|port| format!("may connect to TCP port {port}")),
     );
     found
+}
+
+/// Returns what may be made open to others that was not.
+fn opened(old: &Sandbox, new: &Sandbox) -> Option<String> {
+    let [old, new] = [old.umask(), new.umask()];
+    (old & !new != 0).then(|| format!("umask {new:04o} instead of {old:04o}"))
 }
 
 /// Only a change to the preset that allows nothing, or away from the one that allows all, is no gain.

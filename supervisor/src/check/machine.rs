@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::identity::Identity;
+use bailiwick_sys::shares::Unmet;
 
 use super::{Diagnostic, Trust, Untrusted, accounts, quote};
 use crate::sandbox::{Access, Granted, Machine};
@@ -162,6 +163,9 @@ fn floor(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Dia
     if forks && !machine.can_kill_trees() {
         let why = "needs cgroup.kill or root, so that what it starts can be killed";
         lacks("sandbox.preset", "it may fork, and its descendants could outlive it", why);
+    }
+    for Unmet { key, why } in sandbox.shares.met_by(&machine.cgroups, sandbox.whose()).1 {
+        lacks(&format!("sandbox.{key}"), &format!("`{key}` would be void"), why);
     }
     if sandbox.preset == Preset::None {
         return;

@@ -1,7 +1,7 @@
 //! Keys of one worker that cannot both be meant. Each error points at both.
 
 use crate::check::{Diagnostic, Places};
-use crate::spec::{Kind, Preset, RestartType, Worker};
+use crate::spec::{Kind, Preset, RestartType, Sandbox, Worker};
 
 /// Two keys that were both written, relative to the worker.
 struct Pair<'a> {
@@ -40,6 +40,7 @@ pub(super) fn settle(worker: &mut Worker, places: &Places) -> Vec<Diagnostic> {
         });
     }
     pairs.extend(watching(worker).into_iter().filter(|pair| written(pair.key) && written(pair.other)));
+    pairs.extend(out_of_reach(&worker.sandbox));
     if worker.sandbox.preset == Preset::None {
         for key in UNSANDBOXED {
             if written(key) {
@@ -84,6 +85,26 @@ fn watching(worker: &Worker) -> Option<Pair<'static>> {
         other_text: "never",
         help: "remove one of the two",
     })
+}
+
+/// Finds amounts of memory that lie above the most that there may be.
+fn out_of_reach(sandbox: &Sandbox) -> Vec<Pair<'static>> {
+    let shares = &sandbox.shares;
+    let amounts = [
+        ("sandbox.memory_high", shares.memory_high),
+        ("sandbox.memory_low", shares.memory_low),
+        ("sandbox.memory_min", shares.memory_min),
+    ];
+    let above = amounts.into_iter().filter(|(_, bytes)| *bytes > sandbox.memory_max.or(Some(u64::MAX)));
+    let pair = |(key, _): (&'static str, _)| Pair {
+        title: format!("`{}` is more than it may have at all", key.trim_start_matches("sandbox.")),
+        key,
+        key_text: "never reached",
+        other: "sandbox.memory_max",
+        other_text: "the most",
+        help: "lower it, or raise `memory_max`",
+    };
+    above.map(pair).collect()
 }
 
 /// What a worker without a sandbox cannot be granted one by one.

@@ -30,9 +30,17 @@ pub(super) trait Choice: Copy + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(super) struct Bytes(pub(super) u64);
 
-/// The bytes of a core; `"infinity"` is as many as it has.
+/// A number of bytes; `"infinity"` is as many as there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(super) struct Most(pub(super) u64);
+
+/// Hundredths of one processor: `"50%"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(super) struct Percent(pub(super) u32);
+
+/// Permissions that are taken away, in octal digits: `"0077"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CoreBytes(pub(super) u64);
+pub(super) struct Mask(pub(super) u16);
 
 /// A user or group: its name or its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,12 +191,51 @@ impl FromToml for Bytes {
     }
 }
 
-impl FromToml for CoreBytes {
+impl FromToml for Most {
     fn from_toml(value: &Spanned<DeValue<'_>>, key: &str, reader: &mut Reader<'_>) -> Option<Self> {
         match value.get_ref() {
             DeValue::String(text) if text == "infinity" => Some(Self(u64::MAX)),
             _ => Bytes::from_toml(value, key, reader).map(|bytes| Self(bytes.0)),
         }
+    }
+}
+
+impl FromToml for Percent {
+    fn from_toml(value: &Spanned<DeValue<'_>>, key: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        let percent = match value.get_ref() {
+            DeValue::String(text) => text.strip_suffix('%').filter(|number| !number.starts_with('+')),
+            _ => None,
+        };
+        let percent = percent.and_then(|number| number.parse().ok());
+        if percent.is_none() {
+            let help = "write a whole number and %, of one processor: \"50%\", \"200%\"";
+            reader.mismatch(key, value, "a share such as \"50%\"", Some(help.into()));
+        }
+        percent.map(Self)
+    }
+}
+
+impl std::fmt::Display for Percent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\"{}%\"", self.0)
+    }
+}
+
+impl FromToml for Mask {
+    fn from_toml(value: &Spanned<DeValue<'_>>, key: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        let mask = match value.get_ref() {
+            DeValue::String(text) if (3..=4).contains(&text.len()) && !text.starts_with('+') => {
+                u16::from_str_radix(text, 8).ok()
+            }
+            _ => None,
+        };
+        let mask = mask.filter(|mask| *mask <= 0o777);
+        if mask.is_none() {
+            let help =
+                "write octal digits in quotes, of what nobody is to have: \"0077\", \"0027\", \"0022\"";
+            reader.mismatch(key, value, "a mask such as \"0077\"", Some(help.into()));
+        }
+        mask.map(Self)
     }
 }
 
@@ -213,6 +260,12 @@ impl std::fmt::Display for Bytes {
             Some((shift, letter)) => write!(f, "\"{}{letter}\"", self.0 >> shift),
             None => write!(f, "{}", self.0),
         }
+    }
+}
+
+impl std::fmt::Display for Most {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0 == u64::MAX { f.write_str("\"infinity\"") } else { Bytes(self.0).fmt(f) }
     }
 }
 

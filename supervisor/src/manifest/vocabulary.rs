@@ -80,9 +80,7 @@ const LATER: &[(Table, &str)] = &[
          no_exec_paths exec_paths temporary_file_system system_call_filter system_call_error_number \
          system_call_log system_call_architectures restrict_address_families restrict_namespaces \
          restrict_realtime restrict_suid_sgid lock_personality memory_deny_write_execute memfd_no_exec \
-         keyring_mode umask dumpable limit_fsize limit_as limit_stack limit_memlock limit_cpu \
-         limit_msgqueue limit_sigpending memory_high memory_low memory_min memory_swap_max cpu_weight \
-         cpu_quota io_weight oom_policy pass_environment load_credential landlock udp_bind",
+         keyring_mode dumpable pass_environment load_credential landlock udp_bind",
     ),
     (Table::Actors, "on"),
     (Table::Actor, "blocking instances survive handoff backoff max_children"),
@@ -146,6 +144,8 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Worker, "tasks_max", "it stands in `[worker.NAME.sandbox]`"),
     (Table::Worker, "pids_max", "it stands in `[worker.NAME.sandbox]` and is called `tasks_max`"),
     (Table::Worker, "limit_nofile", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "limit_fsize", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "umask", "it stands in `[worker.NAME.sandbox]`"),
     (Table::Worker, "nice", "it stands in `[worker.NAME.sandbox]`"),
     (Table::Worker, "oom_score_adjust", "it stands in `[worker.NAME.sandbox]`"),
     (Table::Worker, "args", "arguments belong to an actor: `[worker.NAME.actor.NAME]`"),
@@ -163,6 +163,12 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Sandbox, "pids_max", "it is called `tasks_max`"),
     (Table::Sandbox, "limit_nproc", "it is called `tasks_max`"),
     (Table::Sandbox, "oom_score_adj", "it is called `oom_score_adjust`"),
+    (Table::Sandbox, "memory_limit", "it is called `memory_max`"),
+    (Table::Sandbox, "cpu_shares", "it is called `cpu_weight`; others have 100"),
+    (Table::Sandbox, "limit_rss", "no kernel enforces it; `memory_max` bounds memory in use"),
+    (Table::Sandbox, "limit_data", "it is called `limit_as`; `memory_max` bounds memory in use"),
+    (Table::Sandbox, "limit_nice", "who has a sandbox may not raise its priority; `nice` sets it"),
+    (Table::Sandbox, "limit_rtprio", "who has a sandbox may not ask for real time"),
     (Table::Sandbox, "fs_ro", "it is called `read_only_paths`"),
     (Table::Sandbox, "fs_rw", "it is called `read_write_paths`"),
     (Table::WhileDown, "buffer", "it is called `messages`"),

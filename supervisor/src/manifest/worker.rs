@@ -8,9 +8,9 @@ use bailiwick_wire::control::is_kept_name;
 
 use super::fields::Fields;
 use super::names::named;
-use super::values::{Account, Bytes, Choice, CoreBytes};
+use super::values::{Account, Bytes, Choice};
 use super::vocabulary::Table;
-use super::{actor, contradictions, program};
+use super::{actor, contradictions, limits, program};
 use crate::check::{Diagnostic, quote};
 use crate::spec::{Backoff, Exec, Reactions, Sandbox, WhileDown, Worker};
 
@@ -203,21 +203,14 @@ fn sandbox(fields: &mut Fields<'_, '_>) -> Sandbox {
     fields.set("read_write_paths", &mut sandbox.read_write_paths);
     fields.set("tcp_bind", &mut sandbox.tcp_bind);
     fields.set("tcp_connect", &mut sandbox.tcp_connect);
-    let mut memory = Bytes(0);
-    fields.set_within("memory_max", Bytes(1 << 20)..=Bytes(1 << 50), &mut memory);
-    sandbox.memory_max = (memory.0 > 0).then_some(memory.0);
-    sandbox.tasks_max = within(fields, "tasks_max", 1, 4 << 20);
-    sandbox.limit_nofile = within(fields, "limit_nofile", 16, 1 << 20);
-    let mut core = CoreBytes(0);
-    fields.set("limit_core", &mut core);
-    sandbox.limit_core = core.0;
+    limits::read(fields, &mut sandbox);
     sandbox.nice = within(fields, "nice", -20, 19);
     sandbox.oom_score_adjust = within(fields, "oom_score_adjust", -1000, 1000);
     sandbox
 }
 
 /// Reads an optional number within limits.
-fn within<T>(fields: &mut Fields<'_, '_>, key: &'static str, least: T, most: T) -> Option<T>
+pub(super) fn within<T>(fields: &mut Fields<'_, '_>, key: &'static str, least: T, most: T) -> Option<T>
 where
     T: super::values::FromToml + PartialOrd + std::fmt::Display + Copy,
 {

@@ -37,6 +37,8 @@ pub enum Aspect {
     Tasks,
     /// How everything that it started is ended.
     Descendants,
+    /// What this key of its sandbox says.
+    Key(&'static str),
 }
 
 impl Prepared {
@@ -80,6 +82,7 @@ impl Aspect {
             Self::Memory => "memory",
             Self::Tasks => "tasks",
             Self::Descendants => "descendants",
+            Self::Key(key) => key,
         }
     }
 }

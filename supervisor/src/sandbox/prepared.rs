@@ -14,6 +14,7 @@ use bailiwick_sys::landlock::ruleset::Access;
 use bailiwick_sys::remains::{Remains, group_name};
 use bailiwick_sys::seccomp::Filter;
 use bailiwick_sys::seccomp::stages::Stages;
+use bailiwick_sys::shares::{Shares, Unmet};
 use bailiwick_sys::witness::Promise;
 use bailiwick_sys::worker_users::OwnUid;
 use bailiwick_wire::bootstrap::Confinement;
@@ -22,13 +23,12 @@ use super::account::{Account, Owner};
 use super::error::SandboxError;
 use super::executable::Executable;
 use super::handover::hand_over;
-use super::limits::{bounds, memory_mechanism};
 use super::machine::Machine;
 use super::missing::{Aspect, Missing, TCP_ABI};
 use super::paths::{Granted, Rulesets};
 use super::policy::filters;
 use crate::control::MemoryMechanism;
-use crate::spec::{Exec, Preset, Worker};
+use crate::spec::{Exec, Preset, Worker, memory_mechanism};
 use bailiwick_sys::cgroup::{Cgroup, Cgroups, Counts, Purpose};
 use bailiwick_sys::tree::{Tree, TreeError};
 
@@ -70,6 +70,7 @@ pub struct Prepared {
     pub(super) capabilities: Capabilities,
     pub(super) can_lock_capabilities: bool,
     pub(super) limits: Bounds,
+    pub(super) umask: u16,
     pub(super) nice: Option<i8>,
     pub(super) oom_score_adjust: Vec<u8>,
     pub(super) directory: Granted,
@@ -145,13 +146,9 @@ impl Ground {
             let why = "the supervisor is root, and cannot change to other users";
             self.floor_missing(worker, "a user other than root", why, Aspect::User, &mut missing)?;
         }
-        let limits = bounds(&worker.sandbox, &self.cgroups, &account);
-        if limits.lacks_tasks() {
-            let why = "there is neither a pids control group nor a user of the worker's own";
-            self.floor_missing(worker, "tasks_max", why, Aspect::Tasks, &mut missing)?;
-        }
+        let (limits, shares) = self.amounts(worker, &account, &mut missing)?;
         hand_over(&worker.name, &account, &granted)?;
-        let cgroup = self.cgroup(&name, &limits.purpose(account.own().is_none()))?;
+        let cgroup = self.cgroup(&name, &limits.purpose(account.own().is_none(), shares))?;
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
         let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
         let filters = (sandboxed && self.machine.seccomp).then(|| filters(worker));
@@ -161,6 +158,7 @@ impl Ground {
             preset: worker.sandbox.preset,
             capabilities,
             can_lock_capabilities: self.machine.can_lock_capabilities(),
+            umask: worker.sandbox.umask(),
             nice: worker.sandbox.nice,
             oom_score_adjust: oom_score.to_string().into_bytes(),
             directory,
@@ -203,6 +201,25 @@ impl Ground {
         let remains = Remains::new(&self.state_dir, !self.lasting, &self.cgroups);
         let needed = !(victims.is_empty() && remains.are_none());
         needed.then(|| Guardian::start(&victims, lock, &remains)).transpose()
+    }
+
+    /// Returns how much the worker may use, as far as that can be enforced.
+    fn amounts(
+        &self,
+        worker: &Worker,
+        account: &Account,
+        missing: &mut Vec<Missing>,
+    ) -> Result<(Bounds, Shares), SandboxError> {
+        let limits = Bounds::choose(worker.sandbox.wanted(account.own().is_some()), &self.cgroups);
+        if limits.lacks_tasks() {
+            let why = "there is neither a pids control group nor a user of the worker's own";
+            self.floor_missing(worker, "tasks_max", why, Aspect::Tasks, missing)?;
+        }
+        let (shares, unmet) = worker.sandbox.shares.met_by(&self.cgroups, worker.sandbox.whose());
+        for Unmet { key, why } in unmet {
+            self.floor_missing(worker, key, why, Aspect::Key(key), missing)?;
+        }
+        Ok((limits, shares))
     }
 
     fn directory(&self, worker: &Worker) -> Result<Granted, SandboxError> {

@@ -28,7 +28,7 @@ impl Prepared {
             Step::NewSession,
             // Before the user changes: what is 0 to 3 from here on is the worker's.
             Step::Descriptors,
-            Step::FileMask(0o077),
+            Step::FileMask(self.umask),
         ]);
         self.limits.steps(&mut steps);
         // While the child may still do it: raising the score needs nothing, a lower nice level a capability.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{IoSlice, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use bailiwick_core::berth::Berth;
 use bailiwick_core::tree::ChildId;
@@ -13,6 +14,7 @@ use bailiwick_supervisor::spec::{Exec, Preset, System, Worker};
 use bailiwick_supervisor::state_dir::{StateDir, private_path};
 use bailiwick_sys::events::{Interest, Poller, Signal, Signals};
 use bailiwick_sys::process::{self, Progress};
+use bailiwick_sys::remains::group_name;
 use bailiwick_sys::socket::{self, Kind};
 use bailiwick_sys::wait::{self, Change};
 
@@ -22,7 +24,7 @@ pub(crate) const WORKER: Berth = Berth::first(ChildId(0));
 pub(crate) struct Bench {
     pub(crate) launcher: Launcher,
     signals: Signals,
-    _state: StateDir,
+    state: StateDir,
 }
 
 /// One life of the worker.
@@ -54,17 +56,32 @@ impl Bench {
     }
 
     pub(crate) fn on(machine: Machine, worker: Worker) -> Result<Self, LaunchError> {
+        Self::of(machine, System { workers: vec![worker], ..System::default() })
+    }
+
+    /// Starts although the floor is not there.
+    pub(crate) fn degraded_on(machine: Machine, worker: Worker) -> Self {
+        let system = System { workers: vec![worker], allow_degraded: true, ..System::default() };
+        Self::of(machine, system).expect("what is missing does not matter")
+    }
+
+    fn of(machine: Machine, system: System) -> Result<Self, LaunchError> {
         let state = StateDir::claim_private(&private_path()).expect("a private folder");
-        let system = System { workers: vec![worker], ..System::default() };
         let roster = Roster::new(&system).expect("one worker");
         let signals = Signals::take(&[Signal::SIGCHLD]).expect("a descriptor");
         process::adopt_orphans().expect("every kernel can");
         let launcher = Launcher::prepare_on(machine, &system, &roster, &state)?;
-        Ok(Self { launcher, signals, _state: state })
+        Ok(Self { launcher, signals, state })
     }
 
     pub(crate) fn prepared(&self) -> &Prepared {
         self.launcher.prepared(WORKER).expect("it was prepared")
+    }
+
+    /// Reads a file of the worker's group below `own`.
+    pub(crate) fn group_file(&self, own: &Path, file: &str) -> String {
+        let group = own.join(group_name(self.state.path(), "probe"));
+        std::fs::read_to_string(group.join(file)).expect("a file of the group")
     }
 
     /// Starts the worker and waits until its program runs.

@@ -7,12 +7,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use bailiwick_sys::confine::StageB;
 use bailiwick_sys::seccomp::Filter;
 use bailiwick_sys::{Errno, capability, files, identity, socket};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::socket::{setsockopt, sockopt};
+use nix::time::{ClockId, clock_gettime};
 
 pub(crate) fn main() -> ExitCode {
     let control = files::take_inherited(3).expect("descriptor 3");
@@ -81,18 +85,54 @@ fn obey(order: &str, fd: Option<OwnedFd>) -> String {
             identity::secure_bits(),
             nix::sys::stat::umask(nix::sys::stat::Mode::empty()),
         ),
-        "limit" => {
-            let resource = match argument {
-                "core" => nix::sys::resource::Resource::RLIMIT_CORE,
-                "nofile" => nix::sys::resource::Resource::RLIMIT_NOFILE,
-                "nproc" => nix::sys::resource::Resource::RLIMIT_NPROC,
-                _ => panic!("no such limit: {argument}"),
-            };
-            format!("{:?}", nix::sys::resource::getrlimit(resource).expect("every kernel answers"))
+        "limit" => limit(argument),
+        "grow" => {
+            let bytes = vec![1; argument.parse().expect("a size")];
+            outcome(File::from(fd.expect("a file comes along")).write_all(&bytes))
+        }
+        "reserve" => {
+            let reserved = Vec::<u8>::new().try_reserve_exact(argument.parse().expect("a size"));
+            reserved.map_or_else(|_| "no memory".to_owned(), |()| "ok".to_owned())
+        }
+        "fill-memory-file" => {
+            let file = memfd_create(c"filled", MFdFlags::MFD_CLOEXEC).expect("a memory file");
+            let bytes = vec![1; argument.parse().expect("a size")];
+            outcome(File::from(file).write_all(&bytes))
+        }
+        "lock-memory" => outcome(mlockall(MlockAllFlags::MCL_FUTURE).map_err(std::io::Error::from)),
+        "burn" => {
+            let start = cpu_time();
+            while cpu_time() - start < Duration::from_millis(argument.parse().expect("milliseconds")) {}
+            "burnt".to_owned()
         }
         "exit" => std::process::exit(argument.parse().expect("an exit code")),
         _ => panic!("no such order: {order}"),
     }
+}
+
+/// Returns a limit of this process, soft and hard.
+fn limit(name: &str) -> String {
+    let resource = match name {
+        "core" => nix::sys::resource::Resource::RLIMIT_CORE,
+        "nofile" => nix::sys::resource::Resource::RLIMIT_NOFILE,
+        "nproc" => nix::sys::resource::Resource::RLIMIT_NPROC,
+        "fsize" => nix::sys::resource::Resource::RLIMIT_FSIZE,
+        "as" => nix::sys::resource::Resource::RLIMIT_AS,
+        "stack" => nix::sys::resource::Resource::RLIMIT_STACK,
+        "memlock" => nix::sys::resource::Resource::RLIMIT_MEMLOCK,
+        "cpu" => nix::sys::resource::Resource::RLIMIT_CPU,
+        "msgqueue" => nix::sys::resource::Resource::RLIMIT_MSGQUEUE,
+        "sigpending" => nix::sys::resource::Resource::RLIMIT_SIGPENDING,
+        "rtprio" => nix::sys::resource::Resource::RLIMIT_RTPRIO,
+        "nice" => nix::sys::resource::Resource::RLIMIT_NICE,
+        _ => panic!("no such limit: {name}"),
+    };
+    format!("{:?}", nix::sys::resource::getrlimit(resource).expect("every kernel answers"))
+}
+
+/// Returns how long this process has computed.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("every kernel has it").into()
 }
 
 fn outcome<T>(result: std::io::Result<T>) -> String {

@@ -1,6 +1,8 @@
 //! What the parser cannot say of a key: its default, an example and its meaning. The test compares the keys with the
 //! parser's own, and tries every default and every example.
 
+mod sandbox;
+
 /// One table of the manifest.
 pub(crate) struct Section {
     /// How it is headed in a manifest.
@@ -405,78 +407,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             ),
         ],
     },
-    Section {
-        title: "[worker.NAME.sandbox]",
-        what: "What the worker may do to the kernel. Everything not said is forbidden; the presets are described above.",
-        table: "Sandbox",
-        head: "[worker.p]\nexec = \"x\"\n[worker.p.sandbox]\n",
-        keys: &[
-            ("preset", "`\"sealed\"`", "\"net-server\"", "The starting point."),
-            (
-                "user",
-                "as root the owner of the first path to write that is not root's, else of the first path unless that is root's, else a uid of its own; otherwise the supervisor's user",
-                "\"www-data\"",
-                "The user, which only a supervisor that is root can change. `\"dynamic\"` is the default.",
-            ),
-            ("group", "the user's", "\"www-data\"", "The group; supplementary groups are always dropped."),
-            (
-                "capabilities",
-                "`[]`",
-                "[\"CAP_NET_BIND_SERVICE\"]",
-                "Capabilities kept over the change of user: permitted, ambient and bounding alike. All others are dropped and locked.",
-            ),
-            (
-                "read_only_paths",
-                "`[]`",
-                "[\"/srv/www\"]",
-                "Files, and folders with everything below them, that it may read. Opened before the change of user; as root no link is followed.",
-            ),
-            (
-                "read_write_paths",
-                "`[]`",
-                "[\"/var/lib/shop\"]",
-                "The same, to read, write, make and remove. Not: devices, sockets, pipes, symbolic links; modes and times by a path, but of files that it has open. The owner and mode of the files hold as well; an empty folder of root's is given to a worker with a uid of its own.",
-            ),
-            ("tcp_bind", "`[]`", "[8080]", "TCP ports that it may bind. Needs Linux 6.7."),
-            (
-                "tcp_connect",
-                "`[]`",
-                "[443]",
-                "TCP ports that it may connect to, at any address. Needs Linux 6.7.",
-            ),
-            (
-                "memory_max",
-                "no limit",
-                "\"256M\"",
-                "Its memory. Met by a control group (version 2 or 1), else by RLIMIT_AS; `status` names which.",
-            ),
-            (
-                "tasks_max",
-                "64, where the machine can count them cheaply",
-                "16",
-                "Its threads and processes. Met by the pids control group, or by RLIMIT_NPROC for a uid of its own; where neither is to be had, the key refuses the start.",
-            ),
-            (
-                "limit_nofile",
-                "256; none for the preset `none`",
-                "128",
-                "Its open descriptors, as RLIMIT_NOFILE.",
-            ),
-            (
-                "limit_core",
-                "0: none",
-                "\"infinity\"",
-                "The bytes of the core that the kernel writes when a signal ends it, as RLIMIT_CORE; `\"infinity\"` is all. Its user must be able to write where `core_pattern` leads, and it can be looked into by others of its user. See [crashes](crashes.md).",
-            ),
-            ("nice", "the supervisor's", "5", "Its nice step."),
-            (
-                "oom_score_adjust",
-                "500",
-                "600",
-                "How readily the kernel kills it when memory runs out; the supervisor is spared by comparison.",
-            ),
-        ],
-    },
+    sandbox::SECTION,
     Section {
         title: "[worker.NAME.while_down]",
         what: "What waits with each worker that sends to this one while it is down, and is delivered to its next life. Beyond it a send fails with `NotDelivered(PeerDown)`.",

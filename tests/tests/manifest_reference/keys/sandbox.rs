@@ -1,0 +1,162 @@
+//! `[worker.NAME.sandbox]`.
+
+use super::Section;
+
+pub(super) const SECTION: Section = Section {
+    title: "[worker.NAME.sandbox]",
+    what: "What the worker may do to the kernel. Everything not said is forbidden; the presets are described above.",
+    table: "Sandbox",
+    head: "[worker.p]\nexec = \"x\"\n[worker.p.sandbox]\n",
+    keys: &[
+        ("preset", "`\"sealed\"`", "\"net-server\"", "The starting point."),
+        (
+            "user",
+            "as root the owner of the first path to write that is not root's, else of the first path unless that is root's, else a uid of its own; otherwise the supervisor's user",
+            "\"www-data\"",
+            "The user, which only a supervisor that is root can change. `\"dynamic\"` is the default.",
+        ),
+        ("group", "the user's", "\"www-data\"", "The group; supplementary groups are always dropped."),
+        (
+            "capabilities",
+            "`[]`",
+            "[\"CAP_NET_BIND_SERVICE\"]",
+            "Capabilities kept over the change of user: permitted, ambient and bounding alike. All others are dropped and locked.",
+        ),
+        (
+            "read_only_paths",
+            "`[]`",
+            "[\"/srv/www\"]",
+            "Files, and folders with everything below them, that it may read. Opened before the change of user; as root no link is followed.",
+        ),
+        (
+            "read_write_paths",
+            "`[]`",
+            "[\"/var/lib/shop\"]",
+            "The same, to read, write, make and remove. Not: devices, sockets, pipes, symbolic links; modes and times by a path, but of files that it has open. The owner and mode of the files hold as well; an empty folder of root's is given to a worker with a uid of its own.",
+        ),
+        ("tcp_bind", "`[]`", "[8080]", "TCP ports that it may bind. Needs Linux 6.7."),
+        (
+            "tcp_connect",
+            "`[]`",
+            "[443]",
+            "TCP ports that it may connect to, at any address. Needs Linux 6.7.",
+        ),
+        (
+            "memory_max",
+            "no limit",
+            "\"256M\"",
+            "Its memory. Met by a control group (version 2 or 1), else by RLIMIT_AS; `status` names which.",
+        ),
+        (
+            "memory_high",
+            "none",
+            "\"200M\"",
+            "Memory above which it is slowed down while the kernel takes memory back. Needs control groups of version 2.",
+        ),
+        (
+            "memory_low",
+            "none",
+            "\"32M\"",
+            "Memory that it keeps as long as others have any to spare. Needs control groups of version 2.",
+        ),
+        (
+            "memory_min",
+            "none",
+            "\"16M\"",
+            "Memory that it keeps in any case. Needs control groups of version 2.",
+        ),
+        (
+            "memory_swap_max",
+            "0 where there is `memory_max`, else no limit",
+            "\"64M\"",
+            "Its swap. Needs control groups; with version 1 also `memory_max`.",
+        ),
+        (
+            "cpu_weight",
+            "100",
+            "20",
+            "Its part of the processors when they are busy, beside others of weight 100. Needs control groups (version 2 or 1).",
+        ),
+        (
+            "cpu_quota",
+            "none",
+            "\"50%\"",
+            "Its processor time at most, of one processor. Needs control groups (version 2 or 1).",
+        ),
+        (
+            "io_weight",
+            "100",
+            "20",
+            "Its part of the disks when they are busy, beside others of weight 100. Needs control groups and a scheduler of disks that knows weights.",
+        ),
+        (
+            "oom_policy",
+            "\"continue\"",
+            "\"kill\"",
+            "When the kernel kills one of its processes for want of memory: `kill` ends all of them, `continue` only that one. Who cannot start processes needs nothing for `kill`, others control groups of version 2.",
+        ),
+        (
+            "tasks_max",
+            "64, where the machine can count them cheaply",
+            "16",
+            "Its threads and processes. Met by the pids control group, or by RLIMIT_NPROC for a uid of its own; where neither is to be had, the key refuses the start.",
+        ),
+        ("limit_nofile", "256; none for the preset `none`", "128", "Its open descriptors, as RLIMIT_NOFILE."),
+        (
+            "limit_core",
+            "0: none",
+            "\"infinity\"",
+            "The bytes of the core that the kernel writes when a signal ends it, as RLIMIT_CORE; `\"infinity\"` is all. Its user must be able to write where `core_pattern` leads, and it can be looked into by others of its user. See [crashes](crashes.md).",
+        ),
+        (
+            "limit_fsize",
+            "\"256M\" for who has a sandbox and no path to write, else none",
+            "\"64M\"",
+            "The bytes of a file that it writes, memory files included, as RLIMIT_FSIZE. In a program of the runtime a write beyond it fails with EFBIG; a foreign program is ended by SIGXFSZ.",
+        ),
+        (
+            "limit_as",
+            "none",
+            "\"1G\"",
+            "The bytes of its address space, as RLIMIT_AS. Memory in use is bounded by `memory_max`.",
+        ),
+        (
+            "limit_stack",
+            "\"8M\"; none for the preset `none`",
+            "\"1M\"",
+            "The bytes of its first thread's stack, as RLIMIT_STACK.",
+        ),
+        (
+            "limit_memlock",
+            "0; none for the preset `none`",
+            "\"64K\"",
+            "The bytes of memory that it may keep out of swap, as RLIMIT_MEMLOCK. Who holds CAP_IPC_LOCK is exempt.",
+        ),
+        (
+            "limit_cpu",
+            "none",
+            "\"10m\"",
+            "The processor time of each of its processes, in whole seconds, as RLIMIT_CPU: then SIGXCPU, and a second later SIGKILL.",
+        ),
+        (
+            "limit_msgqueue",
+            "0; none for the preset `none`",
+            "\"64K\"",
+            "The bytes in POSIX message queues of its user, as RLIMIT_MSGQUEUE.",
+        ),
+        (
+            "limit_sigpending",
+            "256; none for the preset `none`",
+            "32",
+            "Signals with data that may wait for processes of its user, as RLIMIT_SIGPENDING.",
+        ),
+        ("umask", "\"0077\"", "\"0027\"", "Permissions that nobody gets on files that it makes, in octal."),
+        ("nice", "the supervisor's", "5", "Its nice step."),
+        (
+            "oom_score_adjust",
+            "500",
+            "600",
+            "How readily the kernel kills it when memory runs out; the supervisor is spared by comparison.",
+        ),
+    ],
+};
