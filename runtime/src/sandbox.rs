@@ -74,6 +74,31 @@ impl Sandbox {
         self
     }
 
+    /// Sees no files but those named here and what its program is loaded from: the default where the machine can. Said,
+    /// it is required; said with `false`, the names of all files are seen, which still cannot be opened.
+    pub fn private_mounts(mut self, private: bool) -> Self {
+        self.spec.private_mounts = Some(private);
+        self
+    }
+
+    /// Sees no network but sockets that it is handed: the default where no port is named and the machine can.
+    pub fn private_network(mut self, private: bool) -> Self {
+        self.spec.private_network = Some(private);
+        self
+    }
+
+    /// Sees no shared memory and no queues of others by System V's and POSIX's names: the default where the machine can.
+    pub fn private_ipc(mut self, private: bool) -> Self {
+        self.spec.private_ipc = Some(private);
+        self
+    }
+
+    /// Sees the host as `localhost`: the default where the machine can.
+    pub fn protect_hostname(mut self, protected: bool) -> Self {
+        self.spec.protect_hostname = Some(protected);
+        self
+    }
+
     /// May use this much memory, in MiB.
     pub fn memory_max_mib(mut self, mib: u32) -> Self {
         self.spec.memory_max = Some(u64::from(mib) << 20);

@@ -16,6 +16,7 @@ mod paths;
 mod policy;
 mod prepared;
 mod steps;
+mod surroundings;
 
 pub use error::SandboxError;
 pub use executable::Executable;

@@ -343,6 +343,14 @@ pub struct Sandbox {
     pub read_only_paths: Vec<PathBuf>,
     /// Paths it may read and write.
     pub read_write_paths: Vec<PathBuf>,
+    /// It sees no files but those it is granted; `None` is where it has a sandbox and the machine can.
+    pub private_mounts: Option<bool>,
+    /// It sees no network but sockets it is handed; `None` is where it needs none and the machine can.
+    pub private_network: Option<bool>,
+    /// It sees no shared memory and queues of others; `None` is where it has a sandbox and the machine can.
+    pub private_ipc: Option<bool>,
+    /// It sees a neutral name of the host, and cannot change it; `None` as above.
+    pub protect_hostname: Option<bool>,
     /// TCP ports it may bind.
     pub tcp_bind: Vec<u16>,
     /// TCP ports it may connect to.
@@ -383,6 +391,34 @@ pub enum Preset {
     Exec,
     /// No sandbox; needs `privileged = true`.
     None,
+}
+
+impl Sandbox {
+    /// Returns whether it sees no files but those it is granted, where the machine can.
+    pub fn has_private_mounts(&self) -> bool {
+        self.private_mounts.unwrap_or(self.preset != Preset::None)
+    }
+
+    /// Returns whether it sees no network but sockets it is handed, where the machine can.
+    pub fn has_private_network(&self) -> bool {
+        self.private_network.unwrap_or(!self.needs_network())
+    }
+
+    /// Returns whether it sees no shared memory and queues of others, where the machine can.
+    pub fn has_private_ipc(&self) -> bool {
+        self.private_ipc.unwrap_or(self.preset != Preset::None)
+    }
+
+    /// Returns whether it sees a neutral name of the host, where the machine can.
+    pub fn has_protected_hostname(&self) -> bool {
+        self.protect_hostname.unwrap_or(self.preset != Preset::None)
+    }
+
+    fn needs_network(&self) -> bool {
+        let by_preset = !matches!(self.preset, Preset::Sealed | Preset::FsRo);
+        let by_ports = !(self.tcp_bind.is_empty() && self.tcp_connect.is_empty());
+        by_preset || by_ports || self.capabilities.iter().any(|name| name.starts_with("CAP_NET_"))
+    }
 }
 
 impl Default for Mailbox {

@@ -34,7 +34,7 @@ impl<'a> Ready<'a> {
         let mut needed: Vec<BorrowedFd<'_>> = vec![wanted, failure, plan.executable];
         needed.extend(plan.descriptors);
         needed.extend(plan.steps.iter().filter_map(|step| match step {
-            Step::Directory(fd) | Step::Landlock(fd) | Step::EnterGroup(fd) => Some(fd),
+            Step::Directory(fd) | Step::Landlock(fd) | Step::EnterGroup(fd) | Step::Join(_, fd) => Some(fd),
             _ => None,
         }));
         let mut moved = Vec::new();
@@ -89,17 +89,17 @@ impl<'a> Ready<'a> {
             Step::ResetSignals => reset_signals(),
             Step::NewSession => nix::unistd::setsid().map(drop).map_err(failed("setsid")),
             Step::Descriptors => self.put_descriptors(),
-            Step::FileMask(mask) => {
-                // SAFETY: takes a number and cannot fail.
-                unsafe { libc::umask((*mask).into()) };
-                Ok(())
-            }
+            Step::FileMask(mask) => set_file_mask(*mask),
             Step::Limit(resource, value) => limit(*resource, *value, true),
             Step::SoftLimit(resource, value) => limit(*resource, *value, false),
             Step::Directory(fd) => {
                 // SAFETY: takes a number and touches no memory of ours.
                 check("fchdir", unsafe { libc::fchdir(place(&self.moved, *fd)) }.into()).map(drop)
             }
+            Step::DirectoryNamed(path) => nix::unistd::chdir(*path).map_err(failed("chdir")),
+            Step::Join(kind, namespace) => kind.join(place(&self.moved, *namespace)),
+            Step::Fresh(kind) => kind.enter_fresh(),
+            Step::Mount(mount) => mount.put(),
             Step::Note(path, bytes) => {
                 note(path.as_ptr(), bytes);
                 Ok(())
@@ -215,6 +215,12 @@ fn write_number(text: &mut [u8], mut number: u32) {
 pub(crate) fn exit(code: libc::c_int) -> ! {
     // SAFETY: takes a number and does not return.
     unsafe { libc::_exit(code) }
+}
+
+fn set_file_mask(mask: u16) -> Result<(), Failed> {
+    // SAFETY: takes a number and cannot fail.
+    unsafe { libc::umask(mask.into()) };
+    Ok(())
 }
 
 fn enter_group(procs: RawFd) -> Result<(), Failed> {

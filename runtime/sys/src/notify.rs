@@ -5,7 +5,7 @@ use std::fs::Permissions;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::socket::{
@@ -13,7 +13,7 @@ use nix::sys::socket::{
 };
 
 use crate::error::{Errno, Failed, failed};
-use crate::socket;
+use crate::{own_folder, socket};
 
 /// The way to whoever started this process, if that wants to know how it gets on.
 #[derive(Debug)]
@@ -166,6 +166,16 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Makes the folder in a state directory, if it is missing, that holds such sockets and nothing else, so that it can be
+/// shown to their workers; the way to it is opened for everybody. Returns its path.
+pub fn folder(state_dir: &Path) -> PathBuf {
+    let path = state_dir.join("notify");
+    // Whoever binds a socket there finds what was wrong.
+    let _is_there = own_folder::make(&path);
+    let _is_seen_by_no_other_user = open_way(state_dir);
+    path
+}
+
 /// Makes the socket at `path` on which one process is heard, which runs as `uid`: nobody else but root can send to it.
 /// What stood at `path` is removed. Its folder is opened for everybody to go through, and not to look into.
 ///
@@ -188,7 +198,10 @@ pub fn listen(path: &Path, uid: u32) -> Result<OwnedFd, Failed> {
 fn set_up(path: &Path, uid: u32) -> std::io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
     chown(path, Some(uid), None)?;
-    let Some(folder) = path.parent() else { return Ok(()) };
+    path.parent().map_or(Ok(()), open_way)
+}
+
+fn open_way(folder: &Path) -> std::io::Result<()> {
     let mode = std::fs::metadata(folder)?.permissions().mode();
     std::fs::set_permissions(folder, Permissions::from_mode(mode | 0o011))
 }

@@ -14,7 +14,9 @@ use crate::capability::Capabilities;
 use crate::child;
 use crate::error::{Errno, Failed, check, failed};
 use crate::events::keep_ends_of_children;
+use crate::fresh_mount::FreshMount;
 use crate::identity::{Identity, SecureBits};
+use crate::namespaces::Namespace;
 use crate::seccomp::Filter;
 
 /// What a child does between fork and exec. Each is one idea that may fail by itself.
@@ -43,6 +45,14 @@ pub enum Step<'a> {
     SoftLimit(Resource, u64),
     /// Changes the working directory.
     Directory(BorrowedFd<'a>),
+    /// Changes the working directory by its name, in a view that holds nothing but what was put there.
+    DirectoryNamed(&'a CStr),
+    /// Moves into a namespace that was made before.
+    Join(Namespace, BorrowedFd<'a>),
+    /// Moves into a fresh namespace: of mounts, with a copy of what is seen now.
+    Fresh(Namespace),
+    /// Makes a file system that nobody had before.
+    Mount(&'a FreshMount),
     /// Writes bytes to a file by its path; ignores a failure.
     Note(&'a CStr, &'a [u8]),
     /// Sets the nice level.
@@ -331,7 +341,10 @@ impl Step<'_> {
             Self::Descriptors => "set up descriptors",
             Self::FileMask(_) => "umask",
             Self::Limit(resource, _) | Self::SoftLimit(resource, _) => resource.name(),
-            Self::Directory(_) => "change directory",
+            Self::Directory(_) | Self::DirectoryNamed(_) => "change directory",
+            Self::Join(namespace, _) => namespace.join_name(),
+            Self::Fresh(namespace) => namespace.fresh_name(),
+            Self::Mount(_) => "mount",
             Self::Note(..) => "write note",
             Self::Nice(_) => "setpriority",
             Self::Bound(_) => "drop bounding set",

@@ -92,6 +92,7 @@ impl Surroundings {
 fn findings(machine: &Machine, around: &Surroundings) -> Vec<Finding> {
     let mut found = vec![user(machine), orphans(machine)];
     found.extend(sandbox(machine, around));
+    found.extend(namespaces(machine));
     found.extend(limits(machine));
     found.push(finding(
         "pid namespaces",
@@ -176,6 +177,40 @@ fn sandbox(machine: &Machine, around: &Surroundings) -> [Finding; 3] {
             if around.tells_filters { "tells" } else { "does not tell" },
             Some(around.tells_filters),
             verified,
+        ),
+    ]
+}
+
+fn namespaces(machine: &Machine) -> [Finding; 4] {
+    let common =
+        |name, made: bool, with, without| finding(name, has(made), None, if made { with } else { without });
+    let commons = &machine.commons;
+    let view = machine.views.as_ref().map_or_else(ToString::to_string, |()| has(true).to_owned());
+    let seen = match machine.views {
+        Ok(()) => "workers see the files that they are granted, and no name of another",
+        Err(_) => {
+            "workers see names, sizes and owners of files that they cannot open; private_mounts refuses to start"
+        }
+    };
+    [
+        finding("own view of files", view, None, seen),
+        common(
+            "empty network",
+            commons.network.is_some(),
+            "workers that need no network see none",
+            "workers that need no network are held by Landlock and filters alone; private_network refuses to start",
+        ),
+        common(
+            "empty ipc",
+            commons.ipc.is_some(),
+            "workers see nobody's System V memory and message queues",
+            "workers of preset exec see System V memory and message queues; private_ipc refuses to start",
+        ),
+        common(
+            "neutral host name",
+            commons.hostname.is_some(),
+            "workers see the host as localhost",
+            "workers see the name of the host; protect_hostname refuses to start",
         ),
     ]
 }

@@ -47,6 +47,14 @@ fn of_sandbox(old: &Sandbox, new: &Sandbox) -> Vec<String> {
     for path in new.read_only_paths.iter().filter(|path| !is_below(&readable, path)) {
         found.push(format!("may read {}", path.display()));
     }
+    for (before, now, text) in [
+        (old.has_private_mounts(), new.has_private_mounts(), "sees names of files that it is not granted"),
+        (old.has_private_network(), new.has_private_network(), "sees the network of the host"),
+        (old.has_private_ipc(), new.has_private_ipc(), "sees shared memory and queues of the host"),
+        (old.has_protected_hostname(), new.has_protected_hostname(), "sees the name of the host"),
+    ] {
+        found.extend((before && !now).then(|| text.to_owned()));
+    }
     found.extend(added(&old.tcp_bind, &new.tcp_bind).map(|port| format!("may bind TCP port {port}")));
     found.extend(opened(old, new));
     found.extend(

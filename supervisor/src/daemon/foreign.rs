@@ -31,7 +31,7 @@ impl Daemon {
 
     /// Makes the socket by which an instance is heard, unless it is there, and returns its path.
     fn listen_to(&mut self, berth: Berth) -> Result<String, Failed> {
-        let path = self.state.path().join(format!("notify.{berth}"));
+        let path = notify::folder(self.state.path()).join(berth.to_string());
         if self.children.at_mut(berth).ear.is_none() {
             let prepared = self.launcher.prepared(berth);
             let uid = prepared.map_or(u32::MAX, |prepared| prepared.identity().uid);

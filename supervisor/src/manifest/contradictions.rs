@@ -55,6 +55,7 @@ pub(super) fn settle(worker: &mut Worker, places: &Places) -> Vec<Diagnostic> {
             }
         }
     }
+    pairs.extend(surroundings(worker).into_iter().filter(|pair| written(pair.key) && written(pair.other)));
     let mut found: Vec<_> = pairs.into_iter().map(|pair| pair.diagnostic(&path)).collect();
     found.extend(twice(&path, worker));
     found
@@ -105,6 +106,33 @@ fn out_of_reach(sandbox: &Sandbox) -> Vec<Pair<'static>> {
         help: "lower it, or raise `memory_max`",
     };
     above.map(pair).collect()
+}
+
+/// Returns what the namespaces of a worker and the rest of its sandbox say against each other.
+fn surroundings(worker: &Worker) -> Vec<Pair<'static>> {
+    let mut pairs = Vec::new();
+    if worker.sandbox.preset == Preset::None {
+        pairs.push(Pair {
+            title: "`private_mounts` without a sandbox".into(),
+            key: "sandbox.private_mounts",
+            key_text: "shows what is granted and nothing else",
+            other: "sandbox.preset",
+            other_text: "nothing is granted one by one",
+            help: "choose a preset that has a sandbox, or remove the key",
+        });
+    }
+    let ports = ["sandbox.tcp_bind", "sandbox.tcp_connect"];
+    for key in ports.into_iter().filter(|_| worker.sandbox.private_network == Some(true)) {
+        pairs.push(Pair {
+            title: "ports on a network that the worker does not see".into(),
+            key,
+            key_text: "ports of the host's network",
+            other: "sandbox.private_network",
+            other_text: "a network with nothing in it",
+            help: "remove one of the two",
+        });
+    }
+    pairs
 }
 
 /// What a worker without a sandbox cannot be granted one by one.

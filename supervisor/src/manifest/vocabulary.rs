@@ -74,8 +74,8 @@ const LATER: &[(Table, &str)] = &[
     ),
     (
         Table::Sandbox,
-        "supplementary_groups no_new_privileges secure_bits private_users private_pids private_network \
-         private_ipc private_mounts private_tmp protect_hostname root_directory protect_proc proc_subset \
+        "supplementary_groups no_new_privileges secure_bits private_users private_pids \
+         private_tmp root_directory protect_proc proc_subset \
          private_devices protect_system protect_home bind_read_only_paths bind_paths inaccessible_paths \
          no_exec_paths exec_paths temporary_file_system system_call_filter system_call_error_number \
          system_call_log system_call_architectures restrict_address_families restrict_namespaces \

@@ -201,6 +201,10 @@ fn sandbox(fields: &mut Fields<'_, '_>) -> Sandbox {
     fields.set("capabilities", &mut sandbox.capabilities);
     fields.set("read_only_paths", &mut sandbox.read_only_paths);
     fields.set("read_write_paths", &mut sandbox.read_write_paths);
+    sandbox.private_mounts = fields.read("private_mounts");
+    sandbox.private_network = fields.read("private_network");
+    sandbox.private_ipc = fields.read("private_ipc");
+    sandbox.protect_hostname = fields.read("protect_hostname");
     fields.set("tcp_bind", &mut sandbox.tcp_bind);
     fields.set("tcp_connect", &mut sandbox.tcp_connect);
     limits::read(fields, &mut sandbox);

@@ -1,10 +1,12 @@
 //! Why a worker cannot have the sandbox that it needs.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use bailiwick_sys::cgroup::CgroupError;
 use bailiwick_sys::landlock::ruleset::RulesetError;
 use bailiwick_sys::seccomp::stages::CompileError;
+use bailiwick_sys::view::ViewError;
 use bailiwick_sys::worker_users::ClaimError;
 use bailiwick_sys::{Errno, Failed};
 
@@ -22,7 +24,7 @@ pub enum SandboxError {
         /// What is missing.
         what: &'static str,
         /// What was found instead.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// A path that is executed, granted or entered cannot be opened.
     #[error("{role} {path} cannot be opened: {errno}", path = path.display())]
@@ -135,6 +137,14 @@ pub enum SandboxError {
         worker: String,
         /// The kernel's or the crate's reason.
         source: RulesetError,
+    },
+    /// Its view of the file system could not be built.
+    #[error("the view of worker {worker}: {source}")]
+    View {
+        /// The worker.
+        worker: String,
+        /// What cannot be shown.
+        source: ViewError,
     },
     /// A control group could not be made.
     #[error(transparent)]

@@ -1,8 +1,11 @@
 //! What this machine gives: asked once, at the start, and data from then on.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use bailiwick_sys::capability::{self, Capabilities};
+use bailiwick_sys::namespaces::Commons;
+use bailiwick_sys::view::{View, ViewError};
 use bailiwick_sys::{guardian, identity, landlock, seccomp};
 
 use bailiwick_sys::cgroup::Cgroups;
@@ -24,6 +27,10 @@ pub struct Machine {
     pub seccomp: bool,
     /// How memory and tasks are bounded and trees are killed.
     pub cgroups: Cgroups,
+    /// Namespaces of network, shared memory and host name with nothing in them, for workers to join.
+    pub commons: Arc<Commons>,
+    /// Whether each worker can have a view of files of its own, or why not.
+    pub views: Result<(), ViewError>,
 }
 
 impl Machine {
@@ -38,6 +45,8 @@ impl Machine {
             landlock_abi: landlock::abi(),
             seccomp: seccomp::is_available(),
             cgroups: Cgroups::probe(),
+            commons: Arc::new(Commons::make()),
+            views: View::probe(),
         }
     }
 
@@ -45,6 +54,12 @@ impl Machine {
     #[must_use]
     pub fn without_cgroups(self) -> Self {
         Self { cgroups: Cgroups::default(), ..self }
+    }
+
+    /// Returns this machine as if it made no namespaces, as in many containers.
+    #[must_use]
+    pub fn without_namespaces(self) -> Self {
+        Self { commons: Arc::default(), views: Err(View::refused()), ..self }
     }
 
     /// Returns whether workers can be given users of their own.

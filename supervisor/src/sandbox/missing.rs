@@ -25,6 +25,14 @@ pub enum Aspect {
     User,
     /// Which files it reaches.
     Files,
+    /// Which names of files it sees.
+    View,
+    /// Which network it sees.
+    Network,
+    /// Whose shared memory and queues it sees.
+    Ipc,
+    /// Which name of the host it sees.
+    Hostname,
     /// Which system calls it makes.
     SystemCalls,
     /// Which TCP ports it binds and connects to.
@@ -76,6 +84,10 @@ impl Aspect {
         match self {
             Self::User => "user",
             Self::Files => "files",
+            Self::View => "view",
+            Self::Network => "network",
+            Self::Ipc => "ipc",
+            Self::Hostname => "hostname",
             Self::SystemCalls => "system calls",
             Self::Tcp => "tcp",
             Self::Scope => "scope",

@@ -6,11 +6,12 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use bailiwick_sys::Errno;
 use bailiwick_sys::files::{self, Links};
 use bailiwick_sys::identity::Identity;
-use bailiwick_sys::landlock::places::places;
+use bailiwick_sys::landlock::places::needed;
 use bailiwick_sys::landlock::ruleset::{Access, Rules, RulesetError, closed_to};
+use bailiwick_sys::view::View;
+use bailiwick_sys::{Errno, Failed};
 
 use super::error::SandboxError;
 use super::executable::Executable;
@@ -67,6 +68,16 @@ impl Granted {
         Some(format!("{path} has mode {mode:04o} and belongs to uid {owner}, which closes it to uid {uid}"))
     }
 
+    /// Opens it anew where it is seen in `view`, from where no `..` leads out of that.
+    pub(super) fn look_from(&mut self, view: &View) -> Result<(), SandboxError> {
+        let unreachable = |failed: Failed| {
+            let (role, path) = ("granted path", self.path.clone());
+            SandboxError::Unreachable { role, path, errno: failed.errno }
+        };
+        self.place = view.open(&self.path).map_err(unreachable)?;
+        Ok(())
+    }
+
     /// Returns the path as it was written.
     pub fn path(&self) -> &Path {
         &self.path
@@ -120,16 +131,19 @@ fn rules(
         rules = rules.allow_path(loader, Access::Execute)?;
         rules = rules.allow_path(loader.parent().unwrap_or(loader), Access::Read)?;
     }
-    let needed = |who| match who {
-        "loader" => loader.is_some(),
-        "net-client" => sandbox.preset == Preset::NetClient,
-        "exec" => sandbox.preset == Preset::Exec,
-        _ => false,
-    };
-    for place in places().filter(|place| needed(place.who)) {
+    for place in needed(who(sandbox.preset), loader.is_some()) {
         rules = rules.allow_path(place.path, place.access)?;
     }
     rules.allow_ports(&sandbox.tcp_bind, &sandbox.tcp_connect)?.finish()
+}
+
+/// Returns by what name a preset is known where it says which places it needs.
+pub(super) fn who(preset: Preset) -> &'static str {
+    match preset {
+        Preset::NetClient => "net-client",
+        Preset::Exec => "exec",
+        Preset::Sealed | Preset::NetServer | Preset::FsRo | Preset::None => "",
+    }
 }
 
 /// Returns whether the capability to bind is granted without naming ports.

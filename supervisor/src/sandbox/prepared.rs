@@ -1,5 +1,6 @@
 //! A worker with everything made that its start needs.
 
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use bailiwick_sys::remains::{Remains, group_name};
 use bailiwick_sys::seccomp::Filter;
 use bailiwick_sys::seccomp::stages::Stages;
 use bailiwick_sys::shares::{Shares, Unmet};
+use bailiwick_sys::surroundings::Surroundings;
 use bailiwick_sys::witness::Promise;
 use bailiwick_sys::worker_users::OwnUid;
 use bailiwick_wire::bootstrap::Confinement;
@@ -35,10 +37,10 @@ use bailiwick_sys::tree::{Tree, TreeError};
 /// What the sandboxes of one supervisor have in common.
 #[derive(Debug)]
 pub struct Ground {
-    machine: Machine,
+    pub(super) machine: Machine,
     cgroups: Cgroups,
     /// The state directory, as part of names that must differ between supervisors.
-    state_dir: PathBuf,
+    pub(super) state_dir: PathBuf,
     /// Whether this state directory will be used again.
     lasting: bool,
     allow_degraded: bool,
@@ -74,6 +76,7 @@ pub struct Prepared {
     pub(super) nice: Option<i8>,
     pub(super) oom_score_adjust: Vec<u8>,
     pub(super) directory: Granted,
+    pub(super) surroundings: Surroundings,
     pub(super) rulesets: Option<Rulesets>,
     pub(super) filters: Option<Stages>,
     pub(super) granted: Vec<Granted>,
@@ -138,7 +141,7 @@ impl Ground {
         }
         let capabilities = self.capabilities(worker)?;
         let executable = Rc::new(Executable::open(&worker.exec)?);
-        let granted = Granted::open_all(worker, &self.machine)?;
+        let mut granted = Granted::open_all(worker, &self.machine)?;
         let title = worker.title(instance);
         let name = tenancy.name(&title);
         let account = Account::choose(worker, &self.machine, &granted, self.owner(&name, tenancy.user))?;
@@ -148,6 +151,7 @@ impl Ground {
         }
         let (limits, shares) = self.amounts(worker, &account, &mut missing)?;
         hand_over(&worker.name, &account, &granted)?;
+        let surroundings = self.surroundings(worker, &executable, &mut granted, &mut missing)?;
         let cgroup = self.cgroup(&name, &limits.purpose(account.own().is_none(), shares))?;
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
         let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
@@ -162,6 +166,7 @@ impl Ground {
             nice: worker.sandbox.nice,
             oom_score_adjust: oom_score.to_string().into_bytes(),
             directory,
+            surroundings,
             rulesets: rulesets.transpose()?,
             filters: filters.transpose()?,
             exec: worker.exec.clone(),
@@ -250,18 +255,19 @@ impl Ground {
         Ok(())
     }
 
-    fn floor_missing(
+    pub(super) fn floor_missing(
         &self,
         worker: &Worker,
         what: &'static str,
-        why: &'static str,
+        why: impl Into<Cow<'static, str>>,
         aspect: Aspect,
         missing: &mut Vec<Missing>,
     ) -> Result<(), SandboxError> {
+        let why = why.into();
         if !self.allow_degraded {
             return Err(SandboxError::FloorMissing { worker: worker.name.clone(), what, why });
         }
-        missing.push(Missing { what: aspect, why: why.into() });
+        missing.push(Missing { what: aspect, why });
         Ok(())
     }
 

@@ -36,6 +36,8 @@ impl Prepared {
         steps.extend(self.nice.map(Step::Nice));
         // Before the user changes: the way to the folder may be closed to the worker.
         steps.push(Step::Directory(self.directory.as_fd()));
+        // Behind what is opened by its path as the supervisor sees it, before the right to join is gone.
+        steps.extend(self.surroundings.steps());
         self.identity_steps(&mut steps);
         // Again, since the change of user has cleared it; and whoever died in between is noticed by the pipe.
         steps.push(Step::DieWithParent);

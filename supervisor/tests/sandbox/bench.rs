@@ -55,6 +55,11 @@ impl Bench {
         Self::on(Machine::probe(), worker)
     }
 
+    /// On this machine as if it made no namespaces, so that the floor has to hold alone.
+    pub(crate) fn bare(worker: Worker) -> Self {
+        Self::on(Machine::probe().without_namespaces(), worker).expect("a sandbox")
+    }
+
     pub(crate) fn on(machine: Machine, worker: Worker) -> Result<Self, LaunchError> {
         Self::of(machine, System { workers: vec![worker], ..System::default() })
     }

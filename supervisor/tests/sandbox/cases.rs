@@ -6,6 +6,7 @@ mod limits;
 mod reach;
 mod start;
 mod tree;
+mod view;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {
@@ -79,4 +80,11 @@ pub(crate) const CASES: &[Case] = cases![
     Root tree::a_killed_supervisor_leaves_nobody,
     Nothing tree::a_worker_that_cannot_fork_dies_with_its_supervisor,
     Root tree::the_guardian_is_replaced_when_it_dies,
+    Root view::a_worker_sees_what_it_is_granted_and_nothing_else,
+    Root view::what_lies_in_another_grant_has_its_own_terms,
+    Root view::a_worker_shares_neither_network_nor_memory_nor_the_hosts_name,
+    Root view::an_abstract_socket_of_the_host_is_not_there,
+    Root view::shared_memory_and_the_name_of_the_host_are_not_the_hosts,
+    Nothing view::without_namespaces_the_floor_stands_and_a_key_that_is_written_refuses,
+    Root view::a_start_leaves_no_mount_behind,
 ];

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{IoSlice, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -53,6 +54,16 @@ fn obey(order: &str, fd: Option<OwnedFd>) -> String {
             let folder = fd.expect("a folder comes along");
             let found = files::open_beneath(folder.as_fd(), Path::new(argument));
             outcome(found.map_err(|failed| failed.errno.into()).map(File::from))
+        }
+        "stat" => outcome(std::fs::symlink_metadata(argument)),
+        "stat-beneath" => {
+            let folder = fd.expect("a folder comes along");
+            let found = nix::sys::stat::fstatat(folder, argument, nix::fcntl::AtFlags::empty());
+            outcome(found.map_err(std::io::Error::from))
+        }
+        "abstract" => {
+            let address = SocketAddr::from_abstract_name(argument).expect("a short name");
+            outcome(UnixStream::connect_addr(&address))
         }
         "bind" => outcome(TcpListener::bind(format!("127.0.0.1:{argument}"))),
         "connect" => outcome(std::net::TcpStream::connect(format!("127.0.0.1:{argument}"))),

@@ -16,7 +16,7 @@ const EXEC: &str = "sandbox.preset = \"exec\"\n";
 const EXEC_NEEDS_ROOT: &str = "only root can end all that a worker of preset exec may start";
 
 /// What refuses to know a process, or to touch it.
-const HANDS_OFF: &[&str] = &["EPERM", "EACCES", "ESRCH", "ENOENT", "ENOSYS", "EBADF"];
+const HANDS_OFF: &[&str] = &["EPERM", "EACCES", "ESRCH", "ENOENT", "ENOSYS", "EBADF", "EROFS"];
 
 /// Everything that reads, changes or takes over another process, an address of which is known.
 fn looks_into(evil: &mut Evil, target: Process, address: i64) -> Vec<Attack> {

@@ -7,9 +7,5 @@
 
 mod e_reaching;
 mod f_leaks;
-mod g_resources;
-mod h_lifecycle;
 mod i_kernel;
-mod j_logs;
-mod k_closed;
 mod support;

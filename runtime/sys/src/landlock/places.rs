@@ -17,8 +17,13 @@ pub struct Place {
 }
 
 /// Returns every line of the list.
-pub fn places() -> impl Iterator<Item = Place> {
+fn places() -> impl Iterator<Item = Place> {
     rules_of(LIST).map(|line| Place::read(line).expect("the tests read every line"))
+}
+
+/// Returns what is needed by somebody of the list, and by a loader if there is one.
+pub fn needed(who: &'static str, is_loaded: bool) -> impl Iterator<Item = Place> {
+    places().filter(move |place| place.who == who || (place.who == "loader" && is_loaded))
 }
 
 impl Place {

@@ -33,7 +33,7 @@ pub(super) fn a_sealed_worker_holds_no_privilege() {
 }
 
 pub(super) fn the_second_stage_closes_inspection_and_adds_one_filter() {
-    let bench = Bench::new(worker(Preset::Sealed));
+    let bench = Bench::bare(worker(Preset::Sealed));
     let life = bench.start();
     let before: u32 = life.status("Seccomp_filters").parse().expect("a number");
     drop(life);

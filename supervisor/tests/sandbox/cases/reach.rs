@@ -28,7 +28,7 @@ pub(super) fn landlock_leaves_what_is_granted() {
     let mut worker = worker(Preset::Sealed);
     worker.sandbox.read_only_paths = vec![root.join("read")];
     worker.sandbox.read_write_paths = vec![root.join("write")];
-    let bench = Bench::new(worker);
+    let bench = Bench::bare(worker);
     for life in [bench.start(), bench.start_confined()] {
         let ask = |verb: &str, path: &str| life.ask(&format!("{verb} {}", root.join(path).display()));
         assert_eq!(ask("read", "read/file"), "ok");
@@ -92,7 +92,7 @@ pub(super) fn nobody_outside_can_be_signalled() {
 }
 
 pub(super) fn a_sealed_worker_neither_executes_nor_forks_but_has_threads() {
-    let bench = Bench::new(worker(Preset::Sealed));
+    let bench = Bench::bare(worker(Preset::Sealed));
     let life = bench.start();
     // Before the second stage a process could be made, but nothing could be executed in it.
     assert_eq!(life.ask("run true"), "EACCES");
@@ -131,7 +131,7 @@ pub(super) fn a_granted_folder_below_a_closed_one_is_reached_by_its_descriptor()
     open_to_all(&home, 0o700);
     let mut worker = worker(Preset::FsRo);
     worker.sandbox.read_only_paths = vec![pictures.clone()];
-    let bench = Bench::new(worker);
+    let bench = Bench::bare(worker);
     let life = bench.start_confined();
     assert_eq!(
         life.ask(&format!("read {}", pictures.join("cat.png").display())),

@@ -34,6 +34,30 @@ pub(super) const SECTION: Section = Section {
             "[\"/var/lib/shop\"]",
             "The same, to read, write, make and remove. Not: devices, sockets, pipes, symbolic links; modes and times by a path, but of files that it has open. The owner and mode of the files hold as well; an empty folder of root's is given to a worker with a uid of its own.",
         ),
+        (
+            "private_mounts",
+            "yes where it has a sandbox and the machine can",
+            "true",
+            "It sees no files but those that it is granted and what its program is loaded from: a mount namespace with an empty root. Written, it refuses the start where the machine cannot; `false` shows the names of all files, which still cannot be opened.",
+        ),
+        (
+            "private_network",
+            "yes for `sealed` and `fs-ro` without ports and network capabilities, where the machine can",
+            "true",
+            "It sees no network, and no abstract socket, but sockets that it is handed. Written, it refuses the start where the machine cannot.",
+        ),
+        (
+            "private_ipc",
+            "yes where it has a sandbox and the machine can",
+            "true",
+            "It sees none of the host's System V memory, semaphores and queues, and no POSIX message queues. Written, it refuses the start where the machine cannot.",
+        ),
+        (
+            "protect_hostname",
+            "yes where it has a sandbox and the machine can",
+            "true",
+            "The host is called `localhost`, and no other name is seen. Written, it refuses the start where the machine cannot.",
+        ),
         ("tcp_bind", "`[]`", "[8080]", "TCP ports that it may bind. Needs Linux 6.7."),
         (
             "tcp_connect",

@@ -1,0 +1,200 @@
+//! The building of a view, in the process that was forked for it. Runs on prepared data; allocates nothing.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Errno, Failed, check};
+use crate::mount::{self, Flags};
+use crate::namespaces::{Namespace, Report, tell};
+
+/// A view to be.
+pub(super) struct Blueprint<'a> {
+    /// In this order.
+    pub(super) items: Vec<Item<'a>>,
+}
+
+/// One thing in a view to be.
+pub(super) struct Item<'a> {
+    /// Its name, as seen from the root.
+    pub(super) at: CString,
+    /// The folders above it, the highest first.
+    pub(super) above: Vec<CString>,
+    pub(super) is_folder: bool,
+    /// Something to put it on is made; otherwise it is there.
+    pub(super) makes_room: bool,
+    pub(super) optional: bool,
+    pub(super) thing: Thing<'a>,
+}
+
+/// What is put in a place.
+pub(super) enum Thing<'a> {
+    /// A copy of what is elsewhere.
+    Copy { of: BorrowedFd<'a>, flags: Flags },
+    /// Something empty that nobody can open.
+    Cover,
+    /// Nothing but the folder.
+    Nothing,
+}
+
+impl Item<'_> {
+    pub(super) fn name(&self) -> PathBuf {
+        Path::new("/").join(OsStr::from_bytes(self.at.as_bytes()))
+    }
+}
+
+/// Builds the view and hands over its namespace and its root. Called in the forked process only; `copies` is empty and
+/// has room for one of every item.
+pub(super) fn build(blueprint: &Blueprint<'_>, copies: &mut Vec<Option<OwnedFd>>, report: BorrowedFd<'_>) {
+    // SAFETY: takes a number and cannot fail.
+    unsafe { libc::umask(0) };
+    match try_build(blueprint, copies) {
+        Ok((namespace, root)) => {
+            tell(report, Report { at: DONE, errno: 0 }, &[namespace.as_fd(), root.as_fd()]);
+        }
+        Err((at, Failed { errno, .. })) => tell(report, Report { at, errno: errno as i32 }, &[]),
+    }
+}
+
+fn try_build(
+    blueprint: &Blueprint<'_>,
+    copies: &mut Vec<Option<OwnedFd>>,
+) -> Result<(OwnedFd, OwnedFd), (u32, Failed)> {
+    let at = |stage| move |failed| (stage, failed);
+    // Before the namespace changes: only what belongs to the present one can be copied.
+    for (item, index) in blueprint.items.iter().zip(0..) {
+        copies.push(item.copy().map_err(at(index))?);
+    }
+    Namespace::Mount.enter_fresh().map_err(at(NAMESPACE))?;
+    let namespace = Namespace::Mount.open_own().map_err(at(NAMESPACE))?;
+    // First of all: what is shared with the namespace around would show there.
+    mount::keep_to_itself().map_err(at(NAMESPACE))?;
+    // What is shown as the root itself comes first, and is it.
+    let whole = blueprint.items.first().filter(|item| item.is_root()).and_then(|_| copies[0].take());
+    let fresh = if whole.is_none() {
+        Some(mount::fresh(c"tmpfs", [(c"mode", c"0755")], Flags::DATA).map_err(at(ROOT))?)
+    } else {
+        None
+    };
+    for root in [&whole, &fresh].into_iter().flatten() {
+        mount::attach(root.as_fd(), c"/").map_err(at(ROOT))?;
+        mount::turn_to(root.as_fd()).map_err(at(ROOT))?;
+    }
+    for ((item, copy), index) in blueprint.items.iter().zip(copies).zip(0..) {
+        match item.put(copy.take()) {
+            Err(_) if item.optional => {}
+            put => put.map_err(at(index))?,
+        }
+    }
+    if let Some(root) = &fresh {
+        mount::restrict_one(root.as_fd(), Flags::DATA.and(Flags::READ_ONLY)).map_err(at(SEAL))?;
+    }
+    Ok((namespace, open_root().map_err(at(SEAL))?))
+}
+
+impl Item<'_> {
+    fn is_root(&self) -> bool {
+        self.at.as_c_str() == c"."
+    }
+
+    /// Returns a copy of what is to be put there; `None` if it is to be left out, or no copy.
+    fn copy(&self) -> Result<Option<OwnedFd>, Failed> {
+        let Thing::Copy { of, flags } = self.thing else { return Ok(None) };
+        match mount::copy(of).and_then(|copy| mount::restrict(copy.as_fd(), flags).map(|()| copy)) {
+            Err(_) if self.optional => Ok(None),
+            copied => copied.map(Some),
+        }
+    }
+
+    fn put(&self, copy: Option<OwnedFd>) -> Result<(), Failed> {
+        match (&self.thing, copy) {
+            (Thing::Copy { .. }, Some(copy)) => {
+                make_room(self).and_then(|()| mount::attach(copy.as_fd(), &self.at))
+            }
+            (Thing::Copy { .. }, None) => Ok(()),
+            (Thing::Cover, _) => cover(self),
+            (Thing::Nothing, _) => make_room(self),
+        }
+    }
+}
+
+/// Makes what an item is put on, with the folders above.
+fn make_room(item: &Item<'_>) -> Result<(), Failed> {
+    if !item.makes_room {
+        return Ok(());
+    }
+    for folder in &item.above {
+        make_folder(folder, OPEN_FOLDER)?;
+    }
+    match item.is_folder {
+        true => make_folder(&item.at, OPEN_FOLDER),
+        false => make_file(&item.at, OPEN_FILE),
+    }
+}
+
+/// Covers what is at an item's name.
+fn cover(item: &Item<'_>) -> Result<(), Failed> {
+    if item.is_folder {
+        make_folder(COVER, CLOSED)?
+    } else {
+        make_file(COVER, CLOSED)?
+    }
+    let covered = mount::copy_of(COVER).and_then(|copy| {
+        mount::restrict(copy.as_fd(), Flags::DATA.and(Flags::READ_ONLY))?;
+        mount::attach(copy.as_fd(), &item.at)
+    });
+    // The cover stays where it lies, without a name.
+    let flags = if item.is_folder { libc::AT_REMOVEDIR } else { 0 };
+    // SAFETY: the path is a constant.
+    let removed = unsafe { libc::unlinkat(libc::AT_FDCWD, COVER.as_ptr(), flags) };
+    covered.and(check("unlinkat", removed.into()).map(drop))
+}
+
+fn make_folder(path: &CStr, mode: libc::mode_t) -> Result<(), Failed> {
+    // SAFETY: the path ends with a zero and outlives the call.
+    let made = unsafe { libc::mkdirat(libc::AT_FDCWD, path.as_ptr(), mode) };
+    there_by_now(check("mkdirat", made.into()))
+}
+
+fn make_file(path: &CStr, mode: libc::mode_t) -> Result<(), Failed> {
+    // SAFETY: the path ends with a zero and outlives the call.
+    let made = unsafe { libc::mknodat(libc::AT_FDCWD, path.as_ptr(), libc::S_IFREG | mode, 0) };
+    there_by_now(check("mknodat", made.into()))
+}
+
+fn there_by_now(made: Result<libc::c_long, Failed>) -> Result<(), Failed> {
+    match made {
+        Ok(_) | Err(Failed { errno: Errno::EEXIST, .. }) => Ok(()),
+        Err(failed) => Err(failed),
+    }
+}
+
+fn open_root() -> Result<OwnedFd, Failed> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    // SAFETY: the path is a constant.
+    let fd = unsafe { libc::open(c"/".as_ptr(), flags) };
+    check("open", fd.into())?;
+    // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Names what failed that is no item.
+pub(super) fn stage(at: u32) -> &'static str {
+    match at {
+        NAMESPACE => "a mount namespace",
+        ROOT => "another root of the file system",
+        _ => "a root that nobody writes to",
+    }
+}
+
+const COVER: &CStr = c".cover";
+const OPEN_FOLDER: libc::mode_t = 0o755;
+const OPEN_FILE: libc::mode_t = 0o444;
+const CLOSED: libc::mode_t = 0;
+
+// Above every number of an item.
+const NAMESPACE: u32 = u32::MAX - 1;
+const ROOT: u32 = u32::MAX - 2;
+const SEAL: u32 = u32::MAX - 3;
+const DONE: u32 = u32::MAX;

@@ -1,0 +1,105 @@
+//! In which namespaces a worker is: what it sees of files, of the network, of others' shared memory, of the host's name.
+
+use std::borrow::Cow;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bailiwick_sys::fresh_mount::FreshMount;
+use bailiwick_sys::landlock::ruleset::Access;
+use bailiwick_sys::namespaces::Namespace;
+use bailiwick_sys::notify;
+use bailiwick_sys::surroundings::Surroundings;
+use bailiwick_sys::view::{May, Scenery, View, plain};
+
+use super::error::SandboxError;
+use super::executable::Executable;
+use super::missing::{Aspect, Missing};
+use super::paths::{Granted, who};
+use super::prepared::Ground;
+use crate::spec::{Preset, Worker};
+
+impl Ground {
+    /// Builds the surroundings of `worker`, whose `granted` paths are from then on those that it sees.
+    pub(super) fn surroundings(
+        &self,
+        worker: &Worker,
+        executable: &Executable,
+        granted: &mut [Granted],
+        missing: &mut Vec<Missing>,
+    ) -> Result<Surroundings, SandboxError> {
+        let sandbox = &worker.sandbox;
+        let mut lacks = |key, is_written: bool, aspect, why: Cow<'static, str>| match is_written {
+            true => self.floor_missing(worker, key, why, aspect, missing),
+            false => {
+                missing.push(Missing { what: aspect, why });
+                Ok(())
+            }
+        };
+        let mut around = Surroundings::among(Arc::clone(&self.machine.commons));
+        let (network, ipc, name) = (sandbox.private_network, sandbox.private_ipc, sandbox.protect_hostname);
+        for (is_wanted, kind, aspect, key, written) in [
+            (sandbox.has_private_network(), Namespace::Network, Aspect::Network, "private_network", network),
+            (sandbox.has_private_ipc(), Namespace::Ipc, Aspect::Ipc, "private_ipc", ipc),
+            (
+                sandbox.has_protected_hostname(),
+                Namespace::Hostname,
+                Aspect::Hostname,
+                "protect_hostname",
+                name,
+            ),
+        ] {
+            if is_wanted && !around.join(kind) {
+                let why = "the kernel makes no such namespace for the supervisor";
+                lacks(key, written.is_some(), aspect, why.into())?;
+            }
+        }
+        if sandbox.preset == Preset::Exec && around.joined.contains(&Namespace::Ipc) {
+            // Who can make something there would show it to the others.
+            around.own.push(Namespace::Ipc);
+        }
+        match &self.machine.views {
+            _ if !sandbox.has_private_mounts() => {}
+            Ok(()) => self.show(worker, executable, granted, &mut around)?,
+            Err(error) => {
+                let is_written = sandbox.private_mounts.is_some();
+                lacks("private_mounts", is_written, Aspect::View, error.to_string().into())?;
+            }
+        }
+        Ok(around)
+    }
+
+    /// Builds the view of `worker`: its granted paths under their names, what its program is loaded from, nothing else.
+    fn show(
+        &self,
+        worker: &Worker,
+        executable: &Executable,
+        granted: &mut [Granted],
+        around: &mut Surroundings,
+    ) -> Result<(), SandboxError> {
+        let mut scenery = Scenery::default();
+        for place in &*granted {
+            let may = May { write: place.access() == Access::Write, ..May::default() };
+            scenery.show(place.path(), place.as_fd(), may);
+        }
+        scenery.need_places(who(worker.sandbox.preset), executable.loader());
+        if worker.sandbox.preset == Preset::Exec {
+            // It may start itself again, by the name that it has or asks for.
+            scenery.need(executable.path(), May { execute: true, ..May::default() });
+            around.fresh.push(FreshMount::own_proc());
+        }
+        if worker.notifies() {
+            scenery.need(&notify::folder(&self.state_dir), May::default());
+        }
+        let directory = plain(worker.working_directory.as_deref().unwrap_or(Path::new("/")));
+        scenery.folder(&directory);
+        around.fresh.iter().for_each(|mount| scenery.folder(mount.at()));
+        let failed = |source| SandboxError::View { worker: worker.name.clone(), source };
+        let view = Rc::new(View::build(&scenery).map_err(failed)?);
+        drop(scenery);
+        granted.iter_mut().try_for_each(|place| place.look_from(&view))?;
+        around.see(view, &directory);
+        Ok(())
+    }
+}
