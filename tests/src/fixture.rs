@@ -2,6 +2,7 @@
 //!
 //! Under a supervisor it hosts what the manifest names. Called by hand, its first argument chooses what it is.
 
+mod chatter;
 mod courier;
 mod death;
 mod evil;
@@ -20,6 +21,7 @@ use std::thread;
 use bailiwick::Program;
 use bailiwick::prelude::Protocol;
 
+pub use self::chatter::{Chatter, Parrot, Speak, SpeakRef, Talk, TalkRef, Topics, Word};
 pub use self::courier::{Book, BookRef, Clerk, Courier, CourierRef, Desk, Rounds, Sender};
 pub use self::death::Death;
 pub use self::evil::{Evil, Mask, MaskRef};
@@ -57,6 +59,8 @@ fn program() -> Program {
         .register("Sleeper", RestRef::serve(Sleeper::new).with_args::<Nap>().with_lifecycle())
         .register("Waker", PorterRef::serve(Waker::new).with_args::<Walk>().with_lifecycle())
         .register("Evil", MaskRef::serve(Evil::default).with_lifecycle())
+        .register("Parrot", TalkRef::serve(Parrot::default))
+        .register("Chatter", SpeakRef::serve(Chatter::new).with_args::<Topics>().with_lifecycle())
         .register("Clerk", BookRef::serve(Clerk::new).with_args::<Desk>().with_lifecycle())
 }
 
