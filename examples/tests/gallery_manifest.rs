@@ -112,6 +112,31 @@ fn the_shipped_pictures_are_served_from_a_clone() {
     assert_eq!(client.get("/processes").expect("answered").status, 200);
 }
 
+/// The port of the clone is another than the shipped one, which nobody else has to be kept from here.
+#[test]
+fn the_picture_of_its_grants_in_the_book_is_of_the_shipped_manifest() {
+    let place = clone();
+    let manifest = place.path().join("examples/gallery/gallery.toml");
+    let text = fs::read_to_string(&manifest).expect("written").replace("tcp_bind = [0]", "tcp_bind = [8080]");
+    fs::write(&manifest, text).expect("written");
+    let output =
+        Command::new(bailiwick()).arg("grants").arg(&manifest).arg("--dot").output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/gallery-grants.svg");
+    let picture = fs::read_to_string(page).expect("it is in the book");
+    let dot = String::from_utf8(output.stdout).expect("text");
+    let labels: Vec<_> =
+        dot.lines().filter_map(|line| line.split_once("[label=\"")?.1.split_once('"')).collect();
+    assert!(labels.len() >= 6, "{dot}");
+    for line in labels.iter().flat_map(|(label, _)| label.split("\\n")) {
+        let is_there = |text: &str| picture.contains(&format!(">{text}</text>"));
+        assert!(
+            is_there(line) || is_there(&line.replace('-', "&#45;")),
+            "{line:?} is not in docs/gallery-grants.svg: `bailiwick grants examples/gallery/gallery.toml --dot | dot -Tsvg`"
+        );
+    }
+}
+
 #[test]
 fn with_the_default_budget_a_crash_loop_cools_down_and_the_rest_goes_on() {
     let pictures = folder();

@@ -43,6 +43,10 @@ pub(crate) enum Command {
     Check(Check),
     /// Show what each worker may reach and whom its ends stop, without starting anything.
     Blast(Blast),
+    /// Show everything that a worker will be and may do, without starting anything.
+    Explain(Explain),
+    /// Show who may say what to whom, without starting anything.
+    Grants(Grants),
     /// Show the workers of a running system and why they are as they are.
     Status(Status),
     /// Show groups and their workers.
@@ -287,6 +291,40 @@ pub(crate) struct Blast {
     pub(crate) manifest: PathBuf,
     /// One worker; without, all of them.
     pub(crate) worker: Option<String>,
+    /// Write it to this file, one fact a line, to be kept beside the manifest.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["compare", "json"])]
+    pub(crate) write: Option<PathBuf>,
+    /// Show what has changed since this file was written; exits with 1 if something has.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compare: Option<PathBuf>,
+    /// One JSON document with a schema_version.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show everything that a worker will be and may do.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The manifest.
+    pub(crate) manifest: PathBuf,
+    /// One worker; without, all of them.
+    pub(crate) worker: Option<String>,
+    /// Show each system call with the reason why it is allowed or not.
+    #[arg(long)]
+    pub(crate) system_calls: bool,
+    /// One JSON document with a schema_version, with every system call.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show who may say what to whom.
+#[derive(Debug, Args)]
+pub(crate) struct Grants {
+    /// The manifest.
+    pub(crate) manifest: PathBuf,
+    /// As a picture in the language of Graphviz: `… --dot | dot -Tsvg > grants.svg`.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) dot: bool,
     /// One JSON document with a schema_version.
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,11 +1,15 @@
 //! `blast`: what whoever took over a worker could reach, and whom its ends stop. Nothing is started for it.
 
-use bailiwick_supervisor::check::{self, Why, escape, nearest};
-use bailiwick_supervisor::manifest::{self, Options};
+mod facts;
+
+use std::path::Path;
+
+use bailiwick_supervisor::check::{self, Why};
 use bailiwick_supervisor::spec::{System, Worker};
 use serde::Serialize;
 
 use crate::arguments::Blast;
+use crate::declared;
 use crate::exit::{Exit, Failure};
 use crate::explain;
 use crate::json::{self, SCHEMA_VERSION};
@@ -36,18 +40,27 @@ struct Stopped {
     when: &'static str,
 }
 
+/// What is different from a file that was written before.
+#[derive(Serialize)]
+struct Difference {
+    schema_version: u32,
+    /// What holds now and did not when the file was written.
+    gained: Vec<String>,
+    /// What held when the file was written and does not now.
+    lost: Vec<String>,
+}
+
 pub(crate) fn blast(asked: &Blast, screen: &Screen) -> Result<Exit, Failure> {
-    let loaded = manifest::load(&asked.manifest, &Options { allow_degraded: true, ..Options::default() })?;
-    let system = loaded.system;
-    let is_meant = |worker: &&Worker| asked.worker.as_ref().is_none_or(|name| worker.name == *name);
-    let meant: Vec<&Worker> = system.workers.iter().filter(is_meant).collect();
-    if let (Some(name), true) = (&asked.worker, meant.is_empty()) {
-        let names = || system.workers.iter().map(|worker| worker.name.as_str());
-        let advice = match nearest(name, names()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the workers are: {}", names().collect::<Vec<_>>().join(", ")),
-        };
-        return Err(Failure::UnknownName { name: escape(name), advice });
+    let system = declared::load(&asked.manifest)?;
+    let meant = declared::meant(&system, asked.worker.as_deref())?;
+    let facts = || facts::of(&system, &meant, &declared::folder(&asked.manifest));
+    if let Some(path) = &asked.write {
+        let text = facts::file(&system, &facts());
+        std::fs::write(path, text).map_err(|error| Failure::File { path: path.clone(), error })?;
+        return Ok(Exit::Done);
+    }
+    if let Some(path) = &asked.compare {
+        return compare(path, &facts(), asked, screen);
     }
     if !asked.json {
         for worker in meant {
@@ -60,6 +73,31 @@ pub(crate) fn blast(asked: &Blast, screen: &Screen) -> Result<Exit, Failure> {
     let system = &system.name;
     screen.print(&json::document(&Document { schema_version: SCHEMA_VERSION, system, workers }));
     Ok(Exit::Done)
+}
+
+/// Says what has changed since the file was written; that is a failure, whichever way it went.
+fn compare(path: &Path, now: &[String], asked: &Blast, screen: &Screen) -> Result<Exit, Failure> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.to_owned(), error })?;
+    let before = facts::read(&text).ok_or_else(|| Failure::NotWritten { path: path.to_owned() })?;
+    // Of one worker only what is said of it is compared.
+    let is_meant = |fact: &&str| asked.worker.as_ref().is_none_or(|name| facts::is_of(fact, name));
+    let before: Vec<&str> = before.into_iter().filter(is_meant).collect();
+    let missing = |fact: &&String| !before.contains(&fact.as_str());
+    let gained: Vec<String> = now.iter().filter(missing).cloned().collect();
+    let gone = before.iter().filter(|fact| !now.iter().any(|one| one == *fact));
+    let lost: Vec<String> = gone.map(|fact| (*fact).to_owned()).collect();
+    let exit = if gained.is_empty() && lost.is_empty() { Exit::Done } else { Exit::Failed };
+    if asked.json {
+        screen.print(&json::document(&Difference { schema_version: SCHEMA_VERSION, gained, lost }));
+    } else {
+        let [green, red, end] =
+            if screen.stdout_colour() { ["\x1b[32m", "\x1b[31m", "\x1b[0m"] } else { [""; 3] };
+        // What is gained is the danger here.
+        gained.iter().for_each(|fact| screen.print(&format!("{red}+ {fact}{end}\n")));
+        lost.iter().for_each(|fact| screen.print(&format!("{green}- {fact}{end}\n")));
+    }
+    Ok(exit)
 }
 
 /// Returns what is to be told of every worker.

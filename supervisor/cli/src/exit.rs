@@ -119,6 +119,20 @@ pub enum Failure {
     /// Data could not be written to stdout.
     #[error("what was to be printed is lost: {0}")]
     Unwritten(std::io::Error),
+    /// A file that the command names cannot be read or written.
+    #[error("{path}: {error}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The kernel's error.
+        error: std::io::Error,
+    },
+    /// A file is not what `blast --write` of this version writes.
+    #[error("{path} is no file of `blast --write`, or one of another version", path = path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+    },
     /// The command names neither workers nor all of them.
     #[error("say which workers are meant, or --all for the whole system")]
     NobodyNamed,
@@ -135,7 +149,9 @@ impl Failure {
             Self::UnknownName { .. } => Exit::UnknownName,
             Self::NoSystem { .. } => Exit::Unreachable,
             Self::SeveralSystems { .. } | Self::NobodyNamed => Exit::Usage,
-            Self::NoSupervisor { .. } | Self::Unwritten(_) => Exit::Failed,
+            Self::NoSupervisor { .. } | Self::Unwritten(_) | Self::File { .. } | Self::NotWritten { .. } => {
+                Exit::Failed
+            }
         }
     }
 
@@ -160,7 +176,9 @@ impl Failure {
             Self::NoSupervisor { .. } => {
                 Some("install bailiwickd beside bailiwick, or in a folder of PATH".into())
             }
+            Self::NotWritten { .. } => Some("write it anew, and read what has changed".into()),
             Self::Manifest(_)
+            | Self::File { .. }
             | Self::Refused { .. }
             | Self::TimedOut { .. }
             | Self::NotReached { .. }

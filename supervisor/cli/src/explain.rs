@@ -1,10 +1,10 @@
 //! What a manifest means, worker by worker, in sentences.
 
-use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use bailiwick_supervisor::check::{Above, Blast, End, Why, blast, schedule};
 use bailiwick_supervisor::spec::{
-    Exec, Kind, Limits, OnExhausted, Preset, RestartType, Sandbox, Start, System, Worker,
+    Exec, FdKind, Grant, Kind, Limits, OnExhausted, Preset, RestartType, Sandbox, Start, System, Worker,
 };
 
 use crate::status::short;
@@ -79,45 +79,84 @@ fn stops(blast: &Blast) -> String {
     if parts.is_empty() { "its crashes stop only itself".to_owned() } else { parts.join("; ") }
 }
 
-/// Returns what a sandbox grants beyond computing.
+/// Returns what a sandbox grants beyond computing, kind by kind.
 pub(crate) fn authority(sandbox: &Sandbox) -> Vec<String> {
-    let paths = |list: &[std::path::PathBuf]| {
-        let shown: Vec<String> = list.iter().map(|path| path.display().to_string()).collect();
-        shown.join(", ")
+    let granted = granted(sandbox, Path::new("")).into_iter();
+    granted.map(|(verb, list)| format!("{verb} {}", list.join(", "))).collect()
+}
+
+/// Returns what a sandbox grants beyond computing, one thing at a time; paths below `base` as they are from there, so that
+/// the same is said on every machine.
+pub(crate) fn facts(sandbox: &Sandbox, base: &Path) -> Vec<String> {
+    let granted = granted(sandbox, base).into_iter();
+    granted.flat_map(|(verb, list)| list.into_iter().map(move |one| format!("{verb} {one}"))).collect()
+}
+
+/// Returns what a sandbox grants: each kind as a verb with what it is about.
+fn granted(sandbox: &Sandbox, base: &Path) -> Vec<(&'static str, Vec<String>)> {
+    let shown = |path: &PathBuf| match path.strip_prefix(base) {
+        Ok(rest) if rest.as_os_str().is_empty() => ".".to_owned(),
+        Ok(rest) => rest.display().to_string(),
+        Err(_) => path.display().to_string(),
     };
-    let ports = |list: &[u16]| list.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
-    let mut parts = Vec::new();
-    if let Some(user) = &sandbox.user {
-        parts.push(format!("runs as {user}"));
-    }
-    for (verb, list) in [
-        ("holds", sandbox.capabilities.join(", ")),
+    let paths = |list: &[PathBuf]| list.iter().map(shown).collect::<Vec<_>>();
+    let ports = |list: &[u16]| list.iter().map(u16::to_string).collect::<Vec<_>>();
+    let all = [
+        ("runs as", sandbox.user.iter().cloned().collect()),
+        ("holds", sandbox.capabilities.clone()),
         ("may read", paths(&sandbox.read_only_paths)),
         ("may write", paths(&sandbox.read_write_paths)),
         ("may bind TCP", ports(&sandbox.tcp_bind)),
         ("may connect to TCP", ports(&sandbox.tcp_connect)),
-    ] {
-        if !list.is_empty() {
-            parts.push(format!("{verb} {list}"));
-        }
-    }
-    parts
+    ];
+    all.into_iter().filter(|(_, list)| !list.is_empty()).collect()
 }
 
 /// Returns whom a worker may call, each with the methods where not all are granted.
 pub(crate) fn calls(system: &System, worker: &Worker) -> Vec<String> {
     let own = system.grants.iter().filter(|grant| grant.from == worker.name);
-    own.map(|grant| {
-        let mut text = grant.to_worker.clone();
-        if let Some(actor) = &grant.to_actor {
-            let _ = write!(text, "/{actor}");
-        }
-        if let Some(methods) = &grant.methods {
-            let _ = write!(text, " ({})", methods.join(", "));
-        }
-        text
+    own.map(|grant| match &grant.methods {
+        Some(_) => format!("{} ({})", callee(grant), methods(grant)),
+        None => callee(grant),
     })
     .collect()
+}
+
+/// Returns whom a grant leads to: a worker, and one of its actors unless it is all of them.
+pub(crate) fn callee(grant: &Grant) -> String {
+    let actor = grant.to_actor.as_ref().map(|actor| format!("/{actor}"));
+    format!("{}{}", grant.to_worker, actor.unwrap_or_default())
+}
+
+/// Returns which methods a grant is for.
+pub(crate) fn methods(grant: &Grant) -> String {
+    grant.methods.as_ref().map_or_else(|| "every method".to_owned(), |methods| methods.join(", "))
+}
+
+/// Returns under which terms a grant stands, beyond those that hold for all.
+pub(crate) fn terms(grant: &Grant) -> Vec<String> {
+    let kinds = |kinds: &[FdKind]| match kinds {
+        [] => "no descriptor".to_owned(),
+        some => some.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
+    };
+    let mut terms = Vec::new();
+    terms.extend(grant.fds_send.as_deref().map(|list| format!("sends {}", kinds(list))));
+    terms.extend(grant.fds_receive.as_deref().map(|list| format!("gets back {}", kinds(list))));
+    let is_usual = grant.max_inflight == Grant::MAX_INFLIGHT;
+    terms.extend((!is_usual).then(|| format!("at most {} asks open", grant.max_inflight)));
+    terms
+}
+
+/// Returns the word that manifests have for a preset.
+pub(crate) fn preset(preset: Preset) -> &'static str {
+    match preset {
+        Preset::Sealed => "sealed",
+        Preset::NetClient => "net-client",
+        Preset::NetServer => "net-server",
+        Preset::FsRo => "fs-ro",
+        Preset::Exec => "exec",
+        Preset::None => "none",
+    }
 }
 
 /// Returns the rest that is to be known about a worker.

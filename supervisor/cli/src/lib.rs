@@ -9,13 +9,16 @@ mod arguments;
 mod blast;
 mod check;
 mod crashes;
+mod declared;
 mod doctor;
 mod events;
 mod exit;
 mod explain;
+mod grants;
 mod json;
 mod order;
 mod place;
+mod profile;
 mod reload;
 mod run;
 mod screen;
@@ -45,6 +48,8 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(&run),
         Command::Check(check) => check::check(&check, &screen),
         Command::Blast(asked) => blast::blast(&asked, &screen),
+        Command::Explain(asked) => profile::explain(&asked, &screen),
+        Command::Grants(asked) => grants::grants(&asked, &screen),
         Command::Status(status) => status::status(&status, &screen),
         Command::Tree(asked) => tree::tree(&asked, &screen),
         Command::Start(order) => order::each(Verb::Start, "start", &order, &screen),

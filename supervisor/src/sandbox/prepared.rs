@@ -447,4 +447,5 @@ fn texts(worker: &Worker, what: &'static str, texts: Vec<Vec<u8>>) -> Result<Vec
     texts.into_iter().map(text).collect()
 }
 
-const OOM_SCORE_ADJUST: i16 = 500;
+/// The kernel's preference for a worker of which nothing else is said, when memory runs out.
+pub const OOM_SCORE_ADJUST: i16 = 500;

@@ -12,8 +12,10 @@ pub struct Place {
     pub who: &'static str,
     /// What may be done there.
     pub access: Access,
-    /// Where it is.
+    /// The path; below a folder it holds for everything.
     pub path: &'static Path,
+    /// Why.
+    pub reason: &'static str,
 }
 
 /// Returns every line of the list.
@@ -28,7 +30,7 @@ pub fn needed(who: &'static str, is_loaded: bool) -> impl Iterator<Item = Place>
 
 impl Place {
     fn read(line: &'static str) -> Option<Self> {
-        let (place, _reason) = line.split_once(" : ")?;
+        let (place, reason) = line.split_once(" : ")?;
         let [who, access, path] = place.split(' ').collect::<Vec<_>>()[..] else { return None };
         let access = match access {
             "read" => Access::Read,
@@ -36,7 +38,7 @@ impl Place {
             "execute" => Access::Execute,
             _ => return None,
         };
-        Some(Self { who, access, path: Path::new(path) })
+        Some(Self { who, access, path: Path::new(path), reason })
     }
 }
 

@@ -1,0 +1,50 @@
+//! What a worker reaches in the file system, path by path.
+
+use bailiwick_supervisor::sandbox::Access;
+use bailiwick_supervisor::spec::{Preset, Worker};
+use bailiwick_sys::landlock::places::places;
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub(super) struct Path {
+    pub(super) path: String,
+    /// `read`, `write`, `execute` or `everything`.
+    pub(super) access: &'static str,
+    pub(super) why: String,
+}
+
+/// Returns every path that a running worker reaches; what is below a folder is reached as well.
+pub(super) fn of(worker: &Worker) -> Vec<Path> {
+    let sandbox = &worker.sandbox;
+    if sandbox.preset == Preset::None {
+        let why = "there is no sandbox: what the user and the capabilities reach".to_owned();
+        return vec![Path { path: "/".into(), access: "everything", why }];
+    }
+    let granted = |list: &[std::path::PathBuf], key: &'static str, access| {
+        let path = |path: &std::path::PathBuf| Path {
+            path: path.display().to_string(),
+            access,
+            why: key.to_owned(),
+        };
+        list.iter().map(path).collect::<Vec<_>>()
+    };
+    let mut all = granted(&sandbox.read_only_paths, "read_only_paths", "read");
+    all.extend(granted(&sandbox.read_write_paths, "read_write_paths", "write"));
+    let who = match sandbox.preset {
+        Preset::NetClient => "net-client",
+        Preset::Exec => "exec",
+        Preset::Sealed | Preset::NetServer | Preset::FsRo | Preset::None => return all,
+    };
+    let beside = places().filter(|place| place.who == who);
+    all.extend(beside.map(|place| Path {
+        path: place.path.display().to_string(),
+        access: match place.access {
+            Access::Enter => "enter",
+            Access::Read => "read",
+            Access::Write => "write",
+            Access::Execute => "execute",
+        },
+        why: format!("preset {who}: {}", place.reason),
+    }));
+    all
+}
