@@ -7,8 +7,11 @@ use std::panic::PanicHookInfo;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use bailiwick_sys::{Failed, build_id, events, forbidden_call};
+use bailiwick_sys::trapped_call::{self, Notes};
+use bailiwick_sys::{build_id, events};
+use bailiwick_wire::denials;
 use bailiwick_wire::last_words::{GaveUp, Panic, Step, Testament};
+use bailiwick_wire::slate::Desk;
 
 use crate::name::ActorName;
 use crate::outcome::Cause;
@@ -19,13 +22,19 @@ static TESTAMENT: OnceLock<Testament<'static>> = OnceLock::new();
 static PANICS: Mutex<u32> = Mutex::new(0);
 
 /// Writes on this slate from now on.
-pub(crate) fn write_to(slate: &'static [AtomicU64]) -> Result<(), Failed> {
-    let Some(testament) = Testament::of(slate) else { return Ok(()) };
+pub(crate) fn write_to(slate: &'static [AtomicU64]) {
+    let Some(testament) = Testament::of(slate) else { return };
     let testament = TESTAMENT.get_or_init(|| testament);
     testament.build_id(&build_id::of_this_program());
     crate::panics::note_locations();
-    forbidden_call::note_in(testament.forbidden_call())
+    let (table, desk) = (denials::table(slate), Desk::of(slate, 0));
+    if let (Some(denied), Some(desk)) = (table, desk) {
+        let deadly = testament.forbidden_call();
+        trapped_call::note_in(Notes { deadly, denied, at_work: desk.named() });
+    }
 }
+
+const _: () = assert!(denials::ENTRY_WORDS == trapped_call::ENTRY_WORDS);
 
 /// Leaves behind what the hook of a panic knows, whether or not the panic will be caught.
 pub(crate) fn panicked(info: &PanicHookInfo<'_>) {

@@ -157,8 +157,7 @@ fn confine(
         progress::write_to(slate);
         // Before the sandbox, which may forbid what this takes.
         backtraces::place(slate).map_or(Ok(()), backtrace::leave_in)?;
-        // Before the filter, which forbids to handle its signal.
-        last_words::write_to(slate)?;
+        last_words::write_to(slate);
     }
     let granted = attached.split_off(usize::from(confinement.ruleset));
     let filter = confinement.filter.as_deref().map(Filter::from_bytes).transpose()?;

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::error::Failed;
 use crate::seccomp::Filter;
-use crate::{identity, landlock, process};
+use crate::{identity, landlock, process, trapped_call};
 
 /// The second stage of a sandbox, as the supervisor prepared it. The first was entered before exec.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +51,8 @@ impl StageB<'_> {
             landlock::restrict_self(ruleset)?;
         }
         if let Some(filter) = self.filter {
+            // Before the filter, which forbids to handle the signal of what it denies.
+            trapped_call::handle()?;
             filter.install_on_all_threads()?;
         }
         Ok(())

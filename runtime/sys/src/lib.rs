@@ -54,6 +54,7 @@ pub mod socket;
 pub mod surroundings;
 pub mod survivors;
 pub mod system_call;
+pub mod trapped_call;
 pub mod tree;
 pub mod user_namespace;
 pub mod view;

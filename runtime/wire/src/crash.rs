@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::denials::Denial;
 use crate::last_words::LastWords;
 use crate::operator::{Cause, Digest};
 use crate::slate::Poll;
@@ -22,11 +23,11 @@ use crate::slate::Poll;
 pub use reports::CrashError;
 
 /// The largest report.
-pub const REPORT_BYTES: usize = 32 << 10;
+pub const REPORT_BYTES: usize = 36 << 10;
 /// What every report begins with; no record of the control socket does.
 pub const MAGIC: [u8; 4] = *b"BWCR";
 /// The version of the layout: another one for every change of it.
-pub const LAYOUT: u8 = 3;
+pub const LAYOUT: u8 = 4;
 /// The most of each byte section that is kept: of the state of a sick process, and of its backtraces.
 pub const SECTION_BYTES: usize = 10 << 10;
 /// The longest line of output that a report holds; the rest of a longer one is cut.
@@ -80,6 +81,10 @@ pub struct Report {
     pub at_work: Option<Poll>,
     /// What it said itself.
     pub last_words: LastWords,
+    /// The system calls that it was denied, as it says, the latest first.
+    pub denials: Vec<Denial>,
+    /// How often it was denied what is not told.
+    pub untold_denials: u64,
     /// What a helper read of the process before it was ended for not getting on.
     #[serde(with = "crate::codec::bytes")]
     pub snapshot: Vec<u8>,

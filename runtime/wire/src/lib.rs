@@ -14,6 +14,7 @@ pub mod bootstrap;
 pub mod codec;
 pub mod control;
 pub mod crash;
+pub mod denials;
 pub mod description;
 pub mod descriptors;
 pub mod fault;

@@ -5,7 +5,8 @@
 //! | ---: | ---: | --- |
 //! | 0 | 8 × 256 | what each of up to eight threads does, see below |
 //! | 4096 | 57344 | text that the worker leaves when it dies, up to the first zero |
-//! | 61440 | 4096 | what it knows of its death: [`crate::last_words`] |
+//! | 61440 | 12288 | what it was denied: [`crate::denials`] |
+//! | 73728 | 4096 | what it knows of its death: [`crate::last_words`] |
 //!
 //! | word of a thread | meaning |
 //! | ---: | --- |
@@ -23,13 +24,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 /// The size of a slate.
-pub const SLATE_BYTES: usize = 64 << 10;
+pub const SLATE_BYTES: usize = 76 << 10;
 /// Threads that have a place on it.
 pub const THREADS: usize = 8;
 /// What a look at all threads reads, from the beginning.
 pub const POLLS_BYTES: usize = THREADS * THREAD_WORDS * WORD;
 /// Where the text begins that a dying worker leaves.
 pub const LAST_WORDS_AT: usize = 4096;
+/// Where the table of [`crate::denials`] begins.
+pub const DENIALS_AT: usize = TESTAMENT_AT - crate::denials::DENIALS_BYTES;
 /// Where [`crate::last_words`] begin.
 pub const TESTAMENT_AT: usize = SLATE_BYTES - crate::last_words::LAST_WORDS_BYTES;
 
@@ -45,6 +48,11 @@ pub struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
+    /// Returns 1 if the present poll is of what is named behind it, and then the actor and the method.
+    pub fn named(&self) -> &'a [AtomicU64] {
+        &self.words[1..METHOD.end]
+    }
+
     /// Returns the place of the thread with this number; `None` if it has none.
     pub fn of(slate: &'a [AtomicU64], thread: usize) -> Option<Self> {
         if thread >= THREADS {

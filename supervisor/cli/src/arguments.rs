@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Events(Events),
     /// Show which workers crashed, why, and what followed.
     Crashes(Crashes),
+    /// Show which system calls workers were denied, and which line of the manifest would allow each.
+    Denials(Denials),
     /// Take up what has changed in the manifest; workers that did not change keep running.
     Reload(Reload),
     /// Say what this machine gives to a supervisor, and which guarantees hold here; exits with 1 if one does not.
@@ -249,6 +251,21 @@ pub(crate) struct Crashes {
     #[arg(long, value_name = "FILE")]
     pub(crate) executable: Option<PathBuf>,
     /// One JSON document with a schema_version.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Show which system calls workers were denied.
+#[derive(Debug, Args)]
+pub(crate) struct Denials {
+    /// A worker, as `web` or `web.2`; without, all of them.
+    pub(crate) name: Option<String>,
+    /// Go on, until the supervisor ends.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// One JSON document; with -f, one on each line.
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

@@ -10,6 +10,7 @@ mod blast;
 mod check;
 mod crashes;
 mod declared;
+mod denials;
 mod doctor;
 mod events;
 mod exit;
@@ -64,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Wait(asked) => wait::wait(&asked),
         Command::Events(asked) => events::events(&asked, &screen),
         Command::Crashes(asked) => crashes::crashes(&asked, &screen),
+        Command::Denials(asked) => denials::denials(&asked, &screen),
         Command::Doctor(asked) => doctor::doctor(&asked, &screen),
         Command::Reload(reload) => reload::reload(&reload, &screen),
     };

@@ -218,8 +218,20 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn crashes(&self, target: Target) -> Result<Vec<Report>, ClientError> {
+        self.reports(Verb::Crashes, target)
+    }
+
+    /// Fetches what the lives of `target` that run were denied, as they say.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn denials(&self, target: Target) -> Result<Vec<Report>, ClientError> {
+        self.reports(Verb::Denials, target)
+    }
+
+    fn reports(&self, verb: Verb, target: Target) -> Result<Vec<Report>, ClientError> {
         let deadline = Duration::from_secs(5);
-        self.send(&Request { verb: Verb::Crashes, target, deadline })?;
+        self.send(&Request { verb, target, deadline })?;
         let waited = deadline.saturating_add(GRACE);
         let until = Instant::now() + waited;
         let mut reports = Vec::new();

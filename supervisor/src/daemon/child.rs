@@ -41,8 +41,6 @@ pub(super) struct Place {
     pub(super) doom: Option<Cause>,
     /// How the latest life stood when it did not get on: see [`Snapshot`].
     pub(super) snapshot: Vec<u8>,
-    /// Where the threads of the latest life stood when a signal ended it: see [`bailiwick_wire::backtraces`].
-    pub(super) backtraces: Vec<u8>,
     /// The declaration has changed since the sandbox was prepared.
     pub(super) stale: bool,
     /// What is known of a life whose process has ended, until it is decided what follows.
@@ -140,7 +138,6 @@ impl Place {
             life: None,
             doom: None,
             snapshot: Vec::new(),
-            backtraces: Vec::new(),
             stale: false,
             death: None,
             failed_step: "",

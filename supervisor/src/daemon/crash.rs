@@ -8,10 +8,9 @@ use bailiwick_core::tree::{Incarnation, Record};
 use bailiwick_core::words;
 use bailiwick_sys::wait::Change;
 use bailiwick_wire::crash::{Budget, Decision, End, Moment, Pause, Report, Usage};
-use bailiwick_wire::last_words::{LAST_WORDS_BYTES, LastWords};
-use bailiwick_wire::slate::{TESTAMENT_AT, longest_poll};
 
 use super::Daemon;
+use super::child::Life;
 use crate::control::Cause;
 
 /// The reports that are kept of one instance, and the bytes of those of all.
@@ -46,9 +45,7 @@ impl Daemon {
                 peak_memory_bytes: usage.peak_memory_bytes,
             },
             counters,
-            at_work: longest_poll(&life.slate.read(0)),
-            last_words: LastWords::from_bytes(&life.slate.read::<LAST_WORDS_BYTES>(TESTAMENT_AT)),
-            ..self.empty_report(life.of, berth)
+            ..self.told_by(life)
         };
         self.children.at_mut(berth).death = Some(Box::new(report));
         Some(exit.having_counted(counters.oom_kills, seen.saturating_sub(before)))
@@ -81,7 +78,6 @@ impl Daemon {
             report.end = End::NotStarted { step: place.failed_step.to_owned(), errno: errno.into() };
         }
         report.snapshot = std::mem::take(&mut place.snapshot);
-        report.backtraces = std::mem::take(&mut place.backtraces);
         report.last_lines = place.output.last_lines().map(str::to_owned).collect();
         self.crashes.put(berth.child, report.to_bytes().into());
     }
@@ -92,6 +88,11 @@ impl Daemon {
         if let Some(longer) = latest.and_then(|latest| Report::followed_by(latest, origin.generation, step)) {
             self.crashes.replace_latest(origin.child, longer.into());
         }
+    }
+
+    /// Returns what a life tells of itself.
+    pub(super) fn told_by(&self, life: &Life) -> Report {
+        self.empty_report(life.of, life.berth).told_on(&life.slate.read(0))
     }
 
     fn empty_report(&self, of: Incarnation, berth: Berth) -> Report {

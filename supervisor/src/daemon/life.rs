@@ -12,10 +12,9 @@ use bailiwick_sys::slate::Slate;
 use bailiwick_sys::survivors::born;
 use bailiwick_sys::wait::{self, Change};
 use bailiwick_sys::{Errno, Failed, output_pipe, socket};
-use bailiwick_wire::backtraces::{self, BACKTRACES_BYTES};
 use bailiwick_wire::bootstrap::BootstrapError;
 use bailiwick_wire::control::ToWorker;
-use bailiwick_wire::slate::{LAST_WORDS_AT, SLATE_BYTES};
+use bailiwick_wire::slate::SLATE_BYTES;
 use thiserror::Error;
 
 use super::child::{Life, Stage};
@@ -116,7 +115,6 @@ impl Daemon {
         place.output.attach(output);
         self.hearings.begin(berth, alive_at);
         place.snapshot.clear();
-        place.backtraces.clear();
         place.life = Some(Life {
             of,
             berth,
@@ -247,14 +245,12 @@ impl Daemon {
         let Some(life) = &mut self.children.at_mut(berth).life else { return };
         let (of, failed_start) = (life.of, life.failed_start);
         life.reaped = true;
-        let copy = life.slate.read::<BACKTRACES_BYTES>(LAST_WORDS_AT);
         let snapshot = life.snapshot.take();
         if let Some(line) = life.line.take() {
             let _ = self.poller.remove(line.socket());
         }
         let _ = self.poller.remove(&life.process);
         snapshot.iter().for_each(|snapshot| self.unwatch(snapshot));
-        self.children.at_mut(berth).backtraces = backtraces::left(&copy).unwrap_or_default();
         match failed_start {
             Some(errno) => self.fail_start(of, errno),
             None => self.events.push_back(Event::Exited { of, exit }),

@@ -77,9 +77,7 @@ impl Daemon {
         if targets.is_empty() && request.target != Target::System {
             return self.answer(id, Vec::new(), Outcome::UnknownTarget);
         }
-        if verb == Verb::Crashes {
-            let reports =
-                targets.iter().flat_map(|child| self.crashes.of(*child)).map(|report| report.to_vec());
+        if let Some(reports) = self.reports(verb, &targets) {
             self.connections.answer(id, reports, Outcome::Done);
             return self.watch_room(id);
         }
@@ -103,6 +101,17 @@ impl Daemon {
         let verb = if verb == Verb::Events(NEXT_EVENT) { Verb::Events(self.happened.last()) } else { verb };
         let until = self.now() + request.deadline;
         self.orders.push(PendingOrder { connection: id, verb, children, until });
+    }
+
+    /// Returns the reports that a verb asks for, if it does.
+    fn reports(&self, verb: Verb, of: &[ChildId]) -> Option<Vec<Vec<u8>>> {
+        let kept = || of.iter().flat_map(|child| self.crashes.of(*child)).map(|report| report.to_vec());
+        let lives = || self.lives().filter(|life| of.contains(&life.of.child));
+        match verb {
+            Verb::Crashes => Some(kept().collect()),
+            Verb::Denials => Some(lives().map(|life| self.told_by(life).to_bytes()).collect()),
+            _ => None,
+        }
     }
 
     /// Says why an order does not apply to these, if so.

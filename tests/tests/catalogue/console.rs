@@ -394,3 +394,41 @@ fn a_manifest_that_is_refused_is_8_for_all_who_read_it() {
     }
     supervised.stop();
 }
+
+/// Seen to fail without the trap of what the second stage denies, its note, the verb, and the part of a report.
+#[test]
+fn what_a_worker_was_denied_is_told_while_it_lives_and_after_its_death() {
+    let mut supervised = run!(&worker("a", "", "denied = 2"));
+    supervised.wait_for_life("a", 1);
+    let cli = Cli::of(&supervised);
+    let following = Following::begin(&cli, &["denials", "--follow", "--json"]);
+    let wait_for_both = |life: u64| {
+        let is_told = |told: &Value| told["count"] == 2 && told["generation"] == life;
+        following.data.wait_until("both denials", |lines| documents(lines).iter().any(is_told).then_some(()));
+    };
+    wait_for_both(1);
+    let denied = "signals itself: Err(EPERM)";
+    assert_eq!(supervised.journal().since(0).iter().filter(|line| line.text.contains(denied)).count(), 2);
+    let wanted = |cli: &Cli| {
+        let told = cli.run(&["denials"]);
+        let what = "a#1 life in Probe.signal_itself: kill(0x";
+        let remedy = "2 times; [worker.a.sandbox] capabilities = [\"CAP_KILL\"]\n";
+        assert!(told.code == 0 && told.data.contains(what) && told.data.ends_with(remedy), "{}", told.data);
+        assert_plain(&told.data);
+    };
+    wanted(&cli);
+    let document = cli.json(&["denials", "a", "--json"]);
+    let first = &document["denials"][0];
+    assert_eq!((&first["system_call"], &first["actor"]), (&"kill".into(), &"life".into()));
+    assert_eq!(
+        (&first["allowed_by"][0], &document["untold"]),
+        (&"capabilities = [\"CAP_KILL\"]".into(), &0.into())
+    );
+    assert_eq!(cli.run(&["denials", "b"]).code, 4);
+    // Its life ends in another way than it should, and so there is a report of it.
+    supervised.pid("a").signal(Signal::SIGKILL);
+    wait_for_both(2);
+    wanted(&cli);
+    supervised.stop();
+    assert_eq!(following.end().0, Some(0));
+}

@@ -8,6 +8,7 @@ use seccompiler::{
 
 use super::policy::{SystemCall, Test, Verdict};
 use super::{Filter, Instruction};
+use crate::trapped_call::DENIED;
 
 /// The filters of a process.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ impl Stages {
         kill.splice(..0, KILL_X32);
         let before_exec = [kill, compile(Verdict::Refused)?, compile(Verdict::Absent)?];
         let running = (!executes).then(|| compile(Verdict::Allowed)).transpose()?;
+        let running = running.map(|program| trapping(program, policy)).transpose()?;
         let filter =
             |program| Filter::new(program).expect("the policy has far fewer lines than a filter may have");
         Ok(Self { before_exec: before_exec.map(filter).into(), running: running.map(filter) })
@@ -56,6 +58,41 @@ fn compile(policy: &[SystemCall], verdict: Verdict, execs: bool) -> Result<Vec<I
     let program: BpfProgram = SeccompFilter::new(rules, otherwise, matched, ARCH)?.try_into()?;
     let instruction = |i: seccompiler::sock_filter| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k };
     Ok(program.into_iter().map(instruction).collect())
+}
+
+/// Has what the second stage denies trapped, so that the handler of the signal can tell of it.
+///
+/// Of two filters that trap a call the newer is heard. So what is deadly is deadly here too; and what libraries try while
+/// they block every signal, which would make the trap deadly, is refused as quietly as before.
+fn trapping(mut program: Vec<Instruction>, policy: &[SystemCall]) -> Result<Vec<Instruction>, BackendError> {
+    let denied = libc::SECCOMP_RET_TRAP | u32::from(DENIED);
+    for instruction in program.iter_mut().filter(|one| one.code == RETURN && one.k == REFUSED) {
+        instruction.k = denied;
+    }
+    let mut before = vec![KILL_X32[0]];
+    for line in policy.iter().filter(|line| line.verdict == Verdict::Killed) {
+        before.extend(when(line.number, vec![returning(libc::SECCOMP_RET_TRAP)]));
+    }
+    for call in QUIET.iter().chain(NATIVE_QUIET) {
+        let of_call: Vec<SystemCall> = policy.iter().filter(|line| line.number == *call).cloned().collect();
+        let is_named = of_call.iter().any(|line| line.verdict == Verdict::Allowed);
+        let alone =
+            if is_named { compile(&of_call, Verdict::Allowed, false)? } else { vec![returning(REFUSED)] };
+        before.extend(when(*call, alone));
+    }
+    program.splice(..0, before);
+    Ok(program)
+}
+
+/// Returns what answers one call by this program and goes on with the others.
+fn when(call: i64, then: Vec<Instruction>) -> impl Iterator<Item = Instruction> {
+    let k = u32::try_from(call).expect("calls are numbered from zero, and there are few");
+    let jf = u8::try_from(then.len()).expect("no call has so many lines");
+    std::iter::once(Instruction { code: JUMP_IF_EQUAL, jt: 0, jf, k }).chain(then)
+}
+
+fn returning(k: u32) -> Instruction {
+    Instruction { code: RETURN, jt: 0, jf: 0, k }
 }
 
 /// Joins lines by call; a line without a test makes the others of its call superfluous.
@@ -87,8 +124,28 @@ const ARCH: TargetArch = TargetArch::aarch64;
 #[cfg(target_arch = "riscv64")]
 const ARCH: TargetArch = TargetArch::riscv64;
 
+/// Tried by the C library and by allocators with every signal blocked: when they make threads, and processes.
+const QUIET: &[i64] = &[
+    libc::SYS_clone,
+    libc::SYS_sched_setaffinity,
+    libc::SYS_sched_setattr,
+    libc::SYS_sched_setparam,
+    libc::SYS_sched_setscheduler,
+    libc::SYS_setpriority,
+    libc::SYS_mbind,
+    libc::SYS_set_mempolicy,
+];
+/// Of them, those that only this processor has.
+#[cfg(target_arch = "x86_64")]
+const NATIVE_QUIET: &[i64] = &[libc::SYS_fork, libc::SYS_vfork];
+/// Of them, those that only this processor has.
+#[cfg(not(target_arch = "x86_64"))]
+const NATIVE_QUIET: &[i64] = &[];
+const REFUSED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+
 const X32_BIT: u32 = 0x4000_0000;
 const LOAD_NUMBER: u16 = 0x20;
+const JUMP_IF_EQUAL: u16 = 0x15;
 const JUMP_IF_AT_LEAST: u16 = 0x35;
 const RETURN: u16 = 0x06;
 const KILL_X32: [Instruction; 3] = [
@@ -166,6 +223,7 @@ mod tests {
     const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
     const TRAP: u32 = libc::SECCOMP_RET_TRAP;
     const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    const DENIED: u32 = TRAP | libc::EPERM as u32;
     const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
     #[cfg(target_arch = "x86_64")]
     const NATIVE: u32 = 0xc000_003e;
@@ -186,6 +244,14 @@ mod tests {
                 Verdict::Allowed => ALLOW,
             };
             assert_eq!(plain.starting(line.number, arguments), wanted, "{}: {}", line.name, line.reason);
+            if line.verdict == Verdict::Killed {
+                assert_eq!(
+                    plain.running(line.number, arguments),
+                    TRAP,
+                    "{} is as deadly to the running",
+                    line.name
+                );
+            }
             if let Whom::NotGiven(name) = line.whom {
                 let holder = Policy::of(&[name]);
                 assert_eq!(holder.starting(line.number, arguments), ALLOW, "{} with {name}", line.name);
@@ -217,12 +283,21 @@ mod tests {
         for call in
             [libc::SYS_execve, libc::SYS_execveat, libc::SYS_seccomp, libc::SYS_setresuid, libc::SYS_kill]
         {
-            assert_eq!(sealed.running(call, NONE), EPERM, "{call}");
+            assert_eq!(sealed.running(call, NONE), DENIED, "{call}");
         }
         assert_eq!(sealed.running(libc::SYS_clone, [libc::SIGCHLD as u64, 0, 0, 0, 0, 0]), EPERM);
         assert_eq!(sealed.running(libc::SYS_clone, [libc::CLONE_THREAD as u64, 0, 0, 0, 0, 0]), ALLOW);
         assert_eq!(sealed.running(libc::SYS_clone3, NONE), ENOSYS);
         assert_eq!(sealed.starting(libc::SYS_execveat, NONE), ALLOW);
+    }
+
+    #[test]
+    fn what_libraries_try_while_signals_are_blocked_is_refused_quietly_unless_it_is_allowed() {
+        let (sealed, nice) = (Policy::of(&[]), Policy::of(&["CAP_SYS_NICE"]));
+        for call in QUIET.iter().chain(NATIVE_QUIET) {
+            assert_eq!(sealed.running(*call, NONE), EPERM, "{call}");
+        }
+        assert_eq!(nice.running(libc::SYS_setpriority, NONE), ALLOW);
     }
 
     #[test]
@@ -241,11 +316,11 @@ mod tests {
         let limits = |pid: u64, new: u64| sealed.running(libc::SYS_prlimit64, [pid, 7, new, 0, 0, 0]);
         assert_eq!(
             (limits(0, 0), limits(1, 0), limits(0, 1), limits(0, 1 << 32)),
-            (ALLOW, EPERM, EPERM, EPERM)
+            (ALLOW, DENIED, DENIED, DENIED)
         );
         let pair = |kind: i32| sealed.running(libc::SYS_socketpair, [1, kind as u64, 0, 0, 0, 0]);
         assert_eq!(pair(libc::SOCK_STREAM | libc::SOCK_CLOEXEC), ALLOW);
-        assert_eq!(pair(libc::SOCK_DGRAM | libc::SOCK_CLOEXEC), EPERM);
+        assert_eq!(pair(libc::SOCK_DGRAM | libc::SOCK_CLOEXEC), DENIED);
         let persona = |persona: u64| sealed.starting(libc::SYS_personality, [persona, 0, 0, 0, 0, 0]);
         assert_eq!((persona(0), persona(0xffff_ffff), persona(0x004_0000)), (ALLOW, ALLOW, EPERM));
         // The kernel takes the low half of a command only; so must the filter.
@@ -260,7 +335,7 @@ mod tests {
     fn a_running_worker_cannot_survive_the_signal_of_a_forbidden_call() {
         let sealed = Policy::of(&[]);
         let handle = |signal: i32| sealed.running(libc::SYS_rt_sigaction, [signal as u64, 0, 0, 0, 0, 0]);
-        assert_eq!((handle(libc::SIGSYS), handle(libc::SIGTERM)), (EPERM, ALLOW));
+        assert_eq!((handle(libc::SIGSYS), handle(libc::SIGTERM)), (DENIED, ALLOW));
     }
 
     #[test]

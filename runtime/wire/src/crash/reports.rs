@@ -9,9 +9,12 @@ use super::{
     SECTION_BYTES, STEPS_MAX, Usage,
 };
 use crate::Limits;
+use crate::backtraces;
 use crate::codec::{self, DecodeError};
+use crate::denials::{self, TOLD_MAX};
 use crate::last_words::LastWords;
 use crate::operator::{Cause, title};
+use crate::slate::{DENIALS_AT, LAST_WORDS_AT, SLATE_BYTES, TESTAMENT_AT, longest_poll};
 use crate::text::cut;
 
 /// Why bytes are no report.
@@ -63,11 +66,27 @@ impl Report {
             counters: Counters::default(),
             at_work: None,
             last_words: LastWords::default(),
+            denials: Vec::new(),
+            untold_denials: 0,
             snapshot: Vec::new(),
             backtraces: Vec::new(),
             cut: Cut::default(),
             core: None,
             last_lines: Vec::new(),
+        }
+    }
+
+    /// Adds what the life has left on its slate, of which this is a copy.
+    #[must_use]
+    pub fn told_on(self, slate: &[u8; SLATE_BYTES]) -> Self {
+        let (denials, untold_denials) = denials::read(&slate[DENIALS_AT..TESTAMENT_AT]);
+        Self {
+            at_work: slate.first_chunk().and_then(longest_poll),
+            last_words: LastWords::from_bytes(&slate[TESTAMENT_AT..]),
+            backtraces: backtraces::left(&slate[LAST_WORDS_AT..DENIALS_AT]).unwrap_or_default(),
+            denials,
+            untold_denials,
+            ..self
         }
     }
 
@@ -96,6 +115,7 @@ impl Report {
         self.cut.snapshot_bytes += shorten(&mut self.snapshot);
         self.cut.backtraces_bytes += shorten(&mut self.backtraces);
         self.sent.truncate(SENT_MAX);
+        self.denials.truncate(TOLD_MAX);
         self.steps.truncate(STEPS_MAX);
         self.steps.iter_mut().for_each(|step| *step = cut(step, STEP_BYTES));
         let mut left = (REPORT_BYTES - PREFIX_BYTES).saturating_sub(encoded(&self).len());

@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 
 use super::*;
+use crate::denials::{self, DENIALS_BYTES, Denial, TOLD_MAX};
 use crate::last_words::{GaveUp, MESSAGE_BYTES, Panic, Step, Testament};
 use crate::slate::{SLATE_BYTES, TESTAMENT_AT};
 
@@ -40,6 +41,8 @@ fn report() -> Report {
         counters: Counters { oom_kills: Some(0), ..Counters::default() },
         at_work: Some(Poll { since_ns: 6_400_000_000, actor: "front".into(), method: "Web.get".into() }),
         last_words: LastWords::default(),
+        denials: vec![Denial { number: 41, count: 2, actor: "front".into(), ..Denial::default() }],
+        untold_denials: 1,
         snapshot: vec![1, 2, 3],
         backtraces: vec![4, 5],
         cut: Cut { snapshot_bytes: 0, backtraces_bytes: 7 },
@@ -52,7 +55,7 @@ fn report() -> Report {
 fn a_report_reads_back() {
     let bytes = report().to_bytes();
     assert_eq!(Report::from_bytes(&bytes), Ok(report()));
-    assert_eq!(&bytes[..5], b"BWCR\x03");
+    assert_eq!(&bytes[..5], b"BWCR\x04");
 }
 
 #[test]
@@ -101,6 +104,7 @@ fn the_largest_report_fits_and_keeps_the_last_of_its_lines() {
         sent: vec![Sent { signal: 9, at_ns: 1 }; 100],
         steps: vec![long(); 100],
         last_words: LastWords::from_bytes(&copy[TESTAMENT_AT..]),
+        denials: denials::read(&[0xff; DENIALS_BYTES]).0,
         snapshot: vec![7; 100_000],
         backtraces: vec![7; 100_000],
         core: Some(Core::Program(long())),
@@ -117,6 +121,7 @@ fn the_largest_report_fits_and_keeps_the_last_of_its_lines() {
     assert_eq!(Report::from_bytes(&found.clone().to_bytes()).unwrap().cut, found.cut);
     assert!(found.last_lines.len() >= 8, "{} lines", found.last_lines.len());
     assert_eq!((found.sent.len(), found.steps.len()), (8, STEPS_MAX));
+    assert_eq!(found.denials.len(), TOLD_MAX);
     assert!(found.last_lines.last().is_some_and(|line| line.starts_with("49 ")), "{:?}", found.last_lines);
 }
 

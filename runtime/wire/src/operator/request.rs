@@ -71,6 +71,8 @@ pub enum Verb {
     Reload(ReloadMode),
     /// Hand out the reports of deaths that are kept of the target, the oldest of each first. Class `read`.
     Crashes,
+    /// Hand out what the lives of the target that run were denied, as they say, each as a report. Class `read`.
+    Denials,
 }
 
 /// Asks for no event that has happened already, whatever its number.
@@ -184,7 +186,10 @@ impl Request {
 impl Verb {
     /// Returns whether a request with this verb only looks, so that it may give way to one that orders.
     pub fn only_looks(self) -> bool {
-        matches!(self, Self::Status | Self::Wait(_) | Self::Events(_) | Self::Lines | Self::Crashes)
+        matches!(
+            self,
+            Self::Status | Self::Wait(_) | Self::Events(_) | Self::Lines | Self::Crashes | Self::Denials
+        )
     }
 
     /// Returns the verb's number, and what it needs besides.
@@ -205,6 +210,7 @@ impl Verb {
             Self::Reload(mode) => (32, mode as u64),
             Self::Crashes => (13, 0),
             Self::Roll => (14, 0),
+            Self::Denials => (15, 0),
         }
     }
 
@@ -228,6 +234,7 @@ impl Verb {
             }
             13 => Self::Crashes,
             14 => Self::Roll,
+            15 => Self::Denials,
             _ => return None,
         };
         // What a verb does not need is zero.

@@ -1,0 +1,62 @@
+//! Which line of a manifest allows a system call: read off the policy itself, so that it says what would hold.
+
+use bailiwick_sys::capability::Capabilities;
+use bailiwick_sys::seccomp::policy::{CIRCUMSTANCES, Verdict, lines};
+
+/// Returns the lines of a sandbox, each of which allows a call that a sealed worker is denied. None for what no worker of a
+/// preset that filters may do, and for what is denied only with certain arguments.
+pub(super) fn of(call: &str) -> Vec<String> {
+    let allows = |given: &dyn Fn(&str) -> bool| {
+        lines(given).any(|line| line.name == call && line.verdict == Verdict::Allowed)
+    };
+    if PROGRAMS.contains(&call) {
+        return vec!["preset = \"exec\"".to_owned()];
+    }
+    if allows(&|_| false) {
+        return Vec::new();
+    }
+    let mut remedies = Vec::new();
+    for circumstance in CIRCUMSTANCES.iter().filter(|one| allows(&|given| given == **one)) {
+        remedies.push(match *circumstance {
+            "write" => "read_write_paths = [\"PATH\"]".to_owned(),
+            "bind" => "tcp_bind = [PORT]".to_owned(),
+            "connect" => "tcp_connect = [PORT]".to_owned(),
+            other => other.to_owned(),
+        });
+    }
+    for name in Capabilities::names().iter().filter(|one| allows(&|given| given == **one)) {
+        remedies.push(format!("capabilities = [\"{name}\"]"));
+    }
+    remedies
+}
+
+/// What starts another program.
+const PROGRAMS: [&str; 2] = ["execve", "execveat"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_line_of_the_policy_depends_on_is_named() {
+        for (call, remedies) in [
+            ("connect", &["tcp_connect = [PORT]"][..]),
+            ("listen", &["tcp_bind = [PORT]"]),
+            ("mkdirat", &["read_write_paths = [\"PATH\"]"]),
+            ("kill", &["capabilities = [\"CAP_KILL\"]"]),
+            (
+                "bind",
+                &[
+                    "tcp_bind = [PORT]",
+                    "capabilities = [\"CAP_NET_ADMIN\"]",
+                    "capabilities = [\"CAP_NET_RAW\"]",
+                ],
+            ),
+            ("execve", &["preset = \"exec\""]),
+            ("io_uring_setup", &[]),
+            ("prctl", &[]),
+        ] {
+            assert_eq!(of(call), remedies, "{call}");
+        }
+    }
+}
