@@ -17,7 +17,6 @@ pub mod error;
 pub mod events;
 pub mod files;
 pub mod findings;
-pub mod forbidden_call;
 pub mod fresh_mount;
 pub mod guardian;
 pub mod held_lock;

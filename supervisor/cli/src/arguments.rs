@@ -47,6 +47,10 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Show who may say what to whom, without starting anything.
     Grants(Grants),
+    /// Show what runs with privilege: its actors, who may call them, and how much code that is.
+    Privileged(Privileged),
+    /// Show how exposed each worker is, as a number, and which lines of the manifest would lower it.
+    Score(Score),
     /// Show the workers of a running system and why they are as they are.
     Status(Status),
     /// Show groups and their workers.
@@ -334,6 +338,34 @@ pub(crate) struct Explain {
     pub(crate) json: bool,
 }
 
+/// Show what runs with privilege.
+#[derive(Debug, Args)]
+pub(crate) struct Privileged {
+    /// The manifest.
+    pub(crate) manifest: PathBuf,
+    /// Do not run the executables, sealed, to ask them for their methods.
+    #[arg(long)]
+    pub(crate) do_not_run: bool,
+    /// One JSON document with a schema_version, with the lines of every crate.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show how exposed each worker is.
+#[derive(Debug, Args)]
+pub(crate) struct Score {
+    /// The manifest.
+    pub(crate) manifest: PathBuf,
+    /// One worker, with what adds to its score; without, all of them.
+    pub(crate) worker: Option<String>,
+    /// Exit with 1 if a score is above this one, from 0.0 to 10.0.
+    #[arg(long, value_name = "SCORE", value_parser = score)]
+    pub(crate) threshold: Option<f64>,
+    /// One JSON document with a schema_version, with what adds to each score.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Show who may say what to whom.
 #[derive(Debug, Args)]
 pub(crate) struct Grants {
@@ -364,6 +396,11 @@ pub(crate) struct Place {
 
 fn signal(text: &str) -> Result<u8, String> {
     signal_number(text).ok_or_else(|| "expected a signal, as HUP, SIGHUP or 1".into())
+}
+
+fn score(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|score| (0.0..=10.0).contains(score));
+    number.ok_or_else(|| "expected a score from 0.0 to 10.0".into())
 }
 
 fn time(text: &str) -> Result<Duration, String> {

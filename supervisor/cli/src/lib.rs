@@ -19,9 +19,11 @@ mod grants;
 mod json;
 mod order;
 mod place;
+mod privileged;
 mod profile;
 mod reload;
 mod run;
+mod score;
 mod screen;
 mod status;
 pub mod symbols;
@@ -51,6 +53,8 @@ pub fn main() -> ExitCode {
         Command::Blast(asked) => blast::blast(&asked, &screen),
         Command::Explain(asked) => profile::explain(&asked, &screen),
         Command::Grants(asked) => grants::grants(&asked, &screen),
+        Command::Privileged(asked) => privileged::privileged(&asked, &screen),
+        Command::Score(asked) => score::score(&asked, &screen),
         Command::Status(status) => status::status(&status, &screen),
         Command::Tree(asked) => tree::tree(&asked, &screen),
         Command::Start(order) => order::each(Verb::Start, "start", &order, &screen),

@@ -53,9 +53,9 @@ struct Profile {
 }
 
 #[derive(Serialize)]
-struct Namespaces {
-    own: Vec<&'static str>,
-    shared: Vec<&'static str>,
+pub(crate) struct Namespaces {
+    pub(crate) own: Vec<&'static str>,
+    pub(crate) shared: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -117,7 +117,7 @@ impl Profile {
             privileged: worker.privileged,
             preset: explain::preset(sandbox.preset),
             identity: identity::of(worker, machine),
-            namespaces: namespaces(worker),
+            namespaces: namespaces(worker, machine),
             paths: paths::of(worker),
             tcp: Tcp {
                 bind: sandbox.tcp_bind.clone(),
@@ -162,12 +162,22 @@ fn edges(system: &System, worker: &Worker) -> (Vec<Edge>, Vec<Edge>) {
     edges
 }
 
-/// Returns which namespaces are a worker's own, and which it shares with the supervisor.
-fn namespaces(_worker: &Worker) -> Namespaces {
-    Namespaces { own: Vec::new(), shared: NAMESPACES.to_vec() }
+/// Returns which namespaces a worker has to itself or shares with other workers alone, and which with the supervisor.
+pub(crate) fn namespaces(worker: &Worker, machine: &Machine) -> Namespaces {
+    let (sandbox, commons) = (&worker.sandbox, &machine.commons);
+    let all = [
+        ("mount", sandbox.has_private_mounts() && machine.views.is_ok()),
+        ("network", sandbox.has_private_network() && commons.network.is_some()),
+        ("ipc", sandbox.has_private_ipc() && commons.ipc.is_some()),
+        ("uts", sandbox.has_protected_hostname() && commons.hostname.is_some()),
+        ("pid", false),
+        ("user", false),
+        ("cgroup", false),
+        ("time", false),
+    ];
+    let of = |own: bool| all.iter().filter(|(_, is_own)| *is_own == own).map(|(name, _)| *name).collect();
+    Namespaces { own: of(true), shared: of(false) }
 }
-
-const NAMESPACES: &[&str] = &["user", "mount", "pid", "network", "ipc", "uts", "cgroup", "time"];
 
 /// Returns the names of everything in the environment that is built for a worker.
 fn environment(worker: &Worker) -> Vec<String> {

@@ -13,10 +13,15 @@ const PROGRAM: &str = "bailiwickd";
 
 /// Replaces this process by the supervisor; returns only if that fails.
 pub(crate) fn run(run: &Run) -> Result<Exit, Failure> {
-    let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(PROGRAM)));
-    let program = beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from(PROGRAM));
+    let program = program();
     let error = command(&program, run).exec();
     Err(Failure::NoSupervisor { program, error: not_found(error) })
+}
+
+/// Returns the supervisor's program: beside this one, else one of PATH.
+pub(crate) fn program() -> PathBuf {
+    let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(PROGRAM)));
+    beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from(PROGRAM))
 }
 
 fn command(program: &Path, run: &Run) -> Command {

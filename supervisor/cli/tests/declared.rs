@@ -202,3 +202,56 @@ fn every_system_call_is_explained_with_its_reason() {
     let limit = keys["limits"].as_array().expect("a list").iter().find(|limit| limit["key"] == "tasks_max");
     assert_eq!(limit.expect("it has one")["value"], 64);
 }
+
+#[test]
+fn a_score_is_lowered_by_what_it_says_and_held_against_a_threshold() {
+    let (_keep, folder) = shop();
+    let score = |more: &[&str]| run(bailiwick(&folder).args(["score", "shop.toml"]).args(more));
+    let (code, data, messages) = score(&[]);
+    assert_eq!((code, messages.as_str(), data.lines().count()), (0, "", 2), "{data}");
+    let (_, document, _) = score(&["--json"]);
+    let document: Value = serde_json::from_str(&document).expect("it is one document");
+    assert_eq!((&document["schema_version"], &document["threshold"]), (&1.into(), &Value::Null));
+    let of = |document: &Value, at: usize| document["workers"][at]["score"].as_f64().expect("a number");
+    let (web, keys) = (of(&document, 0), of(&document, 1));
+    assert!(web > 0.0 && keys > 0.0 && web < 10.0, "{data}");
+    let (code, data, _) = score(&["web"]);
+    assert_eq!(code, 0);
+    for line in
+        [" network   ", "tighten: name fewer ports in `tcp_connect`", "tighten: memory_max = \"256M\""]
+    {
+        assert_eq!(data.matches(line).count(), 1, "{line} in {data}");
+    }
+    write(&folder.join("shop.toml"), &SHOP.replace("tcp_connect = [443]", "memory_max = \"64M\""));
+    let tightened: Value = serde_json::from_str(&score(&["--json"]).1).expect("it is one document");
+    assert!(of(&tightened, 0) < web, "{} and {web}", of(&tightened, 0));
+    let (code, _, messages) = score(&["--threshold", "0.1"]);
+    assert_eq!((code, messages.as_str()), (1, "over 0.1: web, keys\n"));
+    assert_eq!(score(&["--threshold", "10"]).0, 0);
+    assert_eq!(score(&["--threshold", "11"]).0, 2);
+}
+
+#[test]
+fn what_runs_with_privilege_is_told_with_its_callers_and_its_code() {
+    let (_keep, folder) = shop();
+    let command = ["privileged", "shop.toml", "--do-not-run"];
+    let (code, data, messages) = run(bailiwick(&folder).args(command));
+    assert_eq!((code, messages.as_str()), (0, ""));
+    let own = folder.display();
+    for line in [
+        "the supervisor, as ",
+        "\nkeys\n  by         declared as privileged\n",
+        "  actor      keys (Keys): its methods are not known\n",
+        "  called by  web, which holds no privilege: sign, verify\n",
+        &format!("  code       {own}/shop: how much is not known: "),
+    ] {
+        assert_eq!(data.matches(line).count(), 1, "{line} in {data}");
+    }
+    assert!(!data.contains("\nweb\n"), "{data}");
+    let (_, data, _) = run(bailiwick(&folder).args(command).arg("--json"));
+    let document: Value = serde_json::from_str(&data).expect("it is one document");
+    assert_eq!((&document["schema_version"], &document["workers"][0]["worker"]), (&1.into(), &"keys".into()));
+    assert_eq!(document["workers"][0]["actors"][0]["callers"][0]["methods"], json!(["sign", "verify"]));
+    let (_, data, _) = run(bailiwick(&folder).args(["privileged", "good.toml", "--do-not-run"]));
+    assert!(data.ends_with("\nno worker holds a privilege\n"), "{data}");
+}

@@ -2,7 +2,7 @@
 
 use bailiwick_supervisor::sandbox::Access;
 use bailiwick_supervisor::spec::{Preset, Worker};
-use bailiwick_sys::landlock::places::places;
+use bailiwick_sys::landlock::places::needed;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -35,8 +35,7 @@ pub(super) fn of(worker: &Worker) -> Vec<Path> {
         Preset::Exec => "exec",
         Preset::Sealed | Preset::NetServer | Preset::FsRo | Preset::None => return all,
     };
-    let beside = places().filter(|place| place.who == who);
-    all.extend(beside.map(|place| Path {
+    all.extend(needed(who, false).map(|place| Path {
         path: place.path.display().to_string(),
         access: match place.access {
             Access::Enter => "enter",

@@ -84,7 +84,7 @@ fn identity(profile: &Profile) -> Vec<String> {
 
 fn namespaces(profile: &Profile) -> Vec<String> {
     let told = [
-        ("of its own: ", &profile.namespaces.own),
+        ("not the supervisor's: ", &profile.namespaces.own),
         ("shared with the supervisor: ", &profile.namespaces.shared),
     ];
     let named = told.into_iter().filter(|(_, list)| !list.is_empty());
