@@ -270,7 +270,10 @@ fn h_a_supervisor_outlives_signals_that_nobody_means_for_it_and_workers_have_the
     for name in ["a", "b"] {
         let ignored = supervised.pid(name).status()["SigIgn"].clone();
         let ignored = u64::from_str_radix(&ignored, 16).expect("it is a set of signals");
-        assert!(strays.iter().all(|number| ignored & 1 << (number - 1) == 0), "{name}: {ignored:x}");
+        // A program of the runtime would rather have its write fail than be ended by SIGXFSZ.
+        let own = |number: &i32| name == "a" && *number == 25;
+        let is_default = |number: &i32| ignored & 1 << (number - 1) == 0;
+        assert!(strays.iter().all(|number| is_default(number) || own(number)), "{name}: {ignored:x}");
     }
     supervised.stop();
 }
