@@ -13,6 +13,7 @@ mod means;
 mod pilot;
 mod rest;
 pub mod shop;
+mod without;
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
     match arguments.get(1).map(String::as_str) {
         Some("spin") => spin(),
         Some("foreign") => foreign::play(&arguments[2..]),
+        Some("without") => without::execute(&arguments[2], &arguments[3..]),
         Some("evil") => evil::serve(&arguments[2]),
         Some("pass") => foreign::pass(&arguments[2], &arguments[3..]),
         _ => match (std::env::var("BAILIWICK_ROLE").as_deref(), Attack::from_environment()) {

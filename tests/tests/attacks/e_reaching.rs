@@ -2,6 +2,7 @@
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::Path;
 
 use bailiwick_tests::harness::{Process, needs_root};
 use nix::libc;
@@ -297,6 +298,13 @@ fn connects(evil: &mut Evil, address: &[u8]) -> Vec<(String, Answer)> {
     came
 }
 
+/// A listener at a path that everybody may connect to.
+fn open_to_all(path: &Path) -> UnixListener {
+    let listener = UnixListener::bind(path).expect("it is our folder");
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("ours");
+    listener
+}
+
 /// What says no to a connection: wrong kinds of sockets and unconnected ones among it.
 const NO_WAY: &[&str] =
     &["EPERM", "EACCES", "ENOENT", "ECONNREFUSED", "ENOTCONN", "EPROTOTYPE", "EOPNOTSUPP"];
@@ -322,21 +330,16 @@ fn e7_abstract_sockets_of_the_machine_are_out_of_reach() {
 /// Control: an ordinary process connects to the same.
 #[test]
 fn e8_sockets_with_a_path_are_out_of_reach_the_supervisors_own_among_them() {
-    let open = |path: &std::path::Path| {
-        let listener = UnixListener::bind(path).expect("it is our folder");
-        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("ours");
-        listener
-    };
     let mut free = Free::somebody();
     let path = free.path().join("open.sock");
-    let _listener = open(&path);
+    let _listener = open_to_all(&path);
     let address = unix_address(path.to_str().expect("text").as_bytes());
     assert!(connects(&mut free.evil, &address).iter().any(|(_, answer)| answer.did()));
     for &mode in modes() {
         for keys in ["", "sandbox.preset = \"net-client\"\n"] {
             let mut scene = Scene::new(mode, keys);
             let path = scene.path().join("open.sock");
-            let _listener = open(&path);
+            let _listener = open_to_all(&path);
             for path in [path, scene.state_dir().join("control.sock"), "/run/docker.sock".into()] {
                 let address = unix_address(path.to_str().expect("text").as_bytes());
                 assert_refused(mode, &connects(&mut scene.evil, &address), NO_WAY);
@@ -400,7 +403,7 @@ fn e9_nothing_is_shared_by_name() {
 /// Control: in a folder of its own an ordinary process does so. Mode: root and rootless; preset exec as root.
 #[test]
 fn e11_the_supervisors_executable_is_neither_written_nor_replaced() {
-    let overwrites = |folder: &std::path::Path, supervisor: Process| {
+    let overwrites = |folder: &Path, supervisor: Process| {
         let mut attacks = vec![
             Attack::open(format!("/proc/{}/exe", supervisor.0), libc::O_WRONLY),
             Attack::open("/proc/self/exe", libc::O_WRONLY),
@@ -514,4 +517,85 @@ fn e13_no_namespace_is_made_or_entered_to_regain_power() {
             scene.assert_unharmed();
         }
     }
+}
+
+/// Control: an ordinary process learns who lives. Mode: root, whose workers see files of their own; without, Landlock leaves open
+/// whether a file is there.
+#[test]
+fn e5_who_lives_and_which_files_there_are_is_not_to_be_learnt() {
+    let asks = |process: Process| {
+        let of = |file: &str| Arg::from(format!("/proc/{}{file}", process.0).as_str());
+        vec![
+            Attack::call(
+                "stat of a process",
+                libc::SYS_newfstatat,
+                &[AT_FDCWD, of(""), Arg::Room(256), 0.into()],
+            ),
+            Attack::call(
+                "statx of a process",
+                libc::SYS_statx,
+                &[AT_FDCWD, of("/exe"), 0x100.into(), 0xfff.into(), Arg::Room(256)],
+            ),
+            Attack::call("access to a process", libc::SYS_faccessat, &[AT_FDCWD, of("/status"), 0.into()]),
+            Attack::call(
+                "what it executes",
+                libc::SYS_readlinkat,
+                &[AT_FDCWD, of("/exe"), Arg::Room(256), 256.into()],
+            ),
+            Attack::call(
+                "stat of a file",
+                libc::SYS_newfstatat,
+                &[AT_FDCWD, "/etc/shadow".into(), Arg::Room(256), 0.into()],
+            ),
+            Attack::call("access to a folder", libc::SYS_faccessat, &[AT_FDCWD, "/var/lib".into(), 0.into()]),
+        ]
+    };
+    if needs_root("only workers of root see files of their own everywhere") {
+        return;
+    }
+    let mut free = Free::somebody();
+    let prey = free.prey();
+    for (name, answer) in free.evil.each(&asks(prey)) {
+        assert!(answer.did(), "{name}: {answer:?}");
+    }
+    let mut scene = Scene::new(Mode::Root, "");
+    for target in [scene.pid("victim"), scene.process()] {
+        let came = scene.each(&asks(target));
+        assert_refused(Mode::Root, &came, HANDS_OFF);
+    }
+    scene.assert_unharmed();
+}
+
+/// Control: an ordinary process connects to the same, and finds the same memory. Mode: root; without, such workers do not start
+/// unless it is accepted that nothing ends what they start.
+#[test]
+fn e8_e9_a_worker_that_starts_programs_finds_no_sockets_and_no_memory_of_others() {
+    if needs_root(EXEC_NEEDS_ROOT) {
+        return;
+    }
+    let key = 0x0ba2_0000 | i32::try_from(std::process::id() % 0x8000).expect("small") << 1;
+    let mut free = Free::somebody();
+    let made = free.evil.call(libc::SYS_shmget, &[key.into(), 4096.into(), 0o1666.into()]).number();
+    let path = free.path().join("open.sock");
+    let _listener = open_to_all(&path);
+    let address = unix_address(path.to_str().expect("text").as_bytes());
+    assert!(connects(&mut free.evil, &address).iter().any(|(_, answer)| answer.did()));
+    let mode = Mode::Root;
+    let mut scene = Scene::new(mode, EXEC);
+    let found = scene.evil.call(libc::SYS_shmget, &[key.into(), 4096.into(), 0.into()]);
+    assert!(found.is_refused(&["ENOENT", "EPERM", "EACCES"]), "{mode:?}: {found:?}");
+    let near = scene.path().join("open.sock");
+    let _near = open_to_all(&near);
+    for path in [near, path.clone(), scene.state_dir().join("control.sock"), scene.path().join("orders.sock")]
+    {
+        let address = unix_address(path.to_str().expect("text").as_bytes());
+        let came = connects(&mut scene.evil, &address);
+        assert_refused(mode, &came, NO_WAY);
+    }
+    for path in ["/tmp/bailiwick-evil", "/var/tmp/bailiwick-evil", "/dev/shm/bailiwick-evil"] {
+        scene.evil.open(path, libc::O_CREAT | libc::O_RDWR);
+        assert!(!Path::new(path).exists(), "{mode:?} {path}");
+    }
+    scene.assert_unharmed();
+    assert!(free.evil.call(libc::SYS_shmctl, &[made.into(), 0.into(), 0.into()]).did());
 }

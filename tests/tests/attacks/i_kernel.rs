@@ -586,5 +586,16 @@ fn i9_mode_and_times_of_what_is_not_granted_stay_also_where_it_belongs_to_the_sa
         let came = scene.each(&marks(&folders, path));
         assert_refused(Mode::Root, &came, &["EPERM", "EACCES", "ENOENT", "EROFS", "ENOSYS"]);
     }
+    // What it may only read it does not change by a descriptor either.
+    let file = scene.evil.open(folders.root.join("read/file"), libc::O_RDONLY).number();
+    let by_descriptor = [
+        Attack::call("chmod", libc::SYS_fchmod, &[file.into(), 0.into()]),
+        Attack::call(
+            "set its times",
+            libc::SYS_utimensat,
+            &[file.into(), 0.into(), Arg::Bytes(vec![0; 32]), 0.into()],
+        ),
+    ];
+    assert_refused(Mode::Root, &scene.each(&by_descriptor), &["EPERM", "EACCES", "EROFS"]);
     scene.assert_unharmed();
 }

@@ -5,7 +5,16 @@
 //! attack succeeds where the defence is missing; each asserts afterwards that nobody but `evil` has noticed anything.
 //! `docs/attacks.md` maps each id to its tests.
 
+mod a_identity;
+mod b_framing;
+mod c_descriptors;
+mod d_memory;
 mod e_reaching;
 mod f_leaks;
+mod g_resources;
+mod h_lifecycle;
 mod i_kernel;
+mod j_logs;
+mod k_closed;
 mod support;
+mod wire;

@@ -110,13 +110,16 @@ impl Scene {
 
     /// The same, with more of a manifest, and a command line around the supervisor.
     pub(crate) fn with(mode: Mode, keys: &str, more: &str, around: &[&str]) -> Self {
-        let manifest = [more, HONEST, HOSTILE, keys].concat();
+        Self::from_manifest(mode, &[more, HONEST, HOSTILE, keys].concat(), around)
+    }
+
+    fn from_manifest(mode: Mode, manifest: &str, around: &[&str]) -> Self {
         let user = fresh_user().to_string();
         let mut wrapper = around.to_vec();
         if mode == Mode::Rootless && nix::unistd::geteuid().is_root() {
             wrapper.extend(["sh", "-c", AS_SOMEBODY, &user]);
         }
-        let supervised = run!(&wrapper, &manifest);
+        let supervised = run!(&wrapper, manifest);
         for worker in ["victim", "priv", "pilot", "second", "evil"] {
             supervised.wait_for_life(worker, 1);
         }
@@ -125,6 +128,24 @@ impl Scene {
         let mut scene = Self { supervised, mode, evil, stopwatch: Stopwatch::start(), before, asking: None };
         scene.watch();
         scene
+    }
+
+    /// Starts everything, with evil in the group `few`, which `group` declares.
+    pub(crate) fn grouped(mode: Mode, group: &str) -> Self {
+        Self::from_manifest(
+            mode,
+            &[group, HONEST, &HOSTILE.replace("group = \"hostile\"", "group = \"few\"")].concat(),
+            &[],
+        )
+    }
+
+    /// Asks for the status no more: it is about to be gone.
+    pub(crate) fn watch_no_more(&mut self) {
+        if let Some((over, asking)) = self.asking.take() {
+            over.store(true, Ordering::Relaxed);
+            asking.thread().unpark();
+            let _ = asking.join();
+        }
     }
 
     /// Asks for the status until told otherwise.
@@ -244,11 +265,7 @@ impl DerefMut for Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        if let Some((over, asking)) = self.asking.take() {
-            over.store(true, Ordering::Relaxed);
-            asking.thread().unpark();
-            let _ = asking.join();
-        }
+        self.watch_no_more();
     }
 }
 
@@ -440,6 +457,11 @@ impl Evil {
         }
     }
 
+    /// Orders what may leave nobody to answer.
+    pub(crate) fn tell(&mut self, order: &str) {
+        self.stream.get_mut().write_all(format!("{order}\n").as_bytes()).expect("it listens");
+    }
+
     /// Makes a system call.
     #[track_caller]
     pub(crate) fn call(&mut self, number: c_long, arguments: &[Arg]) -> Answer {
@@ -562,7 +584,7 @@ impl From<Process> for Arg {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

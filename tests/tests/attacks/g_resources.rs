@@ -1,0 +1,223 @@
+//! G. Resources and stalls.
+
+use std::fs;
+use std::path::Path;
+
+use bailiwick_supervisor::control::{Cause, State};
+use bailiwick_tests::harness::{Process, needs_root};
+use nix::libc;
+
+use crate::support::{Answer, Arg, Attack, Free, Mode, Scene, modes};
+
+const EXEC: &str = "sandbox.preset = \"exec\"\nsandbox.tasks_max = 40\n";
+
+/// Control: an ordinary process makes as many children as it likes.
+#[test]
+fn g1_a_fork_bomb_goes_out_at_the_bound_on_tasks_and_ends_with_its_worker() {
+    assert_eq!(Free::somebody().evil.order("forks 200").number(), 200);
+    for &mode in modes() {
+        let mut sealed = Scene::new(mode, "");
+        assert_eq!(sealed.evil.order("forks 200"), Answer::Did("0 EPERM".to_owned()), "{mode:?}");
+        sealed.assert_unharmed();
+        if mode == Mode::Rootless {
+            continue;
+        }
+        let mut scene = Scene::new(mode, EXEC);
+        let Answer::Did(made) = scene.evil.order("forks 200") else { panic!("some can be made") };
+        let (count, error) = made.split_once(' ').expect("a number and an error");
+        assert!(error == "EAGAIN" && count.parse::<u32>().is_ok_and(|count| count < 40), "{mode:?}: {made}");
+        let user = scene.pid("evil").status()["Uid"].clone();
+        // All of its descendants, which ignore whatever can be ignored, go with it.
+        scene.pid("evil").signal(nix::sys::signal::Signal::SIGKILL);
+        scene.meet_again(2);
+        let own = scene.pid("evil");
+        let left: Vec<_> = processes_of(&user).into_iter().filter(|process| *process != own).collect();
+        assert!(left.is_empty(), "{left:?}");
+        scene.assert_unharmed();
+    }
+}
+
+/// Returns the processes with these users, by the line of /proc.
+fn processes_of(users: &str) -> Vec<Process> {
+    let entries = fs::read_dir("/proc").expect("it is mounted").flatten();
+    let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(Process);
+    processes.filter(|process| process.status().get("Uid").is_some_and(|uid| uid == users)).collect()
+}
+
+/// Control: an ordinary process makes as many threads as it likes. Mode: root, whose workers have users of their own or groups;
+/// without, threads cannot be counted by worker.
+#[test]
+fn g2_a_bomb_of_threads_goes_out_at_the_bound_on_tasks() {
+    if needs_root("without root nothing counts the threads of one worker") {
+        return;
+    }
+    assert_eq!(Free::somebody().evil.order("threads 500").number(), 500);
+    for keys in ["", "sandbox.tasks_max = 30\n"] {
+        let mut scene = Scene::new(Mode::Root, keys);
+        let Answer::Did(made) = scene.evil.order("threads 500") else { panic!("some can be made") };
+        let (count, error) = made.split_once(' ').expect("a number and an error");
+        assert!(error == "EAGAIN" && count.parse::<u32>().is_ok_and(|count| count < 64), "{keys}: {made}");
+        scene.assert_unharmed();
+    }
+}
+
+/// Control: an ordinary process takes four times as much. Mode: root, whose workers are in groups that count memory of every kind.
+#[test]
+fn g3_memory_of_every_kind_is_bounded_and_ends_its_worker_alone() {
+    if needs_root("only root makes groups that count memory here") {
+        return;
+    }
+    let kinds = ["anonymous", "shared", "memfd", "memfds", "sockets"];
+    for kind in kinds {
+        let came = Free::somebody().evil.order(&format!("eat {kind} 256"));
+        assert!(came.number() >= 128, "{kind}: {came:?}");
+    }
+    let mut scene = Scene::new(Mode::Root, "sandbox.memory_max = \"64M\"\nsandbox.limit_nofile = 4096\n");
+    let mut generation = 1;
+    for kind in kinds {
+        let came = scene.evil.order(&format!("eat {kind} 256"));
+        let row = match came {
+            Answer::Died => {
+                generation += 1;
+                scene.meet_again(generation);
+                scene.worker("evil")
+            }
+            // It was told that there is no more.
+            Answer::Did(ref taken) if taken.contains("ENOMEM") || taken.contains("ENOBUFS") => continue,
+            other => panic!("{kind}: {other:?}"),
+        };
+        assert_eq!(row.last_cause, Some(Cause::OutOfMemory), "{kind}: {}", scene.journal());
+    }
+    assert!(generation > 2, "most kinds are deadly");
+    scene.assert_unharmed();
+}
+
+/// Control: a process of which nobody has said so is as dear to the kernel as the supervisor.
+#[test]
+fn g4_when_memory_runs_out_a_worker_goes_first() {
+    let score = |process: Process| -> i32 {
+        let text = fs::read_to_string(format!("/proc/{}/oom_score_adj", process.0)).expect("it lives");
+        text.trim().parse().expect("a number")
+    };
+    assert_eq!(score(Free::somebody().process()), score(Process(std::process::id())));
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "");
+        assert!(score(scene.pid("evil")) >= score(scene.process()) + 500, "{mode:?}");
+        for path in ["/proc/self/oom_score_adj", "/proc/self/oom_adj"] {
+            assert!(scene.evil.open(path, libc::O_WRONLY).is_refused(&["EACCES", "EPERM", "ENOENT"]));
+        }
+        scene.assert_unharmed();
+    }
+}
+
+/// Control: root may have a core before everybody else.
+#[test]
+fn g5_a_worker_that_keeps_every_core_busy_is_no_more_urgent_than_others() {
+    let urgent = |policy: i32| {
+        Attack::call(
+            format!("policy {policy}"),
+            libc::SYS_sched_setscheduler,
+            &[0.into(), policy.into(), Arg::Bytes(vec![1, 0, 0, 0])],
+        )
+    };
+    if nix::unistd::geteuid().is_root() {
+        assert!(Free::root().evil.attempt(&urgent(1).by_a_child()).did());
+    }
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "");
+        let mut attacks: Vec<_> = [1, 2, 6].map(urgent).into();
+        attacks.push(Attack::call(
+            "a nice step",
+            libc::SYS_setpriority,
+            &[0.into(), 0.into(), Arg::Number(-20)],
+        ));
+        attacks.push(Attack::call(
+            "a nicer disk",
+            libc::SYS_ioprio_set,
+            &[1.into(), 0.into(), (1 << 13).into()],
+        ));
+        crate::support::assert_refused(mode, &scene.each(&attacks), &["EPERM", "EINVAL"]);
+        assert_eq!(scene.evil.order("spin 8").number(), 8);
+        scene.assert_unharmed();
+    }
+}
+
+/// Control: a process that is stopped stands still for as long as nobody looks.
+#[test]
+fn g12_a_worker_that_stops_itself_is_seen_and_ended() {
+    let stop = |process: Process| {
+        crate::support::call(libc::SYS_tgkill, &[process.into(), process.into(), libc::SIGSTOP.into()])
+    };
+    let mut free = Free::somebody();
+    let own = free.process();
+    free.evil.tell(&stop(own));
+    crate::support::wait_until("it to stand still", || {
+        own.status().get("State").is_some_and(|state| state.starts_with('T'))
+    });
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "liveness_timeout = \"1s\"\n");
+        let own = scene.pid("evil");
+        scene.evil.tell(&stop(own));
+        scene.meet_again(2);
+        assert_eq!(scene.worker("evil").last_cause, Some(Cause::Suspended), "{mode:?}");
+        scene.assert_unharmed();
+    }
+}
+
+/// Control: the same ends of a process that nobody supervises.
+#[test]
+fn g14_however_a_worker_ends_itself_it_is_called_its_own_doing() {
+    for how in ["abort", "segv", "overflow", "trap"] {
+        assert_eq!(Free::somebody().evil.order(&format!("die {how}")), Answer::Died, "{how}");
+    }
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "");
+        let ends = [
+            ("abort", Cause::Signal(6)),
+            ("segv", Cause::Signal(11)),
+            ("overflow", Cause::Signal(11)),
+            ("trap", Cause::Signal(4)),
+            ("exit 0", Cause::Exit(0)),
+            ("exit 75", Cause::Exit(75)),
+        ];
+        for (generation, (how, cause)) in (2..).zip(ends) {
+            assert_eq!(scene.evil.order(&format!("die {how}")), Answer::Died, "{mode:?} {how}");
+            scene.meet_again(generation);
+            let row = scene.worker("evil");
+            assert_eq!((row.last_cause, row.state), (Some(cause), State::Ready), "{mode:?} {how}");
+        }
+        scene.assert_unharmed();
+    }
+}
+
+/// Control: an ordinary process fills the folder.
+#[test]
+fn g6_a_file_is_no_longer_than_its_worker_may_make_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = |path: &Path| {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("ours");
+        fs::write(path.join("keep"), "").expect("ours");
+    };
+    open(folder.path());
+    let big = folder.path().join("big");
+    let came = Free::somebody().evil.order(&format!("eat file 96 {}", word(&big)));
+    assert_eq!(came.number(), 96);
+    fs::remove_file(&big).expect("it is there");
+    for &mode in modes() {
+        let keys = format!(
+            "sandbox.read_write_paths = [\"{}\"]\nsandbox.limit_fsize = \"16M\"\n",
+            folder.path().display()
+        );
+        let mut scene = Scene::new(mode, &keys);
+        scene.evil.order("ignore");
+        let came = scene.evil.order(&format!("eat file 96 {}", word(&big)));
+        assert_eq!(came, Answer::Did("16 EFBIG".to_owned()), "{mode:?}");
+        fs::remove_file(&big).expect("it is there");
+        scene.assert_unharmed();
+    }
+}
+
+/// A path as an order has it.
+fn word(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,253 @@
+//! H. Lifecycle.
+
+use std::time::{Duration, Instant};
+
+use bailiwick_supervisor::control::{Cause, Outcome, State, Target, Verb};
+use bailiwick_tests::harness::{Ended, Stopwatch, needs_root};
+use nix::libc;
+use nix::sys::signal::Signal;
+
+use crate::support::{Answer, Attack, Free, Mode, Scene, modes, wait_until};
+
+const EXEC: &str = "sandbox.preset = \"exec\"\n";
+
+/// Whether anything of this supervisor still lives but itself.
+fn is_empty(scene: &Scene) -> bool {
+    scene.workers().is_empty()
+}
+
+/// Control: a process that ignores everything outlives whoever started it.
+#[test]
+fn h1_a_worker_does_not_outlive_a_killed_supervisor_whatever_it_ignores() {
+    let mut free = Free::somebody();
+    free.evil.order("forks 1");
+    let child = free.process().children();
+    free.process().signal(Signal::SIGKILL);
+    wait_until("its parent to be gone", || !free.process().is_alive());
+    assert!(child[0].is_alive());
+    child[0].signal(Signal::SIGKILL);
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "");
+        scene.evil.order("ignore");
+        let unarmed = Attack::call(
+            "forget its parent",
+            libc::SYS_prctl,
+            &[1.into(), 0.into(), 0.into(), 0.into(), 0.into()],
+        );
+        let came = scene.evil.attempt(&unarmed);
+        assert!(came.is_refused(&["EPERM"]), "{mode:?}: {came:?}");
+        scene.killed();
+    }
+}
+
+/// Control: descendants of a process that nobody supervises stay. Mode: root, which ends whatever a worker has started.
+#[test]
+fn h2_descendants_in_sessions_of_their_own_do_not_outlive_a_killed_supervisor() {
+    if needs_root("only root can end all that a worker of preset exec may start") {
+        return;
+    }
+    let mut free = Free::somebody();
+    assert_eq!(free.evil.order("forks 5").number(), 5);
+    let children = free.process().children();
+    free.process().signal(Signal::SIGKILL);
+    wait_until("their parent to be gone", || !free.process().is_alive());
+    assert!(children.iter().all(|child| child.is_alive()));
+    children.iter().for_each(|child| child.signal(Signal::SIGKILL));
+    let mut scene = Scene::new(Mode::Root, EXEC);
+    scene.evil.order("ignore");
+    // Nobody is told of the supervisor's death any more.
+    let forget = Attack::call(
+        "forget its parent",
+        libc::SYS_prctl,
+        &[1.into(), 0.into(), 0.into(), 0.into(), 0.into()],
+    );
+    assert!(scene.evil.attempt(&forget).did());
+    assert_eq!(scene.evil.order("child forks 4").number(), 4);
+    assert_eq!(scene.evil.order("forks 4").number(), 4);
+    scene.killed();
+}
+
+impl Scene {
+    /// Kills the supervisor; everything else is gone within a second.
+    #[track_caller]
+    fn killed(mut self) {
+        self.watch_no_more();
+        let stopwatch = Stopwatch::start();
+        self.signal(Signal::SIGKILL);
+        assert_eq!(self.wait(), Ended::Signal(9));
+        self.journal().wait_until("workers and descendants to be gone", |_| is_empty(&self).then_some(()));
+        stopwatch.assert_within(Duration::from_secs(1), "the end of workers and descendants");
+        // The guardian is the last to go.
+        self.journal()
+            .wait_until("everything to be gone", |_| self.remains().found().is_empty().then_some(()));
+    }
+}
+
+/// A worker beside the others that exits as soon as it is there.
+fn storm(keys: &str) -> String {
+    format!(
+        "[group.storm]\nmax_restarts = 10000\nperiod = \"10s\"\n[worker.storm]\nexec = \"tw\"\ngroup = \"storm\"\n{keys}\n\
+         actor.life = {{ type = \"Life\", args = {{ exit_early = 1 }} }}\n"
+    )
+}
+
+/// Control: without pauses there are many times as many lives.
+#[test]
+fn h6_a_worker_that_exits_at_once_and_for_ever_costs_the_supervisor_little() {
+    let lives_in_three_seconds = |keys: &str| {
+        let scene = Scene::with(modes()[0], "", &storm(keys), &[]);
+        let (before, began, cpu) = (scene.worker("storm").generation, Instant::now(), scene.process().cpu());
+        scene
+            .journal()
+            .wait_until("three seconds", |_| (began.elapsed() > Duration::from_secs(3)).then_some(()));
+        let lives = scene.worker("storm").generation - before;
+        let (took, used) = (began.elapsed(), scene.process().cpu() - cpu);
+        (scene, lives, used.as_secs_f64() / took.as_secs_f64())
+    };
+    let (scene, without, _) = lives_in_three_seconds("backoff = { base = \"1ms\", cap = \"1ms\" }");
+    drop(scene);
+    let (scene, with, share) = lives_in_three_seconds("");
+    assert!(with <= 8 && without > 3 * with, "{with} lives, without pauses {without}");
+    // The questions of this test are a part of it.
+    assert!(share < 0.15, "{share:.3} of a core");
+    scene.assert_unharmed();
+}
+
+/// Control: a worker with a larger budget is tried again.
+#[test]
+fn h7_who_crashes_again_and_again_to_try_once_more_is_given_up() {
+    for &mode in modes() {
+        for (budget, goes_on) in [(10, true), (3, false)] {
+            let group =
+                format!("[group.few]\nmax_restarts = {budget}\nperiod = \"60s\"\non_exhausted = \"fail\"\n");
+            let mut scene = Scene::grouped(mode, &group);
+            for generation in 2..5 {
+                assert_eq!(scene.evil.order("die segv"), Answer::Died);
+                scene.meet_again(generation);
+            }
+            assert_eq!(scene.evil.order("die segv"), Answer::Died);
+            if goes_on {
+                scene.meet_again(5);
+            } else {
+                scene.wait_for_worker("evil", "given up", |row| (row.state == State::Failed).then_some(()));
+                assert_eq!(scene.worker("evil").generation, 4, "{mode:?}");
+            }
+            scene.assert_unharmed();
+        }
+    }
+}
+
+/// Control: a process that ignores the wish that it ends stays.
+#[test]
+fn h8_who_refuses_to_stop_is_killed_in_time() {
+    let mut free = Free::somebody();
+    free.evil.order("ignore");
+    free.process().signal(Signal::SIGTERM);
+    assert!(free.evil.order("where").did());
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "drain_timeout = \"100ms\"\nstop_timeout = \"200ms\"\n");
+        scene.evil.order("ignore");
+        scene.evil.order("spin 2");
+        let stopwatch = Stopwatch::start();
+        let told =
+            scene.control().order(Verb::Stop, Target::Worker("evil".to_owned()), Duration::from_secs(20));
+        assert!(matches!(told, Ok(Outcome::Done)), "{mode:?}: {told:?}");
+        stopwatch.assert_within(Duration::from_millis(400), "the stop of evil");
+        assert!(!scene.pid("victim").children().iter().any(|child| child.is_alive()));
+        scene.assert_unharmed();
+    }
+}
+
+/// Control: somebody who closes a socket leaves the process as it is.
+#[test]
+fn h8_who_has_hung_up_on_its_supervisor_is_stopped_all_the_same() {
+    let mut free = Free::somebody();
+    assert!(free.evil.call(libc::SYS_close, &[0.into()]).did());
+    assert!(free.evil.order("where").did());
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "drain_timeout = \"100ms\"\nstop_timeout = \"200ms\"\n");
+        for fd in scene.line_and_copies() {
+            scene.evil.call(libc::SYS_shutdown, &[fd.into(), 2.into()]);
+        }
+        scene.meet_again(2);
+        for fd in scene.line_and_copies() {
+            scene.evil.call(libc::SYS_close, &[fd.into()]);
+        }
+        scene.evil.order("ignore");
+        let stopwatch = Stopwatch::start();
+        scene.order(Verb::Restart, "evil");
+        stopwatch.assert_within(Duration::from_secs(1), "the restart of evil");
+        scene.meet_again(3);
+        scene.assert_unharmed();
+    }
+}
+
+impl Scene {
+    /// The numbers of evil's line to its supervisor: 3, and others that are the same socket.
+    fn line_and_copies(&mut self) -> Vec<i32> {
+        let room = self.evil.place(&[0; 144]);
+        let inode = |evil: &mut crate::support::Evil, fd: i32| {
+            let did = evil.call(libc::SYS_fstat, &[fd.into(), room.into()]).did();
+            did.then(|| evil.peek(room + 8, 8))
+        };
+        let own = inode(&mut self.evil, 3).expect("it has a line");
+        // The first one last: whoever has lost it may not live to close the others.
+        (3..40).rev().filter(|fd| inode(&mut self.evil, *fd).as_ref() == Some(&own)).collect()
+    }
+}
+
+/// Control: the same lie to whoever waits for a process that nobody supervises is believed.
+#[test]
+fn h10_an_end_that_looks_clean_is_no_excuse_and_much_text_is_cut() {
+    assert_eq!(Free::somebody().evil.order("die exit 0"), Answer::Died);
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "");
+        let text: String = "41".repeat(32 << 10);
+        // 100 MiB.
+        scene.evil.order(&format!("print {text} 3200"));
+        assert_eq!(scene.evil.order("die exit 0"), Answer::Died);
+        scene.meet_again(2);
+        assert_eq!(scene.worker("evil").last_cause, Some(Cause::Exit(0)), "{mode:?}");
+        let shown: usize = scene
+            .journal()
+            .since(0)
+            .iter()
+            .filter(|line| line.text.contains("AAAA"))
+            .map(|line| line.text.len())
+            .sum();
+        assert!(shown < 16 << 20, "{mode:?}: {shown} bytes were shown");
+        scene.assert_unharmed();
+    }
+}
+
+/// Control: a signal to the group of a process that has not left it reaches whoever started it.
+#[test]
+fn h12_who_is_killed_before_it_has_a_session_of_its_own_takes_nobody_along() {
+    let free = Free::somebody();
+    let own = Some(nix::unistd::getpgrp().as_raw().cast_unsigned());
+    assert_eq!(
+        free.process().family().map(|(_, group, _)| group),
+        own,
+        "it is in the group of whoever started it"
+    );
+    for &mode in modes() {
+        let scene = Scene::new(mode, "");
+        let began = scene.worker("evil").generation;
+        for _ in 0..20 {
+            let generation = scene.worker("evil").generation;
+            let order = scene.control().order(
+                Verb::Restart,
+                Target::Worker("evil".to_owned()),
+                Duration::from_millis(1),
+            );
+            drop(order);
+            // Whatever life there is now, however young.
+            if let Some(pid) = scene.worker("evil").pid {
+                bailiwick_tests::harness::Process(pid).signal(Signal::SIGKILL);
+            }
+            scene.wait_for_worker("evil", "another", |row| (row.generation > generation).then_some(()));
+        }
+        scene.wait_for_life("evil", began + 20);
+        scene.assert_unharmed();
+    }
+}

@@ -1,0 +1,113 @@
+//! J. Logs.
+
+use std::process::{Command, Stdio};
+
+use bailiwick_tests::harness::Journal;
+use nix::libc;
+
+use crate::support::{Answer, Free, Scene, hex, modes};
+
+/// What a terminal obeys, what reorders text, what passes for the end of a line or of a text, and a line that pretends to be
+/// another's.
+const TRICKS: &[&[u8]] = &[
+    b"MARK \x1b[2J\x1b]0;owned\x07\x1b[31mred",
+    b"MARK over\rwritten \x08\x08\x7f",
+    b"MARK \xc2\x9b31m \x9b31m \x90q \x9c",
+    b"MARK \0 \x01 \x0b \x0c",
+    b"MARK \xe2\x80\xae desrever \xe2\x81\xa6 \xe2\x80\xa8 line \xe2\x80\xa9 \xd8\x9c",
+    b"MARK \xff\xfe\xc0\xaf \xed\xa0\x80",
+    b"victim | MARK nothing happened",
+    b"supervisor: MARK victim#1 ended",
+];
+
+/// Tells whether a character of a line does anything but be seen. Bytes that were none show as the replacement character.
+fn is_trick(character: char) -> bool {
+    let reorders = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');
+    let ends = matches!(character, '\u{2028}' | '\u{2029}' | '\u{fffd}');
+    reorders || ends || (character.is_control() && character != '\t')
+}
+
+/// Control: what an ordinary process prints arrives as it is.
+#[test]
+fn j1_nothing_that_a_worker_prints_moves_a_cursor_or_passes_for_anothers_line() {
+    let mut child =
+        Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it is everywhere");
+    let loose = Journal::default();
+    loose.follow(child.stdout.take().expect("it was piped"));
+    let mut stdin = child.stdin.take().expect("it was piped");
+    std::io::Write::write_all(&mut stdin, &TRICKS.join(&b'\n')).expect("it reads");
+    drop(stdin);
+    loose.wait_for_end();
+    child.wait().expect("it is our child");
+    assert!(loose.since(0).iter().filter(|line| line.text.chars().any(is_trick)).count() >= 6);
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "");
+        for trick in TRICKS {
+            scene.evil.order(&format!("print {}0a", hex(trick)));
+        }
+        // Its name as well, which reports of a hang or a crash could show.
+        let name = [15.into(), crate::support::Arg::from("\u{1b}[2J\rx")];
+        assert!(scene.evil.call(libc::SYS_prctl, &name).did());
+        assert_eq!(scene.evil.order("die abort"), Answer::Died);
+        scene.meet_again(2);
+        let marked = scene.journal().wait_until("every line", |lines| {
+            let marked: Vec<_> = lines.iter().filter(|line| line.text.contains("MARK")).cloned().collect();
+            (marked.len() >= TRICKS.len()).then_some(marked)
+        });
+        let prefix =
+            marked[0].text.split_once("MARK").map(|(prefix, _)| prefix.to_owned()).unwrap_or_default();
+        assert!(prefix.contains("evil"), "{prefix}");
+        for line in scene.journal().since(0) {
+            assert!(!line.text.chars().any(is_trick), "{mode:?}: {:?}", line.text);
+            assert!(
+                !line.text.contains("MARK") || line.text.starts_with(&prefix),
+                "{mode:?}: {:?}",
+                line.text
+            );
+        }
+        for arguments in [
+            &["status", "evil"][..],
+            &["crashes", "evil"],
+            &["crashes", "evil", "--json"],
+            &["events"],
+            &["status", "--json"],
+        ] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick-under-test"));
+            command.args(arguments).arg("--state-dir").arg(scene.state_dir());
+            let output = command.output().expect("it can be run");
+            let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(shown.contains("evil"), "{arguments:?}: {shown}");
+            let trick = shown.chars().find(|character| *character != '\n' && is_trick(*character));
+            assert_eq!(trick, None, "{mode:?} {arguments:?}: {shown}");
+        }
+        scene.assert_unharmed();
+    }
+}
+
+/// Control: whoever waits for the end of a pipe waits for everybody who holds it.
+#[test]
+fn j4_an_output_that_never_ends_and_one_that_is_never_read_hold_nobody_up() {
+    let mut child = Command::new("sh")
+        .args(["-c", "sleep 1000 & exit 0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let held = Journal::default();
+    let mut stdout = child.stdout.take().expect("it was piped");
+    child.wait().expect("it is our child");
+    nix::fcntl::fcntl(&stdout, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).expect("ours");
+    let open = std::io::Read::read(&mut stdout, &mut [0; 1]).expect_err("somebody else still holds it");
+    assert_eq!(open.kind(), std::io::ErrorKind::WouldBlock);
+    drop((held, stdout));
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "");
+        // A line without an end, and lines for ever, while it dies in between.
+        scene.evil.order(&format!("print {} 100", "42".repeat(4096)));
+        scene.evil.order(&format!("aside print {} 1000000000", "430a".repeat(2048)));
+        scene.journal().wait_for(0, "evil | C");
+        assert_eq!(scene.evil.order("die exit 1"), Answer::Died);
+        scene.meet_again(2);
+        scene.assert_unharmed();
+        drop(Free::somebody());
+    }
+}
