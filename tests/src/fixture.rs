@@ -13,6 +13,7 @@ mod means;
 mod pilot;
 mod rest;
 pub mod shop;
+mod tamper;
 mod without;
 
 use std::io::Read;

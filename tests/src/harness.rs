@@ -22,6 +22,14 @@ pub use self::stopwatch::Stopwatch;
 pub use self::strike::strike;
 pub use self::supervised::{Ended, Supervised};
 
+/// The beginning of a command line that gives the folder of the executable that follows to another user than root, and
+/// executes it as that one.
+pub const WITHOUT_ROOT: [&str; 3] = [
+    "sh",
+    "-c",
+    "chown 12345:12345 \"${0%/*}\" && exec setpriv --reuid=12345 --regid=12345 --clear-groups \"$0\" \"$@\"",
+];
+
 /// Runs `bailiwickd` over a manifest whose workers execute `tw`; both are this package's.
 ///
 /// A macro, because only a test is told where the executables are.

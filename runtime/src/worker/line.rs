@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use bailiwick_sys::Failed;
-use bailiwick_sys::events::{self, Poller};
+use bailiwick_sys::events;
 use bailiwick_sys::inherited;
 use bailiwick_sys::socket::{self, ReceiveError, SendError};
 use bailiwick_wire::bootstrap::{BOOTSTRAP_BYTES, Bootstrap, BootstrapError};
@@ -125,10 +125,8 @@ impl Line {
 
     /// Blocks until the socket is as wished; `false` if the time ran out.
     fn wait(&self, interest: events::Interest, limit_ms: Option<u32>) -> Result<bool, Failed> {
-        let mut poller = Poller::new(1)?;
-        poller.add(&self.socket, 0, interest)?;
-        let woken = poller.wait(limit_ms)?.next().is_some();
-        Ok(woken)
+        // Without a descriptor more, since they are counted while this waits for `Go`.
+        events::wait_for_one(&self.socket, interest, limit_ms)
     }
 }
 

@@ -123,6 +123,17 @@ impl Bounds {
         }
     }
 
+    /// Returns the limits that the process cannot raise, for comparison with what the kernel says of it.
+    pub fn limits(&self) -> Vec<(Resource, u64)> {
+        let mut steps = Vec::new();
+        self.steps(&mut steps);
+        let limit = |step| match step {
+            Step::Limit(resource, value) => Some((resource, value)),
+            _ => None,
+        };
+        steps.into_iter().chain(self.task_step()).filter_map(limit).collect()
+    }
+
     /// Returns the limit that counts by user, to be set when the user is its own.
     pub fn task_step(&self) -> Option<Step<'static>> {
         match self.tasks {

@@ -1,6 +1,6 @@
 //! The child's side of a spawn, from the fork to the exec. Runs on prepared data; never returns.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, fcntl};
@@ -100,8 +100,9 @@ impl<'a> Ready<'a> {
             Step::Join(kind, namespace) => kind.join(place(&self.moved, *namespace)),
             Step::Fresh(kind) => kind.enter_fresh(),
             Step::Mount(mount) => mount.put(),
-            Step::Note(path, bytes) => {
-                note(path.as_ptr(), bytes);
+            Step::OomScore(score) => {
+                let (bytes, start) = decimal(*score);
+                note(c"/proc/self/oom_score_adj", &bytes[start..]);
                 Ok(())
             }
             Step::Nice(level) => {
@@ -211,6 +212,24 @@ fn write_number(text: &mut [u8], mut number: u32) {
     }
 }
 
+/// Returns a number in decimal, which begins at the returned place. Allocates nothing.
+fn decimal(number: i16) -> ([u8; SCORE_DIGITS], usize) {
+    let (mut text, mut start, mut rest) = ([0; SCORE_DIGITS], SCORE_DIGITS, number.unsigned_abs());
+    loop {
+        start -= 1;
+        text[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        start -= 1;
+        text[start] = b'-';
+    }
+    (text, start)
+}
+
 /// Ends the process at once, running nothing that the parent registered.
 pub(crate) fn exit(code: libc::c_int) -> ! {
     // SAFETY: takes a number and does not return.
@@ -264,9 +283,9 @@ fn limit(resource: Resource, value: u64, hard_too: bool) -> Result<(), Failed> {
     check("setrlimit", unsafe { libc::setrlimit(resource, &raw const wanted) }.into()).map(drop)
 }
 
-fn note(path: *const libc::c_char, bytes: &[u8]) {
-    // SAFETY: `path` comes from a CStr that the plan borrows.
-    let file = unsafe { libc::open(path, libc::O_WRONLY | libc::O_CLOEXEC) };
+fn note(path: &CStr, bytes: &[u8]) {
+    // SAFETY: the path is a C string that outlives the call.
+    let file = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
     if file < 0 {
         return;
     }
@@ -299,12 +318,22 @@ const NOT_STARTED: libc::c_int = 127;
 const LAST_SIGNAL: libc::c_int = 64;
 /// Decimal digits of the largest process number, and more.
 const PID_DIGITS: usize = 10;
+/// The longest number of 16 bits, its sign included.
+const SCORE_DIGITS: usize = 6;
 /// Stands where an error number would, for a child that has not failed and waits.
 pub(crate) const STANDS: i32 = 0;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_score_is_written_with_its_sign() {
+        for number in [0, 7, -7, 500, -1000, i16::MAX, i16::MIN] {
+            let (text, start) = decimal(number);
+            assert_eq!(std::str::from_utf8(&text[start..]).unwrap(), number.to_string());
+        }
+    }
 
     #[test]
     fn a_number_is_written_behind_its_variable() {

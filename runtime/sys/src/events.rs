@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 pub use nix::sys::signal::Signal;
@@ -38,6 +39,24 @@ impl Interest {
         flags.set(EpollFlags::EPOLLOUT, self.writable);
         flags.set(EpollFlags::EPOLLPRI, self.priority);
         flags
+    }
+}
+
+/// Waits for one descriptor, and takes no other for that, at most so many milliseconds. Returns whether it is worth a
+/// look.
+///
+/// # Errors
+/// ENOMEM.
+pub fn wait_for_one(fd: impl AsFd, interest: Interest, limit_ms: Option<u32>) -> Result<bool, Failed> {
+    let mut flags = PollFlags::empty();
+    flags.set(PollFlags::POLLIN, interest.readable);
+    flags.set(PollFlags::POLLOUT, interest.writable);
+    flags.set(PollFlags::POLLPRI, interest.priority);
+    let limit = limit_ms.and_then(|limit| PollTimeout::try_from(limit).ok()).unwrap_or(PollTimeout::NONE);
+    match poll(&mut [PollFd::new(fd.as_fd(), flags)], limit) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::EINTR) => Ok(true),
+        Err(errno) => Err(Failed { call: "poll", errno }),
     }
 }
 

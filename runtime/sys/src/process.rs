@@ -53,8 +53,9 @@ pub enum Step<'a> {
     Fresh(Namespace),
     /// Makes a file system that nobody had before.
     Mount(&'a FreshMount),
-    /// Writes bytes to a file by its path; ignores a failure.
-    Note(&'a CStr, &'a [u8]),
+    /// Says how early the kernel is to kill it for want of memory. Goes on where it may not: a lower value than the
+    /// parent's takes a capability.
+    OomScore(i16),
     /// Sets the nice level.
     Nice(i8),
     /// Removes all but these from the bounding set.
@@ -345,7 +346,7 @@ impl Step<'_> {
             Self::Join(namespace, _) => namespace.join_name(),
             Self::Fresh(namespace) => namespace.fresh_name(),
             Self::Mount(_) => "mount",
-            Self::Note(..) => "write note",
+            Self::OomScore(_) => "oom_score_adj",
             Self::Nice(_) => "setpriority",
             Self::Bound(_) => "drop bounding set",
             Self::SecureBits(_) => "securebits",
@@ -376,6 +377,24 @@ impl Resource {
             Self::PendingSignals => "RLIMIT_SIGPENDING",
             Self::RealTimePriority => "RLIMIT_RTPRIO",
             Self::Priority => "RLIMIT_NICE",
+        }
+    }
+
+    /// Returns how its line in `/proc/PID/limits` begins.
+    pub(crate) fn line(self) -> &'static str {
+        match self {
+            Self::Core => "Max core file size",
+            Self::OpenFiles => "Max open files",
+            Self::AddressSpace => "Max address space",
+            Self::Tasks => "Max processes",
+            Self::FileSize => "Max file size",
+            Self::LockedMemory => "Max locked memory",
+            Self::MessageQueues => "Max msgqueue size",
+            Self::Stack => "Max stack size",
+            Self::CpuTime => "Max cpu time",
+            Self::PendingSignals => "Max pending signals",
+            Self::RealTimePriority => "Max realtime priority",
+            Self::Priority => "Max nice priority",
         }
     }
 }

@@ -11,6 +11,10 @@ use crate::{FdKind, Limits};
 /// The largest bootstrap packet.
 pub const BOOTSTRAP_BYTES: usize = Limits::BOOTSTRAP.frame_bytes as usize;
 
+/// How many descriptors a worker holds when it says that its sandbox stands, beside its granted paths: 0 to 3, and that by
+/// which it hears signals. The memory and the ruleset that were attached are closed by then.
+pub const OWN_DESCRIPTORS: u64 = 5;
+
 /// What a worker learns at its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bootstrap {

@@ -9,7 +9,6 @@ use bailiwick_sys::events::Interest;
 use bailiwick_sys::process::{Progress, SpawnError};
 use bailiwick_sys::random::small_number;
 use bailiwick_sys::slate::Slate;
-use bailiwick_sys::survivors::born;
 use bailiwick_sys::wait::{self, Change};
 use bailiwick_sys::{Errno, Failed, output_pipe, socket};
 use bailiwick_wire::bootstrap::BootstrapError;
@@ -119,7 +118,7 @@ impl Daemon {
             of,
             berth,
             pid: process.pid,
-            born: born(process.pid.unsigned_abs()).unwrap_or_default(),
+            born: self.witness.as_ref().and_then(|it| it.born(process.pid)).unwrap_or_default(),
             process: process.pidfd,
             start: Some(process.start),
             line,
@@ -139,9 +138,6 @@ impl Daemon {
             tree: None,
         });
         self.state.lives.due.get_or_insert(alive_at);
-        if !waits {
-            self.give_kept(of);
-        }
         self.flush_line(berth);
         Ok(())
     }
@@ -150,9 +146,7 @@ impl Daemon {
     pub(super) fn admit(&mut self, of: Incarnation) {
         let Some(life) = self.life(of) else { return };
         life.waits = false;
-        let stands = life.stage == Stage::Standing;
-        self.give_kept(of);
-        if stands {
+        if life.stage == Stage::Standing {
             self.go(of);
         }
     }

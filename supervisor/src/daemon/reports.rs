@@ -10,8 +10,8 @@ use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::memory::seal;
 use bailiwick_sys::process::StartReport;
+use bailiwick_sys::promise::Broken;
 use bailiwick_sys::random::small_number;
-use bailiwick_sys::witness::Broken;
 use bailiwick_wire::control::{ToSupervisor, ToWorker};
 
 use super::Daemon;
@@ -132,7 +132,8 @@ impl Daemon {
         if life.waits { self.events.push_back(Event::Standing(of)) } else { self.go(of) }
     }
 
-    /// Gives a life its links and lets the code of the user run, which finds them there.
+    /// Gives a life what is kept for it and its links, and lets the code of the user run, which finds them there. Not before:
+    /// what it holds until then is counted.
     pub(super) fn go(&mut self, of: Incarnation) {
         let Some(life) = self.life(of) else { return };
         life.stage = Stage::Released;
@@ -140,6 +141,7 @@ impl Daemon {
         // A foreign program is executed only now. One that has ended meanwhile is noticed by its end.
         let _ = life.start.as_ref().filter(|_| life.line.is_none()).map(StartReport::go);
         let threads = self.witness.as_ref().and_then(|witness| witness.threads(pid));
+        self.give_kept(of);
         self.link_up(of);
         self.order(of, ToWorker::Go, threads);
     }
@@ -149,7 +151,7 @@ impl Daemon {
         // Without /proc there is nobody to ask; that was said at the start.
         let Some(witness) = &self.witness else { return Ok(()) };
         // The process is our child and not reaped, so the number is its own.
-        self.launcher.prepared(berth).map_or(Ok(()), |prepared| witness.check(prepared.promise(), pid))
+        self.launcher.prepared(berth).map_or(Ok(()), |prepared| witness.check(&prepared.promise(), pid))
     }
 
     fn judge(&mut self, by: Incarnation, accused: Incarnation, fault: u32) {

@@ -185,8 +185,8 @@ fn tell_what_is_odd(daemon: &mut Daemon, strays: Vec<String>) {
     for line in missing.collect::<Vec<_>>() {
         daemon.say(&line);
     }
-    if daemon.witness.is_none() {
-        daemon.say("/proc does not tell of system call filters: sandboxes are not verified");
+    for line in Witness::unseen(daemon.witness.as_ref()) {
+        daemon.say(line);
     }
     if let Some(pid) = daemon.state.last_died() {
         daemon.alert(None, format!("the supervisor that ran here before, pid {pid}, died"), false);

@@ -12,14 +12,14 @@ use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::guardian::{Guardian, GuardianError, Victim};
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::landlock::ruleset::Access;
+use bailiwick_sys::promise::{Confined, Promise};
 use bailiwick_sys::remains::{Remains, group_name};
 use bailiwick_sys::seccomp::Filter;
 use bailiwick_sys::seccomp::stages::Stages;
 use bailiwick_sys::shares::{Shares, Unmet};
 use bailiwick_sys::surroundings::Surroundings;
-use bailiwick_sys::witness::Promise;
 use bailiwick_sys::worker_users::OwnUid;
-use bailiwick_wire::bootstrap::Confinement;
+use bailiwick_wire::bootstrap::{Confinement, OWN_DESCRIPTORS};
 
 use super::account::{Account, Owner};
 use super::error::SandboxError;
@@ -74,7 +74,7 @@ pub struct Prepared {
     pub(super) limits: Bounds,
     pub(super) umask: u16,
     pub(super) nice: Option<i8>,
-    pub(super) oom_score_adjust: Vec<u8>,
+    pub(super) oom_score_adjust: i16,
     pub(super) directory: Granted,
     pub(super) surroundings: Surroundings,
     pub(super) rulesets: Option<Rulesets>,
@@ -156,16 +156,15 @@ impl Ground {
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
         let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
         let filters = (sandboxed && self.machine.seccomp).then(|| filters(worker));
-        let directory = self.directory(worker)?;
-        let oom_score = worker.sandbox.oom_score_adjust.unwrap_or(OOM_SCORE_ADJUST);
+        let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
         let mut prepared = Prepared {
             preset: worker.sandbox.preset,
             capabilities,
             can_lock_capabilities: self.machine.can_lock_capabilities(),
             umask: worker.sandbox.umask(),
             nice: worker.sandbox.nice,
-            oom_score_adjust: oom_score.to_string().into_bytes(),
-            directory,
+            oom_score_adjust: worker.sandbox.oom_score_adjust.unwrap_or(OOM_SCORE_ADJUST),
+            directory: Granted::open("working directory", start, Access::Enter, &self.machine)?,
             surroundings,
             rulesets: rulesets.transpose()?,
             filters: filters.transpose()?,
@@ -225,11 +224,6 @@ impl Ground {
             self.floor_missing(worker, key, why, Aspect::Key(key), missing)?;
         }
         Ok((limits, shares))
-    }
-
-    fn directory(&self, worker: &Worker) -> Result<Granted, SandboxError> {
-        let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
-        Granted::open("working directory", start, Access::Enter, &self.machine)
     }
 
     fn owner(&self, name: &str, user: Option<OwnUid>) -> Owner {
@@ -334,15 +328,22 @@ impl Prepared {
         self.filters.as_ref().and_then(|filters| filters.running.as_ref())
     }
 
-    /// Returns what has to hold once the worker has entered its second stage.
+    /// Returns what has to hold once the worker has entered its second stage, or a foreign program is about to be executed.
     pub fn promise(&self) -> Promise {
-        let filters = self.filters.as_ref();
-        let standing = |filters: &Stages| filters.before_exec.len() + usize::from(filters.running.is_some());
+        let before_exec = self.filters.as_ref().map_or(0, |filters| filters.before_exec.len());
         Promise {
             identity: self.identity(),
-            capabilities: (self.preset != Preset::None).then_some(self.capabilities),
-            no_new_privileges: self.preset != Preset::None,
-            filters: filters.map_or(0, standing),
+            has_dropped_groups: !matches!(self.account, Account::Inherited(_)),
+            limits: self.limits.limits(),
+            oom_score_adjust: self.oom_score_adjust.into(),
+            sandbox: (self.preset != Preset::None).then(|| Confined {
+                capabilities: self.capabilities,
+                is_bounded: self.can_lock_capabilities,
+                filters: before_exec + usize::from(self.running_filter().is_some()),
+                // What a foreign program is born with, exec sees to; until then it holds what the supervisor does.
+                descriptors: (!self.foreign).then_some(OWN_DESCRIPTORS + self.granted.len() as u64),
+                is_dumpable: self.foreign || self.limits.may_leave_core(),
+            }),
         }
     }
 

@@ -1,6 +1,5 @@
 //! The order of steps from fork to exec. The order is the safety: each line says what would break elsewhere.
 
-use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 use bailiwick_sys::capability::Capabilities;
@@ -30,9 +29,10 @@ impl Prepared {
             Step::Descriptors,
             Step::FileMask(self.umask),
         ]);
+        // Before the limit of descriptors: this opens a file, and until exec the child holds all that the supervisor does.
+        steps.push(Step::OomScore(self.oom_score_adjust));
         self.limits.steps(&mut steps);
-        // While the child may still do it: raising the score needs nothing, a lower nice level a capability.
-        steps.push(Step::Note(OOM_SCORE_ADJUST, &self.oom_score_adjust));
+        // While the child may still do it: a lower nice level takes a capability.
         steps.extend(self.nice.map(Step::Nice));
         // Before the user changes: the way to the folder may be closed to the worker.
         steps.push(Step::Directory(self.directory.as_fd()));
@@ -84,8 +84,6 @@ impl Prepared {
     }
 }
 
-const OOM_SCORE_ADJUST: &CStr = c"/proc/self/oom_score_adj";
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -122,9 +120,9 @@ mod tests {
                 "setsid",
                 "set up descriptors",
                 "umask",
+                "oom_score_adj",
                 "RLIMIT_CORE",
                 "RLIMIT_NOFILE",
-                "write note",
                 "setpriority",
                 "change directory",
                 "capset",

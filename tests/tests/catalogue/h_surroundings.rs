@@ -287,6 +287,7 @@ fn h10_a_supervisor_without_control_groups_and_with_a_read_only_proc_starts() {
     let line = "mount -o remount,ro,bind /proc && mount -t tmpfs none /sys/fs/cgroup && exec \"$0\" \"$@\"";
     let mut supervised = run!(&["unshare", "--mount", "sh", "-c", line], &plain("a"));
     supervised.wait_for_life("a", 1);
+    supervised.journal().wait_for(0, "/proc cannot be written to: oom_score_adjust has no effect");
     supervised.pid("a").signal(Signal::SIGKILL);
     supervised.wait_for_life("a", 2);
     supervised.stop();

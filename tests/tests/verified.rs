@@ -1,0 +1,107 @@
+//! What the supervisor finds out about a process before it lets code of the user run in it, and what of it a hostile
+//! runtime can hide: nothing.
+
+use bailiwick_supervisor::control::{Cause, State};
+use bailiwick_tests::harness::{Supervised, WITHOUT_ROOT, needs_root};
+use bailiwick_tests::run;
+
+/// A worker that tampers with its sandbox before it says that it stands.
+fn manifest(tampering: &str, keys: &str) -> String {
+    format!(
+        "[group.g]\nmax_restarts = 1000\nperiod = \"10s\"\n[worker.evil]\nexec = \"tw\"\ngroup = \"g\"\n\
+        backoff = {{ base = \"50ms\", cap = \"50ms\" }}\nenvironment = {{ TW_ATTACK = \"{tampering}\" }}\n{keys}\n\
+        actor.life = {{ type = \"Life\", args = {{}} }}\n[worker.calm]\nexec = \"tw\"\n\
+        actor.life = {{ type = \"Life\", args = {{}} }}\n"
+    )
+}
+
+/// Asserts that two lives of the worker were ended for `why` before anything of it ran.
+fn assert_caught(supervised: &mut Supervised, why: &str) {
+    let evil = supervised.wait_for_worker("evil", "killed", |row| (row.generation > 2).then(|| row.clone()));
+    assert_eq!(evil.last_cause, Some(Cause::Protocol));
+    for generation in [1, 2] {
+        let line = format!("evil#{generation}: its sandbox does not hold: ");
+        let found = supervised.journal().wait_for(0, &line);
+        assert!(found.text.contains(why), "{found:?}");
+    }
+    let lines = supervised.journal().since(0);
+    assert!(!lines.iter().any(|line| line.text.contains("has begun")), "{}", supervised.journal());
+    assert_eq!(supervised.wait_for_state("calm", State::Ready).generation, 1);
+    supervised.stop();
+}
+
+/// Tries it as root, where that is, and without.
+fn catch(tampering: &str, keys: &str, why: &str) {
+    let manifest = manifest(tampering, keys);
+    assert_caught(&mut run!(&manifest), why);
+    if !needs_root("only root can become another user, to try it without root") {
+        assert_caught(&mut run!(&WITHOUT_ROOT, &manifest), why);
+    }
+}
+
+#[test]
+fn who_has_done_nothing_to_its_sandbox_is_let_go() {
+    let mut supervised = run!(&manifest("tamper-nothing", ""));
+    supervised.journal().wait_for(0, "has begun");
+    assert_eq!(supervised.wait_for_state("evil", State::Ready).generation, 1);
+    supervised.stop();
+}
+
+/// Seen to fail without the count of threads.
+#[test]
+fn k6_a_thread_beside_the_sandbox_is_seen() {
+    catch("tamper-thread", "", "it has 2 threads, expected one");
+}
+
+/// Seen to fail without the look at children.
+#[test]
+fn k6_a_process_beside_the_sandbox_is_seen() {
+    if needs_root("only root can end what a worker may start") {
+        return;
+    }
+    let manifest = manifest("tamper-child", "sandbox.preset = \"exec\"");
+    assert_caught(&mut run!(&manifest), "it has made process");
+}
+
+/// Seen to fail without the count of filters.
+#[test]
+fn k6_a_stage_that_was_not_entered_is_seen() {
+    catch("tamper-fewer-filters", "", "system call filters stand, expected");
+}
+
+/// Seen to fail where more filters were enough.
+#[test]
+fn k6_a_filter_that_is_not_the_supervisors_is_seen() {
+    catch("tamper-more-filters", "", "5 system call filters stand, expected 4");
+}
+
+/// Seen to fail without the count of descriptors.
+#[test]
+fn k6_a_descriptor_that_was_not_given_is_seen() {
+    catch("tamper-descriptor", "", "it holds 6 descriptors, expected 5");
+}
+
+/// Seen to fail without the count of descriptors.
+#[test]
+fn k6_a_descriptor_that_was_closed_is_seen() {
+    catch("tamper-lost-descriptor", "", "it holds 4 descriptors, expected 5");
+}
+
+/// Seen to fail without the look at its owner in /proc.
+#[test]
+fn k6_memory_that_is_open_to_others_of_its_user_is_seen() {
+    catch("tamper-dumpable", "", "others of its user may look into it");
+}
+
+/// Seen to fail where the limit of descriptors is set before the score: what the supervisor holds for so many is more than
+/// one of them may hold, and the file could not be opened.
+#[test]
+fn the_last_of_many_workers_is_born_as_the_first() {
+    let many = "[worker.a]\nexec = \"tw\"\ninstances = 60\nactor.life = { type = \"Life\", args = {} }\n";
+    let mut supervised = run!(many);
+    for instance in ["a.1", "a.60"] {
+        let ready = supervised.wait_for_life(instance, 1);
+        assert_eq!(ready.restarts, 0, "{}", supervised.journal());
+    }
+    supervised.stop();
+}
