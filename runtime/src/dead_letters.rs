@@ -92,6 +92,8 @@ fn word(reason: &NotDelivered) -> &'static str {
         NotDelivered::PeerDown { .. } => "peer_down",
         NotDelivered::TooLarge { .. } => "too_large",
         NotDelivered::Full => "full",
+        NotDelivered::UsedUp => "used_up",
+        NotDelivered::TooOften => "too_often",
         NotDelivered::Expired => "expired",
         NotDelivered::Cancelled => "cancelled",
         NotDelivered::NotGranted => "not_granted",

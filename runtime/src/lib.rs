@@ -119,7 +119,7 @@ pub use payload::Portable;
 pub use program::{Group, LocalError, Program, Worker};
 pub use protocol::{Protocol, ProtocolMessage, ServedBy};
 pub use replies::{Replies, ReplyStream};
-pub use sandbox::Sandbox;
+pub use sandbox::{Grant, Sandbox};
 pub use served::{Factory, FactoryArgs, Served};
 pub use signal::Down;
 pub use supervision::Supervision;

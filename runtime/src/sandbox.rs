@@ -18,17 +18,76 @@ use bailiwick_supervisor::spec;
 #[must_use]
 pub struct Sandbox {
     pub(crate) spec: spec::Sandbox,
-    pub(crate) grants: Vec<Wish>,
+    pub(crate) grants: Vec<Grant>,
     pub(crate) may: Vec<spec::May>,
     pub(crate) privileged: bool,
 }
 
-/// A grant as the sender's sandbox declares it; the sender's name is added by the program.
+/// To whom a worker may send what, and how often. Without more it is every message of every protocol, at any time.
+///
+/// ```
+/// use bailiwick::{Grant, Sandbox};
+/// use std::time::Duration;
+///
+/// let web = Sandbox::sealed()
+///     .grant("shrinker")
+///     .grant(Grant::to("binder/ports").methods(["bind"]).once())
+///     .grant(Grant::to("mailer").rate(10, Duration::from_secs(60)).max_inflight(2));
+/// # let _ = web;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wish {
-    pub(crate) to_worker: String,
-    pub(crate) to_actor: Option<String>,
-    pub(crate) methods: Option<Vec<String>>,
+#[must_use]
+pub struct Grant {
+    /// As the manifest has it; the sender's name is added by the program.
+    pub(crate) spec: spec::Grant,
+}
+
+impl Grant {
+    /// Permits what is sent to every actor of `target`, or to one actor of it: `"shrinker"`, `"shrinker/thumbs"`.
+    pub fn to(target: &str) -> Self {
+        let (worker, actor) = match target.split_once('/') {
+            Some((worker, actor)) => (worker, Some(actor.to_owned())),
+            None => (target, None),
+        };
+        Self { spec: spec::Grant::new("", worker, actor) }
+    }
+
+    /// Permits these methods alone.
+    pub fn methods<const N: usize>(mut self, methods: [&str; N]) -> Self {
+        self.spec.methods = Some(methods.map(str::to_owned).into());
+        self
+    }
+
+    /// Permits so many messages at once to each actor, and in each period in the long run, at least 1. What is more comes
+    /// back as `NotDelivered(TooOften)`.
+    pub fn rate(mut self, messages: u32, period: Duration) -> Self {
+        self.spec.rate = Some(spec::Rate { messages: messages.max(1), period });
+        self
+    }
+
+    /// Permits each method once, over all lives of the sender: whoever crashes has used it up.
+    pub fn once(mut self) -> Self {
+        self.spec.once = spec::Once::Ever;
+        self
+    }
+
+    /// Permits each method once in each life of the sender: a restart gives it anew.
+    pub fn once_per_life(mut self) -> Self {
+        self.spec.once = spec::Once::PerLife;
+        self
+    }
+
+    /// Permits so many open asks to each actor; one more waits.
+    pub fn max_inflight(mut self, asks: u32) -> Self {
+        self.spec.max_inflight = asks.max(1);
+        self
+    }
+}
+
+impl From<&str> for Grant {
+    fn from(target: &str) -> Self {
+        Self::to(target)
+    }
 }
 
 impl Sandbox {
@@ -183,29 +242,21 @@ impl Sandbox {
         self
     }
 
-    /// May send every message of their protocols to every actor of `target`, or to one actor of
-    /// it: `"shrinker"`, `"shrinker/thumbs"`.
-    pub fn grant(self, target: &str) -> Self {
-        self.wish(target, None)
+    /// May send every message of their protocols to every actor of a target, or to one actor of
+    /// it: `"shrinker"`, `"shrinker/thumbs"`. A [`Grant`] says more: which methods, how often.
+    pub fn grant(mut self, grant: impl Into<Grant>) -> Self {
+        self.grants.push(grant.into());
+        self
     }
 
     /// May send messages of these methods to every actor of `target`, or to one actor of it.
     pub fn grant_methods<const N: usize>(self, target: &str, methods: [&str; N]) -> Self {
-        self.wish(target, Some(methods.map(str::to_owned).into()))
+        self.grant(Grant::to(target).methods(methods))
     }
 
     /// May see the process tree through [`Context::processes`](crate::Context::processes).
     pub fn may_status(mut self) -> Self {
         self.may.push(spec::May::Status);
-        self
-    }
-
-    fn wish(mut self, target: &str, methods: Option<Vec<String>>) -> Self {
-        let (worker, actor) = match target.split_once('/') {
-            Some((worker, actor)) => (worker, Some(actor.to_owned())),
-            None => (target, None),
-        };
-        self.grants.push(Wish { to_worker: worker.to_owned(), to_actor: actor, methods });
         self
     }
 

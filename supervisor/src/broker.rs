@@ -7,7 +7,7 @@ use bailiwick_core::tree::ChildId;
 use bailiwick_wire::bootstrap::Slot;
 
 use crate::roster::Roster;
-use crate::spec::{Grant, System};
+use crate::spec::System;
 
 /// The links that grants ask for, and which of their ends live.
 pub type Broker = Ends<Terms>;
@@ -25,7 +25,7 @@ pub struct Terms {
 pub fn lay_out(system: &System, roster: &Roster) -> Broker {
     let mut broker = Broker::new(roster.places().map(|child| roster.is_privileged(child)));
     for grant in &system.grants {
-        let slots = slots(system, grant);
+        let slots = grant.slots(system);
         for from in roster.instances_of(&grant.from) {
             for to in roster.instances_of(&grant.to_worker).filter(|to| *to != from) {
                 broker.terms(from, to).imports.extend(slots.iter().cloned());
@@ -36,27 +36,22 @@ pub fn lay_out(system: &System, roster: &Roster) -> Broker {
     broker
 }
 
-/// Returns whether `child` holds a grant to send to `peer`.
-pub fn may_send(broker: &Broker, child: ChildId, peer: ChildId) -> bool {
-    broker.between(child, peer).is_some_and(|terms| !terms.imports.is_empty())
+/// Has what was between two stay in its slots where others take the place of it.
+pub fn carry(before: &Terms, after: &mut Terms) {
+    after.exports = Slot::succeed(&before.exports, std::mem::take(&mut after.exports));
+    after.imports = Slot::succeed(&before.imports, std::mem::take(&mut after.imports));
 }
 
-/// Returns what one grant opens: one actor, or every actor that the receiver declares.
-fn slots(system: &System, grant: &Grant) -> Vec<Slot> {
-    let slot = |actor: &str| Slot {
-        actor: actor.to_owned(),
-        methods: grant.methods.clone(),
-        fds_send: grant.fds_send.clone(),
-        fds_receive: grant.fds_receive.clone(),
-        max_inflight: grant.max_inflight,
-    };
-    match &grant.to_actor {
-        Some(actor) => vec![slot(actor)],
-        None => {
-            let to = system.workers.iter().filter(|worker| worker.name == grant.to_worker);
-            to.flat_map(|worker| &worker.actors).map(|actor| slot(&actor.name)).collect()
-        }
-    }
+/// Returns whether `child` holds a grant to send to `peer`.
+pub fn may_send(broker: &Broker, child: ChildId, peer: ChildId) -> bool {
+    broker.between(child, peer).is_some_and(|terms| terms.imports.iter().any(Slot::is_open))
+}
+
+/// Notes that `peer` has used a method of `child` that it may use once. Whatever is no slot between them is nothing.
+/// Returns whether that is news.
+pub fn note_use(broker: &mut Broker, child: ChildId, peer: ChildId, slot: u32, method: u32) -> bool {
+    let slot = broker.between_mut(child, peer).and_then(|terms| terms.exports.get_mut(slot as usize));
+    slot.is_some_and(|slot| slot.note_use(method))
 }
 
 #[cfg(test)]
@@ -64,9 +59,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use bailiwick_core::tree::Incarnation;
+    use bailiwick_wire::bootstrap::Once;
 
     use super::*;
-    use crate::spec::{Actor, Exec, Mailbox, Worker};
+    use crate::spec::{Actor, Exec, Grant, Mailbox, Worker};
 
     const FRONT: ChildId = ChildId(0);
     const ONE: ChildId = ChildId(1);
@@ -86,15 +82,7 @@ mod tests {
     }
 
     fn grant(from: &str, to: &str, actor: Option<&str>) -> Grant {
-        Grant {
-            from: from.into(),
-            to_worker: to.into(),
-            to_actor: actor.map(str::to_owned),
-            methods: None,
-            fds_send: None,
-            fds_receive: None,
-            max_inflight: 64,
-        }
+        Grant::new(from, to, actor.map(str::to_owned))
     }
 
     /// `front` may send to two `shrinker`s and to `priv`; `priv` may send to `front`.
@@ -139,6 +127,22 @@ mod tests {
         assert!(
             may_send(&broker, FRONT, ONE) && !may_send(&broker, ONE, FRONT) && !may_send(&broker, ONE, TWO)
         );
+    }
+
+    #[test]
+    fn a_use_is_noted_once_and_only_where_something_may_be_used_once() {
+        let mut broker = broker();
+        let used = |broker: &Broker| broker.between(PRIV, FRONT).unwrap().exports[0].used.clone();
+        assert!(!note_use(&mut broker, PRIV, FRONT, 0, 3), "it may be used at will");
+        broker.terms(PRIV, FRONT).exports[0].once = Once::Ever;
+        let noted = [(0, 3), (0, 3), (1, 3), (0, 128), (0, u32::MAX), (u32::MAX, 0), (0, 127)];
+        let noted = noted.map(|(slot, method)| note_use(&mut broker, PRIV, FRONT, slot, method));
+        assert_eq!(noted, [true, false, false, false, false, false, true]);
+        assert_eq!(used(&broker), [3, 127]);
+        for (child, peer) in [(ONE, TWO), (ChildId(99), FRONT), (PRIV, ChildId(99))] {
+            assert!(!note_use(&mut broker, child, peer, 0, 0), "nothing is between them");
+            assert!(broker.between(child, peer).is_none());
+        }
     }
 
     #[test]

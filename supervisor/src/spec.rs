@@ -308,16 +308,36 @@ pub struct Grant {
     pub fds_receive: Option<Vec<FdKind>>,
     /// Asks that the sender may have open at a time.
     pub max_inflight: u32,
+    /// How fast messages may come, over all methods; `None` is as fast as they are taken.
+    pub rate: Option<Rate>,
+    /// How often each method may be used.
+    pub once: Once,
 }
 
 impl Grant {
     /// Asks that a sender may have open at a time where nothing else is said: as many as a mailbox takes.
     pub const MAX_INFLIGHT: u32 = 1024;
+
+    /// Returns a grant of everything that an actor of a worker, or every actor of it, takes.
+    pub fn new(from: impl Into<String>, to_worker: impl Into<String>, to_actor: Option<String>) -> Self {
+        Self {
+            from: from.into(),
+            to_worker: to_worker.into(),
+            to_actor,
+            methods: None,
+            fds_send: None,
+            fds_receive: None,
+            max_inflight: Self::MAX_INFLIGHT,
+            rate: None,
+            once: Once::No,
+        }
+    }
 }
 
 pub(crate) use self::limits::memory_mechanism;
 pub use bailiwick_core::backoff::Backoff;
-pub use bailiwick_core::link::WhileDown;
+pub use bailiwick_core::link::{Once, WhileDown};
+pub use bailiwick_core::pace::Rate;
 pub use bailiwick_core::siblings::Terms as ActorTerms;
 pub use bailiwick_core::tree::{
     AutoShutdown, Kind, OnExhausted, Reaction, Reactions, Restart as RestartType, Strategy,

@@ -10,8 +10,8 @@ use std::time::Duration;
 use bailiwick_supervisor::check::{Diagnostics, Severity};
 use bailiwick_supervisor::manifest::{Loaded, Options, load, parse};
 use bailiwick_supervisor::spec::{
-    AutoShutdown, Exec, FdKind, Limits, May, OnExhausted, OnFull, OnSigstop, Preset, Reaction, Reactions,
-    RestartType,
+    AutoShutdown, Exec, FdKind, Limits, May, OnExhausted, OnFull, OnSigstop, Once, Preset, Rate, Reaction,
+    Reactions, RestartType,
 };
 use proptest::prelude::*;
 
@@ -191,7 +191,10 @@ fn every_key_is_read() {
     let args = web.actors[0].args.as_ref().expect("it has arguments");
     assert_eq!(args.text, "{ \"root\" = \"/srv/www\", \"rule\" = [{ \"path\" = \"/\" }, ] }");
     assert_eq!(system.workers[1].actors[0].type_name, "Binder");
-    assert_eq!((system.grants[0].to_actor.as_deref(), system.grants[0].max_inflight), (None, 8));
+    let [one, other] = &system.grants[..] else { panic!("two grants: {:?}", system.grants) };
+    assert_eq!((one.to_actor.as_deref(), one.max_inflight, one.once), (None, 8, Once::No));
+    assert_eq!(one.rate, Some(Rate { messages: 3, period: Duration::from_millis(500) }));
+    assert_eq!((other.rate, other.once), (None, Once::PerLife));
 }
 
 #[test]

@@ -112,6 +112,15 @@ impl Ledger {
         Self { lent, left, queued: 0, returned: Grant::NONE, spent: false, asked: false }
     }
 
+    /// Opens the books with `lent` promised, of which the sender gets `held` messages only later: see [`Ledger::pay`].
+    pub fn holding_back(lent: Grant, held: u32) -> Self {
+        let mut books = Self::new(lent);
+        let held = held.min(lent.messages);
+        books.left.messages -= u64::from(held);
+        books.returned.messages = held;
+        books
+    }
+
     /// Enters a message that arrived; returns false if the sender had no credit for it.
     #[must_use]
     pub fn receive(&mut self, size: Size) -> bool {
@@ -127,8 +136,7 @@ impl Ledger {
     /// was lent has come together: one announcement for many messages, and never so late that the sender
     /// starves, since a sender without credit has everything either here or in the mailbox.
     pub fn take(&mut self, size: Size) -> Option<Grant> {
-        self.queued = self.queued.saturating_sub(1);
-        self.returned = self.returned.plus(Grant { messages: 1, bytes: size.bytes, fds: size.fds });
+        self.put_by(size);
         let due = self.returned.messages >= self.lent.messages.div_ceil(2)
             || self.returned.bytes >= self.lent.bytes.div_ceil(2)
             || (self.returned.fds > 0 && self.returned.fds >= self.lent.fds.div_ceil(2));
@@ -137,6 +145,32 @@ impl Ledger {
             self.left.add(grant);
             grant
         })
+    }
+
+    /// Enters that a message has left the mailbox. What it gives back stays here until [`Ledger::pay`].
+    pub fn put_by(&mut self, size: Size) {
+        self.queued = self.queued.saturating_sub(1);
+        self.returned = self.returned.plus(Grant { messages: 1, bytes: size.bytes, fds: size.fds });
+    }
+
+    /// Returns the messages that the sender may be given credit for.
+    pub fn put_by_messages(&self) -> u32 {
+        self.returned.messages
+    }
+
+    /// Returns the messages that the sender may still send.
+    pub fn left(&self) -> u32 {
+        u32::try_from(self.left.messages()).unwrap_or(u32::MAX)
+    }
+
+    /// Gives the sender credit for so many messages of those that were put by, and all of the rest. Returns what is to
+    /// be announced.
+    pub fn pay(&mut self, messages: u32) -> Grant {
+        let messages = messages.min(self.returned.messages);
+        let grant = Grant { messages, ..self.returned };
+        self.returned = Grant { messages: self.returned.messages - messages, ..Grant::NONE };
+        self.left.add(grant);
+        grant
     }
 
     /// Returns what should be lent in addition: as much again, if the sender has spent everything and the actor

@@ -35,9 +35,11 @@ pub struct Succession {
     pub parted: Vec<(ChildId, ChildId)>,
     /// Between whom there is to be a link now, and was none.
     pub made: Vec<Pair>,
+    /// Who is to be told of whom, because what is between them is something else now.
+    pub changed: Vec<(ChildId, ChildId)>,
 }
 
-impl<T: Clone + Default> Ends<T> {
+impl<T: Clone + Default + PartialEq> Ends<T> {
     /// Makes ends without peers; each is told to be privileged or not.
     pub fn new(privileged: impl IntoIterator<Item = bool>) -> Self {
         let end = |privileged| End { led_to: None, beside: None, privileged, peers: BTreeMap::new() };
@@ -49,11 +51,25 @@ impl<T: Clone + Default> Ends<T> {
         self.ends[usize::from(child.0)].peers.entry(peer).or_default()
     }
 
-    /// Has `next` take the place of these. Whoever does not stay keeps its links until its end.
-    pub fn succeed(&mut self, mut next: Self, stays: impl Fn(ChildId) -> bool) -> Succession {
+    /// Has `next` take the place of these; where there was something between two already, `carry` takes over of that what
+    /// stays. Whoever does not stay keeps its links until its end.
+    pub fn succeed(
+        &mut self,
+        mut next: Self,
+        stays: impl Fn(ChildId) -> bool,
+        carry: impl Fn(&T, &mut T),
+    ) -> Succession {
+        let mut changed = Vec::new();
         for (child, end) in (0..).map(ChildId).zip(&self.ends) {
             let Some(successor) = next.ends.get_mut(usize::from(child.0)) else { break };
             (successor.led_to, successor.beside) = (end.led_to, end.beside);
+            for (peer, terms) in &mut successor.peers {
+                let Some(before) = end.peers.get(peer) else { continue };
+                carry(before, terms);
+                if terms != before {
+                    changed.push((child, *peer));
+                }
+            }
             let leaving = end.peers.iter().filter(|(peer, _)| !stays(child) || !stays(**peer));
             successor.peers.extend(leaving.map(|(peer, terms)| (*peer, terms.clone())));
         }
@@ -68,6 +84,7 @@ impl<T: Clone + Default> Ends<T> {
             strangers: only_in(&next, self),
             parted: only_in(self, &next),
             made: after.difference(&before).copied().collect(),
+            changed,
         };
         *self = next;
         succession
@@ -85,6 +102,11 @@ impl<T: Clone + Default> Ends<T> {
     /// Returns what is between `child` and one peer.
     pub fn between(&self, child: ChildId, peer: ChildId) -> Option<&T> {
         self.ends.get(usize::from(child.0))?.peers.get(&peer)
+    }
+
+    /// Returns what is between `child` and one peer, to be changed.
+    pub fn between_mut(&mut self, child: ChildId, peer: ChildId) -> Option<&mut T> {
+        self.ends.get_mut(usize::from(child.0))?.peers.get_mut(&peer)
     }
 
     /// Returns the peers of `child`, each with the terms between them.
@@ -200,7 +222,7 @@ mod tests {
         }
         // 2 leaves; 0 and 1 lose their link, 0 and 3 are to have one, 3 does not live.
         let next = ends(5, &[(0, 3), (0, 4)]);
-        let told = present.succeed(next, |child| child != ChildId(2));
+        let told = present.succeed(next, |child| child != ChildId(2), |(), ()| ());
         assert_eq!(told.made, []);
         let parted = [(0, 1), (1, 0), (1, 3), (3, 1)].map(|(one, other)| (ChildId(one), ChildId(other)));
         assert_eq!(told.parted, parted, "whoever leaves is parted from when nothing of it is left");
@@ -209,8 +231,28 @@ mod tests {
         assert_eq!(present.down(of(2, 7)), [of(0, 7)], "who leaves is missed");
         assert_eq!(present.forget(ChildId(2)), [ChildId(0)]);
         assert_eq!(present.up(of(2, 8)), []);
-        let told = present.succeed(ends(5, &[(0, 3), (0, 1)]), |_| true);
+        let told = present.succeed(ends(5, &[(0, 3), (0, 1)]), |_| true, |(), ()| ());
         assert_eq!(told.made, [(of(0, 7), of(1, 7))]);
+    }
+
+    #[test]
+    fn what_is_otherwise_between_two_is_told_to_both_with_what_is_carried_over() {
+        let between = |count: u32| {
+            let mut ends: Ends<(u32, u32)> = Ends::new([false; 3]);
+            for (one, other) in [(0, 1), (0, 2)] {
+                for (one, other) in [(one, other), (other, one)] {
+                    *ends.terms(ChildId(one), ChildId(other)) = (if other + one == 1 { count } else { 7 }, 0);
+                }
+            }
+            ends
+        };
+        let mut present = between(1);
+        present.terms(ChildId(0), ChildId(1)).1 = 5;
+        let carry = |before: &(u32, u32), after: &mut (u32, u32)| after.1 = before.1;
+        assert_eq!(present.succeed(between(1), |_| true, carry), Succession::default());
+        let told = present.succeed(between(2), |_| true, carry);
+        assert_eq!(told.changed, [(ChildId(0), ChildId(1)), (ChildId(1), ChildId(0))]);
+        assert_eq!(present.between(ChildId(0), ChildId(1)), Some(&(2, 5)));
     }
 
     #[test]

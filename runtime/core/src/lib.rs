@@ -16,6 +16,7 @@ pub mod exit;
 pub mod hearing;
 pub mod link;
 pub mod moves;
+pub mod pace;
 pub mod ration;
 pub mod reopening;
 pub mod shelf;

@@ -48,10 +48,10 @@ pub use frame::{
 };
 pub use handling::Asked;
 pub use life::WORD_WAIT;
-pub use tables::{Export, ExportId, Import, ImportId, Methods};
+pub use tables::{Export, ExportId, Import, ImportId, Methods, Once, STATIC_SLOTS};
 
 use handling::Handling;
-use life::Undecodable;
+use life::Tally;
 use limbo::Unwritten;
 use sending::{Kind, Pending, Waiting};
 use tables::{ExportSlot, ImportSlot};
@@ -106,6 +106,8 @@ pub struct Link {
     state: State,
     /// The incarnation of the peer that is alive as far as is known.
     peer: Option<u32>,
+    /// The incarnation of the present or latest transport.
+    last_peer: Option<u32>,
     /// The supervisor told the peer's death; what it wrote is still being read.
     dying: Option<Cause>,
     /// The transport ended by itself, and everything is read; until then the supervisor may say that the peer died.
@@ -142,6 +144,8 @@ pub struct Link {
     released_tells: u64,
     exports: Vec<ExportSlot>,
     vacant_exports: Vec<u32>,
+    /// Slots whose messages may come so fast and no faster.
+    paced: Vec<u32>,
     imports: Vec<Option<ImportSlot>>,
     vacant_imports: Vec<u32>,
     /// Imports by the slot that they have in the peer's table.
@@ -155,7 +159,8 @@ pub struct Link {
     lent_bytes: u32,
     watches: BTreeMap<WatchId, Watch>,
     watched: BTreeSet<WatchId>,
-    undecodable: Undecodable,
+    undecodable: Tally,
+    over_quota: Tally,
 }
 
 /// Where the link is in its life.
@@ -178,6 +183,7 @@ impl Link {
             config,
             state: State::Closed,
             peer: None,
+            last_peer: None,
             dying: None,
             lost_until: None,
             refused: None,
@@ -199,6 +205,7 @@ impl Link {
             released_tells: 0,
             exports: Vec::new(),
             vacant_exports: Vec::new(),
+            paced: Vec::new(),
             imports: Vec::new(),
             vacant_imports: Vec::new(),
             imports_by_slot: BTreeMap::new(),
@@ -209,14 +216,15 @@ impl Link {
             lent_bytes: 0,
             watches: BTreeMap::new(),
             watched: BTreeSet::new(),
-            undecodable: Undecodable::default(),
+            undecodable: Tally::default(),
+            over_quota: Tally::default(),
         }
     }
 
-    /// Returns when [`Event::Tick`] is due at the latest: the earliest deadline of a send, or the end of the wait for
-    /// word of a peer whose transport ended.
+    /// Returns when [`Event::Tick`] is due at the latest: the earliest deadline of a send, the end of the wait for
+    /// word of a peer whose transport ended, or [`Link::pays_at`].
     pub fn deadline(&self) -> Option<Instant> {
-        self.pending.deadline().into_iter().chain(self.lost_until).min()
+        self.pending.deadline().into_iter().chain(self.lost_until).chain(self.pays_at()).min()
     }
 
     /// Returns the ticket that the next send is to have, or nothing if too many are pending.
@@ -226,14 +234,21 @@ impl Link {
 
     /// Returns the slot for the next [`Event::Export`], and the generation that it will have.
     pub fn vacant_export(&self) -> Target {
-        let slot = self.vacant_exports.last().copied().unwrap_or(self.exports.len() as u32);
+        let slot = self.vacant_exports.last().copied();
+        let slot = slot.unwrap_or((self.exports.len() as u32).max(STATIC_SLOTS));
         let generation = self.exports.get(slot as usize).map_or(0, |slot| slot.generation);
         Target { slot, generation }
     }
 
     /// Returns the place for the next [`Event::Import`].
     pub fn vacant_import(&self) -> ImportId {
-        ImportId(self.vacant_imports.last().copied().unwrap_or(self.imports.len() as u32))
+        let vacant = self.vacant_imports.last().copied();
+        ImportId(vacant.unwrap_or((self.imports.len() as u32).max(STATIC_SLOTS)))
+    }
+
+    /// Tells whether the time matters to what is sent to an actor of the peer's.
+    pub fn is_paced(&self, import: ImportId) -> bool {
+        self.import_at(import).is_some_and(|import| import.pace.is_some())
     }
 
     /// Tells whether messages flow to the peer.
@@ -303,7 +318,7 @@ impl Link {
             Event::Open { asked } => self.open_stream(asked, actions),
             Event::Item { asked, size } => self.item(asked, size, actions),
             Event::End { asked } => self.end(asked, actions),
-            Event::Taken { export, size } => self.taken(export, size, actions),
+            Event::Taken { export, size } => self.taken(now, export, size, actions),
             Event::Lent { export, grant } => self.lent(export, grant, actions),
             Event::Undecodable => self.undecodable(now, actions),
             Event::Watch { import, watch } => self.watch(import, watch, actions),
@@ -312,6 +327,8 @@ impl Link {
             Event::Export { slot, export } => self.export(slot, *export, actions),
             Event::Revoke { slot } => self.revoke(slot, actions),
             Event::RevokeMethod { slot, method } => self.revoke_method(slot, method),
+            Event::Regrant { slot, export } => self.regrant(now, slot, *export, actions),
+            Event::Used { slot, method } => self.note_use(slot, method),
             Event::Import { import, entry } => self.import(import, *entry, actions),
             Event::Uses { import, uses } => self.more_uses(import, uses, actions),
             Event::Accompanied { accompanied } => self.accompanied = accompanied,
@@ -327,6 +344,7 @@ impl Link {
             Event::Tick => {}
         }
         self.give_up_word(now, actions);
+        self.pay_all(now, actions);
         // Last, so that the ticket that the event names is still the vacant one.
         self.expire(now, actions);
         self.notice_drained(actions);

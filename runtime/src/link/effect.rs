@@ -55,6 +55,8 @@ pub(super) enum Effect {
     Watch(Arc<Cell>, WatchId, u64),
     /// Watch a local actor for the peer no more.
     Unwatch(Arc<Cell>, WatchId),
+    /// Remember that the peer has used what it may use once.
+    Used(u32, u16),
     /// Tell the supervisor.
     Report(ToSupervisor),
     /// Drop something of a user's.
@@ -119,6 +121,7 @@ fn run(peer: &Peer, effect: Effect) {
             cell.watch(id, Box::new(notify));
         }
         Effect::Unwatch(cell, id) => cell.unwatch(id),
+        Effect::Used(slot, method) => peer.note_use(slot, method),
         Effect::Report(report) => peer.report(&report),
         Effect::Drop(thing) => drop(thing),
     }

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bailiwick_core::credit::Grant;
-use bailiwick_core::link::{Event, Export, ExportId, Method, MethodName, Methods, WatchId};
+use bailiwick_core::link::{Event, Export, ExportId, Method, MethodName, Methods, Once, WatchId};
+use bailiwick_core::pace::Rate;
 use bailiwick_wire::FdKinds;
+use bailiwick_wire::bootstrap;
 use bailiwick_wire::frame::AddressEntry;
 use bailiwick_wire::handshake::method_name;
 use bailiwick_wire::reason::DownCause;
@@ -98,6 +100,17 @@ pub(super) fn as_method(protocol: &ProtocolSchema, method: &MethodSchema) -> Met
     Method { name, fingerprint: method.fingerprint.0 }
 }
 
+/// Returns the terms of a slot that the manifest grants.
+pub(super) fn on_terms(export: Export, slot: &bootstrap::Slot) -> Export {
+    let rate = slot.rate.map(|(messages, period)| Rate { messages, period });
+    let once = match slot.once {
+        bootstrap::Once::No => Once::No,
+        bootstrap::Once::PerLife => Once::PerLife,
+        bootstrap::Once::Ever => Once::Ever,
+    };
+    Export { rate, once, used: slot.used.iter().copied().collect(), ..export }
+}
+
 /// Returns the export of an actor with these protocols, of which some methods, or all, are granted.
 pub(super) fn export(
     protocols: &[&'static ProtocolSchema],
@@ -124,7 +137,7 @@ pub(super) fn export(
             (Grant { messages: mailbox.capacity().max(FIRST.messages), ..FIRST }, true)
         }
     };
-    (Export { methods, granted, first, wait, asks, lasting: true }, places)
+    (Export { granted, wait, ..Export::plain(methods, first, asks) }, places)
 }
 
 impl Turn<'_> {
@@ -233,16 +246,27 @@ impl Turn<'_> {
         }
     }
 
-    /// Makes an actor known to the machine and to this side, in the slot that the machine names next.
-    pub(super) fn add_export(&mut self, export: Export, exported: Exported) -> u32 {
-        let slot = self.state.link.vacant_export().slot;
+    /// Makes an actor known to the machine and to this side, in this slot.
+    pub(super) fn add_export(&mut self, slot: u32, export: Export, exported: Exported) {
+        self.put_export(slot, exported);
+        self.event(Event::Export { slot, export: Box::new(export) });
+    }
+
+    /// Changes what the peer may reach in this slot, or makes something reachable there.
+    pub(super) fn regrant(&mut self, slot: u32, export: Export, exported: Exported) {
+        match self.state.exports.get_mut(slot as usize) {
+            Some(Some(present)) => present.fds = exported.fds,
+            Some(None) | None => self.put_export(slot, exported),
+        }
+        self.event(Event::Regrant { slot, export: Box::new(export) });
+    }
+
+    fn put_export(&mut self, slot: u32, exported: Exported) {
         let index = slot as usize;
         if self.state.exports.len() <= index {
             self.state.exports.resize_with(index + 1, || None);
         }
         self.state.exports[index] = Some(exported);
-        self.event(Event::Export { slot, export: Box::new(export) });
-        slot
     }
 
     /// Gives each address that travels with a message a slot of its own.
@@ -255,6 +279,7 @@ impl Turn<'_> {
             let actor = Behind::Cell(Arc::clone(cell));
             let target = self.state.link.vacant_export();
             self.add_export(
+                target.slot,
                 Export { lasting: false, ..export },
                 Exported { actor, methods, lending, fds: None },
             );

@@ -3,8 +3,9 @@
 use bailiwick_core::asks::Ticket;
 use bailiwick_core::credit::{Grant, Size};
 use bailiwick_core::link::{
-    self, CloseReason, Frame, Hello, Method, MethodName, Offer, Refusal, Target, Terms,
+    self, CloseReason, Frame, Hello, Method, MethodName, Methods, Offer, Refusal, Target, Terms,
 };
+use bailiwick_core::pace::Rate;
 use bailiwick_wire::Limits;
 use bailiwick_wire::codec;
 use bailiwick_wire::fault::Violation;
@@ -153,9 +154,11 @@ fn read_refusal(refusal: handshake::Refusal, words: &mut Words) -> Refusal {
 
 fn read_offer(slot: u32, offer: handshake::Offer) -> Offer {
     let terms = offer.terms.map(|terms| {
-        let handshake::Terms { generation, messages, bytes, fds, wait, asks } = terms;
+        let handshake::Terms { generation, messages, bytes, fds, wait, asks, rate, once, used } = terms;
         let fds = fds.try_into().unwrap_or(u16::MAX);
-        Terms { generation, grant: Grant { messages, bytes, fds }, wait, asks }
+        let rate = rate.map(|(messages, period)| Rate { messages, period });
+        let (grant, used) = (Grant { messages, bytes, fds }, Methods::from_bits(used));
+        Terms { generation, grant, wait, asks, rate, once, used }
     });
     let methods = offer.methods.into_iter().map(|(used, index)| (read_use(used), index)).collect();
     Offer { slot, terms, methods }
@@ -252,9 +255,11 @@ pub(super) fn write_control(frame: &Frame, words: Words, out: &mut Vec<u8>) {
 }
 
 fn written_offer(offer: &Offer) -> handshake::Offer {
-    let terms = offer.terms.map(|Terms { generation, grant, wait, asks }| {
+    let terms = offer.terms.map(|Terms { generation, grant, wait, asks, rate, once, used }| {
         let (messages, bytes, fds) = (grant.messages, grant.bytes, grant.fds.into());
-        handshake::Terms { generation, messages, bytes, fds, wait, asks }
+        let rate = rate.map(|rate| (rate.messages, rate.period));
+        let used = used.bits();
+        handshake::Terms { generation, messages, bytes, fds, wait, asks, rate, once, used }
     });
     let methods = offer.methods.iter().map(|(method, index)| (written_use(method), *index)).collect();
     handshake::Offer { terms, methods }

@@ -1,6 +1,6 @@
 //! The actors of a peer's that this worker may reach: an address resolves to one of these.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bailiwick_core::link::{self, Event, Fingerprint, ImportId, MethodName, Patience};
 use bailiwick_wire::descriptors::{AnyAddress, Outgoing};
@@ -61,7 +61,7 @@ pub(crate) struct Import {
     import: ImportId,
     path: String,
     id: u64,
-    origin: Origin,
+    origin: Mutex<Origin>,
     this: Weak<Self>,
 }
 
@@ -99,7 +99,17 @@ impl Way {
 impl Import {
     pub(super) fn new(way: Way, import: ImportId, path: &str, origin: Origin) -> Arc<Self> {
         let id = id_of(&format!("{}/{path}", way.peer().title()));
-        Arc::new_cyclic(|this| Self { way, import, path: path.to_owned(), id, origin, this: this.clone() })
+        let (path, origin) = (path.to_owned(), Mutex::new(origin));
+        Arc::new_cyclic(|this| Self { way, import, path, id, origin, this: this.clone() })
+    }
+
+    /// Notes that other kinds of descriptors may travel from now on.
+    pub(super) fn regrant(&self, origin: Origin) {
+        *self.origin.lock().unwrap_or_else(PoisonError::into_inner) = origin;
+    }
+
+    fn origin(&self) -> Origin {
+        *self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says early that messages of a protocol will be sent, so that the shapes are compared before the first.
@@ -116,7 +126,8 @@ impl Import {
         let mut bytes = peer.buffer();
         bytes.clear();
         let beside = encode(&envelope.body, &peer.limits, &mut bytes)?;
-        let (message_fds, reply_fds) = self.origin.fds();
+        let origin = self.origin();
+        let (message_fds, reply_fds) = origin.fds();
         if message_fds.is_some_and(|granted| !granted.contains_all(beside.kinds())) {
             return Err(NotDelivered::NotGranted);
         }
@@ -129,7 +140,7 @@ impl Import {
             }
         }
         let extensions = Extensions { trace: envelope.trace, chain, ..Extensions::default() };
-        let terms = Terms { reply_fds, lasts: self.origin != Origin::Passed };
+        let terms = Terms { reply_fds, lasts: origin != Origin::Passed };
         Ok(Parcel { bytes, beside, extensions, terms })
     }
 }
@@ -217,9 +228,8 @@ impl Drop for Import {
 }
 
 impl Turn<'_> {
-    /// Makes an actor of the peer's known to the machine, in the place that the machine names next.
-    pub(super) fn add_import(&mut self, slot: u32, generation: Option<u32>) -> ImportId {
-        let import = self.state.link.vacant_import();
+    /// Makes an actor of the peer's known to the machine, in this place.
+    pub(super) fn add_import(&mut self, import: ImportId, slot: u32, generation: Option<u32>) {
         let index = import.0 as usize;
         if self.state.imports.len() <= index {
             self.state.imports.resize_with(index + 1, || None);
@@ -227,7 +237,11 @@ impl Turn<'_> {
         self.state.imports[index] = Some(Imported { uses: Vec::new(), protocols: Vec::new() });
         let entry = link::Import { slot, generation, uses: Vec::new() };
         self.event(Event::Import { import, entry: Box::new(entry) });
-        import
+    }
+
+    /// Tells whether there is something in this place.
+    pub(super) fn knows(&self, import: ImportId) -> bool {
+        self.state.imports.get(import.0 as usize).is_some_and(Option::is_some)
     }
 
     /// Watches an actor of the peer's.
@@ -286,7 +300,8 @@ impl Turn<'_> {
                 // The message refers to more than is there, and does not decode.
                 break;
             }
-            let import = self.add_import(entry.slot, Some(entry.generation));
+            let import = self.state.link.vacant_import();
+            self.add_import(import, entry.slot, Some(entry.generation));
             let path = format!("passed-{}", entry.slot);
             let import = Import::new(Way::Life(self.peer.strong()), import, &path, Origin::Passed);
             introduced.push(Box::new(Address::peer(import)));

@@ -47,6 +47,8 @@ pub(crate) struct Peer {
     pub(super) instance: Option<u16>,
     /// It starts when it is wanted.
     on_demand: bool,
+    /// The link to the other of the peer's two lives, once there is one: what may be used once counts for both.
+    twin: OnceLock<Weak<Peer>>,
     /// Where dead letters are counted. The node holds its peers, and not the reverse.
     node: OnceLock<Weak<Shared>>,
     report: Report,
@@ -204,6 +206,7 @@ impl Peer {
             worker,
             instance,
             on_demand,
+            twin: OnceLock::new(),
             node: OnceLock::new(),
             report,
             origin: Instant::now(),
@@ -277,6 +280,25 @@ impl Peer {
     pub(super) fn belong_to(&self, node: &Arc<Shared>) {
         // A worker has one node, and says so once.
         let _ = self.node.set(Arc::downgrade(node));
+    }
+
+    /// Has two links count together what may be used once: this one begins with what was used over the other.
+    pub(super) fn is_twin_of(self: &Arc<Self>, other: &Arc<Self>) {
+        // A peer has two sides, which are made once.
+        let _ = self.twin.set(Arc::downgrade(other));
+        let _ = other.twin.set(Arc::downgrade(self));
+        let used = other.lock().link.used_up();
+        self.turn(|turn| {
+            used.into_iter().for_each(|(slot, method)| turn.event(Event::Used { slot, method }));
+        });
+    }
+
+    /// Notes that the peer has used what it may use once, for whoever outlives this link.
+    pub(super) fn note_use(&self, slot: u32, method: u16) {
+        if let Some(twin) = self.twin.get().and_then(Weak::upgrade) {
+            twin.turn(|turn| turn.event(Event::Used { slot, method }));
+        }
+        self.report(&ToSupervisor::Used { peer: self.number, slot, method: method.into() });
     }
 
     /// Records a message to an actor of the peer's that was accepted and will reach nobody.
@@ -419,6 +441,9 @@ impl CreditSink for Peer {
         self.turn(|turn| {
             if let Some((export, size)) = turn.state.delivered.remove(key) {
                 turn.event(Event::Taken { export, size });
+                if turn.state.link.pays_at().is_some() {
+                    self.writer.wake();
+                }
             }
         });
     }

@@ -1,12 +1,13 @@
 //! The peers of a worker: what the supervisor says of them, and what their actors are called.
 
 use std::io;
+use std::iter::repeat;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bailiwick_core::link::{Cause, Config, Event, ImportId, WhileDown};
+use bailiwick_core::link::{Cause, Config, Event, Export, ImportId, WhileDown};
 use bailiwick_supervisor::check::nearest;
 use bailiwick_wire::bootstrap;
 use bailiwick_wire::reason::DownCause;
@@ -14,7 +15,7 @@ use bailiwick_wire::schema::ProtocolSchema;
 use bailiwick_wire::{FdKind, FdKinds};
 use tokio::task::JoinHandle;
 
-use super::exports::{Behind, Exported, Lending, export};
+use super::exports::{Behind, Exported, Lending, export, on_terms};
 use super::imports::{Import, Origin, Way};
 use super::peer::{Peer, Report, Who};
 use super::sides::Sides;
@@ -107,6 +108,58 @@ impl Peers {
         }
     }
 
+    /// Takes up what else peers may reach here, and may be reached there, while links to them are in use.
+    pub(crate) fn regrant(&self, peers: &[bootstrap::Peer]) {
+        for told in peers {
+            let Some(known) = self.by_number(told.number) else { continue };
+            for side in known.sides.all() {
+                self.regrant_side(side, told);
+            }
+            let before = &known.actors;
+            let actors =
+                (0..).map(ImportId).zip(&told.imports).zip(before.iter().map(Some).chain(repeat(None)));
+            let actors = actors.map(|((import, slot), before)| {
+                let import = before.map_or_else(
+                    || {
+                        Import::new(
+                            Way::Routed(Arc::clone(&known.sides)),
+                            import,
+                            &slot.actor,
+                            Origin::of(slot),
+                        )
+                    },
+                    |before| Arc::clone(&before.import),
+                );
+                import.regrant(Origin::of(slot));
+                Reachable { name: slot.actor.clone(), methods: slot.methods.clone(), import }
+            });
+            let after =
+                Known { actors: actors.collect(), sides: Arc::clone(&known.sides), told: told.clone() };
+            let mut all = lock(&self.peers);
+            if let Some(place) = all.iter_mut().find(|other| Arc::ptr_eq(other, &known)) {
+                *place = Arc::new(after);
+            }
+        }
+    }
+
+    fn regrant_side(&self, side: &Arc<Peer>, told: &bootstrap::Peer) {
+        let running = lock(&self.running).clone();
+        side.turn(|turn| {
+            turn.read_clock();
+            for (number, slot) in (0..).zip(&told.exports) {
+                let (export, exported) = exported(slot, &self.local);
+                turn.regrant(number, export, exported);
+            }
+            for number in (0..).zip(&told.imports).map(|(number, _)| number) {
+                if !turn.knows(ImportId(number)) {
+                    turn.add_import(ImportId(number), number, None);
+                }
+            }
+            running.iter().for_each(|cell| turn.actor_runs(cell));
+        });
+        side.writer.wake();
+    }
+
     /// Makes one side of a peer, for what runs here at present.
     fn side(&self, told: &bootstrap::Peer, is_routed: bool) -> Arc<Peer> {
         let side = side(told, is_routed, &self.local, &self.report);
@@ -134,6 +187,7 @@ impl Peers {
         }
         let side = sides.beside(|| {
             let made = self.side(&known.told, false);
+            made.is_twin_of(sides.routed());
             // What was declared early is compared early by this life too.
             for (import, _) in (0..).map(ImportId).zip(&known.actors) {
                 for protocol in sides.turn(|turn| turn.protocols(import)) {
@@ -303,10 +357,8 @@ impl Peers {
     ) -> Result<Address, PeerError> {
         let wanted = PeerName::parse(name)?;
         let all = self.all();
-        let mut instances: Vec<_> = all
-            .iter()
-            .filter(|known| known.told.worker == wanted.worker && !known.actors.is_empty())
-            .collect();
+        let mut instances: Vec<_> =
+            all.iter().filter(|known| known.told.worker == wanted.worker && known.may_be_sent_to()).collect();
         if instances.is_empty() {
             return Err(self.unknown_worker(wanted.worker));
         }
@@ -359,13 +411,22 @@ impl Peers {
 
     fn unknown_worker(&self, name: &str) -> PeerError {
         let all = self.all();
-        let granted = all.iter().filter(|known| !known.actors.is_empty());
+        let granted = all.iter().filter(|known| known.may_be_sent_to());
         let nearest = nearest(name, granted.map(|known| known.told.worker.as_str())).map(ToOwned::to_owned);
         PeerError::UnknownWorker { from: self.worker.clone(), name: name.to_owned(), nearest }
     }
 }
 
 impl Known {
+    fn may_be_sent_to(&self) -> bool {
+        self.granted().next().is_some()
+    }
+
+    /// Returns the actors of which something is granted.
+    fn granted(&self) -> impl Iterator<Item = &Reachable> {
+        self.actors.iter().filter(|actor| actor.methods.as_ref().is_none_or(|methods| !methods.is_empty()))
+    }
+
     /// Returns the actor that is meant: the named one, or the only one that can serve the protocol.
     fn actor(
         &self,
@@ -374,13 +435,13 @@ impl Known {
     ) -> Result<&Reachable, PeerError> {
         let worker = &self.told.worker;
         if let Some(name) = wanted {
-            return self.actors.iter().find(|actor| actor.name == name).ok_or_else(|| {
-                let names = self.actors.iter().map(|actor| actor.name.as_str());
+            return self.granted().find(|actor| actor.name == name).ok_or_else(|| {
+                let names = self.granted().map(|actor| actor.name.as_str());
                 let nearest = nearest(name, names).map(ToOwned::to_owned);
                 PeerError::UnknownActor { worker: worker.clone(), name: name.to_owned(), nearest }
             });
         }
-        let mut candidates: Vec<_> = self.actors.iter().filter(|actor| actor.may_serve(protocol)).collect();
+        let mut candidates: Vec<_> = self.granted().filter(|actor| actor.may_serve(protocol)).collect();
         if candidates.len() > 1 {
             // The name of a declared actor is that of its protocol, unless it was given another.
             let plain = protocol.name.to_lowercase();
@@ -429,23 +490,28 @@ fn side(
     let config = Config { may_accuse: peer.may_accuse, while_down, ..Config::default() };
     let made = Peer::new(who, is_routed, config, Arc::clone(report));
     made.turn(|turn| {
-        for slot in &peer.exports {
-            let actor = local.iter().find(|(actor, _)| actor.name == slot.actor);
-            let mailbox = actor.map_or_else(Mailbox::default, |(actor, _)| actor.mailbox);
-            let protocols = actor.map_or(&[][..], |(actor, _)| &actor.protocols);
-            let lending =
-                actor.map_or_else(|| Arc::new(Lending::of(&mailbox)), |(_, lending)| Arc::clone(lending));
-            let (export, methods) = export(protocols, slot.methods.as_deref(), &mailbox, slot.max_inflight);
-            let actor = Behind::Early(slot.actor.clone(), Default::default());
-            let fds = kinds(slot.fds_send.as_deref());
-            turn.add_export(export, Exported { actor, methods, lending, fds });
+        for (number, slot) in (0..).zip(&peer.exports) {
+            let (export, exported) = exported(slot, local);
+            turn.add_export(number, export, exported);
         }
         // The first of all, so that they have the same place on both sides: that of their slot.
         for (slot, _) in (0..).zip(&peer.imports) {
-            turn.add_import(slot, None);
+            turn.add_import(ImportId(slot), slot, None);
         }
     });
     made
+}
+
+/// Returns what a slot gives, and what stands behind it before its actor runs.
+fn exported(slot: &bootstrap::Slot, local: &[(Local, Arc<Lending>)]) -> (Export, Exported) {
+    let actor = local.iter().find(|(actor, _)| actor.name == slot.actor);
+    let mailbox = actor.map_or_else(Mailbox::default, |(actor, _)| actor.mailbox);
+    let protocols = actor.map_or(&[][..], |(actor, _)| &actor.protocols);
+    let lending = actor.map_or_else(|| Arc::new(Lending::of(&mailbox)), |(_, lending)| Arc::clone(lending));
+    let (export, methods) = export(protocols, slot.methods.as_deref(), &mailbox, slot.max_inflight);
+    let actor = Behind::Early(slot.actor.clone(), Default::default());
+    let fds = kinds(slot.fds_send.as_deref());
+    (on_terms(export, slot), Exported { actor, methods, lending, fds })
 }
 
 /// Returns the set of the kinds that a grant names, if it names any.

@@ -13,7 +13,7 @@ use bailiwick_wire::FdKinds;
 use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::descriptors::Incoming;
 use bailiwick_wire::frame::Extensions;
-use bailiwick_wire::reason::NotDelivered;
+use bailiwick_wire::reason::{DownCause, NotDelivered};
 use bailiwick_wire::schema::{Disagreement, MethodSchema};
 
 use super::answer::Answer;
@@ -50,6 +50,7 @@ impl Turn<'_> {
             Action::Deliver { export, method, asked, deadline } => {
                 self.deliver(export, method, asked, deadline, hand);
             }
+            Action::Used { slot, method } => self.effects.push(Effect::Used(slot, method)),
             Action::DeadLetter { target, reason } => self.dead_letter(target, reason),
             Action::CancelHandler { asked } => {
                 let waker = self.state.handlers.end(asked);
@@ -68,10 +69,7 @@ impl Turn<'_> {
             Action::Unwatched { watch } => self.unwatched(watch),
             Action::ActorDown { watch, .. } => {
                 let cause = hand.words.cause.unwrap_or(self.state.peer.cause);
-                let generation = self.state.peer.generation;
-                if let Some(watching) = self.state.watches.remove(&watch.0) {
-                    self.effects.push(Effect::Down(watching, generation, cause));
-                }
+                self.watched_is_down(watch.0, cause);
             }
             Action::ExportGone { slot } => self.export_gone(slot),
             Action::Refused { refusal, by_peer } => self.refused(refusal, by_peer, hand),
@@ -90,6 +88,12 @@ impl Turn<'_> {
                 tracing::debug!(target: "bailiwick::link", peer, ?action);
             }
         }
+    }
+
+    fn watched_is_down(&mut self, watch: u64, cause: DownCause) {
+        let generation = self.state.peer.generation;
+        let watching = self.state.watches.remove(&watch);
+        self.effects.extend(watching.map(|watching| Effect::Down(watching, generation, cause)));
     }
 
     fn deliver_item(&mut self, ticket: SendId, hand: &mut Hand<'_>) {

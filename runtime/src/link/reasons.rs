@@ -37,6 +37,8 @@ pub(super) fn coarse(failure: &Failure) -> link::Failure {
             NotDelivered::Unready => link::NotDelivered::Unready,
             NotDelivered::Undecodable { .. } => link::NotDelivered::Undecodable,
             NotDelivered::Full => link::NotDelivered::Full,
+            NotDelivered::UsedUp => link::NotDelivered::UsedUp,
+            NotDelivered::TooOften => link::NotDelivered::TooOften,
             _ => link::NotDelivered::Gone,
         }),
         Failure::Unknown(reason) => link::Failure::Unknown(match reason {
@@ -73,6 +75,8 @@ pub(super) fn not_delivered(reason: link::NotDelivered, peer: PeerState, bytes: 
         link::NotDelivered::Full => NotDelivered::Full,
         link::NotDelivered::Expired => NotDelivered::Expired,
         link::NotDelivered::NotGranted => NotDelivered::NotGranted,
+        link::NotDelivered::UsedUp => NotDelivered::UsedUp,
+        link::NotDelivered::TooOften => NotDelivered::TooOften,
         link::NotDelivered::Gone => NotDelivered::NoSuchActor,
         link::NotDelivered::Draining => NotDelivered::Draining,
         link::NotDelivered::Unready => NotDelivered::Unready,
@@ -123,13 +127,14 @@ pub(super) fn fault(fault: link::Fault) -> Fault {
     match fault {
         link::Fault::Malformed | link::Fault::TooManyUses => Fault::Frame,
         link::Fault::OutOfPlace => Fault::LinkState,
-        link::Fault::NoSuchSlot { .. } | link::Fault::BadWatch => Fault::UnknownSlot,
+        link::Fault::NoSuchSlot { .. } => Fault::UnknownSlot,
+        link::Fault::BadWatch => Fault::Watch,
         link::Fault::NeverGranted { .. } => Fault::MethodNotGranted,
-        link::Fault::TooManyAsks { .. } => Fault::InFlight,
         link::Fault::BadCorrelation { .. } | link::Fault::BadStream { .. } => Fault::UnknownCorrelation,
         link::Fault::Overspent { .. } => Fault::Credit,
-        link::Fault::TooLarge { .. } => Fault::PayloadOverLimit,
+        link::Fault::TooLarge { .. } => Fault::TooLarge,
         link::Fault::TooManyFds { .. } => Fault::DescriptorCount,
         link::Fault::Undecodable => Fault::UndecodableRate,
+        link::Fault::Quota => Fault::QuotaRate,
     }
 }

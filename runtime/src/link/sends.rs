@@ -91,7 +91,7 @@ impl Turn<'_> {
             From::Sender(patience) => *patience,
             From::Predecessor(_) => Patience::Kept,
         };
-        if deadline.is_some() {
+        if deadline.is_some() || self.state.link.is_paced(import) {
             self.read_clock();
         }
         // First, for it may be news to the machine, and only then the ticket: the machine may have ended something.

@@ -17,7 +17,7 @@ use bailiwick_sys::socket::{LostFds, Packet, ReceiveError, SendError, receive, s
 use bailiwick_wire::frame::MAX_PACKET_BYTES;
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::effect::{self, Effect};
 use super::inbox::Inbox;
@@ -36,6 +36,8 @@ pub(super) struct Mover {
     pause: Option<Pin<Box<Sleep>>>,
     /// Nothing is read, because the peer does not read what it is answered.
     held: bool,
+    /// Set while the peer waits for credit that it earns with time.
+    pay: Option<Pin<Box<Sleep>>>,
     /// Set when the transport has ended by itself: how long word of the peer is awaited.
     farewell: Option<Pin<Box<Sleep>>>,
 }
@@ -68,7 +70,8 @@ impl Mover {
     pub(super) fn new(peer: Arc<Peer>, serial: u32, socket: Arc<Socket>) -> Self {
         let inbox = Inbox::new(peer.limits);
         let (buffer, effects) = (vec![0; MAX_PACKET_BYTES + 1], Vec::new());
-        Self { peer, serial, socket, buffer, inbox, effects, pause: None, held: false, farewell: None }
+        let (pause, pay, farewell) = (None, None, None);
+        Self { peer, serial, socket, buffer, inbox, effects, pause, held: false, pay, farewell }
     }
 
     /// Moves bytes both ways until the transport is closed.
@@ -82,6 +85,7 @@ impl Mover {
         }
         if self.farewell.is_none() {
             self.poll_both(task);
+            self.poll_pay(task);
         }
         self.poll_farewell(task);
         if self.serves(&self.peer.lock()) { Poll::Pending } else { Poll::Ready(()) }
@@ -100,6 +104,25 @@ impl Mover {
         self.poll_write(task);
         if std::mem::take(&mut self.held) && !self.peer.lock().owes_too_much() {
             // What may be read meanwhile wakes nobody, since nobody asked for it.
+            task.waker().wake_by_ref();
+        }
+    }
+
+    /// Has the machine pay the peer what it has earned, when it is time.
+    fn poll_pay(&mut self, task: &mut Context<'_>) {
+        let due = self.peer.lock().link.pays_at();
+        let Some(at) = due.and_then(|due| self.peer.deadline(due)) else {
+            self.pay = None;
+            return;
+        };
+        let pay = self.pay.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if pay.deadline() != at {
+            pay.as_mut().reset(at);
+        }
+        if pay.as_mut().poll(task).is_ready() {
+            self.pay = None;
+            self.tell(Event::Tick);
+            // What is due next is found out in the next turn, and what was ordered is written.
             task.waker().wake_by_ref();
         }
     }

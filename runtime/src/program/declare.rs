@@ -7,7 +7,7 @@ use bailiwick_supervisor::spec;
 use serde::Serialize;
 
 use crate::hosted::Hosted;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Grant, Sandbox};
 use crate::supervision::Supervision;
 
 /// One worker of a [`Program`](crate::Program): a process, or several alike, with its actors.
@@ -231,15 +231,8 @@ impl Worker {
     }
 
     pub(super) fn grants(&self) -> impl Iterator<Item = spec::Grant> {
-        self.sandbox.grants.iter().map(|wish| spec::Grant {
-            from: self.spec.name.clone(),
-            to_worker: wish.to_worker.clone(),
-            to_actor: wish.to_actor.clone(),
-            methods: wish.methods.clone(),
-            fds_send: None,
-            fds_receive: None,
-            max_inflight: spec::Grant::MAX_INFLIGHT,
-        })
+        let of = |grant: &Grant| spec::Grant { from: self.spec.name.clone(), ..grant.spec.clone() };
+        self.sandbox.grants.iter().map(of)
     }
 
     /// Returns what is to be supervised. Relative paths start at `here`, where the worker starts too.

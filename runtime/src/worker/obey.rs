@@ -113,6 +113,7 @@ async fn update(memory: OwnedFd, host: &Arc<WorkerHost>) {
         host.peers().part(*peer).await;
     }
     host.peers().introduce(&update.peers);
+    host.peers().regrant(&update.regranted);
     if !update.actors.is_empty() {
         let host = Arc::clone(host);
         tokio::task::spawn_local(async move { host.take_changes(&update.actors).await });

@@ -56,6 +56,8 @@ pub struct Update {
     pub peers: Vec<Peer>,
     /// Peers, by number, to which no grant is left: what waits for them is given up.
     pub gone: Vec<u16>,
+    /// Peers that it knows, and that it may send or give something else from now on. What is in a slot stays in it.
+    pub regranted: Vec<Peer>,
 }
 
 /// When the work of a worker is done.
@@ -214,7 +216,62 @@ pub struct Slot {
     pub fds_receive: Option<Vec<FdKind>>,
     /// Asks that may be open at a time.
     pub max_inflight: u32,
+    /// So many messages at once, and in each period in the long run.
+    pub rate: Option<(u32, Duration)>,
+    /// How often each method may be used.
+    pub once: Once,
+    /// Methods that were used, by their index in frames, where each may be used once.
+    pub used: Vec<u16>,
 }
+
+/// How often each method of a slot may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Once {
+    /// Any number of times.
+    #[default]
+    No,
+    /// Once in each life of the sender.
+    PerLife,
+    /// Once, over all lives of the sender.
+    Ever,
+}
+
+impl Slot {
+    /// Returns whether anything may be sent over it.
+    pub fn is_open(&self) -> bool {
+        self.methods.as_ref().is_none_or(|methods| !methods.is_empty())
+    }
+
+    /// Notes that a method which may be used once, over all lives of the sender, was used; returns whether that is news.
+    pub fn note_use(&mut self, method: u32) -> bool {
+        let method = u16::try_from(method).ok().filter(|method| *method < METHODS_MAX);
+        let news = method.filter(|method| self.once == Once::Ever && !self.used.contains(method));
+        self.used.extend(news);
+        news.is_some()
+    }
+
+    /// Returns the slots that take the place of `old` ones: an actor stays where it was, one that is not granted any more
+    /// leaves its place with nothing granted, and others come behind. What was used stays used.
+    pub fn succeed(old: &[Slot], new: Vec<Slot>) -> Vec<Slot> {
+        let mut new: Vec<_> = new.into_iter().map(Some).collect();
+        let mut slots: Vec<Slot> = Vec::with_capacity(old.len().max(new.len()));
+        for before in old {
+            let is_same =
+                |slot: &&mut Option<Slot>| slot.as_ref().is_some_and(|slot| slot.actor == before.actor);
+            let after = new.iter_mut().find(is_same).and_then(Option::take);
+            let used = |slot: &Slot| if slot.once == before.once { before.used.clone() } else { Vec::new() };
+            slots.push(match after {
+                Some(slot) => Slot { used: used(&slot), ..slot },
+                None => Slot { methods: Some(Vec::new()), ..before.clone() },
+            });
+        }
+        slots.extend(new.into_iter().flatten());
+        slots
+    }
+}
+
+/// The methods that an actor may have.
+const METHODS_MAX: u16 = 128;
 
 /// The second stage of the sandbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -295,14 +352,21 @@ impl Update {
 mod tests {
     use super::*;
 
-    fn bootstrap() -> Bootstrap {
-        let slot = Slot {
-            actor: "thumbs".into(),
+    fn slot(actor: &str) -> Slot {
+        Slot {
+            actor: actor.into(),
             methods: Some(vec!["shrink".into()]),
             fds_send: Some(vec![FdKind::File]),
             fds_receive: None,
             max_inflight: 64,
-        };
+            rate: Some((3, Duration::from_secs(1))),
+            once: Once::Ever,
+            used: Vec::new(),
+        }
+    }
+
+    fn bootstrap() -> Bootstrap {
+        let slot = Slot { used: vec![7], ..slot("thumbs") };
         let peer = Peer {
             number: 1,
             worker: "shrinker".into(),
@@ -332,6 +396,22 @@ mod tests {
         for end in 0..bytes.len() {
             assert!(Bootstrap::from_bytes(&bytes[..end]).is_err(), "cut at {end}");
         }
+    }
+
+    #[test]
+    fn slots_stay_in_their_places_when_grants_change() {
+        let slot = |actor: &str, once| Slot { once, ..slot(actor) };
+        let mut used = slot("b", Once::Ever);
+        assert!(used.note_use(3) && !used.note_use(3) && !used.note_use(128));
+        let old = [slot("a", Once::No), used.clone(), slot("c", Once::No)];
+        let new = vec![slot("d", Once::No), slot("b", Once::Ever), slot("a", Once::PerLife)];
+        let after = Slot::succeed(&old, new.clone());
+        let actors: Vec<_> = after.iter().map(|slot| (slot.actor.as_str(), slot.is_open())).collect();
+        assert_eq!(actors, [("a", true), ("b", true), ("c", false), ("d", true)]);
+        assert_eq!((after[0].once, &after[1]), (Once::PerLife, &used));
+        let again = Slot::succeed(&after, vec![slot("c", Once::No), slot("b", Once::No)]);
+        let open: Vec<_> = again.iter().map(|slot| (slot.is_open(), slot.used.len())).collect();
+        assert_eq!(open, [(false, 0), (true, 0), (true, 0), (false, 0)]);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! | 0 | 1 | kind: 1 to 127 from the worker, 128 to 255 from the supervisor |
 //! | 1 | 1 | zero |
 //! | 2 | 2 | number of the peer |
-//! | 4 | 4 | generation of the peer |
-//! | 8 | 4 | detail: a fault, a cause, how many messages were taken, or 1 for a link to a life beside the one that messages go to |
+//! | 4 | 4 | generation of the peer, or a slot of the link to it |
+//! | 8 | 4 | detail: a fault, a cause, a method, how many messages were taken, or 1 for a link to a life beside the one that messages go to |
 //! | 12 | 4 | zero |
 //! | 16 | 32 | name of a kept descriptor, filled up with zeros |
 //! | 48 | 16 | zero |
@@ -77,6 +77,15 @@ pub enum ToSupervisor {
     Wanted {
         /// The peer.
         peer: u16,
+    },
+    /// A peer has used a method that it may use once, over all its lives: the next life of this worker is to know that.
+    Used {
+        /// The peer.
+        peer: u16,
+        /// The slot.
+        slot: u32,
+        /// The method, by its index in frames.
+        method: u32,
     },
     /// Will not take up what has changed, after [`ToWorker::Update`] with actors: only a new life can.
     Declined,
@@ -241,6 +250,9 @@ impl ToSupervisor {
             &Self::Spent { taken } => Fields { detail: taken, ..Fields::of(12) },
             Self::Idle => Fields::of(13),
             &Self::Wanted { peer } => Fields { peer, ..Fields::of(14) },
+            &Self::Used { peer, slot, method } => {
+                Fields { peer, generation: slot, detail: method, ..Fields::of(15) }
+            }
             Self::Declined => Fields::of(20),
             Self::Refused => Fields::of(21),
         }
@@ -269,6 +281,7 @@ impl ToSupervisor {
             12 => Self::Spent { taken: fields.detail },
             13 => Self::Idle,
             14 => Self::Wanted { peer: fields.peer },
+            15 => Self::Used { peer: fields.peer, slot: fields.generation, method: fields.detail },
             20 => Self::Declined,
             21 => Self::Refused,
             found => return Err(ControlError::Kind { found }),

@@ -3,7 +3,7 @@
 //! | class | what it is | what follows |
 //! | --- | --- | --- |
 //! | (a) `Violation` | what our encoder can never produce | the link is closed; who may accuse does |
-//! | (b) `OverLimit` | over a limit that the sender enforces first | `NotDelivered(TooLarge)`, never guilt |
+//! | (b) `OverLimit` | over a limit that the sender enforces first | `NotDelivered`, counted, a violation above a rate |
 //! | (c) `Raced` | right when it was sent: old generation, grant just revoked | `NotDelivered` |
 //! | (d) `Undecodable` | a payload that does not decode | `NotDelivered(Undecodable)`, counted |
 
@@ -14,7 +14,8 @@ use crate::frame::Kind;
 pub enum Class {
     /// Our encoder can never produce it. Closes the link, and the more privileged end may accuse.
     Violation,
-    /// Over a limit. Answered with `NotDelivered(TooLarge)`; a link that does it has no fault.
+    /// Over a limit or a quota. Answered with `NotDelivered`, counted; a violation only above a rate, since a limit may
+    /// have become narrower while the message was under way.
     OverLimit,
     /// The world changed while it was under way. Answered with `NotDelivered`.
     Raced,
@@ -22,7 +23,7 @@ pub enum Class {
     Undecodable,
 }
 
-/// Everything that can be wrong with a frame, in the order in which it is checked.
+/// Everything that can be wrong with a frame. The code of each is what travels and what is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Fault {
@@ -67,6 +68,16 @@ pub enum Fault {
     Expired = 19,
     /// More payloads that do not decode than a second may bring.
     UndecodableRate = 20,
+    /// A payload longer than the receiver's hello permits.
+    TooLarge = 21,
+    /// A method that was granted for one use, used again.
+    UsedUp = 22,
+    /// More messages over a limit or quota than a minute may bring.
+    QuotaRate = 23,
+    /// A packet that the kernel says another process sent than the peer.
+    Credentials = 24,
+    /// A watch that is in use, unknown, or one too many.
+    Watch = 25,
 }
 
 /// One row of [`FAULTS`].
@@ -84,8 +95,8 @@ const fn row(fault: Fault, class: Class, text: &'static str) -> Row {
     Row { fault, class, text }
 }
 
-/// What follows from what, in the order in which a receiver checks.
-pub const FAULTS: [Row; 20] = [
+/// What follows from what, by code; the first twenty in the order in which a receiver checks.
+pub const FAULTS: [Row; 25] = [
     row(Fault::Packet, Class::Violation, "packet is cut, empty or too long"),
     row(Fault::Frame, Class::Violation, "frame is malformed"),
     row(Fault::LinkState, Class::Violation, "frame does not belong to the state of the link"),
@@ -106,7 +117,24 @@ pub const FAULTS: [Row; 20] = [
     row(Fault::EndedCorrelation, Class::Raced, "answers an ask that has ended"),
     row(Fault::Expired, Class::Raced, "deadline had passed on arrival"),
     row(Fault::UndecodableRate, Class::Violation, "too many payloads do not decode"),
+    row(Fault::TooLarge, Class::Violation, "payload is longer than the receiver takes"),
+    row(Fault::UsedUp, Class::OverLimit, "method was granted for one use, and that was made"),
+    row(Fault::QuotaRate, Class::Violation, "too many messages are over a limit of their grant"),
+    row(Fault::Credentials, Class::Violation, "packet was sent by another process than the peer"),
+    row(Fault::Watch, Class::Violation, "watch is in use, unknown, or one too many"),
 ];
+
+impl Class {
+    /// Returns the word for it in audit records.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Violation => "violation",
+            Self::OverLimit => "over_limit",
+            Self::Raced => "raced",
+            Self::Undecodable => "undecodable",
+        }
+    }
+}
 
 impl Fault {
     /// Returns the row of this fault.

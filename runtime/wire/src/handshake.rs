@@ -1,11 +1,13 @@
 //! The payloads of the handshake: what each end of a link takes and will use, and why one refuses.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::schema::{Fingerprint, MethodShape};
 
 /// The version of the frames and of the codec. Two ends with different ones do not talk.
-pub const WIRE_VERSION: u16 = 1;
+pub const WIRE_VERSION: u16 = 2;
 
 /// The payload of a `Hello` frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +67,12 @@ pub struct Terms {
     pub wait: bool,
     /// Asks that may be open at a time.
     pub asks: u32,
+    /// So many messages at once, and in each period in the long run.
+    pub rate: Option<(u32, Duration)>,
+    /// Whether each method may be used once.
+    pub once: bool,
+    /// Those of them that were used, by their index in frames, the first in the lowest bit of the first.
+    pub used: [u64; 2],
 }
 
 /// The payload of a `Refuse` frame.

@@ -111,6 +111,12 @@ pub enum NotDelivered {
     /// An ask was awaited where no executor runs.
     #[error("no executor runs on this thread; use `ask_blocking`")]
     NoExecutor,
+    /// The grant of this method was for one use, and that was made.
+    #[error("the method was granted for one use, and that was made")]
+    UsedUp,
+    /// The rate of the grant permits no more at present.
+    #[error("the rate of its grant permits no more at present")]
+    TooOften,
 }
 
 /// Names the incarnation that ended, if there was one.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::spec::{Exec, Grant, May, Preset, Sandbox, System, Worker};
+use crate::spec::{Exec, Grant, May, Once, Preset, Rate, Sandbox, System, Worker};
 
 /// Returns, line by line, who gains what when `new` takes the place of `old`. Limits and times are no privileges, and a
 /// worker that did not exist could do nothing.
@@ -16,6 +16,12 @@ pub(super) fn gains(old: &System, new: &System) -> Vec<String> {
     for grant in new.grants.iter().filter(|grant| !old.grants.iter().any(|known| covers(known, grant))) {
         let actor = grant.to_actor.as_ref().map_or_else(String::new, |actor| format!("/{actor}"));
         let methods = grant.methods.as_ref().map_or_else(|| "every method".into(), |all| all.join(", "));
+        let methods = match (grant.once, grant.rate) {
+            (Once::Ever, _) => format!("{methods}, each once"),
+            (Once::PerLife, _) => format!("{methods}, each once in a life"),
+            (Once::No, Some(rate)) => format!("{methods}, {} in {:?}", rate.messages, rate.period),
+            (Once::No, None) => methods,
+        };
         found.push(format!("{}\tmay send to {}{actor}: {methods}", grant.from, grant.to_worker));
     }
     found
@@ -89,4 +95,20 @@ fn covers(old: &Grant, new: &Grant) -> bool {
         && holds(old.methods.as_deref(), new.methods.as_deref())
         && holds(old.fds_send.as_deref(), new.fds_send.as_deref())
         && holds(old.fds_receive.as_deref(), new.fds_receive.as_deref())
+        && strictness(new.once) >= strictness(old.once)
+        && old.rate.is_none_or(|old| new.rate.is_some_and(|new| is_within(new, old)))
+}
+
+fn strictness(once: Once) -> u8 {
+    match once {
+        Once::No => 0,
+        Once::PerLife => 1,
+        Once::Ever => 2,
+    }
+}
+
+/// Whether one rate permits no more than another, neither at once nor in the long run.
+fn is_within(rate: Rate, other: Rate) -> bool {
+    let per_time = |rate: Rate, other: Rate| u128::from(rate.messages) * other.period.as_nanos();
+    rate.messages <= other.messages && per_time(rate, other) <= per_time(other, rate)
 }

@@ -102,7 +102,7 @@ pub fn plan(old: &System, new: &System) -> Plan {
     let mut steps: Vec<Step> = surroundings(old, new).into_iter().chain(stays).chain(gone).collect();
     for step in &mut steps {
         if step.change < Change::Restarted && is_linked_otherwise(old, new, &step.worker) {
-            step.change = Change::Restarted;
+            step.change = step.change.max(Change::Hot);
             step.because.push("grant");
         }
     }
@@ -267,8 +267,8 @@ fn actors(old: &Worker, new: &Worker) -> Option<(&'static str, Change)> {
     }
 }
 
-/// Whether two workers that stay may now send each other something else than before. A link that is new, or goes, is made
-/// or cut between processes that run; one that changes cannot be, because both ends number what it carries.
+/// Whether two workers that stay may now send each other something else than before. Both ends are told, and take it up
+/// while the link between them is in use.
 fn is_linked_otherwise(old: &System, new: &System, worker: &str) -> bool {
     let peers = |system: &System| -> Vec<String> {
         let other = |grant: &crate::spec::Grant| match (grant.from == worker, grant.to_worker == worker) {

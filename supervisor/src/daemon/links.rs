@@ -13,7 +13,6 @@ use bailiwick_wire::control::ToWorker;
 use super::{Daemon, ROOM_RETRY};
 use crate::broker;
 use crate::control::Cause;
-use crate::spec;
 use crate::store::Keeper;
 
 impl Daemon {
@@ -42,17 +41,11 @@ impl Daemon {
 
     pub(super) fn peer(&self, child: ChildId, peer: ChildId, terms: &broker::Terms) -> Peer {
         let seat = self.roster.seat(peer);
-        let worker = &seat.worker;
         Peer {
-            number: peer.0,
-            worker: worker.name.clone(),
-            instance: seat.instance,
-            instances: worker.places(),
             may_accuse: self.roster.is_privileged(child) && !self.roster.is_privileged(peer),
             exports: terms.exports.clone(),
             imports: terms.imports.clone(),
-            while_down: worker.may_wait(),
-            on_demand: worker.start == spec::Start::OnDemand,
+            ..seat.worker.as_peer(peer.0, seat.instance)
         }
     }
 

@@ -16,7 +16,7 @@ use bailiwick_wire::control::ToWorker;
 
 use super::Daemon;
 use super::child::unborn;
-use crate::broker::lay_out;
+use crate::broker::{carry, lay_out};
 use crate::check::{self, Change, Plan, plan};
 use crate::control::{ConnectionId, Outcome as Answer, Record, ReloadMode, Text};
 use crate::manifest::Reading;
@@ -126,7 +126,7 @@ impl Daemon {
         let stays = |child: ChildId| roster.seat(child).standing == Standing::Present;
         // Whoever was on its way out.
         let back: Vec<ChildId> = self.roster.leaving().filter(|child| stays(*child)).collect();
-        let links = self.broker.succeed(lay_out(&system, &roster), stays);
+        let links = self.broker.succeed(lay_out(&system, &roster), stays, carry);
         (self.roster, self.system) = (roster, system);
         let added: Vec<ChildId> = fresh.iter().map(|(child, _)| *child).collect();
         let starts = [added.as_slice(), &back].concat();
@@ -138,6 +138,7 @@ impl Daemon {
         }
         self.guard();
         links.strangers.into_iter().for_each(|(child, peer)| self.introduce(child, peer));
+        links.changed.into_iter().for_each(|(child, peer)| self.regrant(child, peer));
         links.parted.into_iter().for_each(|(child, peer)| self.part(child, peer));
         links.made.into_iter().for_each(|(one, other)| self.link(one, other));
         let orders: Vec<_> =
@@ -167,16 +168,27 @@ impl Daemon {
         Some((verb, self.incarnation(child)))
     }
 
-    /// Tells a process of a peer that there was no grant with when it began.
+    /// Tells the processes of a child of a peer that there was no grant with when they began.
     fn introduce(&mut self, child: ChildId, peer: ChildId) {
         let Some(terms) = self.broker.between(child, peer) else { return };
         let update = Update { peers: vec![self.peer(child, peer, terms)], ..Update::default() };
         for berth in Berth::both(child) {
-            let Some(life) = &mut self.children.at_mut(berth).life else { continue };
-            life.line.iter_mut().for_each(|line| line.add_peers(1));
-            let of = life.of;
-            self.update(of, &update);
+            let line = self.children.at_mut(berth).life.as_mut().and_then(|life| life.line.as_mut());
+            line.into_iter().for_each(|line| line.add_peers(1));
         }
+        self.update_both(child, &update);
+    }
+
+    /// Tells the processes of a child that something else is granted between them and a peer, or was used up.
+    pub(super) fn regrant(&mut self, child: ChildId, peer: ChildId) {
+        let Some(terms) = self.broker.between(child, peer) else { return };
+        let update = Update { regranted: vec![self.peer(child, peer, terms)], ..Update::default() };
+        self.update_both(child, &update);
+    }
+
+    fn update_both(&mut self, child: ChildId, update: &Update) {
+        let lives = Berth::both(child).map(|berth| self.children.at(berth).life.as_ref().map(|life| life.of));
+        lives.into_iter().flatten().for_each(|of| self.update(of, update));
     }
 
     /// Tells a process of a peer to which no grant is left.

@@ -16,7 +16,7 @@ use bailiwick_wire::control::{ToSupervisor, ToWorker};
 
 use super::Daemon;
 use super::child::Stage;
-use crate::broker::may_send;
+use crate::broker::{may_send, note_use};
 use crate::control::{Cause, Record};
 use crate::line::Received;
 use crate::spec::May;
@@ -94,6 +94,11 @@ impl Daemon {
             ToSupervisor::Wanted { peer } => {
                 if may_send(&self.broker, of.child, ChildId(peer)) {
                     self.events.push_back(Event::Wanted(ChildId(peer)));
+                }
+            }
+            ToSupervisor::Used { peer, slot, method } => {
+                if note_use(&mut self.broker, of.child, ChildId(peer), slot, method) {
+                    self.regrant(of.child, ChildId(peer));
                 }
             }
             ToSupervisor::Declined => self.events.push_back(Event::Declined(of)),

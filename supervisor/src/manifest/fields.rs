@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::values::FromToml;
-use super::vocabulary::{Fate, Table, fate};
+use super::vocabulary::{Fate, Table, fate, why_later};
 use crate::check::{Diagnostic, Places, nearest, quote};
 
 /// What reading gathers: what is wrong, and where everything stood.
@@ -260,7 +260,10 @@ fn unknown(
     match fate(kind, name) {
         Some(Fate::Later) => Diagnostic::error(format!("`{name}` is not enforced by this version"))
             .at(key.span(), format!("this version would ignore it in {title}"))
-            .help("remove it; what cannot be enforced is refused rather than ignored"),
+            .help(
+                why_later(kind, name)
+                    .unwrap_or("remove it; what cannot be enforced is refused rather than ignored"),
+            ),
         Some(Fate::Say(advice)) => Diagnostic::error(format!("unknown key `{name}` in {title}"))
             .at(key.span(), format!("not a key of {}", kind.noun()))
             .help(advice),

@@ -5,7 +5,7 @@ use toml::de::DeValue;
 use super::fields::Fields;
 use super::vocabulary::Table;
 use crate::check::{Diagnostic, quote};
-use crate::spec::{FdKind, Grant};
+use crate::spec::{FdKind, Grant, Once};
 
 /// The most grants of one system.
 const MAX_GRANTS: usize = 1024;
@@ -31,17 +31,18 @@ pub(super) fn all(top: &mut Fields<'_, '_>) -> Vec<Grant> {
 fn grant(fields: &mut Fields<'_, '_>) -> Option<Grant> {
     let from: Option<String> = fields.require("from", "name the sending worker: `from = \"WORKER\"`");
     let to: Option<String> = fields.require("to", "name the receiver: `to = \"WORKER/ACTOR\"`");
-    let mut grant = Grant {
-        from: from.unwrap_or_default(),
-        to_worker: String::new(),
-        to_actor: None,
-        methods: None,
-        fds_send: None,
-        fds_receive: None,
-        max_inflight: Grant::MAX_INFLIGHT,
-    };
+    let mut grant = Grant::new(from.unwrap_or_default(), "", None);
     fields.set("methods", &mut grant.methods);
     fields.set_within("max_inflight", 1..=65_536, &mut grant.max_inflight);
+    fields.set("rate", &mut grant.rate);
+    fields.set("once", &mut grant.once);
+    if grant.once != Once::No && grant.rate.is_some() {
+        let error = Diagnostic::error("a rate for what may be used once")
+            .at_key(fields.key("rate"), "how often in a time")
+            .at_key(fields.key("once"), "once in all")
+            .help("remove one of the two");
+        fields.reader.refuse(error);
+    }
     if let Some(mut fds) = fields.table("fds", Table::Fds) {
         grant.fds_send = fds.read::<Vec<FdKind>>("send").or(Some(Vec::new()));
         grant.fds_receive = fds.read::<Vec<FdKind>>("receive").or(Some(Vec::new()));

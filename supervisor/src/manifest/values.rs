@@ -9,7 +9,8 @@ use toml::de::DeValue;
 use super::fields::{Reader, describe, short};
 use crate::check::{Diagnostic, nearest, quote};
 use crate::spec::{
-    AutoShutdown, FdKind, May, OnExhausted, OnFull, OnSigstop, Preset, Reaction, RestartType, Start, Strategy,
+    AutoShutdown, FdKind, May, OnExhausted, OnFull, OnSigstop, Once, Preset, Rate, Reaction, RestartType,
+    Start, Strategy,
 };
 
 /// A value that a key can have.
@@ -174,6 +175,48 @@ fn split_unit(text: &str) -> Option<(f64, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let number: f64 = text[..end].parse().ok()?;
     Some((number, &text[end..]))
+}
+
+/// So many messages in a time: `"10/s"`, `"100/m"`, `"3/500ms"`.
+impl FromToml for Rate {
+    fn from_toml(value: &Spanned<DeValue<'_>>, key: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        let rate = match value.get_ref() {
+            DeValue::String(text) => parse_rate(text),
+            _ => None,
+        };
+        if rate.is_none() {
+            let help =
+                "write a number from 1 to 1000000, a stroke and a unit or a time: \"10/s\", \"3/500ms\"";
+            reader.mismatch(key, value, "a rate such as \"10/s\"", Some(help.into()));
+        }
+        rate
+    }
+}
+
+fn parse_rate(text: &str) -> Option<Rate> {
+    let (messages, period) = text.split_once('/')?;
+    let messages = messages.parse().ok().filter(|messages| (1..=1_000_000).contains(messages))?;
+    let period = if period.starts_with(|c: char| c.is_ascii_digit()) {
+        parse_duration(period)?
+    } else {
+        parse_duration(&format!("1{period}"))?
+    };
+    (Duration::from_millis(1)..=MAX_DURATION).contains(&period).then_some(Rate { messages, period })
+}
+
+/// `true` is once over all lives of the sender, `"per_life"` once in each.
+impl FromToml for Once {
+    fn from_toml(value: &Spanned<DeValue<'_>>, key: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::Boolean(true) => return Some(Self::Ever),
+            DeValue::Boolean(false) => return Some(Self::No),
+            DeValue::String(text) if text == "per_life" => return Some(Self::PerLife),
+            _ => {}
+        }
+        let help = "`true` is once over all lives of the sender, \"per_life\" once in each of them";
+        reader.mismatch(key, value, "true, false or \"per_life\"", Some(help.into()));
+        None
+    }
 }
 
 impl FromToml for Bytes {
@@ -407,6 +450,19 @@ choices! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rates_are_a_number_and_a_time() {
+        let rate = |text| parse_rate(text).map(|rate| (rate.messages, rate.period.as_millis()));
+        for (text, expected) in [("1/s", (1, 1000)), ("100/m", (100, 60_000)), ("3/500ms", (3, 500))] {
+            assert_eq!(rate(text), Some(expected), "{text}");
+        }
+        for text in
+            ["", "1", "/s", "0/s", "1000001/s", "-1/s", "1/", "1/0s", "1/x", "1 / s", "1/s/s", "1/400d"]
+        {
+            assert_eq!(rate(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn times_are_a_number_and_a_unit() {

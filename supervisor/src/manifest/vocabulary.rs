@@ -85,9 +85,27 @@ const LATER: &[(Table, &str)] = &[
     (Table::Actors, "on"),
     (Table::Actor, "blocking instances survive handoff backoff max_children"),
     (Table::Mailbox, "survive rendezvous unbounded ttl"),
-    (Table::Grant, "once rate delegate args kind"),
+    (Table::Grant, "delegate args kind"),
     (Table::Fds, "credit"),
     (Table::Listen, "backlog mode user group fd_name udp seqpacket"),
+];
+
+/// Returns why a mechanism is not built, where there is more to say than that.
+pub(super) fn why_later(table: Table, word: &str) -> Option<&'static str> {
+    WHY_LATER.iter().find(|(of, later, _)| *of == table && *later == word).map(|(_, _, why)| *why)
+}
+
+const WHY_LATER: &[(Table, &str, &str)] = &[
+    (
+        Table::Grant,
+        "delegate",
+        "remove it: nobody passes a grant on to a third party yet; in a message a worker may name only its own actors",
+    ),
+    (
+        Table::Grant,
+        "args",
+        "remove it: what the arguments of a message may be is checked by the actor that takes it, see `Untrusted`",
+    ),
 ];
 
 const ADVICE: &[(Table, &str, &str)] = &[
@@ -191,6 +209,8 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Listen, "port", "it is part of `tcp`: \"0.0.0.0:80\""),
     (Table::Listen, "path", "it is called `unix`"),
     (Table::Grant, "messages", "it is called `methods`"),
+    (Table::Grant, "limit", "it is called `rate`: `rate = \"10/s\"`"),
+    (Table::Grant, "inflight", "it is called `max_inflight`"),
     (Table::Grant, "method", "it is called `methods` and is a list"),
     (Table::Grant, "actor", "write it behind the worker: `to = \"worker/actor\"`"),
 ];

@@ -1,8 +1,37 @@
 //! What a worker is told of its actors and its peers, in the words of its first packet.
 
-use bailiwick_wire::bootstrap;
+use bailiwick_wire::bootstrap::{self, Slot};
 
-use super::{Actor, AutoShutdown, Kind, OnExhausted, OnFull, RestartType, Strategy, Worker};
+use super::{
+    Actor, AutoShutdown, Grant, Kind, OnExhausted, OnFull, Once, RestartType, Start, Strategy, System, Worker,
+};
+
+impl Grant {
+    /// Returns what it opens: one actor, or every actor that the receiver declares.
+    pub(crate) fn slots(&self, system: &System) -> Vec<Slot> {
+        let slot = |actor: &str| Slot {
+            actor: actor.to_owned(),
+            methods: self.methods.clone(),
+            fds_send: self.fds_send.clone(),
+            fds_receive: self.fds_receive.clone(),
+            max_inflight: self.max_inflight,
+            rate: self.rate.map(|rate| (rate.messages, rate.period)),
+            once: match self.once {
+                Once::No => bootstrap::Once::No,
+                Once::PerLife => bootstrap::Once::PerLife,
+                Once::Ever => bootstrap::Once::Ever,
+            },
+            used: Vec::new(),
+        };
+        match &self.to_actor {
+            Some(actor) => vec![slot(actor)],
+            None => {
+                let to = system.workers.iter().filter(|worker| worker.name == self.to_worker);
+                to.flat_map(|worker| &worker.actors).map(|actor| slot(&actor.name)).collect()
+            }
+        }
+    }
+}
 
 impl From<&Actor> for bootstrap::Actor {
     fn from(actor: &Actor) -> Self {
@@ -72,8 +101,21 @@ impl Worker {
         }
     }
 
-    /// Returns what may wait for it while it is down.
-    pub(crate) fn may_wait(&self) -> bootstrap::WhileDown {
-        bootstrap::WhileDown { messages: self.while_down.messages, bytes: self.while_down.bytes }
+    /// Returns what others are told of one instance, but for what is between the two.
+    pub(crate) fn as_peer(&self, number: u16, instance: u16) -> bootstrap::Peer {
+        bootstrap::Peer {
+            number,
+            worker: self.name.clone(),
+            instance,
+            instances: self.places(),
+            may_accuse: false,
+            exports: Vec::new(),
+            imports: Vec::new(),
+            while_down: bootstrap::WhileDown {
+                messages: self.while_down.messages,
+                bytes: self.while_down.bytes,
+            },
+            on_demand: self.start == Start::OnDemand,
+        }
     }
 }

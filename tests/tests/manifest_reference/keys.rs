@@ -554,6 +554,18 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "Asks that one sender may have open at a time over this grant; one more waits.",
             ),
             (
+                "rate",
+                "none",
+                "\"10/s\"",
+                "So many messages of one sender to one actor at once, and in each such time in the long run. What is more comes back as `NotDelivered(TooOften)`. A restart of the sender renews nothing.",
+            ),
+            (
+                "once",
+                "`false`",
+                "true",
+                "Each method may be used once: over all lives of sender and receiver, or with `\"per_life\"` once in each life of the sender. What is more comes back as `NotDelivered(UsedUp)`. See [grants](grants.md).",
+            ),
+            (
                 "fds",
                 "what the methods declare",
                 "{ send = [\"file\"] }",

@@ -101,6 +101,7 @@ fn plain(expected: &str) -> &str {
     match expected {
         "a time such as \"10s\"" => "time",
         "a size such as \"256M\"" => "size",
+        "a rate such as \"10/s\"" => "rate",
         "a text in quotes" => "text",
         "a name or a number" => "name or number",
         other => other.strip_prefix("one of ").or(other.strip_prefix("a ")).unwrap_or(other),

@@ -51,6 +51,7 @@ impl Link {
     /// `TooManyUses` if one frame names more than [`USES_MAX`].
     pub(super) fn uses_arrived(
         &mut self,
+        now: Instant,
         slot: u32,
         uses: &[Method],
         actions: &mut Vec<Action>,
@@ -59,8 +60,10 @@ impl Link {
             return Err(Fault::TooManyUses);
         }
         let (mut methods, mut refusals) = (Vec::new(), Vec::new());
+        self.reserve(slot);
         let entry = self.exports.get_mut(slot as usize);
         let terms = entry.and_then(|entry| {
+            entry.asked_for = entry.live.is_none();
             let live = entry.live.as_mut()?;
             for used in uses {
                 match compare(live, used) {
@@ -72,7 +75,7 @@ impl Link {
                     Compared::NotGranted => methods.push((*used, None)),
                 }
             }
-            Some(live.offer(entry.generation))
+            Some(live.offer(entry.generation, now))
         });
         for refusal in refusals {
             match self.state {
@@ -91,22 +94,37 @@ impl Link {
         Ok(())
     }
 
-    /// Takes an offer of the peer's. One that was not asked for is nothing.
+    /// Offers the peer an actor anew, whose terms have changed.
+    pub(super) fn offer_anew(&mut self, now: Instant, slot: u32, actions: &mut Vec<Action>) {
+        let Some(entry) = self.exports.get_mut(slot as usize) else { return };
+        let Some(live) = &mut entry.live else { return };
+        let terms = Some(live.offer(entry.generation, now));
+        let all = (0..Methods::MAX).zip(&live.export.methods);
+        let methods =
+            all.map(|(index, method)| (*method, live.granted.has(index).then_some(index))).collect();
+        self.order(Frame::Offer(Offer { slot, terms, methods }), actions);
+    }
+
+    /// Takes an offer of the peer's. One of what is not known here is nothing.
     pub(super) fn offer_arrived(&mut self, now: Instant, offer: &Offer, actions: &mut Vec<Action>) {
         let Some(import) = self.imports_by_slot.get(&offer.slot).copied() else { return };
         let Some(entry) = self.import_mut(import) else { return };
         match &offer.terms {
             None => entry.reach = Reach::Gone,
             Some(terms) => {
-                entry.offered(terms);
+                entry.offered(terms, now);
                 for (used, access) in entry.import.uses.iter().zip(&mut entry.access) {
                     let named = offer.methods.iter().find(|(method, _)| method == used);
                     // What is not named was named to the peer later than what this offer answers.
                     *access = match (*access, named) {
                         (Access::Refused, _) => Access::Refused,
+                        (_, Some((_, Some(index)))) if terms.used.has(*index) => Access::Used,
                         (_, Some((_, Some(index)))) => Access::As(*index),
                         (_, Some((_, None))) => Access::NotGranted,
-                        (access @ (Access::Asked | Access::As(_) | Access::NotGranted), None) => access,
+                        (
+                            access @ (Access::Asked | Access::As(_) | Access::NotGranted | Access::Used),
+                            None,
+                        ) => access,
                     };
                 }
             }

@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 use super::Link;
 use super::event::Action;
 use super::failure::{Failure, Unknown};
-use super::frame::Frame;
+use super::frame::{Frame, Target};
 use super::handling::{Asked, Open};
 use super::tables::{ExportId, LiveExport};
 use crate::credit::{Grant, Size};
+use crate::time::Instant;
 
 impl Link {
     /// Answers an ask, unless it was cancelled or belongs to an earlier transport.
@@ -80,13 +81,17 @@ impl Link {
     }
 
     /// Gives credit back for a message that left its mailbox, and wishes for more where more would help.
-    pub(super) fn taken(&mut self, export: ExportId, size: Size, actions: &mut Vec<Action>) {
+    pub(super) fn taken(&mut self, now: Instant, export: ExportId, size: Size, actions: &mut Vec<Action>) {
         if export.link != self.link {
             return;
         }
         self.queued = self.queued.saturating_sub(1);
         let window = self.config.window_bytes.saturating_sub(self.lent_bytes);
         let Some(live) = self.live(export) else { return };
+        if live.pace.is_some() {
+            live.ledger.put_by(size);
+            return self.pay(now, export.target.slot, actions);
+        }
         let grant = live.ledger.take(size);
         let wish = if window > 0 { live.ledger.wish() } else { None };
         if let Some(grant) = grant {
@@ -96,6 +101,28 @@ impl Link {
             let grant = Grant { bytes: wish.bytes.min(window), ..wish };
             actions.push(Action::Borrow { export, grant });
         }
+    }
+
+    /// Gives the peer the credit that it has earned at a slot by now.
+    pub(super) fn pay(&mut self, now: Instant, slot: u32, actions: &mut Vec<Action>) {
+        let Some(entry) = self.exports.get_mut(slot as usize) else { return };
+        let target = Target { slot, generation: entry.generation };
+        if let Some(grant) = entry.live.as_mut().and_then(|live| live.pay(now)) {
+            self.order(Frame::Credit { target, grant }, actions);
+        }
+    }
+
+    /// Gives the peer the credit that it has earned anywhere.
+    pub(super) fn pay_all(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        for at in 0..self.paced.len() {
+            self.pay(now, self.paced[at], actions);
+        }
+    }
+
+    /// Returns when the peer, who has no credit left somewhere, will have earned some.
+    pub fn pays_at(&self) -> Option<Instant> {
+        let paced = self.paced.iter().filter_map(|slot| self.exports.get(*slot as usize)?.live.as_ref());
+        paced.filter_map(LiveExport::pays_at).min()
     }
 
     /// Passes on to the peer what a mailbox lends.

@@ -1,6 +1,6 @@
 //! What arrives: the checks, in their order, and what follows from a frame that passed them.
 //!
-//! Order: length, link state, slot and generation, method, asks in flight and credit, descriptors; then the
+//! Order: length, link state, slot and generation, method, uses and asks in flight, descriptors, credit; then the
 //! driver puts the payload into the mailbox, still undecoded. What an honest peer can never have sent is a
 //! [`Fault`]; what was true when it was sent is only not delivered.
 
@@ -13,7 +13,7 @@ use super::fault::Fault;
 use super::frame::{CloseReason, Frame, Target};
 use super::handling::{Asked, Open};
 use super::sending::{Kind, Stream};
-use super::tables::{ExportId, Reach};
+use super::tables::{ExportId, Once, Reach};
 use super::{Link, State};
 use crate::asks::{Standing, Ticket};
 use crate::credit::{Grant, Size};
@@ -41,7 +41,7 @@ impl Link {
         let outcome = match self.state {
             // Bytes behind the last frame of a closed transport are nobody's.
             State::Closed => Ok(()),
-            State::Greeting { heard } => self.greeted(heard, frame, actions),
+            State::Greeting { heard } => self.greeted(now, heard, frame, actions),
             State::Open | State::Draining { .. } => self.heard(now, frame, actions),
         };
         if let Err(fault) = outcome {
@@ -49,11 +49,17 @@ impl Link {
         }
     }
 
-    fn greeted(&mut self, heard: bool, frame: Frame, actions: &mut Vec<Action>) -> Result<(), Fault> {
+    fn greeted(
+        &mut self,
+        now: Instant,
+        heard: bool,
+        frame: Frame,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Fault> {
         match (heard, frame) {
             (false, Frame::Hello(hello)) => self.hello(&hello, actions),
             (true, Frame::HelloAck) => self.hello_ack(actions),
-            (true, Frame::Uses { slot, uses }) => return self.uses_arrived(slot, &uses, actions),
+            (true, Frame::Uses { slot, uses }) => return self.uses_arrived(now, slot, &uses, actions),
             (_, Frame::Refuse(refusal)) => self.refused_by_peer(refusal, actions),
             (_, Frame::Close(reason)) => self.conclude(Closed::ByPeer(reason), actions),
             (true, Frame::Hello(_)) | (false, Frame::HelloAck | Frame::Uses { .. }) => {
@@ -119,7 +125,7 @@ impl Link {
             Frame::Draining => self.peer_drains(actions)?,
             Frame::Heard => self.peer_heard(actions)?,
             Frame::Close(reason) => self.conclude(Closed::ByPeer(reason), actions),
-            Frame::Uses { slot, uses } => self.uses_arrived(slot, &uses, actions)?,
+            Frame::Uses { slot, uses } => self.uses_arrived(now, slot, &uses, actions)?,
             Frame::Offer(offer) => self.offer_arrived(now, &offer, actions),
             Frame::Refuse(refusal) => self.use_refused(now, refusal, actions),
             Frame::Hello(_) | Frame::HelloAck => return Err(Fault::OutOfPlace),
@@ -158,28 +164,44 @@ impl Link {
         if !live.export.granted.has(method) {
             return Err(Fault::NeverGranted { target, method });
         }
-        let granted = live.granted.has(method);
-        if ask.is_some() && live.asks >= live.export.asks {
-            return Err(Fault::TooManyAsks { limit: live.export.asks });
-        }
+        let over_quota = if live.export.once != Once::No && live.used.has(method) {
+            Some(NotDelivered::UsedUp)
+        } else {
+            (ask.is_some() && live.asks >= live.export.asks).then_some(NotDelivered::Full)
+        };
+        let refusal = if !live.granted.has(method) {
+            Some(NotDelivered::NotGranted)
+        } else {
+            over_quota.or(refuses.then_some(NotDelivered::Draining))
+        };
         if size.fds > fds_max {
             return Err(Fault::TooManyFds { fds: size.fds, limit: fds_max });
         }
         if !live.ledger.receive(size) {
             return Err(Fault::Overspent { target });
         }
+        if let Some(pace) = &mut live.pace {
+            pace.spend(now);
+        }
+        let is_remembered = refusal.is_none() && live.note_use(method);
         self.queued += 1;
-        if !granted || refuses {
+        if let Some(reason) = refusal {
             // The credit goes back at once: the message takes no room.
-            self.taken(export, size, actions);
-            let reason = if granted { NotDelivered::Draining } else { NotDelivered::NotGranted };
+            self.taken(now, export, size, actions);
             self.not_delivered(message, reason, actions);
-            return Ok(());
+            return if reason == NotDelivered::UsedUp || reason == NotDelivered::Full {
+                self.over_quota(now)
+            } else {
+                Ok(())
+            };
         }
         let asked = match ask {
             Some((ticket, _)) => Some(self.begin(ticket, Open { export, items })?),
             None => None,
         };
+        if is_remembered {
+            actions.push(Action::Used { slot: target.slot, method });
+        }
         let deadline = ask.and_then(|(_, remaining)| remaining).map(|remaining| now + remaining);
         actions.push(Action::Deliver { export, method, asked, deadline });
         Ok(())

@@ -148,6 +148,21 @@ pub enum Event {
         /// The method.
         method: u16,
     },
+    /// What the peer may reach behind a slot has changed, while the link may be in use: the actor and its methods are the
+    /// same, or nothing was there. What is not granted any more and under way is not delivered.
+    Regrant {
+        /// The slot: one of the manifest's.
+        slot: u32,
+        /// What it gives from now on.
+        export: Box<Export>,
+    },
+    /// A method that may be used once was used over another link to the peer, or in an earlier life of this side.
+    Used {
+        /// The slot.
+        slot: u32,
+        /// The method.
+        method: u16,
+    },
     /// An actor of the peer's became known.
     Import {
         /// The place: [`Link::vacant_import`](super::Link::vacant_import).
@@ -301,6 +316,13 @@ pub enum Action {
         asked: Option<Asked>,
         /// When the asker stops waiting.
         deadline: Option<Instant>,
+    },
+    /// Remember beyond the life of this process that the peer has used a method that it may use once.
+    Used {
+        /// The slot.
+        slot: u32,
+        /// The method.
+        method: u16,
     },
     /// Drop the message that just arrived; it is a dead letter.
     DeadLetter {

@@ -34,6 +34,10 @@ pub enum NotDelivered {
     Expired,
     /// The method is not granted.
     NotGranted,
+    /// The method was granted for one use, and that was made.
+    UsedUp,
+    /// The grant permits no more at present.
+    TooOften,
     /// The actor is no longer there.
     Gone,
     /// The receiver is about to stop.

@@ -3,7 +3,8 @@
 //! | class | what | answer |
 //! | --- | --- | --- |
 //! | violation | what this machine as a sender can never produce | the link is closed; who may accuse does |
-//! | limit | over a limit that the sender's side enforces first | never seen on arrival from an honest sender: a violation |
+//! | limit | over a limit of the frame that the sender's side enforces first | never seen on arrival from an honest sender: a violation |
+//! | quota | over what a grant permits, which the sender's side enforces first | not delivered, counted; above a rate a violation |
 //! | race | true when it was sent | not delivered |
 //! | undecodable | the payload is not a message | not delivered, counted; above a rate a violation |
 
@@ -28,11 +29,6 @@ pub enum Fault {
         target: Target,
         /// The method.
         method: u16,
-    },
-    /// More asks are open than the limit.
-    TooManyAsks {
-        /// The limit.
-        limit: u32,
     },
     /// The correlation is in use, or was never issued.
     BadCorrelation {
@@ -69,4 +65,6 @@ pub enum Fault {
     TooManyUses,
     /// More payloads did not decode than chance explains.
     Undecodable,
+    /// More messages were over a quota of their grant than a change of the grant explains.
+    Quota,
 }

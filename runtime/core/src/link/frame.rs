@@ -4,11 +4,13 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::failure::Failure;
+use super::tables::Methods;
 use crate::asks::Ticket;
 use crate::credit::{Grant, Size};
+use crate::pace::Rate;
 
 /// The version of the link protocol that this machine speaks.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// One thing said over a link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -195,6 +197,19 @@ pub struct Terms {
     pub wait: bool,
     /// Asks that may be open at a time.
     pub asks: u32,
+    /// How fast messages may come. The credit holds to it; by this the sender knows what it waits for.
+    pub rate: Option<Rate>,
+    /// Each method may be used once.
+    pub once: bool,
+    /// Those of them that were used.
+    pub used: Methods,
+}
+
+impl Terms {
+    /// Returns terms that bound nothing but credit and open asks.
+    pub const fn plain(generation: u32, grant: Grant, asks: u32) -> Self {
+        Self { generation, grant, wait: true, asks, rate: None, once: false, used: Methods::NONE }
+    }
 }
 
 /// A use that does not hold.

@@ -13,16 +13,35 @@ use super::{Link, State};
 use crate::asks::Ticket;
 use crate::time::Instant;
 
-/// Payloads that did not decode, within a period.
+/// Faults that are no violation one by one, within a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Undecodable {
+pub(super) struct Tally {
     since: Instant,
     count: u32,
+}
+
+impl Tally {
+    /// Counts one more; returns whether those of the period are too many, and begins anew if so.
+    fn is_too_much(&mut self, now: Instant, most: u32, period: Duration) -> bool {
+        if now.since(self.since) > period {
+            *self = Self { since: now, count: 0 };
+        }
+        self.count += 1;
+        let is_too_much = self.count > most;
+        if is_too_much {
+            self.count = 0;
+        }
+        is_too_much
+    }
 }
 
 /// Undecodable payloads within [`UNDECODABLE_PERIOD`] that are still taken for an accident.
 const UNDECODABLE_MAX: u32 = 100;
 const UNDECODABLE_PERIOD: Duration = Duration::from_secs(10);
+
+/// Messages over a quota within [`QUOTA_PERIOD`] that a change of the grant under way may explain.
+const OVER_QUOTA_MAX: u32 = 10;
+const QUOTA_PERIOD: Duration = Duration::from_secs(60);
 
 /// How long the supervisor's word is awaited when a transport ends by itself.
 pub const WORD_WAIT: Duration = Duration::from_millis(250);
@@ -35,6 +54,9 @@ impl Link {
             self.tell_down(None, actions);
         }
         self.peer = Some(generation);
+        if self.last_peer.replace(generation) != Some(generation) {
+            self.renew_uses();
+        }
         self.link += 1;
         (self.ordered, self.written) = (0, 0);
         (self.told_unready, self.told_by) = (false, 0);
@@ -196,6 +218,7 @@ impl Link {
         (self.queued, self.lent_bytes) = (0, 0);
         let mut gone = Vec::new();
         for (index, slot) in self.exports.iter_mut().enumerate() {
+            slot.asked_for = false;
             let Some(live) = &mut slot.live else { continue };
             let target = Target { slot: index as u32, generation: slot.generation };
             let grant = core::mem::take(&mut live.borrowed);
@@ -260,13 +283,17 @@ impl Link {
 
     /// Counts a payload that did not decode.
     pub(super) fn undecodable(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        if now.since(self.undecodable.since) > UNDECODABLE_PERIOD {
-            self.undecodable = Undecodable { since: now, count: 0 };
-        }
-        self.undecodable.count += 1;
-        if self.undecodable.count > UNDECODABLE_MAX {
-            self.undecodable.count = 0;
+        if self.undecodable.is_too_much(now, UNDECODABLE_MAX, UNDECODABLE_PERIOD) {
             self.violation(Fault::Undecodable, actions);
         }
+    }
+
+    /// Counts a message over a quota of its grant, which an honest peer keeps to itself.
+    ///
+    /// # Errors
+    /// `Quota` if that happens too often.
+    pub(super) fn over_quota(&mut self, now: Instant) -> Result<(), Fault> {
+        let is_too_much = self.over_quota.is_too_much(now, OVER_QUOTA_MAX, QUOTA_PERIOD);
+        if is_too_much { Err(Fault::Quota) } else { Ok(()) }
     }
 }

@@ -65,7 +65,7 @@ impl Link {
         }
         if self.can_send() && self.admits(&send, kind) && self.queue_is_empty(send.import) {
             if kind == Kind::Tell {
-                return self.transmit_tell(&send, actions);
+                return self.transmit_tell(now, &send, actions);
             }
             let pending = Pending { send, kind, sent: None };
             if !self.pending.claim(send.ticket, pending, send.deadline) {
@@ -89,6 +89,10 @@ impl Link {
             Some(Access::Asked | Access::As(_)) => {}
             Some(Access::NotGranted) | None => return Err(NotDelivered::NotGranted),
             Some(Access::Refused) => return Err(NotDelivered::Refused),
+            Some(Access::Used) => return Err(NotDelivered::UsedUp),
+        }
+        if !import.is_in_time(now) {
+            return Err(NotDelivered::TooOften);
         }
         self.check_size(send.size)?;
         if send.deadline.is_some_and(|deadline| deadline <= now) {
@@ -172,11 +176,12 @@ impl Link {
         actions.push(Action::Keep { ticket: send.ticket });
     }
 
-    fn transmit_tell(&mut self, send: &Send, actions: &mut Vec<Action>) {
+    fn transmit_tell(&mut self, now: Instant, send: &Send, actions: &mut Vec<Action>) {
         let Some(import) = self.import_mut(send.import) else { return };
         let paid = import.allowance.spend(send.size);
         debug_assert!(paid, "an admitted message is paid for");
         let Some(method) = import.wire_method(send.method) else { return };
+        import.note_use(send.method, now);
         let frame = Frame::Tell { target: import.target(), method, size: send.size };
         self.enter_order(send.import, send.method, true);
         actions.push(Action::Transmit { ticket: send.ticket, frame });
@@ -191,6 +196,7 @@ impl Link {
         let paid = import.allowance.spend(send.size);
         debug_assert!(paid, "an admitted message is paid for");
         let Some(method) = import.wire_method(send.method) else { return };
+        import.note_use(send.method, now);
         import.asks += 1;
         let frame = Frame::Ask {
             target: import.target(),
@@ -226,7 +232,7 @@ impl Link {
             self.unqueue(ticket);
             if kind == Kind::Tell {
                 self.pending.end(ticket);
-                self.transmit_tell(&send, actions);
+                self.transmit_tell(now, &send, actions);
             } else {
                 self.transmit_ask(now, ticket, actions);
             }

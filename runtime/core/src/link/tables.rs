@@ -6,6 +6,12 @@ use super::frame::{Method, Target, Terms};
 use super::limbo::Limbo;
 use crate::asks::Queue;
 use crate::credit::{Allowance, Grant, Ledger};
+use crate::pace::{Pace, Rate};
+use crate::time::Instant;
+
+/// Slots below this one, and places of imports, are those of the manifest: none of them is given to what a message
+/// names, so that one can be added while the link is in use.
+pub const STATIC_SLOTS: u32 = 64;
 
 /// Methods of one slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,6 +44,40 @@ impl Methods {
     pub const fn has(self, method: u16) -> bool {
         method < Self::MAX && self.0 & 1 << method != 0
     }
+
+    /// Returns those that are in either.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Returns the bits, the first method in the lowest of the first.
+    pub const fn bits(self) -> [u64; 2] {
+        [self.0 as u64, (self.0 >> 64) as u64]
+    }
+
+    /// Returns the methods of these bits.
+    pub const fn from_bits([low, high]: [u64; 2]) -> Self {
+        Self(low as u128 | (high as u128) << 64)
+    }
+}
+
+impl FromIterator<u16> for Methods {
+    fn from_iter<I: IntoIterator<Item = u16>>(methods: I) -> Self {
+        methods.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+/// How often the peer may use each method of an actor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Once {
+    /// Any number of times.
+    #[default]
+    No,
+    /// Once in each life of the peer.
+    PerLife,
+    /// Once, over all lives of the peer.
+    Ever,
 }
 
 /// A slot of this side's table in one of its uses, as reached over one transport. What was delivered over an
@@ -69,6 +109,21 @@ pub struct Export {
     pub asks: u32,
     /// Whether the slot outlives the peer's incarnation, as those of the manifest do.
     pub lasting: bool,
+    /// How fast messages may come.
+    pub rate: Option<Rate>,
+    /// How often each method may be used.
+    pub once: Once,
+    /// Methods that were used before, where each may be used once.
+    pub used: Methods,
+}
+
+impl Export {
+    /// Returns a lasting actor with these methods, all of which are granted without bounds of their own.
+    pub fn plain(methods: Vec<Method>, first: Grant, asks: u32) -> Self {
+        let granted = Methods::first(u16::try_from(methods.len()).unwrap_or(u16::MAX));
+        let (rate, once, used) = (None, Once::No, Methods::NONE);
+        Self { methods, granted, first, wait: true, asks, lasting: true, rate, once, used }
+    }
 }
 
 /// An actor of the peer's that this side may reach.
@@ -94,14 +149,19 @@ impl Import {
 pub(super) struct ExportSlot {
     pub(super) generation: u32,
     pub(super) live: Option<LiveExport>,
+    /// The peer has named uses of it while nothing was there.
+    pub(super) asked_for: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LiveExport {
     pub(super) export: Export,
-    /// `export.granted` without what was revoked.
+    /// What is granted at present; `export.granted` is what was ever granted.
     pub(super) granted: Methods,
     pub(super) ledger: Ledger,
+    pub(super) pace: Option<Pace>,
+    /// Methods that were used, where each may be used once.
+    pub(super) used: Methods,
     /// Asks of the peer that are being handled.
     pub(super) asks: u32,
     /// What was lent beyond the first credit.
@@ -112,24 +172,61 @@ pub(super) struct LiveExport {
 
 impl LiveExport {
     pub(super) fn new(export: Export) -> Self {
-        let granted = export.granted;
-        Self { export, granted, ledger: Ledger::default(), asks: 0, borrowed: Grant::NONE, offered: false }
+        let (granted, used, pace) = (export.granted, export.used, export.rate.map(Pace::new));
+        let (ledger, borrowed) = (Ledger::default(), Grant::NONE);
+        Self { export, granted, ledger, pace, used, asks: 0, borrowed, offered: false }
     }
 
     /// Returns the terms, and opens the books at the first offer on a transport.
-    pub(super) fn offer(&mut self, generation: u32) -> Terms {
-        let Export { first, wait, asks, .. } = self.export;
-        let grant = if self.offered { Grant::NONE } else { first };
-        if !self.offered {
+    pub(super) fn offer(&mut self, generation: u32, now: Instant) -> Terms {
+        let Export { wait, asks, rate, once, .. } = self.export;
+        let grant = if self.offered { Grant::NONE } else { self.open_books(now) };
+        self.offered = true;
+        Terms { generation, grant, wait, asks, rate, once: once != Once::No, used: self.used }
+    }
+
+    /// Opens the books and returns the first credit: of what the rate permits, as much as is there.
+    fn open_books(&mut self, now: Instant) -> Grant {
+        let first = self.export.first;
+        let Some(pace) = &mut self.pace else {
             self.ledger = Ledger::new(first);
-            self.offered = true;
-        }
-        Terms { generation, grant, wait, asks }
+            return first;
+        };
+        let lent = Grant { messages: first.messages.min(pace.rate().messages).max(1), ..first };
+        let handed = pace.hand_out(lent.messages, now);
+        self.ledger = Ledger::holding_back(lent, lent.messages - handed);
+        Grant { messages: handed, ..lent }
+    }
+
+    /// Returns the credit that the peer has earned by now, once it has none left or half of it has come together.
+    pub(super) fn pay(&mut self, now: Instant) -> Option<Grant> {
+        let pace = self.pace.as_mut().filter(|_| self.offered)?;
+        let due = self.ledger.put_by_messages().min(pace.earned(now));
+        let enough = if self.ledger.left() == 0 { 1 } else { self.ledger.lent().messages.div_ceil(2) };
+        (due >= enough).then(|| self.ledger.pay(pace.hand_out(due, now)))
+    }
+
+    /// Returns when there is credit to pay to a peer that has none.
+    pub(super) fn pays_at(&self) -> Option<Instant> {
+        let pace = self.pace.as_ref().filter(|_| self.offered)?;
+        pace.due().filter(|_| self.ledger.left() == 0 && self.ledger.put_by_messages() > 0)
     }
 
     /// Closes the books with the transport.
     pub(super) fn withdraw(&mut self) {
+        if let Some(pace) = &mut self.pace {
+            pace.give_back(self.ledger.left());
+        }
         (self.ledger, self.asks, self.offered) = (Ledger::default(), 0, false);
+    }
+
+    /// Notes that a method was used; returns whether that is to be remembered beyond this process.
+    pub(super) fn note_use(&mut self, method: u16) -> bool {
+        if self.export.once == Once::No {
+            return false;
+        }
+        self.used = self.used.with(method);
+        self.export.once == Once::Ever
     }
 }
 
@@ -143,6 +240,10 @@ pub(super) struct ImportSlot {
     pub(super) generation: u32,
     pub(super) allowance: Allowance,
     pub(super) wait: bool,
+    /// What this side may still send by the rate: credit holds to that too, but does not say why it is spent.
+    pub(super) pace: Option<Pace>,
+    /// Each method may be used once.
+    pub(super) once: bool,
     pub(super) asks_max: u32,
     /// Asks that are written and not ended.
     pub(super) asks: u32,
@@ -176,6 +277,8 @@ pub(super) enum Access {
     NotGranted,
     /// The two sides take it for different things.
     Refused,
+    /// Granted for one use, which was made.
+    Used,
 }
 
 impl ImportSlot {
@@ -188,6 +291,8 @@ impl ImportSlot {
             generation: 0,
             allowance: Allowance::default(),
             wait: true,
+            pace: None,
+            once: false,
             asks_max: 0,
             asks: 0,
             limbo: Limbo::default(),
@@ -205,12 +310,12 @@ impl ImportSlot {
     pub(super) fn wire_method(&self, used: u16) -> Option<u16> {
         match self.access.get(usize::from(used)) {
             Some(Access::As(index)) => Some(*index),
-            Some(Access::Asked | Access::NotGranted | Access::Refused) | None => None,
+            Some(Access::Asked | Access::NotGranted | Access::Refused | Access::Used) | None => None,
         }
     }
 
     /// Notes that the peer takes messages for this actor.
-    pub(super) fn offered(&mut self, terms: &Terms) {
+    pub(super) fn offered(&mut self, terms: &Terms, now: Instant) {
         if self.import.generation.is_some_and(|meant| meant != terms.generation) {
             // The slot has a new use already; the actor that was meant is gone.
             self.reach = Reach::Gone;
@@ -224,6 +329,28 @@ impl ImportSlot {
         self.allowance.add(terms.grant);
         self.wait = terms.wait;
         self.asks_max = terms.asks;
+        self.once = terms.once;
+        match (&mut self.pace, terms.rate) {
+            (Some(pace), Some(rate)) if pace.rate() != rate => pace.change(rate, now),
+            (Some(_), Some(_)) => {}
+            (pace, rate) => *pace = rate.map(Pace::new),
+        }
+    }
+
+    /// Tells whether the rate permits a message now.
+    pub(super) fn is_in_time(&self, now: Instant) -> bool {
+        self.pace.as_ref().is_none_or(|pace| pace.earned(now) > 0)
+    }
+
+    /// Notes that a message is sent by this method.
+    pub(super) fn note_use(&mut self, used: u16, now: Instant) {
+        if let Some(pace) = &mut self.pace {
+            pace.hand_out(1, now);
+            pace.spend(now);
+        }
+        if let Some(access) = self.access.get_mut(usize::from(used)).filter(|_| self.once) {
+            *access = Access::Used;
+        }
     }
 
     /// Forgets what the peer offered; a slot that does not last is gone with the transport.

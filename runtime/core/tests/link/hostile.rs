@@ -20,11 +20,11 @@ fn open(may_accuse: bool) -> Link {
     let export = || {
         let first = Grant { messages: 2, bytes: 150, fds: 2 };
         let methods = vec![method(0), method(1), method(2)];
-        Box::new(Export { methods, granted: Methods::first(2), first, wait: true, asks: 1, lasting: true })
+        Box::new(Export { granted: Methods::first(2), ..Export::plain(methods, first, 1) })
     };
     let entry = Import { slot: 0, generation: None, uses: vec![method(0)] };
     let grant = Grant { messages: 9, bytes: 900, fds: 9 };
-    let terms = Terms { generation: 0, grant, wait: true, asks: 9 };
+    let terms = Terms::plain(0, grant, 9);
     let methods = vec![(method(0), Some(0))];
     for event in [
         Event::Export { slot: 0, export: export() },
@@ -81,13 +81,6 @@ fn assert_fault(frames: &[Frame], fault: Fault) {
 #[test]
 fn violations_close_and_only_the_privileged_side_accuses() {
     let target = |slot, generation| Target { slot, generation };
-    let ask = |index| Frame::Ask {
-        target: target(0, 1),
-        method: 0,
-        size: SMALL,
-        correlation: Ticket::new(index, 0),
-        remaining: None,
-    };
     let small = |slot, generation, method| message(slot, generation, method, SMALL);
     assert_fault(&[small(1, 0, 0)], Fault::NoSuchSlot { target: target(1, 0) });
     assert_fault(&[small(u32::MAX, 0, 0)], Fault::NoSuchSlot { target: target(u32::MAX, 0) });
@@ -102,7 +95,6 @@ fn violations_close_and_only_the_privileged_side_accuses() {
         &[small(0, 1, 0), small(0, 1, 0), small(0, 1, 0)],
         Fault::Overspent { target: target(0, 1) },
     );
-    assert_fault(&[ask(0), ask(1)], Fault::TooManyAsks { limit: 1 });
     let correlation = Ticket::new(5, 0);
     assert_fault(&[Frame::Reply { correlation, size: SMALL }], Fault::BadCorrelation { correlation });
     assert_fault(&[Frame::HelloAck], Fault::OutOfPlace);
@@ -131,6 +123,27 @@ fn what_was_true_when_it_was_sent_is_only_not_delivered() {
         );
         assert!(link.is_open());
     }
+}
+
+#[test]
+fn asks_over_the_limit_come_back_and_too_many_of_them_are_a_violation() {
+    let mut link = open(true);
+    let ask = |index| Frame::Ask {
+        target: Target { slot: 0, generation: 1 },
+        method: 0,
+        size: SMALL,
+        correlation: Ticket::new(index, 0),
+        remaining: None,
+    };
+    assert!(matches!(feed(&mut link, ask(0))[..], [Action::Deliver { .. }]));
+    let failure = Failure::NotDelivered(NotDelivered::Full);
+    for index in 1..=10 {
+        let actions = feed(&mut link, ask(index));
+        let correlation = Ticket::new(index, 0);
+        assert!(actions.contains(&Action::Send(Frame::Failure { correlation, failure })), "{actions:?}");
+        assert!(link.is_open());
+    }
+    assert!(feed(&mut link, ask(11)).contains(&Action::Accuse { fault: Fault::Quota }));
 }
 
 #[test]
@@ -192,7 +205,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         1 => (0..2u32, 0..4u64).prop_map(|(slot, n)| Frame::Uses { slot, uses: vec![Method { name: MethodName(n), fingerprint: [0; 16] }] }),
         1 => (0..2u32, 0..3u32, any::<u32>()).prop_map(|(slot, generation, n)| {
             let grant = Grant { messages: n, bytes: n, fds: n as u16 };
-            let terms = Some(Terms { generation, grant, wait: true, asks: n });
+            let terms = Some(Terms::plain(generation, grant, n));
             Frame::Offer(Offer { slot, terms, methods: vec![(Method { name: MethodName(0), fingerprint: [0; 16] }, Some(0))] })
         }),
     ]

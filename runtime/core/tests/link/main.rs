@@ -1,5 +1,6 @@
 //! Two link machines against each other, and one against a hostile peer.
 mod exploration;
+mod grants;
 mod hostile;
 mod pair;
 mod properties;

@@ -15,7 +15,7 @@ use bailiwick_core::asks::Ticket;
 use bailiwick_core::credit::{Grant, Size};
 use bailiwick_core::link::{
     Asked, Cause, Config, Event, Export, ExportId, Failure, Frame, Import, ImportId, Link, Method,
-    MethodName, Methods, NotDelivered, Outcome, Patience, Send, Unknown, WatchId,
+    MethodName, NotDelivered, Outcome, Patience, Send, Unknown, WatchId,
 };
 use bailiwick_core::time::Instant;
 
@@ -143,14 +143,7 @@ impl Side {
         };
         let mut nothing = Vec::new();
         for slot in 0..actors {
-            let export = Export {
-                methods: vec![SCHEMA],
-                granted: Methods::NONE.with(METHOD),
-                first,
-                wait,
-                asks: 4,
-                lasting: true,
-            };
+            let export = Export { wait, ..Export::plain(vec![SCHEMA], first, 4) };
             side.link.handle(Instant::START, Event::Export { slot, export: Box::new(export) }, &mut nothing);
             let entry = Import { slot, generation: None, uses: vec![SCHEMA] };
             let event = Event::Import { import: ImportId(slot), entry: Box::new(entry) };

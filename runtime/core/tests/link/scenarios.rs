@@ -444,7 +444,7 @@ fn alone(terms: Terms, limits: Limits) -> Link {
 }
 
 fn terms(messages: u32, bytes: u32, fds: u16) -> Terms {
-    Terms { generation: 0, grant: Grant { messages, bytes, fds }, wait: true, asks: 2 }
+    Terms::plain(0, Grant { messages, bytes, fds }, 2)
 }
 
 fn tell(link: &mut Link, size: Size) -> Vec<Action> {

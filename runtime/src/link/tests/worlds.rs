@@ -58,13 +58,10 @@ pub(super) struct Memory;
 impl Kind for Memory {
     fn run(granted: Granted, test: impl AsyncFnOnce(Context)) {
         let grant = |from: &str, to: &str, actor: &str, methods: Granted| Grant {
-            from: from.to_owned(),
-            to_worker: to.to_owned(),
             to_actor: Some(actor.to_owned()),
             methods: methods.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
-            fds_send: None,
-            fds_receive: None,
             max_inflight: 64,
+            ..Grant::new(from, to, None)
         };
         let grants = vec![
             grant("left", "right", "desk", granted),
@@ -268,6 +265,9 @@ pub(super) fn slot(actor: &str, methods: Granted) -> bootstrap::Slot {
         fds_send: None,
         fds_receive: None,
         max_inflight: 64,
+        rate: None,
+        once: bootstrap::Once::No,
+        used: Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@ fn from_worker() -> Vec<ToSupervisor> {
         ToSupervisor::Skipped,
         ToSupervisor::Settled,
         ToSupervisor::Spent { taken: 0x0102 },
+        ToSupervisor::Used { peer: 0x0102, slot: 0x0304_0506, method: 7 },
         ToSupervisor::Declined,
         ToSupervisor::Refused,
     ]
@@ -69,6 +70,7 @@ fn the_bytes_of_each_record_are_golden() {
         "0a",
         "0b",
         "0c000000000000000201",
+        "0f0002010605040307",
         "14",
         "15",
         "81",

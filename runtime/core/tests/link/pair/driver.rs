@@ -148,6 +148,7 @@ impl Pair {
             | Action::Watched { .. }
             | Action::Unwatched { .. }
             | Action::ExportGone { .. }
+            | Action::Used { .. }
             | Action::HeardOut
             | Action::PeerDrains => {}
         }
