@@ -42,6 +42,7 @@ mod actor;
 mod address;
 mod args;
 mod asked;
+mod beneath;
 mod blob;
 mod call;
 mod cell;
@@ -93,6 +94,7 @@ mod supervision;
 mod ticket;
 mod trace;
 mod turn;
+mod untrusted;
 mod worker;
 mod workload;
 
@@ -102,6 +104,7 @@ pub use args::{Args, ArgsError};
 pub use bailiwick_macros::{message, protocol};
 /// The process tree as [`Context::processes`] returns it.
 pub use bailiwick_supervisor::control;
+pub use beneath::{Folder, PathRefused, RelativePath};
 pub use blob::Blob;
 pub use call::Call;
 pub use context::{Context, Timer, Watch};
@@ -123,3 +126,4 @@ pub use sandbox::{Grant, Sandbox};
 pub use served::{Factory, FactoryArgs, Served};
 pub use signal::Down;
 pub use supervision::Supervision;
+pub use untrusted::{Checked, Untrusted, Valid, Validate};

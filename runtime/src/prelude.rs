@@ -3,6 +3,7 @@
 pub use crate::actor::{Actor, Reconfigured};
 pub use crate::address::Address;
 pub use crate::args::Args;
+pub use crate::beneath::{Folder, RelativePath};
 pub use crate::blob::Blob;
 pub use crate::call::Call;
 pub use crate::context::{Context, Timer, Watch};
@@ -17,4 +18,5 @@ pub use crate::replies::{Replies, ReplyStream};
 pub use crate::sandbox::Sandbox;
 pub use crate::signal::Down;
 pub use crate::supervision::Supervision;
+pub use crate::untrusted::{Untrusted, Valid, Validate};
 pub use bailiwick_macros::{message, protocol};

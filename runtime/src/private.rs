@@ -16,6 +16,9 @@ pub use crate::reply::Reply;
 /// Compiles only for types that can travel.
 pub fn portable<T: crate::Portable>() {}
 
+/// Compiles only for types that are checked, or that cannot be used unchecked.
+pub fn checked<T: crate::Checked>() {}
+
 /// Decodes the arguments of a message.
 pub fn decode<T: serde::de::DeserializeOwned>(payload: Payload) -> Result<T, crate::NotDelivered> {
     crate::payload::decode(payload).map_err(|error| error.reason())

@@ -3,23 +3,13 @@
 //! Who is linked at present is told by [`Ends`]; the loop makes the socket pairs.
 
 use bailiwick_core::ends::Ends;
-use bailiwick_core::tree::ChildId;
-use bailiwick_wire::bootstrap::Slot;
+use bailiwick_wire::bootstrap::Terms;
 
 use crate::roster::Roster;
 use crate::spec::System;
 
 /// The links that grants ask for, and which of their ends live.
 pub type Broker = Ends<Terms>;
-
-/// What an instance and one peer may send to each other. Slots are positions in these lists.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// What the peer may reach here.
-    pub exports: Vec<Slot>,
-    /// What may be reached at the peer: its exports, in the same order.
-    pub imports: Vec<Slot>,
-}
 
 /// Lays out every link that `system` grants.
 pub fn lay_out(system: &System, roster: &Roster) -> Broker {
@@ -36,30 +26,12 @@ pub fn lay_out(system: &System, roster: &Roster) -> Broker {
     broker
 }
 
-/// Has what was between two stay in its slots where others take the place of it.
-pub fn carry(before: &Terms, after: &mut Terms) {
-    after.exports = Slot::succeed(&before.exports, std::mem::take(&mut after.exports));
-    after.imports = Slot::succeed(&before.imports, std::mem::take(&mut after.imports));
-}
-
-/// Returns whether `child` holds a grant to send to `peer`.
-pub fn may_send(broker: &Broker, child: ChildId, peer: ChildId) -> bool {
-    broker.between(child, peer).is_some_and(|terms| terms.imports.iter().any(Slot::is_open))
-}
-
-/// Notes that `peer` has used a method of `child` that it may use once. Whatever is no slot between them is nothing.
-/// Returns whether that is news.
-pub fn note_use(broker: &mut Broker, child: ChildId, peer: ChildId, slot: u32, method: u32) -> bool {
-    let slot = broker.between_mut(child, peer).and_then(|terms| terms.exports.get_mut(slot as usize));
-    slot.is_some_and(|slot| slot.note_use(method))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use bailiwick_core::tree::Incarnation;
-    use bailiwick_wire::bootstrap::Once;
+    use bailiwick_core::tree::{ChildId, Incarnation};
+    use bailiwick_wire::bootstrap::Slot;
 
     use super::*;
     use crate::spec::{Actor, Exec, Grant, Mailbox, Worker};
@@ -124,25 +96,8 @@ mod tests {
         assert_eq!(two.len(), 1, "siblings have no link");
         assert_eq!(two[&FRONT].exports, front[&TWO].imports);
         assert!(two[&FRONT].imports.is_empty(), "nobody may send back");
-        assert!(
-            may_send(&broker, FRONT, ONE) && !may_send(&broker, ONE, FRONT) && !may_send(&broker, ONE, TWO)
-        );
-    }
-
-    #[test]
-    fn a_use_is_noted_once_and_only_where_something_may_be_used_once() {
-        let mut broker = broker();
-        let used = |broker: &Broker| broker.between(PRIV, FRONT).unwrap().exports[0].used.clone();
-        assert!(!note_use(&mut broker, PRIV, FRONT, 0, 3), "it may be used at will");
-        broker.terms(PRIV, FRONT).exports[0].once = Once::Ever;
-        let noted = [(0, 3), (0, 3), (1, 3), (0, 128), (0, u32::MAX), (u32::MAX, 0), (0, 127)];
-        let noted = noted.map(|(slot, method)| note_use(&mut broker, PRIV, FRONT, slot, method));
-        assert_eq!(noted, [true, false, false, false, false, false, true]);
-        assert_eq!(used(&broker), [3, 127]);
-        for (child, peer) in [(ONE, TWO), (ChildId(99), FRONT), (PRIV, ChildId(99))] {
-            assert!(!note_use(&mut broker, child, peer, 0, 0), "nothing is between them");
-            assert!(broker.between(child, peer).is_none());
-        }
+        let may_send = |child, peer| broker.between(child, peer).is_some_and(Terms::may_send);
+        assert!(may_send(FRONT, ONE) && !may_send(ONE, FRONT) && !may_send(ONE, TWO));
     }
 
     #[test]

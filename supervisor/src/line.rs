@@ -158,11 +158,11 @@ mod tests {
     }
 
     fn link(generation: u32) -> ToWorker {
-        ToWorker::Link { peer: 7, generation, beside: false }
+        ToWorker::Link { peer: 7, generation, beside: false, uid: None }
     }
 
     fn beside(generation: u32) -> ToWorker {
-        ToWorker::Link { peer: 7, generation, beside: true }
+        ToWorker::Link { peer: 7, generation, beside: true, uid: None }
     }
 
     fn succeed(generation: u32) -> ToWorker {

@@ -1,10 +1,12 @@
 //! Workers that somebody has taken over, among honest ones: nobody honest is killed, and honest asks are answered.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bailiwick_supervisor::control::{Cause, Event, State, Verb};
 use bailiwick_tests::harness::{Line, Stopwatch, Supervised, needs_root};
 use bailiwick_tests::run;
+use bailiwick_wire::audit::Violation;
 use nix::sys::signal::Signal;
 
 /// A pilot that asks the probe, and somebody hostile who has links with both, as asker of the one and as asked by
@@ -165,7 +167,40 @@ fn a_privileged_worker_may_have_the_source_of_garbage_killed() {
     let hostile =
         supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 1).then(|| row.clone()));
     assert_eq!(hostile.last_cause, Some(Cause::Accused));
+    let killed: Vec<_> =
+        violations(&supervised).into_iter().filter(|(_, violation)| violation.is_killed).collect();
+    let lives: Vec<_> = killed.iter().map(|(event, _)| (event.worker.as_str(), event.generation)).collect();
+    assert_eq!(lives, [1, 2, 3, 4].map(|generation| ("hostile", generation)), "{}", supervised.journal());
+    for (event, violation) in &killed {
+        assert!(violation.fault.is_some() && violation.evidence.header != [0; 32], "{violation:?}");
+        assert!(violation.pid > 0 && violation.uid > 0, "{violation:?}");
+        assert!(event.detail.contains("is killed: probe#1 accuses it: "), "{}", event.detail);
+    }
+    let command = env!("CARGO_BIN_EXE_bailiwick-under-test");
+    let audit = |more: &[&str]| {
+        let mut audit = Command::new(command);
+        let told =
+            audit.arg("audit").args(more).arg("--state-dir").arg(supervised.state_dir()).output().unwrap();
+        assert!(told.status.success(), "{told:?}");
+        String::from_utf8(told.stdout).unwrap()
+    };
+    let told: serde_json::Value = serde_json::from_str(&audit(&["--json"])).unwrap();
+    let last = told["violations"].as_array().unwrap().iter().rfind(|one| one["killed"] == true).unwrap();
+    assert_eq!(
+        (&last["worker"], &last["generation"], &last["class"]),
+        (&"hostile".into(), &4.into(), &"violation".into())
+    );
+    assert_eq!(last["header"].as_str().map(str::len), Some(64));
+    assert!(
+        audit(&[]).lines().any(|line| line.contains(" violation ") && line.contains("hostile#4 is killed"))
+    );
     supervised.stop();
+}
+
+/// Returns what is recorded of violations.
+fn violations(supervised: &Supervised) -> Vec<(Event, Violation)> {
+    let events = remembered(supervised).into_iter();
+    events.filter_map(|event| event.violation.clone().map(|violation| (event, *violation))).collect()
 }
 
 #[test]
@@ -228,6 +263,10 @@ fn who_asks_for_fresh_links_without_end_gets_few_and_harms_nobody() {
     assert_that_the_honest_live(&mut supervised, "has asked for links");
     let hostile = supervised.worker("hostile");
     assert_eq!((hostile.generation, hostile.state), (1, State::Ready), "{}", supervised.journal());
+    // What it claims stands under its own name, a few times and counted.
+    let claimed = violations(&supervised);
+    assert!((20..40).contains(&claimed.len()), "{} records", claimed.len());
+    assert!(claimed.iter().all(|(event, violation)| event.worker == "hostile" && !violation.is_killed));
     supervised.journal().wait_until("a link with each peer", |lines| (fresh_links(lines) >= 2).then_some(()));
     supervised.stop();
     // 100, 200, 400 ms and so on after one another with each of two peers, and not one for each of 1,200 requests.
@@ -267,6 +306,20 @@ fn descriptors_parked_until_tables_are_full_harm_nobody_honest() {
     supervised.stop();
 }
 
+/// Seen to fail without the word to the kernel.
+#[test]
+fn a_link_whose_grants_name_no_descriptors_takes_none() {
+    let none = "fds = { send = [], receive = [] }\n";
+    let granted = system("park", "").replace("to = \"probe\"\n", &format!("to = \"probe\"\n{none}"));
+    let mut supervised = run!(&granted.replace("to = \"hostile\"\n", &format!("to = \"hostile\"\n{none}")));
+    supervised.journal().wait_until("two refusals", |lines| {
+        let refusals = lines.iter().filter(|line| line.text.contains("may send no descriptors"));
+        (refusals.count() >= 2).then_some(())
+    });
+    assert_that_the_honest_live(&mut supervised, "has attacked link 2");
+    supervised.stop();
+}
+
 #[test]
 fn a_peer_that_asks_without_end_and_reads_no_answer_fills_nobodys_memory() {
     let mut supervised = run!(&system("deaf", ""));
@@ -290,5 +343,7 @@ fn noise_to_the_supervisor_costs_only_its_source() {
     let hostile =
         supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 1).then(|| row.clone()));
     assert_eq!(hostile.last_cause, Some(Cause::Protocol));
+    let (event, violation) = violations(&supervised).swap_remove(0);
+    assert_eq!((event.worker.as_str(), event.generation, violation.fault), ("hostile", 1, None));
     supervised.stop();
 }

@@ -305,6 +305,7 @@ impl Link {
             Event::Lost => self.lost(now, actions),
             Event::Received(frame) => self.received(now, frame, actions),
             Event::Malformed => self.violation(Fault::Malformed, actions),
+            Event::Impostor => self.violation(Fault::Impostor, actions),
             Event::Written { frames } => {
                 self.frames_written(frames);
                 self.say_readiness(actions);

@@ -16,6 +16,9 @@ use proc_macro::TokenStream;
 ///
 /// A method takes `&mut self`, optionally `cx: &mut Context` right after it, and owned arguments; it may be `async`
 /// or not. Returning `Later<T>` answers later, returning `Replies<T>` gives many answers.
+///
+/// `#[protocol(untrusted)]` is for what workers without a privilege send to one that has some: an argument is of a type that
+/// is checked when it is decoded, or that the handler cannot use without a check.
 #[proc_macro_attribute]
 pub fn protocol(attribute: TokenStream, item: TokenStream) -> TokenStream {
     protocol::expand(attribute.into(), item.into()).unwrap_or_else(|error| error.to_compile_error()).into()

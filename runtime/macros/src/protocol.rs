@@ -6,7 +6,7 @@ mod schema;
 
 use std::collections::BTreeMap;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use syn::{Error, Generics, ItemTrait, Result, TraitItem};
 
 use method::Method;
@@ -15,15 +15,22 @@ use method::Method;
 struct Protocol {
     item: ItemTrait,
     methods: Vec<Method>,
+    /// Its arguments have to be of types that are checked, or must be.
+    is_untrusted: bool,
 }
 
 /// Returns the trait and everything that goes with it.
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    if !attribute.is_empty() {
-        return Err(Error::new_spanned(attribute, "`#[protocol]` takes no arguments"));
-    }
+    let is_untrusted = match syn::parse2::<Option<Ident>>(attribute.clone()) {
+        Ok(None) => false,
+        Ok(Some(word)) if word == "untrusted" => true,
+        Ok(Some(_)) | Err(_) => {
+            let message = "`#[protocol]` takes no arguments but `untrusted`";
+            return Err(Error::new_spanned(attribute, message));
+        }
+    };
     let item: ItemTrait = syn::parse2(item)?;
-    let protocol = Protocol::read(item)?;
+    let protocol = Protocol { is_untrusted, ..Protocol::read(item)? };
     Ok(output::write(&protocol))
 }
 
@@ -48,7 +55,7 @@ impl Protocol {
             errors.add(Error::new_spanned(&item.ident, "a protocol has at most 65535 methods"));
         }
         errors.finish()?;
-        Ok(Self { item, methods })
+        Ok(Self { item, methods, is_untrusted: false })
     }
 }
 

@@ -49,12 +49,14 @@ impl Inbox {
             }
             let taken = frame.and_then(|frame| self.frame(turn, &frame, &mut fds, fds_lost));
             if let Err(violation) = taken {
-                return malformed(turn, &violation);
+                let peer = turn.peer.title();
+                tracing::error!(target: "bailiwick::link", peer, %violation, "a frame is malformed");
+                return malformed(turn, bytes);
             }
         }
         if !fds.is_empty() && turn.serves(serial) {
             // More came than the frames announce.
-            turn.event(Event::Malformed);
+            malformed(turn, bytes);
         }
     }
 
@@ -103,14 +105,14 @@ fn whole(turn: &mut Turn<'_>, whole: Whole<'_>) -> Result<(), Violation> {
     let read = frames::read(&header, &extensions, payload)?;
     let bytes = payload.len().try_into().unwrap_or(u32::MAX);
     let size = Size { bytes, fds: header.fds };
-    let arrived = Some(Arrived { payload, fds, fds_lost, extensions, size });
+    let arrived = Some(Arrived { header, payload, fds, fds_lost, extensions, size });
     let mut hand = Hand { arrived, words: read.words, ..Hand::default() };
     turn.event_with(Event::Received(read.frame), &mut hand);
     Ok(())
 }
 
-fn malformed(turn: &mut Turn<'_>, violation: &Violation) {
-    let peer = turn.peer.title();
-    tracing::error!(target: "bailiwick::link", peer, %violation, "a frame is malformed");
-    turn.event(Event::Malformed);
+/// Tells the machine of a packet that no encoder of ours can have written.
+pub(super) fn malformed(turn: &mut Turn<'_>, packet: &[u8]) {
+    let mut hand = Hand { no_frame: packet, ..Hand::default() };
+    turn.event_with(Event::Malformed, &mut hand);
 }

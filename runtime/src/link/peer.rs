@@ -14,8 +14,9 @@ use bailiwick_core::credit::Size;
 use bailiwick_core::link::{Action, Config, Event, ExportId, ImportId, Link};
 use bailiwick_core::time;
 use bailiwick_wire::Limits;
+use bailiwick_wire::audit::Evidence;
 use bailiwick_wire::control::ToSupervisor;
-use bailiwick_wire::frame::Extensions;
+use bailiwick_wire::frame::{Extensions, Header};
 use bailiwick_wire::reason::NotDelivered;
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::task::AtomicWaker;
@@ -148,6 +149,8 @@ pub(super) struct Hand<'a> {
     pub(super) words: Words,
     /// The frame that arrived.
     pub(super) arrived: Option<Arrived<'a>>,
+    /// How the packet began that is none.
+    pub(super) no_frame: &'a [u8],
     /// What is another life's from here on: messages that waited, and watches.
     pub(super) handed_back: Vec<(ImportId, Box<Kept>)>,
     pub(super) watches_back: Vec<(ImportId, u64, Watching)>,
@@ -155,12 +158,24 @@ pub(super) struct Hand<'a> {
 
 /// What came with the frame that arrived.
 pub(super) struct Arrived<'a> {
+    pub(super) header: Header,
     pub(super) payload: &'a [u8],
     pub(super) fds: Vec<OwnedFd>,
     /// Some of its descriptors did not fit into this process's table.
     pub(super) fds_lost: bool,
     pub(super) extensions: Extensions,
     pub(super) size: Size,
+}
+
+impl Hand<'_> {
+    /// Returns what is known of the frame that the event is about.
+    pub(super) fn evidence(&self) -> Evidence {
+        match &self.arrived {
+            Some(arrived) => Evidence::of(&arrived.header.to_bytes(), arrived.payload),
+            None if self.no_frame.is_empty() => Evidence::default(),
+            None => Evidence::of(self.no_frame, self.no_frame),
+        }
+    }
 }
 
 /// The locked state with what is to be done after the lock.

@@ -222,22 +222,22 @@ impl Peers {
     }
 
     /// Takes a fresh link to an incarnation of a peer; one that is `beside` another is not sent to before
-    /// [`Peers::succeed`]. Called on the executor that is to move its bytes.
+    /// [`Peers::succeed`]. Where a user is named, the kernel has to say that every packet is that user's. Called on the executor that is to move its bytes.
     ///
     /// # Errors
     /// When the executor cannot watch the socket.
     pub(crate) fn linked(
         &self,
         number: u16,
-        generation: u32,
-        beside: bool,
+        (generation, beside): (u32, bool),
         socket: OwnedFd,
+        uid: Option<u32>,
     ) -> io::Result<()> {
         let Some(known) = self.by_number(number) else { return Ok(()) };
         let side = self.side_for(&known, generation, beside);
         let socket = Arc::new(socket::watch(socket)?);
         let serial = side.turn(|turn| turn.begin_transport(generation, Arc::clone(&socket)));
-        let mover = tokio::spawn(Mover::new(side, serial, socket).run());
+        let mover = tokio::spawn(Mover::new(side, serial, socket, uid).run());
         let mut movers = lock(&self.movers);
         movers.retain(|mover| !mover.is_finished());
         movers.push(mover);

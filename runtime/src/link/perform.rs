@@ -10,8 +10,10 @@ use bailiwick_core::link::{
 };
 use bailiwick_core::time::Instant;
 use bailiwick_wire::FdKinds;
+use bailiwick_wire::audit::Evidence;
 use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::descriptors::Incoming;
+use bailiwick_wire::fault::Fault;
 use bailiwick_wire::frame::Extensions;
 use bailiwick_wire::reason::{DownCause, NotDelivered};
 use bailiwick_wire::schema::{Disagreement, MethodSchema};
@@ -74,11 +76,8 @@ impl Turn<'_> {
             Action::ExportGone { slot } => self.export_gone(slot),
             Action::Refused { refusal, by_peer } => self.refused(refusal, by_peer, hand),
             Action::Close { reason } => self.close(reason),
-            Action::Accuse { fault } => {
-                let fault = u32::from(reasons::fault(fault) as u8);
-                self.report(|peer, generation| ToSupervisor::Accuse { peer, generation, fault });
-            }
-            Action::AskAnew => self.report(|peer, generation| ToSupervisor::Reopen { peer, generation }),
+            Action::Accuse { fault } => self.accuse(reasons::fault(fault), hand.evidence()),
+            Action::AskAnew { fault } => self.ask_anew(reasons::fault(fault), hand.evidence()),
             Action::HeardOut => self.peer.emptied.notify_waiters(),
             Action::Opened | Action::PeerDrains | Action::Drained | Action::Down { .. } => {
                 if matches!(action, Action::PeerDrains | Action::Down { .. }) {
@@ -101,6 +100,16 @@ impl Turn<'_> {
             (Some(slot), Some(payload)) => self.effects.push(Effect::Item(slot, payload)),
             other => self.effects.push(Effect::Drop(Box::new(other))),
         }
+    }
+
+    fn accuse(&mut self, fault: Fault, evidence: Evidence) {
+        let fault = fault.into();
+        self.report(|peer, generation| ToSupervisor::Accuse { peer, generation, fault, evidence });
+    }
+
+    fn ask_anew(&mut self, fault: Fault, evidence: Evidence) {
+        let fault = fault.into();
+        self.report(|peer, generation| ToSupervisor::Reopen { peer, generation, fault, evidence });
     }
 
     /// Tells the supervisor of the peer's present incarnation.

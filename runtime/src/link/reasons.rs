@@ -136,5 +136,6 @@ pub(super) fn fault(fault: link::Fault) -> Fault {
         link::Fault::TooManyFds { .. } => Fault::DescriptorCount,
         link::Fault::Undecodable => Fault::UndecodableRate,
         link::Fault::Quota => Fault::QuotaRate,
+        link::Fault::Impostor => Fault::Credentials,
     }
 }

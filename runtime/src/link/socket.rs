@@ -20,7 +20,7 @@ use tokio::net::UnixDatagram;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::effect::{self, Effect};
-use super::inbox::Inbox;
+use super::inbox::{self, Inbox};
 use super::outbox::Outbox;
 use super::peer::{Peer, State, Turn};
 
@@ -30,6 +30,8 @@ pub(super) struct Mover {
     serial: u32,
     socket: Arc<Socket>,
     buffer: Vec<u8>,
+    /// The user that the kernel is to say of every packet.
+    uid: Option<u32>,
     inbox: Inbox,
     effects: Vec<Effect>,
     /// Set while the kernel has no room for more descriptors in flight.
@@ -67,11 +69,11 @@ pub(super) enum Stopped {
 }
 
 impl Mover {
-    pub(super) fn new(peer: Arc<Peer>, serial: u32, socket: Arc<Socket>) -> Self {
+    pub(super) fn new(peer: Arc<Peer>, serial: u32, socket: Arc<Socket>, uid: Option<u32>) -> Self {
         let inbox = Inbox::new(peer.limits);
         let (buffer, effects) = (vec![0; MAX_PACKET_BYTES + 1], Vec::new());
         let (pause, pay, farewell) = (None, None, None);
-        Self { peer, serial, socket, buffer, inbox, effects, pause, held: false, pay, farewell }
+        Self { peer, serial, socket, buffer, uid, inbox, effects, pause, held: false, pay, farewell }
     }
 
     /// Moves bytes both ways until the transport is closed.
@@ -210,7 +212,8 @@ impl Mover {
     }
 
     fn take_in(&mut self, packet: Packet) {
-        let Packet { bytes, fds, truncated, lost, .. } = packet;
+        let Packet { bytes, fds, truncated, lost, credentials } = packet;
+        let is_impostor = self.uid.is_some_and(|uid| credentials.is_none_or(|sender| sender.uid != uid));
         let bytes = self.buffer.get(..bytes).unwrap_or_default();
         let serial = self.serial;
         let inbox = &mut self.inbox;
@@ -219,8 +222,11 @@ impl Mover {
                 return;
             }
             turn.read_clock();
+            if is_impostor {
+                return turn.event(Event::Impostor);
+            }
             if truncated || lost == Some(LostFds::Excess) || bytes.is_empty() {
-                return turn.event(Event::Malformed);
+                return inbox::malformed(turn, bytes);
             }
             inbox.packet(turn, serial, bytes, fds, lost.is_some());
         });

@@ -84,10 +84,10 @@ async fn carry_out(order: Order, host: &Arc<WorkerHost>, course: &watch::Sender<
             let text = "this worker may not see the process tree: it needs may = [\"status\"]";
             host.answer_status(Err(io::Error::new(io::ErrorKind::PermissionDenied, text)));
         }
-        (ToWorker::Link { peer, generation, beside }, Some(link)) => {
+        (ToWorker::Link { peer, generation, beside, uid }, Some(link)) => {
             // The replies of the life before it may still lie in its socket.
             host.peers().read_out(peer, generation, beside).await;
-            if let Err(error) = host.peers().linked(peer, generation, beside, link) {
+            if let Err(error) = host.peers().linked(peer, (generation, beside), link, uid) {
                 eprintln!("a link could not be joined: {error}");
             }
         }

@@ -4,6 +4,7 @@
 //! owned, nothing blocks unless its name says so, and what runs between fork and exec is prepared beforehand.
 
 pub mod backtrace;
+pub mod beneath;
 pub mod bounds;
 pub mod build_id;
 pub mod capability;

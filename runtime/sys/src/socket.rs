@@ -274,6 +274,15 @@ pub fn refuse_fds(socket: BorrowedFd<'_>) -> Result<bool, Failed> {
     }
 }
 
+/// Makes an end that a worker is given refuse descriptors unless it takes some, and have the kernel say who sends if that is
+/// `asked`. Returns whether it will say so. What the kernel cannot do, the worker has to find by itself.
+pub fn restrict(socket: BorrowedFd<'_>, takes_fds: bool, asked: bool) -> bool {
+    if !takes_fds {
+        let _ = refuse_fds(socket);
+    }
+    asked && pass_credentials(socket).is_ok()
+}
+
 /// Asks the kernel for a send buffer of `bytes` (it may give less) and returns what it gave.
 ///
 /// # Errors

@@ -270,6 +270,40 @@ impl Slot {
     }
 }
 
+/// What a worker and one peer may send to each other. Slots are positions in these lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// What the peer may reach here.
+    pub exports: Vec<Slot>,
+    /// What may be reached at the peer: its exports, in the same order.
+    pub imports: Vec<Slot>,
+}
+
+impl Terms {
+    /// Returns whether anything may be sent to the peer.
+    pub fn may_send(&self) -> bool {
+        self.imports.iter().any(Slot::is_open)
+    }
+
+    /// Returns whether descriptors may come from the peer: with its messages, or with its replies.
+    pub fn take_fds(&self) -> bool {
+        let may = |kinds: &Option<Vec<FdKind>>| kinds.as_ref().is_none_or(|kinds| !kinds.is_empty());
+        self.exports.iter().any(|slot| may(&slot.fds_send))
+            || self.imports.iter().any(|slot| may(&slot.fds_receive))
+    }
+
+    /// Has these take the place of what was between the two: what is in a slot stays in it, and what was used stays used.
+    pub fn carry(before: &Self, after: &mut Self) {
+        after.exports = Slot::succeed(&before.exports, std::mem::take(&mut after.exports));
+        after.imports = Slot::succeed(&before.imports, std::mem::take(&mut after.imports));
+    }
+
+    /// Notes that the peer has used a method that it may use once; returns whether that is news. What is no slot is nothing.
+    pub fn note_use(&mut self, slot: u32, method: u32) -> bool {
+        self.exports.get_mut(slot as usize).is_some_and(|slot| slot.note_use(method))
+    }
+}
+
 /// The methods that an actor may have.
 const METHODS_MAX: u16 = 128;
 
@@ -329,6 +363,12 @@ impl Bootstrap {
 }
 
 impl Update {
+    /// Returns the news of one peer, which is known already or not.
+    pub fn of_peer(peer: Peer, is_known: bool) -> Self {
+        let (peers, regranted) = if is_known { (Vec::new(), vec![peer]) } else { (vec![peer], Vec::new()) };
+        Self { peers, regranted, ..Self::default() }
+    }
+
     /// Writes it.
     ///
     /// # Errors
@@ -396,6 +436,30 @@ mod tests {
         for end in 0..bytes.len() {
             assert!(Bootstrap::from_bytes(&bytes[..end]).is_err(), "cut at {end}");
         }
+    }
+
+    #[test]
+    fn a_use_is_noted_once_and_only_where_something_may_be_used_once() {
+        let often = Slot { once: Once::PerLife, ..slot("b") };
+        let mut terms = Terms { exports: vec![slot("a"), often], imports: Vec::new() };
+        let noted = [(0, 3), (0, 3), (1, 3), (0, 128), (0, u32::MAX), (u32::MAX, 0), (0, 127)];
+        let noted = noted.map(|(slot, method)| terms.note_use(slot, method));
+        assert_eq!(noted, [true, false, false, false, false, false, true]);
+        assert_eq!(terms.exports[0].used, [3, 127]);
+    }
+
+    #[test]
+    fn a_link_takes_descriptors_unless_every_grant_that_could_bring_some_names_none() {
+        let none = || Some(Vec::new());
+        let mut terms = Terms { exports: vec![slot("a")], imports: vec![slot("b")] };
+        assert!(terms.take_fds());
+        // What comes back, and what is sent here.
+        terms.imports[0].fds_receive = none();
+        assert!(terms.take_fds());
+        terms.exports[0].fds_send = none();
+        assert!(!terms.take_fds());
+        terms.exports[0].fds_send = Some(vec![FdKind::File]);
+        assert!(terms.take_fds());
     }
 
     #[test]

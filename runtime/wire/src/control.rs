@@ -6,16 +6,17 @@
 //! | 1 | 1 | zero |
 //! | 2 | 2 | number of the peer |
 //! | 4 | 4 | generation of the peer, or a slot of the link to it |
-//! | 8 | 4 | detail: a fault, a cause, a method, how many messages were taken, or 1 for a link to a life beside the one that messages go to |
-//! | 12 | 4 | zero |
-//! | 16 | 32 | name of a kept descriptor, filled up with zeros |
-//! | 48 | 16 | zero |
+//! | 8 | 4 | detail: a fault, a cause, a method, how many messages were taken, or of a link: 1 if it leads to a life beside the one that messages go to, and 2 if a user is named |
+//! | 12 | 4 | the user of the peer |
+//! | 16 | 32 | name of a kept descriptor, filled up with zeros; or the header of the frame that was at fault |
+//! | 48 | 16 | hash of that frame's payload |
 //!
 //! A field that a kind does not have is zero. What a worker writes is hostile: a record that is not exactly
 //! what [`ToSupervisor::to_bytes`] writes is refused.
 
 use thiserror::Error;
 
+use crate::audit::Evidence;
 use crate::fault::Fault;
 
 /// The size of every record.
@@ -52,6 +53,8 @@ pub enum ToSupervisor {
         generation: u32,
         /// What it did: the code of a [`Fault`], see [`ToSupervisor::fault`].
         fault: u32,
+        /// By which frame.
+        evidence: Evidence,
     },
     /// Asks for the process tree.
     Status,
@@ -61,6 +64,10 @@ pub enum ToSupervisor {
         peer: u16,
         /// Its incarnation.
         generation: u32,
+        /// What it did: the code of a [`Fault`].
+        fault: u32,
+        /// By which frame.
+        evidence: Evidence,
     },
     /// There is nothing to do; what follows is the end.
     Skipped,
@@ -106,6 +113,8 @@ pub enum ToWorker {
         generation: u32,
         /// Messages to the peer go to another life of it. What comes over the link is taken as ever.
         beside: bool,
+        /// The user that the kernel is to say of every packet, if it is asked.
+        uid: Option<u32>,
     },
     /// From here on messages to a peer go to this life of it, to which there is a link already.
     Succeed {
@@ -182,7 +191,9 @@ struct Fields {
     peer: u16,
     generation: u32,
     detail: u32,
+    uid: u32,
     name: String,
+    evidence: Option<Evidence>,
 }
 
 impl Fields {
@@ -200,9 +211,14 @@ impl Fields {
         bytes[2..4].copy_from_slice(&self.peer.to_le_bytes());
         bytes[4..8].copy_from_slice(&self.generation.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.detail.to_le_bytes());
+        bytes[12..16].copy_from_slice(&self.uid.to_le_bytes());
         // A name that is none is left out, and the record refused at the other end, instead of a part of it.
         if is_kept_name(&self.name) {
             bytes[16..16 + self.name.len()].copy_from_slice(self.name.as_bytes());
+        }
+        if let Some(Evidence { header, hash }) = &self.evidence {
+            bytes[16..48].copy_from_slice(header);
+            bytes[48..].copy_from_slice(hash);
         }
         bytes
     }
@@ -210,13 +226,24 @@ impl Fields {
     fn from_bytes(bytes: &[u8]) -> Result<Fields, ControlError> {
         let bytes: &[u8; RECORD_BYTES] =
             bytes.try_into().map_err(|_| ControlError::Length { found: bytes.len() })?;
-        let name = bytes[16..16 + KEPT_NAME_BYTES].split(|byte| *byte == 0).next().unwrap_or_default();
+        let kind = bytes[0];
+        let is_about_a_frame = matches!(kind, 7 | 9);
+        let (mut name, mut evidence) = (&bytes[16..16 + KEPT_NAME_BYTES], None);
+        if is_about_a_frame {
+            let mut found = Evidence::default();
+            found.header.copy_from_slice(name);
+            found.hash.copy_from_slice(&bytes[48..]);
+            (name, evidence) = (&[], Some(found));
+        }
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
         Ok(Fields {
-            kind: bytes[0],
+            kind,
             peer: u16::from_le_bytes([bytes[2], bytes[3]]),
             generation: u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]),
             detail: u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]),
+            uid: u32::from_le_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]),
             name: String::from_utf8(name.to_vec()).map_err(|_| ControlError::Name)?,
+            evidence,
         })
     }
 
@@ -240,11 +267,13 @@ impl ToSupervisor {
             Self::Drained => Fields::of(4),
             Self::Keep { name } => Fields::named(5, name),
             Self::Discard { name } => Fields::named(6, name),
-            &Self::Accuse { peer, generation, fault } => {
-                Fields { peer, generation, detail: fault, ..Fields::of(7) }
+            &Self::Accuse { peer, generation, fault, evidence } => {
+                Fields { peer, generation, detail: fault, evidence: Some(evidence), ..Fields::of(7) }
             }
             Self::Status => Fields::of(8),
-            &Self::Reopen { peer, generation } => Fields { peer, generation, ..Fields::of(9) },
+            &Self::Reopen { peer, generation, fault, evidence } => {
+                Fields { peer, generation, detail: fault, evidence: Some(evidence), ..Fields::of(9) }
+            }
             Self::Skipped => Fields::of(10),
             Self::Settled => Fields::of(11),
             &Self::Spent { taken } => Fields { detail: taken, ..Fields::of(12) },
@@ -265,6 +294,7 @@ impl ToSupervisor {
     /// See [`ControlError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ControlError> {
         let fields = Fields::from_bytes(bytes)?;
+        let evidence = fields.evidence.unwrap_or_default();
         let record = match fields.kind {
             1 => Self::Confined,
             2 => Self::Ready,
@@ -272,9 +302,15 @@ impl ToSupervisor {
             4 => Self::Drained,
             5 => Self::Keep { name: fields.name()? },
             6 => Self::Discard { name: fields.name()? },
-            7 => Self::Accuse { peer: fields.peer, generation: fields.generation, fault: fields.detail },
+            7 => {
+                let (peer, generation, fault) = (fields.peer, fields.generation, fields.detail);
+                Self::Accuse { peer, generation, fault, evidence }
+            }
             8 => Self::Status,
-            9 => Self::Reopen { peer: fields.peer, generation: fields.generation },
+            9 => {
+                let (peer, generation, fault) = (fields.peer, fields.generation, fields.detail);
+                Self::Reopen { peer, generation, fault, evidence }
+            }
             10 => Self::Skipped,
             11 => Self::Settled,
             12 if fields.detail == 0 => return Err(ControlError::Unspent),
@@ -309,8 +345,9 @@ impl ToWorker {
     pub fn to_bytes(&self) -> [u8; RECORD_BYTES] {
         match self {
             Self::Go => Fields::of(129),
-            &Self::Link { peer, generation, beside } => {
-                Fields { peer, generation, detail: u32::from(beside), ..Fields::of(130) }
+            &Self::Link { peer, generation, beside, uid } => {
+                let detail = u32::from(beside) | u32::from(uid.is_some()) << 1;
+                Fields { peer, generation, detail, uid: uid.unwrap_or_default(), ..Fields::of(130) }
             }
             &Self::PeerDown { peer, generation, cause } => {
                 Fields { peer, generation, detail: cause, ..Fields::of(131) }
@@ -334,9 +371,12 @@ impl ToWorker {
         let fields = Fields::from_bytes(bytes)?;
         let record = match fields.kind {
             129 => Self::Go,
-            130 => {
-                Self::Link { peer: fields.peer, generation: fields.generation, beside: fields.detail == 1 }
-            }
+            130 => Self::Link {
+                peer: fields.peer,
+                generation: fields.generation,
+                beside: fields.detail & 1 == 1,
+                uid: (fields.detail & 2 == 2).then_some(fields.uid),
+            },
             131 => Self::PeerDown { peer: fields.peer, generation: fields.generation, cause: fields.detail },
             132 => Self::Kept { name: fields.name()? },
             133 => Self::Drain,

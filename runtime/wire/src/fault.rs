@@ -142,6 +142,37 @@ impl Fault {
         FAULTS[self as usize - 1]
     }
 
+    /// Returns the word for it in audit records.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Packet => "packet",
+            Self::Frame => "frame",
+            Self::LinkState => "link_state",
+            Self::UnknownSlot => "unknown_slot",
+            Self::FutureGeneration => "future_generation",
+            Self::OldGeneration => "old_generation",
+            Self::MethodNotGranted => "method_not_granted",
+            Self::GrantRevoked => "grant_revoked",
+            Self::Credit => "credit",
+            Self::InFlight => "in_flight",
+            Self::DescriptorCount => "descriptor_count",
+            Self::DescriptorNotGranted => "descriptor_not_granted",
+            Self::DescriptorKind => "descriptor_kind",
+            Self::DescriptorTable => "descriptor_table",
+            Self::PayloadOverLimit => "payload_over_limit",
+            Self::Payload => "payload",
+            Self::UnknownCorrelation => "unknown_correlation",
+            Self::EndedCorrelation => "ended_correlation",
+            Self::Expired => "expired",
+            Self::UndecodableRate => "undecodable_rate",
+            Self::TooLarge => "too_large",
+            Self::UsedUp => "used_up",
+            Self::QuotaRate => "quota_rate",
+            Self::Credentials => "credentials",
+            Self::Watch => "watch",
+        }
+    }
+
     /// Returns what follows from it.
     pub const fn class(self) -> Class {
         self.row().class
@@ -150,6 +181,12 @@ impl Fault {
     /// Returns the fault with this code, as accusations carry it.
     pub fn from_code(code: u8) -> Option<Fault> {
         FAULTS.get(usize::from(code).checked_sub(1)?).map(|row| row.fault)
+    }
+}
+
+impl From<Fault> for u32 {
+    fn from(fault: Fault) -> u32 {
+        fault as u32
     }
 }
 

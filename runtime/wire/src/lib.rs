@@ -9,6 +9,7 @@
 //! whether two ends mean the same value; [`fault`] says what follows when something is wrong.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod backtraces;
 pub mod bootstrap;
 pub mod codec;

@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Wait(Wait),
     /// Show what happened: states, ends with their causes, alerts.
     Events(Events),
+    /// Show who broke which rule: of a link, of the line to the supervisor, of its sandbox.
+    Audit(Events),
     /// Show which workers crashed, why, and what followed.
     Crashes(Crashes),
     /// Show which system calls workers were denied, and which line of the manifest would allow each.

@@ -50,40 +50,47 @@ struct Told<'a> {
 }
 
 pub(crate) fn events(asked: &Events, screen: &Screen) -> Result<Exit, Failure> {
+    let mut all = Vec::new();
+    each(asked, screen, |event, lost| match (asked.json, asked.follow) {
+        (true, false) => all.push((event, lost)),
+        (true, true) => {
+            let event = told(&event, lost);
+            screen.print(&json::line(&Line { schema_version: SCHEMA_VERSION, event }));
+        }
+        (false, _) => screen.print(&line(&event, lost)),
+    })?;
+    if asked.json && !asked.follow {
+        let events = all.iter().map(|(event, lost)| told(event, *lost)).collect();
+        screen.print(&json::document(&Document { schema_version: SCHEMA_VERSION, events }));
+    }
+    Ok(Exit::Done)
+}
+
+/// Hands over each event that is remembered, with how many before it were forgotten, and those that happen if they are
+/// followed, until the supervisor ends or nobody looks any more.
+pub(crate) fn each(asked: &Events, screen: &Screen, mut take: impl FnMut(Event, u64)) -> Result<(), Failure> {
     let client = Client::connect(&place::find(&asked.place)?)?;
-    let (mut seen, mut all) = (0, Vec::new());
+    let mut seen = 0;
     loop {
         let patience = if asked.follow { PATIENCE } else { Duration::ZERO };
         let found = match client.events(seen, patience) {
             // Whoever follows a supervisor to its end has seen what there was to see.
-            Err(ClientError::Closed) if asked.follow => return Ok(Exit::Done),
+            Err(ClientError::Closed) if asked.follow => return Ok(()),
             found => found?,
         };
         if found.is_empty() && !asked.follow {
-            break;
+            return Ok(());
         }
         for event in found {
             // Numbers begin anew with another supervisor, which has another connection, so that they only grow here.
             let lost = event.number.saturating_sub(seen + 1);
             seen = event.number;
-            match (asked.json, asked.follow) {
-                (true, false) => all.push((event, lost)),
-                (true, true) => {
-                    let event = told(&event, lost);
-                    screen.print(&json::line(&Line { schema_version: SCHEMA_VERSION, event }));
-                }
-                (false, _) => screen.print(&line(&event, lost)),
-            }
+            take(event, lost);
         }
         if screen.is_left_alone() {
-            return Ok(Exit::Done);
+            return Ok(());
         }
     }
-    if asked.json {
-        let events = all.iter().map(|(event, lost)| told(event, *lost)).collect();
-        screen.print(&json::document(&Document { schema_version: SCHEMA_VERSION, events }));
-    }
-    Ok(Exit::Done)
 }
 
 fn told(event: &Event, lost: u64) -> Told<'_> {

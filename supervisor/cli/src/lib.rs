@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod audit;
 mod blast;
 mod check;
 mod crashes;
@@ -68,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Scale(asked) => order::scale(&asked, &screen),
         Command::Wait(asked) => wait::wait(&asked),
         Command::Events(asked) => events::events(&asked, &screen),
+        Command::Audit(asked) => audit::audit(&asked, &screen),
         Command::Crashes(asked) => crashes::crashes(&asked, &screen),
         Command::Denials(asked) => denials::denials(&asked, &screen),
         Command::Doctor(asked) => doctor::doctor(&asked, &screen),

@@ -267,6 +267,7 @@ fn what_happened_is_told_with_what_was_forgotten() {
             signs: Signs::default(),
             cause: None,
             detail: String::new(),
+            violation: None,
         })
     };
     let answers = || {

@@ -3,13 +3,14 @@
 //! A pure function over two systems. Whatever is not said here to hold while a worker runs needs a new life of it, so a
 //! key that this file does not know is taken up by a restart and never silently missed.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bailiwick_core::tree::Came;
 
 use super::gains;
 use crate::control::Outcome;
-use crate::spec::{Strategy, System, Worker};
+use crate::spec::{FdKind, Grant, Strategy, System, Worker};
 
 /// What a reload would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,7 +103,11 @@ pub fn plan(old: &System, new: &System) -> Plan {
     let mut steps: Vec<Step> = surroundings(old, new).into_iter().chain(stays).chain(gone).collect();
     for step in &mut steps {
         if step.change < Change::Restarted && is_linked_otherwise(old, new, &step.worker) {
-            step.change = step.change.max(Change::Hot);
+            // A socket that takes no descriptors stays so.
+            let (before, after) = (takes_fds(old, &step.worker), takes_fds(new, &step.worker));
+            let is_other_link =
+                before.iter().any(|(pair, takes)| after.get(pair).is_some_and(|now| now != takes));
+            step.change = step.change.max(if is_other_link { Change::Restarted } else { Change::Hot });
             step.because.push("grant");
         }
     }
@@ -292,6 +297,20 @@ fn is_linked_otherwise(old: &System, new: &System, worker: &str) -> bool {
     };
     let after = peers(new);
     peers(old).iter().any(|peer| after.contains(peer) && between(old, peer) != between(new, peer))
+}
+
+/// Returns with whom a worker has grants, and whether they bring descriptors one way or the other.
+fn takes_fds<'s>(system: &'s System, worker: &str) -> BTreeMap<(&'s str, &'s str), bool> {
+    let may = |kinds: &Option<Vec<FdKind>>| kinds.as_ref().is_none_or(|kinds| !kinds.is_empty());
+    let of = |grant: &&Grant| grant.from == worker || grant.to_worker == worker;
+    let mut found = BTreeMap::new();
+    for grant in system.grants.iter().filter(of) {
+        let there = found.entry((grant.from.as_str(), grant.to_worker.as_str())).or_insert(false);
+        *there |= may(&grant.fds_send);
+        let back = found.entry((grant.to_worker.as_str(), grant.from.as_str())).or_insert(false);
+        *back |= may(&grant.fds_receive);
+    }
+    found
 }
 
 fn obstacles(old: &System, new: &System) -> Vec<String> {

@@ -30,6 +30,8 @@ pub(super) struct Child {
     pub(super) descriptors_refused: u64,
     /// How much may be said of what it does wrong, before its misdeeds are only counted.
     pub(super) complaints: Ration,
+    /// How many of its violations are recorded, before they are only counted.
+    pub(super) violations: Ration,
 }
 
 /// A berth: the life that is in it, and what is known of the one that was the last.
@@ -127,6 +129,7 @@ impl Child {
             accusations_ignored: 0,
             descriptors_refused: 0,
             complaints: Ration::new(COMPLAINTS, COMPLAINTS_PER_SECOND, now),
+            violations: Ration::new(COMPLAINTS, COMPLAINTS_PER_SECOND, now),
         }
     }
 }

@@ -1,23 +1,24 @@
 //! What happened, as those are told who ask on the control socket.
 
+use std::fmt::Display;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bailiwick_core::moves;
 use bailiwick_core::tree::Incarnation;
+use bailiwick_wire::audit::Violation;
 
 use super::{Daemon, outward};
-use crate::control::{Event, EventKind, Signs};
+use crate::control::{Cause, Event, EventKind, Signs};
 
 impl Daemon {
     /// Remembers who stands otherwise than before.
     pub(super) fn note_moves(&mut self) {
         for moved in self.moves.look(&self.tree, self.now()) {
             let event = self.event(EventKind::State, Some(moved.of));
-            let detail = moved.left_out();
             self.happened.push(Event {
                 from: Some(outward::state(moved.from)),
                 to: Some(outward::state(moved.to)),
-                detail,
+                detail: moved.left_out(),
                 ..event
             });
         }
@@ -30,6 +31,28 @@ impl Daemon {
         }
         let event = self.event(EventKind::Alert, of);
         self.happened.push(Event { detail, ..event });
+    }
+
+    /// Remembers that a life broke a rule, as often as that may be said of it; what is left out is counted.
+    pub(super) fn audit(&mut self, of: Incarnation, violation: Violation, detail: String) {
+        let now = self.now();
+        let ration = &mut self.child(of.child).violations;
+        if !ration.spend(1, now) {
+            return;
+        }
+        let unrecorded = ration.take_untold().unwrap_or_default();
+        let pid = self.life(of).map_or(0, |life| life.pid.unsigned_abs());
+        let uid = self.uid(of).unwrap_or_default();
+        let violation = Violation { pid, uid, unrecorded, ..violation };
+        let event = self.event(EventKind::Violation, Some(of));
+        self.happened.push(Event { detail, violation: Some(violation.into()), ..event });
+    }
+
+    /// Has a life killed whose words to the supervisor no honest one can have said.
+    pub(super) fn convict(&mut self, of: Incarnation, error: &dyn Display) {
+        self.complain(of, error);
+        self.audit(of, Violation::default().killed(), format!("{}: {error}", self.name(of)));
+        self.condemn(of, Cause::Protocol);
     }
 
     /// Returns an event that happens now, of one life or of all.

@@ -313,8 +313,7 @@ impl Daemon {
         match line.send(order, fd) {
             Ok(()) => self.flush_line(berth),
             Err(error) => {
-                self.complain(of, &error);
-                self.condemn(of, Cause::Protocol);
+                self.convict(of, &error);
             }
         }
     }

@@ -7,11 +7,10 @@ use bailiwick_core::reopening::{Action, Event};
 use bailiwick_core::tree::{ChildId, Incarnation};
 use bailiwick_sys::slate::Slate;
 use bailiwick_sys::socket;
-use bailiwick_wire::bootstrap::{Bootstrap, Peer};
+use bailiwick_wire::bootstrap::{Bootstrap, Peer, Terms};
 use bailiwick_wire::control::ToWorker;
 
 use super::{Daemon, ROOM_RETRY};
-use crate::broker;
 use crate::control::Cause;
 use crate::store::Keeper;
 
@@ -39,7 +38,7 @@ impl Daemon {
         Ok((bootstrap, attached))
     }
 
-    pub(super) fn peer(&self, child: ChildId, peer: ChildId, terms: &broker::Terms) -> Peer {
+    pub(super) fn peer(&self, child: ChildId, peer: ChildId, terms: &Terms) -> Peer {
         let seat = self.roster.seat(peer);
         Peer {
             may_accuse: self.roster.is_privileged(child) && !self.roster.is_privileged(peer),
@@ -51,9 +50,7 @@ impl Daemon {
 
     /// Gives a life that began, and each peer that lives, the ends of a fresh link.
     pub(super) fn link_up(&mut self, of: Incarnation) {
-        for peer in self.broker.up(of) {
-            self.link(of, peer);
-        }
+        self.broker.up(of).into_iter().for_each(|peer| self.link(of, peer));
     }
 
     /// Makes the links for which there was no room.
@@ -96,8 +93,20 @@ impl Daemon {
 
     fn hand_over(&mut self, to: Incarnation, peer: Incarnation, end: OwnedFd) {
         let beside = self.broker.is_beside(peer);
-        let order = ToWorker::Link { peer: peer.child.0, generation: peer.generation, beside };
+        let takes_fds = self.broker.between(to.child, peer.child).is_none_or(Terms::take_fds);
+        // The users of two workers differ as root alone, and only then the kernel has something to say.
+        let uid =
+            self.uid(peer).filter(|uid| self.roster.is_privileged(to.child) && self.uid(to) != Some(*uid));
+        let is_told = socket::restrict(end.as_fd(), takes_fds, uid.is_some());
+        let uid = uid.filter(|_| is_told);
+        let order = ToWorker::Link { peer: peer.child.0, generation: peer.generation, beside, uid };
         self.order(to, order, Some(end));
+    }
+
+    /// Returns the user as whom a life runs.
+    pub(super) fn uid(&self, of: Incarnation) -> Option<u32> {
+        let berth = self.children.find(of)?;
+        Some(self.launcher.prepared(berth)?.identity().uid)
     }
 
     /// Tells the peers of a life that it is over.
@@ -112,8 +121,7 @@ impl Daemon {
 
     /// Leads to a life what led to the one before: what its peers send, what is kept, and the build of the lives to come.
     pub(super) fn succeed(&mut self, of: Incarnation, from: Incarnation) {
-        let text = format!("{} takes over from {}", self.name(of), self.name(from));
-        self.say(&text);
+        self.say(&format!("{} takes over from {}", self.name(of), self.name(from)));
         for peer in self.broker.take_over(of) {
             let order = ToWorker::Succeed { peer: of.child.0, generation: of.generation };
             self.order(peer, order, None);

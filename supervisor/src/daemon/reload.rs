@@ -11,12 +11,12 @@ use bailiwick_core::tree::{self, ChildId, Event, Incarnation};
 use bailiwick_sys::events::Interest;
 use bailiwick_sys::memory;
 use bailiwick_sys::notify::Superior;
-use bailiwick_wire::bootstrap::Update;
+use bailiwick_wire::bootstrap::{Terms, Update};
 use bailiwick_wire::control::ToWorker;
 
 use super::Daemon;
 use super::child::unborn;
-use crate::broker::{carry, lay_out};
+use crate::broker::lay_out;
 use crate::check::{self, Change, Plan, plan};
 use crate::control::{ConnectionId, Outcome as Answer, Record, ReloadMode, Text};
 use crate::manifest::Reading;
@@ -126,7 +126,7 @@ impl Daemon {
         let stays = |child: ChildId| roster.seat(child).standing == Standing::Present;
         // Whoever was on its way out.
         let back: Vec<ChildId> = self.roster.leaving().filter(|child| stays(*child)).collect();
-        let links = self.broker.succeed(lay_out(&system, &roster), stays, carry);
+        let links = self.broker.succeed(lay_out(&system, &roster), stays, Terms::carry);
         (self.roster, self.system) = (roster, system);
         let added: Vec<ChildId> = fresh.iter().map(|(child, _)| *child).collect();
         let starts = [added.as_slice(), &back].concat();
@@ -137,8 +137,8 @@ impl Daemon {
             self.hash(Berth::first(child));
         }
         self.guard();
-        links.strangers.into_iter().for_each(|(child, peer)| self.introduce(child, peer));
-        links.changed.into_iter().for_each(|(child, peer)| self.regrant(child, peer));
+        links.strangers.into_iter().for_each(|(child, peer)| self.introduce(child, peer, false));
+        links.changed.into_iter().for_each(|(child, peer)| self.introduce(child, peer, true));
         links.parted.into_iter().for_each(|(child, peer)| self.part(child, peer));
         links.made.into_iter().for_each(|(one, other)| self.link(one, other));
         let orders: Vec<_> =
@@ -168,27 +168,17 @@ impl Daemon {
         Some((verb, self.incarnation(child)))
     }
 
-    /// Tells the processes of a child of a peer that there was no grant with when they began.
-    fn introduce(&mut self, child: ChildId, peer: ChildId) {
+    /// Tells the processes of a child of a peer that there was no grant with when they began; or of one that is known, and with
+    /// which something else is granted now, or used up.
+    pub(super) fn introduce(&mut self, child: ChildId, peer: ChildId, is_known: bool) {
         let Some(terms) = self.broker.between(child, peer) else { return };
-        let update = Update { peers: vec![self.peer(child, peer, terms)], ..Update::default() };
+        let update = Update::of_peer(self.peer(child, peer, terms), is_known);
         for berth in Berth::both(child) {
-            let line = self.children.at_mut(berth).life.as_mut().and_then(|life| life.line.as_mut());
-            line.into_iter().for_each(|line| line.add_peers(1));
+            let Some(life) = &mut self.children.at_mut(berth).life else { continue };
+            life.line.iter_mut().for_each(|line| line.add_peers(usize::from(!is_known)));
+            let of = life.of;
+            self.update(of, &update);
         }
-        self.update_both(child, &update);
-    }
-
-    /// Tells the processes of a child that something else is granted between them and a peer, or was used up.
-    pub(super) fn regrant(&mut self, child: ChildId, peer: ChildId) {
-        let Some(terms) = self.broker.between(child, peer) else { return };
-        let update = Update { regranted: vec![self.peer(child, peer, terms)], ..Update::default() };
-        self.update_both(child, &update);
-    }
-
-    fn update_both(&mut self, child: ChildId, update: &Update) {
-        let lives = Berth::both(child).map(|berth| self.children.at(berth).life.as_ref().map(|life| life.of));
-        lives.into_iter().flatten().for_each(|of| self.update(of, update));
     }
 
     /// Tells a process of a peer to which no grant is left.

@@ -12,11 +12,12 @@ use bailiwick_sys::memory::seal;
 use bailiwick_sys::process::StartReport;
 use bailiwick_sys::promise::Broken;
 use bailiwick_sys::random::small_number;
+use bailiwick_wire::audit::Violation;
+use bailiwick_wire::bootstrap::Terms;
 use bailiwick_wire::control::{ToSupervisor, ToWorker};
 
 use super::Daemon;
 use super::child::Stage;
-use crate::broker::{may_send, note_use};
 use crate::control::{Cause, Record};
 use crate::line::Received;
 use crate::spec::May;
@@ -63,8 +64,7 @@ impl Daemon {
             }
             Err(error) => {
                 let _ = self.poller.remove(line.socket());
-                self.complain(of, &error);
-                self.condemn(of, Cause::Protocol);
+                self.convict(of, &error);
                 false
             }
         }
@@ -79,8 +79,7 @@ impl Daemon {
             Stage::Released => report != ToSupervisor::Confined,
         };
         if !is_due {
-            self.complain(of, &format!("it says {report:?} at the wrong time"));
-            return self.condemn(of, Cause::Protocol);
+            return self.convict(of, &format!("it says {report:?} at the wrong time"));
         }
         match report {
             ToSupervisor::Confined => self.take_stand(of),
@@ -92,13 +91,14 @@ impl Daemon {
             ToSupervisor::Spent { .. } => self.events.push_back(Event::Spent(of)),
             ToSupervisor::Idle => self.events.push_back(Event::Idle(of)),
             ToSupervisor::Wanted { peer } => {
-                if may_send(&self.broker, of.child, ChildId(peer)) {
+                if self.broker.between(of.child, ChildId(peer)).is_some_and(Terms::may_send) {
                     self.events.push_back(Event::Wanted(ChildId(peer)));
                 }
             }
             ToSupervisor::Used { peer, slot, method } => {
-                if note_use(&mut self.broker, of.child, ChildId(peer), slot, method) {
-                    self.regrant(of.child, ChildId(peer));
+                let terms = self.broker.between_mut(of.child, ChildId(peer));
+                if terms.is_some_and(|terms| terms.note_use(slot, method)) {
+                    self.introduce(of.child, ChildId(peer), true);
                 }
             }
             ToSupervisor::Declined => self.events.push_back(Event::Declined(of)),
@@ -111,15 +111,18 @@ impl Daemon {
                 }
             }
             ToSupervisor::Discard { name } => _ = self.store.kept.discard(self.keeper(of), &name),
-            ToSupervisor::Accuse { peer, generation, fault } => {
+            ToSupervisor::Accuse { peer, generation, fault, evidence } => {
                 let accused = Incarnation { child: ChildId(peer), generation };
-                self.judge(of, accused, fault);
+                self.judge(of, accused, Violation::of_link(fault, evidence));
             }
             ToSupervisor::Status => self.show_tree(of),
-            ToSupervisor::Reopen { peer, generation } => {
+            ToSupervisor::Reopen { peer, generation, fault, evidence } => {
                 let peer = Incarnation { child: ChildId(peer), generation };
                 // A peer that died meanwhile is linked with its next life.
                 if self.broker.is_linked(of.child, peer) {
+                    let violation = Violation::of_link(fault, evidence);
+                    let text = violation.of_one_closed(&self.name(of), &self.name(peer));
+                    self.audit(of, violation, text);
                     self.relink(Reopen::Asked { by: of, peer, chance: small_number() });
                 }
             }
@@ -129,8 +132,7 @@ impl Daemon {
     /// Lets a life go on whose sandbox is said to stand, after a look at what the kernel says of the process.
     pub(super) fn take_stand(&mut self, of: Incarnation) {
         if let Err(broken) = self.verify(of) {
-            self.complain(of, &format!("its sandbox does not hold: {broken}"));
-            return self.condemn(of, Cause::Protocol);
+            return self.convict(of, &format!("its sandbox does not hold: {broken}"));
         }
         let Some(life) = self.life(of) else { return };
         life.stage = Stage::Standing;
@@ -159,11 +161,11 @@ impl Daemon {
         self.launcher.prepared(berth).map_or(Ok(()), |prepared| witness.check(&prepared.promise(), pid))
     }
 
-    fn judge(&mut self, by: Incarnation, accused: Incarnation, fault: u32) {
+    fn judge(&mut self, by: Incarnation, accused: Incarnation, violation: Violation) {
         if self.broker.is_guilty(by.child, accused) {
-            let text =
-                format!("{} is killed: {} accuses it of fault {fault}", self.name(accused), self.name(by));
+            let text = format!("{} is killed: {} accuses it: {violation}", self.name(accused), self.name(by));
             self.say(&text);
+            self.audit(accused, violation.killed(), text);
             return self.condemn(accused, Cause::Accused);
         }
         let place = self.child(by.child);
@@ -171,8 +173,7 @@ impl Daemon {
         let count = place.accusations_ignored;
         // Enough to see, too little to drown in.
         if count.is_power_of_two() {
-            let text = format!("{} accuses without right, {count} times so far", self.name(by));
-            self.say(&text);
+            self.say(&format!("{} accuses without right, {count} times so far", self.name(by)));
         }
     }
 

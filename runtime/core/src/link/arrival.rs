@@ -365,7 +365,7 @@ impl Link {
                 self.conclude(Closed::Violation(fault), actions);
                 // Who is accused comes back with its next incarnation. Who drains needs no link to come.
                 if goes_on && !self.config.may_accuse && !self.draining {
-                    actions.push(Action::AskAnew);
+                    actions.push(Action::AskAnew { fault });
                 }
             }
         }

@@ -37,6 +37,8 @@ pub enum Event {
     Received(Frame),
     /// What arrived is not a frame.
     Malformed,
+    /// What arrived was sent by another process than the peer, which has passed its end on.
+    Impostor,
     /// The first `frames` frames that were ordered since [`Event::Linked`] have left this process.
     Written {
         /// How many.
@@ -410,7 +412,10 @@ pub enum Action {
         fault: Fault,
     },
     /// Ask the supervisor for a fresh transport: this one was closed for a violation by a peer that goes on living.
-    AskAnew,
+    AskAnew {
+        /// What it did.
+        fault: Fault,
+    },
     /// The peer's incarnation is dead and its last message is delivered. Comes once for each incarnation.
     Down {
         /// The incarnation.

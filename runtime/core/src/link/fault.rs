@@ -65,6 +65,8 @@ pub enum Fault {
     TooManyUses,
     /// More payloads did not decode than chance explains.
     Undecodable,
+    /// Another process sends over the peer's end.
+    Impostor,
     /// More messages were over a quota of their grant than a change of the grant explains.
     Quota,
 }

@@ -70,7 +70,7 @@ fn assert_fault(frames: &[Frame], fault: Fault) {
         assert!(actions.contains(&Action::Close { reason: Closed::Violation(fault) }), "{actions:?}");
         assert_eq!(actions.contains(&Action::Accuse { fault }), may_accuse);
         assert_eq!(
-            actions.contains(&Action::AskAnew),
+            actions.contains(&Action::AskAnew { fault }),
             !may_accuse,
             "a link is accused of, or asked for anew"
         );

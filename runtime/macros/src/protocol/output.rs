@@ -19,7 +19,7 @@ struct Names<'a> {
 
 /// Returns the trait and everything beside it.
 pub(super) fn write(protocol: &Protocol) -> TokenStream {
-    let Protocol { item, methods } = protocol;
+    let Protocol { item, methods, is_untrusted } = protocol;
     let names = Names {
         vis: &item.vis,
         protocol: &item.ident,
@@ -28,12 +28,13 @@ pub(super) fn write(protocol: &Protocol) -> TokenStream {
     };
     let the_trait = the_trait(item);
     let portable = portable(methods);
+    let checked = is_untrusted.then(|| checked(methods));
     let reference = reference(&names, methods);
     let message = message(&names, methods);
     let protocol = protocol_impl(&names, methods);
     let dispatch = dispatch(&names, methods);
     let travelling = travelling(&names);
-    quote! { #the_trait #portable #reference #message #protocol #travelling #dispatch }
+    quote! { #the_trait #portable #checked #reference #message #protocol #travelling #dispatch }
 }
 
 fn the_trait(item: &ItemTrait) -> TokenStream {
@@ -49,6 +50,15 @@ fn portable(methods: &[Method]) -> TokenStream {
         method.arguments.iter().map(|argument| &argument.ty).chain(std::iter::once(method.answer.travels()))
     });
     let checks = types.map(|ty| quote_spanned! { ty.span() => ::bailiwick::private::portable::<#ty>(); });
+    quote! {
+        const _: fn() = || { #(#checks)* };
+    }
+}
+
+/// Asserts of each argument that it is checked or must be, at the place where it is written.
+fn checked(methods: &[Method]) -> TokenStream {
+    let types = methods.iter().flat_map(|method| &method.arguments).map(|argument| &argument.ty);
+    let checks = types.map(|ty| quote_spanned! { ty.span() => ::bailiwick::private::checked::<#ty>(); });
     quote! {
         const _: fn() = || { #(#checks)* };
     }

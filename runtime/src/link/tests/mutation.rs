@@ -76,8 +76,8 @@ const TURNS: u32 = 300;
 async fn mutate(both: &Both, desk: &DeskRef, bell: &BellRef, mutant: &Rc<Mutant>) {
     let (left, near) = pair(Kind::SeqPacket).unwrap();
     let (far, right) = pair(Kind::SeqPacket).unwrap();
-    both.left.peers.linked(NUMBER, 1, false, left).unwrap();
-    both.right.peers.linked(NUMBER, 1, false, right).unwrap();
+    both.left.peers.linked(NUMBER, (1, false), left, None).unwrap();
+    both.right.peers.linked(NUMBER, (1, false), right, None).unwrap();
     let file = || std::fs::File::open("/dev/null").unwrap();
     let (calls, rings) = ((0..3).map(|n| desk.add(n).ask(SOON)), (0..3).map(|_| bell.ring().ask(SOON)));
     let said = futures::future::join3(
@@ -186,8 +186,8 @@ impl Mutant {
 async fn exchange(both: &Both, desk: &DeskRef, bit: Option<usize>) -> usize {
     let (left, near) = pair(Kind::SeqPacket).unwrap();
     let (far, right) = pair(Kind::SeqPacket).unwrap();
-    both.left.peers.linked(NUMBER, 1, false, left).unwrap();
-    both.right.peers.linked(NUMBER, 1, false, right).unwrap();
+    both.left.peers.linked(NUMBER, (1, false), left, None).unwrap();
+    both.right.peers.linked(NUMBER, (1, false), right, None).unwrap();
     let watched = Rc::new(Watched::default());
     let relay = tokio::task::spawn_local(relay(near, far, bit, Rc::clone(&watched)));
     let file = std::fs::File::open("/dev/null").unwrap();

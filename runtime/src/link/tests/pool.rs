@@ -29,8 +29,8 @@ impl Pool {
             let own = bootstrap::Peer { exports: imports(), ..peer(NUMBER, "left", 1, 1) };
             let right = Worker::with_peers("right", &[own], vec![desk()]).await;
             let (ours, theirs) = pair(Kind::SeqPacket).expect("sockets can be made");
-            left.peers.linked(number, 1, false, ours).expect("the executor watches sockets");
-            right.peers.linked(NUMBER, 1, false, theirs).expect("the executor watches sockets");
+            left.peers.linked(number, (1, false), ours, None).expect("the executor watches sockets");
+            right.peers.linked(NUMBER, (1, false), theirs, None).expect("the executor watches sockets");
             rights.push(right);
         }
         Self { left, rights }
@@ -105,14 +105,17 @@ fn a_place_that_nobody_has_is_left_out_while_another_instance_begins() {
         let own = bootstrap::Peer { exports: vec![slot("desk", None)], ..peer(NUMBER, "left", 1, 1) };
         let right = Worker::with_peers("right", &[own], vec![desk()]).await;
         let (ours, theirs) = pair(Kind::SeqPacket).expect("sockets can be made");
-        left.peers.linked(2, 1, false, ours).expect("the executor watches sockets");
+        left.peers.linked(2, (1, false), ours, None).expect("the executor watches sockets");
         left.node
             .run_main(async |cx| {
                 let desk: DeskRef = cx.peer("right/desk").expect("the desk is granted");
                 let asks = (0..4).map(|number| desk.add(number).ask(SOON));
                 let joined = async {
                     tokio::task::yield_now().await;
-                    right.peers.linked(NUMBER, 1, false, theirs).expect("the executor watches sockets");
+                    right
+                        .peers
+                        .linked(NUMBER, (1, false), theirs, None)
+                        .expect("the executor watches sockets");
                 };
                 let (answers, ()) = futures::future::join(futures::future::try_join_all(asks), joined).await;
                 assert_eq!(answers, Ok(vec![1, 2, 3, 4]), "nobody waited for the other place");

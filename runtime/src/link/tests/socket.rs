@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task;
 use std::time::Duration;
 
-use bailiwick_sys::socket::{Kind, pair, send};
+use bailiwick_sys::identity::effective_uid;
+use bailiwick_sys::socket::{Kind, pair, pass_credentials, send};
 use bailiwick_wire::FdKind;
+use bailiwick_wire::audit::Evidence;
 use bailiwick_wire::bootstrap::Slot;
 use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::fault::Fault;
@@ -73,17 +75,40 @@ fn garbage_closes_the_link_and_is_told_by_who_may_accuse() {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
         let (hostile, ours) = pair(Kind::SeqPacket).unwrap();
-        both.left.peers.linked(NUMBER, 1, false, ours).unwrap();
+        both.left.peers.linked(NUMBER, (1, false), ours, None).unwrap();
         send(hostile.as_fd(), &[IoSlice::new(&[0xff; 100])], &[]).unwrap();
         let mut ready = tokio::time::interval(Duration::from_millis(1));
         while both.left.reports.lock().unwrap().is_empty() {
             ready.tick().await;
         }
         let (peer, fault) = (NUMBER, Fault::Frame as u32);
-        let accusation = ToSupervisor::Accuse { peer, generation: 1, fault };
+        let evidence = Evidence::of(&[0xff; 100], &[0xff; 100]);
+        let accusation = ToSupervisor::Accuse { peer, generation: 1, fault, evidence };
         assert_eq!(*both.left.reports.lock().unwrap(), [accusation]);
         both.link();
         assert_eq!(desk.add(2).ask(SOON).await, Ok(2));
+    });
+}
+
+/// Seen to fail without the look at what the kernel says.
+#[test]
+fn a_packet_of_another_user_is_no_packet_of_the_peer() {
+    run(None, async |both, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
+        let own = effective_uid();
+        for (uid, told) in [(own, 0), (own + 1, 1)] {
+            let (theirs, ours) = pair(Kind::SeqPacket).unwrap();
+            pass_credentials(ours.as_fd()).unwrap();
+            both.left.peers.linked(NUMBER, (1, false), ours, Some(uid)).unwrap();
+            both.right.peers.linked(NUMBER, (1, false), theirs, None).unwrap();
+            let answer = desk.add(2).ask(SOON).await;
+            assert_eq!(answer.is_ok(), told == 0, "{answer:?}");
+            assert_eq!(both.left.reports.lock().unwrap().len(), told);
+        }
+        let reports = both.left.reports.lock().unwrap();
+        let [ToSupervisor::Accuse { fault, .. }] = reports[..] else { panic!("{reports:?}") };
+        assert_eq!(fault, Fault::Credentials as u32);
     });
 }
 
@@ -111,7 +136,7 @@ fn what_waits_for_a_peer_that_never_greets_ends_as_dead_letters() {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
         let (_silent, ours) = pair(Kind::SeqPacket).unwrap();
-        both.left.peers.linked(NUMBER, 1, false, ours).unwrap();
+        both.left.peers.linked(NUMBER, (1, false), ours, None).unwrap();
         for number in 0..100 {
             desk.add(number).try_tell().unwrap();
         }
@@ -195,7 +220,7 @@ fn a_task_whose_transport_was_replaced_takes_no_wake_up_of_its_successor() {
             let (near, far) = pair(Kind::SeqPacket).unwrap();
             let socket = Arc::new(watch(near).unwrap());
             let serial = peer.turn(|turn| turn.begin_transport(generation, Arc::clone(&socket)));
-            (far, Box::pin(Mover::new(Arc::clone(&peer), serial, socket).run()))
+            (far, Box::pin(Mover::new(Arc::clone(&peer), serial, socket, None).run()))
         });
         let woken = Arc::new(Woken::default());
         // The executor may well come to the older one last.

@@ -148,8 +148,11 @@ impl Both {
     /// Hands a fresh link to both.
     pub(super) fn link(&self) {
         let (left, right) = pair(SocketKind::SeqPacket).expect("sockets can be made");
-        self.left.peers.linked(NUMBER, self.generation, false, left).expect("the executor watches sockets");
-        self.right.peers.linked(NUMBER, 1, false, right).expect("the executor watches sockets");
+        self.left
+            .peers
+            .linked(NUMBER, (self.generation, false), left, None)
+            .expect("the executor watches sockets");
+        self.right.peers.linked(NUMBER, (1, false), right, None).expect("the executor watches sockets");
     }
 
     /// Starts a second life of the right worker beside the first; it has its link, and nothing is sent to it.
@@ -157,8 +160,8 @@ impl Both {
         let next = Arc::new(Self::right(self.granted).await);
         let (left, right) = pair(SocketKind::SeqPacket).expect("sockets can be made");
         self.risen += 1;
-        self.left.peers.linked(NUMBER, self.risen, true, left).expect("the executor watches sockets");
-        next.peers.linked(NUMBER, 1, false, right).expect("the executor watches sockets");
+        self.left.peers.linked(NUMBER, (self.risen, true), left, None).expect("the executor watches sockets");
+        next.peers.linked(NUMBER, (1, false), right, None).expect("the executor watches sockets");
         next
     }
 

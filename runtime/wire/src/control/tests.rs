@@ -2,6 +2,8 @@
 
 use super::*;
 
+const EVIDENCE: Evidence = Evidence { header: [0xaa; 32], hash: [0xbb; 16] };
+
 fn from_worker() -> Vec<ToSupervisor> {
     vec![
         ToSupervisor::Confined,
@@ -10,9 +12,9 @@ fn from_worker() -> Vec<ToSupervisor> {
         ToSupervisor::Drained,
         ToSupervisor::Keep { name: "http".into() },
         ToSupervisor::Discard { name: "a".repeat(KEPT_NAME_BYTES) },
-        ToSupervisor::Accuse { peer: 0x0102, generation: 0x0304_0506, fault: 4 },
+        ToSupervisor::Accuse { peer: 0x0102, generation: 0x0304_0506, fault: 4, evidence: EVIDENCE },
         ToSupervisor::Status,
-        ToSupervisor::Reopen { peer: 0x0102, generation: 0x0304_0506 },
+        ToSupervisor::Reopen { peer: 0x0102, generation: 0x0304_0506, fault: 2, evidence: EVIDENCE },
         ToSupervisor::Skipped,
         ToSupervisor::Settled,
         ToSupervisor::Spent { taken: 0x0102 },
@@ -25,8 +27,9 @@ fn from_worker() -> Vec<ToSupervisor> {
 fn from_supervisor() -> Vec<ToWorker> {
     vec![
         ToWorker::Go,
-        ToWorker::Link { peer: 1, generation: 2, beside: false },
-        ToWorker::Link { peer: 1, generation: 2, beside: true },
+        ToWorker::Link { peer: 1, generation: 2, beside: false, uid: None },
+        ToWorker::Link { peer: 1, generation: 2, beside: true, uid: None },
+        ToWorker::Link { peer: 1, generation: 2, beside: true, uid: Some(0x0304) },
         ToWorker::PeerDown { peer: 1, generation: 2, cause: 3 },
         ToWorker::Kept { name: "http".into() },
         ToWorker::Drain,
@@ -57,6 +60,7 @@ fn the_bytes_of_each_record_are_golden() {
     let mut golden: Vec<String> = from_worker().iter().map(|record| shown(record.to_bytes())).collect();
     golden.extend(from_supervisor().iter().map(|record| shown(record.to_bytes())));
     let long_name = format!("06{}{}", "00".repeat(15), "61".repeat(32));
+    let of_a_frame = |start| format!("{start}{}{}{}", "00".repeat(7), "aa".repeat(32), "bb".repeat(16));
     let expected = [
         "01",
         "02",
@@ -64,9 +68,9 @@ fn the_bytes_of_each_record_are_golden() {
         "04",
         "0500000000000000000000000000000068747470",
         &long_name,
-        "070002010605040304",
+        &of_a_frame("070002010605040304"),
         "08",
-        "0900020106050403",
+        &of_a_frame("090002010605040302"),
         "0a",
         "0b",
         "0c000000000000000201",
@@ -76,6 +80,7 @@ fn the_bytes_of_each_record_are_golden() {
         "81",
         "8200010002",
         "820001000200000001",
+        "8200010002000000030000000403",
         "830001000200000003",
         "8400000000000000000000000000000068747470",
         "85",
@@ -139,8 +144,8 @@ fn a_worker_cannot_say_what_only_the_supervisor_says() {
 
 #[test]
 fn a_link_is_beside_another_or_not_and_nothing_else() {
-    for detail in [2, 3, 256, u32::MAX] {
-        let mut bytes = ToWorker::Link { peer: 1, generation: 2, beside: true }.to_bytes();
+    for detail in [4, 5, 256, u32::MAX] {
+        let mut bytes = ToWorker::Link { peer: 1, generation: 2, beside: true, uid: None }.to_bytes();
         bytes[8..12].copy_from_slice(&u32::to_le_bytes(detail));
         assert_eq!(ToWorker::from_bytes(&bytes), Err(ControlError::Reserve { kind: 130 }), "{detail}");
     }
@@ -160,7 +165,7 @@ fn names_that_are_none_are_refused() {
 
 #[test]
 fn an_accusation_names_a_fault_that_there_is() {
-    let accuse = |fault| ToSupervisor::Accuse { peer: 1, generation: 1, fault };
+    let accuse = |fault| ToSupervisor::Accuse { peer: 1, generation: 1, fault, evidence: EVIDENCE };
     assert_eq!(accuse(4).fault(), Some(Fault::UnknownSlot));
     assert_eq!(accuse(0).fault(), None);
     assert_eq!(accuse(260).fault(), None);

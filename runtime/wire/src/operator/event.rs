@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::fields::Writer;
 use super::{Cause, Signs, State, title};
+use crate::audit::Violation;
 
 /// The events that are remembered.
 pub const EVENTS_MAX: usize = 1024;
@@ -48,6 +49,8 @@ pub struct Event {
     pub cause: Option<Cause>,
     /// A sentence for people.
     pub detail: String,
+    /// What is recorded of a violation, if it is one.
+    pub violation: Option<Box<Violation>>,
 }
 
 /// What an event is.
@@ -59,6 +62,8 @@ pub enum EventKind {
     Ended,
     /// A person should look at this.
     Alert,
+    /// Somebody broke a rule.
+    Violation,
 }
 
 /// The events that are remembered.
@@ -85,6 +90,7 @@ impl Event {
             signs: Signs::default(),
             cause: None,
             detail: String::new(),
+            violation: None,
         }
     }
 
@@ -103,6 +109,15 @@ impl Event {
         out.u16(self.signs.bits());
         out.optional(self.cause, Writer::cause);
         out.text(&self.detail, DETAIL_BYTES);
+        out.optional(self.violation.as_deref(), |out, violation| {
+            out.u8(violation.fault.map_or(0, |fault| fault as u8));
+            out.u8(violation.is_killed.into());
+            out.put(&violation.evidence.header);
+            out.put(&violation.evidence.hash);
+            out.u32(violation.pid);
+            out.u32(violation.uid);
+            out.u64(violation.unrecorded);
+        });
     }
 
     /// Returns what people call the life that is concerned, as `web#3` or `web.2#3`.

@@ -7,6 +7,8 @@ use super::{
     Containment, End, Event, EventKind, GivenUp, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record,
     RecordError, Reload, Row, Signs, State, Status, TEXT_BYTES, TITLE_BYTES, Text,
 };
+use crate::audit::{Evidence, Violation};
+use crate::fault::Fault;
 
 impl Record {
     /// Reads a record.
@@ -149,8 +151,25 @@ impl Event {
             signs: Signs::from_bits(from.u16()),
             cause: from.optional("cause", Reader::cause)?,
             detail: from.text(DETAIL_BYTES)?,
+            violation: from.optional("violation", read_violation)?.map(Box::new),
         })
     }
+}
+
+fn read_violation(from: &mut Reader<'_>) -> Result<Violation, RecordError> {
+    let code = from.u8();
+    let fault = Fault::from_code(code);
+    if fault.is_none() && code != 0 {
+        return Err(RecordError::Field { field: "fault", found: code.into() });
+    }
+    Ok(Violation {
+        fault,
+        is_killed: from.flag("killed")?,
+        evidence: Evidence { header: from.take(), hash: from.take() },
+        pid: from.u32(),
+        uid: from.u32(),
+        unrecorded: from.u64(),
+    })
 }
 
 impl Outcome {
@@ -216,6 +235,7 @@ impl EventKind {
             Self::State => "state",
             Self::Ended => "ended",
             Self::Alert => "alert",
+            Self::Violation => "violation",
         }
     }
 }
@@ -293,7 +313,8 @@ const GIVEN_UP: [GivenUp; 7] = [
 const CONTAINMENTS: [Containment; 4] =
     [Containment::Alone, Containment::Cgroup, Containment::User, Containment::PidNamespace];
 
-const EVENT_KINDS: [EventKind; 3] = [EventKind::State, EventKind::Ended, EventKind::Alert];
+const EVENT_KINDS: [EventKind; 4] =
+    [EventKind::State, EventKind::Ended, EventKind::Alert, EventKind::Violation];
 
 const MECHANISMS: [MemoryMechanism; 4] = [
     MemoryMechanism::Unlimited,
@@ -401,6 +422,14 @@ mod tests {
             signs: Signs { sigstopped: true, binary_changed: true, ..Signs::default() },
             cause: Some(Cause::Hung),
             detail: "d".repeat(DETAIL_BYTES),
+            violation: Some(Box::new(Violation {
+                fault: Some(Fault::Watch),
+                is_killed: true,
+                evidence: Evidence { header: [1; 32], hash: [2; 16] },
+                pid: u32::MAX,
+                uid: 4,
+                unrecorded: u64::MAX,
+            })),
         };
         let long = Event { detail: "ä".repeat(DETAIL_BYTES), ..event.clone() };
         let cut = Event { detail: "ä".repeat(DETAIL_BYTES / 2), ..event.clone() };
@@ -448,7 +477,7 @@ mod tests {
     #[test]
     fn the_layout_is_the_documented_one() {
         let bytes = Record::Row(Row { name: "web".into(), ..row() }).to_bytes();
-        assert_eq!(&bytes[..6], b"\x0b\x02web\0");
+        assert_eq!(&bytes[..6], b"\x0c\x02web\0");
         assert_eq!(&bytes[66..74], b"\xff\xff\x01\x0c\x67\x12\x00\x00");
     }
 
@@ -462,7 +491,7 @@ mod tests {
         let sums = [Record::Row(row()), Record::Head(head())].map(sum);
         assert_eq!(
             (LAYOUT, sums),
-            (11, [10_401_266, 679_840]),
+            (12, [10_401_266, 679_840]),
             "whoever changes the layout changes its version"
         );
     }
@@ -470,7 +499,7 @@ mod tests {
     #[test]
     fn a_record_of_another_build_is_said_to_be_one() {
         // What the layout without a version begins with: the kind, then the name.
-        for found in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, LAYOUT + 1] {
+        for found in (0..LAYOUT).chain([LAYOUT + 1]) {
             let mut bytes = Record::Head(head()).to_bytes();
             bytes[0] = found;
             let error = Record::from_bytes(&bytes).expect_err("another layout");

@@ -23,7 +23,11 @@ impl Fingerprint {
     /// assert_eq!(Fingerprint::of("").to_string(), "6c62272e07bb014262b821756295c58d");
     /// ```
     pub const fn of(text: &str) -> Fingerprint {
-        let bytes = text.as_bytes();
+        Self::of_bytes(text.as_bytes())
+    }
+
+    /// Returns the fingerprint of bytes.
+    pub const fn of_bytes(bytes: &[u8]) -> Fingerprint {
         let mut hash = OFFSET_BASIS;
         let mut at = 0;
         while at < bytes.len() {

@@ -129,7 +129,7 @@ impl Pair {
             }
             Action::HandWatchBack { watch, import } => side.watches_back.push((*import, *watch)),
             Action::Accuse { fault } => panic!("an honest peer was accused of {fault:?}"),
-            Action::AskAnew => panic!("an honest peer broke the protocol"),
+            Action::AskAnew { fault } => panic!("an honest peer broke the protocol: {fault:?}"),
             Action::Refused { refusal, .. } => {
                 assert!(self.refuses, "equal schemas were refused: {refusal:?}")
             }
