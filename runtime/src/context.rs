@@ -19,6 +19,7 @@ use crate::address::{Address, Target, WatchId};
 use crate::args::Args;
 use crate::call::Call;
 use crate::cell::Cell;
+use crate::credential::Credential;
 use crate::error::ActorError;
 use crate::executor::{self, Role};
 use crate::family::{Children, Family};
@@ -329,6 +330,19 @@ impl Context {
     /// When the worker may not keep this name, or the supervisor cannot be reached.
     pub fn keep(&self, name: &str, fd: impl Into<OwnedFd>) -> io::Result<()> {
         self.cell.node.host.keep(name, fd.into())
+    }
+
+    /// Returns a secret that the manifest's `load_credential` gives to this worker.
+    ///
+    /// It is what the file held when the supervisor last opened it: at its start, or when an operator had this worker
+    /// restarted. In one process without a supervisor there is none.
+    ///
+    /// # Errors
+    /// `NotFound` if it is given none of this name.
+    pub fn credential(&self, name: &str) -> io::Result<Credential> {
+        let found = self.cell.node.host.credential(name);
+        let text = || format!("this worker is given no credential `{name}`: see `load_credential`");
+        found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, text()))
     }
 
     /// Returns the descriptor that is kept for this worker under `name`. Each call returns a duplicate.

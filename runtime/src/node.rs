@@ -14,6 +14,7 @@ use crate::address::Address;
 use crate::args::Args;
 use crate::cell::Cell;
 use crate::context::{Context, stop};
+use crate::credential::Credential;
 use crate::dead_letters::DeadLetters;
 use crate::family::Family;
 use crate::hosted::{Hosted, Start};
@@ -39,6 +40,10 @@ pub(crate) trait Host: Send + Sync {
     fn keep(&self, name: &str, fd: OwnedFd) -> io::Result<()>;
     /// Returns a duplicate of what is kept for this worker.
     fn kept(&self, name: &str) -> io::Result<OwnedFd>;
+    /// Returns a secret of this worker. Without a supervisor there is none.
+    fn credential(&self, _name: &str) -> Option<Credential> {
+        None
+    }
     /// Asks the supervisor for the process tree.
     fn processes(&self) -> BoxFuture<'static, io::Result<Status>>;
     /// Returns a duplicate of a directory that the sandbox grants.

@@ -218,6 +218,12 @@ impl Sandbox {
         self
     }
 
+    /// Is in this group too, where the supervisor is root.
+    pub fn supplementary_group(mut self, group: impl Into<String>) -> Self {
+        self.spec.supplementary_groups.push(group.into());
+        self
+    }
+
     /// Keeps this capability over the change of user, for example `CAP_NET_BIND_SERVICE`.
     pub fn capability(mut self, capability: impl Into<String>) -> Self {
         self.spec.capabilities.push(capability.into());

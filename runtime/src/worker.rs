@@ -13,7 +13,7 @@ mod readiness;
 mod work;
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use bailiwick_sys::Failed;
 use bailiwick_sys::backtrace;
 use bailiwick_sys::confine::{ConfineError, StageB};
 use bailiwick_sys::events::{Signal, Signals, bear_file_limits};
+use bailiwick_sys::memory::{MemoryError, SealedMemory};
 use bailiwick_sys::seccomp::{Filter, FilterError};
 use bailiwick_sys::slate;
 use bailiwick_wire::backtraces;
@@ -32,6 +33,7 @@ use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::slate::SLATE_BYTES;
 use thiserror::Error;
 
+use crate::credential::Credential;
 use crate::executor::{Executor, Role};
 use crate::last_words;
 use crate::node::SpawnError;
@@ -69,6 +71,8 @@ enum StartError {
     Filter(#[from] FilterError),
     #[error("{announced} descriptors are announced at the start, {found} came")]
     Attached { announced: usize, found: usize },
+    #[error("a credential cannot be taken: {0}")]
+    Credential(#[from] MemoryError),
     #[error("the sandbox could not be completed: {0}")]
     Confine(#[from] ConfineError),
     #[error("no event queue for the executor: {0}")]
@@ -94,6 +98,7 @@ impl StartError {
             | Self::Kernel(_)
             | Self::Filter(_)
             | Self::Attached { .. }
+            | Self::Credential(_)
             | Self::Confine(_)
             | Self::Executor(_) => UNAVAILABLE,
         }
@@ -126,12 +131,12 @@ fn work(line: Line, registry: Registry) -> Result<ExitCode, StartError> {
     let (bootstrap, attached) = line.bootstrap()?;
     let signals = Signals::take(&[Signal::SIGTERM])?;
     bear_file_limits();
-    let granted = confine(&bootstrap, attached)?;
+    let given = confine(&bootstrap, attached)?;
     line.report(&ToSupervisor::Confined, None)?;
     let (early, threads) = line.until_go()?;
     threads.into_iter().for_each(backtrace::list_threads_by);
     let executor = Executor::new(Role::Shared)?;
-    let (line, start) = (Arc::new(line), work::Start { bootstrap, granted, early });
+    let (line, start) = (Arc::new(line), work::Start { bootstrap, given, early });
     let ended = executor.block_on(work::run(line, signals, start, registry))?;
     match ended {
         // Whoever sent the signal, it was not the supervisor: it is to see that the signal was obeyed.
@@ -140,15 +145,20 @@ fn work(line: Line, registry: Registry) -> Result<ExitCode, StartError> {
     }
 }
 
-/// Completes the sandbox and returns the granted paths. There is one thread still, and no code of the user has run
+/// What the supervisor gave to this worker alone.
+struct Given {
+    /// The paths that it is granted, open.
+    granted: BTreeMap<PathBuf, OwnedFd>,
+    /// Its secrets, by name.
+    credentials: BTreeMap<String, Credential>,
+}
+
+/// Completes the sandbox and returns what came with it. There is one thread still, and no code of the user has run
 /// beyond `main`'s beginning.
-fn confine(
-    bootstrap: &Bootstrap,
-    mut attached: Vec<OwnedFd>,
-) -> Result<BTreeMap<PathBuf, OwnedFd>, StartError> {
+fn confine(bootstrap: &Bootstrap, mut attached: Vec<OwnedFd>) -> Result<Given, StartError> {
     let confinement = &bootstrap.confinement;
     let around = usize::from(confinement.ruleset) + usize::from(bootstrap.slate);
-    let announced = around + bootstrap.granted.len();
+    let announced = around + bootstrap.granted.len() + bootstrap.credentials.len();
     if attached.len() != announced {
         return Err(StartError::Attached { announced, found: attached.len() });
     }
@@ -159,7 +169,9 @@ fn confine(
         backtraces::place(slate).map_or(Ok(()), backtrace::leave_in)?;
         last_words::write_to(slate);
     }
-    let granted = attached.split_off(usize::from(confinement.ruleset));
+    let mut granted = attached.split_off(usize::from(confinement.ruleset));
+    let secrets = granted.split_off(bootstrap.granted.len());
+    let secrets = secrets.iter().map(|memory| credential(memory.as_fd())).collect::<Result<Vec<_>, _>>()?;
     let filter = confinement.filter.as_deref().map(Filter::from_bytes).transpose()?;
     let stage = StageB {
         dumpable: confinement.dumpable,
@@ -167,7 +179,17 @@ fn confine(
         filter: filter.as_ref(),
     };
     stage.enter()?;
-    Ok(bootstrap.granted.iter().map(PathBuf::from).zip(granted).collect())
+    Ok(Given {
+        granted: bootstrap.granted.iter().map(PathBuf::from).zip(granted).collect(),
+        credentials: bootstrap.credentials.iter().cloned().zip(secrets).collect(),
+    })
+}
+
+/// Maps a secret, whose descriptor is then not needed any more.
+fn credential(memory: BorrowedFd<'_>) -> Result<Credential, StartError> {
+    let memory = SealedMemory::map(memory, u64::MAX)?;
+    memory.keep_out_of_cores()?;
+    Ok(Credential::new(memory))
 }
 
 /// Ends the process by SIGTERM with its default meaning.

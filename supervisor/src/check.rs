@@ -4,6 +4,7 @@
 
 pub(crate) mod accounts;
 mod blast;
+pub(crate) mod credential;
 mod describe;
 mod diagnostic;
 mod foreign;
@@ -25,6 +26,7 @@ use crate::spec::System;
 
 pub use accounts::user_name;
 pub use blast::{Blast, Why, blast};
+pub use credential::CredentialError;
 pub use describe::{DescribeError, describe};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, Places, Severity, escape, line_of, quote};
 pub use nearest::nearest;

@@ -5,6 +5,7 @@
 
 mod actor;
 mod contradictions;
+mod environment;
 mod fields;
 mod grant;
 mod limits;
@@ -42,7 +43,7 @@ pub struct Options {
 
 impl Options {
     fn apply(&self, system: &mut System) {
-        system.allow_degraded = self.allow_degraded;
+        system.allow_degraded |= self.allow_degraded;
         if self.state_dir.is_some() {
             system.state_dir.clone_from(&self.state_dir);
         }

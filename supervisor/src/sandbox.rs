@@ -28,4 +28,4 @@ pub use machine::Machine;
 pub use missing::{Aspect, Missing};
 pub use paths::Granted;
 pub use policy::system_calls;
-pub use prepared::{Ground, OOM_SCORE_ADJUST, Prepared, Role, Tenancy};
+pub use prepared::{Ground, Prepared, Role, Tenancy};

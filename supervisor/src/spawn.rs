@@ -98,6 +98,7 @@ impl Launcher {
         state_dir: &StateDir,
     ) -> Result<Self, LaunchError> {
         let failed = |what| move |source| LaunchError::System { what, source };
+        let machine = machine.with_worker_uids(system.worker_uids.clone());
         let ground = Ground::new(machine, state_dir.path(), system.allow_degraded);
         let ground = if state_dir.is_private() { ground.passing() } else { ground };
         let null = std::fs::File::options().read(true).write(true).open("/dev/null");
@@ -139,7 +140,8 @@ impl Launcher {
     fn needs(&self, seat: &Seat) -> usize {
         let sandbox = &seat.worker.sandbox;
         // Each granted path is open, and once more in what is sent to it.
-        let granted = 2 * (sandbox.read_only_paths.len() + sandbox.read_write_paths.len());
+        let granted = 2 * (sandbox.read_only_paths.len() + sandbox.read_write_paths.len())
+            + 2 * seat.worker.credentials.len();
         // Who has a user of its own needs groups for its bounds alone.
         let shares = sandbox.shares != Shares::default();
         let bounded = sandbox.memory_max.is_some() || sandbox.tasks_max.is_some() || shares;

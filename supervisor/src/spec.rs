@@ -8,6 +8,7 @@ mod terms;
 mod told;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct System {
     pub shutdown_timeout: Duration,
     /// Start although a floor of the sandbox is missing on this machine.
     pub allow_degraded: bool,
+    /// Users that are workers' own, one each; `None` are those that no distribution uses.
+    pub worker_uids: Option<RangeInclusive<u32>>,
     /// The digest of the manifest as it was read; a `Program` has none, its executable says everything.
     pub manifest: Option<Digest>,
 }
@@ -151,6 +154,10 @@ pub struct Worker {
     pub while_down: WhileDown,
     /// Variables of its environment, which is built from nothing.
     pub environment: BTreeMap<String, String>,
+    /// Variables that it is given as the supervisor has them.
+    pub pass_environment: Vec<String>,
+    /// Secrets that it is handed, by name: the files that they come from.
+    pub credentials: BTreeMap<String, PathBuf>,
     /// The folder it starts in; `None` is `/`.
     pub working_directory: Option<PathBuf>,
     /// What it may ask of the supervisor beyond its own affairs.
@@ -357,6 +364,10 @@ pub struct Sandbox {
     pub user: Option<String>,
     /// The group; `None` goes with the user.
     pub group: Option<String>,
+    /// Groups that it is in besides.
+    pub supplementary_groups: Vec<String>,
+    /// Whose keys it finds; `None` is its own where it has a sandbox and the kernel has keys.
+    pub keyring_mode: Option<KeyringMode>,
     /// Capabilities kept over the change of user: permitted, ambient and bounding alike.
     pub capabilities: Vec<String>,
     /// Paths it may read.
@@ -393,6 +404,15 @@ pub struct Sandbox {
     pub nice: Option<i8>,
     /// The kernel's preference when memory runs out, -1000 to 1000; the default is 500.
     pub oom_score_adjust: Option<i16>,
+}
+
+/// Whose keys a worker finds in its session keyring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyringMode {
+    /// Its own alone.
+    Private,
+    /// Those of whoever started the supervisor.
+    Inherit,
 }
 
 /// A named sandbox.
@@ -526,13 +546,17 @@ impl Worker {
         std::iter::once(name).chain(more.map(|text| text.as_bytes().to_vec())).collect()
     }
 
-    /// Returns the environment that is known beforehand. A program of the runtime is told by it that descriptor 3 is
+    /// Returns the environment that is known beforehand; what it is passed, as the supervisor has it now. A program of the runtime is told by it that descriptor 3 is
     /// there, and what for: to work, or to `describe` itself.
     pub fn variables(&self, describe: bool) -> Vec<Vec<u8>> {
         let role = if describe { "describe" } else { "worker" };
         let role = self.command.is_none().then(|| format!("BAILIWICK_ROLE={role}"));
         let declared = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
-        role.into_iter().chain(declared).map(String::into_bytes).collect()
+        let passed = self.pass_environment.iter().filter_map(|name| {
+            let value = std::env::var_os(name)?;
+            Some([name.as_bytes(), b"=", value.as_bytes()].concat())
+        });
+        role.into_iter().chain(declared).map(String::into_bytes).chain(passed).collect()
     }
 
     /// Returns what people call an instance: the name, with the number if there are several.
@@ -585,6 +609,8 @@ impl Worker {
             actor_terms: ActorTerms::default(),
             while_down: WhileDown::default(),
             environment: BTreeMap::new(),
+            pass_environment: Vec::new(),
+            credentials: BTreeMap::new(),
             working_directory: None,
             may: Vec::new(),
         }

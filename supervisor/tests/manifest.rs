@@ -10,8 +10,8 @@ use std::time::Duration;
 use bailiwick_supervisor::check::{Diagnostics, Severity};
 use bailiwick_supervisor::manifest::{Loaded, Options, load, parse};
 use bailiwick_supervisor::spec::{
-    AutoShutdown, Exec, FdKind, Limits, May, OnExhausted, OnFull, OnSigstop, Once, Preset, Rate, Reaction,
-    Reactions, RestartType,
+    AutoShutdown, Exec, FdKind, KeyringMode, Limits, May, OnExhausted, OnFull, OnSigstop, Once, Preset, Rate,
+    Reaction, Reactions, RestartType, Shares,
 };
 use proptest::prelude::*;
 
@@ -168,6 +168,8 @@ fn every_key_is_read() {
         (&[0, 3][..], &[64][..], &[][..])
     );
     assert_eq!(web.environment["LANG"], "C.UTF-8");
+    assert_eq!(web.pass_environment, ["TZ"]);
+    assert_eq!(web.credentials["tls"], folder.path().join("shop"));
     assert_eq!(web.may, [May::Status]);
     let sandbox = &web.sandbox;
     assert_eq!((sandbox.user.as_deref(), sandbox.tcp_connect.as_slice()), (None, &[443][..]));
@@ -186,6 +188,22 @@ fn every_key_is_read() {
         nice: None,
     };
     assert_eq!(sandbox.limits, limits);
+    let shares = Shares {
+        memory_high: Some(200 << 20),
+        memory_low: Some(32 << 20),
+        memory_min: Some(16 << 20),
+        memory_swap_max: Some(64 << 20),
+        cpu_weight: Some(20),
+        cpu_quota: Some(150),
+        io_weight: Some(30),
+        oom_kills_all: Some(true),
+    };
+    assert_eq!(sandbox.shares, shares);
+    assert_eq!(
+        (&sandbox.supplementary_groups[..], sandbox.keyring_mode),
+        (&["1".to_owned()][..], Some(KeyringMode::Private))
+    );
+    assert_eq!((system.allow_degraded, &system.worker_uids), (true, &Some(0x7100_0000..=0x7100_00FF)));
     let mailbox = web.actors[0].mailbox;
     assert_eq!((mailbox.capacity, mailbox.capacity_bytes, mailbox.on_full), (16, 64 << 10, OnFull::Reject));
     let args = web.actors[0].args.as_ref().expect("it has arguments");

@@ -73,6 +73,18 @@ impl Worker {
         self
     }
 
+    /// Hands it the secret that `path` holds, under `name`; see [`Context::credential`](crate::Context::credential).
+    pub fn credential(mut self, name: impl Into<String>, path: impl AsRef<Path>) -> Self {
+        self.spec.credentials.insert(name.into(), path.as_ref().to_owned());
+        self
+    }
+
+    /// Passes it this variable of the program's environment.
+    pub fn pass_environment(mut self, name: impl Into<String>) -> Self {
+        self.spec.pass_environment.push(name.into());
+        self
+    }
+
     /// Runs this many processes of it.
     pub fn instances(mut self, instances: u16) -> Self {
         self.spec.instances = instances;
@@ -255,6 +267,12 @@ impl Worker {
             privileged: self.sandbox.privileged,
             may: self.sandbox.may.clone(),
             working_directory: Some(here.to_owned()),
+            credentials: self
+                .spec
+                .credentials
+                .iter()
+                .map(|(name, path)| (name.clone(), here.join(path)))
+                .collect(),
             sandbox,
             ..self.spec.clone()
         }

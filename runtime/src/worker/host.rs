@@ -16,10 +16,12 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use tokio::sync::{oneshot, watch};
 
+use super::Given;
 use super::changes::Changes;
 use super::line::Line;
 use super::readiness::{Readiness, Said};
 use crate::address::Address;
+use crate::credential::Credential;
 use crate::escalation::chain;
 use crate::link::peers::Peers;
 use crate::name::ActorName;
@@ -40,6 +42,7 @@ pub(crate) struct WorkerHost {
     peers: Peers,
     line: Arc<Line>,
     granted: BTreeMap<PathBuf, OwnedFd>,
+    credentials: BTreeMap<String, Credential>,
     kept: Mutex<BTreeMap<String, OwnedFd>>,
     asked_for_status: Mutex<VecDeque<oneshot::Sender<io::Result<OwnedFd>>>>,
     over: watch::Sender<Option<Over>>,
@@ -50,11 +53,13 @@ pub(crate) struct WorkerHost {
 }
 
 impl WorkerHost {
-    pub(crate) fn new(peers: Peers, granted: BTreeMap<PathBuf, OwnedFd>, line: Arc<Line>) -> Self {
+    pub(super) fn new(peers: Peers, given: Given, line: Arc<Line>) -> Self {
+        let Given { granted, credentials } = given;
         Self {
             peers,
             line,
             granted,
+            credentials,
             kept: Mutex::default(),
             asked_for_status: Mutex::default(),
             over: watch::Sender::new(None),
@@ -160,6 +165,10 @@ impl Host for WorkerHost {
             Some(fd) => fd.try_clone(),
             None => Err(io::Error::new(io::ErrorKind::NotFound, format!("nothing is kept under `{name}`"))),
         }
+    }
+
+    fn credential(&self, name: &str) -> Option<Credential> {
+        self.credentials.get(name).cloned()
     }
 
     fn skip(&self) {

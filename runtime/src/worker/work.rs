@@ -1,9 +1,6 @@
 //! The life of a worker between `Go` and its exit code.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::host::{Over, WorkerHost};
 use super::line::{Line, Order};
 use super::obey::{Course, heed, obey};
-use super::{ESCALATED, ORPHAN_GRACE, StartError};
+use super::{ESCALATED, Given, ORPHAN_GRACE, StartError};
 use crate::address::Target;
 use crate::args::Args;
 use crate::link::peer::Report;
@@ -39,7 +36,7 @@ pub(super) enum Ended {
 /// What the supervisor gave before the actors run.
 pub(super) struct Start {
     pub(super) bootstrap: Bootstrap,
-    pub(super) granted: BTreeMap<PathBuf, OwnedFd>,
+    pub(super) given: Given,
     pub(super) early: Vec<Order>,
 }
 
@@ -60,11 +57,11 @@ pub(super) async fn run(
     start: Start,
     mut registry: Registry,
 ) -> Result<Ended, StartError> {
-    let Start { bootstrap, granted, early } = start;
+    let Start { bootstrap, given, early } = start;
     // A single instance has no number in its name.
     let instance = (bootstrap.instances > 1).then_some(bootstrap.instance);
     let peers = peers(&bootstrap, &registry, &line)?;
-    let host = Arc::new(WorkerHost::new(peers, granted, Arc::clone(&line)));
+    let host = Arc::new(WorkerHost::new(peers, given, Arc::clone(&line)));
     let surroundings: Arc<dyn Host> = host.clone();
     let node = Node::new(&bootstrap.worker, instance, surroundings);
     host.peers().belong_to(&node.shared);

@@ -112,11 +112,15 @@ impl<'a> Ready<'a> {
             }
             Step::Bound(kept) => capability::bound_to(*kept),
             Step::SecureBits(bits) => identity::set_secure_bits(*bits),
-            Step::Become(wanted) => {
-                identity::become_identity(*wanted)?;
+            Step::Become(wanted, groups) => {
+                identity::become_identity(*wanted, groups)?;
                 // A kept CAP_SETUID would make the attempt to return to uid 0 succeed: it is not effective now.
-                identity::verify_identity(*wanted)
+                identity::verify_identity(*wanted, groups)
             }
+            Step::PrivateKeyring { required } => match identity::join_new_keyring() {
+                Err(failed) if *required => Err(failed),
+                Ok(()) | Err(_) => Ok(()),
+            },
             Step::Hold { own, inheritable } => {
                 capability::hold(Held { permitted: *own, effective: *own, inheritable: *inheritable })
             }

@@ -26,6 +26,13 @@ pub const WORKER_UIDS: RangeInclusive<u32> = 0x7000_0000..=0x7000_FFFF;
 /// The users of workers inside a user namespace that has 65536 users, as containers do.
 pub const NESTED_WORKER_UIDS: RangeInclusive<u32> = 61_184..=65_519;
 
+/// One more than the last user that distributions give to people and services.
+const PEOPLE_END: u32 = 60_001;
+/// Beyond it, numbers are negative to some programs.
+const HIGHEST: u32 = i32::MAX.unsigned_abs();
+/// Whoever is nobody, here or where numbers have 16 bits.
+const NOBODIES: [u32; 2] = [65_534, 65_535];
+
 /// Returns the users that can be workers' in this process's user namespace; `None` where it has too few.
 pub fn worker_uids() -> Option<RangeInclusive<u32>> {
     let mut ranges = [WORKER_UIDS, NESTED_WORKER_UIDS].into_iter();
@@ -37,7 +44,7 @@ pub fn worker_uids() -> Option<RangeInclusive<u32>> {
 pub enum Victim<'a> {
     /// Everything in a cgroup, by its open `cgroup.kill`.
     Cgroup(BorrowedFd<'a>),
-    /// Everything that runs as a user of [`worker_uids`].
+    /// Everything that runs as a user that [can be a worker's](can_be_workers).
     User {
         /// The user.
         uid: u32,
@@ -150,9 +157,13 @@ impl Drop for Guardian {
     }
 }
 
+/// Returns whether `uid` can be a worker's own: it is beyond those of people and services, and not `nobody`.
+pub fn can_be_workers(uid: u32) -> bool {
+    (PEOPLE_END..=HIGHEST).contains(&uid) && !NOBODIES.contains(&uid)
+}
+
 fn require_worker(uid: u32) -> Result<(), GuardianError> {
-    let is_worker = worker_uids().is_some_and(|range| range.contains(&uid));
-    if is_worker { Ok(()) } else { Err(GuardianError::NotAWorker { uid }) }
+    if can_be_workers(uid) { Ok(()) } else { Err(GuardianError::NotAWorker { uid }) }
 }
 
 /// Forks a process that runs `body` with every signal blocked, and never returns. There is one thread, so no lock can
@@ -237,9 +248,9 @@ fn kill_as(uid: u32) -> libc::c_int {
         effective: Capabilities::NONE,
         inheritable: Capabilities::NONE,
     };
-    let powerless = identity::become_identity(identity)
+    let powerless = identity::become_identity(identity, &[])
         .and_then(|()| capability::hold(none))
-        .and_then(|()| identity::verify_identity(identity))
+        .and_then(|()| identity::verify_identity(identity, &[]))
         .and_then(|()| capability::held());
     // With CAP_KILL, or as anybody else, the signal would reach the whole machine.
     let is_worker = WORKER_UIDS.contains(&uid) || NESTED_WORKER_UIDS.contains(&uid);

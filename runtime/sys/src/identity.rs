@@ -23,14 +23,17 @@ pub enum SecureBits {
     Locked,
 }
 
-/// Drops the supplementary groups, then changes the group and the user, real, effective and saved.
+/// The most supplementary groups that a worker has.
+pub const GROUPS_MAX: usize = 32;
+
+/// Takes exactly these supplementary groups, then changes the group and the user, real, effective and saved.
 ///
 /// # Errors
 /// EPERM without CAP_SETGID and CAP_SETUID; the error names the call that failed.
-pub fn become_identity(identity: Identity) -> Result<(), Failed> {
+pub fn become_identity(identity: Identity, groups: &[u32]) -> Result<(), Failed> {
     let Identity { uid, gid } = identity;
-    // SAFETY: with a count of zero the kernel does not look at the pointer.
-    let result = unsafe { libc::syscall(libc::SYS_setgroups, 0_usize, std::ptr::null::<libc::gid_t>()) };
+    // SAFETY: the kernel reads as many numbers as the slice has, which outlives the call.
+    let result = unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) };
     check("setgroups", result)?;
     // SAFETY: takes numbers and touches no memory of ours.
     check("setresgid", unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) })?;
@@ -38,11 +41,12 @@ pub fn become_identity(identity: Identity) -> Result<(), Failed> {
     check("setresuid", unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) }).map(drop)
 }
 
-/// Checks that the thread is `identity` in all three forms, has no supplementary group, and cannot return to uid 0.
+/// Checks that the thread is `identity` in all three forms, has these supplementary groups, in ascending order and
+/// [`GROUPS_MAX`] at most, and no other, and cannot return to uid 0.
 ///
 /// # Errors
 /// EPERM from the pseudo call that found another state than wanted.
-pub fn verify_identity(identity: Identity) -> Result<(), Failed> {
+pub fn verify_identity(identity: Identity, groups: &[u32]) -> Result<(), Failed> {
     let Identity { uid, gid } = identity;
     let mut found = [0_u32; 3];
     let [real, effective, saved] = &mut found;
@@ -53,9 +57,11 @@ pub fn verify_identity(identity: Identity) -> Result<(), Failed> {
     // SAFETY: as above.
     check("getresgid", unsafe { libc::getresgid(real, effective, saved) }.into())?;
     holds("verify gid", found == [gid; 3])?;
-    // SAFETY: with a size of zero the kernel only counts and does not write.
-    let groups = unsafe { libc::getgroups(0, std::ptr::null_mut()) };
-    holds("verify groups", groups == 0)?;
+    let mut found = [0; GROUPS_MAX];
+    // SAFETY: the kernel writes as many numbers as there is room for at most, and fails if it has more.
+    let count = unsafe { libc::getgroups(GROUPS_MAX as libc::c_int, found.as_mut_ptr()) };
+    let found = usize::try_from(count).ok().and_then(|count| found.get(..count));
+    holds("verify groups", found == Some(groups))?;
     // SAFETY: takes numbers; that it must fail is the point.
     let regained = unsafe { libc::syscall(libc::SYS_setresuid, 0_u32, 0_u32, 0_u32) };
     holds("verify that uid 0 is out of reach", uid == 0 || regained < 0)
@@ -142,6 +148,33 @@ pub fn effective_uid() -> u32 {
 /// Returns the effective group id of the process.
 pub fn effective_gid() -> u32 {
     nix::unistd::getegid().as_raw()
+}
+
+/// Leaves the session keyring of whoever started this process for a new one that nobody else has.
+///
+/// # Errors
+/// ENOSYS on kernels without keys, EPERM where a filter forbids it, EDQUOT when the user has as many as it may.
+pub fn join_new_keyring() -> Result<(), Failed> {
+    let anonymous = std::ptr::null::<libc::c_char>();
+    // SAFETY: takes numbers, and a null pointer that stands for a new keyring without a name.
+    check("keyctl", unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_JOIN_SESSION_KEYRING, anonymous) })
+        .map(drop)
+}
+
+/// Returns the number of the session keyring.
+///
+/// # Errors
+/// As for [`join_new_keyring`]; ENOKEY if there is none.
+pub fn session_keyring() -> Result<i64, Failed> {
+    let own = libc::KEY_SPEC_SESSION_KEYRING;
+    // SAFETY: takes numbers; zero says that none is to be made.
+    check("keyctl", unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_GET_KEYRING_ID, own, 0) })
+}
+
+/// Returns whether processes can have keyrings here.
+pub fn has_keyrings() -> bool {
+    // That there is none at present is an answer too.
+    !matches!(session_keyring(), Err(Failed { errno: Errno::ENOSYS | Errno::EPERM, .. }))
 }
 
 fn prctl(call: &'static str, option: libc::c_int, argument: libc::c_ulong) -> Result<(), Failed> {

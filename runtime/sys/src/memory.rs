@@ -5,7 +5,7 @@
 
 use std::ffi::c_void;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, munmap};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
 
@@ -66,6 +66,24 @@ pub fn seal(bytes: &[u8]) -> Result<OwnedFd, Failed> {
     })?;
     fcntl(&file, FcntlArg::F_ADD_SEALS(SEALED)).map_err(failed("fcntl(F_ADD_SEALS)"))?;
     Ok(file.into())
+}
+
+/// Copies a file of `limit` bytes at most into new memory and seals it. The bytes do not pass through this process's
+/// memory where the kernel can copy them itself.
+///
+/// # Errors
+/// `TooLong` of a file that is longer; `Failed` when it cannot be read, or there is no memory.
+pub fn seal_file(file: &File, limit: u64) -> Result<OwnedFd, MemoryError> {
+    let mut memory = File::from(create()?);
+    let bytes = std::io::copy(&mut file.take(limit.saturating_add(1)), &mut memory).map_err(|error| {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+        Failed { call: "copy to a memfd", errno }
+    })?;
+    if bytes > limit {
+        return Err(MemoryError::TooLong { bytes, limit });
+    }
+    fcntl(&memory, FcntlArg::F_ADD_SEALS(SEALED)).map_err(failed("fcntl(F_ADD_SEALS)"))?;
+    Ok(memory.into())
 }
 
 pub(crate) fn create() -> Result<OwnedFd, Failed> {
@@ -122,6 +140,18 @@ impl SealedMemory {
     }
 }
 
+impl SealedMemory {
+    /// Has the kernel leave it out when it writes a core of this process.
+    ///
+    /// # Errors
+    /// Never, where the mapping is there.
+    pub fn keep_out_of_cores(&self) -> Result<(), Failed> {
+        let Some((start, length)) = self.mapping else { return Ok(()) };
+        // SAFETY: `map` made this mapping, of this length; the advice changes neither its bytes nor its place.
+        unsafe { madvise(start, length.get(), MmapAdvise::MADV_DONTDUMP) }.map_err(failed("madvise"))
+    }
+}
+
 impl Deref for SealedMemory {
     type Target = [u8];
 
@@ -171,6 +201,35 @@ mod tests {
             drop(fd);
             assert_eq!(&*mapped, bytes);
         }
+    }
+
+    #[test]
+    fn a_file_is_sealed_up_to_the_limit() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[7; 10]).unwrap();
+        for limit in [10, 11] {
+            std::io::Seek::rewind(&mut file).unwrap();
+            let sealed = seal_file(&file, limit).unwrap();
+            assert_eq!(&*SealedMemory::map(sealed.as_fd(), LIMIT).unwrap(), [7; 10]);
+        }
+        std::io::Seek::rewind(&mut file).unwrap();
+        let error = seal_file(&file, 9).unwrap_err();
+        assert_eq!(error, MemoryError::TooLong { bytes: 10, limit: 9 });
+    }
+
+    #[test]
+    fn memory_that_is_kept_out_of_cores_says_so_to_the_kernel() {
+        let fd = seal(&[7; 10]).unwrap();
+        let mapped = SealedMemory::map(fd.as_fd(), LIMIT).unwrap();
+        let flags = || {
+            let start = format!("{:x}-", mapped.as_ptr().addr());
+            let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+            let own = maps.lines().skip_while(|line| !line.starts_with(&start));
+            own.skip(1).find(|line| line.starts_with("VmFlags:")).unwrap().to_owned()
+        };
+        assert!(!flags().contains(" dd"), "{}", flags());
+        mapped.keep_out_of_cores().unwrap();
+        assert!(flags().contains(" dd"), "{}", flags());
     }
 
     #[test]

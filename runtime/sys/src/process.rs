@@ -62,8 +62,14 @@ pub enum Step<'a> {
     Bound(Capabilities),
     /// Sets the securebits.
     SecureBits(SecureBits),
-    /// Drops the groups, changes group and user, and verifies that there is no way back.
-    Become(Identity),
+    /// Takes these supplementary groups, in ascending order, changes group and user, and verifies that there is no way
+    /// back.
+    Become(Identity, &'a [u32]),
+    /// Leaves the session keyring for a new one. Where it is not `required`, a kernel that has none to give is no failure.
+    PrivateKeyring {
+        /// The start fails without it.
+        required: bool,
+    },
     /// Holds exactly `own`, of which `inheritable` may survive exec.
     Hold {
         /// Permitted and effective from now on.
@@ -350,7 +356,8 @@ impl Step<'_> {
             Self::Nice(_) => "setpriority",
             Self::Bound(_) => "drop bounding set",
             Self::SecureBits(_) => "securebits",
-            Self::Become(_) => "change of user",
+            Self::Become(..) => "change of user",
+            Self::PrivateKeyring { .. } => "join a new keyring",
             Self::Hold { .. } => "capset",
             Self::Ambient(_) => "ambient capabilities",
             Self::NoNewPrivileges => "no_new_privs",

@@ -11,8 +11,8 @@ use crate::process::Resource;
 pub struct Promise {
     /// All four of its users and groups.
     pub identity: Identity,
-    /// Its supplementary groups were dropped; else it has those of its parent.
-    pub has_dropped_groups: bool,
+    /// Its supplementary groups, in ascending order; `None` are those of its parent.
+    pub groups: Option<Vec<u32>>,
     /// Resource limits, soft and hard, that are no higher, where there is a sandbox.
     pub limits: Vec<(Resource, u64)>,
     /// How early the kernel kills it for want of memory, where there is a sandbox. One that only power could lower may
@@ -164,10 +164,11 @@ impl Promise {
                 return Err(Broken::Identity { field, found, expected });
             }
         }
-        let expected = if self.has_dropped_groups { "" } else { &heritage.groups };
+        let listed = |groups: &Vec<u32>| groups.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+        let expected = self.groups.as_ref().map_or_else(|| heritage.groups.clone(), listed);
         let found = value(status, "Groups")?;
         if found != expected {
-            return Err(Broken::Groups { found: found.to_owned(), expected: expected.to_owned() });
+            return Err(Broken::Groups { found: found.to_owned(), expected });
         }
         self.sandbox.map_or(Ok(()), |confined| confined.check_status(status, heritage))
     }
@@ -290,7 +291,7 @@ mod tests {
     fn promise() -> Promise {
         Promise {
             identity: Identity { uid: 7, gid: 8 },
-            has_dropped_groups: true,
+            groups: Some(Vec::new()),
             limits: vec![(Resource::OpenFiles, 256)],
             oom_score_adjust: 500,
             sandbox: Some(Confined {
@@ -354,7 +355,10 @@ mod tests {
         assert_eq!(promise().check_status(&fewer, &heritage()), Ok(()));
         let all = STATUS.replace("0400", "ffff").replace("filters:\t3", "filters:\t1");
         assert_eq!(free().check_status(&all, &heritage()), Ok(()));
-        let kept = Promise { has_dropped_groups: false, ..free() };
+        let member = Promise { groups: Some(vec![4, 24]), ..free() };
+        assert!(matches!(member.check_status(STATUS, &heritage()), Err(Broken::Groups { .. })));
+        assert_eq!(member.check_status(&STATUS.replace("Groups:\t ", "Groups:\t4 24 "), &heritage()), Ok(()));
+        let kept = Promise { groups: None, ..free() };
         assert!(matches!(kept.check_status(STATUS, &heritage()), Err(Broken::Groups { .. })));
         assert_eq!(kept.check_status(&STATUS.replace("Groups:\t ", "Groups:\t4 24 "), &heritage()), Ok(()));
     }

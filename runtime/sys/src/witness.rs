@@ -180,7 +180,7 @@ mod tests {
     fn promise() -> Promise {
         let identity = Identity { uid: getuid().as_raw(), gid: getgid().as_raw() };
         let oom_score_adjust = oom_score_adjust().expect("/proc is mounted");
-        Promise { identity, has_dropped_groups: false, limits: Vec::new(), oom_score_adjust, sandbox: None }
+        Promise { identity, groups: None, limits: Vec::new(), oom_score_adjust, sandbox: None }
     }
 
     fn confined(filters: usize, descriptors: u64) -> Promise {

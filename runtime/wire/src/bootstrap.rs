@@ -38,6 +38,8 @@ pub struct Bootstrap {
     pub confinement: Confinement,
     /// The paths it is granted, one attached descriptor for each, after those of the confinement.
     pub granted: Vec<String>,
+    /// The names of its credentials, one attached memory for each, after the granted paths.
+    pub credentials: Vec<String>,
     /// Whether the memory is attached, last of all, on which it leaves what it does: see [`crate::slate`].
     pub slate: bool,
     /// How many messages of others this life takes, before another one takes its place; 0 is any number.

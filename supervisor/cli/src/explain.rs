@@ -35,6 +35,10 @@ pub(crate) fn blast_radius(system: &System, worker: &Worker) -> String {
         Preset::Sealed | Preset::NetClient | Preset::NetServer | Preset::FsRo => {}
     }
     parts.extend(authority(sandbox));
+    if !worker.credentials.is_empty() {
+        let names: Vec<&str> = worker.credentials.keys().map(String::as_str).collect();
+        parts.push(format!("holds the credentials {}", names.join(", ")));
+    }
     let calls = calls(system, worker);
     if !calls.is_empty() {
         parts.push(format!("may call {}", calls.join(", ")));
@@ -103,6 +107,7 @@ fn granted(sandbox: &Sandbox, base: &Path) -> Vec<(&'static str, Vec<String>)> {
     let ports = |list: &[u16]| list.iter().map(u16::to_string).collect::<Vec<_>>();
     let all = [
         ("runs as", sandbox.user.iter().cloned().collect()),
+        ("is also in", sandbox.supplementary_groups.clone()),
         ("holds", sandbox.capabilities.clone()),
         ("may read", paths(&sandbox.read_only_paths)),
         ("may write", paths(&sandbox.read_write_paths)),

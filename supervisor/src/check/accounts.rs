@@ -1,6 +1,8 @@
 //! Users and groups as the machine's own files know them. The name service is not asked: it would load
 //! foreign code into the process that may run as root, and may block.
 
+use std::ops::RangeInclusive;
+
 use bailiwick_sys::identity::Identity;
 
 /// Returns the name of a user.
@@ -18,6 +20,15 @@ pub(crate) fn group(name: &str) -> Option<u32> {
     find_group(&std::fs::read_to_string(GROUPS).unwrap_or_default(), name)
 }
 
+/// Returns the numbers of groups, given by name or by number, in ascending order and each once; or who is no group.
+pub(crate) fn groups(names: &[String]) -> Result<Vec<u32>, &String> {
+    let mut found: Vec<u32> =
+        names.iter().map(|name| group(name).ok_or(name)).collect::<Result<_, &String>>()?;
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
 /// Returns the name of a group.
 pub(super) fn group_name(gid: u32) -> Option<String> {
     name_of(GROUPS, gid)
@@ -31,6 +42,12 @@ pub(super) fn is_group_of_one(uid: u32, gid: u32) -> bool {
         text.lines().filter(|line| number(line) == Some(gid)).filter_map(|line| line.split(':').nth(3));
     user == group
         && members.flat_map(|list| list.split(',')).all(|member| member.is_empty() || member == user)
+}
+
+/// Returns the first user of a range who is listed.
+pub(super) fn first_user_of(range: &RangeInclusive<u32>) -> Option<u32> {
+    let text = std::fs::read_to_string(USERS).unwrap_or_default();
+    text.lines().filter_map(number).find(|uid| range.contains(uid))
 }
 
 fn name_of(file: &str, id: u32) -> Option<String> {

@@ -93,6 +93,8 @@ pub fn describe(worker: &Worker) -> Result<Described, DescribeError> {
         instances: 1,
         privileged: false,
         environment: Default::default(),
+        pass_environment: Vec::new(),
+        credentials: Default::default(),
         working_directory: None,
         ..worker.clone()
     };

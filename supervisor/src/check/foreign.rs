@@ -34,6 +34,11 @@ fn program(worker: &Worker) -> Vec<Diagnostic> {
             error.at_key(key, "who would host it?").help("remove it, or write `exec` instead of `command`"),
         );
     }
+    if !worker.credentials.is_empty() {
+        let error = Diagnostic::error(format!("the foreign program of worker `{name}` takes no credentials"));
+        let error = error.at_key(format!("{path}.load_credential"), "handed over by the runtime");
+        found.push(error.help("remove it; grant it the file with `sandbox.read_only_paths`"));
+    }
     if !worker.may.is_empty() {
         let error =
             Diagnostic::error(format!("the foreign program of worker `{name}` cannot ask the supervisor"));

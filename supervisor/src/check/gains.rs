@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::spec::{Exec, Grant, May, Once, Preset, Rate, Sandbox, System, Worker};
+use crate::spec::{Exec, Grant, KeyringMode, May, Once, Preset, Rate, Sandbox, System, Worker};
 
 /// Returns, line by line, who gains what when `new` takes the place of `old`. Limits and times are no privileges, and a
 /// worker that did not exist could do nothing.
@@ -33,6 +33,10 @@ fn of_worker(old: &Worker, new: &Worker) -> Vec<String> {
     gain(new.privileged && !old.privileged, "privileged");
     gain(new.crash_may_stop_all && !old.crash_may_stop_all, "its crash may stop everything");
     gain(new.may.contains(&May::Status) && !old.may.contains(&May::Status), "may see the process tree");
+    let loaded = new.credentials.iter().filter(|(name, path)| old.credentials.get(*name) != Some(*path));
+    found.extend(loaded.map(|(name, path)| format!("is handed the credential {name}, {}", path.display())));
+    let passed = added(&old.pass_environment, &new.pass_environment);
+    found.extend(passed.map(|name| format!("is passed the variable {name}")));
     found.extend(added(&old.kept, &new.kept).map(|name| format!("is handed the kept descriptor {name}")));
     found
 }
@@ -44,6 +48,12 @@ fn of_sandbox(old: &Sandbox, new: &Sandbox) -> Vec<String> {
     }
     found.extend(new.user.iter().filter(|_| new.user != old.user).map(|user| format!("user {user}")));
     found.extend(new.group.iter().filter(|_| new.group != old.group).map(|group| format!("group {group}")));
+    found.extend(
+        added(&old.supplementary_groups, &new.supplementary_groups).map(|name| format!("group {name}")),
+    );
+    if new.keyring_mode == Some(KeyringMode::Inherit) && old.keyring_mode != new.keyring_mode {
+        found.push("finds the keys of whoever started the supervisor".into());
+    }
     found.extend(added(&old.capabilities, &new.capabilities).cloned());
     let is_below = |paths: &[PathBuf], path: &PathBuf| paths.iter().any(|known| path.starts_with(known));
     for path in new.read_write_paths.iter().filter(|path| !is_below(&old.read_write_paths, path)) {

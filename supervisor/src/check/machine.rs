@@ -8,7 +8,7 @@ use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::shares::Unmet;
 
-use super::{Diagnostic, Trust, Untrusted, accounts, quote};
+use super::{CredentialError, Diagnostic, Trust, Untrusted, accounts, credential, quote};
 use crate::sandbox::{Access, Granted, Machine};
 use crate::spec::{Address, Exec, Preset, System, Worker};
 use crate::{control, state_dir};
@@ -24,6 +24,7 @@ pub(super) fn check(system: &System, machine: &Machine) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     state_directory(system, &mut found);
     ports(system, machine, &mut found);
+    uids(system, machine, &mut found);
     let mut seen = Vec::new();
     for worker in &system.workers {
         // One executable is told about once, however many workers run it.
@@ -36,6 +37,7 @@ pub(super) fn check(system: &System, machine: &Machine) -> Vec<Diagnostic> {
         accounts(worker, machine, &mut found);
         floor(worker, machine, system.allow_degraded, &mut found);
         paths(worker, &mut found);
+        credentials(worker, &mut found);
         closed(worker, machine, &mut found);
     }
     found
@@ -75,6 +77,24 @@ fn ports(system: &System, machine: &Machine, found: &mut Vec<Diagnostic>) {
                 ),
             );
         }
+    }
+}
+
+/// Refuses users that workers cannot have here, or that somebody has already.
+fn uids(system: &System, machine: &Machine, found: &mut Vec<Diagnostic>) {
+    let Some(range) = &system.worker_uids else { return };
+    let place = |diagnostic: Diagnostic| diagnostic.at_key("supervisor.uid_range", "cannot be had here");
+    if let Some(uid) = accounts::first_user_of(range) {
+        let title = format!("uid {uid}, of the range for workers, is somebody's on this machine");
+        let help = "choose a range in which nobody is listed in /etc/passwd";
+        found.push(place(Diagnostic::error(title)).help(help));
+    } else if !machine.clone().with_worker_uids(Some(range.clone())).can_switch_users() {
+        let title = "this supervisor cannot give users of this range to workers".to_owned();
+        let help = "run the supervisor as root, or remove `uid_range`";
+        found.push(match system.allow_degraded {
+            true => place(Diagnostic::warning(title)),
+            false => place(Diagnostic::error(title)).help(help).unavailable(),
+        });
     }
 }
 
@@ -136,6 +156,19 @@ fn accounts(worker: &Worker, machine: &Machine, found: &mut Vec<Diagnostic>) {
             found.push(error.at_key(key("group"), "whose group?").help(help));
         }
     }
+    for (index, name) in sandbox.supplementary_groups.iter().enumerate() {
+        let at = key(&format!("supplementary_groups[{index}]"));
+        match accounts::group(name) {
+            None => found.push(unknown("group", name, at).help("create it, or remove it here")),
+            Some(0) if !worker.privileged => {
+                let error =
+                    Diagnostic::error(format!("worker `{}` would be in the group of root", worker.name));
+                let help = "choose another group, or write out `privileged = true` in the worker";
+                found.push(error.at_key(at, "has gid 0").help(help));
+            }
+            Some(_) => {}
+        }
+    }
     for (index, name) in sandbox.capabilities.iter().enumerate() {
         let held = Capabilities::named(name).is_none_or(|one| machine.capabilities.contains(one));
         if !held {
@@ -163,6 +196,13 @@ fn floor(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Dia
     if forks && !machine.can_kill_trees() {
         let why = "needs cgroup.kill or root, so that what it starts can be killed";
         lacks("sandbox.preset", "it may fork, and its descendants could outlive it", why);
+    }
+    if !sandbox.supplementary_groups.is_empty() && !machine.can_switch_users() {
+        let why = "only a supervisor that is root gives groups";
+        lacks("sandbox.supplementary_groups", "its groups would be the supervisor's", why);
+    }
+    if sandbox.keyring() == Some(true) && !machine.keyrings {
+        lacks("sandbox.keyring_mode", "it has no keyring of its own", "the kernel gives none");
     }
     for Unmet { key, why } in sandbox.shares.met_by(&machine.cgroups, sandbox.whose()).1 {
         lacks(&format!("sandbox.{key}"), &format!("`{key}` would be void"), why);
@@ -198,6 +238,24 @@ fn paths(worker: &Worker, found: &mut Vec<Diagnostic>) {
     }
     if let Some(path) = &worker.working_directory {
         missing(&format!("worker.{}.working_directory", worker.name), path, found);
+    }
+}
+
+/// Refuses secrets that cannot be had, and says which are none.
+fn credentials(worker: &Worker, found: &mut Vec<Diagnostic>) {
+    for (name, path) in &worker.credentials {
+        let key = format!("worker.{}.load_credential.{name}", worker.name);
+        if let Err(error) = credential::seal(path) {
+            let help = match &error {
+                CredentialError::Untrusted(error) => error.advice(),
+                _ => "hand over the key or password alone".to_owned(),
+            };
+            found.push(Diagnostic::error(error.to_string()).at_key(key, "cannot be handed over").help(help));
+        } else if let Some(mode) = credential::open_to_all(path) {
+            let title = format!("`{}` is no secret: everybody may read it (mode {mode:04o})", path.display());
+            let warning = Diagnostic::warning(title).at_key(key, "handed over all the same");
+            found.push(warning.help(format!("if it is to be one: chmod o-r '{}'", path.display())));
+        }
     }
 }
 
@@ -251,6 +309,7 @@ mod tests {
             capabilities: Capabilities::NONE,
             landlock_abi: 0,
             seccomp: false,
+            keyrings: false,
             ..Machine::probe()
         }
     }
@@ -322,6 +381,36 @@ mod tests {
         let machine = Machine { landlock_abi: 9, seccomp: true, ..poor() };
         let found = titles(wanting, &machine, false);
         assert!(found[0].contains("cannot run as `0`") && found[1].contains("`CAP_CHOWN`"), "{found:?}");
+    }
+
+    #[test]
+    fn groups_are_known_given_by_root_and_not_roots() {
+        let mut member = worker(Preset::Sealed);
+        member.sandbox.supplementary_groups = vec!["0".into(), "no such group".into()];
+        let root =
+            Machine { uid: 0, capabilities: Capabilities::ALL, landlock_abi: 9, seccomp: true, ..poor() };
+        let found = titles(member.clone(), &root, false);
+        assert!(found[0].contains("would be in the group of root"), "{found:?}");
+        assert!(found[1].contains("no group `no such group`"), "{found:?}");
+        member.sandbox.supplementary_groups = vec!["4243".into()];
+        assert_eq!(titles(member.clone(), &root, false), [""; 0]);
+        let own = Machine { uid: 1000, ..root };
+        assert!(titles(member, &own, false)[0].contains("its groups would be the supervisor's"));
+    }
+
+    #[test]
+    fn users_of_workers_are_nobodys_and_can_be_given() {
+        let with = |range, machine: &Machine| {
+            let system = System { worker_uids: Some(range), ..System::default() };
+            let mut found = Vec::new();
+            uids(&system, machine, &mut found);
+            found.pop().map(|one| one.title).unwrap_or_default()
+        };
+        assert!(with(0..=10, &Machine::probe()).starts_with("uid 0, of the range"));
+        assert!(with(0x7100_0000..=0x7100_00ff, &poor()).starts_with("this supervisor cannot give"));
+        if Machine::probe().can_switch_users() {
+            assert_eq!(with(0x7100_0000..=0x7100_00ff, &Machine::probe()), "");
+        }
     }
 
     #[test]

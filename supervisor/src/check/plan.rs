@@ -212,10 +212,14 @@ const KEYS: &[Key] = keys! {
     Restarted "arguments, notify, watchdog or stop_signal" command;
     Restarted "privileged" privileged;
     Restarted "environment" environment;
+    Restarted "pass_environment" pass_environment;
+    Restarted "load_credential" credentials;
     Restarted "working_directory" working_directory;
     Restarted "sandbox.preset" sandbox.preset;
     Restarted "sandbox.user" sandbox.user;
     Restarted "sandbox.group" sandbox.group;
+    Restarted "sandbox.supplementary_groups" sandbox.supplementary_groups;
+    Restarted "sandbox.keyring_mode" sandbox.keyring_mode;
     Restarted "sandbox.capabilities" sandbox.capabilities;
     Restarted "sandbox.read_only_paths" sandbox.read_only_paths;
     Restarted "sandbox.read_write_paths" sandbox.read_write_paths;
@@ -225,6 +229,9 @@ const KEYS: &[Key] = keys! {
     Restarted "sandbox.tasks_max" sandbox.tasks_max;
     Restarted "sandbox.limit_nofile" sandbox.limit_nofile;
     Restarted "sandbox.limit_core" sandbox.limit_core;
+    Restarted "a limit of sandbox" sandbox.limits;
+    Restarted "a share of sandbox" sandbox.shares;
+    Restarted "sandbox.umask" sandbox.umask;
     Restarted "sandbox.nice" sandbox.nice;
     Restarted "sandbox.oom_score_adjust" sandbox.oom_score_adjust;
     Restarted "sandbox" sandbox;
@@ -320,6 +327,10 @@ fn obstacles(old: &System, new: &System) -> Vec<String> {
             "the system's `name` and `state_dir` hold for as long as it runs: stop it and start it anew"
                 .into(),
         );
+    }
+    if old.allow_degraded != new.allow_degraded || old.worker_uids != new.worker_uids {
+        let text = "`sandbox_policy` and `uid_range` hold for as long as it runs: stop it and start it anew";
+        found.push(text.into());
     }
     if old.listeners != new.listeners {
         found.push("listeners are opened at the start and kept: stop the system and start it anew".into());

@@ -24,18 +24,14 @@ impl Daemon {
     ) -> std::io::Result<(Bootstrap, Vec<OwnedFd>)> {
         let seat = self.roster.seat(of.child);
         let prepared = self.launcher.prepared(berth).ok_or(std::io::ErrorKind::NotFound)?;
-        let ((confinement, ruleset), granted) = (prepared.confinement(), prepared.granted());
-        let attached = ruleset.into_iter().chain(granted.iter().map(AsFd::as_fd)).chain([slate.as_fd()]);
-        let attached = attached.map(|fd| fd.try_clone_to_owned()).collect::<Result<_, _>>()?;
         let peers = self.broker.peers(of.child).map(|(peer, terms)| self.peer(of.child, peer, terms));
-        let bootstrap = Bootstrap {
+        let (bootstrap, attached) = prepared.attach(Bootstrap {
             peers: peers.collect(),
-            confinement,
-            granted: granted.iter().map(|granted| granted.path().display().to_string()).collect(),
             slate: true,
             ..seat.worker.bootstrap(seat.instance, of.generation)
-        };
-        Ok((bootstrap, attached))
+        });
+        let attached = attached.into_iter().chain([slate.as_fd()]).map(|fd| fd.try_clone_to_owned());
+        Ok((bootstrap, attached.collect::<Result<_, _>>()?))
     }
 
     pub(super) fn peer(&self, child: ChildId, peer: ChildId, terms: &Terms) -> Peer {

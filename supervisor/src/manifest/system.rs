@@ -7,6 +7,7 @@ use toml::de::DeTable;
 
 use super::fields::{Fields, Reader};
 use super::names::named;
+use super::values::{Policy, Uids};
 use super::vocabulary::Table;
 use super::{grant, listen, worker};
 use crate::check::Diagnostic;
@@ -46,6 +47,8 @@ fn supervisor(fields: &mut Fields<'_, '_>, system: &mut System) {
     system.state_dir = fields.read::<PathBuf>("state_dir");
     fields.set_positive("shutdown_timeout", &mut system.shutdown_timeout);
     terms(fields, &mut system.root);
+    system.allow_degraded = fields.read("sandbox_policy") == Some(Policy::BestEffort);
+    system.worker_uids = fields.read::<Uids>("uid_range").map(|uids| uids.0);
     system.exit_code_from = fields.read("exit_code_from");
     let Some(name) = fields.read::<String>("name") else { return };
     if super::names::is_name(&name) {

@@ -1,16 +1,18 @@
 //! How the value of each kind of key is written, and what to say when it is not.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bailiwick_sys::guardian::can_be_workers;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::fields::{Reader, describe, short};
 use crate::check::{Diagnostic, nearest, quote};
 use crate::spec::{
-    AutoShutdown, FdKind, May, OnExhausted, OnFull, OnSigstop, Once, Preset, Rate, Reaction, RestartType,
-    Start, Strategy,
+    AutoShutdown, FdKind, KeyringMode, May, OnExhausted, OnFull, OnSigstop, Once, Preset, Rate, Reaction,
+    RestartType, Start, Strategy,
 };
 
 /// A value that a key can have.
@@ -34,6 +36,22 @@ pub(super) struct Bytes(pub(super) u64);
 /// A number of bytes; `"infinity"` is as many as there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(super) struct Most(pub(super) u64);
+
+/// What follows where the floor of a sandbox is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Policy {
+    /// No start.
+    Require,
+    /// A start all the same.
+    BestEffort,
+}
+
+/// The first and the last of the users that are workers' own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Uids(pub(super) RangeInclusive<u32>);
+
+/// How many users workers may have among them.
+const UIDS: RangeInclusive<u64> = 256..=1 << 20;
 
 /// Hundredths of one processor: `"50%"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -243,6 +261,36 @@ impl FromToml for Most {
     }
 }
 
+impl FromToml for Uids {
+    fn from_toml(value: &Spanned<DeValue<'_>>, key: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        let number = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
+            DeValue::Integer(number) => u32::try_from(integer(number)?).ok(),
+            _ => None,
+        };
+        let ends = match value.get_ref() {
+            DeValue::Array(ends) if ends.len() == 2 => (number(&ends[0]), number(&ends[1])),
+            _ => (None, None),
+        };
+        let (Some(first), Some(last)) = ends else {
+            let help = "write the first and the last: [0x70000000, 0x7000FFFF]";
+            reader.mismatch(key, value, "two numbers", Some(help.into()));
+            return None;
+        };
+        let count = (u64::from(last) + 1).saturating_sub(first.into());
+        if UIDS.contains(&count) && (first..=last).all(can_be_workers) {
+            return Some(Self(first..=last));
+        }
+        let error = Diagnostic::error(format!("{first} to {last} cannot be the users of workers"));
+        let what = format!(
+            "expected {} to {} users, from 60001 on, without 65534 and 65535",
+            UIDS.start(),
+            UIDS.end()
+        );
+        reader.refuse(error.at(value.span(), what).help("what is not said is [0x70000000, 0x7000FFFF]"));
+        None
+    }
+}
+
 impl FromToml for Percent {
     fn from_toml(value: &Spanned<DeValue<'_>>, key: &str, reader: &mut Reader<'_>) -> Option<Self> {
         let percent = match value.get_ref() {
@@ -432,6 +480,8 @@ choices! {
     } later [];
     OnFull { "wait" = OnFull::Wait, "reject" = OnFull::Reject } later ["drop_oldest", "drop_newest"];
     Start { "boot" = Start::Boot, "on_demand" = Start::OnDemand } later [];
+    Policy { "require" = Policy::Require, "best-effort" = Policy::BestEffort } later [];
+    KeyringMode { "private" = KeyringMode::Private, "inherit" = KeyringMode::Inherit } later ["shared"];
     OnSigstop { "kill" = OnSigstop::Kill, "ignore" = OnSigstop::Ignore } later [];
     May { "status" = May::Status } later [];
     Preset {

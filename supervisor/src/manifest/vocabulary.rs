@@ -64,23 +64,23 @@ pub(super) fn later(table: Table) -> impl Iterator<Item = &'static str> {
 }
 
 const LATER: &[(Table, &str)] = &[
-    (Table::Manifest, "admin log dev link uid_range include"),
-    (Table::Supervisor, "sandbox_policy log_level control uid_range may log metrics upgrade persist"),
+    (Table::Manifest, "admin log dev link include"),
+    (Table::Supervisor, "log_level control may log metrics upgrade persist"),
     (
         Table::Worker,
         "threads on_need_restart \
-         trust_domain log channel link survive dumpable pass_environment load_credential \
+         trust_domain log channel link survive dumpable \
          extend_timeout schedule",
     ),
     (
         Table::Sandbox,
-        "supplementary_groups no_new_privileges secure_bits private_users private_pids \
+        "no_new_privileges private_users private_pids \
          private_tmp root_directory protect_proc proc_subset \
          private_devices protect_system protect_home bind_read_only_paths bind_paths inaccessible_paths \
          no_exec_paths exec_paths temporary_file_system system_call_filter system_call_error_number \
          system_call_log system_call_architectures restrict_address_families restrict_namespaces \
          restrict_realtime restrict_suid_sgid lock_personality memory_deny_write_execute memfd_no_exec \
-         keyring_mode dumpable pass_environment load_credential landlock udp_bind",
+         dumpable landlock udp_bind",
     ),
     (Table::Actors, "on"),
     (Table::Actor, "blocking instances survive handoff backoff max_children"),
@@ -116,6 +116,8 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Manifest, "sandbox", "a sandbox belongs to its worker: `[worker.NAME.sandbox]`"),
     (Table::Manifest, "state_dir", "it stands in `[supervisor]`"),
     (Table::Manifest, "name", "it stands in `[supervisor]`"),
+    (Table::Manifest, "uid_range", "it stands in `[supervisor]`"),
+    (Table::Manifest, "sandbox_policy", "it stands in `[supervisor]`"),
     (Table::Manifest, "shutdown_timeout", "it stands in `[supervisor]`"),
     (Table::Supervisor, "state_directory", "it is called `state_dir`"),
     (Table::Group, "parent", "it is called `group`, as in a worker"),
@@ -173,6 +175,13 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Backoff, "initial", "it is called `first`"),
     (Table::Sandbox, "privileged", "it stands in `[worker.NAME]`"),
     (Table::Sandbox, "environment", "it stands in `[worker.NAME]`"),
+    (Table::Sandbox, "pass_environment", "it stands in `[worker.NAME]`"),
+    (Table::Sandbox, "load_credential", "it stands in `[worker.NAME]`"),
+    (
+        Table::Sandbox,
+        "secure_bits",
+        "whoever has a sandbox has every bit that takes something away, locked; the others would give something",
+    ),
     (Table::Sandbox, "working_directory", "it stands in `[worker.NAME]`"),
     (Table::Sandbox, "uid", "it is called `user`"),
     (Table::Sandbox, "gid", "it is called `group`"),

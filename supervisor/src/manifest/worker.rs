@@ -4,13 +4,14 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bailiwick_sys::identity::GROUPS_MAX;
 use bailiwick_wire::control::is_kept_name;
 
 use super::fields::Fields;
 use super::names::named;
 use super::values::{Account, Bytes, Choice};
 use super::vocabulary::Table;
-use super::{actor, contradictions, limits, program};
+use super::{actor, contradictions, environment, limits, program};
 use crate::check::{Diagnostic, quote};
 use crate::spec::{Backoff, Exec, Reactions, Sandbox, WhileDown, Worker};
 
@@ -73,7 +74,8 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     fields.set("working_directory", &mut worker.working_directory);
     fields.set("may", &mut worker.may);
     worker.crash_may_stop_all = fields.read::<All>("crash_may_stop").is_some();
-    environment(fields, &mut worker);
+    environment::read(fields, &mut worker);
+    environment::credentials(fields, &mut worker);
     if let Some(mut table) = fields.table("backoff", Table::Backoff) {
         worker.backoff = backoff(&mut table);
         table.finish();
@@ -131,26 +133,6 @@ fn kept(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
     }
 }
 
-fn environment(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
-    for (name, value) in fields.free("environment") {
-        let bad = match name.get_ref().as_ref() {
-            text if text.is_empty() || text.contains(['=', '\0']) => {
-                "a variable's name has no `=` and no NUL"
-            }
-            text if text.starts_with("BAILIWICK_") => "variables with this prefix are the supervisor's own",
-            text => {
-                let key = format!("{}.environment.{text}", fields.path);
-                if let Some(value) = super::values::FromToml::from_toml(value, &key, fields.reader) {
-                    worker.environment.insert(text.to_owned(), value);
-                }
-                continue;
-            }
-        };
-        let title = format!("{} cannot be set in the environment", quote(name.get_ref()));
-        fields.reader.refuse(Diagnostic::error(title).at(name.span(), bad).help("choose another name"));
-    }
-}
-
 /// Reads what may wait with each sender. The limits keep what waits for all workers together within a gigabyte or so.
 fn while_down(fields: &mut Fields<'_, '_>) -> WhileDown {
     let mut limit = WhileDown::default();
@@ -198,6 +180,8 @@ fn sandbox(fields: &mut Fields<'_, '_>) -> Sandbox {
     fields.set("preset", &mut sandbox.preset);
     sandbox.user = fields.read::<Account>("user").map(|account| account.0).filter(|user| user != "dynamic");
     sandbox.group = fields.read::<Account>("group").map(|account| account.0);
+    sandbox.supplementary_groups = groups(fields);
+    sandbox.keyring_mode = fields.read("keyring_mode");
     fields.set("capabilities", &mut sandbox.capabilities);
     fields.set("read_only_paths", &mut sandbox.read_only_paths);
     fields.set("read_write_paths", &mut sandbox.read_write_paths);
@@ -211,6 +195,16 @@ fn sandbox(fields: &mut Fields<'_, '_>) -> Sandbox {
     sandbox.nice = within(fields, "nice", -20, 19);
     sandbox.oom_score_adjust = within(fields, "oom_score_adjust", -1000, 1000);
     sandbox
+}
+
+fn groups(fields: &mut Fields<'_, '_>) -> Vec<String> {
+    let groups = fields.read::<Vec<Account>>("supplementary_groups").unwrap_or_default();
+    if groups.len() > GROUPS_MAX {
+        let error =
+            Diagnostic::error(format!("{} supplementary groups, the limit is {GROUPS_MAX}", groups.len()));
+        fields.reader.refuse(error.at_key(fields.key("supplementary_groups"), "too many"));
+    }
+    groups.into_iter().map(|group| group.0).collect()
 }
 
 /// Reads an optional number within limits.

@@ -10,7 +10,7 @@ use bailiwick_sys::view::ViewError;
 use bailiwick_sys::worker_users::ClaimError;
 use bailiwick_sys::{Errno, Failed};
 
-use crate::check::Untrusted;
+use crate::check::{CredentialError, Untrusted};
 
 /// Why a sandbox cannot be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,14 @@ pub enum SandboxError {
     /// Somebody else could change what is executed, or it cannot be opened.
     #[error("executable: {0}")]
     Untrusted(#[from] Untrusted),
+    /// A secret that it is to be handed cannot be had.
+    #[error("worker {worker}: {source}")]
+    Credential {
+        /// The worker.
+        worker: String,
+        /// Which, and why.
+        source: CredentialError,
+    },
     /// The executable is not one that the kernel can run directly.
     #[error("{path} is not an executable of this machine", path = path.display())]
     NotExecutable {

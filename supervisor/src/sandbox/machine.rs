@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bailiwick_sys::capability::{self, Capabilities};
 use bailiwick_sys::namespaces::Commons;
 use bailiwick_sys::view::{View, ViewError};
-use bailiwick_sys::{guardian, identity, landlock, seccomp};
+use bailiwick_sys::{guardian, identity, landlock, seccomp, user_namespace};
 
 use bailiwick_sys::cgroup::Cgroups;
 
@@ -25,6 +25,8 @@ pub struct Machine {
     pub landlock_abi: u32,
     /// Whether system call filters that kill can be installed.
     pub seccomp: bool,
+    /// Whether processes can have keyrings of their own.
+    pub keyrings: bool,
     /// How memory and tasks are bounded and trees are killed.
     pub cgroups: Cgroups,
     /// Namespaces of network, shared memory and host name with nothing in them, for workers to join.
@@ -44,6 +46,7 @@ impl Machine {
             worker_uids: guardian::worker_uids(),
             landlock_abi: landlock::abi(),
             seccomp: seccomp::is_available(),
+            keyrings: identity::has_keyrings(),
             cgroups: Cgroups::probe(),
             commons: Arc::new(Commons::make()),
             views: View::probe(),
@@ -60,6 +63,14 @@ impl Machine {
     #[must_use]
     pub fn without_namespaces(self) -> Self {
         Self { commons: Arc::default(), views: Err(View::refused()), ..self }
+    }
+
+    /// Returns this machine with the users that a manifest sets aside for workers, if it does.
+    #[must_use]
+    pub fn with_worker_uids(self, range: Option<RangeInclusive<u32>>) -> Self {
+        let Some(range) = range else { return self };
+        let worker_uids = self.worker_uids.is_some().then_some(range).filter(user_namespace::has);
+        Self { worker_uids, ..self }
     }
 
     /// Returns whether workers can be given users of their own.

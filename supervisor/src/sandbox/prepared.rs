@@ -19,7 +19,7 @@ use bailiwick_sys::seccomp::stages::Stages;
 use bailiwick_sys::shares::{Shares, Unmet};
 use bailiwick_sys::surroundings::Surroundings;
 use bailiwick_sys::worker_users::OwnUid;
-use bailiwick_wire::bootstrap::{Confinement, OWN_DESCRIPTORS};
+use bailiwick_wire::bootstrap::{Bootstrap, Confinement, OWN_DESCRIPTORS};
 
 use super::account::{Account, Owner};
 use super::error::SandboxError;
@@ -29,6 +29,7 @@ use super::machine::Machine;
 use super::missing::{Aspect, Missing, TCP_ABI};
 use super::paths::{Granted, Rulesets};
 use super::policy::filters;
+use crate::check::{accounts, credential};
 use crate::control::MemoryMechanism;
 use crate::spec::{Exec, Preset, Worker, memory_mechanism};
 use bailiwick_sys::cgroup::{Cgroup, Cgroups, Counts, Purpose};
@@ -69,6 +70,10 @@ pub struct Tenancy {
 pub struct Prepared {
     pub(super) preset: Preset,
     pub(super) account: Account,
+    /// Supplementary groups, in ascending order.
+    pub(super) groups: Vec<u32>,
+    /// It has a session keyring of its own: in any case, or if there is one.
+    pub(super) keyring: Option<bool>,
     pub(super) capabilities: Capabilities,
     pub(super) can_lock_capabilities: bool,
     pub(super) limits: Bounds,
@@ -82,6 +87,8 @@ pub struct Prepared {
     pub(super) granted: Vec<Granted>,
     pub(super) tree: Tree,
     missing: Vec<Missing>,
+    /// The secrets that it is handed, by name.
+    credentials: Vec<(String, OwnedFd)>,
     exec: Exec,
     executable: Rc<Executable>,
     pub(crate) argv: Vec<CString>,
@@ -149,13 +156,13 @@ impl Ground {
             let why = "the supervisor is root, and cannot change to other users";
             self.floor_missing(worker, "a user other than root", why, Aspect::User, &mut missing)?;
         }
+        let groups = self.groups(worker, &account, &mut missing)?;
         let (limits, shares) = self.amounts(worker, &account, &mut missing)?;
         hand_over(&worker.name, &account, &granted)?;
         let surroundings = self.surroundings(worker, &executable, &mut granted, &mut missing)?;
         let cgroup = self.cgroup(&name, &limits.purpose(account.own().is_none(), shares))?;
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
         let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
-        let filters = (sandboxed && self.machine.seccomp).then(|| filters(worker));
         let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
         let mut prepared = Prepared {
             preset: worker.sandbox.preset,
@@ -163,17 +170,20 @@ impl Ground {
             can_lock_capabilities: self.machine.can_lock_capabilities(),
             umask: worker.sandbox.umask(),
             nice: worker.sandbox.nice,
-            oom_score_adjust: worker.sandbox.oom_score_adjust.unwrap_or(OOM_SCORE_ADJUST),
+            oom_score_adjust: worker.sandbox.oom_score_adjust(),
             directory: Granted::open("working directory", start, Access::Enter, &self.machine)?,
             surroundings,
             rulesets: rulesets.transpose()?,
-            filters: filters.transpose()?,
+            filters: (sandboxed && self.machine.seccomp).then(|| filters(worker)).transpose()?,
+            credentials: credentials(worker)?,
             exec: worker.exec.clone(),
             executable,
             argv: texts(worker, "its command", worker.arguments(&title))?,
             environment: texts(worker, "its environment", worker.variables(role == Role::Describe))?,
             foreign: worker.command.is_some(),
             granted,
+            groups,
+            keyring: worker.sandbox.keyring().filter(|required| !required || self.machine.keyrings),
             tree: tree(cgroup.as_ref(), &account),
             account,
             limits,
@@ -205,6 +215,29 @@ impl Ground {
         let remains = Remains::new(&self.state_dir, !self.lasting, &self.cgroups);
         let needed = !(victims.is_empty() && remains.are_none());
         needed.then(|| Guardian::start(&victims, lock, &remains)).transpose()
+    }
+
+    fn groups(
+        &self,
+        worker: &Worker,
+        account: &Account,
+        missing: &mut Vec<Missing>,
+    ) -> Result<Vec<u32>, SandboxError> {
+        if worker.sandbox.keyring() == Some(true) && !self.machine.keyrings {
+            let (key, why) = ("keyring_mode", "the kernel has no keyrings, or something around forbids them");
+            self.floor_missing(worker, key, why, Aspect::Key(key), missing)?;
+        }
+        let names = &worker.sandbox.supplementary_groups;
+        if !names.is_empty() && matches!(account, Account::Inherited(_)) {
+            let (key, why) = ("supplementary_groups", "only a supervisor that is root gives groups");
+            self.floor_missing(worker, key, why, Aspect::Key(key), missing)?;
+            return Ok(Vec::new());
+        }
+        accounts::groups(names).map_err(|name| SandboxError::NoSuchAccount {
+            worker: worker.name.clone(),
+            kind: "group",
+            name: name.clone(),
+        })
     }
 
     /// Returns how much the worker may use, as far as that can be enforced.
@@ -316,6 +349,20 @@ impl Prepared {
         &self.granted
     }
 
+    /// Says in a bootstrap what comes with its sandbox, and returns what that is, to be attached in this order.
+    pub fn attach(&self, bootstrap: Bootstrap) -> (Bootstrap, Vec<BorrowedFd<'_>>) {
+        let (confinement, ruleset) = self.confinement();
+        let path = |granted: &Granted| granted.path().display().to_string();
+        let told = Bootstrap {
+            confinement,
+            granted: self.granted.iter().map(path).collect(),
+            credentials: self.credentials.iter().map(|(name, _)| name.clone()).collect(),
+            ..bootstrap
+        };
+        let credentials = self.credentials.iter().map(|(_, memory)| memory.as_fd());
+        (told, ruleset.into_iter().chain(self.granted.iter().map(AsFd::as_fd)).chain(credentials).collect())
+    }
+
     /// Returns the second stage of its sandbox, which its runtime enters, and the Landlock ruleset to send along.
     pub fn confinement(&self) -> (Confinement, Option<BorrowedFd<'_>>) {
         let ruleset = self.rulesets.as_ref().map(|rulesets| rulesets.running.as_fd());
@@ -333,7 +380,7 @@ impl Prepared {
         let before_exec = self.filters.as_ref().map_or(0, |filters| filters.before_exec.len());
         Promise {
             identity: self.identity(),
-            has_dropped_groups: !matches!(self.account, Account::Inherited(_)),
+            groups: (!matches!(self.account, Account::Inherited(_))).then(|| self.groups.clone()),
             limits: self.limits.limits(),
             oom_score_adjust: self.oom_score_adjust.into(),
             sandbox: (self.preset != Preset::None).then(|| Confined {
@@ -347,13 +394,14 @@ impl Prepared {
         }
     }
 
-    /// Opens the executable's path again: the next start runs what is there now.
+    /// Opens the executable's path again, and its credentials': the next start runs and has what is there now.
     ///
     /// The Landlock ruleset still names the file that was there at the start, so it is made anew as well.
     ///
     /// # Errors
     /// As [`Executable::open`]; nothing has changed then.
     pub fn reopen(&mut self, ground: &Ground, worker: &Worker) -> Result<(), SandboxError> {
+        self.credentials = credentials(worker)?;
         self.execute(Rc::new(Executable::open(&self.exec)?), ground, worker)
     }
 
@@ -434,6 +482,13 @@ impl AsFd for Prepared {
     }
 }
 
+fn credentials(worker: &Worker) -> Result<Vec<(String, OwnedFd)>, SandboxError> {
+    let refused = |source| SandboxError::Credential { worker: worker.name.clone(), source };
+    let seal =
+        |(name, path): (&String, &PathBuf)| Ok((name.clone(), credential::seal(path).map_err(refused)?));
+    worker.credentials.iter().map(seal).collect()
+}
+
 fn tree(cgroup: Option<&Cgroup>, account: &Account) -> Tree {
     match (account.own(), cgroup.and_then(Cgroup::kill_file)) {
         (Some(own), _) => Tree::User { uid: own.uid, killer: None },
@@ -447,6 +502,3 @@ fn texts(worker: &Worker, what: &'static str, texts: Vec<Vec<u8>>) -> Result<Vec
         |bytes| CString::new(bytes).map_err(|_| SandboxError::Nul { worker: worker.name.clone(), what });
     texts.into_iter().map(text).collect()
 }
-
-/// The kernel's preference for a worker of which nothing else is said, when memory runs out.
-pub const OOM_SCORE_ADJUST: i16 = 500;

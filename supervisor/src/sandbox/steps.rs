@@ -32,6 +32,8 @@ impl Prepared {
         // Before the limit of descriptors: this opens a file, and until exec the child holds all that the supervisor does.
         steps.push(Step::OomScore(self.oom_score_adjust));
         self.limits.steps(&mut steps);
+        // As whoever the supervisor is, since users who are nobody else's may have few.
+        steps.extend(self.keyring.map(|required| Step::PrivateKeyring { required }));
         // While the child may still do it: a lower nice level takes a capability.
         steps.extend(self.nice.map(Step::Nice));
         // Before the user changes: the way to the folder may be closed to the worker.
@@ -62,7 +64,7 @@ impl Prepared {
         let full_power = identity.uid == 0 && self.preset == Preset::None;
         // Without the right to change users there is nothing to change; what is held is given up all the same.
         let switches = !matches!(self.account, Account::Inherited(_));
-        let change = switches.then_some(Step::Become(identity));
+        let change = switches.then_some(Step::Become(identity, &self.groups));
         if full_power {
             steps.extend(change);
             return;

@@ -4,7 +4,7 @@ use bailiwick_sys::bounds::{Bounds, Mechanism, Wanted};
 use bailiwick_sys::cgroup::Version;
 use bailiwick_sys::shares::Whose;
 
-use super::{Limits, Preset, Sandbox};
+use super::{KeyringMode, Limits, Preset, Sandbox};
 use crate::control::MemoryMechanism;
 
 impl Sandbox {
@@ -26,6 +26,23 @@ impl Sandbox {
     /// Returns the permissions that nobody gets on files that it makes.
     pub fn umask(&self) -> u16 {
         self.umask.unwrap_or(Self::UMASK)
+    }
+
+    /// How readily the kernel kills it when memory runs out; others have 0.
+    pub const OOM_SCORE_ADJUST: i16 = 500;
+
+    /// Returns how readily the kernel kills it when memory runs out.
+    pub(crate) fn oom_score_adjust(&self) -> i16 {
+        self.oom_score_adjust.unwrap_or(Self::OOM_SCORE_ADJUST)
+    }
+
+    /// Returns whether it has a session keyring of its own: if so, whether it does not start without.
+    pub(crate) fn keyring(&self) -> Option<bool> {
+        match self.keyring_mode {
+            Some(KeyringMode::Private) => Some(true),
+            Some(KeyringMode::Inherit) => None,
+            None => (self.preset != Preset::None).then_some(false),
+        }
     }
 
     /// Returns the limits that each of its processes carries.

@@ -70,7 +70,8 @@ impl Bench {
         Self::of(machine, system).expect("what is missing does not matter")
     }
 
-    fn of(machine: Machine, system: System) -> Result<Self, LaunchError> {
+    /// Starts what a system says of its one worker.
+    pub(crate) fn of(machine: Machine, system: System) -> Result<Self, LaunchError> {
         let state = StateDir::claim_private(&private_path()).expect("a private folder");
         let roster = Roster::new(&system).expect("one worker");
         let signals = Signals::take(&[Signal::SIGCHLD]).expect("a descriptor");

@@ -110,6 +110,7 @@ fn obey(order: &str, fd: Option<OwnedFd>) -> String {
             let bytes = vec![1; argument.parse().expect("a size")];
             outcome(File::from(file).write_all(&bytes))
         }
+        "keyring" => format!("{:?}", identity::session_keyring()),
         "lock-memory" => outcome(mlockall(MlockAllFlags::MCL_FUTURE).map_err(std::io::Error::from)),
         "burn" => {
             let start = cpu_time();

@@ -74,6 +74,18 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "When the whole system has done its work and stops with exit code 0: as in a group.",
             ),
             (
+                "sandbox_policy",
+                "`\"require\"`",
+                "\"best-effort\"",
+                "What follows where a machine lacks something of a sandbox's floor, or what an explicit key needs: `require` refuses the start with exit code 69; `best-effort` starts and says what is missing, as `--allow-degraded` does.",
+            ),
+            (
+                "uid_range",
+                "1879048192 to 1879113727; in a container with 65536 users, 61184 to 65519",
+                "[0x71000000, 0x7100FFFF]",
+                "The first and the last of the users that are workers' own: 256 or more, from 60001 on, none of them in `/etc/passwd`. Needs a supervisor that is root.",
+            ),
+            (
                 "exit_code_from",
                 "none",
                 "\"w\"",
@@ -325,6 +337,18 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "`[75]`",
                 "[75, 111]",
                 "Exit codes after which it is restarted without a charge to the budget.",
+            ),
+            (
+                "load_credential",
+                "none",
+                "{ tls = \"/etc/ssl/key.pem\" }",
+                "Secrets that it is handed, by name: `cx.credential(\"tls\")`. Files of at most 1 MiB, 8 at most, opened by the supervisor at its start and at an ordered restart, held to the same trust as executables. They arrive as sealed memory; no variable, log, core or `status` has them.",
+            ),
+            (
+                "pass_environment",
+                "`[]`",
+                "[\"TZ\"]",
+                "Variables that it is given as the supervisor has them; one that the supervisor does not have is left out. Not: what `environment` sets, and what is meant for the supervisor itself (`NOTIFY_SOCKET`, `LISTEN_FDS` and such).",
             ),
             (
                 "environment",

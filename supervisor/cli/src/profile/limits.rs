@@ -1,6 +1,6 @@
 //! How much a worker may use, and what holds it to that here.
 
-use bailiwick_supervisor::sandbox::{self, Machine};
+use bailiwick_supervisor::sandbox::Machine;
 use bailiwick_supervisor::spec::{Limits, Preset, Sandbox, Worker};
 use serde::Serialize;
 
@@ -39,7 +39,7 @@ fn counted(sandbox: &Sandbox, machine: &Machine) -> Vec<Limit> {
         false => "nothing".into(),
     });
     let core = number(sandbox.limit_core);
-    let score = i64::from(sandbox::OOM_SCORE_ADJUST);
+    let score = i64::from(Sandbox::OOM_SCORE_ADJUST);
     let all = [
         limit("memory_max", sandbox.memory_max.map(number), None, memory),
         limit("tasks_max", sandbox.tasks_max.map(i64::from), usual(Sandbox::TASKS), tasks),

@@ -2,9 +2,10 @@
 
 use std::os::unix::fs::chown;
 
-use bailiwick_supervisor::spec::Preset;
+use bailiwick_supervisor::sandbox::{Aspect, Machine};
+use bailiwick_supervisor::spec::{KeyringMode, Preset, System};
 use bailiwick_sys::guardian::worker_uids;
-use bailiwick_sys::identity::effective_uid;
+use bailiwick_sys::identity::{self, effective_uid};
 
 use crate::bench::{Bench, is_root, worker};
 
@@ -87,6 +88,80 @@ pub(super) fn a_worker_runs_as_the_owner_of_what_it_is_granted() {
         ("4711 4711 4711 4711".into(), "4712 4712 4712 4712".into())
     );
     assert_eq!(life.status("Groups"), "");
+}
+
+pub(super) fn a_worker_is_in_the_groups_that_it_is_given_and_in_no_other() {
+    let mut worker = worker(Preset::Sealed);
+    worker.sandbox.supplementary_groups = ["4244", "4243", "4244"].map(str::to_owned).into();
+    let bench = Bench::new(worker);
+    let life = bench.start();
+    assert_eq!(life.status("Groups"), "4243 4244");
+    let uid = bench.prepared().identity().uid;
+    assert_eq!(life.status("Gid"), format!("{uid} {uid} {uid} {uid}"));
+}
+
+pub(super) fn groups_that_nobody_may_give_are_refused() {
+    let mut worker = worker(Preset::Sealed);
+    if is_root() {
+        worker.sandbox.supplementary_groups = vec!["no such group".into()];
+        let error = Bench::try_new(worker).err().expect("a refusal");
+        assert!(error.to_string().contains("which does not exist"), "{error}");
+        return;
+    }
+    worker.sandbox.supplementary_groups = vec!["4243".into()];
+    let error = Bench::try_new(worker).err().expect("a refusal");
+    let text = "worker probe needs supplementary_groups, which this machine does not give: only a supervisor that is root gives groups";
+    assert_eq!((error.exit_code(), error.to_string().as_str()), (69, text));
+}
+
+pub(super) fn a_worker_finds_its_own_keys_or_those_of_whoever_started_it() {
+    if !Machine::probe().keyrings {
+        return println!("SKIPPED: this kernel has no keyrings");
+    }
+    identity::join_new_keyring().expect("this process may have one");
+    let ours = format!("{:?}", identity::session_keyring());
+    let theirs = |mode| {
+        // Of a worker whose filter does not forbid the question.
+        let mut worker = worker(Preset::None);
+        worker.privileged = true;
+        worker.sandbox.keyring_mode = mode;
+        Bench::new(worker).start().ask("keyring")
+    };
+    assert_eq!(theirs(None), ours, "without a sandbox nothing is taken away");
+    assert_eq!(theirs(Some(KeyringMode::Inherit)), ours);
+    let private = theirs(Some(KeyringMode::Private));
+    assert!(private.starts_with("Ok(") && private != ours, "{private} {ours}");
+}
+
+pub(super) fn a_keyring_that_is_asked_for_and_cannot_be_had_refuses_the_start() {
+    let poor = || Machine { keyrings: false, ..Machine::probe() };
+    Bench::on(poor(), worker(Preset::Sealed)).expect("nobody asked").start();
+    let mut worker = worker(Preset::Sealed);
+    worker.sandbox.keyring_mode = Some(KeyringMode::Private);
+    let error = Bench::on(poor(), worker.clone()).err().expect("a refusal");
+    assert!(error.to_string().starts_with("worker probe needs keyring_mode"), "{error}");
+    assert_eq!(error.exit_code(), 69);
+    let bench = Bench::degraded_on(poor(), worker);
+    let missing = bench.prepared().missing();
+    assert!(missing.iter().any(|one| one.what == Aspect::Key("keyring_mode")), "{missing:?}");
+    bench.start();
+}
+
+pub(super) fn workers_users_come_from_the_range_that_is_set_aside() {
+    let range = 0x7100_0000..=0x7100_00ff;
+    let of = |range| System {
+        worker_uids: Some(range),
+        workers: vec![worker(Preset::Sealed)],
+        ..System::default()
+    };
+    let mut bench = Bench::of(Machine::probe(), of(range.clone())).expect("a sandbox");
+    let uid = bench.prepared().identity().uid;
+    assert!(range.contains(&uid), "{uid:#x}");
+    let life = bench.start();
+    assert_eq!(life.status("Uid"), format!("{uid} {uid} {uid} {uid}"));
+    drop(life);
+    // Whoever kills as that user must be allowed to.
+    bench.kill_tree();
 }
 
 pub(super) fn uid_0_needs_to_be_privileged() {

@@ -15,7 +15,19 @@ pub(super) const SECTION: Section = Section {
             "\"www-data\"",
             "The user, which only a supervisor that is root can change. `\"dynamic\"` is the default.",
         ),
-        ("group", "the user's", "\"www-data\"", "The group; supplementary groups are always dropped."),
+        ("group", "the user's", "\"www-data\"", "The group."),
+        (
+            "supplementary_groups",
+            "`[]`",
+            "[\"video\"]",
+            "Groups that it is in besides, 32 at most; all others are dropped. Only a supervisor that is root can give them; that of root needs `privileged = true`.",
+        ),
+        (
+            "keyring_mode",
+            "\"private\" where the kernel has keys; \"inherit\" for the preset `none`",
+            "\"inherit\"",
+            "Whose keys it finds: `private` is a session keyring of its own, `inherit` that of whoever started the supervisor. Written out, `private` is required.",
+        ),
         (
             "capabilities",
             "`[]`",
