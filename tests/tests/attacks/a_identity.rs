@@ -35,8 +35,7 @@ pub(crate) fn assert_deadly(mode: Mode, packets: &[(&str, Vec<u8>, usize)]) {
     // What is well formed was no offence.
     let lives = u32::try_from(packets.len()).expect("few");
     assert_eq!(scene.worker("evil").generation, life + lives, "{mode:?}: {}", scene.journal());
-    let journal = scene.journal().to_string();
-    assert!(journal.contains("evil") && !journal.contains("victim#1 ended"), "{journal}");
+    scene.assert_audited(life..life + lives);
     scene.assert_unharmed();
 }
 
@@ -116,6 +115,7 @@ fn a7_a_worker_that_speaks_as_a_supervisor_or_out_of_turn_is_killed() {
             scene.meet_again(generation);
             assert_eq!(scene.worker("evil").last_cause, Some(Cause::Protocol), "{mode:?} {what}");
         }
+        scene.assert_audited(1..u32::try_from(words.len()).expect("few") + 1);
         scene.assert_unharmed();
     }
 }

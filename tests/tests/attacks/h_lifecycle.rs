@@ -28,7 +28,6 @@ fn h1_a_worker_does_not_outlive_a_killed_supervisor_whatever_it_ignores() {
     child[0].signal(Signal::SIGKILL);
     for &mode in modes() {
         let mut scene = Scene::new(mode, "");
-        scene.evil.order("ignore");
         let unarmed = Attack::call(
             "forget its parent",
             libc::SYS_prctl,
@@ -36,6 +35,7 @@ fn h1_a_worker_does_not_outlive_a_killed_supervisor_whatever_it_ignores() {
         );
         let came = scene.evil.attempt(&unarmed);
         assert!(came.is_refused(&["EPERM"]), "{mode:?}: {came:?}");
+        scene.evil.order("ignore");
         scene.killed();
     }
 }

@@ -111,3 +111,31 @@ fn j4_an_output_that_never_ends_and_one_that_is_never_read_hold_nobody_up() {
         drop(Free::somebody());
     }
 }
+
+/// Control: to an ordinary process the call is open.
+#[test]
+fn j5_a_hundred_thousand_denied_calls_are_counted_and_hide_nothing() {
+    let denied = format!(
+        "often 100000 {}",
+        crate::support::call(libc::SYS_keyctl, &[0.into(), crate::support::Arg::Number(-2), 1.into()])
+    );
+    assert!(Free::somebody().evil.order(&denied).did());
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "");
+        let seen = scene.journal().len();
+        assert!(scene.evil.order(&denied).is_refused(&["EPERM"]), "{mode:?}");
+        let told = scene.told(&["denials"]);
+        assert!(
+            told.lines().any(|line| line.contains("evil#1") && line.contains("keyctl")),
+            "{mode:?}: {told}"
+        );
+        let lines = scene.journal().since(seen);
+        let about_evil = lines.iter().filter(|line| line.text.contains("evil")).count();
+        assert!(about_evil < 100, "{mode:?}: {about_evil} lines");
+        // What happens afterwards is remembered: its end, and why.
+        assert_eq!(scene.evil.order("die abort"), Answer::Died);
+        scene.meet_again(2);
+        assert!(scene.told(&["crashes", "evil"]).contains("SIGABRT"), "{mode:?}");
+        scene.assert_unharmed();
+    }
+}

@@ -167,6 +167,29 @@ impl Scene {
         self.asking = Some((over, asking));
     }
 
+    /// What the command line tells of this system.
+    #[track_caller]
+    pub(crate) fn told(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick-under-test"));
+        let output = command.args(arguments).arg("--state-dir").arg(self.state_dir()).output();
+        String::from_utf8(output.expect("it can be run").stdout).expect("what it prints is text")
+    }
+
+    /// Asserts that the audit names each of these lives of evil as killed for what it did, and nobody else.
+    #[track_caller]
+    pub(crate) fn assert_audited(&self, lives: std::ops::Range<u32>) {
+        let audit = self.told(&["audit"]);
+        for life in lives {
+            let says = [format!("evil#{life} is killed"), format!("evil#{life}: ")];
+            let mut violations = audit.lines().filter(|line| line.contains(" violation "));
+            let named = violations.any(|line| says.iter().any(|says| line.contains(says)));
+            assert!(named, "{:?}: evil#{life} in {audit}", self.mode);
+        }
+        for honest in ["victim", "priv", "pilot", "second"] {
+            assert!(!audit.contains(&format!("{honest}#1 is killed")), "{:?}: {audit}", self.mode);
+        }
+    }
+
     /// Connects to the present life of evil.
     pub(crate) fn meet_again(&mut self, generation: u32) {
         self.supervised.wait_for_life("evil", generation);
