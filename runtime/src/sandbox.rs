@@ -206,6 +206,20 @@ impl Sandbox {
         self
     }
 
+    /// Has a PID namespace of its own, or none: it sees no processes but those that it starts, and they end with it. Where
+    /// nothing is said, who may execute programs has one, and without root everybody in a sandbox.
+    pub fn private_pids(mut self, private: bool) -> Self {
+        self.spec.private_pids = Some(private);
+        self
+    }
+
+    /// Has a user namespace of its own, or none. It is for supervisors without root, where everybody in a sandbox has one if
+    /// the machine gives it and nothing is said.
+    pub fn private_users(mut self, private: bool) -> Self {
+        self.spec.private_users = Some(private);
+        self
+    }
+
     /// Runs as this user, where the supervisor is root.
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.spec.user = Some(user.into());

@@ -176,8 +176,14 @@ impl Launcher {
     ///
     /// # Errors
     /// When there is no process.
-    pub fn spawn(&self, berth: Berth, with: &Belongings<'_>) -> Result<process::Child, SpawnError> {
-        start(&self.workers[&berth], self.null.as_fd(), with)
+    pub fn spawn(&mut self, berth: Berth, with: &Belongings<'_>) -> Result<process::Child, SpawnError> {
+        let prepared = self.workers.get_mut(&berth).expect("whoever is to start was prepared");
+        start(prepared, self.null.as_fd(), with)
+    }
+
+    /// Ends what is left of a start that failed; the kernel keeps it from doing anything meanwhile.
+    pub fn abandon(&mut self, berth: Berth) {
+        self.workers.get_mut(&berth).into_iter().for_each(|worker| worker.settle(None));
     }
 
     /// Opens a berth's executable again: its next start runs what is there now.
@@ -221,8 +227,7 @@ impl Launcher {
 
     /// Returns whether `pid` is a process of the launcher's own, whose end nobody else may take.
     pub fn knows(&self, pid: i32) -> bool {
-        self.guardian() == Some(pid)
-            || self.workers.values().any(|worker| worker.tree().killer() == Some(pid))
+        self.guardian() == Some(pid) || self.workers.values().any(|worker| worker.killer() == Some(pid))
     }
 
     /// Returns the process that ends the workers should the supervisor be killed.
@@ -270,7 +275,7 @@ impl Launcher {
 /// When there is no process. One that ended on its way is no error here: its end and
 /// [`StartReport::progress`](process::StartReport::progress) tell.
 pub(crate) fn start(
-    worker: &Prepared,
+    worker: &mut Prepared,
     null: BorrowedFd<'_>,
     with: &Belongings<'_>,
 ) -> Result<process::Child, SpawnError> {
@@ -285,9 +290,11 @@ pub(crate) fn start(
         descriptors: &[&[null, with.output, with.output], with.others].concat(),
         steps: &steps,
         namespaces: 0,
+        nest: worker.nest(),
         cgroup: worker.birthplace(),
     };
-    let made = process::spawn(&plan)?;
+    let mut made = process::spawn(&plan)?;
+    worker.settle(made.space.take());
     match made.start.go() {
         Ok(()) | Err(Failed { errno: Errno::EPIPE | Errno::ESRCH, .. }) => Ok(made),
         Err(failed) => {

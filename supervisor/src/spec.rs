@@ -404,6 +404,10 @@ pub struct Sandbox {
     pub nice: Option<i8>,
     /// The kernel's preference when memory runs out, -1000 to 1000; the default is 500.
     pub oom_score_adjust: Option<i16>,
+    /// A PID namespace of its own; `None` is for who may fork, and for everybody in a sandbox without root.
+    pub private_pids: Option<bool>,
+    /// A user namespace of its own; `None` is for everybody in a sandbox without root, where the machine gives it.
+    pub private_users: Option<bool>,
 }
 
 /// Whose keys a worker finds in its session keyring.

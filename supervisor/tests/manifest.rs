@@ -204,6 +204,7 @@ fn every_key_is_read() {
         (&["1".to_owned()][..], Some(KeyringMode::Private))
     );
     assert_eq!((system.allow_degraded, &system.worker_uids), (true, &Some(0x7100_0000..=0x7100_00FF)));
+    assert_eq!((sandbox.private_pids, sandbox.private_users), (Some(true), Some(false)));
     let mailbox = web.actors[0].mailbox;
     assert_eq!((mailbox.capacity, mailbox.capacity_bytes, mailbox.on_full), (16, 64 << 10, OnFull::Reject));
     let args = web.actors[0].args.as_ref().expect("it has arguments");

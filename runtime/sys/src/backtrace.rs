@@ -10,6 +10,7 @@
 mod area;
 mod objects;
 mod overflow;
+mod threads;
 mod walk;
 
 use std::mem::MaybeUninit;
@@ -23,6 +24,7 @@ use libc::{c_int, c_void, siginfo_t};
 use crate::error::{Failed, check};
 use area::{Area, Line};
 use objects::Object;
+use threads::each_thread;
 
 /// The signals that end a process for what it did, or because it was told to say where it hangs.
 const FATAL: [c_int; 5] = [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
@@ -207,7 +209,7 @@ impl Recorder {
             }
         };
         if let Some(threads) = self.threads.get() {
-            area::for_each_number(threads.as_raw_fd(), ask);
+            each_thread(threads.as_raw_fd(), ask);
         }
         self.say(Line::of("end"));
         self.done.store(true, Ordering::Release);

@@ -102,7 +102,7 @@ impl<'a> Ready<'a> {
             Step::Mount(mount) => mount.put(),
             Step::OomScore(score) => {
                 let (bytes, start) = decimal(*score);
-                note(c"/proc/self/oom_score_adj", &bytes[start..]);
+                let _not_there = put(c"/proc/self/oom_score_adj", &bytes[start..]);
                 Ok(())
             }
             Step::Nice(level) => {
@@ -287,16 +287,17 @@ fn limit(resource: Resource, value: u64, hard_too: bool) -> Result<(), Failed> {
     check("setrlimit", unsafe { libc::setrlimit(resource, &raw const wanted) }.into()).map(drop)
 }
 
-fn note(path: &CStr, bytes: &[u8]) {
-    // SAFETY: the path is a C string that outlives the call.
+/// Writes bytes to a file that is there. Async-signal-safe.
+pub(crate) fn put(path: &CStr, bytes: &[u8]) -> Result<(), Failed> {
+    // SAFETY: the path ends with a zero and outlives the call.
     let file = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-    if file < 0 {
-        return;
-    }
+    check("open", file.into())?;
     // SAFETY: the bytes outlive the call.
-    unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) };
+    let written = unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) };
+    let written = check("write", written as libc::c_long).map(drop);
     // SAFETY: the descriptor was opened above and is used by nobody else.
     unsafe { libc::close(file) };
+    written
 }
 
 fn place(moved: &[(RawFd, OwnedFd)], fd: BorrowedFd<'_>) -> RawFd {

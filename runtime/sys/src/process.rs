@@ -17,6 +17,8 @@ use crate::events::keep_ends_of_children;
 use crate::fresh_mount::FreshMount;
 use crate::identity::{Identity, SecureBits};
 use crate::namespaces::Namespace;
+use crate::nest::Nest;
+use crate::pid_namespace::{Nested, PidNamespace};
 use crate::seccomp::Filter;
 
 /// What a child does between fork and exec. Each is one idea that may fail by itself.
@@ -136,6 +138,8 @@ pub struct ChildPlan<'a> {
     pub steps: &'a [Step<'a>],
     /// Namespaces that the child starts in anew: the kernel's CLONE_NEW* flags.
     pub namespaces: u64,
+    /// Namespaces that it is born in, made before it.
+    pub nest: Option<&'a Nest>,
     /// The cgroup (version 2) that the child starts in.
     pub cgroup: Option<BorrowedFd<'a>>,
 }
@@ -149,6 +153,8 @@ pub struct Child {
     pub pidfd: OwnedFd,
     /// How its start goes. Dropped before exec, it ends the child.
     pub start: StartReport,
+    /// Its PID namespace, if it was born in one. Dropped, it ends the child.
+    pub space: Option<PidNamespace>,
 }
 
 /// The parent's end of a child's start.
@@ -209,16 +215,20 @@ pub fn spawn(plan: &ChildPlan<'_>) -> Result<Child, SpawnError> {
     let ready = child::Ready::new(plan, wanted_child.as_fd(), failure_child.as_fd())?;
     let mask = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK);
     let mask = mask.map_err(failed("sigprocmask"))?;
-    let cloned = clone(plan.namespaces, plan.cgroup);
+    let cloned = match plan.nest {
+        Some(nest) => nest.clone(plan.namespaces, plan.cgroup),
+        None => clone(plan.namespaces, plan.cgroup)
+            .map(|made| made.map(|(pid, pidfd)| Nested { pid, pidfd, space: None })),
+    };
     if let Ok(None) = cloned {
         // Holding its own life line, it would wait for ever for a parent that died before it could ask to die with it.
         drop(wanted);
         ready.run();
     }
     mask.thread_set_mask().map_err(failed("sigprocmask"))?;
-    let (pid, pidfd) = cloned?.expect("the child does not return from its run");
+    let Nested { pid, pidfd, space } = cloned?.expect("the child does not return from its run");
     let steps = plan.steps.iter().map(Step::name).chain(["execveat"]).collect();
-    Ok(Child { pid, pidfd, start: StartReport { wanted, failure, steps } })
+    Ok(Child { pid, pidfd, start: StartReport { wanted, failure, steps }, space })
 }
 
 /// Forks the calling process; `None` is returned in the child, which runs on a copy of everything.
@@ -228,11 +238,33 @@ pub(crate) fn clone(
 ) -> Result<Option<(i32, OwnedFd)>, Failed> {
     keep_ends_of_children()?;
     let mut pidfd: RawFd = -1;
+    match clone3(namespaces | libc::CLONE_PIDFD as u64, libc::SIGCHLD, &mut pidfd, cgroup)? {
+        0 => Ok(None),
+        pid => {
+            // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            Ok(Some((pid, pidfd)))
+        }
+    }
+}
+
+/// Forks the calling process as another child of its parent; returns its number, and 0 in the new process.
+pub(crate) fn clone_sibling(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<i32, Failed> {
+    // Its end is signalled to the parent as that of the caller will be.
+    clone3(namespaces | libc::CLONE_PARENT as u64, 0, &mut -1, cgroup)
+}
+
+fn clone3(
+    flags: u64,
+    exit_signal: libc::c_int,
+    pidfd: &mut RawFd,
+    cgroup: Option<BorrowedFd<'_>>,
+) -> Result<i32, Failed> {
     // SAFETY: clone_args consists of integers, for which all-zero bytes are a value.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = namespaces | libc::CLONE_PIDFD as u64 | CLONE_CLEAR_SIGHAND;
-    args.pidfd = (&raw mut pidfd) as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
+    args.flags = flags | CLONE_CLEAR_SIGHAND;
+    args.pidfd = (&raw mut *pidfd) as u64;
+    args.exit_signal = exit_signal as u64;
     if let Some(cgroup) = cgroup {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = cgroup.as_raw_fd().unsigned_abs().into();
@@ -240,14 +272,7 @@ pub(crate) fn clone(
     // SAFETY: without CLONE_VM the child runs on a copy of this memory, so nothing is shared that could be torn;
     // callers made sure that no other thread held a lock. `pidfd` outlives the call.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
-    match check("clone3", pid)? {
-        0 => Ok(None),
-        pid => {
-            // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
-            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            Ok(Some((pid as i32, pidfd)))
-        }
-    }
+    check("clone3", pid).map(|pid| pid as i32)
 }
 
 /// Fails if the calling process has more than one thread.

@@ -18,6 +18,8 @@ pub struct Promise {
     /// How early the kernel kills it for want of memory, where there is a sandbox. One that only power could lower may
     /// be its parent's.
     pub oom_score_adjust: i32,
+    /// In how many PID namespaces more than its parent it is, one within the other.
+    pub pids: usize,
     /// What holds where there is a sandbox.
     pub sandbox: Option<Confined>,
 }
@@ -43,6 +45,8 @@ pub(crate) struct Heritage {
     pub(crate) pid: i32,
     /// System call filters that every child inherits.
     pub(crate) filters: usize,
+    /// PID namespaces, one within the other, that it is in at least.
+    pub(crate) pids: usize,
     pub(crate) groups: String,
     /// `None` where none can be set.
     pub(crate) oom_score_adjust: Option<i32>,
@@ -134,6 +138,14 @@ pub enum Broken {
         /// What was promised.
         expected: i32,
     },
+    /// It is in others, or none of its own.
+    #[error("it is in {found} nested PID namespaces, expected {expected}")]
+    PidNamespaces {
+        /// What the kernel says.
+        found: usize,
+        /// What was promised.
+        expected: usize,
+    },
     /// A limit is higher.
     #[error("its limit of {what} is {found}, expected no more than {expected}")]
     Limit {
@@ -169,6 +181,10 @@ impl Promise {
         let found = value(status, "Groups")?;
         if found != expected {
             return Err(Broken::Groups { found: found.to_owned(), expected });
+        }
+        let (found, expected) = (pids(status), heritage.pids + self.pids);
+        if found != expected {
+            return Err(Broken::PidNamespaces { found, expected });
         }
         self.sandbox.map_or(Ok(()), |confined| confined.check_status(status, heritage))
     }
@@ -250,6 +266,12 @@ impl Confined {
     }
 }
 
+/// Returns in how many PID namespaces a process has a number according to the text of `/proc/PID/status`; none where the
+/// kernel knows of no such namespaces.
+pub(crate) fn pids(status: &str) -> usize {
+    value(status, "NSpid").map_or(0, |numbers| numbers.split_whitespace().count())
+}
+
 /// Returns how many system call filters stand according to the text of `/proc/PID/status`.
 pub(crate) fn filters(status: &str) -> Result<usize, Broken> {
     let field = "Seccomp_filters";
@@ -282,7 +304,8 @@ mod tests {
 
     const STATUS: &str = "Name:\tweb\nUid:\t7\t7\t7\t7\nGid:\t8\t8\t8\t8\nGroups:\t \n\
         CapInh:\t0000000000000000\nCapPrm:\t0000000000000400\nCapEff:\t0000000000000400\n\
-        CapBnd:\t0000000000000400\nCapAmb:\t0000000000000400\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t3\n";
+        CapBnd:\t0000000000000400\nCapAmb:\t0000000000000400\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t3\n\
+        NSpid:\t70\t2\n";
     const STAT: &str = "70 (a (b) c) S 60 70 70 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 1 1";
     const LIMITS: &str = "Limit                     Soft Limit           Hard Limit           Units     \n\
         Max open files            64                   256                  files     \n\
@@ -294,6 +317,7 @@ mod tests {
             groups: Some(Vec::new()),
             limits: vec![(Resource::OpenFiles, 256)],
             oom_score_adjust: 500,
+            pids: 1,
             sandbox: Some(Confined {
                 capabilities: Capabilities::named("CAP_NET_BIND_SERVICE").expect("it has a name"),
                 is_bounded: true,
@@ -305,7 +329,7 @@ mod tests {
     }
 
     fn heritage() -> Heritage {
-        Heritage { pid: 60, filters: 1, groups: "4 24".into(), oom_score_adjust: Some(0) }
+        Heritage { pid: 60, filters: 1, pids: 1, groups: "4 24".into(), oom_score_adjust: Some(0) }
     }
 
     /// What holds for a process without a sandbox.
@@ -340,6 +364,8 @@ mod tests {
             let (line, by) = (format!("{line}{old}"), format!("{field}:\t0000000000001400"));
             assert_eq!(broken(&line, &by), more);
         }
+        let outside = Broken::PidNamespaces { found: 1, expected: 2 };
+        assert_eq!(broken("NSpid:\t70\t2", "NSpid:\t70"), outside);
         assert_eq!(broken("NoNewPrivs:\t1", "NoNewPrivs:\t0"), Broken::NewPrivileges);
         for found in [2, 4] {
             let other = Broken::Filters { found, expected: 3 };

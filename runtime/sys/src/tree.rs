@@ -6,6 +6,7 @@ use crate::cgroup::Cgroup;
 use crate::error::{Errno, Failed};
 use crate::events::{Interest, Poller};
 use crate::guardian::{self, Forked, GuardianError};
+use crate::pid_namespace::PidNamespace;
 use crate::wait;
 
 /// How one worker's processes are ended. The supervisor has taken the end of the first of them itself.
@@ -20,6 +21,8 @@ pub enum Tree {
         /// The process that kills, while it does.
         killer: Option<Forked>,
     },
+    /// By its PID namespace; `None` while nobody lives in it.
+    PidNamespace(Option<PidNamespace>),
     /// It cannot fork, so there is nobody but itself.
     Alone,
 }
@@ -56,7 +59,15 @@ impl Tree {
                 }
                 Ok(())
             }
+            Self::PidNamespace(space) => Ok(space.as_ref().map_or(Ok(()), PidNamespace::kill)?),
             Self::Alone => Ok(()),
+        }
+    }
+
+    /// Takes the PID namespace that the first process was just born in.
+    pub fn settle(&mut self, space: Option<PidNamespace>) {
+        if let Self::PidNamespace(own) = self {
+            *own = space;
         }
     }
 
@@ -68,14 +79,16 @@ impl Tree {
         match self {
             Self::Cgroup => cgroup.and_then(Cgroup::events).map(readable).transpose(),
             Self::User { killer, .. } => killer.as_ref().map(|killer| copy(&killer.pidfd)).transpose(),
+            Self::PidNamespace(space) => space.as_ref().map(|space| copy(&space.init().pidfd)).transpose(),
             Self::Alone => Ok(None),
         }
     }
 
-    /// Returns the process that kills, while it does.
+    /// Returns the process of ours that kills, while it does, or whose end is that of all.
     pub fn killer(&self) -> Option<i32> {
         match self {
             Self::User { killer, .. } => killer.as_ref().map(|killer| killer.pid),
+            Self::PidNamespace(space) => space.as_ref().map(|space| space.init().pid),
             Self::Cgroup | Self::Alone => None,
         }
     }
@@ -95,6 +108,13 @@ impl Tree {
                     *killer = None;
                 }
                 Ok(guardian::user_is_idle(*uid))
+            }
+            Self::PidNamespace(space) => {
+                if !space.as_ref().map_or(Ok(true), PidNamespace::is_over)? {
+                    return Ok(false);
+                }
+                *space = None;
+                Ok(true)
             }
             Self::Alone => Ok(true),
         }

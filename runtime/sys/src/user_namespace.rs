@@ -1,6 +1,62 @@
-//! Which users exist here: in a user namespace fewer than on the machine, and uid 0 may be somebody else outside.
+//! Which users exist here: in a user namespace fewer than on the machine, and uid 0 may be somebody else outside. And
+//! user namespaces of one user, which need no privilege to be made.
 
+use std::ffi::CStr;
 use std::ops::RangeInclusive;
+
+use crate::child::put;
+use crate::error::{Failed, check};
+use crate::identity::Identity;
+
+/// The one user of a user namespace that is to be made: the maker's, by a number that is not 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneUser {
+    uid_map: String,
+    gid_map: String,
+}
+
+impl OneUser {
+    /// What [`Self::enter`] may be refused.
+    pub(crate) const CALLS: [&str; 4] =
+        ["unshare(CLONE_NEWUSER)", "write(setgroups)", "write(uid_map)", "write(gid_map)"];
+
+    /// Takes the user and group of the process that is to enter. They keep their numbers, unless these are 0, which an
+    /// executable would give capabilities for.
+    pub fn of(outside: Identity) -> Self {
+        let line = |id: u32| format!("{} {id} 1\n", if id == 0 { INSTEAD_OF_ROOT } else { id });
+        Self { uid_map: line(outside.uid), gid_map: line(outside.gid) }
+    }
+
+    /// Returns the maps of users and of groups, as the kernel reads them: first inside, first outside, count.
+    pub fn maps(&self) -> (&str, &str) {
+        (&self.uid_map, &self.gid_map)
+    }
+
+    /// Has the calling process, which has one thread, enter a namespace with this user, in which it holds every capability
+    /// until its next exec, and nobody can make another such namespace. Async-signal-safe.
+    ///
+    /// # Errors
+    /// EPERM, ENOSPC or EUSERS where the surroundings forbid it.
+    pub(crate) fn enter(&self) -> Result<(), Failed> {
+        let [unshare, setgroups, uid_map, gid_map] = Self::CALLS;
+        // SAFETY: takes a number; memory and descriptors stay as they are.
+        check(unshare, unsafe { libc::unshare(libc::CLONE_NEWUSER) }.into())?;
+        // Before the groups are mapped: otherwise one could give up a group that is kept from something.
+        put(c"/proc/self/setgroups", b"deny").map_err(|failed| Failed { call: setgroups, ..failed })?;
+        put(c"/proc/self/uid_map", self.uid_map.as_bytes())
+            .map_err(|failed| Failed { call: uid_map, ..failed })?;
+        put(c"/proc/self/gid_map", self.gid_map.as_bytes())
+            .map_err(|failed| Failed { call: gid_map, ..failed })?;
+        // Where /proc/sys is read-only, the system call filter is the only bar.
+        let _read_only = put(NESTED_NAMESPACES, b"0");
+        Ok(())
+    }
+}
+
+/// How many user namespaces may be made within the own one.
+const NESTED_NAMESPACES: &CStr = c"/proc/sys/user/max_user_namespaces";
+/// What a maker is called inside whose number outside is 0.
+const INSTEAD_OF_ROOT: u32 = 61_184;
 
 /// Returns whether every user, and every group, of the range exists here.
 pub fn has(range: &RangeInclusive<u32>) -> bool {

@@ -39,6 +39,7 @@ impl Witness {
         witness.heritage = Heritage {
             pid: getpid().as_raw(),
             filters: promise::filters(&status).ok()?,
+            pids: promise::pids(&status),
             groups: promise::value(&status, "Groups").ok()?.to_owned(),
             oom_score_adjust: oom_score_adjust(),
         };
@@ -180,7 +181,7 @@ mod tests {
     fn promise() -> Promise {
         let identity = Identity { uid: getuid().as_raw(), gid: getgid().as_raw() };
         let oom_score_adjust = oom_score_adjust().expect("/proc is mounted");
-        Promise { identity, groups: None, limits: Vec::new(), oom_score_adjust, sandbox: None }
+        Promise { identity, groups: None, limits: Vec::new(), oom_score_adjust, pids: 0, sandbox: None }
     }
 
     fn confined(filters: usize, descriptors: u64) -> Promise {

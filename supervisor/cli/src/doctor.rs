@@ -34,8 +34,6 @@ struct Finding {
 /// What is read of the machine besides what the supervisor itself asks for.
 struct Surroundings {
     tells_filters: bool,
-    pid_namespaces: bool,
-    user_namespaces: bool,
     core_pattern: Option<String>,
 }
 
@@ -76,14 +74,8 @@ impl Report {
 impl Surroundings {
     fn look() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
-        let positive = |path: &str| {
-            read(path).and_then(|text| text.parse::<u64>().ok()).is_some_and(|number| number > 0)
-        };
-        let forbidden = read("/proc/sys/kernel/unprivileged_userns_clone").as_deref() == Some("0");
         Self {
             tells_filters: read("/proc/self/status").is_some_and(|text| text.contains("Seccomp_filters")),
-            pid_namespaces: positive("/proc/sys/user/max_pid_namespaces"),
-            user_namespaces: positive("/proc/sys/user/max_user_namespaces") && !forbidden,
             core_pattern: read("/proc/sys/kernel/core_pattern"),
         }
     }
@@ -94,18 +86,7 @@ fn findings(machine: &Machine, around: &Surroundings) -> Vec<Finding> {
     found.extend(sandbox(machine, around));
     found.extend(namespaces(machine));
     found.extend(limits(machine));
-    found.push(finding(
-        "pid namespaces",
-        has(around.pid_namespaces),
-        None,
-        "no guarantee of this version hangs on them",
-    ));
-    found.push(finding(
-        "user namespaces",
-        has(around.user_namespaces),
-        None,
-        "no guarantee of this version hangs on them",
-    ));
+    found.push(processes(machine));
     found.push(cores(around));
     found
 }
@@ -138,12 +119,13 @@ fn user(machine: &Machine) -> Finding {
 }
 
 fn orphans(machine: &Machine) -> Finding {
-    let found = match (machine.can_switch_users(), machine.cgroups.can_kill()) {
-        (true, _) => "a guardian that kills by user",
-        (false, true) => "a guardian that kills by control group",
-        (false, false) => "the kernel alone, by the death of the parent",
+    let found = match (machine.can_switch_users(), machine.cgroups.can_kill(), machine.nests.is_ok()) {
+        (true, _, _) => "a guardian that kills by user",
+        (false, true, _) => "a guardian that kills by control group",
+        (false, false, true) => "the kernel, by PID namespaces",
+        (false, false, false) => "the kernel alone, by the death of the parent",
     };
-    let holds = machine.can_kill_trees();
+    let holds = machine.can_kill_trees() || machine.nests.is_ok();
     let meaning = match holds {
         true => "when the supervisor is killed, workers and all that they started are gone within a second",
         false => {
@@ -152,6 +134,26 @@ fn orphans(machine: &Machine) -> Finding {
         }
     };
     finding("orphans", found, Some(holds), meaning)
+}
+
+fn processes(machine: &Machine) -> Finding {
+    let found = match (machine.nests, machine.can_switch_users()) {
+        (Ok(()), true) => "PID namespaces".to_owned(),
+        (Ok(()), false) => "PID namespaces in user namespaces".to_owned(),
+        (Err(refused), _) => format!("refused: {refused}"),
+    };
+    let meaning = match (machine.nests.is_ok(), machine.can_switch_users()) {
+        (true, true) => {
+            "who may start programs (preset exec) sees no processes but these, and they end with it"
+        }
+        (true, false) => {
+            "each worker in a sandbox sees no processes but its own, and what it starts ends with it"
+        }
+        (false, _) => {
+            "workers see other processes; what they may do to them is bounded by Landlock and their user"
+        }
+    };
+    finding("own processes", found, None, meaning)
 }
 
 fn sandbox(machine: &Machine, around: &Surroundings) -> [Finding; 3] {
@@ -260,7 +262,7 @@ mod tests {
 
     fn around() -> Surroundings {
         let core_pattern = Some("core".into());
-        Surroundings { tells_filters: true, pid_namespaces: true, user_namespaces: true, core_pattern }
+        Surroundings { tells_filters: true, core_pattern }
     }
 
     fn lacking(machine: &Machine, around: &Surroundings) -> Vec<&'static str> {
@@ -273,7 +275,7 @@ mod tests {
         let poor =
             Machine { uid: 1000, worker_uids: None, landlock_abi: 0, seccomp: false, ..Machine::probe() };
         let blind = Surroundings { tells_filters: false, ..around() };
-        let lost = lacking(&poor.without_cgroups(), &blind);
+        let lost = lacking(&poor.without_cgroups().without_nests(), &blind);
         assert_eq!(lost, ["orphans", "landlock", "seccomp", "/proc", "tasks_max"]);
     }
 

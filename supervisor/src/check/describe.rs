@@ -101,7 +101,7 @@ pub fn describe(worker: &Worker) -> Result<Described, DescribeError> {
     // It cannot fork, so that it ends with this process by itself; its group and its user's lock do not.
     let _guardian = ground.guard([], None).map_err(TreeError::from)?;
     let mut prepared = ground.prepare(&sealed, 1, Role::Describe)?;
-    let answer = Asked::start(&prepared, &sealed).and_then(|asked| asked.answer());
+    let answer = Asked::start(&mut prepared, &sealed).and_then(|asked| asked.answer());
     end_all(&mut prepared)?;
     answer
 }
@@ -114,7 +114,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn start(prepared: &Prepared, worker: &Worker) -> Result<Self, DescribeError> {
+    fn start(prepared: &mut Prepared, worker: &Worker) -> Result<Self, DescribeError> {
         let (line, control) = socket::pair(Kind::SeqPacket)?;
         let (output, words) = std::io::pipe().map_err(|error| failed("pipe", &error))?;
         let null = File::options().read(true).write(true).open("/dev/null");

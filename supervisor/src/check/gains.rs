@@ -55,6 +55,14 @@ fn of_sandbox(old: &Sandbox, new: &Sandbox) -> Vec<String> {
         found.push("finds the keys of whoever started the supervisor".into());
     }
     found.extend(added(&old.capabilities, &new.capabilities).cloned());
+    for (what, old, new) in [
+        ("sees processes of others", old.private_pids, new.private_pids),
+        ("is of the supervisor's user namespace", old.private_users, new.private_users),
+    ] {
+        // Between yes and no is what is done where nothing is said.
+        let rank = |said: Option<bool>| said.map_or(1, |said| if said { 2 } else { 0 });
+        found.extend((rank(new) < rank(old)).then(|| what.to_owned()));
+    }
     let is_below = |paths: &[PathBuf], path: &PathBuf| paths.iter().any(|known| path.starts_with(known));
     for path in new.read_write_paths.iter().filter(|path| !is_below(&old.read_write_paths, path)) {
         found.push(format!("may write {}", path.display()));

@@ -35,6 +35,7 @@ pub(super) fn check(system: &System, machine: &Machine) -> Vec<Diagnostic> {
             executable(worker, path, &mut found);
         }
         accounts(worker, machine, &mut found);
+        namespaces(worker, machine, &mut found);
         floor(worker, machine, system.allow_degraded, &mut found);
         paths(worker, &mut found);
         credentials(worker, &mut found);
@@ -180,6 +181,15 @@ fn accounts(worker: &Worker, machine: &Machine, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Refuses namespaces that contradict what the supervisor, or the worker, is.
+fn namespaces(worker: &Worker, machine: &Machine, found: &mut Vec<Diagnostic>) {
+    let Err(why) = machine.namespaces_of(worker) else { return };
+    let users = worker.sandbox.private_users == Some(true);
+    let key = format!("worker.{}.sandbox.private_{}", worker.name, if users { "users" } else { "pids" });
+    let title = format!("worker `{}` cannot have these namespaces", worker.name);
+    found.push(Diagnostic::error(title).at_key(key, why.to_string()).help("remove the key"));
+}
+
 /// Refuses what this kernel cannot enforce: better no start than one that only looks confined.
 fn floor(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Diagnostic>) {
     let sandbox = &worker.sandbox;
@@ -193,8 +203,8 @@ fn floor(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Dia
         });
     };
     let forks = matches!(sandbox.preset, Preset::Exec | Preset::None);
-    if forks && !machine.can_kill_trees() {
-        let why = "needs cgroup.kill or root, so that what it starts can be killed";
+    if forks && !machine.can_kill_tree_of(worker) {
+        let why = "needs cgroup.kill, a PID namespace or root, so that what it starts can be killed";
         lacks("sandbox.preset", "it may fork, and its descendants could outlive it", why);
     }
     if !sandbox.supplementary_groups.is_empty() && !machine.can_switch_users() {
@@ -206,6 +216,14 @@ fn floor(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Dia
     }
     for Unmet { key, why } in sandbox.shares.met_by(&machine.cgroups, sandbox.whose()).1 {
         lacks(&format!("sandbox.{key}"), &format!("`{key}` would be void"), why);
+    }
+    let asked = [("private_pids", sandbox.private_pids), ("private_users", sandbox.private_users)];
+    for (key, _) in asked.into_iter().filter(|(_, asked)| *asked == Some(true) && machine.nests.is_err()) {
+        lacks(
+            &format!("sandbox.{key}"),
+            "it is refused namespaces",
+            "the kernel, or a container, refuses it",
+        );
     }
     if sandbox.preset == Preset::None {
         return;
@@ -310,7 +328,7 @@ mod tests {
             landlock_abi: 0,
             seccomp: false,
             keyrings: false,
-            ..Machine::probe()
+            ..Machine::probe().without_nests()
         }
     }
 
@@ -336,6 +354,25 @@ mod tests {
         assert_eq!(titles(worker(Preset::Sealed), &poor(), true), [""; 0]);
         let rich = Machine { landlock_abi: PORTS_ABI, seccomp: true, ..poor() };
         assert_eq!(titles(worker(Preset::Sealed), &rich, false), [""; 0]);
+    }
+
+    #[test]
+    fn namespaces_that_cannot_be_are_refused_and_those_that_are_there_end_what_forks() {
+        let rich = Machine { landlock_abi: PORTS_ABI, seccomp: true, ..poor() }.without_cgroups();
+        let nested = Machine { nests: Ok(()), ..rich.clone() };
+        let outlive = "descendants could outlive it";
+        assert!(titles(worker(Preset::Exec), &rich, false)[0].contains(outlive));
+        assert_eq!(titles(worker(Preset::Exec), &nested, false), [""; 0]);
+        let mut bare = worker(Preset::None);
+        assert!(titles(bare.clone(), &nested, false)[0].contains(outlive));
+        bare.sandbox.private_pids = Some(true);
+        assert_eq!(titles(bare.clone(), &nested, false), [""; 0]);
+        assert!(titles(bare.clone(), &rich, false)[1].contains("refused namespaces"));
+        bare.sandbox.private_users = Some(false);
+        assert!(titles(bare.clone(), &nested, false)[0].contains("cannot have these"));
+        bare.sandbox.private_users = Some(true);
+        let root = Machine { uid: 0, capabilities: Capabilities::ALL, worker_uids: Some(1..=9), ..nested };
+        assert!(titles(bare, &root, false)[0].contains("cannot have these"));
     }
 
     #[test]

@@ -234,6 +234,8 @@ const KEYS: &[Key] = keys! {
     Restarted "sandbox.umask" sandbox.umask;
     Restarted "sandbox.nice" sandbox.nice;
     Restarted "sandbox.oom_score_adjust" sandbox.oom_score_adjust;
+    Restarted "sandbox.private_pids" sandbox.private_pids;
+    Restarted "sandbox.private_users" sandbox.private_users;
     Restarted "sandbox" sandbox;
 };
 

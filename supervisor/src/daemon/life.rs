@@ -284,6 +284,7 @@ impl Daemon {
     fn clear_berth(&mut self, of: Incarnation) {
         let Some(berth) = self.children.find(of) else { return };
         self.close_output(berth);
+        self.launcher.abandon(berth);
         self.children.at_mut(berth).life = None;
         self.children.leave(of);
         self.store.kept.forget((of.child, Some(of.generation)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bailiwick_wire::state_record;
 
 use super::Daemon;
-use crate::sandbox::{Prepared, Tree};
+use crate::sandbox::Prepared;
 
 /// How soon the record is written again after that has failed.
 const RETRY: Duration = Duration::from_secs(1);
@@ -18,10 +18,7 @@ impl Daemon {
             return;
         }
         let lives = self.lives().map(|life| {
-            let user = match self.launcher.prepared(life.berth).map(Prepared::tree) {
-                Some(Tree::User { uid, .. }) => Some(*uid),
-                _ => None,
-            };
+            let user = self.launcher.prepared(life.berth).and_then(Prepared::own_uid);
             state_record::Life { pid: life.pid.unsigned_abs(), born: life.born, user }
         });
         let written = self.state.write(lives.collect());

@@ -7,7 +7,7 @@ use bailiwick_sys::identity::Identity;
 
 use super::{Daemon, outward};
 use crate::control::{self, Containment, Head, Phase, Record, Reload, Row};
-use crate::sandbox::{Prepared, Tree};
+use crate::sandbox::Prepared;
 
 impl Daemon {
     /// Returns the supervisor and every worker, as `status` shows them.
@@ -82,11 +82,7 @@ impl Daemon {
             failures: child.failures(),
             failed_step: self.children.at(berth).failed_step.to_owned(),
             spare: child.waiting_spare().and_then(|spare| pid(self.children.find(spare)?)),
-            containment: match prepared.map(Prepared::tree) {
-                Some(Tree::Cgroup) => Containment::Cgroup,
-                Some(Tree::User { .. }) => Containment::User,
-                Some(Tree::Alone) | None => Containment::Alone,
-            },
+            containment: prepared.map_or(Containment::Alone, Prepared::containment),
         })
     }
 }

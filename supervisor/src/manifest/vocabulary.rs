@@ -74,7 +74,7 @@ const LATER: &[(Table, &str)] = &[
     ),
     (
         Table::Sandbox,
-        "no_new_privileges private_users private_pids \
+        "no_new_privileges \
          private_tmp root_directory protect_proc proc_subset \
          private_devices protect_system protect_home bind_read_only_paths bind_paths inaccessible_paths \
          no_exec_paths exec_paths temporary_file_system system_call_filter system_call_error_number \

@@ -194,6 +194,8 @@ fn sandbox(fields: &mut Fields<'_, '_>) -> Sandbox {
     limits::read(fields, &mut sandbox);
     sandbox.nice = within(fields, "nice", -20, 19);
     sandbox.oom_score_adjust = within(fields, "oom_score_adjust", -1000, 1000);
+    sandbox.private_pids = fields.read("private_pids");
+    sandbox.private_users = fields.read("private_users");
     sandbox
 }
 

@@ -3,6 +3,7 @@
 use std::fs::read_to_string;
 
 use bailiwick_core::core_pattern::{Dumped, Place, place};
+use bailiwick_sys::pid_namespace::PidNamespace;
 use bailiwick_wire::crash::{Core, Counters, End};
 
 use super::Prepared;
@@ -27,7 +28,9 @@ impl Prepared {
         let pattern = said("core_pattern").ok()?;
         let (uses_pid, host) = (said("core_uses_pid").ok()?, said("hostname").ok()?);
         let folder = worker.working_directory.as_ref().map_or("/".into(), |path| path.to_string_lossy());
-        let (pid, identity) = (pid.unsigned_abs(), self.identity());
+        let identity = self.identity();
+        // The kernel names cores by what a process is called in its own namespace.
+        let pid = if self.has_pid_namespace() { PidNamespace::CHILD } else { pid.unsigned_abs() };
         let of =
             Dumped { pid, uid: identity.uid, gid: identity.gid, signal, folder: &folder, host: host.trim() };
         Some(match place(&pattern, uses_pid.trim() != "0", of)? {

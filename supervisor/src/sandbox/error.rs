@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use bailiwick_sys::cgroup::CgroupError;
 use bailiwick_sys::landlock::ruleset::RulesetError;
+use bailiwick_sys::nest::Contradiction;
 use bailiwick_sys::seccomp::stages::CompileError;
 use bailiwick_sys::view::ViewError;
 use bailiwick_sys::worker_users::ClaimError;
@@ -118,6 +119,14 @@ pub enum SandboxError {
         worker: String,
         /// The names, separated by spaces.
         names: String,
+    },
+    /// What it is declared to be born in contradicts what the supervisor is.
+    #[error("worker {worker} cannot have the namespaces that it is declared to have: {why}")]
+    Namespaces {
+        /// The worker.
+        worker: String,
+        /// The reason.
+        why: Contradiction,
     },
     /// A name or value that cannot be an argument or a variable.
     #[error("worker {worker}: {what} contains a NUL byte")]

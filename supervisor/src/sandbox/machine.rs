@@ -4,11 +4,15 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bailiwick_sys::capability::{self, Capabilities};
-use bailiwick_sys::namespaces::Commons;
-use bailiwick_sys::view::{View, ViewError};
-use bailiwick_sys::{guardian, identity, landlock, seccomp, user_namespace};
-
 use bailiwick_sys::cgroup::Cgroups;
+use bailiwick_sys::identity::Identity;
+use bailiwick_sys::namespaces::Commons;
+use bailiwick_sys::nest::{Choice, Contradiction, Nest, Wanted};
+use bailiwick_sys::user_namespace::OneUser;
+use bailiwick_sys::view::{View, ViewError};
+use bailiwick_sys::{Errno, Failed, guardian, identity, landlock, seccomp, user_namespace};
+
+use crate::spec::{Preset, Worker};
 
 /// What this kernel and this supervisor's own rights make possible.
 #[derive(Clone, Debug)]
@@ -33,13 +37,15 @@ pub struct Machine {
     pub commons: Arc<Commons>,
     /// Whether each worker can have a view of files of its own, or why not.
     pub views: Result<(), ViewError>,
+    /// Whether workers can be born in PID namespaces, and, unless the supervisor is root, in user namespaces around these.
+    pub nests: Result<(), Failed>,
 }
 
 impl Machine {
     /// Asks the kernel.
     pub fn probe() -> Self {
         let held = capability::held().map(|held| held.permitted.intersection(held.effective));
-        Self {
+        let machine = Self {
             uid: identity::effective_uid(),
             gid: identity::effective_gid(),
             capabilities: held.unwrap_or(Capabilities::NONE).intersection(capability::bounding()),
@@ -50,7 +56,15 @@ impl Machine {
             cgroups: Cgroups::probe(),
             commons: Arc::new(Commons::make()),
             views: View::probe(),
-        }
+            nests: Ok(()),
+        };
+        let users = (!machine.can_switch_users()).then(|| OneUser::of(machine.own()));
+        Self { nests: Nest { users, pids: true }.try_out(), ..machine }
+    }
+
+    /// Returns the supervisor's user and group.
+    pub(super) fn own(&self) -> Identity {
+        Identity { uid: self.uid, gid: self.gid }
     }
 
     /// Returns this machine as if it had no control groups, as in many containers.
@@ -71,6 +85,12 @@ impl Machine {
         let Some(range) = range else { return self };
         let worker_uids = self.worker_uids.is_some().then_some(range).filter(user_namespace::has);
         Self { worker_uids, ..self }
+    }
+
+    /// Returns this machine as if namespaces were forbidden, as in many containers.
+    #[must_use]
+    pub fn without_nests(self) -> Self {
+        Self { nests: Err(Failed { call: "unshare", errno: Errno::EPERM }), ..self }
     }
 
     /// Returns whether workers can be given users of their own.
@@ -94,5 +114,27 @@ impl Machine {
     /// Where this is false a worker must not be able to fork, which every preset but `exec` and `none` makes sure.
     pub fn can_kill_trees(&self) -> bool {
         self.cgroups.can_kill() || self.can_switch_users()
+    }
+
+    /// Returns what namespaces a worker is to be born in.
+    ///
+    /// # Errors
+    /// When what it declares contradicts what the supervisor, or the worker, is.
+    pub fn namespaces_of(&self, worker: &Worker) -> Result<Choice, Contradiction> {
+        let sandbox = &worker.sandbox;
+        Choice::of(Wanted {
+            by_root: self.can_switch_users(),
+            is_confined: sandbox.preset != Preset::None,
+            may_fork: sandbox.preset == Preset::Exec,
+            is_capable: !sandbox.capabilities.is_empty(),
+            pids: sandbox.private_pids,
+            users: sandbox.private_users,
+        })
+    }
+
+    /// Returns whether everything that this worker starts can be killed.
+    pub fn can_kill_tree_of(&self, worker: &Worker) -> bool {
+        let has_pids = || self.namespaces_of(worker).is_ok_and(|choice| choice.pids);
+        self.can_kill_trees() || (self.nests.is_ok() && has_pids())
     }
 }

@@ -12,6 +12,8 @@ use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::guardian::{Guardian, GuardianError, Victim};
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::landlock::ruleset::Access;
+use bailiwick_sys::nest::Nest;
+use bailiwick_sys::pid_namespace::PidNamespace;
 use bailiwick_sys::promise::{Confined, Promise};
 use bailiwick_sys::remains::{Remains, group_name};
 use bailiwick_sys::seccomp::Filter;
@@ -30,7 +32,7 @@ use super::missing::{Aspect, Missing, TCP_ABI};
 use super::paths::{Granted, Rulesets};
 use super::policy::filters;
 use crate::check::{accounts, credential};
-use crate::control::MemoryMechanism;
+use crate::control::{Containment, MemoryMechanism};
 use crate::spec::{Exec, Preset, Worker, memory_mechanism};
 use bailiwick_sys::cgroup::{Cgroup, Cgroups, Counts, Purpose};
 use bailiwick_sys::tree::{Tree, TreeError};
@@ -86,6 +88,7 @@ pub struct Prepared {
     pub(super) filters: Option<Stages>,
     pub(super) granted: Vec<Granted>,
     pub(super) tree: Tree,
+    pub(super) nest: Option<Nest>,
     missing: Vec<Missing>,
     /// The secrets that it is handed, by name.
     credentials: Vec<(String, OwnedFd)>,
@@ -158,9 +161,11 @@ impl Ground {
         }
         let groups = self.groups(worker, &account, &mut missing)?;
         let (limits, shares) = self.amounts(worker, &account, &mut missing)?;
+        let nest = self.nest(worker, &mut missing)?;
         hand_over(&worker.name, &account, &granted)?;
         let surroundings = self.surroundings(worker, &executable, &mut granted, &mut missing)?;
-        let cgroup = self.cgroup(&name, &limits.purpose(account.own().is_none(), shares))?;
+        let is_killed_otherwise = !matches!(tree(nest.as_ref(), None, &account), Tree::Alone);
+        let cgroup = self.cgroup(&name, &limits.purpose(!is_killed_otherwise, shares))?;
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
         let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
         let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
@@ -184,7 +189,8 @@ impl Ground {
             granted,
             groups,
             keyring: worker.sandbox.keyring().filter(|required| !required || self.machine.keyrings),
-            tree: tree(cgroup.as_ref(), &account),
+            tree: tree(nest.as_ref(), cgroup.as_ref(), &account),
+            nest,
             account,
             limits,
             cgroup,
@@ -280,6 +286,23 @@ impl Ground {
             self.floor_missing(worker, "tcp_bind and tcp_connect", why, Aspect::Tcp, missing)?;
         }
         Ok(())
+    }
+
+    /// Decides what the worker is born in. What it is not declared to be born in and cannot be is told.
+    fn nest(&self, worker: &Worker, missing: &mut Vec<Missing>) -> Result<Option<Nest>, SandboxError> {
+        let contradiction = |why| SandboxError::Namespaces { worker: worker.name.clone(), why };
+        let choice = self.machine.namespaces_of(worker).map_err(contradiction)?;
+        let nest = choice.nest(self.machine.own());
+        let Err(refused) = self.machine.nests else { return Ok(nest) };
+        if nest.is_some() && choice.required {
+            let why = "the kernel, or what this supervisor runs in, refuses such namespaces";
+            let what = "private_pids and private_users";
+            self.floor_missing(worker, what, why, Aspect::Key("private_pids"), missing)?;
+        } else if nest.is_some() {
+            let why = format!("it has no namespaces of its own, since {refused}");
+            missing.push(Missing { what: Aspect::Key("private_pids"), why: why.into() });
+        }
+        Ok(None)
     }
 
     pub(super) fn floor_missing(
@@ -383,9 +406,10 @@ impl Prepared {
             groups: (!matches!(self.account, Account::Inherited(_))).then(|| self.groups.clone()),
             limits: self.limits.limits(),
             oom_score_adjust: self.oom_score_adjust.into(),
+            pids: usize::from(self.has_pid_namespace()),
             sandbox: (self.preset != Preset::None).then(|| Confined {
                 capabilities: self.capabilities,
-                is_bounded: self.can_lock_capabilities,
+                is_bounded: self.can_lock(),
                 filters: before_exec + usize::from(self.running_filter().is_some()),
                 // What a foreign program is born with, exec sees to; until then it holds what the supervisor does.
                 descriptors: (!self.foreign).then_some(OWN_DESCRIPTORS + self.granted.len() as u64),
@@ -460,9 +484,43 @@ impl Prepared {
         self.tree.is_empty(self.cgroup.as_ref())
     }
 
-    /// Returns how everything that it starts is ended.
-    pub(crate) fn tree(&self) -> &Tree {
-        &self.tree
+    /// Returns how everything that it starts is ended, as people are told.
+    pub(crate) fn containment(&self) -> Containment {
+        match self.tree {
+            Tree::Cgroup => Containment::Cgroup,
+            Tree::User { .. } => Containment::User,
+            Tree::PidNamespace(_) => Containment::PidNamespace,
+            Tree::Alone => Containment::Alone,
+        }
+    }
+
+    /// Returns the process of the supervisor's that kills everything, or whose end is that of all.
+    pub(crate) fn killer(&self) -> Option<i32> {
+        self.tree.killer()
+    }
+
+    /// Returns the user that is this worker's alone.
+    pub(crate) fn own_uid(&self) -> Option<u32> {
+        self.account.own().map(|own| own.uid)
+    }
+
+    /// Takes the PID namespace that its first process was just born in; the one before ends, and everybody in it.
+    pub(crate) fn settle(&mut self, space: Option<PidNamespace>) {
+        self.tree.settle(space);
+    }
+
+    /// Returns what it is born in.
+    pub(crate) fn nest(&self) -> Option<&Nest> {
+        self.nest.as_ref()
+    }
+
+    /// Returns whether it can lock capabilities away for good, as every process can in a user namespace of its own.
+    pub(super) fn can_lock(&self) -> bool {
+        self.can_lock_capabilities || self.nest.as_ref().is_some_and(|nest| nest.users.is_some())
+    }
+
+    pub(super) fn has_pid_namespace(&self) -> bool {
+        self.nest.as_ref().is_some_and(|nest| nest.pids)
     }
 
     /// Returns what enforces its limit of memory.
@@ -489,8 +547,9 @@ fn credentials(worker: &Worker) -> Result<Vec<(String, OwnedFd)>, SandboxError> 
     worker.credentials.iter().map(seal).collect()
 }
 
-fn tree(cgroup: Option<&Cgroup>, account: &Account) -> Tree {
+fn tree(nest: Option<&Nest>, cgroup: Option<&Cgroup>, account: &Account) -> Tree {
     match (account.own(), cgroup.and_then(Cgroup::kill_file)) {
+        _ if nest.is_some_and(|nest| nest.pids) => Tree::PidNamespace(None),
         (Some(own), _) => Tree::User { uid: own.uid, killer: None },
         (None, Some(_)) => Tree::Cgroup,
         (None, None) => Tree::Alone,

@@ -69,7 +69,7 @@ impl Prepared {
             steps.extend(change);
             return;
         }
-        let lock = Capabilities::named("CAP_SETPCAP").filter(|_| self.can_lock_capabilities);
+        let lock = Capabilities::named("CAP_SETPCAP").filter(|_| self.can_lock());
         if lock.is_some() {
             // Before the user changes, which takes the right to do it.
             steps.extend([Step::Bound(kept), Step::SecureBits(SecureBits::KeepCapabilities)]);

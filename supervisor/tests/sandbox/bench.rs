@@ -91,7 +91,7 @@ impl Bench {
     }
 
     /// Starts the worker and waits until its program runs.
-    pub(crate) fn start(&self) -> Life {
+    pub(crate) fn start(&mut self) -> Life {
         let life = self.spawn();
         assert_eq!(life.hear(), "up", "{:?} {}", life.child.start.progress(), life.output());
         assert_eq!(life.child.start.progress(), Progress::Over);
@@ -99,7 +99,7 @@ impl Bench {
     }
 
     /// Starts the worker and does not wait.
-    pub(crate) fn spawn(&self) -> Life {
+    pub(crate) fn spawn(&mut self) -> Life {
         let (control, theirs) = socket::pair(Kind::SeqPacket).expect("a socket pair");
         let (log, output) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("a pipe");
         let fds = Belongings { output: output.as_fd(), others: &[theirs.as_fd()], variables: &[] };
@@ -108,7 +108,7 @@ impl Bench {
     }
 
     /// Starts the worker and has it enter the second stage of its sandbox.
-    pub(crate) fn start_confined(&self) -> Life {
+    pub(crate) fn start_confined(&mut self) -> Life {
         let life = self.start();
         let (confinement, ruleset) = self.prepared().confinement();
         let filter = confinement.filter.unwrap_or_default();

@@ -3,6 +3,7 @@
 mod handover;
 mod identity;
 mod limits;
+mod nest;
 mod reach;
 mod start;
 mod tree;
@@ -33,6 +34,7 @@ pub(crate) const SCENES: &[Case] = cases![
     Nothing tree::a_supervisor_waits_with_runaways,
     Nothing tree::a_supervisor_waits_with_runaways_of_a_shared_user,
     Nothing tree::a_supervisor_waits_with_a_sealed_worker,
+    Nothing nest::a_supervisor_waits_with_runaways_in_a_nest,
 ];
 
 pub(crate) const CASES: &[Case] = cases![
@@ -81,6 +83,15 @@ pub(crate) const CASES: &[Case] = cases![
     Nothing limits::a_share_that_cannot_be_had_is_refused_or_told,
     Nothing limits::a_bound_on_tasks_that_cannot_hold_is_refused,
     Root limits::tasks_beyond_the_limit_are_refused,
+    Nothing nest::who_may_fork_is_the_second_process_of_its_namespace,
+    Nothing nest::an_end_is_told_as_what_it_is_from_within_a_namespace,
+    Nothing nest::from_within_a_namespace_nobody_else_can_be_named,
+    Nothing nest::who_is_in_a_namespace_of_users_makes_no_other_and_holds_nothing_in_it,
+    Nothing nest::all_that_was_started_in_a_nest_ends_with_it,
+    Nothing nest::a_killed_supervisor_leaves_nobody_in_a_nest,
+    Nothing nest::the_first_process_of_a_namespace_has_no_power_and_one_descriptor,
+    Nothing nest::a_start_that_fails_leaves_no_namespace,
+    Nothing nest::what_the_machine_refuses_is_told_or_refuses_the_start,
     Root tree::grandchildren_in_sessions_of_their_own_are_killed,
     Root tree::a_killed_supervisor_leaves_nobody,
     Nothing tree::a_worker_that_cannot_fork_dies_with_its_supervisor,

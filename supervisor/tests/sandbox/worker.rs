@@ -82,6 +82,15 @@ fn obey(order: &str, fd: Option<OwnedFd>) -> String {
             let pid = nix::unistd::Pid::from_raw(argument.parse().expect("a process id"));
             outcome(nix::sys::signal::kill(pid, None).map_err(std::io::Error::from))
         }
+        "assault" => {
+            let (pid, address) = argument.split_once(' ').expect("a process id and an address");
+            assault(pid.parse().expect("a number"), address.parse().expect("a number"))
+        }
+        "pid" => std::process::id().to_string(),
+        "abort" => std::process::abort(),
+        "nest" => {
+            outcome(nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER).map_err(std::io::Error::from))
+        }
         "hostname" => outcome(nix::unistd::sethostname(argument).map_err(std::io::Error::from)),
         "allocate" => {
             let bytes = vec![1_u8; argument.parse().expect("a size")];
@@ -145,6 +154,29 @@ fn limit(name: &str) -> String {
 /// Returns how long this process has computed.
 fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("every kernel has it").into()
+}
+
+/// Tries everything that reaches into another process, and says what came of each.
+fn assault(pid: i32, address: usize) -> String {
+    let target = nix::unistd::Pid::from_raw(pid);
+    let ok = |result: nix::Result<()>| outcome(result.map_err(std::io::Error::from));
+    let mut word = [0_u8; 8];
+    let mut local = [std::io::IoSliceMut::new(&mut word)];
+    let remote = nix::sys::uio::RemoteIoVec { base: address, len: 8 };
+    let set = nix::sched::sched_getaffinity(nix::unistd::Pid::this()).expect("every kernel answers");
+    [
+        ("kill", ok(nix::sys::signal::kill(target, None))),
+        ("kill all", ok(nix::sys::signal::kill(nix::unistd::Pid::from_raw(-1), None))),
+        (
+            "pidfd_open",
+            outcome(bailiwick_sys::process::open_pidfd(pid).map_err(|failed| failed.errno.into())),
+        ),
+        ("process_vm_readv", ok(nix::sys::uio::process_vm_readv(target, &mut local, &[remote]).map(drop))),
+        ("affinity", ok(nix::sched::sched_setaffinity(target, &set))),
+        ("ptrace", ok(nix::sys::ptrace::seize(target, nix::sys::ptrace::Options::empty()))),
+    ]
+    .map(|(what, came)| format!("{what} {came}"))
+    .join(", ")
 }
 
 fn outcome<T>(result: std::io::Result<T>) -> String {

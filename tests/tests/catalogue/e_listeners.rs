@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use bailiwick_tests::harness::PATIENCE;
 use bailiwick_tests::run;
 
-use crate::support::{foreign, kill};
+use crate::support::{SERVES, foreign, kill};
 
 /// Reads what the server at a TCP address says, which is its process number.
 pub(crate) fn answer_at(address: &str) -> u32 {
@@ -27,7 +27,7 @@ fn answer(mut stream: impl Read) -> u32 {
 #[test]
 fn e13_a_listener_that_was_passed_is_used_and_outlives_the_worker() {
     // Nothing but what is passed can be meant: it has no address of its own.
-    let manifest = ["[[listen]]\nname = \"http\"\n", &foreign("a", "kept = [\"http\"]", &["serve"])].concat();
+    let manifest = ["[[listen]]\nname = \"http\"\n", &foreign("a", SERVES, &["serve"])].concat();
     let mut supervised = run!(&[env!("CARGO_BIN_EXE_tw"), "pass", "http"], &manifest);
     let line = supervised.journal().wait_for(0, "passes http at ").text;
     let at = line.rsplit(' ').next().expect("an address");
@@ -56,7 +56,7 @@ fn e13_what_was_passed_under_a_name_that_nobody_has_is_closed_and_said() {
 #[test]
 fn e13_a_listener_with_a_path_outlives_the_worker_that_serves_it() {
     let listen = "[[listen]]\nname = \"http\"\nunix = \"FOLDER/http.sock\"\n";
-    let manifest = [listen, &foreign("a", "kept = [\"http\"]", &["serve-unix"])].concat();
+    let manifest = [listen, &foreign("a", SERVES, &["serve-unix"])].concat();
     let mut supervised = run!(&manifest);
     let path = supervised.path().join("http.sock");
     for generation in [1, 2] {

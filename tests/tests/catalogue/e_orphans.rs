@@ -27,7 +27,12 @@ const BREEDING: &str = "only root can end all that these workers start";
 
 /// Waits until all six descendants are there, and returns every process.
 fn breeders() -> (Supervised, Vec<Process>) {
-    let supervised = run!(BREEDERS);
+    breeders_with("")
+}
+
+/// The same, with more keys of the breeders.
+fn breeders_with(keys: &str) -> (Supervised, Vec<Process>) {
+    let supervised = run!(&BREEDERS.replace("instances = 2\n", &format!("instances = 2\n{keys}")));
     for worker in ["breeder.1", "breeder.2", "plain"] {
         supervised.wait_for_life(worker, 1);
     }
@@ -127,6 +132,39 @@ fn e3_what_a_killed_supervisor_leaves_is_in_nobodys_way() {
     next.stop();
 }
 
+/// Kills the supervisor and its guardian at once.
+fn kill_both(supervised: &mut Supervised) {
+    let supervisor = supervised.process();
+    // It would start another guardian.
+    supervisor.signal(Signal::SIGSTOP);
+    let workers = supervised.workers();
+    let is_guardian = |process: &Process| {
+        let is_init = process.status().get("Name").is_some_and(|name| name == "bailiwick-init");
+        *process != supervisor && !workers.contains(process) && !is_init
+    };
+    let guardians = supervised.processes().into_iter().filter(is_guardian);
+    guardians.for_each(|process| process.signal(Signal::SIGKILL));
+    supervisor.signal(Signal::SIGKILL);
+    assert_eq!(supervised.wait(), Ended::Signal(9));
+}
+
+/// In a PID namespace the kernel alone ends everybody.
+///
+/// Seen to fail without the parent-death signal and the pipe of the first process; the namespace.
+#[test]
+fn e1_what_is_in_a_pid_namespace_outlives_no_supervisor_without_a_guardian_either() {
+    if needs_root(BREEDING) {
+        return;
+    }
+    let (mut supervised, _) = breeders();
+    let stopwatch = Stopwatch::start();
+    kill_both(&mut supervised);
+    supervised
+        .journal()
+        .wait_until("workers and descendants to be gone", |_| supervised.workers().is_empty().then_some(()));
+    stopwatch.assert_within(Duration::from_secs(1), "the end of workers and descendants");
+}
+
 /// Nobody is left to end the descendants of the workers, which the kernel alone ends with the supervisor.
 ///
 /// Seen to fail without the end of whoever is in the record; the record of what lives.
@@ -135,17 +173,10 @@ fn e3_what_outlives_supervisor_and_guardian_is_ended_at_the_next_start() {
     if needs_root(BREEDING) {
         return;
     }
-    let (mut supervised, all) = breeders();
+    let (mut supervised, all) = breeders_with("sandbox.private_pids = false\n");
     let lingering: Vec<_> = all.into_iter().filter(|process| is_lingering(*process)).collect();
     let supervisor = supervised.process();
-    // It would start another guardian.
-    supervisor.signal(Signal::SIGSTOP);
-    let workers = supervised.workers();
-    let guardians = supervised.processes().into_iter();
-    let guardians = guardians.filter(|process| *process != supervisor && !workers.contains(process));
-    guardians.for_each(|process| process.signal(Signal::SIGKILL));
-    supervisor.signal(Signal::SIGKILL);
-    assert_eq!(supervised.wait(), Ended::Signal(9));
+    kill_both(&mut supervised);
     assert!(lingering.iter().all(|process| process.is_alive()), "who has ended them?");
     let mut command = Command::new(supervised.path().join("bailiwickd"));
     command.arg(supervised.path().join("app.toml")).arg("--state-dir").arg(supervised.state_dir());

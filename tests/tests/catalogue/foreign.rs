@@ -8,7 +8,7 @@ use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
 use crate::e_listeners::answer_at;
-use crate::support::foreign;
+use crate::support::{SERVES, foreign};
 
 const HEARD: &str = "notify = true";
 
@@ -213,7 +213,7 @@ fn address(supervised: &Supervised, from: usize) -> String {
 #[test]
 fn e13_a_listener_of_the_supervisor_outlives_the_command_that_serves_it() {
     let listen = "[[listen]]\nname = \"http\"\ntcp = \"127.0.0.1:0\"\n";
-    let mut supervised = run!(&[listen, &foreign("a", "kept = [\"http\"]", &["serve"])].concat());
+    let mut supervised = run!(&[listen, &foreign("a", SERVES, &["serve"])].concat());
     supervised.wait_for_life("a", 1);
     let at = address(&supervised, 0);
     let first = answer_at(&at);

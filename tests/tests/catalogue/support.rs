@@ -98,6 +98,9 @@ pub(crate) fn foreign(name: &str, keys: &str, steps: &[&str]) -> String {
     )
 }
 
+/// Keys of a server that says its process number, which in a PID namespace of its own would be the same in each life.
+pub(crate) const SERVES: &str = "kept = [\"http\"]\nsandbox.private_pids = false";
+
 /// The command line, asked about one system, with nothing of this process's environment that changes what it prints.
 pub(crate) struct Cli {
     state_dir: PathBuf,

@@ -36,14 +36,14 @@ pub(super) fn an_empty_folder_of_roots_is_given_to_the_worker_that_is_granted_to
     let (_folder, out) = folder();
     std::fs::write(out.join(".gitignore"), "*").expect("a file");
     let write = format!("write {}", out.join("file").display());
-    let bench = Bench::new(writer(&out));
+    let mut bench = Bench::new(writer(&out));
     let uid = bench.prepared().identity().uid;
     assert_eq!(told(&bench), [""; 0], "it can be written");
     assert_eq!(bench.start_confined().ask(&write), "ok");
     assert_eq!((owner(&out), owner(&out.join("file")), owner(&out.join(".gitignore"))), (uid, uid, 0));
     drop(bench);
     // Another run, of another supervisor, has the same user, and finds its files.
-    let bench = Bench::new(writer(&out));
+    let mut bench = Bench::new(writer(&out));
     assert_eq!((bench.prepared().identity().uid, told(&bench)), (uid, vec![]));
     assert_eq!(bench.start_confined().ask(&write), "ok");
 }

@@ -12,7 +12,7 @@ use crate::bench::{Bench, is_root, worker};
 const NONE: &str = "0000000000000000";
 
 pub(super) fn a_sealed_worker_holds_no_privilege() {
-    let bench = Bench::new(worker(Preset::Sealed));
+    let mut bench = Bench::new(worker(Preset::Sealed));
     let life = bench.start();
     let uid = bench.prepared().identity().uid;
     if is_root() {
@@ -34,7 +34,7 @@ pub(super) fn a_sealed_worker_holds_no_privilege() {
 }
 
 pub(super) fn the_second_stage_closes_inspection_and_adds_one_filter() {
-    let bench = Bench::bare(worker(Preset::Sealed));
+    let mut bench = Bench::bare(worker(Preset::Sealed));
     let life = bench.start();
     let before: u32 = life.status("Seccomp_filters").parse().expect("a number");
     drop(life);
@@ -49,7 +49,7 @@ pub(super) fn the_second_stage_closes_inspection_and_adds_one_filter() {
 }
 
 pub(super) fn each_worker_has_a_user_of_its_own_and_gets_it_again() {
-    let (first, second) = (Bench::new(worker(Preset::Sealed)), Bench::new(worker(Preset::Sealed)));
+    let (mut first, second) = (Bench::new(worker(Preset::Sealed)), Bench::new(worker(Preset::Sealed)));
     let uid = |bench: &Bench| bench.prepared().identity().uid;
     assert_ne!(uid(&first), uid(&second));
     for life in [first.start(), first.start()] {
@@ -61,7 +61,7 @@ pub(super) fn a_granted_capability_is_kept_and_nothing_else() {
     let mut worker = worker(Preset::NetServer);
     worker.sandbox.capabilities = vec!["CAP_NET_BIND_SERVICE".into()];
     worker.sandbox.tcp_bind = vec![81];
-    let bench = Bench::new(worker);
+    let mut bench = Bench::new(worker);
     let life = bench.start();
     let granted = "0000000000000400";
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
@@ -81,7 +81,7 @@ pub(super) fn a_worker_runs_as_the_owner_of_what_it_is_granted() {
     chown(folder.path(), Some(4711), Some(4712)).expect("root may");
     let mut worker = worker(Preset::FsRo);
     worker.sandbox.read_only_paths = vec![folder.path().canonicalize().expect("a folder")];
-    let bench = Bench::new(worker);
+    let mut bench = Bench::new(worker);
     let life = bench.start();
     assert_eq!(
         (life.status("Uid"), life.status("Gid")),
@@ -93,7 +93,7 @@ pub(super) fn a_worker_runs_as_the_owner_of_what_it_is_granted() {
 pub(super) fn a_worker_is_in_the_groups_that_it_is_given_and_in_no_other() {
     let mut worker = worker(Preset::Sealed);
     worker.sandbox.supplementary_groups = ["4244", "4243", "4244"].map(str::to_owned).into();
-    let bench = Bench::new(worker);
+    let mut bench = Bench::new(worker);
     let life = bench.start();
     assert_eq!(life.status("Groups"), "4243 4244");
     let uid = bench.prepared().identity().uid;
@@ -141,7 +141,7 @@ pub(super) fn a_keyring_that_is_asked_for_and_cannot_be_had_refuses_the_start() 
     let error = Bench::on(poor(), worker.clone()).err().expect("a refusal");
     assert!(error.to_string().starts_with("worker probe needs keyring_mode"), "{error}");
     assert_eq!(error.exit_code(), 69);
-    let bench = Bench::degraded_on(poor(), worker);
+    let mut bench = Bench::degraded_on(poor(), worker);
     let missing = bench.prepared().missing();
     assert!(missing.iter().any(|one| one.what == Aspect::Key("keyring_mode")), "{missing:?}");
     bench.start();
@@ -170,7 +170,7 @@ pub(super) fn uid_0_needs_to_be_privileged() {
     let error = Bench::try_new(root.clone()).err().expect("a refusal");
     assert_eq!(error.to_string(), "worker probe runs as uid 0 without `privileged = true`");
     root.privileged = true;
-    let bench = Bench::new(root);
+    let mut bench = Bench::new(root);
     let life = bench.start();
     assert_eq!((life.status("Uid"), life.status("CapEff")), ("0 0 0 0".into(), NONE.into()));
 }

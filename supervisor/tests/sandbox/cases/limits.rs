@@ -16,15 +16,15 @@ const MIB: u64 = 1 << 20;
 pub(super) fn memory_beyond_the_limit_costs_the_worker_its_life() {
     let mut worker = worker(Preset::Sealed);
     worker.sandbox.memory_max = Some(64 * MIB);
-    exhaust(&Bench::new(worker.clone()));
-    let bench = Bench::on(Machine::probe().without_cgroups(), worker).expect("a sandbox");
+    exhaust(&mut Bench::new(worker.clone()));
+    let mut bench = Bench::on(Machine::probe().without_cgroups(), worker).expect("a sandbox");
     assert_eq!(bench.prepared().memory_mechanism(), MemoryMechanism::AddressSpace);
     let told: Vec<_> = bench.prepared().missing().iter().map(|missing| missing.what).collect();
     assert!(told.contains(&Aspect::Memory), "{told:?}");
-    exhaust(&bench);
+    exhaust(&mut bench);
 }
 
-fn exhaust(bench: &Bench) {
+fn exhaust(bench: &mut Bench) {
     let life = bench.start_confined();
     assert_eq!(life.ask(&format!("allocate {}", 16 * MIB)), format!("holds {}", 16 * MIB));
     life.send(&format!("allocate {}", 256 * MIB), &[]);
@@ -47,7 +47,7 @@ pub(super) fn limits_are_what_is_declared() {
     // A level that a process without privilege may reach, whatever it has itself.
     let nice = (own_nice() + 3).min(19);
     worker.sandbox.nice = Some(nice);
-    let bench = Bench::new(worker);
+    let mut bench = Bench::new(worker);
     let life = bench.start();
     assert_eq!((life.ask("limit core"), life.ask("limit nofile")), ("(0, 0)".into(), "(77, 77)".into()));
     if is_root() {
@@ -61,7 +61,7 @@ pub(super) fn limits_are_what_is_declared() {
 }
 
 pub(super) fn a_sandboxed_worker_has_limits_of_every_kind_where_none_is_declared() {
-    let bench = Bench::new(worker(Preset::Sealed));
+    let mut bench = Bench::new(worker(Preset::Sealed));
     let life = bench.start();
     let both = |most: u64| format!("({most}, {most})");
     for (limit, most) in [
@@ -91,7 +91,7 @@ pub(super) fn each_declared_limit_is_set_hard() {
         pending_signals: Some(7),
         ..Limits::default()
     };
-    let bench = Bench::new(worker);
+    let mut bench = Bench::new(worker);
     let life = bench.start();
     for (limit, soft, hard) in [
         ("fsize", 3 * MIB, 3 * MIB),
@@ -112,7 +112,7 @@ pub(super) fn a_file_grows_as_far_as_the_limit() {
         let mut worker = worker(Preset::Sealed);
         worker.sandbox.limits.file_size = limit;
         let file = tempfile::tempfile().expect("a file");
-        let bench = Bench::new(worker);
+        let mut bench = Bench::new(worker);
         let life = bench.start_confined();
         let answer = life.ask_with(&format!("grow {bytes}"), file.as_fd());
         (answer, file.metadata().expect("an open file").len())
@@ -143,7 +143,7 @@ pub(super) fn processor_time_is_used_as_far_as_the_limit() {
     let burn = |cpu_seconds| {
         let mut worker = worker(Preset::Sealed);
         worker.sandbox.limits.cpu_seconds = cpu_seconds;
-        let bench = Bench::new(worker);
+        let mut bench = Bench::new(worker);
         let life = bench.start_confined();
         let answer = life.ask("burn 1500");
         match answer.is_empty().then(|| life.end()) {
@@ -158,7 +158,7 @@ pub(super) fn processor_time_is_used_as_far_as_the_limit() {
 pub(super) fn memory_files_count_as_memory_where_a_group_bounds_it() {
     let mut worker = worker(Preset::Sealed);
     worker.sandbox.memory_max = Some(64 * MIB);
-    let bench = Bench::new(worker);
+    let mut bench = Bench::new(worker);
     let life = bench.start_confined();
     assert_eq!(life.ask(&format!("fill-memory-file {}", 8 * MIB)), "ok");
     if bench.prepared().memory_mechanism() == MemoryMechanism::AddressSpace {
@@ -184,7 +184,7 @@ pub(super) fn processors_are_shared_out_as_declared() {
     let throttled = |cpu_quota| {
         let mut worker = worker(Preset::Sealed);
         worker.sandbox.shares = Shares { cpu_weight: Some(50), cpu_quota, ..Shares::default() };
-        let bench = Bench::new(worker);
+        let mut bench = Bench::new(worker);
         assert_eq!(bench.group_file(&own, "cpu.shares").trim(), "512");
         let life = bench.start_confined();
         assert_eq!(life.ask("burn 100"), "burnt");
@@ -203,7 +203,7 @@ pub(super) fn a_share_that_cannot_be_had_is_refused_or_told() {
     let error = Bench::on(poor(), worker.clone()).err().expect("a refusal");
     let text = "worker probe needs cpu_quota, which this machine does not give: there is no control group for processors";
     assert_eq!((error.exit_code(), error.to_string().as_str()), (69, text));
-    let bench = Bench::degraded_on(poor(), worker);
+    let mut bench = Bench::degraded_on(poor(), worker);
     let told: Vec<_> = bench.prepared().missing().iter().map(ToString::to_string).collect();
     assert!(told.contains(&"cpu_quota: there is no control group for processors".to_owned()), "{told:?}");
     bench.start();

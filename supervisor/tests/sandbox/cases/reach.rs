@@ -28,8 +28,9 @@ pub(super) fn landlock_leaves_what_is_granted() {
     let mut worker = worker(Preset::Sealed);
     worker.sandbox.read_only_paths = vec![root.join("read")];
     worker.sandbox.read_write_paths = vec![root.join("write")];
-    let bench = Bench::bare(worker);
-    for life in [bench.start(), bench.start_confined()] {
+    let mut bench = Bench::bare(worker);
+    for is_confined in [false, true] {
+        let life = if is_confined { bench.start_confined() } else { bench.start() };
         let ask = |verb: &str, path: &str| life.ask(&format!("{verb} {}", root.join(path).display()));
         assert_eq!(ask("read", "read/file"), "ok");
         assert_eq!(ask("list", "read"), "ok");
@@ -68,7 +69,7 @@ pub(super) fn ports_are_open_as_granted() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let connect = format!("connect {port}");
-    let sealed = Bench::new(worker(Preset::Sealed));
+    let mut sealed = Bench::new(worker(Preset::Sealed));
     let life = sealed.start();
     assert_eq!(life.ask(&connect), "EACCES", "by Landlock");
     let life = sealed.start_confined();
@@ -78,21 +79,28 @@ pub(super) fn ports_are_open_as_granted() {
     );
     let mut client = worker(Preset::NetClient);
     client.sandbox.tcp_connect = vec![port];
-    let bench = Bench::new(client);
+    let mut bench = Bench::new(client);
     let life = bench.start_confined();
     assert_eq!((life.ask(&connect), life.ask("bind 45999")), ("ok".into(), "EPERM".into()));
     assert_eq!(life.ask("connect 1"), "EACCES");
 }
 
 pub(super) fn nobody_outside_can_be_signalled() {
-    let bench = Bench::new(worker(Preset::Exec));
+    let mut bench = Bench::new(worker(Preset::Exec));
+    let life = bench.start();
+    assert_eq!(life.ask(&format!("signal {}", std::process::id())), "ESRCH");
+    assert_eq!(life.ask("signal 2"), "ok");
+    // And by Landlock as well.
+    let mut among_others = worker(Preset::Exec);
+    among_others.sandbox.private_pids = Some(false);
+    let mut bench = Bench::new(among_others);
     let life = bench.start();
     assert_eq!(life.ask(&format!("signal {}", std::process::id())), "EPERM");
     assert_eq!(life.ask(&format!("signal {}", life.child.pid)), "ok");
 }
 
 pub(super) fn a_sealed_worker_neither_executes_nor_forks_but_has_threads() {
-    let bench = Bench::bare(worker(Preset::Sealed));
+    let mut bench = Bench::bare(worker(Preset::Sealed));
     let life = bench.start();
     // Before the second stage a process could be made, but nothing could be executed in it.
     assert_eq!(life.ask("run true"), "EACCES");
@@ -104,7 +112,7 @@ pub(super) fn a_sealed_worker_neither_executes_nor_forks_but_has_threads() {
 }
 
 pub(super) fn a_never_legal_call_kills() {
-    let bench = Bench::new(worker(Preset::Exec));
+    let mut bench = Bench::new(worker(Preset::Exec));
     let life = bench.start();
     life.send("hostname elsewhere", &[]);
     let Change::Killed { signal, .. } = life.end() else { panic!("it lives on") };
@@ -131,7 +139,7 @@ pub(super) fn a_granted_folder_below_a_closed_one_is_reached_by_its_descriptor()
     open_to_all(&home, 0o700);
     let mut worker = worker(Preset::FsRo);
     worker.sandbox.read_only_paths = vec![pictures.clone()];
-    let bench = Bench::bare(worker);
+    let mut bench = Bench::bare(worker);
     let life = bench.start_confined();
     assert_eq!(
         life.ask(&format!("read {}", pictures.join("cat.png").display())),

@@ -19,7 +19,7 @@ pub(super) fn a_worker_holds_exactly_its_descriptors_and_environment() {
     worker.environment.insert("COLOUR".into(), "green".into());
     // Belongings that others forgot to mark must not reach the worker.
     let (forgotten, _other) = nix::unistd::pipe().expect("a pipe");
-    let bench = Bench::new(worker);
+    let mut bench = Bench::new(worker);
     let life = bench.start();
     let folder = format!("/proc/{}/fd", life.child.pid);
     let mut found: Vec<_> = std::fs::read_dir(folder)
@@ -38,7 +38,7 @@ pub(super) fn a_worker_holds_exactly_its_descriptors_and_environment() {
 pub(super) fn a_worker_leads_a_session_of_its_own_and_starts_in_its_folder() {
     let mut worker = worker(Preset::Sealed);
     worker.working_directory = Some("/usr".into());
-    let bench = Bench::new(worker);
+    let mut bench = Bench::new(worker);
     let life = bench.start();
     let pid = life.child.pid.to_string();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("our own child");
@@ -51,7 +51,7 @@ pub(super) fn a_worker_leads_a_session_of_its_own_and_starts_in_its_folder() {
 }
 
 pub(super) fn a_worker_dies_with_its_start_when_nobody_wants_it_any_more() {
-    let bench = Bench::new(worker(Preset::Sealed));
+    let mut bench = Bench::new(worker(Preset::Sealed));
     let life = bench.spawn();
     // Stopped or not, before or after its exec: a worker whose start is dropped before exec exits without a word.
     let pidfd = life.child.pidfd.try_clone().expect("a copy");
@@ -74,7 +74,7 @@ pub(super) fn an_errand_that_tells_of_its_result_holds_nobody_up() {
 }
 
 pub(super) fn a_snapshot_tells_how_a_process_and_its_threads_stand() {
-    let bench = Bench::new(worker(Preset::Sealed));
+    let mut bench = Bench::new(worker(Preset::Sealed));
     let life = bench.spawn();
     let snapshot = Snapshot::start(life.child.pid).expect("a process");
     await_readable(snapshot.as_fd());
@@ -93,14 +93,14 @@ pub(super) fn a_snapshot_of_nobody_says_so_and_ends() {
 }
 
 pub(super) fn a_process_with_threads_starts_nobody() {
-    let bench = Bench::new(worker(Preset::Sealed));
+    let mut bench = Bench::new(worker(Preset::Sealed));
     let (control, log) = socket::pair(socket::Kind::SeqPacket).expect("a socket pair");
     let fds = bailiwick_supervisor::spawn::Belongings {
         output: log.as_fd(),
         others: &[control.as_fd()],
         variables: &[],
     };
-    let (barrier, launcher) = (std::sync::Barrier::new(2), &bench.launcher);
+    let (barrier, launcher) = (std::sync::Barrier::new(2), &mut bench.launcher);
     let refused = std::thread::scope(|scope| {
         scope.spawn(|| barrier.wait());
         let refused = launcher.spawn(WORKER, &fds).expect_err("two threads");
@@ -144,7 +144,7 @@ pub(super) fn a_step_that_fails_is_named() {
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).expect("our own file");
     let mut worker = worker(Preset::Sealed);
     worker.exec = Exec::Path(program);
-    let bench = Bench::new(worker);
+    let mut bench = Bench::new(worker);
     let life = bench.spawn();
     assert!(matches!(life.end(), Change::Exited { code: 127, .. }));
     let Progress::Failed(failed) = life.child.start.progress() else {

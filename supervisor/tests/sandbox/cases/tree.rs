@@ -71,7 +71,7 @@ pub(super) fn a_killed_supervisor_leaves_nobody() {
     }
 }
 
-fn kill_supervisor(scene: &str) {
+pub(super) fn kill_supervisor(scene: &str) {
     let (mut supervisor, everybody) = supervise(scene);
     supervisor.kill().expect("it is a child of ours");
     let killed = std::time::Instant::now();
@@ -99,24 +99,24 @@ pub(super) fn the_guardian_is_replaced_when_it_dies() {
 }
 
 pub(super) fn a_supervisor_waits_with_runaways() {
-    let bench = Bench::new(worker(Preset::Exec));
+    let mut bench = Bench::new(worker(Preset::Exec));
     let life = bench.start_confined();
     wait_with(&everybody(&bench, &life));
 }
 
 pub(super) fn a_supervisor_waits_with_runaways_of_a_shared_user() {
-    let bench = Bench::new(shared());
+    let mut bench = Bench::new(shared());
     let life = bench.start_confined();
     wait_with(&everybody(&bench, &life));
 }
 
 pub(super) fn a_supervisor_waits_with_a_sealed_worker() {
-    let bench = Bench::new(worker(Preset::Sealed));
+    let mut bench = Bench::new(worker(Preset::Sealed));
     let life = bench.start_confined();
     wait_with(&[life.child.pid]);
 }
 
-fn wait_with(everybody: &[i32]) {
+pub(super) fn wait_with(everybody: &[i32]) {
     println!("{}", everybody.iter().map(i32::to_string).collect::<Vec<_>>().join(" "));
     nix::unistd::pause();
 }

@@ -50,7 +50,7 @@ pub(super) fn a_worker_sees_what_it_is_granted_and_nothing_else() {
     let mut worker = reader(&path);
     worker.sandbox.read_write_paths = vec![path.join("out")];
     worker.working_directory = Some(path.clone());
-    let (bare, bench) = (Bench::bare(worker.clone()), Bench::new(worker));
+    let (mut bare, mut bench) = (Bench::bare(worker.clone()), Bench::new(worker));
     let other = path.join("other");
     std::fs::write(&other, "").expect("a file");
     for path in
@@ -60,7 +60,8 @@ pub(super) fn a_worker_sees_what_it_is_granted_and_nothing_else() {
         assert_eq!(bare.start_confined().ask(&order), "ok", "without a view {path:?} is seen");
         assert_eq!(bench.start_confined().ask(&order), "ENOENT", "{path:?}");
     }
-    for life in [bench.start(), bench.start_confined()] {
+    for is_confined in [false, true] {
+        let life = if is_confined { bench.start_confined() } else { bench.start() };
         let ask = |verb: &str, name: &str| life.ask(&format!("{verb} {}", path.join(name).display()));
         assert_eq!((ask("read", "in/file"), ask("write", "in/file")), ("ok".into(), "EROFS".into()));
         assert_eq!((ask("read", "out/file"), ask("write", "out/new")), ("ok".into(), "ok".into()));
@@ -85,7 +86,7 @@ pub(super) fn what_lies_in_another_grant_has_its_own_terms() {
     let mut worker = worker(Preset::Sealed);
     worker.sandbox.read_write_paths = vec![path.join("out")];
     worker.sandbox.read_only_paths = vec![inner, path.join("out/../in")];
-    let (bare, bench) = (Bench::bare(worker.clone()), Bench::new(worker));
+    let (mut bare, mut bench) = (Bench::bare(worker.clone()), Bench::new(worker));
     let order = |verb: &str, name: &str| format!("{verb} {}", path.join(name).display());
     let life = bench.start_confined();
     assert_eq!(life.ask(&order("write", "out/file")), "ok");
@@ -104,21 +105,21 @@ pub(super) fn a_worker_shares_neither_network_nor_memory_nor_the_hosts_name() {
         (Preset::NetServer, false),
         (Preset::Exec, false),
     ] {
-        let bench = Bench::new(worker(preset));
+        let mut bench = Bench::new(worker(preset));
         let life = bench.start();
         assert_eq!(KINDS.map(|kind| is_apart(&life, kind)), [network, true, true, true], "{preset:?}");
     }
     let mut open = worker(Preset::Sealed);
     open.sandbox.tcp_connect = vec![443];
-    let bench = Bench::new(open.clone());
+    let mut bench = Bench::new(open.clone());
     assert!(!is_apart(&bench.start(), "net"), "it is to connect");
     open.sandbox.private_network = Some(true);
-    let bench = Bench::new(open.clone());
+    let mut bench = Bench::new(open.clone());
     assert!(is_apart(&bench.start(), "net"), "unless the key says otherwise");
     let sandbox = &mut open.sandbox;
     (sandbox.private_network, sandbox.private_ipc) = (Some(false), Some(false));
     (sandbox.protect_hostname, sandbox.private_mounts) = (Some(false), Some(false));
-    let bench = Bench::new(open);
+    let mut bench = Bench::new(open);
     let life = bench.start();
     assert_eq!(KINDS.map(|kind| is_apart(&life, kind)), [false; 4]);
 }
@@ -132,9 +133,9 @@ pub(super) fn an_abstract_socket_of_the_host_is_not_there() {
     let order = format!("abstract {name}");
     let mut open = worker(Preset::Sealed);
     open.sandbox.private_network = Some(false);
-    let bench = Bench::on(machine(), open).expect("a sandbox");
+    let mut bench = Bench::on(machine(), open).expect("a sandbox");
     assert_eq!(bench.start().ask(&order), "ok");
-    let bench = Bench::on(machine(), worker(Preset::Sealed)).expect("a sandbox");
+    let mut bench = Bench::on(machine(), worker(Preset::Sealed)).expect("a sandbox");
     assert_eq!(bench.start().ask(&order), "ECONNREFUSED");
 }
 
@@ -161,7 +162,7 @@ pub(super) fn shared_memory_and_the_name_of_the_host_are_not_the_hosts() {
 }
 
 pub(super) fn without_namespaces_the_floor_stands_and_a_key_that_is_written_refuses() {
-    let bare = Bench::bare(worker(Preset::Sealed));
+    let mut bare = Bench::bare(worker(Preset::Sealed));
     let told: Vec<Aspect> = bare.prepared().missing().iter().map(|missing| missing.what).collect();
     for aspect in [Aspect::View, Aspect::Network, Aspect::Ipc, Aspect::Hostname] {
         assert!(told.contains(&aspect), "{aspect:?} in {told:?}");

@@ -194,5 +194,17 @@ pub(super) const SECTION: Section = Section {
             "600",
             "How readily the kernel kills it when memory runs out; the supervisor is spared by comparison.",
         ),
+        (
+            "private_pids",
+            "yes for the preset `exec`, and without root for every sandbox, where the machine gives it",
+            "true",
+            "A PID namespace of its own: it sees no processes but those that it starts, and these end with it. Written out, the worker does not start without.",
+        ),
+        (
+            "private_users",
+            "yes without root for every sandbox, where the machine gives it",
+            "false",
+            "A user namespace of its own, in which it holds nothing and can make no other; not for capabilities, nor for root, where each worker has a user of its own. Written out as `true`, the worker does not start without.",
+        ),
     ],
 };
