@@ -36,6 +36,8 @@ pub struct System {
     pub exit_code_from: Option<String>,
     /// The hard total for an ordered stop.
     pub shutdown_timeout: Duration,
+    /// What it is for.
+    pub profile: Profile,
     /// Start although a floor of the sandbox is missing on this machine.
     pub allow_degraded: bool,
     /// Users that are workers' own, one each; `None` are those that no distribution uses.
@@ -128,6 +130,8 @@ pub struct Worker {
     pub abort_timeout: Duration,
     /// What follows when a signal has stopped it for longer than `liveness_timeout`.
     pub on_sigstop: OnSigstop,
+    /// What follows when a privileged peer finds that it broke the rules of their link.
+    pub on_violation: OnViolation,
     /// From the order to reload to the end of waiting for it.
     pub reload_timeout: Duration,
     /// Ready for this long and the failure count starts again at zero.
@@ -172,6 +176,26 @@ pub enum Start {
     Boot,
     /// When somebody has a message for it.
     OnDemand,
+}
+
+/// What a system is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// To serve.
+    #[default]
+    Production,
+    /// To be worked on: what would be answered by SIGKILL may be only told.
+    Dev,
+}
+
+/// What follows when a worker breaks the rules of a link with a privileged peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnViolation {
+    /// It is killed.
+    #[default]
+    Kill,
+    /// It is told and recorded, and the link is made anew; in the profile for development alone.
+    Log,
 }
 
 /// What follows when a signal has stopped a worker for longer than it may last.
@@ -600,6 +624,7 @@ impl Worker {
             liveness_timeout: Duration::from_secs(60),
             abort_timeout: Duration::from_secs(5),
             on_sigstop: OnSigstop::Kill,
+            on_violation: OnViolation::Kill,
             reload_timeout: Duration::from_secs(30),
             stable_after: Duration::from_secs(10),
             on: Reactions::default(),

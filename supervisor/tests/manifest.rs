@@ -10,8 +10,8 @@ use std::time::Duration;
 use bailiwick_supervisor::check::{Diagnostics, Severity};
 use bailiwick_supervisor::manifest::{Loaded, Options, load, parse};
 use bailiwick_supervisor::spec::{
-    AutoShutdown, Exec, FdKind, KeyringMode, Limits, May, OnExhausted, OnFull, OnSigstop, Once, Preset, Rate,
-    Reaction, Reactions, RestartType, Shares,
+    AutoShutdown, Exec, FdKind, KeyringMode, Limits, May, OnExhausted, OnFull, OnSigstop, OnViolation, Once,
+    Preset, Profile, Rate, Reaction, Reactions, RestartType, Shares,
 };
 use proptest::prelude::*;
 
@@ -210,6 +210,7 @@ fn every_key_is_read() {
     let args = web.actors[0].args.as_ref().expect("it has arguments");
     assert_eq!(args.text, "{ \"root\" = \"/srv/www\", \"rule\" = [{ \"path\" = \"/\" }, ] }");
     assert_eq!(system.workers[1].actors[0].type_name, "Binder");
+    assert_eq!((system.profile, web.on_violation), (Profile::Dev, OnViolation::Log));
     let [one, other] = &system.grants[..] else { panic!("two grants: {:?}", system.grants) };
     assert_eq!((one.to_actor.as_deref(), one.max_inflight, one.once), (None, 8, Once::No));
     assert_eq!(one.rate, Some(Rate { messages: 3, period: Duration::from_millis(500) }));

@@ -197,6 +197,30 @@ fn a_privileged_worker_may_have_the_source_of_garbage_killed() {
     supervised.stop();
 }
 
+/// Seen to fail without the look at the key.
+#[test]
+fn in_the_profile_for_development_a_violation_is_told_and_nobody_is_killed() {
+    if needs_root(UNCONFINED) {
+        return;
+    }
+    let free = "[worker.hostile]\nchannel.on_violation = \"log\"\n";
+    let system = system("garbage", PRIVILEGED).replace("[worker.hostile]\n", free);
+    let mut supervised = run!(&format!("[supervisor]\nprofile = \"dev\"\n{system}"));
+    supervised.journal().wait_for(0, "hostile#1 goes free: probe#1 accuses it: ");
+    supervised.journal().wait_until("a fresh link", |lines| (attacked(lines) >= 4).then_some(()));
+    assert_that_the_honest_live(&mut supervised, "has attacked link 4");
+    let hostile = supervised.worker("hostile");
+    assert_eq!((hostile.generation, hostile.state), (1, State::Ready), "{}", supervised.journal());
+    let told = violations(&supervised);
+    assert!(told.iter().any(|(event, _)| event.worker == "hostile"), "{told:?}");
+    assert!(told.iter().all(|(_, violation)| !violation.is_killed), "{told:?}");
+    supervised.stop();
+}
+
+fn attacked(lines: &[Line]) -> usize {
+    lines.iter().filter(|line| line.text.contains("has attacked link")).count()
+}
+
 /// Returns what is recorded of violations.
 fn violations(supervised: &Supervised) -> Vec<(Event, Violation)> {
     let events = remembered(supervised).into_iter();

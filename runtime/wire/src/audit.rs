@@ -61,6 +61,12 @@ impl Violation {
         Self { is_killed: true, ..self }
     }
 
+    /// Says what follows from the accusation of the end that may accuse.
+    pub fn verdict(&self, accused: &str, by: &str) -> String {
+        let what = if self.is_killed { "is killed" } else { "goes free" };
+        format!("{accused} {what}: {by} accuses it: {self}")
+    }
+
     /// Says that one end closed a link for what it says of the other.
     pub fn of_one_closed(&self, by: &str, peer: &str) -> String {
         format!("{by} closed its link with {peer}: {self}")

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::spec::{Exec, Grant, KeyringMode, May, Once, Preset, Rate, Sandbox, System, Worker};
+use crate::spec::{Exec, Grant, KeyringMode, May, OnViolation, Once, Preset, Rate, Sandbox, System, Worker};
 
 /// Returns, line by line, who gains what when `new` takes the place of `old`. Limits and times are no privileges, and a
 /// worker that did not exist could do nothing.
@@ -31,6 +31,8 @@ fn of_worker(old: &Worker, new: &Worker) -> Vec<String> {
     let mut found = of_sandbox(&old.sandbox, &new.sandbox);
     let mut gain = |condition: bool, text: &str| found.extend(condition.then(|| text.to_owned()));
     gain(new.privileged && !old.privileged, "privileged");
+    let goes_free = |worker: &Worker| worker.on_violation == OnViolation::Log;
+    gain(goes_free(new) && !goes_free(old), "is not killed when it breaks the rules of a link");
     gain(new.crash_may_stop_all && !old.crash_may_stop_all, "its crash may stop everything");
     gain(new.may.contains(&May::Status) && !old.may.contains(&May::Status), "may see the process tree");
     let loaded = new.credentials.iter().filter(|(name, path)| old.credentials.get(*name) != Some(*path));

@@ -200,6 +200,7 @@ const KEYS: &[Key] = keys! {
     Hot "abort_timeout" abort_timeout;
     Hot "reload_timeout" reload_timeout;
     Hot "on_sigstop" on_sigstop;
+    Hot "channel.on_violation" on_violation;
     Hot "stable_after" stable_after;
     Hot "ok_exit" ok_exit;
     Hot "no_restart_exit" no_restart_exit;

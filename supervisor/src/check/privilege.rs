@@ -4,7 +4,7 @@ use bailiwick_sys::capability::Capabilities;
 
 use super::references::suggest;
 use super::{Diagnostic, quote};
-use crate::spec::{Preset, System, Worker};
+use crate::spec::{OnViolation, Preset, Profile, System, Worker};
 
 /// Checks every worker's privilege.
 pub(super) fn check(system: &System) -> Vec<Diagnostic> {
@@ -13,8 +13,20 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
         capabilities(worker, &mut found);
         without_sandbox(worker, &mut found);
         as_root(worker, &mut found);
+        if system.profile != Profile::Dev {
+            unpunished(worker, &mut found);
+        }
     }
     found
+}
+
+fn unpunished(worker: &Worker, found: &mut Vec<Diagnostic>) {
+    if worker.on_violation == OnViolation::Log {
+        let error = Diagnostic::error(format!("worker `{}` may break the rules of its links", worker.name))
+            .at_key(format!("worker.{}.channel.on_violation", worker.name), "it is only told of")
+            .help("remove it, or write `profile = \"dev\"` in `[supervisor]` while the system is worked on");
+        found.push(error);
+    }
 }
 
 fn capabilities(worker: &Worker, found: &mut Vec<Diagnostic>) {

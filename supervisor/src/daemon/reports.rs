@@ -20,7 +20,7 @@ use super::Daemon;
 use super::child::Stage;
 use crate::control::{Cause, Record};
 use crate::line::Received;
-use crate::spec::May;
+use crate::spec::{May, OnViolation};
 
 impl Daemon {
     /// Has whoever says too much wait. Returns whether that is so of one more word.
@@ -163,10 +163,15 @@ impl Daemon {
 
     fn judge(&mut self, by: Incarnation, accused: Incarnation, violation: Violation) {
         if self.broker.is_guilty(by.child, accused) {
-            let text = format!("{} is killed: {} accuses it: {violation}", self.name(accused), self.name(by));
+            let is_killed = self.roster.seat(accused.child).worker.on_violation == OnViolation::Kill;
+            let violation = Violation { is_killed, ..violation };
+            let text = violation.verdict(&self.name(accused), &self.name(by));
             self.say(&text);
-            self.audit(accused, violation.killed(), text);
-            return self.condemn(accused, Cause::Accused);
+            self.audit(accused, violation, text);
+            if is_killed {
+                return self.condemn(accused, Cause::Accused);
+            }
+            return self.relink(Reopen::Asked { by, peer: accused, chance: small_number() });
         }
         let place = self.child(by.child);
         place.accusations_ignored = place.accusations_ignored.saturating_add(1);

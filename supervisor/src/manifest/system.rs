@@ -46,6 +46,7 @@ pub(super) fn read<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, name: &str)
 fn supervisor(fields: &mut Fields<'_, '_>, system: &mut System) {
     system.state_dir = fields.read::<PathBuf>("state_dir");
     fields.set_positive("shutdown_timeout", &mut system.shutdown_timeout);
+    fields.set("profile", &mut system.profile);
     terms(fields, &mut system.root);
     system.allow_degraded = fields.read("sandbox_policy") == Some(Policy::BestEffort);
     system.worker_uids = fields.read::<Uids>("uid_range").map(|uids| uids.0);

@@ -11,8 +11,8 @@ use toml::de::DeValue;
 use super::fields::{Reader, describe, short};
 use crate::check::{Diagnostic, nearest, quote};
 use crate::spec::{
-    AutoShutdown, FdKind, KeyringMode, May, OnExhausted, OnFull, OnSigstop, Once, Preset, Rate, Reaction,
-    RestartType, Start, Strategy,
+    AutoShutdown, FdKind, KeyringMode, May, OnExhausted, OnFull, OnSigstop, OnViolation, Once, Preset,
+    Profile, Rate, Reaction, RestartType, Start, Strategy,
 };
 
 /// A value that a key can have.
@@ -483,6 +483,8 @@ choices! {
     Policy { "require" = Policy::Require, "best-effort" = Policy::BestEffort } later [];
     KeyringMode { "private" = KeyringMode::Private, "inherit" = KeyringMode::Inherit } later ["shared"];
     OnSigstop { "kill" = OnSigstop::Kill, "ignore" = OnSigstop::Ignore } later [];
+    OnViolation { "kill" = OnViolation::Kill, "log" = OnViolation::Log } later [];
+    Profile { "production" = Profile::Production, "dev" = Profile::Dev } later [];
     May { "status" = May::Status } later [];
     Preset {
         "sealed" = Preset::Sealed, "net-client" = Preset::NetClient, "net-server" = Preset::NetServer,

@@ -10,6 +10,7 @@ pub(super) enum Table {
     Backoff,
     On,
     WhileDown,
+    Channel,
     Sandbox,
     Actors,
     Actor,
@@ -39,6 +40,7 @@ impl Table {
             Self::Backoff => "a backoff",
             Self::Sandbox => "a sandbox",
             Self::WhileDown => "what waits for a worker that is down",
+            Self::Channel => "the links of a worker",
             Self::Actors => "the supervision of the actors",
             Self::Actor => "an actor",
             Self::Mailbox => "a mailbox",
@@ -69,7 +71,7 @@ const LATER: &[(Table, &str)] = &[
     (
         Table::Worker,
         "threads on_need_restart \
-         trust_domain log channel link survive dumpable \
+         trust_domain log link survive dumpable \
          extend_timeout schedule",
     ),
     (
@@ -82,6 +84,7 @@ const LATER: &[(Table, &str)] = &[
          restrict_realtime restrict_suid_sgid lock_personality memory_deny_write_execute memfd_no_exec \
          dumpable landlock udp_bind",
     ),
+    (Table::Channel, "max_frame max_depth max_elements decode_budget frame_deadline"),
     (Table::Actors, "on"),
     (Table::Actor, "blocking instances survive handoff backoff max_children"),
     (Table::Mailbox, "survive rendezvous unbounded ttl"),
@@ -96,6 +99,11 @@ pub(super) fn why_later(table: Table, word: &str) -> Option<&'static str> {
 }
 
 const WHY_LATER: &[(Table, &str, &str)] = &[
+    (
+        Table::Channel,
+        "frame_deadline",
+        "remove it: packets arrive whole or not at all, and pieces of a large payload hold up nobody else",
+    ),
     (
         Table::Grant,
         "delegate",
@@ -198,6 +206,14 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Sandbox, "limit_rtprio", "who has a sandbox may not ask for real time"),
     (Table::Sandbox, "fs_ro", "it is called `read_only_paths`"),
     (Table::Sandbox, "fs_rw", "it is called `read_write_paths`"),
+    (Table::Channel, "max_inflight", "it is a key of a grant: `[[grant]]` with `max_inflight = …`"),
+    (
+        Table::Channel,
+        "send_queue",
+        "what waits is bounded by `while_down` and by the mailbox of who is sent to",
+    ),
+    (Table::Channel, "on_full", "it stands in the mailbox: `mailbox = { on_full = … }`"),
+    (Table::Channel, "rate", "it is a key of a grant: `[[grant]]` with `rate = …`"),
     (Table::WhileDown, "buffer", "it is called `messages`"),
     (Table::WhileDown, "capacity", "it is called `messages`"),
     (Table::Actors, "restart", "it is a key of an actor: `[worker.NAME.actor.NAME]`"),

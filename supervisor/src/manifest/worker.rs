@@ -91,6 +91,10 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
         worker.while_down = while_down(&mut table);
         table.finish();
     }
+    if let Some(mut table) = fields.table("channel", Table::Channel) {
+        table.set("on_violation", &mut worker.on_violation);
+        table.finish();
+    }
     let found = contradictions::settle(&mut worker, &fields.reader.places);
     fields.reader.found.extend(found);
     worker

@@ -49,6 +49,12 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "How long an ordered stop of everything may take; what lives then is killed.",
             ),
             (
+                "profile",
+                "`\"production\"`",
+                "\"dev\"",
+                "What the system is for. `dev` is for working on it: then `on_violation = \"log\"` is taken.",
+            ),
+            (
                 "strategy",
                 "`\"one_for_one\"`",
                 "\"rest_for_one\"",
@@ -387,6 +393,7 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "{ messages = 100 }",
                 "What may wait for it with each sender while it is down.",
             ),
+            ("channel", "see below", "{ on_violation = \"kill\" }", "How its links are held to their rules."),
         ],
     },
     Section {
@@ -432,6 +439,18 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     sandbox::SECTION,
+    Section {
+        title: "[worker.NAME.channel]",
+        what: "How a worker's links are held to their rules. See [grants](grants.md#violations).",
+        table: "Channel",
+        head: "[worker.p]\nexec = \"x\"\n[worker.p.channel]\n",
+        keys: &[(
+            "on_violation",
+            "`\"kill\"`",
+            "\"log\"",
+            "What follows when a privileged peer finds that it broke the rules of their link: `log` has it told and recorded, and the link made anew. Only with `profile = \"dev\"` in `[supervisor]`.",
+        )],
+    },
     Section {
         title: "[worker.NAME.while_down]",
         what: "What waits with each worker that sends to this one while it is down, and is delivered to its next life. Beyond it a send fails with `NotDelivered(PeerDown)`.",
