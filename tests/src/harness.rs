@@ -4,6 +4,9 @@
 //! was to be gone by itself and is not fails the test. Waiting is always for an event, with a watchdog; a maximum
 //! duration is asserted only by a [`Stopwatch`], whose slack grows with the lag that it measures.
 
+// Registers have the names that they have on this processor.
+#[cfg(target_arch = "x86_64")]
+mod births;
 mod journal;
 mod load;
 mod process;
@@ -13,6 +16,8 @@ mod stopwatch;
 mod strike;
 mod supervised;
 
+#[cfg(target_arch = "x86_64")]
+pub use self::births::{Birth, Births, Call, Fault};
 pub use self::journal::{Journal, Line, PATIENCE};
 pub use self::load::Load;
 pub use self::process::Process;

@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 
 use crate::capability::{self, Held};
 use crate::error::{Errno, Failed, check, failed};
@@ -258,8 +259,8 @@ fn reset_signals() -> Result<(), Failed> {
         // SAFETY: takes a number and a constant.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
-    let none = nix::sys::signal::SigSet::empty();
-    none.thread_set_mask().map_err(failed("sigprocmask"))
+    // Not the call for threads, whose error the binding does not see.
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None).map_err(failed("sigprocmask"))
 }
 
 fn limit(resource: Resource, value: u64, hard_too: bool) -> Result<(), Failed> {

@@ -6,7 +6,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 pub use nix::sys::signal::Signal;
-use nix::sys::signal::{SigHandler, SigSet, signal};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -176,7 +176,8 @@ impl Signals {
     /// When the descriptor table is full.
     pub fn take(signals: &[Signal]) -> Result<Self, Failed> {
         let set: SigSet = signals.iter().copied().collect();
-        set.thread_block().map_err(failed("sigprocmask"))?;
+        // Not the call for threads, whose error the binding does not see.
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None).map_err(failed("sigprocmask"))?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self { fd: SignalFd::with_flags(&set, flags).map_err(failed("signalfd"))? })
     }

@@ -1,0 +1,255 @@
+//! The system calls of a worker's start, in the order that docs/start-sequence.md gives with its reasons; and what follows
+//! where one of them fails: no code of the user runs.
+#![cfg(target_arch = "x86_64")]
+
+use std::path::Path;
+
+use bailiwick_sys::Errno;
+use bailiwick_tests::harness::{Birth, Births, Call, Fault, Supervised, needs_root};
+use bailiwick_tests::run;
+use bailiwick_wire::crash::{End, Report};
+use nix::libc;
+use nix::sys::signal::Signal;
+
+const ONE: &str = r#"
+[group.g]
+max_restarts = 10000
+period = "10s"
+[worker.a]
+exec = "tw"
+group = "g"
+backoff = { first = "1ms", base = "1ms", cap = "1ms" }
+actor.life = { type = "Life", args = { say = "code of the user runs" } }
+"#;
+
+/// A row of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
+    call: String,
+    step: String,
+}
+
+/// Returns the rows of one table of the page.
+fn rows(heading: &str) -> Vec<Row> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/start-sequence.md");
+    let text = std::fs::read_to_string(page).expect("the page is there");
+    let (_, text) = text.split_once(&format!("\n## {heading}\n")).expect("the table has its heading");
+    let text = text.split("\n## ").next().expect("there is a first part");
+    let row = |line: &str| {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let call = cells.get(1)?.strip_prefix('`')?.strip_suffix('`')?.to_owned();
+        Some(Row { call, step: cells[2].to_owned() })
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// How a call is told of: its name, and what makes it this step and no other; `None` for one that is none.
+fn told(call: &Call) -> Option<String> {
+    let [first, second, ..] = call.arguments;
+    let told = match call.number {
+        // A look of the standard library at what it closes, in builds with debug assertions.
+        libc::SYS_fcntl if second == libc::F_GETFD as u64 => return None,
+        // Asks for what there is, before it is lowered.
+        libc::SYS_prlimit64 if call.arguments[2] == 0 => return None,
+        libc::SYS_prctl => return Some(format!("prctl({first})")),
+        libc::SYS_dup3 => return Some(format!("dup3({second})")),
+        libc::SYS_seccomp => return Some(format!("seccomp({second})")),
+        libc::SYS_setresuid if first == 0 => "setresuid(0)",
+        libc::SYS_setresuid => "setresuid(user)",
+        libc::SYS_close => "close",
+        libc::SYS_read => "read",
+        libc::SYS_rt_sigaction => "rt_sigaction",
+        libc::SYS_rt_sigprocmask => "rt_sigprocmask",
+        libc::SYS_setsid => "setsid",
+        libc::SYS_close_range => "close_range",
+        libc::SYS_umask => "umask",
+        libc::SYS_openat => "openat",
+        libc::SYS_write => "write",
+        libc::SYS_prlimit64 => "prlimit64",
+        libc::SYS_fchdir => "fchdir",
+        libc::SYS_chdir => "chdir",
+        libc::SYS_keyctl => "keyctl",
+        libc::SYS_setns => "setns",
+        libc::SYS_setgroups => "setgroups",
+        libc::SYS_setresgid => "setresgid",
+        libc::SYS_getresuid => "getresuid",
+        libc::SYS_getresgid => "getresgid",
+        libc::SYS_getgroups => "getgroups",
+        libc::SYS_capset => "capset",
+        libc::SYS_poll => "poll",
+        libc::SYS_landlock_restrict_self => "landlock_restrict_self",
+        libc::SYS_execveat => "execveat",
+        libc::SYS_recvmsg => "recvmsg",
+        libc::SYS_sendmsg => "sendmsg",
+        libc::SYS_signalfd4 => "signalfd4",
+        libc::SYS_unshare => "unshare",
+        libc::SYS_epoll_create1 => "epoll_create1",
+        other => return Some(format!("call {other}")),
+    };
+    Some(told.to_owned())
+}
+
+/// What loader, C library, standard library and runtime do beside the steps.
+const BESIDE: [libc::c_long; 28] = [
+    libc::SYS_brk,
+    libc::SYS_mmap,
+    libc::SYS_munmap,
+    libc::SYS_mprotect,
+    libc::SYS_madvise,
+    libc::SYS_access,
+    libc::SYS_openat,
+    libc::SYS_read,
+    libc::SYS_pread64,
+    libc::SYS_close,
+    libc::SYS_newfstatat,
+    libc::SYS_fstat,
+    libc::SYS_arch_prctl,
+    libc::SYS_set_tid_address,
+    libc::SYS_set_robust_list,
+    libc::SYS_rseq,
+    libc::SYS_prlimit64,
+    libc::SYS_poll,
+    libc::SYS_getrandom,
+    libc::SYS_rt_sigaction,
+    libc::SYS_sigaltstack,
+    libc::SYS_readlink,
+    libc::SYS_futex,
+    libc::SYS_gettid,
+    libc::SYS_fcntl,
+    libc::SYS_getsockopt,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_getpid,
+];
+
+/// Returns the first call of each step, with its number among all calls: those before exec and with it, and those after.
+fn steps(birth: &Birth) -> (Vec<(usize, String)>, Vec<(usize, String)>) {
+    let exec = birth.calls.iter().position(|call| call.number == libc::SYS_execveat);
+    let exec = exec.expect("it is executed");
+    let calls = || birth.calls.iter().enumerate().filter_map(|(at, call)| Some((at, told(call)?)));
+    let mut before: Vec<_> = calls().take_while(|(at, _)| *at <= exec).collect();
+    let is_step = |at: &usize| !BESIDE.contains(&birth.calls[*at].number);
+    let mut after: Vec<_> = calls().filter(|(at, _)| *at > exec && is_step(at)).collect();
+    before.dedup_by(|next, first| next.1 == first.1);
+    after.dedup_by(|next, first| next.1 == first.1);
+    (before, after)
+}
+
+/// Follows the births of the only worker, the first of which is of its second life.
+fn births_of(supervised: &Supervised) -> Births {
+    supervised.wait_for_life("a", 1);
+    let births = Births::of(supervised.process());
+    supervised.pid("a").signal(Signal::SIGKILL);
+    births
+}
+
+const FOLLOWED: &str = "without root a worker is born by way of other processes, which are not followed";
+
+/// Seen to fail with a step that the page did not have yet, and with rows that were exchanged.
+#[test]
+fn a_start_takes_its_steps_in_the_order_of_the_page() {
+    if needs_root(FOLLOWED) {
+        return;
+    }
+    let mut supervised = run!(ONE);
+    let births = births_of(&supervised);
+    let birth = births.next();
+    drop(births);
+    assert!(birth.went, "{}", supervised.journal());
+    let (before, after) = steps(&birth);
+    for (heading, found) in [("Before exec", before), ("After exec", after)] {
+        let found: Vec<_> = found.into_iter().map(|(_, told)| told).collect();
+        let wanted: Vec<_> = rows(heading).into_iter().map(|row| row.call).collect();
+        assert_eq!(found, wanted, "{heading}");
+    }
+    supervised.stop();
+}
+
+/// Returns the report on the end of a process, whose life comes after number `after`.
+fn report(supervised: &Supervised, birth: &Birth, after: u32) -> Report {
+    // One that was never executed is reported without its process.
+    let is_its = |report: &Report| match report.end {
+        End::NotStarted { .. } => report.generation > after,
+        _ => report.pid == Some(birth.process.0),
+    };
+    supervised
+        .journal()
+        .wait_until("a report on the start that failed", |_| supervised.crashes("a").into_iter().find(is_its))
+}
+
+/// Lets one call after the other fail, each in a life of its own, and asserts that it is the last of that life, but
+/// for those that no step depends on. Seen to fail where the error of a step was passed over: of the signal mask.
+#[test]
+fn whichever_step_fails_no_code_of_the_user_runs_and_the_step_is_named() {
+    if needs_root(FOLLOWED) {
+        return;
+    }
+    let mut supervised = run!(ONE);
+    let births = births_of(&supervised);
+    let birth = births.next();
+    let (before, after) = steps(&birth);
+    let page = rows("Before exec");
+    let descriptors = supervised.process().descriptors().len();
+    let (mut alive, mut gone, mut failed, mut last) = (birth.process, 1, 0, 0);
+    let count = before.len();
+    // The last one is where the code of the user begins.
+    let after = &after[..after.len() - 1];
+    for (row, (at, told)) in before.iter().chain(after).enumerate() {
+        // That the way back to root is closed is asked by trying it.
+        let result = if told == "setresuid(0)" { 0 } else { -(Errno::EPERM as i64) };
+        births.have_fail(Fault { at: *at, result });
+        alive.signal(Signal::SIGKILL);
+        let birth = loop {
+            let birth = births.next();
+            if birth.failed == Some(*at) {
+                break birth;
+            }
+            // It was under way before.
+            assert!(birth.went, "{told}: {}", supervised.journal());
+            gone += 1;
+            birth.process.signal(Signal::SIGKILL);
+        };
+        alive = birth.process;
+        // These have no result that anybody could act on, or are made only where the kernel lets them.
+        let is_idle = row < count && ["close", "rt_sigaction", "umask", "keyctl"].contains(&told.as_str());
+        assert_eq!(birth.went, is_idle, "{told}: {}", supervised.journal());
+        if is_idle {
+            gone += 1;
+            continue;
+        }
+        failed += 1;
+        let report = report(&supervised, &birth, last);
+        last = report.generation;
+        match (&report.end, page.get(row)) {
+            (End::NotStarted { step, errno }, Some(wanted)) => {
+                assert!(!wanted.step.is_empty() && step.starts_with(&wanted.step), "{told}: {step}");
+                assert_eq!(*errno, Errno::EPERM as i32, "{told}");
+            }
+            // The score is not set, which the look at the process finds.
+            (_, Some(_)) => assert!(["openat", "write"].contains(&told.as_str()), "{told}: {report:?}"),
+            (End::Exited { code }, None) => {
+                assert_eq!(*code, 69, "{told}: {report:?}");
+                // Whoever cannot ask how many threads there are takes it that there are more than one.
+                let why = match told.as_str() {
+                    "unshare" => "more than one thread",
+                    "recvmsg" | "sendmsg" => "descriptor 3",
+                    _ => "EPERM",
+                };
+                assert!(report.last_lines.concat().contains(why), "{told}: {report:?}");
+            }
+            (_, None) => panic!("{told}: {report:?}"),
+        }
+    }
+    assert!(failed >= 20, "{failed} calls were tried");
+    drop(births);
+    let ready = supervised.wait_for_life("a", 1);
+    assert!(ready.restarts >= failed, "{ready:?}");
+    let said = supervised.journal().since(0);
+    let said = said.iter().filter(|line| line.text.contains("code of the user runs")).count();
+    // The first, those that were let go, and the last.
+    assert!(said <= gone + 2, "{said} of {gone}: {}", supervised.journal());
+    supervised.journal().wait_until("as many descriptors as before", |_| {
+        (supervised.process().descriptors().len() <= descriptors + 2).then_some(())
+    });
+    assert_eq!(supervised.process().zombies(), []);
+    supervised.stop();
+}
