@@ -2,6 +2,7 @@
 //!
 //! What filters are made from is a policy, line by line ([`policy`]), and what they are made by [`stages`].
 
+pub mod overseer;
 pub mod policy;
 pub mod stages;
 
@@ -83,6 +84,27 @@ impl Filter {
             k: u32::from_le_bytes([c, d, e, f]),
         };
         Self::new(instructions.iter().map(read).collect())
+    }
+
+    /// Returns what the filter says to a call, as the kernel would: `data` is the number, the architecture, the address, and
+    /// the arguments, in halves. What is none of the instructions that are compiled here is taken for deadly.
+    pub fn answer(&self, data: &[u32; 16]) -> u32 {
+        let (mut a, mut at) = (0_u32, 0_usize);
+        while let Some(&Instruction { code, jt, jf, k }) = self.program.get(at) {
+            at += 1;
+            let jump = |holds: bool| usize::from(if holds { jt } else { jf });
+            match code {
+                0x20 => a = data.get(k as usize / 4).copied().unwrap_or_default(),
+                0x54 => a &= k,
+                0x05 => at += k as usize,
+                0x15 => at += jump(a == k),
+                0x25 => at += jump(a > k),
+                0x35 => at += jump(a >= k),
+                0x06 => return k,
+                _ => return libc::SECCOMP_RET_KILL_PROCESS,
+            }
+        }
+        libc::SECCOMP_RET_KILL_PROCESS
     }
 
     /// Puts the filter on the calling thread for ever. Async-signal-safe.

@@ -47,6 +47,11 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Show who may say what to whom, without starting anything.
     Grants(Grants),
+    /// Run a system with one worker outside of its sandbox, and say what it needs of one. For development.
+    Learn(Learn),
+    /// What `learn` starts.
+    #[command(hide = true)]
+    LearnSupervise(LearnSupervise),
     /// Show what runs with privilege: its actors, who may call them, and how much code that is.
     Privileged(Privileged),
     /// Show how exposed each worker is, as a number, and which lines of the manifest would lower it.
@@ -338,6 +343,38 @@ pub(crate) struct Explain {
     /// One JSON document with a schema_version, with every system call.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Run a system with one worker outside of its sandbox, and say what it needs of one.
+#[derive(Debug, Args)]
+pub(crate) struct Learn {
+    /// The manifest.
+    pub(crate) manifest: PathBuf,
+    /// The worker.
+    pub(crate) worker: String,
+    /// List the system calls that it may make and did not.
+    #[arg(long)]
+    pub(crate) unused: bool,
+    /// One JSON document with a schema_version.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What gives it work, once the system is ready; its end stops the system. Without, the system runs until it is stopped.
+    /// BAILIWICK_STATE_DIR names the state directory to it.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+/// What `learn` starts.
+#[derive(Debug, Args)]
+pub(crate) struct LearnSupervise {
+    /// The manifest.
+    pub(crate) manifest: PathBuf,
+    /// The worker.
+    pub(crate) worker: String,
+    /// Where its calls are told.
+    pub(crate) socket: String,
+    /// The state directory.
+    pub(crate) state_dir: PathBuf,
 }
 
 /// Show what runs with privilege.

@@ -3,7 +3,7 @@
 //! What lives tells it on its slate; what has died left it in the report of its death. It is the worker's own word: a
 //! worker that was taken over may say what it likes, so it is advice, and escaped.
 
-mod remedy;
+pub(crate) mod remedy;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -127,6 +127,23 @@ pub enum Failure {
         /// The kernel's error.
         error: std::io::Error,
     },
+    /// A worker has no list of system calls that could be learned.
+    #[error("worker `{worker}` has no list of system calls: it is a foreign program, or may execute others")]
+    NothingToLearn {
+        /// The worker.
+        worker: String,
+    },
+    /// The system of the manifest runs.
+    #[error("the system of this manifest runs at present, and `learn` takes a worker out of its sandbox")]
+    Runs,
+    /// Something that learning takes could not be had.
+    #[error("{what}: {error}")]
+    Learning {
+        /// What.
+        what: &'static str,
+        /// The kernel's error.
+        error: std::io::Error,
+    },
     /// A file is not what `blast --write` of this version writes.
     #[error("{path} is no file of `blast --write`, or one of another version", path = path.display())]
     NotWritten {
@@ -149,6 +166,7 @@ impl Failure {
             Self::UnknownName { .. } => Exit::UnknownName,
             Self::NoSystem { .. } => Exit::Unreachable,
             Self::SeveralSystems { .. } | Self::NobodyNamed => Exit::Usage,
+            Self::NothingToLearn { .. } | Self::Runs | Self::Learning { .. } => Exit::Failed,
             Self::NoSupervisor { .. } | Self::Unwritten(_) | Self::File { .. } | Self::NotWritten { .. } => {
                 Exit::Failed
             }
@@ -177,7 +195,10 @@ impl Failure {
                 Some("install bailiwickd beside bailiwick, or in a folder of PATH".into())
             }
             Self::NotWritten { .. } => Some("write it anew, and read what has changed".into()),
+            Self::Runs => Some("stop it, or learn on another machine: this is a tool for development".into()),
             Self::Manifest(_)
+            | Self::NothingToLearn { .. }
+            | Self::Learning { .. }
             | Self::File { .. }
             | Self::Refused { .. }
             | Self::TimedOut { .. }

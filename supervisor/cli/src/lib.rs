@@ -18,6 +18,7 @@ mod exit;
 mod explain;
 mod grants;
 mod json;
+mod learn;
 mod order;
 mod place;
 mod privileged;
@@ -42,6 +43,10 @@ use screen::Screen;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // What is not called by a person but started in the place of a worker.
+    if let Some(code) = learn::shim() {
+        return code;
+    }
     // What clap itself prints has colours by the same rules, as far as they are known before the arguments are.
     let coloured = Screen::new(Color::Auto).stdout_colour();
     let choice = if coloured { ColorChoice::Always } else { ColorChoice::Never };
@@ -54,6 +59,8 @@ pub fn main() -> ExitCode {
         Command::Blast(asked) => blast::blast(&asked, &screen),
         Command::Explain(asked) => profile::explain(&asked, &screen),
         Command::Grants(asked) => grants::grants(&asked, &screen),
+        Command::Learn(asked) => learn::learn(&asked, &screen),
+        Command::LearnSupervise(asked) => return learn::supervise_learner(&asked),
         Command::Privileged(asked) => privileged::privileged(&asked, &screen),
         Command::Score(asked) => score::score(&asked, &screen),
         Command::Status(status) => status::status(&status, &screen),

@@ -43,6 +43,25 @@ impl Stages {
     }
 }
 
+impl Stages {
+    /// Returns whether a process in its last stage may make a call with these arguments.
+    pub fn allows(&self, call: i64, arguments: [u64; 6]) -> bool {
+        let filters = self.running.iter().chain(&self.before_exec);
+        answer(filters, NATIVE, call, arguments) == libc::SECCOMP_RET_ALLOW
+    }
+}
+
+/// Returns what the kernel would do to a call: the most severe answer of all filters, the newest of which come first.
+fn answer<'f>(filters: impl Iterator<Item = &'f Filter>, arch: u32, call: i64, arguments: [u64; 6]) -> u32 {
+    let mut data = [0_u32; 16];
+    (data[0], data[1]) = (call as u32, arch);
+    for (n, argument) in arguments.iter().enumerate() {
+        (data[4 + 2 * n], data[5 + 2 * n]) = (*argument as u32, (*argument >> 32) as u32);
+    }
+    let severity = |answer: &u32| (*answer & 0xffff_0000).cast_signed();
+    filters.map(|filter| filter.answer(&data)).min_by_key(severity).unwrap_or(libc::SECCOMP_RET_ALLOW)
+}
+
 /// Compiles the lines of one verdict.
 fn compile(policy: &[SystemCall], verdict: Verdict, execs: bool) -> Result<Vec<Instruction>, BackendError> {
     let error = |errno: libc::c_int| SeccompAction::Errno(errno.unsigned_abs());
@@ -143,6 +162,16 @@ const NATIVE_QUIET: &[i64] = &[libc::SYS_fork, libc::SYS_vfork];
 const NATIVE_QUIET: &[i64] = &[];
 const REFUSED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
 
+/// The architecture, as the kernel's audit numbers it.
+#[cfg(target_arch = "x86_64")]
+const NATIVE: u32 = 0xc000_003e;
+/// The architecture, as the kernel's audit numbers it.
+#[cfg(target_arch = "aarch64")]
+const NATIVE: u32 = 0xc000_00b7;
+/// The architecture, as the kernel's audit numbers it.
+#[cfg(target_arch = "riscv64")]
+const NATIVE: u32 = 0xc000_00f3;
+
 const X32_BIT: u32 = 0x4000_0000;
 const LOAD_NUMBER: u16 = 0x20;
 const JUMP_IF_EQUAL: u16 = 0x15;
@@ -161,40 +190,6 @@ mod tests {
     use super::super::policy::{Whom, every_line, lines};
     use super::*;
 
-    /// Runs a filter as the kernel does: an accumulator, the call's data, and the few instructions that are used.
-    fn verdict(filter: &Filter, data: &[u32; 16]) -> u32 {
-        let (mut a, mut at) = (0_u32, 0_usize);
-        let program = filter.to_bytes();
-        let (program, _) = program.as_chunks::<8>();
-        loop {
-            let [c0, c1, jt, jf, k0, k1, k2, k3] = program[at];
-            let (code, k) = (u16::from_le_bytes([c0, c1]), u32::from_le_bytes([k0, k1, k2, k3]));
-            at += 1;
-            let jump = |holds: bool| usize::from(if holds { jt } else { jf });
-            match code {
-                0x20 => a = data[k as usize / 4],
-                0x54 => a &= k,
-                0x05 => at += k as usize,
-                0x15 => at += jump(a == k),
-                0x25 => at += jump(a > k),
-                0x35 => at += jump(a >= k),
-                0x06 => return k,
-                _ => panic!("instruction {code:#x} is not used by the compiler"),
-            }
-        }
-    }
-
-    /// Returns what the kernel would do to a call: the most severe answer of all filters.
-    fn answer(filters: &[&Filter], arch: u32, call: i64, arguments: [u64; 6]) -> u32 {
-        let mut data = [0_u32; 16];
-        (data[0], data[1]) = (call as u32, arch);
-        for (n, argument) in arguments.iter().enumerate() {
-            (data[4 + 2 * n], data[5 + 2 * n]) = (*argument as u32, (*argument >> 32) as u32);
-        }
-        let severity = |answer: &u32| (*answer & 0xffff_0000).cast_signed();
-        filters.iter().map(|filter| verdict(filter, &data)).min_by_key(severity).expect("a filter")
-    }
-
     struct Policy(Stages);
 
     impl Policy {
@@ -208,13 +203,13 @@ mod tests {
         }
 
         fn starting(&self, call: i64, arguments: [u64; 6]) -> u32 {
-            answer(&self.0.before_exec.iter().collect::<Vec<_>>(), NATIVE, call, arguments)
+            answer(self.0.before_exec.iter(), NATIVE, call, arguments)
         }
 
         fn running(&self, call: i64, arguments: [u64; 6]) -> u32 {
             // The newest filter is asked first and wins among equals.
             let filters = self.0.running.iter().chain(&self.0.before_exec);
-            answer(&filters.collect::<Vec<_>>(), NATIVE, call, arguments)
+            answer(filters, NATIVE, call, arguments)
         }
     }
 
@@ -225,12 +220,6 @@ mod tests {
     const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
     const DENIED: u32 = TRAP | libc::EPERM as u32;
     const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
-    #[cfg(target_arch = "x86_64")]
-    const NATIVE: u32 = 0xc000_003e;
-    #[cfg(target_arch = "aarch64")]
-    const NATIVE: u32 = 0xc000_00b7;
-    #[cfg(target_arch = "riscv64")]
-    const NATIVE: u32 = 0xc000_00f3;
 
     #[test]
     fn every_line_that_stops_a_call_does_and_lets_pass_whom_it_names() {
@@ -341,8 +330,8 @@ mod tests {
     #[test]
     fn foreign_tables_of_calls_kill() {
         let sealed = Policy::of(&[]);
-        let filters: Vec<_> = sealed.0.before_exec.iter().collect();
-        assert_eq!(answer(&filters, 0x4000_0003, libc::SYS_read, NONE), KILL, "32-bit calls");
+        let filters = sealed.0.before_exec.iter();
+        assert_eq!(answer(filters, 0x4000_0003, libc::SYS_read, NONE), KILL, "32-bit calls");
         assert_eq!(sealed.starting(libc::SYS_read | i64::from(X32_BIT), NONE), KILL, "x32 calls");
         assert_eq!(sealed.starting(libc::SYS_read, NONE), ALLOW);
     }

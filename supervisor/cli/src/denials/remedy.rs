@@ -5,7 +5,7 @@ use bailiwick_sys::seccomp::policy::{CIRCUMSTANCES, Verdict, lines};
 
 /// Returns the lines of a sandbox, each of which allows a call that a sealed worker is denied. None for what no worker of a
 /// preset that filters may do, and for what is denied only with certain arguments.
-pub(super) fn of(call: &str) -> Vec<String> {
+pub(crate) fn of(call: &str) -> Vec<String> {
     let allows = |given: &dyn Fn(&str) -> bool| {
         lines(given).any(|line| line.name == call && line.verdict == Verdict::Allowed)
     };
