@@ -165,13 +165,15 @@ fn edges(system: &System, worker: &Worker) -> (Vec<Edge>, Vec<Edge>) {
 /// Returns which namespaces a worker has to itself or shares with other workers alone, and which with the supervisor.
 pub(crate) fn namespaces(worker: &Worker, machine: &Machine) -> Namespaces {
     let (sandbox, commons) = (&worker.sandbox, &machine.commons);
+    // What the machine cannot give is told among what it lacks.
+    let nested = machine.namespaces_of(worker).ok().filter(|_| machine.nests.is_ok());
     let all = [
         ("mount", sandbox.has_private_mounts() && machine.views.is_ok()),
         ("network", sandbox.has_private_network() && commons.network.is_some()),
         ("ipc", sandbox.has_private_ipc() && commons.ipc.is_some()),
         ("uts", sandbox.has_protected_hostname() && commons.hostname.is_some()),
-        ("pid", false),
-        ("user", false),
+        ("pid", nested.as_ref().is_some_and(|nested| nested.pids)),
+        ("user", nested.as_ref().is_some_and(|nested| nested.users)),
         ("cgroup", false),
         ("time", false),
     ];
@@ -237,3 +239,24 @@ fn missing(system: &System, worker: &Worker) -> Vec<String> {
 
 /// The version of Landlock's interface that knows TCP ports.
 const PORTS_ABI: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_its_own_where_the_sandbox_has_it_and_the_machine_can() {
+        let machine = Machine::probe();
+        let mut worker = Worker::new("web", Exec::Own);
+        worker.sandbox.preset = Preset::Exec;
+        let own = |worker: &Worker, machine: &Machine| namespaces(worker, machine).own;
+        let here = own(&worker, &machine);
+        assert_eq!(here.contains(&"mount"), machine.views.is_ok());
+        assert_eq!(here.contains(&"pid"), machine.nests.is_ok());
+        let poor = machine.clone().without_namespaces().without_nests();
+        assert_eq!(own(&worker, &poor), [""; 0]);
+        worker.sandbox.private_mounts = Some(false);
+        assert!(!own(&worker, &machine).contains(&"mount"));
+        assert_eq!(namespaces(&worker, &machine).shared.len() + own(&worker, &machine).len(), 8);
+    }
+}

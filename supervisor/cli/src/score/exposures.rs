@@ -228,8 +228,14 @@ fn namespaces(_: &System, worker: &Worker, machine: &Machine) -> Found {
     let badness = 5 * shared.len() / (own.len() + shared.len()).max(1);
     let text = if shared.is_empty() { "shares none".into() } else { format!("shares {}", shared.join(", ")) };
     let sandbox = &worker.sandbox;
-    let given_up =
-        [sandbox.private_mounts, sandbox.private_network, sandbox.private_ipc, sandbox.protect_hostname];
+    let given_up = [
+        sandbox.private_mounts,
+        sandbox.private_network,
+        sandbox.private_ipc,
+        sandbox.protect_hostname,
+        sandbox.private_pids,
+        sandbox.private_users,
+    ];
     let tighten = if given_up.contains(&Some(false)) { "remove `private_… = false`" } else { "" };
     found(u8::try_from(badness).unwrap_or(10), text, tighten)
 }
