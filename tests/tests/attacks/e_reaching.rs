@@ -74,8 +74,8 @@ fn looks_into(evil: &mut Evil, target: Process, address: i64) -> Vec<Attack> {
     attacks
 }
 
-/// Control: one process of an ordinary user does all of it to another of the same user. Mode: root and rootless; preset exec
-/// as root.
+/// Control: one process of an ordinary user does all of it to another of the same user.
+/// Mode: root and rootless, sealed and exec.
 #[test]
 fn e1_no_worker_reads_or_takes_over_another_or_the_supervisor() {
     if needs_root("only root knows an address in the memory of others") {
@@ -92,9 +92,6 @@ fn e1_no_worker_reads_or_takes_over_another_or_the_supervisor() {
     assert!(free.evil.call(libc::SYS_pidfd_getfd, &[pidfd.into(), 0.into(), 0.into()]).did());
     for &mode in modes() {
         for keys in ["", EXEC] {
-            if mode == Mode::Rootless && keys == EXEC {
-                continue;
-            }
             let mut scene = Scene::new(mode, keys);
             for target in [scene.pid("victim"), scene.pid("priv"), scene.process()] {
                 let attacks = looks_into(&mut scene.evil, target, a_page_of(target));
@@ -158,8 +155,8 @@ fn signal_by_socket(evil: &mut Evil, target: Process, signal: i32) -> Vec<Answer
 
 const F_SETSIG: i32 = 10;
 
-/// Control: the same signals end another process of the same user, each of them. Mode: root and rootless; preset exec as
-/// root.
+/// Control: the same signals end another process of the same user, each of them.
+/// Mode: root and rootless, sealed and exec.
 #[test]
 fn e2_no_worker_signals_another_or_the_supervisor() {
     let mut free = Free::somebody();
@@ -175,9 +172,6 @@ fn e2_no_worker_signals_another_or_the_supervisor() {
     wait_until("a signal by a socket", || !prey.is_alive());
     for &mode in modes() {
         for keys in ["", EXEC] {
-            if mode == Mode::Rootless && keys == EXEC {
-                continue;
-            }
             let mut scene = Scene::new(mode, keys);
             for target in [scene.pid("victim"), scene.pid("priv"), scene.process()] {
                 for signal in [0, libc::SIGKILL, libc::SIGSTOP, libc::SIGTERM, 34] {
@@ -191,7 +185,8 @@ fn e2_no_worker_signals_another_or_the_supervisor() {
     }
 }
 
-/// Control: an ordinary user ends all that is his at once. Mode: root and rootless; preset exec as root.
+/// Control: an ordinary user ends all that is his at once.
+/// Mode: root and rootless, sealed and exec.
 #[test]
 fn e4_a_signal_to_everybody_or_to_a_group_reaches_nobody_else() {
     let mut free = Free::somebody();
@@ -200,9 +195,6 @@ fn e4_a_signal_to_everybody_or_to_a_group_reaches_nobody_else() {
     wait_until("the prey to be killed with everybody", || !prey.is_alive());
     for &mode in modes() {
         for keys in ["", EXEC] {
-            if mode == Mode::Rootless && keys == EXEC {
-                continue;
-            }
             let mut scene = Scene::new(mode, keys);
             let groups: Vec<_> = [scene.process(), scene.pid("victim")]
                 .iter()
@@ -309,7 +301,8 @@ fn open_to_all(path: &Path) -> UnixListener {
 const NO_WAY: &[&str] =
     &["EPERM", "EACCES", "ENOENT", "ECONNREFUSED", "ENOTCONN", "EPROTOTYPE", "EOPNOTSUPP"];
 
-/// Control: an ordinary process connects. Mode: root and rootless; preset exec as root.
+/// Control: an ordinary process connects.
+/// Mode: root and rootless, sealed and exec.
 #[test]
 fn e7_abstract_sockets_of_the_machine_are_out_of_reach() {
     let (address, _listener) = abstract_listener("e7");
@@ -317,9 +310,6 @@ fn e7_abstract_sockets_of_the_machine_are_out_of_reach() {
     assert!(connects(&mut free.evil, &address).iter().any(|(_, answer)| answer.did()));
     for &mode in modes() {
         for keys in ["", "sandbox.preset = \"net-client\"\n", EXEC] {
-            if mode == Mode::Rootless && keys == EXEC {
-                continue;
-            }
             let mut scene = Scene::new(mode, keys);
             assert_refused(mode, &connects(&mut scene.evil, &address), NO_WAY);
             scene.assert_unharmed();
@@ -400,7 +390,8 @@ fn e9_nothing_is_shared_by_name() {
     }
 }
 
-/// Control: in a folder of its own an ordinary process does so. Mode: root and rootless; preset exec as root.
+/// Control: in a folder of its own an ordinary process does so.
+/// Mode: root and rootless, sealed and exec.
 #[test]
 fn e11_the_supervisors_executable_is_neither_written_nor_replaced() {
     let overwrites = |folder: &Path, supervisor: Process| {
@@ -427,9 +418,6 @@ fn e11_the_supervisors_executable_is_neither_written_nor_replaced() {
     assert!(came.iter().any(|(name, answer)| name == "replace bailiwickd" && answer.did()), "{came:?}");
     for &mode in modes() {
         for keys in ["", EXEC] {
-            if mode == Mode::Rootless && keys == EXEC {
-                continue;
-            }
             let mut scene = Scene::new(mode, keys);
             let attacks = overwrites(scene.path(), scene.process());
             let came = scene.each(&attacks);
@@ -450,8 +438,8 @@ const NAMESPACES: &[(&str, i32)] = &[
     ("time", 0x80),
 ];
 
-/// Control: as root each namespace is entered; as an ordinary user one that gives all capabilities. Mode: root and
-/// rootless; preset exec as root.
+/// Control: as root each namespace is entered; as an ordinary user one that gives all capabilities.
+/// Mode: root and rootless, sealed and exec.
 #[test]
 fn e13_no_namespace_is_made_or_entered_to_regain_power() {
     if needs_root(EXEC_NEEDS_ROOT) {
@@ -472,9 +460,6 @@ fn e13_no_namespace_is_made_or_entered_to_regain_power() {
     );
     for &mode in modes() {
         for keys in ["", EXEC] {
-            if mode == Mode::Rootless && keys == EXEC {
-                continue;
-            }
             let mut scene = Scene::new(mode, keys);
             let mut attacks: Vec<_> = unshares().collect();
             if keys == EXEC {

@@ -249,7 +249,8 @@ fn other_users() -> Vec<Attack> {
     ]
 }
 
-/// Control: root becomes whom it likes. Mode: root and rootless; preset exec as root.
+/// Control: root becomes whom it likes.
+/// Mode: root and rootless, sealed and exec.
 #[test]
 fn f7_no_user_and_no_group_is_kept_to_go_back_to() {
     if needs_root("only root changes users") {
@@ -262,9 +263,6 @@ fn f7_no_user_and_no_group_is_kept_to_go_back_to() {
     }
     for &mode in modes() {
         for keys in ["", EXEC] {
-            if mode == Mode::Rootless && keys == EXEC {
-                continue;
-            }
             let mut scene = Scene::new(mode, keys);
             let came = scene.each(&other_users());
             assert_refused(mode, &came, &["EPERM", "EINVAL"]);
@@ -299,7 +297,8 @@ fn descendant(process: Process, name: &str) -> Option<Process> {
     None
 }
 
-/// Control: outside, the program that it executes runs as root. Mode: root and rootless; preset exec as root.
+/// Control: outside, the program that it executes runs as root.
+/// Mode: root and rootless, sealed and exec.
 #[test]
 fn f8_no_capability_is_left_and_a_program_that_runs_as_root_gives_none() {
     if needs_root("only root ends what such a program leaves") {

@@ -48,16 +48,14 @@ fn open_by_ring(evil: &mut Evil, path: &Path) -> Answer {
     }
 }
 
-/// Control: an ordinary process opens a file so. Mode: root and rootless; preset exec as root.
+/// Control: an ordinary process opens a file so.
+/// Mode: root and rootless, sealed and exec.
 #[test]
 fn i1_a_ring_of_orders_is_no_way_past_the_filter() {
     let opened = open_by_ring(&mut Free::somebody().evil, Path::new("/etc/passwd"));
     assert!(opened.did(), "{opened:?}");
     for &mode in modes() {
         for keys in ["", EXEC] {
-            if mode == Mode::Rootless && keys == EXEC {
-                continue;
-            }
             let mut scene = Scene::new(mode, keys);
             let came = open_by_ring(&mut scene.evil, Path::new("/etc/passwd"));
             assert!(came.is_refused(NO), "{mode:?} {keys}: {came:?}");
@@ -97,8 +95,8 @@ fn hidden_flags() -> Vec<Attack> {
     ]
 }
 
-/// Control: outside, clone3 makes a process and root makes mounts of the newer kind. Mode: root and rootless; preset exec
-/// as root.
+/// Control: outside, clone3 makes a process and root makes mounts of the newer kind.
+/// Mode: root and rootless, sealed and exec.
 #[test]
 fn i3_calls_whose_flags_stand_in_memory_are_absent() {
     if needs_root("only root mounts") {
@@ -112,9 +110,6 @@ fn i3_calls_whose_flags_stand_in_memory_are_absent() {
     assert!(Free::somebody().evil.attempt(&clones).did());
     for &mode in modes() {
         for keys in ["", EXEC] {
-            if mode == Mode::Rootless && keys == EXEC {
-                continue;
-            }
             let mut scene = Scene::new(mode, keys);
             let came = scene.each(&hidden_flags());
             assert_refused(mode, &came, NO);
@@ -375,7 +370,8 @@ fn i7_calls_that_are_for_the_mighty_are_refused_or_deadly() {
     }
 }
 
-/// Control: an ordinary process makes calls by the other table. Mode: root and rootless; preset exec as root.
+/// Control: an ordinary process makes calls by the other table.
+/// Mode: root and rootless, sealed and exec.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn i7_the_other_tables_of_calls_of_the_same_processor_are_deadly() {
@@ -389,9 +385,6 @@ fn i7_the_other_tables_of_calls_of_the_same_processor_are_deadly() {
     assert!(free.evil.order(&orders[0]).did(), "programs of 32 bits run here");
     for &mode in modes() {
         for keys in ["", EXEC] {
-            if mode == Mode::Rootless && keys == EXEC {
-                continue;
-            }
             let mut scene = Scene::new(mode, keys);
             let x32 = format!("call {} n0", 0x4000_0000 + libc::SYS_getpid);
             for (life, order) in orders.iter().chain([&x32]).enumerate() {
