@@ -197,7 +197,6 @@ fn a_privileged_worker_may_have_the_source_of_garbage_killed() {
     supervised.stop();
 }
 
-/// Seen to fail without the look at the key.
 #[test]
 fn in_the_profile_for_development_a_violation_is_told_and_nobody_is_killed() {
     if needs_root(UNCONFINED) {
@@ -330,7 +329,6 @@ fn descriptors_parked_until_tables_are_full_harm_nobody_honest() {
     supervised.stop();
 }
 
-/// Seen to fail without the word to the kernel.
 #[test]
 fn a_link_whose_grants_name_no_descriptors_takes_none() {
     let none = "fds = { send = [], receive = [] }\n";

@@ -57,8 +57,7 @@ const USED_UP: &str = "not delivered: the method was granted for one use";
 const TOO_OFTEN: &str = "not delivered: the rate of its grant permits no more";
 const NOT_GRANTED: &str = "not delivered: no grant permits it";
 
-/// Seen to fail without the sender's bound, which then is cut off; the receiver's, which then takes what it is sent; the
-/// allowance that outlives the sender; the payment with time.
+/// What each part of it does is held by the tests of the machine, `runtime/core/tests/link/grants.rs`.
 #[test]
 fn a_rate_holds_for_an_honest_sender_that_would_send_more_and_a_restart_renews_nothing() {
     let mut supervised = run!(&system("rate = \"2/500ms\""));
@@ -78,7 +77,6 @@ fn a_rate_holds_for_an_honest_sender_that_would_send_more_and_a_restart_renews_n
     supervised.stop();
 }
 
-/// Seen to fail without the memory of what was used: the receiver's, the supervisor's.
 #[test]
 fn what_is_granted_once_is_used_up_for_every_life_of_both_ends() {
     let mut supervised = run!(&system("methods = [\"echo\"]\nonce = true"));
@@ -94,7 +92,6 @@ fn what_is_granted_once_is_used_up_for_every_life_of_both_ends() {
     supervised.stop();
 }
 
-/// Seen to fail without the renewal; with a renewal for each link.
 #[test]
 fn what_is_granted_once_in_a_life_is_there_again_for_the_next() {
     let mut supervised = run!(&system("methods = [\"echo\"]\nonce = \"per_life\""));
@@ -109,7 +106,6 @@ fn what_is_granted_once_in_a_life_is_there_again_for_the_next() {
     supervised.stop();
 }
 
-/// Seen to fail without the word about what has changed: to the receiver, to the sender; with a link that is cut for it.
 #[test]
 fn a_grant_is_narrowed_and_widened_on_the_living_link_and_nobody_is_restarted() {
     let all = system("methods = [\"echo\", \"hold\"]");

@@ -90,7 +90,6 @@ fn garbage_closes_the_link_and_is_told_by_who_may_accuse() {
     });
 }
 
-/// Seen to fail without the look at what the kernel says.
 #[test]
 fn a_packet_of_another_user_is_no_packet_of_the_peer() {
     run(None, async |both, cx| {
