@@ -140,6 +140,18 @@ impl Sandbox {
         self
     }
 
+    /// Has a `/tmp` of its own, of 64 MiB and 4096 files in memory, empty for each life.
+    pub fn private_tmp(mut self) -> Self {
+        self.spec.private_tmp = true;
+        self
+    }
+
+    /// Sees nothing of `path`, which lies below one that it may read or write.
+    pub fn inaccessible(mut self, path: impl Into<PathBuf>) -> Self {
+        self.spec.inaccessible_paths.push(path.into());
+        self
+    }
+
     /// Sees no network but sockets that it is handed: the default where no port is named and the machine can.
     pub fn private_network(mut self, private: bool) -> Self {
         self.spec.private_network = Some(private);

@@ -308,8 +308,9 @@ pub(crate) fn start(
 /// Descriptors that are left for the loop, operators and what a start needs for a moment: whoever is to start finds
 /// none instead.
 const RESERVE: usize = 14;
-/// Descriptors that a prepared instance holds: executable, directory, two rulesets, the lock of its user.
-const PREPARED: usize = 5;
+/// Descriptors that a prepared instance holds: executable, directory, two rulesets, the lock of its user, its view and the
+/// root of that, a `/tmp` of its own twice.
+const PREPARED: usize = 9;
 /// Files of its control groups.
 const GROUPS: usize = 8;
 /// Descriptors of a life: process, line, output, slate, what tells of its end.

@@ -400,6 +400,10 @@ pub struct Sandbox {
     pub read_write_paths: Vec<PathBuf>,
     /// It sees no files but those it is granted; `None` is where it has a sandbox and the machine can.
     pub private_mounts: Option<bool>,
+    /// It has a `/tmp` of its own, in memory and empty for each life.
+    pub private_tmp: bool,
+    /// Paths below those it is granted that it sees nothing of.
+    pub inaccessible_paths: Vec<PathBuf>,
     /// It sees no network but sockets it is handed; `None` is where it needs none and the machine can.
     pub private_network: Option<bool>,
     /// It sees no shared memory and queues of others; `None` is where it has a sandbox and the machine can.
@@ -464,7 +468,17 @@ pub enum Preset {
 impl Sandbox {
     /// Returns whether it sees no files but those it is granted, where the machine can.
     pub fn has_private_mounts(&self) -> bool {
-        self.private_mounts.unwrap_or(self.preset != Preset::None)
+        self.preset != Preset::None && (self.private_mounts.unwrap_or(true) || self.needs_view())
+    }
+
+    /// Returns whether something is declared that cannot be had without a view of files of its own.
+    pub fn needs_view(&self) -> bool {
+        self.private_tmp || !self.inaccessible_paths.is_empty()
+    }
+
+    /// Returns whether it may write somewhere.
+    pub fn writes(&self) -> bool {
+        self.private_tmp || !self.read_write_paths.is_empty()
     }
 
     /// Returns whether it sees no network but sockets it is handed, where the machine can.

@@ -250,7 +250,8 @@ impl Worker {
     /// Returns what is to be supervised. Relative paths start at `here`, where the worker starts too.
     pub(super) fn to_spec(&self, here: &Path) -> spec::Worker {
         let mut sandbox = self.sandbox.spec.clone();
-        for path in sandbox.read_only_paths.iter_mut().chain(&mut sandbox.read_write_paths) {
+        let granted = sandbox.read_only_paths.iter_mut().chain(&mut sandbox.read_write_paths);
+        for path in granted.chain(&mut sandbox.inaccessible_paths) {
             *path = here.join(&path);
         }
         let actor = |(hosted, args): (&Hosted, &Option<String>)| spec::Actor {

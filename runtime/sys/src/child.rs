@@ -9,7 +9,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use crate::capability::{self, Held};
 use crate::error::{Errno, Failed, check, failed};
 use crate::process::{ChildPlan, Resource, Step};
-use crate::{identity, landlock};
+use crate::{identity, landlock, temporary};
 
 /// A plan with everything allocated and every descriptor out of the way of the final numbers.
 pub(crate) struct Ready<'a> {
@@ -101,6 +101,7 @@ impl<'a> Ready<'a> {
             Step::Join(kind, namespace) => kind.join(place(&self.moved, *namespace)),
             Step::Fresh(kind) => kind.enter_fresh(),
             Step::Mount(mount) => mount.put(),
+            Step::Empty(folder) => temporary::empty(folder),
             Step::OomScore(score) => {
                 let (bytes, start) = decimal(*score);
                 let _not_there = put(c"/proc/self/oom_score_adj", &bytes[start..]);

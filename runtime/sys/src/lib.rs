@@ -58,6 +58,7 @@ pub mod socket;
 pub mod surroundings;
 pub mod survivors;
 pub mod system_call;
+pub mod temporary;
 pub mod trapped_call;
 pub mod tree;
 pub mod user_namespace;

@@ -53,6 +53,8 @@ pub enum Step<'a> {
     Join(Namespace, BorrowedFd<'a>),
     /// Moves into a fresh namespace: of mounts, with a copy of what is seen now.
     Fresh(Namespace),
+    /// Removes everything in a folder, which belongs to nobody but this child.
+    Empty(&'a CStr),
     /// Makes a file system that nobody had before.
     Mount(&'a FreshMount),
     /// Says how early the kernel is to kill it for want of memory. Goes on where it may not: a lower value than the
@@ -376,6 +378,7 @@ impl Step<'_> {
             Self::Directory(_) | Self::DirectoryNamed(_) => "change directory",
             Self::Join(namespace, _) => namespace.join_name(),
             Self::Fresh(namespace) => namespace.fresh_name(),
+            Self::Empty(_) => "empty temporary folder",
             Self::Mount(_) => "mount",
             Self::OomScore(_) => "oom_score_adj",
             Self::Nice(_) => "setpriority",

@@ -25,6 +25,8 @@ pub struct Surroundings {
     pub view: Option<Rc<View>>,
     /// What is mounted in the view for one life.
     pub fresh: Vec<FreshMount>,
+    /// Folders in the view that nothing of a former life is left in.
+    emptied: Vec<CString>,
     /// The working directory in the view.
     directory: CString,
 }
@@ -49,6 +51,11 @@ impl Surroundings {
         self.directory = CString::new(directory.as_os_str().as_bytes()).unwrap_or_default();
     }
 
+    /// Has each start find nothing in a folder of the view.
+    pub fn empty(&mut self, folder: &Path) {
+        self.emptied.extend(CString::new(folder.as_os_str().as_bytes()));
+    }
+
     /// Returns the steps that lead there. They need CAP_SYS_ADMIN, and what is opened by path before.
     pub fn steps(&self) -> Vec<Step<'_>> {
         let join = |kind: &Namespace| Some(Step::Join(*kind, self.commons.of(*kind)?));
@@ -59,6 +66,7 @@ impl Surroundings {
             steps.push(Step::Join(Namespace::Mount, view.as_fd()));
             steps.extend((!self.fresh.is_empty()).then_some(Step::Fresh(Namespace::Mount)));
             steps.extend(self.fresh.iter().map(Step::Mount));
+            steps.extend(self.emptied.iter().map(|folder| Step::Empty(folder)));
             // By its name, since a descriptor of the supervisor's would be a way back.
             steps.push(Step::DirectoryNamed(&self.directory));
         }

@@ -112,6 +112,9 @@ fn items<'a>(scenery: &'a Scenery<'_>) -> Result<Vec<Item<'a>>, ViewError> {
         let item = item(&shown.at, shown.place.as_fd(), thing)?;
         items.push((&shown.at, Item { optional: shown.optional, ..item }));
     }
+    for (path, mount) in &scenery.put {
+        items.push((path, item(path, *mount, Thing::Mount(*mount))?));
+    }
     for (path, place) in &scenery.hidden {
         items.push((path, item(path, *place, Thing::Cover)?));
     }

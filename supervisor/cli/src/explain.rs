@@ -111,6 +111,8 @@ fn granted(sandbox: &Sandbox, base: &Path) -> Vec<(&'static str, Vec<String>)> {
         ("holds", sandbox.capabilities.clone()),
         ("may read", paths(&sandbox.read_only_paths)),
         ("may write", paths(&sandbox.read_write_paths)),
+        ("sees nothing of", paths(&sandbox.inaccessible_paths)),
+        ("has of its own", sandbox.private_tmp.then(|| "/tmp".to_owned()).into_iter().collect()),
         ("may bind TCP", ports(&sandbox.tcp_bind)),
         ("may connect to TCP", ports(&sandbox.tcp_connect)),
     ];

@@ -73,7 +73,11 @@ fn of_sandbox(old: &Sandbox, new: &Sandbox) -> Vec<String> {
     for path in new.read_only_paths.iter().filter(|path| !is_below(&readable, path)) {
         found.push(format!("may read {}", path.display()));
     }
+    for path in old.inaccessible_paths.iter().filter(|path| !is_below(&new.inaccessible_paths, path)) {
+        found.push(format!("sees {}", path.display()));
+    }
     for (before, now, text) in [
+        (!old.private_tmp, !new.private_tmp, "has a /tmp of its own"),
         (old.has_private_mounts(), new.has_private_mounts(), "sees names of files that it is not granted"),
         (old.has_private_network(), new.has_private_network(), "sees the network of the host"),
         (old.has_private_ipc(), new.has_private_ipc(), "sees shared memory and queues of the host"),

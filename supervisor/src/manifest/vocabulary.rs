@@ -77,8 +77,8 @@ const LATER: &[(Table, &str)] = &[
     (
         Table::Sandbox,
         "no_new_privileges \
-         private_tmp root_directory protect_proc proc_subset \
-         private_devices protect_system protect_home bind_read_only_paths bind_paths inaccessible_paths \
+         root_directory protect_proc proc_subset \
+         private_devices protect_system protect_home bind_read_only_paths bind_paths \
          no_exec_paths exec_paths temporary_file_system system_call_filter system_call_error_number \
          system_call_log system_call_architectures restrict_address_families restrict_namespaces \
          restrict_realtime restrict_suid_sgid lock_personality memory_deny_write_execute memfd_no_exec \

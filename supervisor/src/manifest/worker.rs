@@ -190,6 +190,8 @@ fn sandbox(fields: &mut Fields<'_, '_>) -> Sandbox {
     fields.set("read_only_paths", &mut sandbox.read_only_paths);
     fields.set("read_write_paths", &mut sandbox.read_write_paths);
     sandbox.private_mounts = fields.read("private_mounts");
+    fields.set("private_tmp", &mut sandbox.private_tmp);
+    fields.set("inaccessible_paths", &mut sandbox.inaccessible_paths);
     sandbox.private_network = fields.read("private_network");
     sandbox.private_ipc = fields.read("private_ipc");
     sandbox.protect_hostname = fields.read("protect_hostname");

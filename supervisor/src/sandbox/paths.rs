@@ -10,6 +10,7 @@ use bailiwick_sys::files::{self, Links};
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::landlock::places::needed;
 use bailiwick_sys::landlock::ruleset::{Access, Rules, RulesetError, closed_to};
+use bailiwick_sys::temporary::{self, Bounds};
 use bailiwick_sys::view::View;
 use bailiwick_sys::{Errno, Failed};
 
@@ -40,6 +41,24 @@ impl Granted {
         let write = worker.sandbox.read_write_paths.iter().map(|path| (path, Access::Write));
         let open = |(path, access): (&PathBuf, Access)| Self::open("granted path", path, access, machine);
         read.chain(write).map(open).collect()
+    }
+
+    /// Opens every path that `worker` is to see nothing of.
+    pub(super) fn open_hidden(worker: &Worker, machine: &Machine) -> Result<Vec<Self>, SandboxError> {
+        let hidden = worker.sandbox.inaccessible_paths.iter();
+        hidden.map(|path| Self::open("inaccessible path", path, Access::Enter, machine)).collect()
+    }
+
+    /// Makes the `/tmp` that belongs to `uid`, if the worker has one of its own.
+    pub(super) fn own_tmp(sandbox: &Sandbox, uid: u32) -> Result<Option<Self>, SandboxError> {
+        let make = || {
+            Ok(Self {
+                path: TMP.into(),
+                access: Access::Write,
+                place: temporary::make(Bounds::default(), uid)?,
+            })
+        };
+        sandbox.private_tmp.then(make).transpose()
     }
 
     /// Opens one path. As root links are refused, since whoever owns a folder on the way could lay one.
@@ -136,6 +155,9 @@ fn rules(
     }
     rules.allow_ports(&sandbox.tcp_bind, &sandbox.tcp_connect)?.finish()
 }
+
+/// Where files are put that nobody needs for long.
+pub(super) const TMP: &str = "/tmp";
 
 /// Returns by what name a preset is known where it says which places it needs.
 pub(super) fn who(preset: Preset) -> &'static str {

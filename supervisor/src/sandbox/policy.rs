@@ -27,7 +27,7 @@ pub(super) fn filters(worker: &Worker) -> Result<Stages, SandboxError> {
 /// Returns whether a circumstance that a line names is given; what is none of the others is a capability.
 fn is_given(sandbox: &Sandbox, circumstance: &str) -> bool {
     match circumstance {
-        "write" => !sandbox.read_write_paths.is_empty(),
+        "write" => sandbox.writes(),
         "bind" => !sandbox.tcp_bind.is_empty() || binds_any_port(sandbox),
         "connect" => sandbox.preset == Preset::NetClient || !sandbox.tcp_connect.is_empty(),
         capability => sandbox.capabilities.iter().any(|held| held == capability),

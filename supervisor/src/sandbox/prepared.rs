@@ -163,7 +163,8 @@ impl Ground {
         let (limits, shares) = self.amounts(worker, &account, &mut missing)?;
         let nest = self.nest(worker, &mut missing)?;
         hand_over(&worker.name, &account, &granted)?;
-        let surroundings = self.surroundings(worker, &executable, &mut granted, &mut missing)?;
+        let uid = account.identity().uid;
+        let surroundings = self.surroundings(worker, &executable, uid, &mut granted, &mut missing)?;
         let is_killed_otherwise = !matches!(tree(nest.as_ref(), None, &account), Tree::Alone);
         let cgroup = self.cgroup(&name, &limits.purpose(!is_killed_otherwise, shares))?;
         let landlocked = sandboxed && self.machine.landlock_abi > 0;

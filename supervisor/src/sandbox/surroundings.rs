@@ -2,21 +2,22 @@
 
 use std::borrow::Cow;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bailiwick_sys::Errno;
 use bailiwick_sys::fresh_mount::FreshMount;
 use bailiwick_sys::landlock::ruleset::Access;
 use bailiwick_sys::namespaces::Namespace;
 use bailiwick_sys::notify;
 use bailiwick_sys::surroundings::Surroundings;
-use bailiwick_sys::view::{May, Scenery, View, plain};
+use bailiwick_sys::view::{May, Scenery, View, ViewError, plain};
 
 use super::error::SandboxError;
 use super::executable::Executable;
 use super::missing::{Aspect, Missing};
-use super::paths::{Granted, who};
+use super::paths::{Granted, TMP, who};
 use super::prepared::Ground;
 use crate::spec::{Preset, Worker};
 
@@ -26,7 +27,8 @@ impl Ground {
         &self,
         worker: &Worker,
         executable: &Executable,
-        granted: &mut [Granted],
+        uid: u32,
+        granted: &mut Vec<Granted>,
         missing: &mut Vec<Missing>,
     ) -> Result<Surroundings, SandboxError> {
         let sandbox = &worker.sandbox;
@@ -61,10 +63,14 @@ impl Ground {
         }
         match &self.machine.views {
             _ if !sandbox.has_private_mounts() => {}
-            Ok(()) => self.show(worker, executable, granted, &mut around)?,
+            Ok(()) => {
+                granted.extend(Granted::own_tmp(sandbox, uid)?);
+                self.show(worker, executable, granted, &mut around)?;
+            }
             Err(error) => {
-                let is_written = sandbox.private_mounts.is_some();
-                lacks("private_mounts", is_written, Aspect::View, error.to_string().into())?;
+                let is_written = sandbox.private_mounts.is_some() || sandbox.needs_view();
+                let keys = "private_mounts, private_tmp and inaccessible_paths";
+                lacks(keys, is_written, Aspect::View, error.to_string().into())?;
             }
         }
         Ok(around)
@@ -79,7 +85,14 @@ impl Ground {
         around: &mut Surroundings,
     ) -> Result<(), SandboxError> {
         let mut scenery = Scenery::default();
+        let hidden = Granted::open_hidden(worker, &self.machine)?;
+        hidden.iter().for_each(|place| scenery.hide(place.path(), place.as_fd()));
         for place in &*granted {
+            if worker.sandbox.private_tmp && place.path() == Path::new(TMP) {
+                scenery.put(place.path(), place.as_fd());
+                around.empty(place.path());
+                continue;
+            }
             let may = May { write: place.access() == Access::Write, ..May::default() };
             scenery.show(place.path(), place.as_fd(), may);
         }
@@ -94,6 +107,14 @@ impl Ground {
         }
         let directory = plain(worker.working_directory.as_deref().unwrap_or(Path::new("/")));
         scenery.folder(&directory);
+        let names = granted.iter().map(|place| plain(place.path())).chain([directory.clone()]);
+        let in_tmp =
+            |path: &PathBuf| worker.sandbox.private_tmp && path.starts_with(TMP) && path != Path::new(TMP);
+        if let Some(path) = names.into_iter().find(in_tmp) {
+            // Each start would find it gone.
+            let source = ViewError::Place { path, errno: Errno::EBUSY };
+            return Err(SandboxError::View { worker: worker.name.clone(), source });
+        }
         around.fresh.iter().for_each(|mount| scenery.folder(mount.at()));
         let failed = |source| SandboxError::View { worker: worker.name.clone(), source };
         let view = Rc::new(View::build(&scenery).map_err(failed)?);

@@ -52,7 +52,7 @@ impl Sandbox {
         }
         self.limits.or(Limits {
             // How much goes into a folder that it is given is for whoever gave it to say.
-            file_size: self.read_write_paths.is_empty().then_some(Self::FILE_SIZE),
+            file_size: (!self.writes()).then_some(Self::FILE_SIZE),
             stack: Some(Self::STACK),
             locked_memory: Some(0),
             message_queues: Some(0),

@@ -35,6 +35,7 @@ pub(crate) const SCENES: &[Case] = cases![
     Nothing tree::a_supervisor_waits_with_runaways_of_a_shared_user,
     Nothing tree::a_supervisor_waits_with_a_sealed_worker,
     Nothing nest::a_supervisor_waits_with_runaways_in_a_nest,
+    Root view::cost,
 ];
 
 pub(crate) const CASES: &[Case] = cases![
@@ -103,4 +104,6 @@ pub(crate) const CASES: &[Case] = cases![
     Root view::shared_memory_and_the_name_of_the_host_are_not_the_hosts,
     Nothing view::without_namespaces_the_floor_stands_and_a_key_that_is_written_refuses,
     Root view::a_start_leaves_no_mount_behind,
+    Root view::a_tmp_of_its_own_is_bounded_and_empty_for_each_life,
+    Root view::what_is_inaccessible_is_covered,
 ];

@@ -65,6 +65,22 @@ fn obey(order: &str, fd: Option<OwnedFd>) -> String {
             let address = SocketAddr::from_abstract_name(argument).expect("a short name");
             outcome(UnixStream::connect_addr(&address))
         }
+        "fill" => {
+            let mut file = File::create(argument).expect("a file");
+            let block = vec![1; 1 << 20];
+            let error = std::iter::repeat_with(|| file.write_all(&block)).take(1024).find_map(Result::err);
+            format!(
+                "{} at {:?} MiB",
+                refusal(&error.expect("a limit")),
+                file.metadata().map(|found| found.len() >> 20).ok()
+            )
+        }
+        "breed" => {
+            let born =
+                |number| File::create(format!("{argument}/{number}")).err().map(|error| (number, error));
+            let (number, error) = (0..100_000).find_map(born).expect("a limit");
+            format!("{} at {number}", refusal(&error))
+        }
         "bind" => outcome(TcpListener::bind(format!("127.0.0.1:{argument}"))),
         "connect" => outcome(std::net::TcpStream::connect(format!("127.0.0.1:{argument}"))),
         "udp" => outcome(std::net::UdpSocket::bind("127.0.0.1:0")),

@@ -32,6 +32,8 @@ pub(super) struct Item<'a> {
 pub(super) enum Thing<'a> {
     /// A copy of what is elsewhere.
     Copy { of: BorrowedFd<'a>, flags: Flags },
+    /// A mount that is attached nowhere.
+    Mount(BorrowedFd<'a>),
     /// Something empty that nobody can open.
     Cover,
     /// Nothing but the folder.
@@ -113,6 +115,7 @@ impl Item<'_> {
                 make_room(self).and_then(|()| mount::attach(copy.as_fd(), &self.at))
             }
             (Thing::Copy { .. }, None) => Ok(()),
+            (Thing::Mount(mount), _) => make_room(self).and_then(|()| mount::attach(*mount, &self.at)),
             (Thing::Cover, _) => cover(self),
             (Thing::Nothing, _) => make_room(self),
         }

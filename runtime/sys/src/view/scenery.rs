@@ -14,6 +14,7 @@ pub struct Scenery<'a> {
     pub(super) shown: Vec<Shown<'a>>,
     pub(super) folders: Vec<PathBuf>,
     pub(super) hidden: Vec<(PathBuf, BorrowedFd<'a>)>,
+    pub(super) put: Vec<(PathBuf, BorrowedFd<'a>)>,
 }
 
 /// What can be done in a part of a view, if owner and mode of the files allow it.
@@ -71,6 +72,11 @@ impl<'a> Scenery<'a> {
             let execute = !use_devices && !place.path.starts_with("/etc");
             self.need(place.path, May { write, execute, use_devices });
         }
+    }
+
+    /// Puts a mount that is attached nowhere under a name; what is shown within it lies on top.
+    pub fn put(&mut self, at: &Path, mount: BorrowedFd<'a>) {
+        self.put.push((plain(at), mount));
     }
 
     /// Has a folder be there, with nothing in it unless something is shown there.

@@ -10,6 +10,7 @@ use std::process::Command;
 use bailiwick_supervisor::sandbox::{Aspect, Machine};
 use bailiwick_supervisor::spawn::LaunchError;
 use bailiwick_supervisor::spec::{Preset, Worker};
+use bailiwick_sys::view::View;
 
 use crate::bench::{Bench, Life, worker};
 
@@ -199,3 +200,88 @@ pub(super) fn a_start_leaves_no_mount_behind() {
     drop(bench);
     assert_eq!(mounts(), before);
 }
+
+pub(super) fn a_tmp_of_its_own_is_bounded_and_empty_for_each_life() {
+    let left = tempfile::NamedTempFile::new_in("/tmp").expect("a file of the host's");
+    let mut worker = worker(Preset::Sealed);
+    let mut bench = Bench::new(worker.clone());
+    assert_eq!(bench.start_confined().ask("write /tmp/file"), "ENOENT", "unless it is asked for");
+    drop(bench);
+    worker.sandbox.private_tmp = true;
+    let mut bench = Bench::new(worker);
+    let life = bench.start_confined();
+    assert_eq!(life.ask(&format!("stat {}", left.path().display())), "ENOENT");
+    assert_eq!((life.ask("write /tmp/file"), life.ask("read /tmp/file")), ("ok".into(), "ok".into()));
+    assert_eq!(life.ask("fill /tmp/large"), "ENOSPC at Some(63) MiB");
+    drop(life);
+    bench.kill_tree();
+    let life = bench.start_confined();
+    assert_eq!(life.ask("stat /tmp/file"), "ENOENT", "nothing is left of the former life");
+    let bred = life.ask("breed /tmp");
+    assert!(bred.starts_with("ENOSPC at 40"), "{bred}");
+    drop(life);
+    bench.kill_tree();
+    assert_eq!(bench.start_confined().ask("write /tmp/file"), "ok");
+    assert!(!Path::new("/tmp/large").exists());
+}
+
+pub(super) fn what_is_inaccessible_is_covered() {
+    let (_folder, path) = folder();
+    std::fs::create_dir(path.join("in/private")).expect("a folder");
+    std::fs::write(path.join("in/private/key"), "").expect("a file");
+    let mut worker = reader(&path);
+    let order = |verb: &str, name: &str| format!("{verb} {}", path.join(name).display());
+    let mut bench = Bench::new(worker.clone());
+    let life = bench.start_confined();
+    assert_eq!(
+        (life.ask(&order("read", "in/file")), life.ask(&order("stat", "in/private/key"))),
+        ("ok".into(), "ok".into())
+    );
+    worker.sandbox.inaccessible_paths = vec![path.join("in/private"), path.join("in/file")];
+    let mut bench = Bench::new(worker.clone());
+    let life = bench.start_confined();
+    assert_eq!(life.ask(&order("list", "in")), "ok");
+    assert_eq!(life.ask(&order("read", "in/file")), "EACCES");
+    assert_eq!(life.ask(&order("list", "in/private")), "EACCES");
+    assert_eq!(life.ask(&order("stat", "in/private/key")), "EACCES");
+    let refused =
+        Bench::on(Machine::probe().without_namespaces(), worker).map(drop).expect_err("it was required");
+    assert_eq!(LaunchError::exit_code(&refused), 69, "{refused}");
+}
+
+/// Tells what a start costs until the program's first answer, with and without namespaces.
+pub(crate) fn cost() {
+    let median = |bench: &mut Bench| {
+        let mut times: Vec<_> = (0..STARTS)
+            .map(|_| {
+                let began = std::time::Instant::now();
+                let life = bench.start();
+                let took = began.elapsed();
+                life.send("exit 0", &[]);
+                life.end();
+                took
+            })
+            .collect();
+        times.sort_unstable();
+        (times[STARTS / 2], times[STARTS / 10])
+    };
+    for preset in [Preset::Sealed, Preset::Exec] {
+        for (name, mut bench) in
+            [("without", Bench::bare(worker(preset))), ("with", Bench::new(worker(preset)))]
+        {
+            let (median, tenth) = median(&mut bench);
+            println!("{preset:?} {name} namespaces: median {median:.2?}, tenth percentile {tenth:.2?}");
+        }
+    }
+    let mut times: Vec<_> = (0..STARTS / 4)
+        .map(|_| {
+            let began = std::time::Instant::now();
+            View::probe().expect("root may");
+            began.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    println!("building a view: median {:.2?}", times[STARTS / 8]);
+}
+
+const STARTS: usize = 200;

@@ -53,6 +53,18 @@ pub(super) const SECTION: Section = Section {
             "It sees no files but those that it is granted and what its program is loaded from: a mount namespace with an empty root. Written, it refuses the start where the machine cannot; `false` shows the names of all files, which still cannot be opened.",
         ),
         (
+            "private_tmp",
+            "`false`",
+            "true",
+            "It has a `/tmp` of its own: 64 MiB and 4096 files in memory, which no other sees and nothing of a former life is left in. Needs a view of files of its own, and refuses the start where the machine cannot.",
+        ),
+        (
+            "inaccessible_paths",
+            "`[]`",
+            "[\"/srv/www/private\"]",
+            "Files and folders below those that it is granted, of which it sees nothing: something empty covers them. Opened before the change of user; as root no link is followed. Needs a view of files of its own, and refuses the start where the machine cannot.",
+        ),
+        (
             "private_network",
             "yes for `sealed` and `fs-ro` without ports and network capabilities, where the machine can",
             "true",
