@@ -150,7 +150,7 @@ fn kill_both(supervised: &mut Supervised) {
 
 /// In a PID namespace the kernel alone ends everybody.
 ///
-/// Seen to fail without the parent-death signal and the pipe of the first process; the namespace.
+/// Seen to fail without the namespace.
 #[test]
 fn e1_what_is_in_a_pid_namespace_outlives_no_supervisor_without_a_guardian_either() {
     if needs_root(BREEDING) {
