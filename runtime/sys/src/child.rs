@@ -114,11 +114,9 @@ impl<'a> Ready<'a> {
             }
             Step::Bound(kept) => capability::bound_to(*kept),
             Step::SecureBits(bits) => identity::set_secure_bits(*bits),
-            Step::Become(wanted, groups) => {
-                identity::become_identity(*wanted, groups)?;
-                // A kept CAP_SETUID would make the attempt to return to uid 0 succeed: it is not effective now.
-                identity::verify_identity(*wanted, groups)
-            }
+            // A kept CAP_SETUID would make the attempt to return to uid 0 succeed: it is not effective afterwards.
+            Step::Become(wanted, groups) => identity::become_identity(*wanted, groups)
+                .and_then(|()| identity::verify_identity(*wanted, groups)),
             Step::PrivateKeyring { required } => match identity::join_new_keyring() {
                 Err(failed) if *required => Err(failed),
                 Ok(()) | Err(_) => Ok(()),
@@ -135,13 +133,15 @@ impl<'a> Ready<'a> {
                 landlock::restrict_self(unsafe { BorrowedFd::borrow_raw(at) })
             }
             Step::Seccomp(filter) => filter.install(),
-            Step::AwaitVerdict => {
-                self.report(0, STANDS);
-                self.await_go()
-            }
+            Step::AwaitVerdict => self.await_verdict(),
             // It changes what is prepared, which the others only read.
             Step::PutPid(_) => Ok(()),
         }
+    }
+
+    fn await_verdict(&self) -> Result<(), Failed> {
+        self.report(0, STANDS);
+        self.await_go()
     }
 
     fn put_pid(&mut self) {

@@ -144,11 +144,7 @@ impl Ground {
     ) -> Result<Prepared, SandboxError> {
         let sandboxed = worker.sandbox.preset != Preset::None;
         let mut missing = Vec::new();
-        if sandboxed {
-            self.require_floor(worker, &mut missing)?;
-        } else if !worker.privileged {
-            return Err(SandboxError::Unconfined { worker: worker.name.clone() });
-        }
+        self.require_floor(worker, &mut missing)?;
         let capabilities = self.capabilities(worker)?;
         let executable = Rc::new(Executable::open(&worker.exec)?);
         let mut granted = Granted::open_all(worker, &self.machine)?;
@@ -273,6 +269,11 @@ impl Ground {
 
     fn require_floor(&self, worker: &Worker, missing: &mut Vec<Missing>) -> Result<(), SandboxError> {
         let sandbox = &worker.sandbox;
+        if sandbox.preset == Preset::None {
+            // Its floor is that somebody has said so.
+            let unconfined = || SandboxError::Unconfined { worker: worker.name.clone() };
+            return if worker.privileged { Ok(()) } else { Err(unconfined()) };
+        }
         if self.machine.landlock_abi == 0 {
             let why = "the kernel is older than 5.13 or has Landlock turned off";
             self.floor_missing(worker, "Landlock", why, Aspect::Files, missing)?;
