@@ -7,6 +7,7 @@ mod blast;
 pub(crate) mod credential;
 mod describe;
 mod diagnostic;
+pub mod floor;
 mod foreign;
 mod gains;
 mod groups;

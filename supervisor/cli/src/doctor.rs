@@ -1,6 +1,8 @@
 //! `doctor`: what this machine gives to a supervisor that is started as this one was, and what follows where it lacks something.
 
+use bailiwick_supervisor::check::floor::PILLARS;
 use bailiwick_supervisor::sandbox::Machine;
+use bailiwick_sys::cgroup::Version;
 use serde::Serialize;
 
 use crate::arguments::Doctor;
@@ -87,6 +89,8 @@ fn findings(machine: &Machine, around: &Surroundings) -> Vec<Finding> {
     found.extend(namespaces(machine));
     found.extend(limits(machine));
     found.push(processes(machine));
+    found.extend(rest_of_the_floor(machine));
+    found.extend(shared(machine));
     found.push(cores(around));
     found
 }
@@ -244,6 +248,30 @@ fn limits(machine: &Machine) -> [Finding; 2] {
                 "tasks_max starts only with --allow-degraded"
             },
         ),
+    ]
+}
+
+/// Returns what only some workers cannot do without, where it is not told of above.
+fn rest_of_the_floor(machine: &Machine) -> impl Iterator<Item = Finding> {
+    let rest = PILLARS.iter().filter(|pillar| !["Landlock", "seccomp"].contains(&pillar.name));
+    rest.filter(|pillar| !pillar.is_given_by(machine)).map(|pillar| {
+        let meaning = format!("{}; without it a worker could {}", pillar.whose, pillar.without);
+        finding(pillar.name, pillar.needs, None, meaning)
+    })
+}
+
+/// Returns by what workers share what all of them want.
+fn shared(machine: &Machine) -> [Finding; 3] {
+    let cgroups = &machine.cgroups;
+    let by = |version: Option<_>| {
+        version.map_or_else(|| has(false).to_owned(), |version| format!("control groups, {version:?}"))
+    };
+    let high = cgroups.memory().filter(|version| *version == Version::V2);
+    let meaning = "whoever asks for it starts only where it is there, or with --allow-degraded";
+    [
+        finding("cpu_quota", by(cgroups.cpu()), None, meaning),
+        finding("io_weight", by(cgroups.io()), None, meaning),
+        finding("memory_high", by(high), None, meaning),
     ]
 }
 

@@ -8,16 +8,13 @@ use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::shares::Unmet;
 
-use super::{CredentialError, Diagnostic, Trust, Untrusted, accounts, credential, quote};
+use super::{CredentialError, Diagnostic, Trust, Untrusted, accounts, credential, floor, quote};
 use crate::sandbox::{Access, Granted, Machine};
-use crate::spec::{Address, Exec, Preset, System, Worker};
+use crate::spec::{Address, Exec, System, Worker};
 use crate::{control, state_dir};
 
 /// The longest path of a Unix socket, in bytes.
 const MAX_SOCKET_PATH: usize = 107;
-
-/// The version of Landlock that knows TCP ports.
-const PORTS_ABI: u32 = 4;
 
 /// Checks what the system asks of this machine.
 pub(super) fn check(system: &System, machine: &Machine) -> Vec<Diagnostic> {
@@ -36,7 +33,7 @@ pub(super) fn check(system: &System, machine: &Machine) -> Vec<Diagnostic> {
         }
         accounts(worker, machine, &mut found);
         namespaces(worker, machine, &mut found);
-        floor(worker, machine, system.allow_degraded, &mut found);
+        stands(worker, machine, system.allow_degraded, &mut found);
         paths(worker, &mut found);
         credentials(worker, &mut found);
         closed(worker, machine, &mut found);
@@ -191,7 +188,7 @@ fn namespaces(worker: &Worker, machine: &Machine, found: &mut Vec<Diagnostic>) {
 }
 
 /// Refuses what this kernel cannot enforce: better no start than one that only looks confined.
-fn floor(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Diagnostic>) {
+fn stands(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Diagnostic>) {
     let sandbox = &worker.sandbox;
     let mut lacks = |key: &str, what: &str, why: &str| {
         let title = format!("this machine cannot confine worker `{}`: {what}", worker.name);
@@ -202,17 +199,8 @@ fn floor(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Dia
             false => diagnostic.help("--allow-degraded starts it all the same").unavailable(),
         });
     };
-    let forks = matches!(sandbox.preset, Preset::Exec | Preset::None);
-    if forks && !machine.can_kill_tree_of(worker) {
-        let why = "needs cgroup.kill, a PID namespace or root, so that what it starts can be killed";
-        lacks("sandbox.preset", "it may fork, and its descendants could outlive it", why);
-    }
-    if !sandbox.supplementary_groups.is_empty() && !machine.can_switch_users() {
-        let why = "only a supervisor that is root gives groups";
-        lacks("sandbox.supplementary_groups", "its groups would be the supervisor's", why);
-    }
-    if sandbox.keyring() == Some(true) && !machine.keyrings {
-        lacks("sandbox.keyring_mode", "it has no keyring of its own", "the kernel gives none");
+    for (pillar, key) in floor::lacking(worker, machine) {
+        lacks(key, &format!("it could {}", pillar.without), pillar.needs);
     }
     for Unmet { key, why } in sandbox.shares.met_by(&machine.cgroups, sandbox.whose()).1 {
         lacks(&format!("sandbox.{key}"), &format!("`{key}` would be void"), why);
@@ -224,20 +212,6 @@ fn floor(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Dia
             "it is refused namespaces",
             "the kernel, or a container, refuses it",
         );
-    }
-    if sandbox.preset == Preset::None {
-        return;
-    }
-    if machine.landlock_abi == 0 {
-        lacks("sandbox", "the kernel has no Landlock", "needs Linux 5.13 with Landlock turned on");
-    } else if machine.landlock_abi < PORTS_ABI
-        && !(sandbox.tcp_bind.is_empty() && sandbox.tcp_connect.is_empty())
-    {
-        let key = if sandbox.tcp_bind.is_empty() { "sandbox.tcp_connect" } else { "sandbox.tcp_bind" };
-        lacks(key, "its Landlock knows no ports", "needs Linux 6.7");
-    }
-    if !machine.seccomp {
-        lacks("sandbox", "the kernel has no system call filters", "needs seccomp");
     }
 }
 
@@ -318,6 +292,7 @@ fn closed(worker: &Worker, machine: &Machine, found: &mut Vec<Diagnostic>) {
 mod tests {
     use super::super::Severity;
     use super::*;
+    use crate::spec::Preset;
 
     /// An unprivileged supervisor on a kernel that can do nothing.
     fn poor() -> Machine {
@@ -348,19 +323,19 @@ mod tests {
     fn a_kernel_without_a_floor_is_refused_unless_that_is_allowed() {
         let found = titles(worker(Preset::Sealed), &poor(), false);
         assert!(
-            found.len() == 2 && found[0].contains("no Landlock") && found[1].contains("filters"),
+            found.len() == 2 && found[0].contains("every file") && found[1].contains("every system call"),
             "{found:?}"
         );
         assert_eq!(titles(worker(Preset::Sealed), &poor(), true), [""; 0]);
-        let rich = Machine { landlock_abi: PORTS_ABI, seccomp: true, ..poor() };
+        let rich = Machine { landlock_abi: 4, seccomp: true, ..poor() };
         assert_eq!(titles(worker(Preset::Sealed), &rich, false), [""; 0]);
     }
 
     #[test]
     fn namespaces_that_cannot_be_are_refused_and_those_that_are_there_end_what_forks() {
-        let rich = Machine { landlock_abi: PORTS_ABI, seccomp: true, ..poor() }.without_cgroups();
+        let rich = Machine { landlock_abi: 4, seccomp: true, ..poor() }.without_cgroups();
         let nested = Machine { nests: Ok(()), ..rich.clone() };
-        let outlive = "descendants could outlive it";
+        let outlive = "processes that outlive it";
         assert!(titles(worker(Preset::Exec), &rich, false)[0].contains(outlive));
         assert_eq!(titles(worker(Preset::Exec), &nested, false), [""; 0]);
         let mut bare = worker(Preset::None);
@@ -380,8 +355,8 @@ mod tests {
         let mut client = worker(Preset::NetClient);
         client.sandbox.tcp_connect = vec![443];
         let machine = |landlock_abi| Machine { landlock_abi, seccomp: true, ..poor() };
-        assert!(titles(client.clone(), &machine(PORTS_ABI - 1), false)[0].contains("knows no ports"));
-        assert_eq!(titles(client, &machine(PORTS_ABI), false), [""; 0]);
+        assert!(titles(client.clone(), &machine(3), false)[0].contains("every TCP port"));
+        assert_eq!(titles(client, &machine(4), false), [""; 0]);
     }
 
     #[test]
@@ -432,7 +407,7 @@ mod tests {
         member.sandbox.supplementary_groups = vec!["4243".into()];
         assert_eq!(titles(member.clone(), &root, false), [""; 0]);
         let own = Machine { uid: 1000, ..root };
-        assert!(titles(member, &own, false)[0].contains("its groups would be the supervisor's"));
+        assert!(titles(member, &own, false)[0].contains("what the groups of the supervisor's user may"));
     }
 
     #[test]

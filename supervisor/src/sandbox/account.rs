@@ -4,7 +4,6 @@ use std::os::fd::AsFd;
 
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::landlock::ruleset::Access;
-use bailiwick_sys::user_namespace;
 use bailiwick_sys::worker_users::{OwnUid, UidRange};
 
 use super::error::SandboxError;
@@ -105,11 +104,6 @@ impl Account {
             Self::Own(own) => Some(own),
             Self::Shared(_) | Self::Inherited(_) => None,
         }
-    }
-
-    /// Returns whether the worker is root, and not only in a user namespace.
-    pub(super) fn is_root(&self) -> bool {
-        self.identity().uid == 0 && !user_namespace::is_root_only_here()
     }
 
     /// Returns the user if it is this worker's alone.

@@ -5,7 +5,9 @@ use std::fmt;
 
 use super::machine::Machine;
 use super::prepared::Prepared;
+use crate::check::floor::{self, Pillar};
 use crate::control::MemoryMechanism;
+use crate::spec::Worker;
 use bailiwick_sys::tree::Tree;
 
 /// One thing that the operator should know.
@@ -51,15 +53,12 @@ pub enum Aspect {
 
 impl Prepared {
     /// Returns what this machine does not give to the worker, floor apart.
-    pub(super) fn find_missing(&self, machine: &Machine) -> Vec<Missing> {
-        let mut missing = Vec::new();
+    pub(super) fn find_missing(&self, worker: &Worker, machine: &Machine) -> Vec<Missing> {
+        let extras = floor::extras_lacking(worker, machine).into_iter();
+        let told = |pillar: &Pillar| format!("it could {}: {}", pillar.without, pillar.needs).into();
+        let mut missing: Vec<_> =
+            extras.map(|pillar| Missing { what: pillar.aspect, why: told(pillar) }).collect();
         let mut add = |what, why| missing.push(Missing { what, why });
-        if self.rulesets.is_some() && machine.landlock_abi < TCP_ABI {
-            add(Aspect::Tcp, "Landlock before ABI 4 bounds no ports".into());
-        }
-        if self.rulesets.is_some() && machine.landlock_abi < SCOPE_ABI {
-            add(Aspect::Scope, "Landlock before ABI 6 bounds no signals".into());
-        }
         if self.memory_mechanism() == MemoryMechanism::AddressSpace {
             add(
                 Aspect::Memory,
@@ -104,8 +103,3 @@ impl fmt::Display for Missing {
         write!(f, "{}: {}", self.what.name(), self.why)
     }
 }
-
-/// The version of Landlock's interface that knows TCP ports.
-pub(super) const TCP_ABI: u32 = 4;
-/// The version of Landlock's interface that bounds signals and abstract sockets.
-const SCOPE_ABI: u32 = 6;

@@ -28,10 +28,10 @@ use super::error::SandboxError;
 use super::executable::Executable;
 use super::handover::hand_over;
 use super::machine::Machine;
-use super::missing::{Aspect, Missing, TCP_ABI};
+use super::missing::{Aspect, Missing};
 use super::paths::{Granted, Rulesets};
 use super::policy::filters;
-use crate::check::{accounts, credential};
+use crate::check::{accounts, credential, floor};
 use crate::control::{Containment, MemoryMechanism};
 use crate::spec::{Exec, Preset, Worker, memory_mechanism};
 use bailiwick_sys::cgroup::{Cgroup, Cgroups, Counts, Purpose};
@@ -151,11 +151,7 @@ impl Ground {
         let title = worker.title(instance);
         let name = tenancy.name(&title);
         let account = Account::choose(worker, &self.machine, &granted, self.owner(&name, tenancy.user))?;
-        if sandboxed && account.is_root() && !worker.privileged {
-            let why = "the supervisor is root, and cannot change to other users";
-            self.floor_missing(worker, "a user other than root", why, Aspect::User, &mut missing)?;
-        }
-        let groups = self.groups(worker, &account, &mut missing)?;
+        let groups = self.groups(worker, &account)?;
         let (limits, shares) = self.amounts(worker, &account, &mut missing)?;
         let nest = self.nest(worker, &mut missing)?;
         hand_over(&worker.name, &account, &granted)?;
@@ -193,7 +189,7 @@ impl Ground {
             cgroup,
             missing,
         };
-        prepared.missing.extend(prepared.find_missing(&self.machine));
+        prepared.missing.extend(prepared.find_missing(worker, &self.machine));
         Ok(prepared)
     }
 
@@ -220,23 +216,11 @@ impl Ground {
         needed.then(|| Guardian::start(&victims, lock, &remains)).transpose()
     }
 
-    fn groups(
-        &self,
-        worker: &Worker,
-        account: &Account,
-        missing: &mut Vec<Missing>,
-    ) -> Result<Vec<u32>, SandboxError> {
-        if worker.sandbox.keyring() == Some(true) && !self.machine.keyrings {
-            let (key, why) = ("keyring_mode", "the kernel has no keyrings, or something around forbids them");
-            self.floor_missing(worker, key, why, Aspect::Key(key), missing)?;
-        }
-        let names = &worker.sandbox.supplementary_groups;
-        if !names.is_empty() && matches!(account, Account::Inherited(_)) {
-            let (key, why) = ("supplementary_groups", "only a supervisor that is root gives groups");
-            self.floor_missing(worker, key, why, Aspect::Key(key), missing)?;
+    fn groups(&self, worker: &Worker, account: &Account) -> Result<Vec<u32>, SandboxError> {
+        if matches!(account, Account::Inherited(_)) {
             return Ok(Vec::new());
         }
-        accounts::groups(names).map_err(|name| SandboxError::NoSuchAccount {
+        accounts::groups(&worker.sandbox.supplementary_groups).map_err(|name| SandboxError::NoSuchAccount {
             worker: worker.name.clone(),
             kind: "group",
             name: name.clone(),
@@ -268,26 +252,13 @@ impl Ground {
     }
 
     fn require_floor(&self, worker: &Worker, missing: &mut Vec<Missing>) -> Result<(), SandboxError> {
-        let sandbox = &worker.sandbox;
-        if sandbox.preset == Preset::None {
-            // Its floor is that somebody has said so.
-            let unconfined = || SandboxError::Unconfined { worker: worker.name.clone() };
-            return if worker.privileged { Ok(()) } else { Err(unconfined()) };
+        if worker.sandbox.preset == Preset::None && !worker.privileged {
+            return Err(SandboxError::Unconfined { worker: worker.name.clone() });
         }
-        if self.machine.landlock_abi == 0 {
-            let why = "the kernel is older than 5.13 or has Landlock turned off";
-            self.floor_missing(worker, "Landlock", why, Aspect::Files, missing)?;
-        }
-        if !self.machine.seccomp {
-            let why = "the kernel has no system call filters";
-            self.floor_missing(worker, "seccomp", why, Aspect::SystemCalls, missing)?;
-        }
-        let ports = !(sandbox.tcp_bind.is_empty() && sandbox.tcp_connect.is_empty());
-        if ports && self.machine.landlock_abi < TCP_ABI {
-            let why = "the kernel is older than 6.7, whose Landlock knows no ports";
-            self.floor_missing(worker, "tcp_bind and tcp_connect", why, Aspect::Tcp, missing)?;
-        }
-        Ok(())
+        let lacking = floor::lacking(worker, &self.machine).into_iter();
+        lacking.map(|(pillar, _)| pillar).try_for_each(|pillar| {
+            self.floor_missing(worker, pillar.name, pillar.needs, pillar.aspect, missing)
+        })
     }
 
     /// Decides what the worker is born in. What it is not declared to be born in and cannot be is told.

@@ -61,6 +61,14 @@ impl Bench {
     }
 
     pub(crate) fn on(machine: Machine, worker: Worker) -> Result<Self, LaunchError> {
+        // Where nothing could end what it starts, the case itself does.
+        let runs = matches!(worker.sandbox.preset, Preset::Exec | Preset::None);
+        let allow_degraded = runs && !machine.can_kill_tree_of(&worker);
+        Self::of(machine, System { workers: vec![worker], allow_degraded, ..System::default() })
+    }
+
+    /// Starts only where the floor is there.
+    pub(crate) fn required_on(machine: Machine, worker: Worker) -> Result<Self, LaunchError> {
         Self::of(machine, System { workers: vec![worker], ..System::default() })
     }
 

@@ -1,5 +1,6 @@
 //! What must hold.
 
+mod floor;
 mod handover;
 mod identity;
 mod limits;
@@ -48,6 +49,8 @@ pub(crate) const CASES: &[Case] = cases![
     Nothing start::a_snapshot_of_nobody_says_so_and_ends,
     Nothing start::what_cannot_be_prepared_is_refused_with_the_reason,
     Root start::a_step_that_fails_is_named,
+    Nothing floor::k1_each_mechanism_that_is_missing_refuses_the_start_or_is_told,
+    Nothing floor::what_is_there_is_not_told_as_missing,
     Nothing identity::a_sealed_worker_holds_no_privilege,
     Nothing identity::the_second_stage_closes_inspection_and_adds_one_filter,
     Root identity::each_worker_has_a_user_of_its_own_and_gets_it_again,

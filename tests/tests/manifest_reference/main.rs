@@ -9,6 +9,7 @@ mod parser;
 use std::fmt::Write;
 use std::fs;
 
+use bailiwick_supervisor::check::floor::PILLARS;
 use bailiwick_tests::source;
 
 use keys::{REQUIRED, SECTIONS, Section};
@@ -110,7 +111,22 @@ fn reference() -> String {
     }
     page.push_str("\n## Beside these tables\n\n");
     write_refused(&parser::refused_keys(TOP.0), &mut page);
+    write_pillars(&mut page);
     page
+}
+
+/// Writes what a machine must give, from the table that the start of a worker reads.
+fn write_pillars(page: &mut String) {
+    page.push_str(
+        "\n## What a machine must give\n\nWhere a worker's floor is missing, its start is refused (exit code 69) unless \
+         degraded starts are allowed; a missing extra is one line. What control groups share out (`cpu_quota` and such) is \
+         floor of who asks for it.\n\n| mechanism | whose | where it is missing | a worker without it could |\n\
+         | --- | --- | --- | --- |\n",
+    );
+    for pillar in PILLARS {
+        let _ =
+            writeln!(page, "| {} | {} | {} | {} |", pillar.name, pillar.whose, pillar.needs, pillar.without);
+    }
 }
 
 fn write_section(section: &Section, page: &mut String) {

@@ -110,7 +110,7 @@ pub(super) fn groups_that_nobody_may_give_are_refused() {
     }
     worker.sandbox.supplementary_groups = vec!["4243".into()];
     let error = Bench::try_new(worker).err().expect("a refusal");
-    let text = "worker probe needs supplementary_groups, which this machine does not give: only a supervisor that is root gives groups";
+    let text = "worker probe needs groups, which this machine does not give: only a supervisor that is root gives groups";
     assert_eq!((error.exit_code(), error.to_string().as_str()), (69, text));
 }
 
@@ -139,7 +139,7 @@ pub(super) fn a_keyring_that_is_asked_for_and_cannot_be_had_refuses_the_start() 
     let mut worker = worker(Preset::Sealed);
     worker.sandbox.keyring_mode = Some(KeyringMode::Private);
     let error = Bench::on(poor(), worker.clone()).err().expect("a refusal");
-    assert!(error.to_string().starts_with("worker probe needs keyring_mode"), "{error}");
+    assert!(error.to_string().starts_with("worker probe needs a keyring of its own"), "{error}");
     assert_eq!(error.exit_code(), 69);
     let mut bench = Bench::degraded_on(poor(), worker);
     let missing = bench.prepared().missing();
