@@ -183,7 +183,7 @@ impl Launcher {
 
     /// Ends what is left of a start that failed; the kernel keeps it from doing anything meanwhile.
     pub fn abandon(&mut self, berth: Berth) {
-        self.workers.get_mut(&berth).into_iter().for_each(|worker| worker.settle(None));
+        self.workers.get_mut(&berth).into_iter().for_each(|worker| worker.tree.settle(None));
     }
 
     /// Opens a berth's executable again: its next start runs what is there now.
@@ -227,7 +227,7 @@ impl Launcher {
 
     /// Returns whether `pid` is a process of the launcher's own, whose end nobody else may take.
     pub fn knows(&self, pid: i32) -> bool {
-        self.guardian() == Some(pid) || self.workers.values().any(|worker| worker.killer() == Some(pid))
+        self.guardian() == Some(pid) || self.workers.values().any(|worker| worker.tree.killer() == Some(pid))
     }
 
     /// Returns the process that ends the workers should the supervisor be killed.
@@ -290,11 +290,11 @@ pub(crate) fn start(
         descriptors: &[&[null, with.output, with.output], with.others].concat(),
         steps: &steps,
         namespaces: 0,
-        nest: worker.nest(),
+        nest: worker.nest.as_ref(),
         cgroup: worker.birthplace(),
     };
     let mut made = process::spawn(&plan)?;
-    worker.settle(made.space.take());
+    worker.tree.settle(made.space.take());
     match made.start.go() {
         Ok(()) | Err(Failed { errno: Errno::EPIPE | Errno::ESRCH, .. }) => Ok(made),
         Err(failed) => {

@@ -13,7 +13,6 @@ use bailiwick_sys::guardian::{Guardian, GuardianError, Victim};
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::landlock::ruleset::Access;
 use bailiwick_sys::nest::Nest;
-use bailiwick_sys::pid_namespace::PidNamespace;
 use bailiwick_sys::promise::{Confined, Promise};
 use bailiwick_sys::remains::{Remains, group_name};
 use bailiwick_sys::seccomp::Filter;
@@ -87,8 +86,8 @@ pub struct Prepared {
     pub(super) rulesets: Option<Rulesets>,
     pub(super) filters: Option<Stages>,
     pub(super) granted: Vec<Granted>,
-    pub(super) tree: Tree,
-    pub(super) nest: Option<Nest>,
+    pub(crate) tree: Tree,
+    pub(crate) nest: Option<Nest>,
     missing: Vec<Missing>,
     /// The secrets that it is handed, by name.
     credentials: Vec<(String, OwnedFd)>,
@@ -157,8 +156,8 @@ impl Ground {
         hand_over(&worker.name, &account, &granted)?;
         let uid = account.identity().uid;
         let surroundings = self.surroundings(worker, &executable, uid, &mut granted, &mut missing)?;
-        let is_killed_otherwise = !matches!(tree(nest.as_ref(), None, &account), Tree::Alone);
-        let cgroup = self.cgroup(&name, &limits.purpose(!is_killed_otherwise, shares))?;
+        let kill = matches!(tree(nest.as_ref(), None, &account), Tree::Alone);
+        let cgroup = self.cgroup(&name, &limits.purpose(kill, shares))?;
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
         let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
         let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
@@ -467,24 +466,9 @@ impl Prepared {
         }
     }
 
-    /// Returns the process of the supervisor's that kills everything, or whose end is that of all.
-    pub(crate) fn killer(&self) -> Option<i32> {
-        self.tree.killer()
-    }
-
     /// Returns the user that is this worker's alone.
     pub(crate) fn own_uid(&self) -> Option<u32> {
         self.account.own().map(|own| own.uid)
-    }
-
-    /// Takes the PID namespace that its first process was just born in; the one before ends, and everybody in it.
-    pub(crate) fn settle(&mut self, space: Option<PidNamespace>) {
-        self.tree.settle(space);
-    }
-
-    /// Returns what it is born in.
-    pub(crate) fn nest(&self) -> Option<&Nest> {
-        self.nest.as_ref()
     }
 
     /// Returns whether it can lock capabilities away for good, as every process can in a user namespace of its own.
