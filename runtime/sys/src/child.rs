@@ -107,11 +107,7 @@ impl<'a> Ready<'a> {
                 let _not_there = put(c"/proc/self/oom_score_adj", &bytes[start..]);
                 Ok(())
             }
-            Step::Nice(level) => {
-                // SAFETY: takes numbers and touches no memory of ours.
-                let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, (*level).into()) };
-                check("setpriority", result.into()).map(drop)
-            }
+            Step::Nice(level) => set_nice(*level),
             Step::Bound(kept) => capability::bound_to(*kept),
             Step::SecureBits(bits) => identity::set_secure_bits(*bits),
             // A kept CAP_SETUID would make the attempt to return to uid 0 succeed: it is not effective afterwards.
@@ -246,6 +242,12 @@ fn set_file_mask(mask: u16) -> Result<(), Failed> {
     // SAFETY: takes a number and cannot fail.
     unsafe { libc::umask(mask.into()) };
     Ok(())
+}
+
+fn set_nice(level: i8) -> Result<(), Failed> {
+    // SAFETY: takes numbers and touches no memory of ours.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, level.into()) };
+    check("setpriority", result.into()).map(drop)
 }
 
 fn enter_group(procs: RawFd) -> Result<(), Failed> {
