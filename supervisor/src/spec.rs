@@ -465,6 +465,17 @@ pub enum Preset {
     None,
 }
 
+impl Preset {
+    /// Returns by what name it stands in the list of places that are reached beside what is granted.
+    pub fn needs_places_of(self) -> &'static str {
+        match self {
+            Self::NetClient => "net-client",
+            Self::Exec => "exec",
+            Self::Sealed | Self::NetServer | Self::FsRo | Self::None => "",
+        }
+    }
+}
+
 impl Sandbox {
     /// Returns whether it sees no files but those it is granted, where the machine can.
     pub fn has_private_mounts(&self) -> bool {
@@ -474,6 +485,11 @@ impl Sandbox {
     /// Returns whether something is declared that cannot be had without a view of files of its own.
     pub fn needs_view(&self) -> bool {
         self.private_tmp || !self.inaccessible_paths.is_empty()
+    }
+
+    /// Returns whether a view of files of its own was asked for in writing.
+    pub fn requires_view(&self) -> bool {
+        self.private_mounts == Some(true) || self.needs_view()
     }
 
     /// Returns whether it may write somewhere.

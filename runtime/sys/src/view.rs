@@ -113,6 +113,11 @@ fn items<'a>(scenery: &'a Scenery<'_>) -> Result<Vec<Item<'a>>, ViewError> {
         items.push((&shown.at, Item { optional: shown.optional, ..item }));
     }
     for (path, mount) in &scenery.put {
+        let names = scenery.shown.iter().map(|shown| &shown.at).chain(&scenery.folders);
+        if let Some(within) = names.into_iter().find(|name| *name != path && name.starts_with(path)) {
+            // It would be gone when that is emptied.
+            return Err(ViewError::Place { path: within.clone(), errno: Errno::EBUSY });
+        }
         items.push((path, item(path, *mount, Thing::Mount(*mount))?));
     }
     for (path, place) in &scenery.hidden {

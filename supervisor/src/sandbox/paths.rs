@@ -17,7 +17,7 @@ use bailiwick_sys::{Errno, Failed};
 use super::error::SandboxError;
 use super::executable::Executable;
 use super::machine::Machine;
-use crate::spec::{Preset, Sandbox, Worker};
+use crate::spec::{Sandbox, Worker};
 
 /// A path that a worker is granted, as it was when the supervisor started.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ fn rules(
         rules = rules.allow_path(loader, Access::Execute)?;
         rules = rules.allow_path(loader.parent().unwrap_or(loader), Access::Read)?;
     }
-    for place in needed(who(sandbox.preset), loader.is_some()) {
+    for place in needed(sandbox.preset.needs_places_of(), loader.is_some()) {
         rules = rules.allow_path(place.path, place.access)?;
     }
     rules.allow_ports(&sandbox.tcp_bind, &sandbox.tcp_connect)?.finish()
@@ -158,15 +158,6 @@ fn rules(
 
 /// Where files are put that nobody needs for long.
 pub(super) const TMP: &str = "/tmp";
-
-/// Returns by what name a preset is known where it says which places it needs.
-pub(super) fn who(preset: Preset) -> &'static str {
-    match preset {
-        Preset::NetClient => "net-client",
-        Preset::Exec => "exec",
-        Preset::Sealed | Preset::NetServer | Preset::FsRo | Preset::None => "",
-    }
-}
 
 /// Returns whether the capability to bind is granted without naming ports.
 pub(super) fn binds_any_port(sandbox: &Sandbox) -> bool {

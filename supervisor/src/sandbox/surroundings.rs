@@ -2,22 +2,21 @@
 
 use std::borrow::Cow;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bailiwick_sys::Errno;
 use bailiwick_sys::fresh_mount::FreshMount;
 use bailiwick_sys::landlock::ruleset::Access;
 use bailiwick_sys::namespaces::Namespace;
 use bailiwick_sys::notify;
 use bailiwick_sys::surroundings::Surroundings;
-use bailiwick_sys::view::{May, Scenery, View, ViewError, plain};
+use bailiwick_sys::view::{May, Scenery, View, plain};
 
 use super::error::SandboxError;
 use super::executable::Executable;
 use super::missing::{Aspect, Missing};
-use super::paths::{Granted, TMP, who};
+use super::paths::{Granted, TMP};
 use super::prepared::Ground;
 use crate::spec::{Preset, Worker};
 
@@ -67,11 +66,7 @@ impl Ground {
                 granted.extend(Granted::own_tmp(sandbox, uid)?);
                 self.show(worker, executable, granted, &mut around)?;
             }
-            Err(error) => {
-                let is_written = sandbox.private_mounts.is_some() || sandbox.needs_view();
-                let keys = "private_mounts, private_tmp and inaccessible_paths";
-                lacks(keys, is_written, Aspect::View, error.to_string().into())?;
-            }
+            Err(error) => lacks(VIEW, sandbox.requires_view(), Aspect::View, error.to_string().into())?,
         }
         Ok(around)
     }
@@ -88,15 +83,15 @@ impl Ground {
         let hidden = Granted::open_hidden(worker, &self.machine)?;
         hidden.iter().for_each(|place| scenery.hide(place.path(), place.as_fd()));
         for place in &*granted {
-            if worker.sandbox.private_tmp && place.path() == Path::new(TMP) {
+            let write = place.access() == Access::Write;
+            if write && worker.sandbox.private_tmp && place.path() == Path::new(TMP) {
                 scenery.put(place.path(), place.as_fd());
                 around.empty(place.path());
-                continue;
+            } else {
+                scenery.show(place.path(), place.as_fd(), May { write, ..May::default() });
             }
-            let may = May { write: place.access() == Access::Write, ..May::default() };
-            scenery.show(place.path(), place.as_fd(), may);
         }
-        scenery.need_places(who(worker.sandbox.preset), executable.loader());
+        scenery.need_places(worker.sandbox.preset.needs_places_of(), executable.loader());
         if worker.sandbox.preset == Preset::Exec {
             // It may start itself again, by the name that it has or asks for.
             scenery.need(executable.path(), May { execute: true, ..May::default() });
@@ -107,14 +102,6 @@ impl Ground {
         }
         let directory = plain(worker.working_directory.as_deref().unwrap_or(Path::new("/")));
         scenery.folder(&directory);
-        let names = granted.iter().map(|place| plain(place.path())).chain([directory.clone()]);
-        let in_tmp =
-            |path: &PathBuf| worker.sandbox.private_tmp && path.starts_with(TMP) && path != Path::new(TMP);
-        if let Some(path) = names.into_iter().find(in_tmp) {
-            // Each start would find it gone.
-            let source = ViewError::Place { path, errno: Errno::EBUSY };
-            return Err(SandboxError::View { worker: worker.name.clone(), source });
-        }
         around.fresh.iter().for_each(|mount| scenery.folder(mount.at()));
         let failed = |source| SandboxError::View { worker: worker.name.clone(), source };
         let view = Rc::new(View::build(&scenery).map_err(failed)?);
@@ -124,3 +111,5 @@ impl Ground {
         Ok(())
     }
 }
+
+const VIEW: &str = "private_mounts, private_tmp and inaccessible_paths";
