@@ -175,6 +175,14 @@ fn proposal(worker: &Worker, denied: &[Denied], missed: &Missed) -> Vec<String> 
     lines
 }
 
+/// Says what would allow a call that is denied.
+fn remedy(one: &Denied) -> String {
+    let [first, second, ..] = one.arguments;
+    let remedy =
+        if one.allowed_by.is_empty() { "no line of a sandbox".into() } else { one.allowed_by.join(", or ") };
+    format!("{}({first:#x}, {second:#x}, ..), {} times: {remedy}", one.system_call, one.count)
+}
+
 fn words(document: &Document<'_>, unused: bool) -> String {
     let mut text = format!(
         "{}: {} lives, {} different system calls after their start\n",
@@ -185,16 +193,7 @@ fn words(document: &Document<'_>, unused: bool) -> String {
             text.push_str(&format!("{title}\n  {}\n", rows.join("\n  ")));
         }
     };
-    let denied = document.denied.iter().map(|one| {
-        let [first, second, ..] = one.arguments;
-        let remedy = if one.allowed_by.is_empty() {
-            "no line of a sandbox".into()
-        } else {
-            one.allowed_by.join(", or ")
-        };
-        format!("{}({first:#x}, {second:#x}, ..), {} times: {remedy}", one.system_call, one.count)
-    });
-    section("its sandbox would deny", denied.collect());
+    section("its sandbox would deny", document.denied.iter().map(remedy).collect());
     let paths = |what: &str, list: &[PathBuf]| {
         list.iter().map(|path| format!("{what} {:?}", path.display().to_string())).collect::<Vec<_>>()
     };
