@@ -9,9 +9,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
 use nix::libc;
+use nix::unistd::geteuid;
 
 use crate::outbox::{Flushed, Outbox};
 use crate::socket::{self, ReceiveError};
+use crate::witness::Witness;
 
 /// Names a connection; not used again before all other numbers were.
 pub type ConnectionId = u32;
@@ -25,6 +27,8 @@ pub struct Connections {
     reserve: Option<OwnedFd>,
     open: BTreeMap<ConnectionId, Connection>,
     next: ConnectionId,
+    /// Tells who is a worker, where it cannot be told by the user.
+    witness: Option<Witness>,
 }
 
 /// On which terms connections are taken.
@@ -71,7 +75,9 @@ impl Connections {
     /// Takes a listening, non-blocking socket.
     pub fn new(listener: OwnedFd, terms: Terms) -> Self {
         let listener = UnixListener::from(listener);
-        let mut connections = Self { listener, terms, reserve: None, open: BTreeMap::new(), next: 0 };
+        let witness = if geteuid().is_root() { None } else { Witness::call() };
+        let mut connections =
+            Self { listener, terms, reserve: None, open: BTreeMap::new(), next: 0, witness };
         connections.refill();
         connections
     }
@@ -102,7 +108,10 @@ impl Connections {
         stream.set_nonblocking(true).ok()?;
         let socket = OwnedFd::from(stream);
         let peer = socket::peer_credentials(socket.as_fd()).ok()?;
-        if peer.uid != 0 && peer.uid != nix::unistd::geteuid().as_raw() {
+        // Without root a worker that may execute programs has the same user, and nothing but this keeps it from orders.
+        let is_worker = |witness: &Witness| peer.uid != 0 && witness.is_confined(peer.pid);
+        let is_stranger = peer.uid != 0 && peer.uid != geteuid().as_raw();
+        if is_stranger || self.witness.as_ref().is_some_and(is_worker) {
             refuse(socket.as_fd(), &self.terms.not_permitted);
             return None;
         }

@@ -122,6 +122,14 @@ impl Witness {
         status.is_ok_and(|status| promise::value(&status, "TracerPid").is_ok_and(|tracer| tracer != "0"))
     }
 
+    /// Returns whether `pid` is confined more than this process is: it has more system call filters, or is in a namespace of
+    /// processes within ours. Who is not there any more may have been.
+    pub fn is_confined(&self, pid: i32) -> bool {
+        let Ok(status) = self.read(&format!("{pid}/status")) else { return true };
+        let filters = promise::filters(&status).unwrap_or(usize::MAX);
+        filters > self.heritage.filters || promise::pids(&status) > self.heritage.pids
+    }
+
     /// Opens the folder that lists the threads of `pid`, a child of ours that is not reaped; `None` if it has none.
     pub fn threads(&self, pid: i32) -> Option<OwnedFd> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;

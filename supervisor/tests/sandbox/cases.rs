@@ -95,6 +95,7 @@ pub(crate) const CASES: &[Case] = cases![
     Nothing nest::a_killed_supervisor_leaves_nobody_in_a_nest,
     Nothing nest::the_first_process_of_a_namespace_has_no_power_and_one_descriptor,
     Nothing nest::a_start_that_fails_leaves_no_namespace,
+    Nothing nest::a_worker_is_no_operator_of_a_supervisor_of_its_own_user,
     Nothing nest::what_the_machine_refuses_is_told_or_refuses_the_start,
     Root tree::grandchildren_in_sessions_of_their_own_are_killed,
     Root tree::a_killed_supervisor_leaves_nobody,

@@ -44,6 +44,22 @@ fn confine(control: &OwnedFd, dumpable: bool) {
     StageB { dumpable, ruleset, filter: filter.as_ref() }.enter().expect("the second stage");
 }
 
+/// Connects to a socket of packets, and returns the first.
+pub(crate) fn first_word(path: &str) -> std::io::Result<String> {
+    let ours = connect_to(path)?;
+    let mut bytes = [0; 64];
+    let length = nix::unistd::read(&ours, &mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes[..length]).into_owned())
+}
+
+/// Connects to a socket of packets.
+pub(crate) fn connect_to(path: &str) -> std::io::Result<OwnedFd> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+    let ours = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)?;
+    connect(std::os::fd::AsRawFd::as_raw_fd(&ours), &UnixAddr::new(path)?)?;
+    Ok(ours)
+}
+
 fn obey(order: &str, fd: Option<OwnedFd>) -> String {
     let (verb, argument) = order.split_once(' ').unwrap_or((order, ""));
     match verb {
@@ -65,6 +81,8 @@ fn obey(order: &str, fd: Option<OwnedFd>) -> String {
             let address = SocketAddr::from_abstract_name(argument).expect("a short name");
             outcome(UnixStream::connect_addr(&address))
         }
+        // Returns what is said to whoever connects.
+        "heard" => first_word(argument).unwrap_or_else(|error| refusal(&error)),
         "fill" => {
             let mut file = File::create(argument).expect("a file");
             let block = vec![1; 1 << 20];

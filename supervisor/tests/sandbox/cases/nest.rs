@@ -4,11 +4,14 @@ use std::os::fd::AsFd;
 
 use bailiwick_supervisor::sandbox::{Aspect, Machine};
 use bailiwick_supervisor::spec::{Preset, Worker};
+use bailiwick_sys::connections::{Connections, Terms};
 use bailiwick_sys::events::Signal;
+use bailiwick_sys::named_socket::listen_in;
 use bailiwick_sys::process::open_pidfd;
 use bailiwick_sys::wait::{self, Change};
 
 use crate::bench::{Bench, Life, WORKER, await_readable, is_root, worker};
+use crate::worker::connect_to;
 
 /// Declares a worker that nothing confines but its namespaces.
 fn bare() -> Worker {
@@ -193,4 +196,29 @@ pub(super) fn what_the_machine_refuses_is_told_or_refuses_the_start() {
     not.sandbox.private_pids = Some(false);
     not.sandbox.private_users = (!is_root()).then_some(false);
     assert!(!told(not));
+}
+
+/// Seen to fail without the look at who is confined.
+pub(super) fn a_worker_is_no_operator_of_a_supervisor_of_its_own_user() {
+    if is_root() {
+        // As root no worker has the supervisor's user, nor sees its socket.
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("control.sock");
+    let name = path.to_str().expect("a plain path").to_owned();
+    let place = std::fs::File::open(folder.path()).expect("it is there");
+    let listener = listen_in(place.as_fd(), folder.path(), "control.sock").expect("a socket");
+    let said = b"not permitted".to_vec();
+    let terms = Terms { most: 4, request_bytes: 64, not_permitted: said, too_many: Vec::new() };
+    let mut connections = Connections::new(listener, terms);
+    let honest = connect_to(&name).expect("it listens");
+    assert!(connections.accept().is_some(), "an operator of the same user is let in");
+    let mut bench = Bench::new(worker(Preset::Exec));
+    let life = bench.start_confined();
+    life.send(&format!("heard {name}"), &[]);
+    await_readable(connections.listener());
+    assert_eq!(connections.accept(), None, "a worker was let in");
+    assert_eq!(life.hear(), "not permitted");
+    drop(honest);
 }
