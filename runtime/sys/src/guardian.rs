@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn users_that_are_no_workers_are_never_killed() {
         let lock = std::fs::File::open("/dev/null").unwrap();
-        for uid in [0, 1, 1000, 65_534, 0x6fff_ffff, 0x7001_0000, u32::MAX] {
+        for uid in [0, 1, 1000, PEOPLE_END - 1, 65_534, HIGHEST + 1, u32::MAX] {
             assert_eq!(kill_user(uid).unwrap_err(), GuardianError::NotAWorker { uid });
             let remains = Remains::new(Path::new("/nonexistent"), false, &Cgroups::default());
             let refused =

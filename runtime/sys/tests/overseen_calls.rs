@@ -1,7 +1,5 @@
 //! A process that has each of its system calls told, and goes on after each.
 
-#![expect(clippy::unwrap_used, reason = "functions beside the tests are test code as well")]
-
 use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::os::fd::AsFd;
