@@ -18,7 +18,7 @@ fn d11_without_descriptors_some_run_and_the_rest_waits() {
         group = \"many\"";
     let group = "[group.many]\nmax_restarts = 1000\n";
     let manifest = [plain("first"), group.to_owned(), worker("a", keys, "")].concat();
-    let mut supervised = run!(&["prlimit", "--nofile=40:40"], &manifest);
+    let mut supervised = run!(&["prlimit", "--nofile=56:56"], &manifest);
     supervised.wait_for_life("first", 1);
     let no_room = Some(Cause::SpawnFailed(Errno::EMFILE as u16));
     supervised.wait_for_worker("a.100", "without room", |row| {
