@@ -121,8 +121,11 @@ const BESIDE: [libc::c_long; 28] = [
     libc::SYS_getpid,
 ];
 
+/// Steps, each with the number of its first call.
+type Steps = Vec<(usize, String)>;
+
 /// Returns the first call of each step, with its number among all calls: those before exec and with it, and those after.
-fn steps(birth: &Birth) -> (Vec<(usize, String)>, Vec<(usize, String)>) {
+fn steps(birth: &Birth) -> (Steps, Steps) {
     let exec = birth.calls.iter().position(|call| call.number == libc::SYS_execveat);
     let exec = exec.expect("it is executed");
     let calls = || birth.calls.iter().enumerate().filter_map(|(at, call)| Some((at, told(call)?)));
