@@ -52,6 +52,14 @@ impl Pace {
         pace
     }
 
+    /// Returns an allowance of which `left` is there and the rest is being earned from now on.
+    pub fn with_left(rate: Rate, left: u32, now: Instant) -> Self {
+        let mut pace = Self::new(rate);
+        let spent = pace.earned.saturating_sub(left);
+        (pace.earned, pace.spent, pace.next) = (pace.earned - spent, spent, now + rate.step());
+        pace
+    }
+
     /// Returns what it holds to.
     pub fn rate(&self) -> Rate {
         self.rate
@@ -73,6 +81,11 @@ impl Pace {
     /// Returns how many may be handed out now.
     pub fn earned(&self, now: Instant) -> u32 {
         self.earned.saturating_add(self.earned_since(now))
+    }
+
+    /// Returns how many may be sent before one has to be earned: what is here, and what the sender has of the rate.
+    pub fn left(&self, now: Instant) -> u32 {
+        self.rate.messages.max(1).saturating_sub(self.spent - self.earned_since(now))
     }
 
     /// Hands out as many as are wanted and there.
@@ -163,6 +176,18 @@ mod tests {
         pace.give_back(2);
         assert_eq!(pace.hand_out(3, at_ms(999)), 2);
         assert_eq!(pace.hand_out(3, at_ms(1000)), 1);
+    }
+
+    #[test]
+    fn what_is_left_is_what_is_not_being_earned_wherever_it_is() {
+        let mut pace = Pace::new(rate(3, 3000));
+        assert_eq!(pace.hand_out(2, at_ms(0)), 2);
+        assert_eq!(pace.left(at_ms(0)), 3);
+        pace.spend(at_ms(0));
+        assert_eq!((pace.left(at_ms(999)), pace.left(at_ms(1000))), (2, 3));
+        let mut copy = Pace::with_left(rate(3, 3000), pace.left(at_ms(500)), at_ms(500));
+        assert_eq!((copy.earned(at_ms(1499)), copy.hand_out(9, at_ms(1500))), (2, 3));
+        assert_eq!(Pace::with_left(rate(3, 3000), u32::MAX, at_ms(500)).earned(at_ms(500)), 3);
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn read_offer(slot: u32, offer: handshake::Offer) -> Offer {
     let terms = offer.terms.map(|terms| {
         let handshake::Terms { generation, messages, bytes, fds, wait, asks, rate, once, used } = terms;
         let fds = fds.try_into().unwrap_or(u16::MAX);
-        let rate = rate.map(|(messages, period)| Rate { messages, period });
+        let rate = rate.map(|(messages, period, left)| (Rate { messages, period }, left));
         let (grant, used) = (Grant { messages, bytes, fds }, Methods::from_bits(used));
         Terms { generation, grant, wait, asks, rate, once, used }
     });
@@ -257,7 +257,7 @@ pub(super) fn write_control(frame: &Frame, words: Words, out: &mut Vec<u8>) {
 fn written_offer(offer: &Offer) -> handshake::Offer {
     let terms = offer.terms.map(|Terms { generation, grant, wait, asks, rate, once, used }| {
         let (messages, bytes, fds) = (grant.messages, grant.bytes, grant.fds.into());
-        let rate = rate.map(|rate| (rate.messages, rate.period));
+        let rate = rate.map(|(rate, left)| (rate.messages, rate.period, left));
         let used = used.bits();
         handshake::Terms { generation, messages, bytes, fds, wait, asks, rate, once, used }
     });

@@ -67,8 +67,8 @@ pub struct Terms {
     pub wait: bool,
     /// Asks that may be open at a time.
     pub asks: u32,
-    /// So many messages at once, and in each period in the long run.
-    pub rate: Option<(u32, Duration)>,
+    /// So many messages at once, and in each period in the long run; and so many before the next has to be earned.
+    pub rate: Option<(u32, Duration, u32)>,
     /// Whether each method may be used once.
     pub once: bool,
     /// Those of them that were used, by their index in frames, the first in the lowest bit of the first.

@@ -197,8 +197,9 @@ pub struct Terms {
     pub wait: bool,
     /// Asks that may be open at a time.
     pub asks: u32,
-    /// How fast messages may come. The credit holds to it; by this the sender knows what it waits for.
-    pub rate: Option<Rate>,
+    /// How fast messages may come, and how many of them before the next is earned. The credit holds to it; by this the
+    /// sender knows what it would wait for.
+    pub rate: Option<(Rate, u32)>,
     /// Each method may be used once.
     pub once: bool,
     /// Those of them that were used.

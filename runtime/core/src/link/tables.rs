@@ -179,7 +179,8 @@ impl LiveExport {
 
     /// Returns the terms, and opens the books at the first offer on a transport.
     pub(super) fn offer(&mut self, generation: u32, now: Instant) -> Terms {
-        let Export { wait, asks, rate, once, .. } = self.export;
+        let Export { wait, asks, once, .. } = self.export;
+        let rate = self.pace.as_ref().map(|pace| (pace.rate(), pace.left(now)));
         let grant = if self.offered { Grant::NONE } else { self.open_books(now) };
         self.offered = true;
         Terms { generation, grant, wait, asks, rate, once: once != Once::No, used: self.used }
@@ -325,15 +326,17 @@ impl ImportSlot {
             self.reach = Reach::Offered;
             self.generation = terms.generation;
             self.allowance = Allowance::default();
+            // Lives before this one may have spent of it.
+            self.pace = None;
         }
         self.allowance.add(terms.grant);
         self.wait = terms.wait;
         self.asks_max = terms.asks;
         self.once = terms.once;
         match (&mut self.pace, terms.rate) {
-            (Some(pace), Some(rate)) if pace.rate() != rate => pace.change(rate, now),
+            (Some(pace), Some((rate, _))) if pace.rate() != rate => pace.change(rate, now),
             (Some(_), Some(_)) => {}
-            (pace, rate) => *pace = rate.map(Pace::new),
+            (pace, rate) => *pace = rate.map(|(rate, left)| Pace::with_left(rate, left, now)),
         }
     }
 

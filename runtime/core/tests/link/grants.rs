@@ -134,14 +134,16 @@ fn a_restart_renews_no_rate() {
     let mut pair = linked(paced(2));
     assert_eq!([(); 2].map(|()| tell(&mut pair)), [None; 2]);
     reborn(&mut pair);
-    let waits = pair.tell(Who::Left, 0, Patience::Wait);
-    pair.finish();
-    let is_handled = |pair: &Pair| pair.fate(Who::Left).started.contains(&waits);
-    assert!(!is_handled(&pair), "the life before has sent what there was");
+    // The fresh life knows what the one before has sent, and waits for nothing that it cannot have.
+    assert_eq!(tell(&mut pair), Some(NotDelivered::TooOften));
     assert_eq!(pair.side(Who::Right).link.pays_at(), Some(Instant::START + SECOND / 2));
     pair.advance(SECOND / 2);
-    pair.finish();
-    assert!(is_handled(&pair));
+    pair.settle();
+    assert_eq!([(); 2].map(|()| tell(&mut pair)), [None, Some(NotDelivered::TooOften)]);
+    reborn(&mut pair);
+    pair.advance(SECOND / 2);
+    pair.settle();
+    assert_eq!(tell(&mut pair), None);
 }
 
 #[test]
