@@ -2,5 +2,6 @@
 
 pub mod fixture;
 pub mod harness;
+pub mod page;
 pub mod root_process;
 pub mod source;
