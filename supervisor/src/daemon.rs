@@ -33,7 +33,7 @@ use bailiwick_core::moves::Moves;
 use bailiwick_core::reopening::{self, Reopenings};
 use bailiwick_core::shelf::Shelf;
 use bailiwick_core::time::Instant;
-use bailiwick_core::tree::{Action, ChildId, Event, Incarnation, Outcome, Tree};
+use bailiwick_core::tree::{Agenda, ChildId, Event, Incarnation, Outcome, Tree};
 use bailiwick_sys::Failed;
 use bailiwick_sys::events::{Interest, Poller, Signal, Signals, Timer, Woken, monotonic_ns};
 use bailiwick_sys::notify::Superior;
@@ -121,7 +121,7 @@ struct Daemon {
     /// What happened and was not told to the machine yet.
     events: VecDeque<Event>,
     /// What the machine has ordered and was not done yet.
-    actions: VecDeque<Action>,
+    agenda: Agenda,
     /// Links that are to be made once the kernel has room for them.
     missing_links: Vec<(Incarnation, Incarnation)>,
     /// Links that are to be made anew after a violation.
@@ -158,7 +158,7 @@ impl Daemon {
             }
             self.timer.set(self.next_wake().map(Instant::as_nanos))?;
             let timeout_ms = self.flush_sinks().then_some(SINK_RETRY_MS);
-            let timeout_ms = if self.actions.is_empty() { timeout_ms } else { Some(0) };
+            let timeout_ms = if self.agenda.has_starts() { Some(0) } else { timeout_ms };
             let woken: Vec<Woken> = self.poller.wait(timeout_ms)?.collect();
             for woken in woken {
                 self.wake(woken);
@@ -169,20 +169,24 @@ impl Daemon {
     /// Tells the machine what happened, and carries out what follows, until nothing does, or so much was started that
     /// others should be heard first.
     fn settle(&mut self) {
-        let mut starts = 0;
+        let mut begun = 0;
         loop {
-            while let Some(action) = self.actions.pop_front() {
-                starts += usize::from(matches!(action, Action::Spawn(_) | Action::Prepare(_)));
+            while let Some(action) = self.agenda.next_due() {
                 self.perform(action);
-                if starts == STARTS {
-                    return self.answer_orders();
-                }
             }
             self.note_moves();
-            let Some(event) = self.events.pop_front() else { break };
-            let mut actions = Vec::new();
-            self.tree.handle(self.now(), event, &mut actions);
-            self.actions.extend(actions);
+            if let Some(event) = self.events.pop_front() {
+                let mut actions = Vec::new();
+                self.tree.handle(self.now(), event, &mut actions);
+                self.agenda.extend(actions);
+            } else if begun == STARTS && self.agenda.has_starts() {
+                return self.answer_orders();
+            } else if let Some(start) = self.agenda.next_start() {
+                begun += 1;
+                self.perform(start);
+            } else {
+                break;
+            }
         }
         self.forget_departed();
         self.answer_orders();
@@ -238,7 +242,8 @@ impl Daemon {
 
     fn take_time(&mut self) {
         self.timer.acknowledge();
-        self.events.push_back(Event::Tick);
+        // As long as starts are due it is the supervisor that is late, and nobody it waits for.
+        self.events.extend((!self.agenda.has_starts()).then_some(Event::Tick));
         self.relink(reopening::Event::Tick);
         self.hearings.resume(self.now()).into_iter().for_each(|berth| self.listen(berth));
         if self.retry_at.is_some_and(|at| at <= self.now()) {

@@ -12,6 +12,7 @@
 //! - Every stop ends, at the latest one [`KILL_GRACE`](crate::child::KILL_GRACE) after its hard total.
 
 mod action;
+mod agenda;
 mod config;
 mod ending;
 mod event;
@@ -35,6 +36,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 pub use self::action::{Action, Alert, Decision, GroupDecision, GroupEnd, News, Outcome, Record};
+pub use self::agenda::Agenda;
 pub use self::config::{
     AutoShutdown, ChildConfig, ChildId, Config, ConfigError, GroupConfig, GroupId, Incarnation, Kind,
     OnExhausted, Restart, Strategy,

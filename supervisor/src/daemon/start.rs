@@ -141,7 +141,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         reloads: Allowance::new(10, 5, now),
         crashes: Shelf::new(REPORTS_EACH, REPORTS_BYTES),
         events: Default::default(),
-        actions: Default::default(),
+        agenda: Default::default(),
         missing_links: Vec::new(),
         reopenings: Reopenings::default(),
         poller: Poller::new(BATCH)?,

@@ -56,6 +56,32 @@ pub enum Action {
     Leave(Outcome),
 }
 
+impl Action {
+    /// Returns the life with whose process something is to be done.
+    pub const fn life(&self) -> Option<Incarnation> {
+        match *self {
+            Self::Spawn(of)
+            | Self::Prepare(of)
+            | Self::Admit(of)
+            | Self::Rise(of)
+            | Self::Succeed { of, .. }
+            | Self::Drain(of)
+            | Self::Terminate(of)
+            | Self::Abort(of)
+            | Self::Look(of)
+            | Self::Reload(of)
+            | Self::KillTree(of)
+            | Self::Announce { of, .. } => Some(of),
+            Self::Record(_) | Self::Alert(_) | Self::Leave(_) => None,
+        }
+    }
+
+    /// Tells whether this makes a process.
+    pub const fn is_start(&self) -> bool {
+        matches!(self, Self::Spawn(_) | Self::Prepare(_))
+    }
+}
+
 /// What the peers of a child are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 // Exhaustive: routing must answer each of these.
