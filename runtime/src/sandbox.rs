@@ -268,6 +268,61 @@ impl Sandbox {
         self
     }
 
+    /// May bind UDP ports.
+    pub fn udp_bind(mut self) -> Self {
+        self.spec.udp_bind = true;
+        self
+    }
+
+    /// May make these system calls, as the manifest's `system_call_filter` writes them: names of calls and of sets (`@rt` is
+    /// what the runtime needs) take the place of the preset's list, `+` before each adds to it, `~` takes away.
+    ///
+    /// ```
+    /// # use bailiwick::Sandbox;
+    /// let locks = Sandbox::sealed().system_calls(["+@memlock", "~sysinfo"]);
+    /// # let _ = locks;
+    /// ```
+    pub fn system_calls<const N: usize>(mut self, list: [&str; N]) -> Self {
+        self.spec.calls.filter.extend(list.map(str::to_owned));
+        self
+    }
+
+    /// Is killed for a system call that its list does not have, which otherwise fails with EPERM.
+    pub fn kill_for_other_system_calls(mut self) -> Self {
+        self.spec.calls.denial = Some(spec::Denial::Kills);
+        self
+    }
+
+    /// Makes sockets of these families only, by the kernel's names: `AF_INET`. None at all for an empty list.
+    pub fn address_families<const N: usize>(mut self, families: [&str; N]) -> Self {
+        self.spec.calls.families = Some(spec::Families::Only(families.map(str::to_owned).into()));
+        self
+    }
+
+    /// May make code at run time, as compilers do that work while a program runs.
+    pub fn write_execute(mut self) -> Self {
+        self.spec.calls.memory_deny_write_execute = Some(false);
+        self
+    }
+
+    /// May execute what is at `path` and below it, if it is made by [`Sandbox::exec`].
+    pub fn execute(mut self, path: impl Into<PathBuf>) -> Self {
+        self.spec.exec_paths.push(path.into());
+        self
+    }
+
+    /// May not execute what lies below `path`, if it is made by [`Sandbox::exec`], but what [`Sandbox::execute`] names.
+    pub fn no_execute(mut self, path: impl Into<PathBuf>) -> Self {
+        self.spec.no_exec_paths.push(path.into());
+        self
+    }
+
+    /// May be looked into by others of its user, as a debugger does.
+    pub fn dumpable(mut self) -> Self {
+        self.spec.dumpable = Some(true);
+        self
+    }
+
     /// May accuse less privileged peers and is never accused by them; may run as uid 0.
     pub fn privileged(mut self) -> Self {
         self.privileged = true;

@@ -4,6 +4,7 @@
 
 pub(crate) mod accounts;
 mod blast;
+mod confinement;
 pub(crate) mod credential;
 mod describe;
 mod diagnostic;
@@ -45,6 +46,7 @@ pub fn system(system: &System) -> Vec<Diagnostic> {
     found.extend(order::check(system));
     found.extend(lives::check(system));
     found.extend(privilege::check(system));
+    found.extend(confinement::check(system));
     found.extend(blast::check(system));
     found.extend(schedule::check(system));
     found.extend(foreign::check(system));

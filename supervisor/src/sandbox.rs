@@ -22,10 +22,11 @@ pub use error::SandboxError;
 pub use executable::Executable;
 
 pub use bailiwick_sys::landlock::ruleset::Access;
-pub use bailiwick_sys::seccomp::policy::{SystemCall, Verdict};
+pub use bailiwick_sys::seccomp::line::{SystemCall, Verdict};
+pub use bailiwick_sys::seccomp::policy::Decision;
 pub use bailiwick_sys::tree::{Tree, TreeError};
 pub use machine::Machine;
 pub use missing::{Aspect, Missing};
 pub use paths::Granted;
-pub use policy::system_calls;
+pub use policy::{decisions, filters, system_calls};
 pub use prepared::{Ground, Prepared, Role, Tenancy};

@@ -3,6 +3,7 @@
 //! Nothing here acts. A `System` that came from either source has gone through `check`, so that the
 //! supervisor itself need not know which keys exist or how they were written.
 
+mod confinement;
 mod limits;
 mod terms;
 mod told;
@@ -379,6 +380,8 @@ pub use bailiwick_sys::shares::Shares;
 pub use bailiwick_wire::FdKind;
 pub use bailiwick_wire::operator::{DIGEST_BYTES, Digest};
 
+pub use confinement::{Architectures, Calls, Denial, Families, Namespace};
+
 /// What a worker may do to the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sandbox {
@@ -414,6 +417,18 @@ pub struct Sandbox {
     pub tcp_bind: Vec<u16>,
     /// TCP ports it may connect to.
     pub tcp_connect: Vec<u16>,
+    /// Whether it may bind UDP ports, of which none is told from another.
+    pub udp_bind: bool,
+    /// Paths it may execute, besides those of its preset.
+    pub exec_paths: Vec<PathBuf>,
+    /// Paths of its preset it may not execute.
+    pub no_exec_paths: Vec<PathBuf>,
+    /// Whether others of its user may look into it; `None` goes with its preset and its cores.
+    pub dumpable: Option<bool>,
+    /// Whether it renounces every privilege that an executable could give; `None` goes with its preset.
+    pub no_new_privileges: Option<bool>,
+    /// Which system calls it may make.
+    pub calls: Calls,
     /// Memory in bytes.
     pub memory_max: Option<u64>,
     /// Threads and processes.

@@ -10,8 +10,9 @@ use std::time::Duration;
 use bailiwick_supervisor::check::{Diagnostics, Severity};
 use bailiwick_supervisor::manifest::{Loaded, Options, load, parse};
 use bailiwick_supervisor::spec::{
-    AutoShutdown, Exec, FdKind, KeyringMode, Limits, May, OnExhausted, OnFull, OnSigstop, OnViolation, Once,
-    Preset, Profile, Rate, Reaction, Reactions, RestartType, Shares,
+    Architectures, AutoShutdown, Denial, Exec, Families, FdKind, KeyringMode, Limits, May, OnExhausted,
+    OnFull, OnSigstop, OnViolation, Once, Preset, Profile, Rate, Reaction, Reactions, RestartType, Sandbox,
+    Shares,
 };
 use proptest::prelude::*;
 
@@ -118,6 +119,20 @@ fn the_manifests_of_the_pages_mean_something() {
     }
 }
 
+fn confinement_is_read(web: &Sandbox, programs: &Sandbox) {
+    let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let calls = &web.calls;
+    assert_eq!(calls.filter, own(&["+@memlock", "~getrusage"]));
+    assert_eq!((calls.denial, &calls.log), (Some(Denial::Fails(38)), &own(&["mlock"])));
+    assert_eq!(calls.architectures, Some(Architectures::Native));
+    assert_eq!(calls.families, Some(Families::Only(own(&["AF_INET", "AF_INET6", "AF_UNIX"]))));
+    assert_eq!((&calls.namespaces, calls.restrict_realtime), (&Some(Vec::new()), Some(true)));
+    assert_eq!((calls.restrict_suid_sgid, calls.lock_personality), (Some(true), Some(true)));
+    assert_eq!((calls.memory_deny_write_execute, calls.memfd_no_exec), (Some(false), Some(true)));
+    assert_eq!((web.udp_bind, web.dumpable, web.no_new_privileges), (true, Some(true), Some(true)));
+    assert_eq!((programs.exec_paths.len(), &programs.no_exec_paths[..]), (1, &["/usr".into()][..]));
+}
+
 #[test]
 fn every_key_is_read() {
     let folder = Folder::copy("valid");
@@ -130,6 +145,7 @@ fn every_key_is_read() {
     assert_eq!(group.on_exhausted, OnExhausted::Fail);
     assert_eq!((group.auto_shutdown, group.significant), (AutoShutdown::AllSignificant, true));
     assert!(system.is_template(&system.workers[2]));
+    confinement_is_read(&system.workers[0].sandbox, &system.workers[3].sandbox);
     let root = &system.root;
     assert_eq!(
         (root.max_restarts, root.period, root.on_exhausted),

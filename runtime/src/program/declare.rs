@@ -251,7 +251,8 @@ impl Worker {
     pub(super) fn to_spec(&self, here: &Path) -> spec::Worker {
         let mut sandbox = self.sandbox.spec.clone();
         let granted = sandbox.read_only_paths.iter_mut().chain(&mut sandbox.read_write_paths);
-        for path in granted.chain(&mut sandbox.inaccessible_paths) {
+        let executed = sandbox.exec_paths.iter_mut().chain(&mut sandbox.no_exec_paths);
+        for path in granted.chain(&mut sandbox.inaccessible_paths).chain(executed) {
             *path = here.join(&path);
         }
         let actor = |(hosted, args): (&Hosted, &Option<String>)| spec::Actor {

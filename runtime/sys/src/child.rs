@@ -122,6 +122,7 @@ impl<'a> Ready<'a> {
             }
             Step::Ambient(set) => capability::set_ambient(*set),
             Step::NoNewPrivileges => identity::set_no_new_privileges(),
+            Step::DenyWriteExecute => identity::deny_write_execute(),
             Step::Landlock(ruleset) => {
                 // The ruleset may have been moved out of the way of the final descriptors.
                 let at = place(&self.moved, *ruleset);

@@ -86,6 +86,12 @@ pub fn seal_file(file: &File, limit: u64) -> Result<OwnedFd, MemoryError> {
     Ok(memory.into())
 }
 
+/// Returns whether the kernel makes memory files that can never be executed, as it does from 6.3 on.
+pub fn knows_no_exec() -> bool {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::from_bits_retain(libc::MFD_NOEXEC_SEAL);
+    memfd_create(c"bailiwick", flags).is_ok()
+}
+
 pub(crate) fn create() -> Result<OwnedFd, Failed> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let never_executable = flags | MFdFlags::from_bits_retain(libc::MFD_NOEXEC_SEAL);

@@ -85,6 +85,8 @@ pub enum Step<'a> {
     Ambient(Capabilities),
     /// Renounces new privileges.
     NoNewPrivileges,
+    /// Keeps memory that was written from ever being executed, where the kernel knows that.
+    DenyWriteExecute,
     /// Enters a Landlock ruleset.
     Landlock(BorrowedFd<'a>),
     /// Enters a system call filter.
@@ -389,6 +391,7 @@ impl Step<'_> {
             Self::Hold { .. } => "capset",
             Self::Ambient(_) => "ambient capabilities",
             Self::NoNewPrivileges => "no_new_privs",
+            Self::DenyWriteExecute => "memory-deny-write-execute",
             Self::Landlock(_) => "landlock",
             Self::Seccomp(_) => "seccomp",
             Self::AwaitVerdict => "wait for the verdict",

@@ -1,10 +1,15 @@
 //! System call filters: a compiled program, its bytes for the way to another process, and its installation.
 //!
-//! What filters are made from is a policy, line by line ([`policy`]), and what they are made by [`stages`].
+//! What filters are made from is a [`policy`], line by line ([`line`]), with what a manifest changes ([`wish`]); what makes
+//! them is [`stages`].
 
+pub mod line;
 pub mod overseer;
 pub mod policy;
 pub mod stages;
+#[cfg(test)]
+mod trials;
+pub mod wish;
 
 use crate::error::{Errno, Failed, check};
 

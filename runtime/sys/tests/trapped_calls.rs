@@ -6,7 +6,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bailiwick_sys::seccomp::policy::lines;
+use bailiwick_sys::seccomp::line::lines;
+use bailiwick_sys::seccomp::policy::Policy;
 use bailiwick_sys::seccomp::stages::Stages;
 use bailiwick_sys::trapped_call::{self, ENTRY_WORDS, NAME_WORDS, Notes};
 use bailiwick_sys::{identity, system_call};
@@ -28,7 +29,7 @@ fn the_one_that_is_denied() {
     let desk = memory(1 + NAME_WORDS);
     let deadly: &[AtomicU64; 4] = memory(4).try_into().unwrap();
     trapped_call::note_in(Notes { deadly, denied: table, at_work: desk });
-    let policy: Vec<_> = lines(|_| false).collect();
+    let policy = Policy { lines: lines(|_| false).collect(), is_list: true, ..Policy::default() };
     let stages = Stages::compile(&policy, false).unwrap();
     identity::set_no_new_privileges().unwrap();
     trapped_call::handle().unwrap();

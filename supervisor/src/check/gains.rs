@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::sandbox::{Decision, SystemCall, Verdict, decisions};
 use crate::spec::{Exec, Grant, KeyringMode, May, OnViolation, Once, Preset, Rate, Sandbox, System, Worker};
 
 /// Returns, line by line, who gains what when `new` takes the place of `old`. Limits and times are no privileges, and a
@@ -39,6 +40,7 @@ fn of_worker(old: &Worker, new: &Worker) -> Vec<String> {
     found.extend(loaded.map(|(name, path)| format!("is handed the credential {name}, {}", path.display())));
     let passed = added(&old.pass_environment, &new.pass_environment);
     found.extend(passed.map(|name| format!("is passed the variable {name}")));
+    found.extend(of_calls(old, new));
     found.extend(added(&old.kept, &new.kept).map(|name| format!("is handed the kept descriptor {name}")));
     found
 }
@@ -90,6 +92,7 @@ fn of_sandbox(old: &Sandbox, new: &Sandbox) -> Vec<String> {
     found.extend(
         added(&old.tcp_connect, &new.tcp_connect).map(|port| format!("may connect to TCP port {port}")),
     );
+    of_itself(old, new, &mut found);
     found
 }
 
@@ -97,6 +100,47 @@ fn of_sandbox(old: &Sandbox, new: &Sandbox) -> Vec<String> {
 fn opened(old: &Sandbox, new: &Sandbox) -> Option<String> {
     let [old, new] = [old.umask(), new.umask()];
     (old & !new != 0).then(|| format!("umask {new:04o} instead of {old:04o}"))
+}
+
+/// What it executes, and who looks into it.
+fn of_itself(old: &Sandbox, new: &Sandbox, found: &mut Vec<String>) {
+    let mut gain = |condition: bool, text: &str| found.extend(condition.then(|| text.to_owned()));
+    gain(new.udp_bind && !old.udp_bind, "may bind UDP ports");
+    gain(
+        new.dumpable == Some(true) && old.dumpable != Some(true),
+        "may be looked into by others of its user",
+    );
+    gain(
+        old.renounces_privileges() && !new.renounces_privileges(),
+        "may gain privileges by what it executes",
+    );
+    found.extend(
+        added(&old.exec_paths, &new.exec_paths).map(|path| format!("may execute {}", path.display())),
+    );
+    let again = added(&new.no_exec_paths, &old.no_exec_paths);
+    found.extend(again.map(|path| format!("is no longer kept from executing {}", path.display())));
+}
+
+/// Compares what becomes of each system call by the keys that speak of system calls; what others bring is told by them.
+fn of_calls(old: &Worker, new: &Worker) -> Option<String> {
+    let sandbox = Sandbox { calls: old.sandbox.calls.clone(), ..new.sandbox.clone() };
+    let before = decisions(&Worker { sandbox, ..new.clone() });
+    let after = decisions(new);
+    let opened = before.iter().zip(&after).filter(|(before, after)| opens(before, after));
+    let names: Vec<_> = opened.map(|(_, after)| after.name).collect();
+    (!names.is_empty()).then(|| format!("may make the system calls {}", names.join(", ")))
+}
+
+/// Whether a call passes with some arguments that were stopped before.
+fn opens(before: &Decision, after: &Decision) -> bool {
+    let has = |of: &Decision, line: &SystemCall| {
+        of.special.iter().any(|one| one.verdict == line.verdict && one.condition() == line.condition())
+    };
+    let allows = |line: &&SystemCall| line.verdict == Verdict::Allowed;
+    let (was, is) = (before.verdict == Verdict::Allowed, after.verdict == Verdict::Allowed);
+    let allowed = || after.special.iter().filter(allows).any(|line| !has(before, line));
+    let stopped = || before.special.iter().filter(|line| !allows(line)).any(|line| !has(after, line));
+    if was { is && stopped() } else { is || allowed() }
 }
 
 /// Only a change to the preset that allows nothing, or away from the one that allows all, is no gain.
@@ -135,4 +179,46 @@ fn strictness(once: Once) -> u8 {
 fn is_within(rate: Rate, other: Rate) -> bool {
     let per_time = |rate: Rate, other: Rate| u128::from(rate.messages) * other.period.as_nanos();
     rate.messages <= other.messages && per_time(rate, other) <= per_time(other, rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Namespace;
+
+    fn told(change: impl FnOnce(&mut Sandbox)) -> Vec<String> {
+        let old = Worker::new("w", Exec::Own);
+        let mut new = old.clone();
+        change(&mut new.sandbox);
+        let system = |worker| System { workers: vec![worker], ..System::default() };
+        let (there, back) = (system(new), system(old));
+        let gained = gains(&back, &there);
+        assert_eq!(gains(&there, &back), [""; 0], "who loses {gained:?} gains something");
+        gained
+    }
+
+    #[test]
+    fn system_calls_that_pass_are_told_by_name() {
+        let filter = told(|sandbox| sandbox.calls.filter = vec!["+munlock".into()]);
+        assert_eq!(filter, ["w\tmay make the system calls munlock"]);
+        let code = told(|sandbox| sandbox.calls.memory_deny_write_execute = Some(false));
+        assert_eq!(code, ["w\tmay make the system calls mmap, mprotect"]);
+        assert_eq!(told(|sandbox| sandbox.udp_bind = true), ["w\tmay bind UDP ports"]);
+        let executes = told(|sandbox| sandbox.exec_paths = vec!["/opt/tools".into()]);
+        assert_eq!(executes, ["w\tmay execute /opt/tools"]);
+        assert_eq!(
+            told(|sandbox| sandbox.dumpable = Some(true)),
+            ["w\tmay be looked into by others of its user"]
+        );
+    }
+
+    #[test]
+    fn namespaces_that_an_executing_worker_may_make_are_told() {
+        let mut old = Worker::new("w", Exec::Own);
+        (old.sandbox.preset, old.privileged) = (Preset::Exec, true);
+        let mut new = old.clone();
+        new.sandbox.calls.namespaces = Some(vec![Namespace::User]);
+        assert_eq!(of_calls(&old, &new), Some("may make the system calls clone, unshare".into()));
+        assert_eq!(of_calls(&new, &old), None);
+    }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::identity::Identity;
+use bailiwick_sys::memory;
 use bailiwick_sys::shares::Unmet;
 
 use super::{CredentialError, Diagnostic, Trust, Untrusted, accounts, credential, floor, quote};
@@ -205,6 +206,10 @@ fn stands(worker: &Worker, machine: &Machine, degraded: bool, found: &mut Vec<Di
     for Unmet { key, why } in sandbox.shares.met_by(&machine.cgroups, sandbox.whose()).1 {
         lacks(&format!("sandbox.{key}"), &format!("`{key}` would be void"), why);
     }
+    if sandbox.calls.memfd_no_exec == Some(true) && !memory::knows_no_exec() {
+        let what = "the kernel makes no memory files that can never be executed";
+        lacks("sandbox.memfd_no_exec", what, "needs Linux 6.3");
+    }
     let asked = [("private_pids", sandbox.private_pids), ("private_users", sandbox.private_users)];
     for (key, _) in asked.into_iter().filter(|(_, asked)| *asked == Some(true) && machine.nests.is_err()) {
         lacks(
@@ -221,9 +226,11 @@ fn unknown(what: &str, name: &str, key: String) -> Diagnostic {
 
 fn paths(worker: &Worker, found: &mut Vec<Diagnostic>) {
     let sandbox = &worker.sandbox;
-    for (key, list) in
-        [("read_only_paths", &sandbox.read_only_paths), ("read_write_paths", &sandbox.read_write_paths)]
-    {
+    for (key, list) in [
+        ("read_only_paths", &sandbox.read_only_paths),
+        ("read_write_paths", &sandbox.read_write_paths),
+        ("exec_paths", &sandbox.exec_paths),
+    ] {
         for (index, path) in list.iter().enumerate() {
             missing(&format!("worker.{}.sandbox.{key}[{index}]", worker.name), path, found);
         }

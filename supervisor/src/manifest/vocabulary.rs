@@ -71,18 +71,13 @@ const LATER: &[(Table, &str)] = &[
     (
         Table::Worker,
         "threads on_need_restart \
-         trust_domain log link survive dumpable \
+         trust_domain log link survive \
          extend_timeout schedule",
     ),
     (
         Table::Sandbox,
-        "no_new_privileges \
-         root_directory protect_proc proc_subset \
-         private_devices protect_system protect_home bind_read_only_paths bind_paths \
-         no_exec_paths exec_paths temporary_file_system system_call_filter system_call_error_number \
-         system_call_log system_call_architectures restrict_address_families restrict_namespaces \
-         restrict_realtime restrict_suid_sgid lock_personality memory_deny_write_execute memfd_no_exec \
-         dumpable landlock udp_bind",
+        "root_directory protect_proc proc_subset private_devices protect_system protect_home \
+         bind_read_only_paths bind_paths temporary_file_system landlock",
     ),
     (Table::Channel, "max_frame max_depth max_elements decode_budget frame_deadline"),
     (Table::Actors, "on"),
@@ -176,6 +171,8 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Worker, "umask", "it stands in `[worker.NAME.sandbox]`"),
     (Table::Worker, "nice", "it stands in `[worker.NAME.sandbox]`"),
     (Table::Worker, "oom_score_adjust", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "dumpable", "it stands in `[worker.NAME.sandbox]`"),
+    (Table::Worker, "system_call_filter", "it stands in `[worker.NAME.sandbox]`"),
     (Table::Worker, "args", "arguments belong to an actor: `[worker.NAME.actor.NAME]`"),
     (Table::Worker, "mailbox", "a mailbox belongs to an actor: `[worker.NAME.actor.NAME]`"),
     (Table::Backoff, "max", "it is called `cap`"),
@@ -204,6 +201,8 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Sandbox, "limit_data", "it is called `limit_as`; `memory_max` bounds memory in use"),
     (Table::Sandbox, "limit_nice", "who has a sandbox may not raise its priority; `nice` sets it"),
     (Table::Sandbox, "limit_rtprio", "who has a sandbox may not ask for real time"),
+    (Table::Sandbox, "seccomp", "it is called `system_call_filter`"),
+    (Table::Sandbox, "syscall_filter", "it is called `system_call_filter`"),
     (Table::Sandbox, "fs_ro", "it is called `read_only_paths`"),
     (Table::Sandbox, "fs_rw", "it is called `read_write_paths`"),
     (Table::Channel, "max_inflight", "it is a key of a grant: `[[grant]]` with `max_inflight = …`"),

@@ -11,7 +11,7 @@ use super::fields::Fields;
 use super::names::named;
 use super::values::{Account, Bytes, Choice};
 use super::vocabulary::Table;
-use super::{actor, contradictions, environment, limits, program};
+use super::{actor, confinement, contradictions, environment, limits, program};
 use crate::check::{Diagnostic, quote};
 use crate::spec::{Backoff, Exec, Reactions, Sandbox, WhileDown, Worker};
 
@@ -197,6 +197,7 @@ fn sandbox(fields: &mut Fields<'_, '_>) -> Sandbox {
     sandbox.protect_hostname = fields.read("protect_hostname");
     fields.set("tcp_bind", &mut sandbox.tcp_bind);
     fields.set("tcp_connect", &mut sandbox.tcp_connect);
+    confinement::read(fields, &mut sandbox);
     limits::read(fields, &mut sandbox);
     sandbox.nice = within(fields, "nice", -20, 19);
     sandbox.oom_score_adjust = within(fields, "oom_score_adjust", -1000, 1000);

@@ -123,9 +123,12 @@ impl Rulesets {
         executable: &Executable,
         granted: &[Granted],
     ) -> Result<Self, SandboxError> {
+        let open = |path: &PathBuf| Granted::open("executable path", path, Access::Execute, machine);
+        let programs = worker.sandbox.exec_paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let granted: Vec<&Granted> = granted.iter().chain(&programs).collect();
         let make = |executable| {
             let failed = |source| SandboxError::Ruleset { worker: worker.name.clone(), source };
-            rules(&worker.sandbox, machine.landlock_abi, granted, executable).map_err(failed)
+            rules(&worker.sandbox, machine.landlock_abi, &granted, executable).map_err(failed)
         };
         Ok(Self { before_exec: make(Some(executable))?, running: make(None)? })
     }
@@ -135,7 +138,7 @@ impl Rulesets {
 fn rules(
     sandbox: &Sandbox,
     abi: u32,
-    granted: &[Granted],
+    granted: &[&Granted],
     executable: Option<&Executable>,
 ) -> Result<OwnedFd, RulesetError> {
     let mut rules = Rules::new(abi, binds_any_port(sandbox))?;
@@ -151,13 +154,20 @@ fn rules(
         rules = rules.allow_path(loader.parent().unwrap_or(loader), Access::Read)?;
     }
     for place in needed(sandbox.preset.needs_places_of(), loader.is_some()) {
-        rules = rules.allow_path(place.path, place.access)?;
+        let is_barred = place.access == Access::Execute && is_barred(sandbox, place.path);
+        rules = rules.allow_path(place.path, if is_barred { Access::Read } else { place.access })?;
     }
     rules.allow_ports(&sandbox.tcp_bind, &sandbox.tcp_connect)?.finish()
 }
 
 /// Where files are put that nobody needs for long.
 pub(super) const TMP: &str = "/tmp";
+
+/// Returns whether nothing is to be executed at a path, by whatever way it is reached.
+fn is_barred(sandbox: &Sandbox, path: &Path) -> bool {
+    let real = path.canonicalize().unwrap_or_default();
+    sandbox.no_exec_paths.iter().any(|barred| path.starts_with(barred) || real.starts_with(barred))
+}
 
 /// Returns whether the capability to bind is granted without naming ports.
 pub(super) fn binds_any_port(sandbox: &Sandbox) -> bool {

@@ -1,42 +1,85 @@
 //! Which lines of the policy of system calls hold for which worker.
 
-use bailiwick_sys::seccomp::policy::{SystemCall, Verdict, lines};
+use bailiwick_sys::seccomp::line::{SystemCall, Verdict, lines};
+use bailiwick_sys::seccomp::policy::{Decision, Policy};
 use bailiwick_sys::seccomp::stages::Stages;
+use bailiwick_sys::seccomp::wish::Wish;
 
 use super::error::SandboxError;
 use super::paths::binds_any_port;
-use crate::spec::{Preset, Sandbox, Worker};
+use crate::spec::{Families, Namespace, Preset, Worker};
 
 /// Returns the policy that holds for a worker, line by line.
 pub fn system_calls(worker: &Worker) -> Vec<SystemCall> {
-    let staged = |line: &SystemCall| match worker.sandbox.preset {
-        Preset::None => false,
-        Preset::Exec => line.verdict != Verdict::Allowed,
-        Preset::Sealed | Preset::NetClient | Preset::NetServer | Preset::FsRo => true,
-    };
-    lines(|circumstance| is_given(&worker.sandbox, circumstance)).filter(staged).collect()
+    policy(worker).lines
+}
+
+/// Returns what becomes of every known system call of a worker, and why.
+pub fn decisions(worker: &Worker) -> Vec<Decision> {
+    policy(worker).decisions()
 }
 
 /// Compiles the policy of a worker.
-pub(super) fn filters(worker: &Worker) -> Result<Stages, SandboxError> {
-    let executes = matches!(worker.sandbox.preset, Preset::Exec | Preset::None);
+///
+/// # Errors
+/// When it does not compile, which is our own fault.
+pub fn filters(worker: &Worker) -> Result<Stages, SandboxError> {
     let failed = |source| SandboxError::Filter { worker: worker.name.clone(), source };
-    Stages::compile(&system_calls(worker), executes).map_err(failed)
+    Stages::compile(&policy(worker), worker.command.is_some()).map_err(failed)
+}
+
+fn policy(worker: &Worker) -> Policy {
+    let (sandbox, calls) = (&worker.sandbox, &worker.sandbox.calls);
+    let executes = matches!(sandbox.preset, Preset::Exec | Preset::None);
+    let mut policy = Policy {
+        is_list: !executes,
+        forks: executes,
+        denial: calls.denial.unwrap_or_default(),
+        ..Policy::default()
+    };
+    if sandbox.preset == Preset::None {
+        return policy;
+    }
+    // What whoever executes may call is no list unless it gets one of its own.
+    let holds =
+        |line: &SystemCall| !executes || line.verdict != Verdict::Allowed || line.is_needed_to_start();
+    policy.lines = lines(|circumstance| is_given(worker, circumstance)).filter(holds).collect();
+    policy.take_up(&Wish::read_all(&calls.filter), worker.privileged);
+    policy.logged = Wish::read_all(&calls.log);
+    match &calls.families {
+        Some(Families::Only(names)) => policy.only_families(names),
+        Some(Families::Except(names)) => policy.no_families(names),
+        None => {}
+    }
+    policy
 }
 
 /// Returns whether a circumstance that a line names is given; what is none of the others is a capability.
-fn is_given(sandbox: &Sandbox, circumstance: &str) -> bool {
+fn is_given(worker: &Worker, circumstance: &str) -> bool {
+    let (sandbox, calls) = (&worker.sandbox, &worker.sandbox.calls);
     match circumstance {
         "write" => sandbox.writes(),
         "bind" => !sandbox.tcp_bind.is_empty() || binds_any_port(sandbox),
         "connect" => sandbox.preset == Preset::NetClient || !sandbox.tcp_connect.is_empty(),
-        capability => sandbox.capabilities.iter().any(|held| held == capability),
+        "udp" => sandbox.udp_bind,
+        "command" => worker.command.is_some(),
+        "libraries" => sandbox.preset == Preset::NetClient,
+        "wx" => sandbox.may_make_code(),
+        "memfd_exec" => calls.memfd_no_exec != Some(true),
+        "suid" => calls.restrict_suid_sgid == Some(false),
+        "openat2" => calls.restrict_suid_sgid != Some(true),
+        "realtime" => !calls.restrict_realtime.unwrap_or_else(|| !sandbox.holds("CAP_SYS_NICE")),
+        "personality" => calls.lock_personality == Some(false),
+        name => match Namespace::ALL.into_iter().find(|kind| kind.circumstance() == name) {
+            Some(kind) => sandbox.may_make(kind),
+            None => sandbox.holds(name),
+        },
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bailiwick_sys::seccomp::policy::CIRCUMSTANCES;
+    use bailiwick_sys::seccomp::line::CIRCUMSTANCES;
 
     use super::*;
     use crate::spec::Exec;

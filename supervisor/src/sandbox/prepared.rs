@@ -70,6 +70,9 @@ pub struct Tenancy {
 #[derive(Debug)]
 pub struct Prepared {
     pub(super) preset: Preset,
+    pub(super) renounces_privileges: bool,
+    pub(super) may_make_code: bool,
+    dumpable: bool,
     pub(super) account: Account,
     /// Supplementary groups, in ascending order.
     pub(super) groups: Vec<u32>,
@@ -163,6 +166,9 @@ impl Ground {
         let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
         let mut prepared = Prepared {
             preset: worker.sandbox.preset,
+            renounces_privileges: worker.sandbox.renounces_privileges(),
+            may_make_code: worker.sandbox.may_make_code(),
+            dumpable: worker.sandbox.dumpable.unwrap_or(!sandboxed || limits.may_leave_core()),
             capabilities,
             can_lock_capabilities: self.machine.can_lock_capabilities(),
             umask: worker.sandbox.umask(),
@@ -362,8 +368,7 @@ impl Prepared {
     pub fn confinement(&self) -> (Confinement, Option<BorrowedFd<'_>>) {
         let ruleset = self.rulesets.as_ref().map(|rulesets| rulesets.running.as_fd());
         let filter = self.running_filter().map(Filter::to_bytes);
-        let dumpable = self.preset == Preset::None || self.limits.may_leave_core();
-        (Confinement { filter, ruleset: ruleset.is_some(), dumpable }, ruleset)
+        (Confinement { filter, ruleset: ruleset.is_some(), dumpable: self.dumpable }, ruleset)
     }
 
     pub(super) fn running_filter(&self) -> Option<&Filter> {
@@ -385,7 +390,7 @@ impl Prepared {
                 filters: before_exec + usize::from(self.running_filter().is_some()),
                 // What a foreign program is born with, exec sees to; until then it holds what the supervisor does.
                 descriptors: (!self.foreign).then_some(OWN_DESCRIPTORS + self.granted.len() as u64),
-                is_dumpable: self.foreign || self.limits.may_leave_core(),
+                is_dumpable: self.foreign || self.dumpable,
             }),
         }
     }

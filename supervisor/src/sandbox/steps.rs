@@ -44,10 +44,9 @@ impl Prepared {
         // Again, since the change of user has cleared it; and whoever died in between is noticed by the pipe.
         steps.push(Step::DieWithParent);
         steps.push(Step::StillWanted);
-        if self.preset != Preset::None {
-            // Before Landlock and seccomp, which ask for it.
-            steps.push(Step::NoNewPrivileges);
-        }
+        // Before Landlock and seccomp, which ask for it.
+        steps.extend(self.renounces_privileges.then_some(Step::NoNewPrivileges));
+        steps.extend((!self.may_make_code).then_some(Step::DenyWriteExecute));
         // Late, since it forbids what steps above do; before seccomp, which could forbid it.
         steps.extend(self.rulesets.iter().map(|rulesets| Step::Landlock(rulesets.before_exec.as_fd())));
         // Last: as close to exec as can be.

@@ -165,6 +165,13 @@ impl Life {
         self.hear()
     }
 
+    /// As [`Self::ask`], with bytes that follow.
+    pub(crate) fn ask_bytes(&self, order: &str, bytes: &[u8]) -> String {
+        self.send(order, &[]);
+        self.send_bytes(bytes, &[]);
+        self.hear()
+    }
+
     pub(crate) fn send(&self, order: &str, fds: &[BorrowedFd<'_>]) {
         self.send_bytes(order.as_bytes(), fds);
     }

@@ -1,5 +1,6 @@
 //! What must hold.
 
+mod confinement;
 mod floor;
 mod handover;
 mod identity;
@@ -75,6 +76,20 @@ pub(crate) const CASES: &[Case] = cases![
     Nothing reach::no_socket_makes_who_closes_it_wait,
     Nothing reach::a_worker_of_preset_exec_runs_programs,
     Root reach::a_granted_folder_below_a_closed_one_is_reached_by_its_descriptor,
+    Nothing confinement::a_list_of_its_own_says_what_a_worker_calls,
+    Nothing confinement::what_becomes_of_a_denied_call_is_chosen,
+    Nothing confinement::what_a_program_is_started_with_can_be_taken_away_from_it,
+    Nothing confinement::sockets_are_of_the_families_that_are_listed,
+    Nothing confinement::udp_ports_are_bound_by_whoever_may,
+    Nothing confinement::a_user_namespace_is_made_by_whoever_is_let,
+    Nothing confinement::code_is_not_made_at_run_time_unless_that_is_said,
+    Nothing confinement::memory_files_are_never_executable_where_that_is_said,
+    Nothing confinement::no_file_changes_who_runs_it,
+    Nothing confinement::programs_are_executed_where_that_is_said,
+    Nothing confinement::who_may_be_looked_into_is_said,
+    Root confinement::a_worker_without_a_sandbox_can_renounce_privileges,
+    Nothing confinement::a_filter_is_put_on_every_thread,
+    Root confinement::the_log_of_the_kernel_tells_of_chosen_calls,
     Nothing limits::memory_beyond_the_limit_costs_the_worker_its_life,
     Nothing limits::limits_are_what_is_declared,
     Nothing limits::a_sandboxed_worker_has_limits_of_every_kind_where_none_is_declared,

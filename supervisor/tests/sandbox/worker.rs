@@ -1,10 +1,11 @@
 //! The worker: does what it is told over descriptor 3 and says what came of it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{IoSlice, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -29,6 +30,10 @@ pub(crate) fn main() -> ExitCode {
             Some(more) => {
                 confine(&control, more == " dumpable");
                 "confined".to_owned()
+            }
+            None if order == "filter-threads" => {
+                filter_threads(&control);
+                "filtered".to_owned()
             }
             None => obey(&order, fds.pop()),
         };
@@ -58,6 +63,20 @@ pub(crate) fn connect_to(path: &str) -> std::io::Result<OwnedFd> {
     let ours = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)?;
     connect(std::os::fd::AsRawFd::as_raw_fd(&ours), &UnixAddr::new(path)?)?;
     Ok(ours)
+}
+
+/// Enters a filter while there is another thread, which lives on.
+fn filter_threads(control: &OwnedFd) {
+    let (bytes, _) = hear(control).expect("a filter");
+    let filter = Filter::from_bytes(&bytes).expect("a filter");
+    let (started, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        started.send(()).expect("the other thread waits");
+        std::thread::park();
+    });
+    wait.recv().expect("the other thread runs");
+    nix::sys::prctl::set_no_new_privs().expect("every kernel can");
+    filter.install_on_all_threads().expect("a filter on all threads");
 }
 
 fn obey(order: &str, fd: Option<OwnedFd>) -> String {
@@ -149,7 +168,11 @@ fn obey(order: &str, fd: Option<OwnedFd>) -> String {
             reserved.map_or_else(|_| "no memory".to_owned(), |()| "ok".to_owned())
         }
         "fill-memory-file" => {
-            let file = memfd_create(c"filled", MFdFlags::MFD_CLOEXEC).expect("a memory file");
+            let file = memfd_create(
+                c"filled",
+                MFdFlags::from_bits_retain(nix::libc::MFD_CLOEXEC | nix::libc::MFD_NOEXEC_SEAL),
+            )
+            .expect("a memory file");
             let bytes = vec![1; argument.parse().expect("a size")];
             outcome(File::from(file).write_all(&bytes))
         }
@@ -160,6 +183,32 @@ fn obey(order: &str, fd: Option<OwnedFd>) -> String {
             while cpu_time() - start < Duration::from_millis(argument.parse().expect("milliseconds")) {}
             "burnt".to_owned()
         }
+        "unlock" => outcome(nix::sys::mman::munlockall().map_err(std::io::Error::from)),
+        "usage" => {
+            let own = nix::sys::resource::UsageWho::RUSAGE_SELF;
+            outcome(nix::sys::resource::getrusage(own).map_err(std::io::Error::from))
+        }
+        "pair" => outcome(UnixStream::pair()),
+        "socket" => outcome(std::os::unix::net::UnixDatagram::unbound()),
+        "unshare" => {
+            let flag = nix::sched::CloneFlags::CLONE_NEWUSER;
+            outcome(nix::sched::unshare(flag).map_err(std::io::Error::from))
+        }
+        "memfd" => {
+            let flags = nix::sys::memfd::MFdFlags::MFD_CLOEXEC;
+            outcome(nix::sys::memfd::memfd_create(c"probe", flags).map_err(std::io::Error::from))
+        }
+        "mode" => {
+            let (mode, path) = argument.split_once(' ').expect("a mode and a path");
+            let mode = u32::from_str_radix(mode, 8).expect("an octal number");
+            outcome(File::open(path).and_then(|file| file.set_permissions(Permissions::from_mode(mode))))
+        }
+        "make" => {
+            let (mode, path) = argument.split_once(' ').expect("a mode and a path");
+            let mode = u32::from_str_radix(mode, 8).expect("an octal number");
+            outcome(File::options().write(true).create_new(true).mode(mode).open(path))
+        }
+        "mdwe" => identity::denies_write_execute().to_string(),
         "exit" => std::process::exit(argument.parse().expect("an exit code")),
         _ => panic!("no such order: {order}"),
     }

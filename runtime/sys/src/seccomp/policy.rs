@@ -1,169 +1,222 @@
-//! Which system calls are stopped, and which are allowed: the lines of `system_calls.txt`, which explains itself.
-//!
-//! What a line says is known here. Whom it is about is not: a line names a circumstance, such as a capability or that
-//! somebody may write, and whoever makes a policy says which circumstances are given.
+//! What becomes of the system calls of one process: lines that hold, and what a manifest says beside them.
 
-use seccompiler::{SeccompCmpArgLen, SeccompCmpOp};
-
-use crate::capability::Capabilities;
-use crate::rules::rules_of;
+use super::line::{SystemCall, Test, Verdict};
+use super::wish::{Sign, Wish};
 use crate::system_call;
 
-/// A line of the policy.
+/// What becomes of the system calls of one process.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// What holds, line by line.
+    pub lines: Vec<SystemCall>,
+    /// Whether no call is carried out but those that a line allows.
+    pub is_list: bool,
+    /// Whether it may start other processes and programs; else no set lets it.
+    pub forks: bool,
+    /// What becomes of a call that no line of a list allows, and of one that a manifest takes away.
+    pub denial: Denial,
+    /// Calls that the kernel's log tells of when they are carried out.
+    pub logged: Vec<Wish>,
+}
+
+/// What becomes of a call that is denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// It fails with this number.
+    Fails(u16),
+    /// It ends the process.
+    Kills,
+}
+
+/// What becomes of one call.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SystemCall {
+pub struct Decision {
     /// The call's name.
     pub name: &'static str,
-    /// What happens to it; for some calls only with certain arguments.
+    /// Lines that speak of certain arguments only; of those that apply, what stops the call comes before what allows it.
+    pub special: Vec<SystemCall>,
+    /// What becomes of it with all other arguments.
     pub verdict: Verdict,
     /// Why.
     pub reason: &'static str,
-    pub(super) number: i64,
-    pub(super) whom: Whom,
-    /// Which arguments the line speaks of: all of these must hold.
-    pub(super) only: Vec<Test>,
 }
 
-/// What happens to a system call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is carried out. Where calls are allowed by a list, every other call fails with EPERM.
-    Allowed,
-    /// It fails with EPERM.
-    Refused,
-    /// It fails with ENOSYS.
-    Absent,
-    /// The process is killed.
-    Killed,
-}
-
-/// For whom a line holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whom {
-    Everybody,
-    Given(&'static str),
-    NotGiven(&'static str),
-}
-
-/// A test of one argument.
-#[derive(Clone, Debug)]
-pub(super) struct Test {
-    pub(super) argument: u8,
-    pub(super) length: SeccompCmpArgLen,
-    pub(super) operator: SeccompCmpOp,
-    pub(super) value: u32,
-}
-
-/// The circumstances that a line may name beside capabilities.
-pub const CIRCUMSTANCES: [&str; 3] = ["write", "bind", "connect"];
-
-/// Returns the lines that hold in the circumstances of which `given` says so: capabilities by their names, and
-/// [`CIRCUMSTANCES`].
-pub fn lines(given: impl Fn(&str) -> bool) -> impl Iterator<Item = SystemCall> {
-    every_line().filter(move |line| match line.whom {
-        Whom::Everybody => true,
-        Whom::Given(circumstance) => given(circumstance),
-        Whom::NotGiven(circumstance) => !given(circumstance),
-    })
-}
-
-/// Returns every line of the policy.
-pub(super) fn every_line() -> impl Iterator<Item = SystemCall> {
-    let lines = [COMMON, NATIVE].into_iter().flat_map(rules_of);
-    lines.map(|line| SystemCall::read(line).expect("the tests read every line"))
-}
-
-impl SystemCall {
-    fn read(line: &'static str) -> Option<Self> {
-        let (rule, reason) = line.split_once(" : ")?;
-        let (rule, tests) = rule.split_once(" if ").map_or((rule, None), |(rule, tests)| (rule, Some(tests)));
-        let mut words = rule.split(' ');
-        let verdict = match words.next()? {
-            "allow" => Verdict::Allowed,
-            "refuse" => Verdict::Refused,
-            "absent" => Verdict::Absent,
-            "kill" => Verdict::Killed,
-            _ => return None,
-        };
-        let name = words.next()?;
-        let known = |name: &&str| CIRCUMSTANCES.contains(name) || Capabilities::named(name).is_some();
-        let whom = match (words.next(), words.next().filter(known), words.next()) {
-            (None, None, None) => Whom::Everybody,
-            (Some("for"), Some(name), None) => Whom::Given(name),
-            (Some("unless"), Some(name), None) => Whom::NotGiven(name),
-            _ => return None,
-        };
-        let only = tests.into_iter().flat_map(|tests| tests.split(", ")).map(Test::read);
-        let (number, only) = (system_call::number(name)?, only.collect::<Option<_>>()?);
-        Some(Self { name, verdict, reason, number, whom, only })
+impl Default for Denial {
+    fn default() -> Self {
+        Self::Fails(libc::EPERM as u16)
     }
 }
 
-impl Test {
-    fn read(text: &str) -> Option<Self> {
-        let (argument, comparison) = text.strip_prefix("arg")?.split_once(' ')?;
-        let (operator, value) = match comparison.split(' ').collect::<Vec<_>>()[..] {
-            ["==", value] => (SeccompCmpOp::Eq, value),
-            ["!=", value] => (SeccompCmpOp::Ne, value),
-            ["&", mask, "==", value] => (SeccompCmpOp::MaskedEq(number(mask)?.into()), value),
-            _ => return None,
+impl Policy {
+    /// Takes up a list of calls as a manifest has it; `lifts` lets a call that is named lift what stops it altogether.
+    ///
+    /// Elements without a sign take the place of every line that allows a call; what is taken away is gone whatever adds
+    /// it. What a line stops stays stopped when a set holds it.
+    pub fn take_up(&mut self, wishes: &[Wish], lifts: bool) {
+        let with = |sign| wishes.iter().filter(move |wish| wish.sign == sign);
+        if with(Sign::Only).next().is_some() {
+            self.lines.retain(|line| line.verdict != Verdict::Allowed || line.is_needed_to_start());
+            self.is_list = true;
+        }
+        for wish in with(Sign::Only).chain(with(Sign::More)) {
+            if lifts && !wish.is_set {
+                self.lines.retain(|line| line.name != wish.name() || !line.stops_always());
+            }
+            let forks = self.forks || !wish.is_set || wish.is_the_runtimes();
+            let passes =
+                |line: &SystemCall| forks || line.is_about_arguments() || !FORKS.contains(&line.name);
+            self.lines.extend(wish.lines(Verdict::Allowed).into_iter().filter(passes));
+        }
+        for wish in with(Sign::Less) {
+            let calls = wish.calls();
+            self.lines.retain(|line| line.verdict != Verdict::Allowed || !calls.contains(&line.name));
+            if !self.is_list {
+                self.lines.extend(wish.lines(Verdict::Denied));
+            }
+        }
+    }
+
+    /// Refuses sockets of all families but these, by the kernel's names; of what is no name there are none.
+    pub fn only_families(&mut self, families: &[String]) {
+        let tests = numbers(families).map(|family| Test::differs(0, family)).collect();
+        self.lines.extend(SystemCall::with("socket", Verdict::Refused, FAMILIES, tests));
+    }
+
+    /// Refuses sockets of these families.
+    pub fn no_families(&mut self, families: &[String]) {
+        for family in numbers(families) {
+            let test = vec![Test::equals(0, family)];
+            self.lines.extend(SystemCall::with("socket", Verdict::Refused, FAMILIES, test));
+        }
+    }
+
+    /// Returns what becomes of every known call.
+    pub fn decisions(&self) -> Vec<Decision> {
+        system_call::known().map(|name| self.decide(name)).collect()
+    }
+
+    fn decide(&self, name: &'static str) -> Decision {
+        let (verdict, reason) = match self.is_list {
+            true => (Verdict::Denied, "no line allows it"),
+            false => (Verdict::Allowed, "no line stops it"),
         };
-        let (length, value) = match value {
-            "NULL" => (SeccompCmpArgLen::Qword, 0),
-            value => (SeccompCmpArgLen::Dword, number(value)?),
-        };
-        Some(Self { argument: argument.parse().ok()?, length, operator, value })
+        let mut decision = Decision { name, special: Vec::new(), verdict, reason };
+        let severity = |line: &&SystemCall| SEVEREST.iter().position(|verdict| *verdict == line.verdict);
+        // A line that allows something says nothing where there is no list.
+        let speaks = |line: &&SystemCall| self.is_list || line.verdict != Verdict::Allowed;
+        let mut lines: Vec<_> = self.lines.iter().filter(|line| line.name == name).filter(speaks).collect();
+        lines.sort_by_key(severity);
+        for line in lines {
+            if line.is_about_arguments() {
+                decision.special.push(line.clone());
+            } else {
+                (decision.verdict, decision.reason) = (line.verdict, line.reason);
+                break;
+            }
+        }
+        decision
     }
 }
 
-fn number(text: &str) -> Option<u32> {
-    match text.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok().or_else(|| system_call::constant(text)),
-    }
+/// Returns the numbers of families of sockets.
+fn numbers(families: &[String]) -> impl Iterator<Item = u32> {
+    families.iter().filter_map(|name| system_call::family(name))
 }
 
-const COMMON: &str = include_str!("system_calls.txt");
-#[cfg(target_arch = "x86_64")]
-const NATIVE: &str = include_str!("system_calls.x86_64.txt");
-#[cfg(not(target_arch = "x86_64"))]
-const NATIVE: &str = "";
+/// What starts other processes and programs.
+pub const FORKS: [&str; 6] = ["clone", "clone3", "execve", "execveat", "fork", "vfork"];
+/// The verdicts, in the order in which they prevail.
+const SEVEREST: [Verdict; 5] =
+    [Verdict::Killed, Verdict::Absent, Verdict::Refused, Verdict::Denied, Verdict::Allowed];
+/// Why sockets of some families are refused.
+const FAMILIES: &str = "kept from it by restrict_address_families";
 
 #[cfg(test)]
 mod tests {
+    use super::super::line::lines;
     use super::*;
 
-    #[test]
-    fn every_line_is_well_formed_and_has_a_reason() {
-        for text in [COMMON, include_str!("system_calls.x86_64.txt")] {
-            for line in rules_of(text) {
-                assert!(line.split_once(" : ").is_some_and(|(_, reason)| reason.len() > 4), "{line}");
-            }
-        }
-        for text in [COMMON, NATIVE] {
-            for line in rules_of(text) {
-                assert!(SystemCall::read(line).is_some(), "{line}");
-            }
-        }
-        assert!(every_line().count() > 200);
+    fn policy(texts: &[&str], lifts: bool) -> Policy {
+        let mut policy = Policy { lines: lines(|_| false).collect(), is_list: true, ..Policy::default() };
+        let wishes: Vec<_> = texts.iter().map(|text| Wish::read(text).unwrap()).collect();
+        policy.take_up(&wishes, lifts);
+        policy
+    }
+
+    fn verdict(policy: &Policy, name: &str) -> (Verdict, usize) {
+        let decision = policy.decisions().into_iter().find(|one| one.name == name).unwrap();
+        (decision.verdict, decision.special.len())
     }
 
     #[test]
-    fn a_line_that_says_what_nobody_understands_is_refused() {
-        for line in [
-            "allow read",
-            "permit read : an unknown verdict",
-            "allow raed : an unknown call",
-            "kill reboot unless CAP_BOOTS : an unknown capability",
-            "allow bind for everybody : an unknown kind of worker",
-            "allow read for write more : a word too many",
-            "allow ioctl if 1 == FIONBIO : not an argument",
-            "allow ioctl if arg1 == FIONB : an unknown constant",
-            "allow ioctl if arg1 < 3 : an unknown comparison",
-            "allow ioctl if arg1 == 0xg : not a number",
+    fn names_without_a_sign_take_the_place_of_the_list_and_signs_change_it() {
+        let plain = policy(&[], false);
+        assert_eq!(verdict(&plain, "read"), (Verdict::Allowed, 0));
+        assert_eq!(verdict(&plain, "mlock"), (Verdict::Denied, 0));
+        let only = policy(&["mlock"], false);
+        assert_eq!(
+            (verdict(&only, "mlock").0, verdict(&only, "read").0),
+            (Verdict::Allowed, Verdict::Denied)
+        );
+        let more = policy(&["+mlock"], false);
+        assert_eq!(
+            (verdict(&more, "mlock").0, verdict(&more, "read").0),
+            (Verdict::Allowed, Verdict::Allowed)
+        );
+        let less = policy(&["~mlock", "+@memlock", "~read"], false);
+        assert_eq!((verdict(&less, "mlock").0, verdict(&less, "read").0), (Verdict::Denied, Verdict::Denied));
+        assert_eq!(verdict(&less, "mlock2").0, Verdict::Allowed);
+        let same = policy(&["@rt"], false);
+        assert_eq!(same.lines.len(), plain.lines.len());
+    }
+
+    #[test]
+    fn what_is_stopped_stays_stopped_unless_it_is_named_and_may_be_lifted() {
+        for (texts, lifts, wanted) in [
+            (["+mount"], false, Verdict::Refused),
+            (["+@mount"], true, Verdict::Refused),
+            (["+mount"], true, Verdict::Allowed),
+            (["+reboot"], false, Verdict::Killed),
+            (["+reboot"], true, Verdict::Allowed),
         ] {
-            assert!(SystemCall::read(line).is_none(), "{line}");
+            let name = texts[0].trim_start_matches(['+', '@']);
+            assert_eq!(verdict(&policy(&texts, lifts), name).0, wanted, "{texts:?} {lifts}");
         }
+        // Arguments that are stopped stay so in any case.
+        let (found, special) = verdict(&policy(&["+ioctl"], true), "ioctl");
+        assert!(found == Verdict::Allowed && special >= 2);
+    }
+
+    #[test]
+    fn where_there_is_no_list_calls_are_taken_away_one_by_one() {
+        let stops = lines(|_| false).filter(|line| line.verdict != Verdict::Allowed);
+        let mut policy = Policy { lines: stops.collect(), ..Policy::default() };
+        policy.take_up(&[Wish::read("~@network-io").unwrap()], false);
+        assert_eq!(verdict(&policy, "connect").0, Verdict::Denied);
+        assert_eq!(verdict(&policy, "execve").0, Verdict::Allowed);
+        assert_eq!(verdict(&policy, "mount").0, Verdict::Refused);
+    }
+
+    #[test]
+    fn every_known_call_is_decided_with_a_reason() {
+        let decisions = policy(&[], false).decisions();
+        assert!(decisions.len() > 300 && decisions.iter().all(|one| one.reason.len() > 4));
+        let of = |name| decisions.iter().find(|one| one.name == name).unwrap();
+        assert_eq!(of("clone").verdict, Verdict::Denied);
+        // Seven namespaces, and threads.
+        let special: Vec<_> = of("clone").special.iter().map(|line| line.verdict).collect();
+        assert_eq!(special, [[Verdict::Refused; 7].as_slice(), &[Verdict::Allowed]].concat());
+        assert_eq!(of("clone").special[7].condition(), "arg0 & CLONE_THREAD == CLONE_THREAD");
+        assert_eq!((of("execve").verdict, of("reboot").verdict), (Verdict::Denied, Verdict::Killed));
+    }
+
+    #[test]
+    fn families_are_refused_unless_they_are_listed() {
+        let mut policy = policy(&["+socket"], false);
+        policy.only_families(&["AF_UNIX".into(), "AF_INET".into()]);
+        let socket = policy.decisions().into_iter().find(|one| one.name == "socket").unwrap();
+        assert!(socket.special.iter().any(|line| line.condition() == "arg0 != 1, arg0 != 2"));
+        policy.only_families(&[]);
+        assert_eq!(verdict(&policy, "socket").0, Verdict::Refused);
     }
 }

@@ -6,8 +6,9 @@ use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
-use super::policy::{SystemCall, Test, Verdict};
-use super::{Filter, Instruction};
+use super::line::{SystemCall, Test, Verdict};
+use super::policy::{Denial, Policy};
+use super::{Filter, FilterError, Instruction};
 use crate::trapped_call::DENIED;
 
 /// The filters of a process.
@@ -15,31 +16,61 @@ use crate::trapped_call::DENIED;
 pub struct Stages {
     /// Entered before exec, one for each verdict.
     pub before_exec: Vec<Filter>,
-    /// Entered by the runtime; `None` for a process that may execute other programs.
+    /// Entered by the runtime; `None` where there is no list of calls, or no runtime.
     pub running: Option<Filter>,
 }
 
-/// Why a policy does not compile, which is our own fault.
+/// Why a policy does not compile.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct CompileError(#[from] BackendError);
+#[non_exhaustive]
+pub enum CompileError {
+    /// A line contradicts itself, which no line of ours does.
+    #[error(transparent)]
+    Line(#[from] BackendError),
+    /// There is more of it than a filter holds.
+    #[error(transparent)]
+    Length(#[from] FilterError),
+}
 
 impl Stages {
-    /// Compiles the lines of a policy. Who `executes` has no second stage, which would forbid it.
+    /// Compiles a policy. What a foreign program may call is a list from before its first instruction on.
     ///
     /// # Errors
-    /// When a line contradicts itself, which no line of ours does.
-    pub fn compile(policy: &[SystemCall], executes: bool) -> Result<Self, CompileError> {
-        let compile = |verdict| compile(policy, verdict, executes);
-        let mut kill = compile(Verdict::Killed)?;
+    /// See [`CompileError`].
+    pub fn compile(policy: &Policy, is_foreign: bool) -> Result<Self, CompileError> {
+        let of = |verdict| policy.lines.iter().filter(move |line| line.verdict == verdict);
+        let errno = |errno: libc::c_int| SeccompAction::Errno(errno.unsigned_abs());
+        let kills = policy.kills();
+        let denies = match policy.denial {
+            Denial::Fails(number) => SeccompAction::Errno(number.into()),
+            Denial::Kills => kills.clone(),
+        };
+        let allow = SeccompAction::Allow;
+        let mut kill = compile(of(Verdict::Killed), allow.clone(), kills)?;
         // The other table of calls on the same processor would slip past every number below.
         kill.splice(..0, KILL_X32);
-        let before_exec = [kill, compile(Verdict::Refused)?, compile(Verdict::Absent)?];
-        let running = (!executes).then(|| compile(Verdict::Allowed)).transpose()?;
-        let running = running.map(|program| trapping(program, policy)).transpose()?;
-        let filter =
-            |program| Filter::new(program).expect("the policy has far fewer lines than a filter may have");
-        Ok(Self { before_exec: before_exec.map(filter).into(), running: running.map(filter) })
+        let mut before_exec = vec![
+            kill,
+            compile(of(Verdict::Refused), allow.clone(), errno(libc::EPERM))?,
+            compile(of(Verdict::Absent), allow.clone(), errno(libc::ENOSYS))?,
+        ];
+        if !policy.is_list && of(Verdict::Denied).next().is_some() {
+            before_exec.push(compile(of(Verdict::Denied), allow.clone(), denies.clone())?);
+        }
+        let logged: Vec<_> = policy.logged.iter().flat_map(|wish| wish.lines(Verdict::Denied)).collect();
+        if !logged.is_empty() {
+            before_exec.push(compile(logged.iter(), allow.clone(), SeccompAction::Log)?);
+        }
+        let list = || compile(of(Verdict::Allowed), denies, allow);
+        let list = policy.is_list.then(list).transpose()?;
+        let (early, running) = if is_foreign { (list, None) } else { (None, list) };
+        before_exec.extend(early);
+        let notes = !policy.forks && policy.denial == Denial::default();
+        let running =
+            running.map(|program| if notes { trapping(program, &policy.lines) } else { Ok(program) });
+        let running = running.transpose()?;
+        let before_exec = before_exec.into_iter().map(Filter::new).collect::<Result<_, _>>()?;
+        Ok(Self { before_exec, running: running.map(Filter::new).transpose()? })
     }
 }
 
@@ -62,19 +93,28 @@ fn answer<'f>(filters: impl Iterator<Item = &'f Filter>, arch: u32, call: i64, a
     filters.map(|filter| filter.answer(&data)).min_by_key(severity).unwrap_or(libc::SECCOMP_RET_ALLOW)
 }
 
-/// Compiles the lines of one verdict.
-fn compile(policy: &[SystemCall], verdict: Verdict, execs: bool) -> Result<Vec<Instruction>, BackendError> {
-    let error = |errno: libc::c_int| SeccompAction::Errno(errno.unsigned_abs());
-    let (matched, otherwise) = match verdict {
-        Verdict::Killed if execs => (SeccompAction::KillProcess, SeccompAction::Allow),
-        // As deadly, since the second stage lets nobody handle the signal, but the runtime can name the call first.
-        Verdict::Killed => (SeccompAction::Trap, SeccompAction::Allow),
-        Verdict::Refused => (error(libc::EPERM), SeccompAction::Allow),
-        Verdict::Absent => (error(libc::ENOSYS), SeccompAction::Allow),
-        Verdict::Allowed => (SeccompAction::Allow, error(libc::EPERM)),
-    };
-    let rules = rules(policy.iter().filter(|line| line.verdict == verdict))?;
-    let program: BpfProgram = SeccompFilter::new(rules, otherwise, matched, ARCH)?.try_into()?;
+impl Policy {
+    /// Returns how a call ends the process. The runtime can name a call that is trapped, and that is as deadly as long as
+    /// nobody can handle the signal anew, which the list of those that have one forbids.
+    fn kills(&self) -> SeccompAction {
+        let handles = |line: &SystemCall| {
+            line.name == "rt_sigaction" && line.verdict == Verdict::Allowed && !line.is_about_arguments()
+        };
+        if self.is_list && !self.lines.iter().any(handles) {
+            SeccompAction::Trap
+        } else {
+            SeccompAction::KillProcess
+        }
+    }
+}
+
+/// Compiles lines into a filter that answers with `matched` where one applies.
+fn compile<'a>(
+    lines: impl Iterator<Item = &'a SystemCall>,
+    otherwise: SeccompAction,
+    matched: SeccompAction,
+) -> Result<Vec<Instruction>, BackendError> {
+    let program: BpfProgram = SeccompFilter::new(rules(lines)?, otherwise, matched, ARCH)?.try_into()?;
     let instruction = |i: seccompiler::sock_filter| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k };
     Ok(program.into_iter().map(instruction).collect())
 }
@@ -84,6 +124,7 @@ fn compile(policy: &[SystemCall], verdict: Verdict, execs: bool) -> Result<Vec<I
 /// Of two filters that trap a call the newer is heard. So what is deadly is deadly here too; and what libraries try while
 /// they block every signal, which would make the trap deadly, is refused as quietly as before.
 fn trapping(mut program: Vec<Instruction>, policy: &[SystemCall]) -> Result<Vec<Instruction>, BackendError> {
+    let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let denied = libc::SECCOMP_RET_TRAP | u32::from(DENIED);
     for instruction in program.iter_mut().filter(|one| one.code == RETURN && one.k == REFUSED) {
         instruction.k = denied;
@@ -94,9 +135,13 @@ fn trapping(mut program: Vec<Instruction>, policy: &[SystemCall]) -> Result<Vec<
     }
     for call in QUIET.iter().chain(NATIVE_QUIET) {
         let of_call: Vec<SystemCall> = policy.iter().filter(|line| line.number == *call).cloned().collect();
+        let allowed = of_call.iter().filter(|line| line.verdict == Verdict::Allowed);
         let is_named = of_call.iter().any(|line| line.verdict == Verdict::Allowed);
-        let alone =
-            if is_named { compile(&of_call, Verdict::Allowed, false)? } else { vec![returning(REFUSED)] };
+        let alone = if is_named {
+            compile(allowed, refused.clone(), SeccompAction::Allow)?
+        } else {
+            vec![returning(REFUSED)]
+        };
         before.extend(when(*call, alone));
     }
     program.splice(..0, before);
@@ -185,21 +230,26 @@ const KILL_X32: [Instruction; 3] = [
 
 #[cfg(test)]
 mod tests {
-    use seccompiler::SeccompCmpOp;
-
-    use super::super::policy::{Whom, every_line, lines};
+    use super::super::line::lines;
     use super::*;
 
-    struct Policy(Stages);
+    struct Filters(Stages);
 
-    impl Policy {
+    impl Filters {
         fn of(given: &[&str]) -> Self {
-            Self(Stages::compile(&lines(|name| given.contains(&name)).collect::<Vec<_>>(), false).unwrap())
+            Self::under(given, |_| {})
+        }
+
+        fn under(given: &[&str], change: impl FnOnce(&mut Policy)) -> Self {
+            let lines = lines(|name| given.contains(&name)).collect();
+            let mut policy = Policy { lines, is_list: true, ..Policy::default() };
+            change(&mut policy);
+            Self(Stages::compile(&policy, false).unwrap())
         }
 
         fn of_exec() -> Self {
             let stopped = lines(|_| false).filter(|line| line.verdict != Verdict::Allowed);
-            Self(Stages::compile(&stopped.collect::<Vec<_>>(), true).unwrap())
+            Self(Stages::compile(&Policy { lines: stopped.collect(), ..Policy::default() }, false).unwrap())
         }
 
         fn starting(&self, call: i64, arguments: [u64; 6]) -> u32 {
@@ -216,59 +266,14 @@ mod tests {
     const NONE: [u64; 6] = [0; 6];
     const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
     const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
-    const TRAP: u32 = libc::SECCOMP_RET_TRAP;
     const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    const TRAP: u32 = libc::SECCOMP_RET_TRAP;
     const DENIED: u32 = TRAP | libc::EPERM as u32;
     const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
 
     #[test]
-    fn every_line_that_stops_a_call_does_and_lets_pass_whom_it_names() {
-        let plain = Policy::of(&[]);
-        for line in every_line().filter(|line| line.verdict != Verdict::Allowed) {
-            let arguments = example(&line.only);
-            let wanted = match line.verdict {
-                Verdict::Killed => TRAP,
-                Verdict::Refused => EPERM,
-                Verdict::Absent => ENOSYS,
-                Verdict::Allowed => ALLOW,
-            };
-            assert_eq!(plain.starting(line.number, arguments), wanted, "{}: {}", line.name, line.reason);
-            if line.verdict == Verdict::Killed {
-                assert_eq!(
-                    plain.running(line.number, arguments),
-                    TRAP,
-                    "{} is as deadly to the running",
-                    line.name
-                );
-            }
-            if let Whom::NotGiven(name) = line.whom {
-                let holder = Policy::of(&[name]);
-                assert_eq!(holder.starting(line.number, arguments), ALLOW, "{} with {name}", line.name);
-            }
-        }
-    }
-
-    #[test]
-    fn every_line_that_allows_a_call_does_for_whom_it_is_meant() {
-        let plain = Policy::of(&[]);
-        let allowed = every_line().filter(|line| line.verdict == Verdict::Allowed);
-        for line in allowed.filter(|line| line.name != "clone3") {
-            let meant = match line.whom {
-                Whom::Everybody => Policy::of(&[]),
-                Whom::Given(name) => Policy::of(&[name]),
-                Whom::NotGiven(name) => panic!("{} is allowed to whoever lacks {name}", line.name),
-            };
-            let arguments = example(&line.only);
-            assert_eq!(meant.running(line.number, arguments), ALLOW, "{}: {}", line.name, line.reason);
-            if line.whom != Whom::Everybody && line.name != "ioctl" {
-                assert_ne!(plain.running(line.number, arguments), ALLOW, "{} for everybody", line.name);
-            }
-        }
-    }
-
-    #[test]
     fn a_running_worker_neither_executes_nor_forks() {
-        let sealed = Policy::of(&[]);
+        let sealed = Filters::of(&[]);
         for call in
             [libc::SYS_execve, libc::SYS_execveat, libc::SYS_seccomp, libc::SYS_setresuid, libc::SYS_kill]
         {
@@ -282,7 +287,7 @@ mod tests {
 
     #[test]
     fn what_libraries_try_while_signals_are_blocked_is_refused_quietly_unless_it_is_allowed() {
-        let (sealed, nice) = (Policy::of(&[]), Policy::of(&["CAP_SYS_NICE"]));
+        let (sealed, nice) = (Filters::of(&[]), Filters::of(&["CAP_SYS_NICE"]));
         for call in QUIET.iter().chain(NATIVE_QUIET) {
             assert_eq!(sealed.running(*call, NONE), EPERM, "{call}");
         }
@@ -291,7 +296,7 @@ mod tests {
 
     #[test]
     fn whoever_executes_has_the_first_stage_only() {
-        let exec = Policy::of_exec();
+        let exec = Filters::of_exec();
         assert!(exec.0.running.is_none());
         assert_eq!(exec.starting(libc::SYS_execve, NONE), ALLOW);
         assert_eq!(exec.starting(libc::SYS_io_uring_setup, NONE), EPERM);
@@ -301,7 +306,7 @@ mod tests {
 
     #[test]
     fn arguments_are_compared_where_they_are_and_not_above() {
-        let sealed = Policy::of(&[]);
+        let sealed = Filters::of(&[]);
         let limits = |pid: u64, new: u64| sealed.running(libc::SYS_prlimit64, [pid, 7, new, 0, 0, 0]);
         assert_eq!(
             (limits(0, 0), limits(1, 0), limits(0, 1), limits(0, 1 << 32)),
@@ -322,29 +327,17 @@ mod tests {
 
     #[test]
     fn a_running_worker_cannot_survive_the_signal_of_a_forbidden_call() {
-        let sealed = Policy::of(&[]);
+        let sealed = Filters::of(&[]);
         let handle = |signal: i32| sealed.running(libc::SYS_rt_sigaction, [signal as u64, 0, 0, 0, 0, 0]);
         assert_eq!((handle(libc::SIGSYS), handle(libc::SIGTERM)), (DENIED, ALLOW));
     }
 
     #[test]
     fn foreign_tables_of_calls_kill() {
-        let sealed = Policy::of(&[]);
+        let sealed = Filters::of(&[]);
         let filters = sealed.0.before_exec.iter();
         assert_eq!(answer(filters, 0x4000_0003, libc::SYS_read, NONE), KILL, "32-bit calls");
         assert_eq!(sealed.starting(libc::SYS_read | i64::from(X32_BIT), NONE), KILL, "x32 calls");
         assert_eq!(sealed.starting(libc::SYS_read, NONE), ALLOW);
-    }
-
-    /// Returns arguments that a line speaks of.
-    fn example(only: &[Test]) -> [u64; 6] {
-        let mut arguments = NONE;
-        for test in only {
-            arguments[usize::from(test.argument)] = match test.operator {
-                SeccompCmpOp::Ne => 1,
-                _ => test.value.into(),
-            };
-        }
-        arguments
     }
 }

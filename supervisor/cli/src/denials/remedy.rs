@@ -1,7 +1,7 @@
 //! Which line of a manifest allows a system call: read off the policy itself, so that it says what would hold.
 
 use bailiwick_sys::capability::Capabilities;
-use bailiwick_sys::seccomp::policy::{CIRCUMSTANCES, Verdict, lines};
+use bailiwick_sys::seccomp::line::{CIRCUMSTANCES, Verdict, lines};
 
 /// Returns the lines of a sandbox, each of which allows a call that a sealed worker is denied. None for what no worker of a
 /// preset that filters may do, and for what is denied only with certain arguments.
@@ -21,6 +21,10 @@ pub(crate) fn of(call: &str) -> Vec<String> {
             "write" => "read_write_paths = [\"PATH\"]".to_owned(),
             "bind" => "tcp_bind = [PORT]".to_owned(),
             "connect" => "tcp_connect = [PORT]".to_owned(),
+            "udp" => "udp_bind = true".to_owned(),
+            // Not of a worker of the runtime, or beside the preset's list.
+            "command" | "libraries" => continue,
+            "wx" => "memory_deny_write_execute = false".to_owned(),
             other => other.to_owned(),
         });
     }
@@ -40,7 +44,7 @@ mod tests {
     #[test]
     fn what_a_line_of_the_policy_depends_on_is_named() {
         for (call, remedies) in [
-            ("connect", &["tcp_connect = [PORT]"][..]),
+            ("connect", &["tcp_connect = [PORT]", "udp_bind = true"][..]),
             ("listen", &["tcp_bind = [PORT]"]),
             ("mkdirat", &["read_write_paths = [\"PATH\"]"]),
             ("kill", &["capabilities = [\"CAP_KILL\"]"]),
@@ -48,6 +52,7 @@ mod tests {
                 "bind",
                 &[
                     "tcp_bind = [PORT]",
+                    "udp_bind = true",
                     "capabilities = [\"CAP_NET_ADMIN\"]",
                     "capabilities = [\"CAP_NET_RAW\"]",
                 ],

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use bailiwick_supervisor::sandbox::{Verdict, system_calls};
+use bailiwick_supervisor::sandbox::{Verdict, filters, system_calls};
 use bailiwick_supervisor::spec::{Preset, Worker};
 use bailiwick_sys::landlock::places::needed;
-use bailiwick_sys::seccomp::stages::Stages;
 use bailiwick_sys::system_call;
 use serde::Serialize;
 
@@ -82,7 +81,7 @@ fn compare<'a>(worker: &'a Worker, learned: &Learned) -> Document<'a> {
 
 /// Asks the very filters of the worker what they would say to each call.
 fn denied(worker: &Worker, learned: &Learned) -> Vec<Denied> {
-    let Ok(stages) = Stages::compile(&system_calls(worker), false) else { return Vec::new() };
+    let Ok(stages) = filters(worker) else { return Vec::new() };
     let denied = learned.calls.iter().filter(|((number, arguments), _)| !stages.allows(*number, *arguments));
     denied
         .map(|((number, arguments), count)| {

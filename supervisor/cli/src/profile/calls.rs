@@ -1,7 +1,7 @@
 //! Which system calls a running worker may make, and what becomes of the others.
 
 use bailiwick_supervisor::sandbox::{SystemCall, Verdict, system_calls};
-use bailiwick_supervisor::spec::{Exec, Preset, Worker};
+use bailiwick_supervisor::spec::{Denial, Exec, Preset, Worker};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -50,12 +50,14 @@ pub(super) fn of(worker: &Worker) -> Calls {
     let others = match worker.sandbox.preset {
         Preset::None => "carried out: there is no filter",
         Preset::Exec => "carried out: what a program needs is not known",
+        _ if worker.sandbox.calls.denial == Some(Denial::Kills) => "ends the process",
+        _ if worker.sandbox.calls.denial.is_some() => "fails as `system_call_error_number` says",
         Preset::Sealed | Preset::NetClient | Preset::NetServer | Preset::FsRo => "fails with EPERM",
     };
     Calls {
         others,
         allowed,
-        refused: of(Verdict::Refused),
+        refused: [of(Verdict::Refused), of(Verdict::Denied)].concat(),
         absent: of(Verdict::Absent),
         killed: of(Verdict::Killed),
         beyond_sealed,
