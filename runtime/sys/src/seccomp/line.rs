@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
 use seccompiler::{SeccompCmpArgLen, SeccompCmpOp};
 
@@ -98,8 +99,12 @@ pub fn lines(given: impl Fn(&str) -> bool) -> impl Iterator<Item = SystemCall> {
 
 /// Returns every line of the policy.
 pub(super) fn every_line() -> impl Iterator<Item = SystemCall> {
-    let lines = [COMMON, NATIVE].into_iter().flat_map(rules_of);
-    lines.map(|line| SystemCall::read(line).expect("the tests read every line"))
+    // Read once: a system with hundreds of instances asks as often.
+    static LINES: LazyLock<Vec<SystemCall>> = LazyLock::new(|| {
+        let lines = [COMMON, NATIVE].into_iter().flat_map(rules_of);
+        lines.map(|line| SystemCall::read(line).expect("the tests read every line")).collect()
+    });
+    LINES.iter().cloned()
 }
 
 /// Returns the lines that allow a call for everybody, which is what the runtime itself needs.
