@@ -146,6 +146,43 @@ impl Sandbox {
         self
     }
 
+    /// Has a folder of its own in memory by this name, as [`Sandbox::private_tmp`] gives it one.
+    pub fn temporary(mut self, name: impl Into<PathBuf>) -> Self {
+        let bounds = spec::Bounds::default();
+        self.spec.view.temporary.push(spec::Temporary { at: name.into(), bounds });
+        self
+    }
+
+    /// May read `path` and what is below it, and sees it by another name.
+    ///
+    /// ```
+    /// # use bailiwick::Sandbox;
+    /// let web = Sandbox::sealed().read_as("www-2", "/www").write_as("data", "/data").temporary("/var/cache");
+    /// # let _ = web;
+    /// ```
+    pub fn read_as(mut self, path: impl Into<PathBuf>, name: impl Into<PathBuf>) -> Self {
+        self.spec.view.read_only_binds.push(spec::Bind { from: path.into(), to: name.into() });
+        self
+    }
+
+    /// May read and write `path` and what is below it, and sees it by another name.
+    pub fn write_as(mut self, path: impl Into<PathBuf>, name: impl Into<PathBuf>) -> Self {
+        self.spec.view.binds.push(spec::Bind { from: path.into(), to: name.into() });
+        self
+    }
+
+    /// Sees `path` as the root of all files, and may read it.
+    pub fn root_directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.spec.view.root_directory = Some(path.into());
+        self
+    }
+
+    /// Sees the devices that are everybody's, `/dev/null` and such; with `false` it may use devices among its paths.
+    pub fn private_devices(mut self, private: bool) -> Self {
+        self.spec.view.private_devices = Some(private);
+        self
+    }
+
     /// Sees nothing of `path`, which lies below one that it may read or write.
     pub fn inaccessible(mut self, path: impl Into<PathBuf>) -> Self {
         self.spec.inaccessible_paths.push(path.into());

@@ -3,11 +3,13 @@
 //! Whoever makes a `spec::System` has it checked here; the supervisor may then rely on what is said below.
 
 pub(crate) mod accounts;
+pub(crate) mod aspect;
 mod blast;
 mod confinement;
 pub(crate) mod credential;
 mod describe;
 mod diagnostic;
+mod file_view;
 pub mod floor;
 mod foreign;
 mod gains;
@@ -47,6 +49,7 @@ pub fn system(system: &System) -> Vec<Diagnostic> {
     found.extend(lives::check(system));
     found.extend(privilege::check(system));
     found.extend(confinement::check(system));
+    found.extend(file_view::check(system));
     found.extend(blast::check(system));
     found.extend(schedule::check(system));
     found.extend(foreign::check(system));

@@ -8,6 +8,7 @@ mod confinement;
 mod contradictions;
 mod environment;
 mod fields;
+mod file_view;
 mod grant;
 mod limits;
 mod listen;

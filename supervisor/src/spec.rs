@@ -4,6 +4,7 @@
 //! supervisor itself need not know which keys exist or how they were written.
 
 mod confinement;
+mod file_view;
 mod limits;
 mod terms;
 mod told;
@@ -11,7 +12,7 @@ mod told;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bailiwick_sys::events::Signal;
@@ -381,6 +382,9 @@ pub use bailiwick_wire::FdKind;
 pub use bailiwick_wire::operator::{DIGEST_BYTES, Digest};
 
 pub use confinement::{Architectures, Calls, Denial, Families, Namespace};
+pub use file_view::{
+    Bind, Bounds, FileView, HOMES, HidePid, Narrow, ProcSubset, ProtectHome, ProtectSystem, Temporary,
+};
 
 /// What a worker may do to the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -407,6 +411,8 @@ pub struct Sandbox {
     pub private_tmp: bool,
     /// Paths below those it is granted that it sees nothing of.
     pub inaccessible_paths: Vec<PathBuf>,
+    /// What it sees of files beside.
+    pub view: FileView,
     /// It sees no network but sockets it is handed; `None` is where it needs none and the machine can.
     pub private_network: Option<bool>,
     /// It sees no shared memory and queues of others; `None` is where it has a sandbox and the machine can.
@@ -499,7 +505,7 @@ impl Sandbox {
 
     /// Returns whether something is declared that cannot be had without a view of files of its own.
     pub fn needs_view(&self) -> bool {
-        self.private_tmp || !self.inaccessible_paths.is_empty()
+        self.asks_of_view().next().is_some()
     }
 
     /// Returns whether a view of files of its own was asked for in writing.
@@ -509,7 +515,7 @@ impl Sandbox {
 
     /// Returns whether it may write somewhere.
     pub fn writes(&self) -> bool {
-        self.private_tmp || !self.read_write_paths.is_empty()
+        self.temporaries().next().is_some() || self.to_write().next().is_some()
     }
 
     /// Returns whether it sees no network but sockets it is handed, where the machine can.
@@ -588,6 +594,11 @@ impl System {
 }
 
 impl Worker {
+    /// Returns the folder that it starts in.
+    pub fn folder(&self) -> &Path {
+        self.working_directory.as_deref().unwrap_or(Path::new("/"))
+    }
+
     /// Tells whether it holds a privilege: declared as privileged, root, or granted a capability.
     pub fn holds_privilege(&self) -> bool {
         let is_root = matches!(self.sandbox.user.as_deref(), Some("root" | "0"));

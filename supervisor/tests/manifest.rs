@@ -10,9 +10,9 @@ use std::time::Duration;
 use bailiwick_supervisor::check::{Diagnostics, Severity};
 use bailiwick_supervisor::manifest::{Loaded, Options, load, parse};
 use bailiwick_supervisor::spec::{
-    Architectures, AutoShutdown, Denial, Exec, Families, FdKind, KeyringMode, Limits, May, OnExhausted,
-    OnFull, OnSigstop, OnViolation, Once, Preset, Profile, Rate, Reaction, Reactions, RestartType, Sandbox,
-    Shares,
+    Architectures, AutoShutdown, Bind, Bounds, Denial, Exec, Families, FdKind, FileView, HidePid,
+    KeyringMode, Limits, May, OnExhausted, OnFull, OnSigstop, OnViolation, Once, Preset, ProcSubset, Profile,
+    ProtectHome, ProtectSystem, Rate, Reaction, Reactions, RestartType, Sandbox, Shares, Temporary,
 };
 use proptest::prelude::*;
 
@@ -133,6 +133,25 @@ fn confinement_is_read(web: &Sandbox, programs: &Sandbox) {
     assert_eq!((programs.exec_paths.len(), &programs.no_exec_paths[..]), (1, &["/usr".into()][..]));
 }
 
+fn views_are_read(folder: &Path, web: &Sandbox, programs: &Sandbox) {
+    let bind = |to: &str| vec![Bind { from: folder.join("shop"), to: to.into() }];
+    let temporary = Temporary { at: "/var/cache".into(), bounds: Bounds { bytes: 8 << 20, files: 256 } };
+    let expected = FileView {
+        temporary: vec![temporary],
+        binds: bind("/data/shop"),
+        read_only_binds: bind("/opt/shop"),
+        root_directory: Some(folder.to_owned()),
+        private_devices: Some(true),
+        protect_system: ProtectSystem::Full,
+        protect_home: ProtectHome::ReadOnly,
+        protect_proc: Some(HidePid::Invisible),
+        proc_subset: None,
+    };
+    assert_eq!(web.view, expected);
+    let proc = (programs.view.protect_proc, programs.view.proc_subset);
+    assert_eq!(proc, (Some(HidePid::Ptraceable), Some(ProcSubset::All)));
+}
+
 #[test]
 fn every_key_is_read() {
     let folder = Folder::copy("valid");
@@ -146,6 +165,7 @@ fn every_key_is_read() {
     assert_eq!((group.auto_shutdown, group.significant), (AutoShutdown::AllSignificant, true));
     assert!(system.is_template(&system.workers[2]));
     confinement_is_read(&system.workers[0].sandbox, &system.workers[3].sandbox);
+    views_are_read(&folder.path(), &system.workers[0].sandbox, &system.workers[3].sandbox);
     let root = &system.root;
     assert_eq!(
         (root.max_restarts, root.period, root.on_exhausted),

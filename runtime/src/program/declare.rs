@@ -255,6 +255,11 @@ impl Worker {
         for path in granted.chain(&mut sandbox.inaccessible_paths).chain(executed) {
             *path = here.join(&path);
         }
+        let view = &mut sandbox.view;
+        let bound = view.binds.iter_mut().chain(&mut view.read_only_binds).map(|bind| &mut bind.from);
+        for path in bound.chain(&mut view.root_directory) {
+            *path = here.join(&path);
+        }
         let actor = |(hosted, args): (&Hosted, &Option<String>)| spec::Actor {
             name: hosted.actor_name(),
             type_name: self.type_name(hosted),

@@ -17,11 +17,36 @@ pub struct FreshMount {
     flags: Flags,
 }
 
+/// What a `/proc` tells of processes that its reader may not look into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HidePid {
+    /// Nothing, even if they are of the reader's user.
+    Ptraceable,
+    /// Nothing.
+    #[default]
+    Invisible,
+    /// Their numbers.
+    NoAccess,
+    /// What everybody may know.
+    Off,
+}
+
+impl HidePid {
+    fn option(self) -> &'static CStr {
+        match self {
+            Self::Ptraceable => c"ptraceable",
+            Self::Invisible => c"invisible",
+            Self::NoAccess => c"noaccess",
+            Self::Off => c"off",
+        }
+    }
+}
+
 impl FreshMount {
-    /// Returns a `/proc` of the child's own PID namespace that tells of nobody whom the reader cannot look into, and of
-    /// nothing but processes.
-    pub fn own_proc() -> Self {
-        let options = vec![(c"hidepid", c"invisible".to_owned()), (c"subset", c"pid".to_owned())];
+    /// Returns a `/proc` of the child's own PID namespace, which tells of nothing but processes unless it `tells_all`.
+    pub fn own_proc(hide: HidePid, tells_all: bool) -> Self {
+        let subset = (!tells_all).then(|| (c"subset", c"pid".to_owned()));
+        let options = [(c"hidepid", hide.option().to_owned())].into_iter().chain(subset).collect();
         Self { at: c"/proc".to_owned(), kind: c"proc", options, flags: Flags::DATA }
     }
 

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-pub use scenery::{May, Scenery, plain};
+pub use scenery::{May, Narrow, Scenery, plain};
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::fstat;
@@ -121,7 +121,7 @@ fn items<'a>(scenery: &'a Scenery<'_>) -> Result<Vec<Item<'a>>, ViewError> {
         items.push((path, item(path, *mount, Thing::Mount(*mount))?));
     }
     for (path, place) in &scenery.hidden {
-        items.push((path, item(path, *place, Thing::Cover)?));
+        items.push((path, item(path, place.as_fd(), Thing::Cover)?));
     }
     for path in &scenery.folders {
         items.push((path, Item { is_folder: true, ..named(path, Thing::Nothing)? }));

@@ -104,15 +104,27 @@ fn granted(sandbox: &Sandbox, base: &Path) -> Vec<(&'static str, Vec<String>)> {
         Err(_) => path.display().to_string(),
     };
     let paths = |list: &[PathBuf]| list.iter().map(shown).collect::<Vec<_>>();
+    let named = |(path, at): (&PathBuf, &PathBuf)| match path == at {
+        true => shown(path),
+        false => format!("{} as {}", shown(path), at.display()),
+    };
+    let root = sandbox.view.root_directory.iter().map(|path| format!("{} as /", shown(path)));
     let ports = |list: &[u16]| list.iter().map(u16::to_string).collect::<Vec<_>>();
     let all = [
         ("runs as", sandbox.user.iter().cloned().collect()),
         ("is also in", sandbox.supplementary_groups.clone()),
         ("holds", sandbox.capabilities.clone()),
-        ("may read", paths(&sandbox.read_only_paths)),
-        ("may write", paths(&sandbox.read_write_paths)),
+        ("may read", sandbox.to_read().map(named).chain(root).collect()),
+        ("may write", sandbox.to_write().map(named).collect()),
+        (
+            "may use",
+            (sandbox.view.private_devices == Some(false))
+                .then(|| "devices among these".into())
+                .into_iter()
+                .collect(),
+        ),
         ("sees nothing of", paths(&sandbox.inaccessible_paths)),
-        ("has of its own", sandbox.private_tmp.then(|| "/tmp".to_owned()).into_iter().collect()),
+        ("has of its own", sandbox.temporaries().map(|folder| folder.at.display().to_string()).collect()),
         ("may bind TCP", ports(&sandbox.tcp_bind)),
         ("may connect to TCP", ports(&sandbox.tcp_connect)),
     ];

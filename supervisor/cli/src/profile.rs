@@ -216,8 +216,8 @@ fn descriptors(worker: &Worker) -> Vec<String> {
     }
     all.push("3: the line to the supervisor, on which links come".to_owned());
     all.extend(worker.kept.iter().map(|name| format!("what is kept as {name}, if anything is")));
-    let granted = worker.sandbox.read_only_paths.iter().chain(&worker.sandbox.read_write_paths);
-    all.extend(granted.map(|path| format!("{}, as a place to open things below", path.display())));
+    let granted = worker.sandbox.to_read().chain(worker.sandbox.to_write());
+    all.extend(granted.map(|(_, path)| format!("{}, as a place to open things below", path.display())));
     all
 }
 

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use crate::sandbox::{Decision, SystemCall, Verdict, decisions};
-use crate::spec::{Exec, Grant, KeyringMode, May, OnViolation, Once, Preset, Rate, Sandbox, System, Worker};
+use crate::spec::{
+    Bind, Exec, Grant, HidePid, KeyringMode, May, OnViolation, Once, Preset, ProcSubset, Rate, Sandbox,
+    System, Worker,
+};
 
 /// Returns, line by line, who gains what when `new` takes the place of `old`. Limits and times are no privileges, and a
 /// worker that did not exist could do nothing.
@@ -75,6 +78,7 @@ fn of_sandbox(old: &Sandbox, new: &Sandbox) -> Vec<String> {
     for path in new.read_only_paths.iter().filter(|path| !is_below(&readable, path)) {
         found.push(format!("may read {}", path.display()));
     }
+    of_view(old, new, &mut found);
     for path in old.inaccessible_paths.iter().filter(|path| !is_below(&new.inaccessible_paths, path)) {
         found.push(format!("sees {}", path.display()));
     }
@@ -94,6 +98,35 @@ fn of_sandbox(old: &Sandbox, new: &Sandbox) -> Vec<String> {
     );
     of_itself(old, new, &mut found);
     found
+}
+
+/// What it sees of files under other names, and what is no longer taken away from it.
+fn of_view(old: &Sandbox, new: &Sandbox, found: &mut Vec<String>) {
+    let (before, now) = (&old.view, &new.view);
+    for (verb, before, now) in
+        [("read", &before.read_only_binds, &now.read_only_binds), ("write", &before.binds, &now.binds)]
+    {
+        let told = |bind: &Bind| format!("may {verb} {} as {}", bind.from.display(), bind.to.display());
+        found.extend(added(before, now).map(told));
+    }
+    let root = now.root_directory.iter().filter(|_| now.root_directory != before.root_directory);
+    found.extend(root.map(|path| format!("may read {} as /", path.display())));
+    let named = |key: Option<HidePid>| key.unwrap_or_default();
+    for (gained, text) in [
+        (
+            now.private_devices == Some(false) && before.private_devices != Some(false),
+            "may use devices among its paths",
+        ),
+        (now.protect_system < before.protect_system, "may write the system below what it is granted"),
+        (now.protect_home < before.protect_home, "is less kept from homes below what it is granted"),
+        (named(now.protect_proc) > named(before.protect_proc), "is told more of processes of others"),
+        (
+            now.proc_subset == Some(ProcSubset::All) && before.proc_subset != Some(ProcSubset::All),
+            "is told of the machine by /proc",
+        ),
+    ] {
+        found.extend(gained.then(|| text.to_owned()));
+    }
 }
 
 /// Returns what may be made open to others that was not.
@@ -210,6 +243,24 @@ mod tests {
             told(|sandbox| sandbox.dumpable = Some(true)),
             ["w\tmay be looked into by others of its user"]
         );
+    }
+
+    #[test]
+    fn what_is_seen_of_files_is_told() {
+        let bind = || vec![Bind { from: "/srv".into(), to: "/data".into() }];
+        let one = |text: &str| vec![format!("w\t{text}")];
+        assert_eq!(told(|sandbox| sandbox.view.binds = bind()), one("may write /srv as /data"));
+        assert_eq!(told(|sandbox| sandbox.view.read_only_binds = bind()), one("may read /srv as /data"));
+        assert_eq!(
+            told(|sandbox| sandbox.view.root_directory = Some("/srv".into())),
+            one("may read /srv as /")
+        );
+        let devices = told(|sandbox| sandbox.view.private_devices = Some(false));
+        assert_eq!(devices, one("may use devices among its paths"));
+        let processes = told(|sandbox| sandbox.view.protect_proc = Some(HidePid::NoAccess));
+        assert_eq!(processes, one("is told more of processes of others"));
+        let machine = told(|sandbox| sandbox.view.proc_subset = Some(ProcSubset::All));
+        assert_eq!(machine, one("is told of the machine by /proc"));
     }
 
     #[test]

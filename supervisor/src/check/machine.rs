@@ -235,6 +235,16 @@ fn paths(worker: &Worker, found: &mut Vec<Diagnostic>) {
             missing(&format!("worker.{}.sandbox.{key}[{index}]", worker.name), path, found);
         }
     }
+    let binds =
+        [("bind_read_only_paths", &sandbox.view.read_only_binds), ("bind_paths", &sandbox.view.binds)];
+    for (key, list) in binds {
+        for (index, bind) in list.iter().enumerate() {
+            missing(&format!("worker.{}.sandbox.{key}[{index}]", worker.name), &bind.from, found);
+        }
+    }
+    if let Some(path) = &sandbox.view.root_directory {
+        missing(&format!("worker.{}.sandbox.root_directory", worker.name), path, found);
+    }
     if let Some(path) = &worker.working_directory {
         missing(&format!("worker.{}.working_directory", worker.name), path, found);
     }

@@ -121,13 +121,12 @@ fn surroundings(worker: &Worker) -> Vec<Pair<'static>> {
             help: "choose a preset that has a sandbox, or remove the key",
         });
     }
-    let view = ["sandbox.private_tmp", "sandbox.inaccessible_paths"];
     let is_open = worker.sandbox.private_mounts == Some(false);
     let without =
         if is_open { Some(("sandbox.private_mounts", "sees what the supervisor sees")) } else { None };
     let none = (worker.sandbox.preset == Preset::None).then_some(("sandbox.preset", "no sandbox at all"));
     for (key, (other, other_text)) in
-        view.into_iter().flat_map(|key| without.or(none).map(|other| (key, other)))
+        worker.sandbox.asks_of_view().filter_map(|key| Some((key, without.or(none)?)))
     {
         pairs.push(Pair {
             title: format!("`{}` without a view of files of its own", key.trim_start_matches("sandbox.")),

@@ -74,11 +74,7 @@ const LATER: &[(Table, &str)] = &[
          trust_domain log link survive \
          extend_timeout schedule",
     ),
-    (
-        Table::Sandbox,
-        "root_directory protect_proc proc_subset private_devices protect_system protect_home \
-         bind_read_only_paths bind_paths temporary_file_system landlock",
-    ),
+    (Table::Sandbox, "landlock"),
     (Table::Channel, "max_frame max_depth max_elements decode_budget frame_deadline"),
     (Table::Actors, "on"),
     (Table::Actor, "blocking instances survive handoff backoff max_children"),

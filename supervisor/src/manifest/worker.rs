@@ -11,7 +11,7 @@ use super::fields::Fields;
 use super::names::named;
 use super::values::{Account, Bytes, Choice};
 use super::vocabulary::Table;
-use super::{actor, confinement, contradictions, environment, limits, program};
+use super::{actor, confinement, contradictions, environment, file_view, limits, program};
 use crate::check::{Diagnostic, quote};
 use crate::spec::{Backoff, Exec, Reactions, Sandbox, WhileDown, Worker};
 
@@ -192,6 +192,7 @@ fn sandbox(fields: &mut Fields<'_, '_>) -> Sandbox {
     sandbox.private_mounts = fields.read("private_mounts");
     fields.set("private_tmp", &mut sandbox.private_tmp);
     fields.set("inaccessible_paths", &mut sandbox.inaccessible_paths);
+    file_view::read(fields, &mut sandbox);
     sandbox.private_network = fields.read("private_network");
     sandbox.private_ipc = fields.read("private_ipc");
     sandbox.protect_hostname = fields.read("protect_hostname");

@@ -10,19 +10,21 @@ use bailiwick_sys::files::{self, Links};
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::landlock::places::needed;
 use bailiwick_sys::landlock::ruleset::{Access, Rules, RulesetError, closed_to};
-use bailiwick_sys::temporary::{self, Bounds};
+use bailiwick_sys::temporary;
 use bailiwick_sys::view::View;
 use bailiwick_sys::{Errno, Failed};
 
 use super::error::SandboxError;
 use super::executable::Executable;
 use super::machine::Machine;
-use crate::spec::{Sandbox, Worker};
+use crate::spec::{Preset, Sandbox, Temporary, Worker};
 
 /// A path that a worker is granted, as it was when the supervisor started.
 #[derive(Debug)]
 pub struct Granted {
     path: PathBuf,
+    /// The name that it has in the worker's view.
+    at: PathBuf,
     access: Access,
     place: OwnedFd,
 }
@@ -37,9 +39,11 @@ pub(super) struct Rulesets {
 impl Granted {
     /// Opens every path that `worker` is granted, in the manifest's order, those to write after those to read.
     pub(super) fn open_all(worker: &Worker, machine: &Machine) -> Result<Vec<Self>, SandboxError> {
-        let read = worker.sandbox.read_only_paths.iter().map(|path| (path, Access::Read));
-        let write = worker.sandbox.read_write_paths.iter().map(|path| (path, Access::Write));
-        let open = |(path, access): (&PathBuf, Access)| Self::open("granted path", path, access, machine);
+        let read = worker.sandbox.to_read().map(|named| (named, Access::Read));
+        let write = worker.sandbox.to_write().map(|named| (named, Access::Write));
+        let open = |((path, at), access): ((&PathBuf, &PathBuf), Access)| {
+            Ok(Self { at: at.clone(), ..Self::open("granted path", path, access, machine)? })
+        };
         read.chain(write).map(open).collect()
     }
 
@@ -49,16 +53,28 @@ impl Granted {
         hidden.map(|path| Self::open("inaccessible path", path, Access::Enter, machine)).collect()
     }
 
-    /// Makes the `/tmp` that belongs to `uid`, if the worker has one of its own.
-    pub(super) fn own_tmp(sandbox: &Sandbox, uid: u32) -> Result<Option<Self>, SandboxError> {
-        let make = || {
-            Ok(Self {
-                path: TMP.into(),
-                access: Access::Write,
-                place: temporary::make(Bounds::default(), uid)?,
-            })
+    /// Makes the folders in memory that belong to `uid`.
+    pub(super) fn temporaries(sandbox: &Sandbox, uid: u32) -> Result<Vec<Self>, SandboxError> {
+        let make = |Temporary { at, bounds }| {
+            let place = temporary::make(bounds, uid)?;
+            Ok(Self { path: at.clone(), at, access: Access::Write, place })
         };
-        sandbox.private_tmp.then(make).transpose()
+        sandbox.temporaries().map(make).collect()
+    }
+
+    /// Opens the folder that `worker` sees as the root, if that is not an empty one.
+    pub(super) fn root(worker: &Worker, machine: &Machine) -> Result<Option<Self>, SandboxError> {
+        let access = if worker.sandbox.preset == Preset::Exec { Access::Execute } else { Access::Read };
+        let open = |path: &PathBuf| {
+            Ok(Self { at: "/".into(), ..Self::open("root directory", path, access, machine)? })
+        };
+        worker.sandbox.view.root_directory.as_ref().map(open).transpose()
+    }
+
+    /// Opens the root of what is seen, to be read.
+    fn root_of(view: &View) -> Result<Self, SandboxError> {
+        let root = PathBuf::from("/");
+        Ok(Self { place: view.open(&root)?, at: root.clone(), path: root, access: Access::Read })
     }
 
     /// Opens one path. As root links are refused, since whoever owns a folder on the way could lay one.
@@ -70,7 +86,7 @@ impl Granted {
     ) -> Result<Self, SandboxError> {
         let links = if machine.uid == 0 { Links::Refuse } else { Links::Follow };
         match files::open_place(path, links) {
-            Ok(place) => Ok(Self { path: path.to_owned(), access, place }),
+            Ok(place) => Ok(Self { path: path.to_owned(), at: path.to_owned(), access, place }),
             Err(failed) if failed.errno == Errno::ELOOP => {
                 Err(SandboxError::Link { role, path: path.to_owned() })
             }
@@ -90,16 +106,21 @@ impl Granted {
     /// Opens it anew where it is seen in `view`, from where no `..` leads out of that.
     pub(super) fn look_from(&mut self, view: &View) -> Result<(), SandboxError> {
         let unreachable = |failed: Failed| {
-            let (role, path) = ("granted path", self.path.clone());
+            let (role, path) = ("granted path", self.at.clone());
             SandboxError::Unreachable { role, path, errno: failed.errno }
         };
-        self.place = view.open(&self.path).map_err(unreachable)?;
+        self.place = view.open(&self.at).map_err(unreachable)?;
         Ok(())
     }
 
     /// Returns the path as it was written.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the name that it has for the worker.
+    pub fn at(&self) -> &Path {
+        &self.at
     }
 
     /// Returns what the worker may do there.
@@ -122,10 +143,14 @@ impl Rulesets {
         machine: &Machine,
         executable: &Executable,
         granted: &[Granted],
+        view: Option<&View>,
     ) -> Result<Self, SandboxError> {
         let open = |path: &PathBuf| Granted::open("executable path", path, Access::Execute, machine);
         let programs = worker.sandbox.exec_paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-        let granted: Vec<&Granted> = granted.iter().chain(&programs).collect();
+        // Its `/proc` is another one for each life, and lies on the root of what it sees, where all can be read in any case.
+        let root =
+            view.filter(|_| worker.sandbox.preset == Preset::Exec).map(Granted::root_of).transpose()?;
+        let granted: Vec<&Granted> = granted.iter().chain(&programs).chain(&root).collect();
         let make = |executable| {
             let failed = |source| SandboxError::Ruleset { worker: worker.name.clone(), source };
             rules(&worker.sandbox, machine.landlock_abi, &granted, executable).map_err(failed)
@@ -153,15 +178,13 @@ fn rules(
         rules = rules.allow_path(loader, Access::Execute)?;
         rules = rules.allow_path(loader.parent().unwrap_or(loader), Access::Read)?;
     }
-    for place in needed(sandbox.preset.needs_places_of(), loader.is_some()) {
+    let preset = needed(sandbox.preset.needs_places_of(), loader.is_some());
+    for place in preset.chain(needed(sandbox.devices(), false)) {
         let is_barred = place.access == Access::Execute && is_barred(sandbox, place.path);
         rules = rules.allow_path(place.path, if is_barred { Access::Read } else { place.access })?;
     }
     rules.allow_ports(&sandbox.tcp_bind, &sandbox.tcp_connect)?.finish()
 }
-
-/// Where files are put that nobody needs for long.
-pub(super) const TMP: &str = "/tmp";
 
 /// Returns whether nothing is to be executed at a path, by whatever way it is reached.
 fn is_barred(sandbox: &Sandbox, path: &Path) -> bool {

@@ -27,9 +27,10 @@ use super::error::SandboxError;
 use super::executable::Executable;
 use super::handover::hand_over;
 use super::machine::Machine;
-use super::missing::{Aspect, Missing};
+use super::missing::Missing;
 use super::paths::{Granted, Rulesets};
 use super::policy::filters;
+use crate::check::aspect::Aspect;
 use crate::check::{accounts, credential, floor};
 use crate::control::{Containment, MemoryMechanism};
 use crate::spec::{Exec, Preset, Worker, memory_mechanism};
@@ -162,8 +163,8 @@ impl Ground {
         let kill = matches!(tree(nest.as_ref(), None, &account), Tree::Alone);
         let cgroup = self.cgroup(&name, &limits.purpose(kill, shares))?;
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
-        let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted));
-        let start = worker.working_directory.as_deref().unwrap_or(Path::new("/"));
+        let view = surroundings.view.as_deref();
+        let rulesets = landlocked.then(|| Rulesets::make(worker, &self.machine, &executable, &granted, view));
         let mut prepared = Prepared {
             preset: worker.sandbox.preset,
             renounces_privileges: worker.sandbox.renounces_privileges(),
@@ -174,7 +175,7 @@ impl Ground {
             umask: worker.sandbox.umask(),
             nice: worker.sandbox.nice,
             oom_score_adjust: worker.sandbox.oom_score_adjust(),
-            directory: Granted::open("working directory", start, Access::Enter, &self.machine)?,
+            directory: Granted::open("working directory", worker.folder(), Access::Enter, &self.machine)?,
             surroundings,
             rulesets: rulesets.transpose()?,
             filters: (sandboxed && self.machine.seccomp).then(|| filters(worker)).transpose()?,
@@ -353,7 +354,7 @@ impl Prepared {
     /// Says in a bootstrap what comes with its sandbox, and returns what that is, to be attached in this order.
     pub fn attach(&self, bootstrap: Bootstrap) -> (Bootstrap, Vec<BorrowedFd<'_>>) {
         let (confinement, ruleset) = self.confinement();
-        let path = |granted: &Granted| granted.path().display().to_string();
+        let path = |granted: &Granted| granted.at().display().to_string();
         let told = Bootstrap {
             confinement,
             granted: self.granted.iter().map(path).collect(),
@@ -422,7 +423,9 @@ impl Prepared {
         worker: &Worker,
     ) -> Result<(), SandboxError> {
         if self.rulesets.is_some() && !Rc::ptr_eq(&self.executable, &executable) {
-            self.rulesets = Some(Rulesets::make(worker, &ground.machine, &executable, &self.granted)?);
+            let view = self.surroundings.view.as_deref();
+            let rulesets = Rulesets::make(worker, &ground.machine, &executable, &self.granted, view);
+            self.rulesets = Some(rulesets?);
         }
         self.executable = executable;
         Ok(())

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bailiwick_sys::fresh_mount::FreshMount;
-use bailiwick_sys::landlock::ruleset::Access;
 use bailiwick_sys::namespaces::Namespace;
 use bailiwick_sys::notify;
 use bailiwick_sys::surroundings::Surroundings;
@@ -15,10 +13,11 @@ use bailiwick_sys::view::{May, Scenery, View, plain};
 
 use super::error::SandboxError;
 use super::executable::Executable;
-use super::missing::{Aspect, Missing};
-use super::paths::{Granted, TMP};
+use super::missing::Missing;
+use super::paths::Granted;
 use super::prepared::Ground;
-use crate::spec::{Preset, Worker};
+use crate::check::aspect::Aspect;
+use crate::spec::{Preset, ProcSubset, Worker};
 
 impl Ground {
     /// Builds the surroundings of `worker`, whose `granted` paths are from then on those that it sees.
@@ -63,10 +62,15 @@ impl Ground {
         match &self.machine.views {
             _ if !sandbox.has_private_mounts() => {}
             Ok(()) => {
-                granted.extend(Granted::own_tmp(sandbox, uid)?);
-                self.show(worker, executable, granted, &mut around)?;
+                let own = Granted::temporaries(sandbox, uid)?;
+                granted.extend(Granted::root(worker, &self.machine)?);
+                self.show(worker, executable, granted, own, &mut around)?;
             }
-            Err(error) => lacks(VIEW, sandbox.requires_view(), Aspect::View, error.to_string().into())?,
+            Err(error) => {
+                lacks(VIEW, sandbox.requires_view(), Aspect::View, error.to_string().into())?;
+                // What has another name there is not to be reached by its own.
+                granted.retain(|place| place.at() == place.path());
+            }
         }
         Ok(around)
     }
@@ -76,40 +80,44 @@ impl Ground {
         &self,
         worker: &Worker,
         executable: &Executable,
-        granted: &mut [Granted],
+        granted: &mut Vec<Granted>,
+        own: Vec<Granted>,
         around: &mut Surroundings,
     ) -> Result<(), SandboxError> {
-        let mut scenery = Scenery::default();
+        let (keys, mut scenery) = (&worker.sandbox.view, Scenery::default());
         let hidden = Granted::open_hidden(worker, &self.machine)?;
         hidden.iter().for_each(|place| scenery.hide(place.path(), place.as_fd()));
         for place in &*granted {
-            let write = place.access() == Access::Write;
-            if write && worker.sandbox.private_tmp && place.path() == Path::new(TMP) {
-                scenery.put(place.path(), place.as_fd());
-                around.empty(place.path());
-            } else {
-                scenery.show(place.path(), place.as_fd(), May { write, ..May::default() });
-            }
+            let may = May::of(place.access(), keys.private_devices == Some(false));
+            scenery.show(place.at(), place.as_fd(), may);
+        }
+        for place in &own {
+            scenery.put(place.at(), place.as_fd());
+            around.empty(place.at());
         }
         scenery.need_places(worker.sandbox.preset.needs_places_of(), executable.loader());
+        scenery.need_places(worker.sandbox.devices(), None);
         if worker.sandbox.preset == Preset::Exec {
             // It may start itself again, by the name that it has or asks for.
             scenery.need(executable.path(), May { execute: true, ..May::default() });
-            around.fresh.push(FreshMount::own_proc());
+            let tells_all = keys.proc_subset == Some(ProcSubset::All);
+            around.fresh.push(FreshMount::own_proc(keys.protect_proc.unwrap_or_default(), tells_all));
         }
         if worker.notifies() {
             scenery.need(&notify::folder(&self.state_dir), May::default());
         }
-        let directory = plain(worker.working_directory.as_deref().unwrap_or(Path::new("/")));
+        let directory = plain(worker.folder());
         scenery.folder(&directory);
         around.fresh.iter().for_each(|mount| scenery.folder(mount.at()));
         let failed = |source| SandboxError::View { worker: worker.name.clone(), source };
+        keys.narrowed().try_for_each(|(part, how)| scenery.narrow(part, how)).map_err(failed)?;
         let view = Rc::new(View::build(&scenery).map_err(failed)?);
         drop(scenery);
+        granted.extend(own);
         granted.iter_mut().try_for_each(|place| place.look_from(&view))?;
         around.see(view, &directory);
         Ok(())
     }
 }
 
-const VIEW: &str = "private_mounts, private_tmp and inaccessible_paths";
+const VIEW: &str = "a view of files of its own";

@@ -10,6 +10,7 @@ mod reach;
 mod start;
 mod tree;
 mod view;
+mod view_keys;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {
@@ -125,4 +126,11 @@ pub(crate) const CASES: &[Case] = cases![
     Root view::a_start_leaves_no_mount_behind,
     Root view::a_tmp_of_its_own_is_bounded_and_empty_for_each_life,
     Root view::what_is_inaccessible_is_covered,
+    Root view_keys::folders_in_memory_are_bounded_and_empty_for_each_life,
+    Root view_keys::a_path_is_seen_under_another_name,
+    Root view_keys::another_folder_is_seen_as_the_root,
+    Root view_keys::devices_are_used_where_that_is_said,
+    Root view_keys::the_system_is_not_written_below_what_may_be_written,
+    Root view_keys::homes_below_what_is_granted_are_hidden_or_not_written,
+    Root view_keys::a_proc_tells_of_its_own_processes_unless_more_is_said,
 ];

@@ -8,7 +8,7 @@ use crate::rules::rules_of;
 /// A line of the list.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
-    /// `loader`, or a preset's name.
+    /// `loader`, `devices`, or a preset's name.
     pub who: &'static str,
     /// What may be done there.
     pub access: Access,
@@ -54,7 +54,7 @@ mod tests {
             assert!(line.split_once(" : ").is_some_and(|(_, reason)| reason.len() > 4), "{line}");
             let place = Place::read(line).unwrap_or_else(|| panic!("{line}"));
             assert!(
-                place.path.is_absolute() && ["loader", "net-client", "exec"].contains(&place.who),
+                place.path.is_absolute() && ["loader", "net-client", "exec", "devices"].contains(&place.who),
                 "{line}"
             );
         }
@@ -63,7 +63,9 @@ mod tests {
     #[test]
     fn names_are_looked_up_and_programs_executed() {
         assert!(places().any(|place| place.who == "loader" && place.path == Path::new("/etc/ld.so.cache")));
-        assert!(places().all(|place| place.who == "exec" || place.access == Access::Read));
+        assert!(
+            places().all(|place| ["exec", "devices"].contains(&place.who) || place.access == Access::Read)
+        );
         assert!(places().any(|place| place.access == Access::Execute));
     }
 

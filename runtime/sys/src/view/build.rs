@@ -74,14 +74,16 @@ fn try_build(
     mount::keep_to_itself().map_err(at(NAMESPACE))?;
     // What is shown as the root itself comes first, and is it.
     let whole = blueprint.items.first().filter(|item| item.is_root()).and_then(|_| copies[0].take());
-    let fresh = if whole.is_none() {
-        Some(mount::fresh(c"tmpfs", [(c"mode", c"0755")], Flags::DATA).map_err(at(ROOT))?)
-    } else {
-        None
-    };
-    for root in [&whole, &fresh].into_iter().flatten() {
-        mount::attach(root.as_fd(), c"/").map_err(at(ROOT))?;
-        mount::turn_to(root.as_fd()).map_err(at(ROOT))?;
+    let fresh = mount::fresh(c"tmpfs", [(c"mode", c"0755")], Flags::DATA).map_err(at(ROOT))?;
+    be_in(&fresh).map_err(at(ROOT))?;
+    // While there is room for them: what is shown as the root is not changed.
+    for ((item, copy), index) in blueprint.items.iter().zip(&mut *copies).zip(0..) {
+        if matches!(item.thing, Thing::Cover) {
+            *copy = Some(cover(item.is_folder).map_err(at(index))?);
+        }
+    }
+    if let Some(root) = &whole {
+        be_in(root).map_err(at(ROOT))?;
     }
     for ((item, copy), index) in blueprint.items.iter().zip(copies).zip(0..) {
         match item.put(copy.take()) {
@@ -89,10 +91,17 @@ fn try_build(
             put => put.map_err(at(index))?,
         }
     }
-    if let Some(root) = &fresh {
-        mount::restrict_one(root.as_fd(), Flags::DATA.and(Flags::READ_ONLY)).map_err(at(SEAL))?;
+    if whole.is_none() {
+        unname_covers().map_err(at(SEAL))?;
+        mount::restrict_one(fresh.as_fd(), Flags::DATA.and(Flags::READ_ONLY)).map_err(at(SEAL))?;
     }
     Ok((namespace, open_root().map_err(at(SEAL))?))
+}
+
+/// Makes a mount the root of everything.
+fn be_in(root: &OwnedFd) -> Result<(), Failed> {
+    mount::attach(root.as_fd(), c"/")?;
+    mount::turn_to(root.as_fd())
 }
 
 impl Item<'_> {
@@ -111,12 +120,11 @@ impl Item<'_> {
 
     fn put(&self, copy: Option<OwnedFd>) -> Result<(), Failed> {
         match (&self.thing, copy) {
-            (Thing::Copy { .. }, Some(copy)) => {
+            (Thing::Copy { .. } | Thing::Cover, Some(copy)) => {
                 make_room(self).and_then(|()| mount::attach(copy.as_fd(), &self.at))
             }
-            (Thing::Copy { .. }, None) => Ok(()),
+            (Thing::Copy { .. } | Thing::Cover, None) => Ok(()),
             (Thing::Mount(mount), _) => make_room(self).and_then(|()| mount::attach(*mount, &self.at)),
-            (Thing::Cover, _) => cover(self),
             (Thing::Nothing, _) => make_room(self),
         }
     }
@@ -136,22 +144,26 @@ fn make_room(item: &Item<'_>) -> Result<(), Failed> {
     }
 }
 
-/// Covers what is at an item's name.
-fn cover(item: &Item<'_>) -> Result<(), Failed> {
-    if item.is_folder {
-        make_folder(COVER, CLOSED)?
-    } else {
-        make_file(COVER, CLOSED)?
+/// Returns something empty that nobody can open, attached nowhere. What it is made of lies in the working directory.
+fn cover(is_folder: bool) -> Result<OwnedFd, Failed> {
+    let name = if is_folder { COVER_FOLDER } else { COVER_FILE };
+    if is_folder { make_folder(name, CLOSED) } else { make_file(name, CLOSED) }?;
+    let copy = mount::copy_of(name)?;
+    mount::restrict(copy.as_fd(), Flags::DATA.and(Flags::READ_ONLY))?;
+    Ok(copy)
+}
+
+/// Has what covers are made of lie without a name, below the covers that are in their places.
+fn unname_covers() -> Result<(), Failed> {
+    for (name, flags) in [(COVER_FOLDER, libc::AT_REMOVEDIR), (COVER_FILE, 0)] {
+        // SAFETY: the path is a constant.
+        let removed = unsafe { libc::unlinkat(libc::AT_FDCWD, name.as_ptr(), flags) };
+        match check("unlinkat", removed.into()) {
+            Err(failed) if failed.errno != Errno::ENOENT => return Err(failed),
+            _ => {}
+        }
     }
-    let covered = mount::copy_of(COVER).and_then(|copy| {
-        mount::restrict(copy.as_fd(), Flags::DATA.and(Flags::READ_ONLY))?;
-        mount::attach(copy.as_fd(), &item.at)
-    });
-    // The cover stays where it lies, without a name.
-    let flags = if item.is_folder { libc::AT_REMOVEDIR } else { 0 };
-    // SAFETY: the path is a constant.
-    let removed = unsafe { libc::unlinkat(libc::AT_FDCWD, COVER.as_ptr(), flags) };
-    covered.and(check("unlinkat", removed.into()).map(drop))
+    Ok(())
 }
 
 fn make_folder(path: &CStr, mode: libc::mode_t) -> Result<(), Failed> {
@@ -191,7 +203,8 @@ pub(super) fn stage(at: u32) -> &'static str {
     }
 }
 
-const COVER: &CStr = c".cover";
+const COVER_FOLDER: &CStr = c".cover";
+const COVER_FILE: &CStr = c".cover-file";
 const OPEN_FOLDER: libc::mode_t = 0o755;
 const OPEN_FILE: libc::mode_t = 0o444;
 const CLOSED: libc::mode_t = 0;

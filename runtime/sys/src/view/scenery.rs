@@ -3,6 +3,10 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+
+use super::ViewError;
+use crate::error::Errno;
 use crate::files::{Links, open_place};
 use crate::landlock::places::needed;
 use crate::landlock::ruleset::Access;
@@ -13,7 +17,7 @@ use crate::mount::Flags;
 pub struct Scenery<'a> {
     pub(super) shown: Vec<Shown<'a>>,
     pub(super) folders: Vec<PathBuf>,
-    pub(super) hidden: Vec<(PathBuf, BorrowedFd<'a>)>,
+    pub(super) hidden: Vec<(PathBuf, Place<'a>)>,
     pub(super) put: Vec<(PathBuf, BorrowedFd<'a>)>,
 }
 
@@ -26,6 +30,15 @@ pub struct May {
     pub execute: bool,
     /// Devices are opened.
     pub use_devices: bool,
+}
+
+/// What is taken away from a part of what is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Narrow {
+    /// It is not written.
+    ReadOnly,
+    /// Nothing of it is seen.
+    Hidden,
 }
 
 /// One thing that is seen.
@@ -86,7 +99,39 @@ impl<'a> Scenery<'a> {
 
     /// Covers a place, which lies within what is shown, by something empty that nobody can open.
     pub fn hide(&mut self, at: &Path, place: BorrowedFd<'a>) {
-        self.hidden.push((plain(at), place));
+        self.hidden.push((plain(at), Place::Lent(place)));
+    }
+
+    /// Takes something away from a part of what is shown so far, if there is such a part. What is shown by the part's own
+    /// name stays as it is.
+    ///
+    /// # Errors
+    /// When it cannot be told what is there; ELOOP for a link.
+    pub fn narrow(&mut self, part: &Path, how: Narrow) -> Result<(), ViewError> {
+        let around = self.shown.iter().filter(|one| part.starts_with(&one.at));
+        let around = around.max_by_key(|one| one.at.as_os_str().len());
+        let Some((around, below)) = around.and_then(|one| Some((one, part.strip_prefix(&one.at).ok()?)))
+        else {
+            return Ok(());
+        };
+        if below.as_os_str().is_empty() || (how == Narrow::ReadOnly && !around.may.write) {
+            return Ok(());
+        }
+        let stays = ResolveFlag::RESOLVE_BENEATH
+            | ResolveFlag::RESOLVE_NO_SYMLINKS
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        let open = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(stays);
+        let place = match openat2(around.place.as_fd(), below, open) {
+            Ok(place) => Place::Own(place),
+            Err(Errno::ENOENT) => return Ok(()),
+            Err(errno) => return Err(ViewError::Place { path: part.to_owned(), errno }),
+        };
+        let may = May { write: false, ..around.may };
+        match how {
+            Narrow::Hidden => self.hidden.push((part.to_owned(), place)),
+            Narrow::ReadOnly => self.shown.push(Shown { at: part.to_owned(), place, may, optional: false }),
+        }
+        Ok(())
     }
 
     /// Returns what is shown, without what another shows as well.
@@ -112,6 +157,11 @@ impl Place<'_> {
 }
 
 impl May {
+    /// Returns what is needed for an access.
+    pub fn of(access: Access, use_devices: bool) -> Self {
+        Self { write: access == Access::Write, execute: access == Access::Execute, use_devices }
+    }
+
     pub(super) fn flags(self) -> Flags {
         let forbidden = [
             (!self.write, Flags::READ_ONLY),

@@ -30,6 +30,31 @@ pub(super) fn of(worker: &Worker) -> Vec<Path> {
     };
     let mut all = granted(&sandbox.read_only_paths, "read_only_paths", "read");
     all.extend(granted(&sandbox.read_write_paths, "read_write_paths", "write"));
+    let view = &sandbox.view;
+    for (list, key, access) in
+        [(&view.read_only_binds, "bind_read_only_paths", "read"), (&view.binds, "bind_paths", "write")]
+    {
+        all.extend(list.iter().map(|bind| Path {
+            path: bind.to.display().to_string(),
+            access,
+            why: format!("{key}: {}", bind.from.display()),
+        }));
+    }
+    all.extend(view.root_directory.iter().map(|path| Path {
+        path: "/".into(),
+        access: if sandbox.preset == Preset::Exec { "execute" } else { "read" },
+        why: format!("root_directory: {}", path.display()),
+    }));
+    all.extend(sandbox.temporaries().map(|folder| Path {
+        path: folder.at.display().to_string(),
+        access: "write",
+        why: "in memory, empty for each life".to_owned(),
+    }));
+    all.extend(needed(sandbox.devices(), false).map(|place| Path {
+        path: place.path.display().to_string(),
+        access: if place.access == Access::Write { "write" } else { "read" },
+        why: format!("private_devices: {}", place.reason),
+    }));
     let who = match sandbox.preset {
         Preset::NetClient => "net-client",
         Preset::Exec => "exec",

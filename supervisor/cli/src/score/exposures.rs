@@ -115,12 +115,17 @@ fn system_calls(_: &System, worker: &Worker, machine: &Machine) -> Found {
 }
 
 fn writes(_: &System, worker: &Worker, machine: &Machine) -> Found {
-    let list = &worker.sandbox.read_write_paths;
+    let list: Vec<&PathBuf> = worker.sandbox.to_write().map(|(path, _)| path).collect();
     if worker.sandbox.preset == Preset::None || machine.landlock_abi == 0 {
         return found(10, "whatever its user may write", "set a `preset` other than none");
     }
-    match broadest(list) {
+    match broadest(&list) {
         None => found(0, "nothing", ""),
+        Some(_) if worker.sandbox.view.private_devices == Some(false) => found(
+            9,
+            "its paths, and devices of the machine among them",
+            "remove `private_devices = false` if it uses none",
+        ),
         Some(path) if is_broad(path) => found(
             9,
             format!("{}, on which much depends", path.display()),
@@ -133,11 +138,11 @@ fn writes(_: &System, worker: &Worker, machine: &Machine) -> Found {
 }
 
 fn reads(_: &System, worker: &Worker, machine: &Machine) -> Found {
-    let list = &worker.sandbox.read_only_paths;
+    let list: Vec<&PathBuf> = worker.sandbox.to_read().map(|(path, _)| path).collect();
     if worker.sandbox.preset == Preset::None || machine.landlock_abi == 0 {
         return found(10, "whatever its user may read", "set a `preset` other than none");
     }
-    match (broadest(list), worker.sandbox.preset) {
+    match (broadest(&list), worker.sandbox.preset) {
         (Some(path), _) if is_broad(path) => found(
             7,
             format!("{}, where secrets are", path.display()),
@@ -155,8 +160,8 @@ fn reads(_: &System, worker: &Worker, machine: &Machine) -> Found {
 }
 
 /// Returns the path with the fewest parts.
-fn broadest(list: &[PathBuf]) -> Option<&PathBuf> {
-    list.iter().min_by_key(|path| path.components().count())
+fn broadest<'a>(list: &[&'a PathBuf]) -> Option<&'a PathBuf> {
+    list.iter().copied().min_by_key(|path| path.components().count())
 }
 
 /// Tells whether a path is at the root of the file system or next to it.
