@@ -133,7 +133,7 @@ fn work(line: Line, registry: Registry) -> Result<ExitCode, StartError> {
     bear_file_limits();
     let given = confine(&bootstrap, attached)?;
     line.report(&ToSupervisor::Confined, None)?;
-    let (early, threads) = line.until_go()?;
+    let (early, threads) = line.until_go().unwrap_or_else(|error| leave(&error.into()));
     threads.into_iter().for_each(backtrace::list_threads_by);
     let executor = Executor::new(Role::Shared)?;
     let (line, start) = (Arc::new(line), work::Start { bootstrap, given, early });
@@ -143,6 +143,12 @@ fn work(line: Line, registry: Registry) -> Result<ExitCode, StartError> {
         work::Ended::BySignal => Ok(die_of_sigterm()),
         work::Ended::WithCode(code) => Ok(ExitCode::from(code)),
     }
+}
+
+/// Ends the process with all that it holds, which the supervisor counts just then.
+fn leave(error: &StartError) -> ! {
+    eprintln!("{error}");
+    std::process::exit(error.exit_code().into())
 }
 
 /// What the supervisor gave to this worker alone.

@@ -39,11 +39,15 @@ pub fn main() -> ExitCode {
         panic!("{text}");
     }
     let arguments: Vec<String> = std::env::args().collect();
+    if let Ok(orders) = std::env::var("TW_EARLY") {
+        evil::early(&orders);
+    }
     match arguments.get(1).map(String::as_str) {
         Some("spin") => spin(),
         Some("foreign") => foreign::play(&arguments[2..]),
         Some("without") => without::execute(&arguments[2], &arguments[3..]),
         Some("evil") => evil::serve(&arguments[2]),
+        Some("early") => ExitCode::SUCCESS,
         Some("pass") => foreign::pass(&arguments[2], &arguments[3..]),
         _ => match (std::env::var("BAILIWICK_ROLE").as_deref(), Attack::from_environment()) {
             (Ok("worker"), Some(attack)) => hostile::play(attack),

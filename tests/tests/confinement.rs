@@ -2,6 +2,8 @@
 
 use bailiwick_supervisor::control::{Cause, State};
 use bailiwick_tests::run;
+use bailiwick_wire::crash::End;
+use nix::sys::signal::Signal;
 
 /// A pilot that asks a probe, both with the keys that are given.
 fn system(keys: &str) -> String {
@@ -45,4 +47,31 @@ fn a_call_that_was_taken_away_ends_the_worker_and_is_named() {
     let row = supervised.wait_for_worker("probe", "killed", |row| (row.generation > 1).then(|| row.clone()));
     assert_eq!(row.last_cause, Some(Cause::ForbiddenSyscall), "{}", supervised.journal());
     supervised.stop();
+}
+
+/// Each crash is told as what it is, whether what is taken away is trapped or fails. Seen to fail without the handlers that
+/// are called once at most: as a forbidden system call where it is trapped, as a hang where it fails.
+#[test]
+fn a_worker_that_cannot_change_its_handlers_dies_at_once_of_what_it_did() {
+    for more in ["", ", system_call_error_number = \"EACCES\""] {
+        for (way, signal) in [("segv", "SIGSEGV"), ("overflow", "SIGSEGV"), ("abort", "SIGABRT")] {
+            let manifest = format!(
+                "[worker.a]\nexec = \"tw\"\nbackoff = {{ first = \"1h\", base = \"1h\", cap = \"1h\" }}\n\
+                sandbox = {{ system_call_filter = [\"~rt_sigaction\"]{more} }}\n\
+                actor.life = {{ type = \"Life\", args = {{ die = \"{way}\" }} }}\n"
+            );
+            let mut supervised = run!(&manifest);
+            let journal = supervised.journal().clone();
+            let report = journal.wait_until("a report", |_| supervised.crashes("a").into_iter().next());
+            let End::Signalled { signal: found, .. } = report.end else { panic!("{way} {more}: {report:?}") };
+            assert_eq!(
+                Signal::try_from(i32::from(found)).map(Signal::as_str),
+                Ok(signal),
+                "{way} {more}: {report:?}"
+            );
+            let told = report.last_lines.concat();
+            assert_eq!(told.contains("has overflowed its stack"), way == "overflow", "{told}");
+            supervised.stop();
+        }
+    }
 }

@@ -46,6 +46,8 @@ struct Recorder {
     done: AtomicBool,
     /// The thread that told last.
     told: AtomicI32,
+    /// What handles signals cannot be changed any more; the kernel has taken the handler away before it runs.
+    is_settled: AtomicBool,
     former: [libc::sigaction; FATAL.len()],
 }
 
@@ -73,6 +75,7 @@ pub fn leave_in(area: &'static [AtomicU64]) -> Result<(), Failed> {
         leader: AtomicI32::new(0),
         done: AtomicBool::new(false),
         told: AtomicI32::new(0),
+        is_settled: AtomicBool::new(false),
         former,
     };
     if RECORDER.set(recorder).is_err() {
@@ -100,6 +103,20 @@ pub fn list_threads_by(folder: OwnedFd) {
     }
 }
 
+/// Has each fatal signal handled once at most, and the next end the process: for one that is about to be forbidden to
+/// change how it handles them, and whose handlers would otherwise be called for ever.
+///
+/// # Errors
+/// The kernel's reason.
+pub fn settle() -> Result<(), Failed> {
+    let Some(recorder) = RECORDER.get() else {
+        // Those of the standard library take themselves away as well.
+        return [libc::SIGSEGV, libc::SIGBUS].iter().try_for_each(|signal| set(*signal, &default_action()));
+    };
+    recorder.is_settled.store(true, Ordering::Release);
+    FATAL.iter().try_for_each(|signal| handle(*signal, fatal, libc::SA_ONSTACK | libc::SA_RESETHAND))
+}
+
 /// By what a thread is asked to tell where it stands.
 fn tell_signal() -> c_int {
     libc::SIGRTMAX()
@@ -113,8 +130,12 @@ fn handle(signal: c_int, handler: Handler, flags: c_int) -> Result<(), Failed> {
     action.sa_flags = libc::SA_SIGINFO | flags;
     // SAFETY: the set is valid for writes. Nothing interrupts a handler: what would is fatal by then.
     unsafe { libc::sigfillset(&raw mut action.sa_mask) };
-    // SAFETY: the action is complete, and its handler makes async-signal-safe calls only.
-    check("sigaction", unsafe { libc::sigaction(signal, &raw const action, null_mut()) }.into()).map(drop)
+    set(signal, &action)
+}
+
+fn set(signal: c_int, action: &libc::sigaction) -> Result<(), Failed> {
+    // SAFETY: the action is the default or complete, and then its handler makes async-signal-safe calls only.
+    check("sigaction", unsafe { libc::sigaction(signal, action, null_mut()) }.into()).map(drop)
 }
 
 fn default_action() -> libc::sigaction {
@@ -157,8 +178,10 @@ extern "C" fn fatal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // What the processor refused it refuses again, and then whoever handled that before knows what to say.
     let again = code > 0 && signal != libc::SIGABRT;
     let action = former.filter(|_| again && !overflowed).unwrap_or(default_action());
-    // SAFETY: the action is a former one of this process, or the default.
-    unsafe { libc::sigaction(signal, &raw const action, null_mut()) };
+    if !recorder.is_settled.load(Ordering::Acquire) {
+        // SAFETY: the action is a former one of this process, or the default.
+        unsafe { libc::sigaction(signal, &raw const action, null_mut()) };
+    }
     if !again {
         // It is delivered when this handler returns.
         signal_thread(me, signal);

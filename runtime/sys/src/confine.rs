@@ -3,8 +3,8 @@
 use std::os::fd::BorrowedFd;
 
 use crate::error::Failed;
-use crate::seccomp::Filter;
-use crate::{identity, landlock, process, trapped_call};
+use crate::seccomp::{Filter, stages};
+use crate::{backtrace, identity, landlock, process, trapped_call};
 
 /// The second stage of a sandbox, as the supervisor prepared it. The first was entered before exec.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,8 +51,11 @@ impl StageB<'_> {
             landlock::restrict_self(ruleset)?;
         }
         if let Some(filter) = self.filter {
-            // Before the filter, which forbids to handle the signal of what it denies.
+            // Before the filter, which forbids to handle the signal of what it denies, and perhaps every other one.
             trapped_call::handle()?;
+            if !stages::lets_pass(filter, libc::SYS_rt_sigaction, [libc::SIGSEGV as u64, 0, 0, 8, 0, 0]) {
+                backtrace::settle()?;
+            }
             filter.install_on_all_threads()?;
         }
         Ok(())

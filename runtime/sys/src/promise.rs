@@ -290,10 +290,22 @@ pub(crate) fn stat_fields(stat: &str) -> Vec<&str> {
     stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace().collect()
 }
 
+/// Returns whether no code of a process runs any more, according to the text of `/proc/PID/stat`. One whose first thread
+/// alone has come to its end runs on.
+pub(crate) fn is_ending(stat: &str) -> bool {
+    let fields = stat_fields(stat);
+    let field = |at: usize| fields.get(at).and_then(|number| number.parse::<u32>().ok());
+    field(FLAGS).is_some_and(|flags| flags & EXITING != 0)
+        && field(THREADS).is_some_and(|threads| threads <= 1)
+}
+
 const PARENT: usize = 1;
 const GROUP: usize = 2;
 const SESSION: usize = 3;
 const TERMINAL: usize = 4;
+const FLAGS: usize = 6;
+/// The kernel's PF_EXITING: set before anything that the process holds is given back, and never taken back.
+const EXITING: u32 = 4;
 const THREADS: usize = 17;
 /// When it was started, in the kernel's ticks since the boot.
 pub(crate) const BORN: usize = 19;
@@ -403,6 +415,14 @@ mod tests {
         assert_eq!(broken(STAT, "70 (x) S 60"), Broken::Untold { field: "stat" });
         assert_eq!(free().check_family(&STAT.replace("20 0 1 0", "20 0 2 0"), 70, &heritage()), Ok(()));
         assert_eq!(stat_fields(STAT)[BORN], "4711");
+    }
+
+    #[test]
+    fn a_process_is_ending_when_its_only_thread_is() {
+        let ending = STAT.replace("4194304", "4194308");
+        assert_eq!([STAT, &ending, ""].map(is_ending), [false, true, false]);
+        // The first thread is a zombie, and another one runs on.
+        assert!(!is_ending(&ending.replace(") S", ") Z").replace("20 0 1 0", "20 0 2 0")));
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Filter {
     /// # Errors
     /// As [`Self::install`]; ESRCH when a thread could not be brought in line, and then none has the filter.
     pub fn install_on_all_threads(&self) -> Result<(), Failed> {
-        self.install_with(libc::SECCOMP_FILTER_FLAG_TSYNC | libc::SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
+        self.install_with(ON_ALL_THREADS.into())
     }
 
     fn install_with(&self, flags: libc::c_ulong) -> Result<(), Failed> {
@@ -162,6 +162,9 @@ pub fn is_filtered() -> bool {
 /// Instructions that the kernel takes in one filter.
 pub const MAX_INSTRUCTIONS: usize = 4096;
 const INSTRUCTION_BYTES: usize = 8;
+/// How the second stage is entered, and the only way that the first allows.
+pub(crate) const ON_ALL_THREADS: u32 =
+    (libc::SECCOMP_FILTER_FLAG_TSYNC | libc::SECCOMP_FILTER_FLAG_TSYNC_ESRCH) as u32;
 const _: () = assert!(size_of::<Instruction>() == size_of::<libc::sock_filter>());
 
 #[cfg(test)]

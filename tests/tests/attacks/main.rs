@@ -7,6 +7,7 @@
 
 mod a_identity;
 mod b_framing;
+mod before_run;
 mod c_descriptors;
 mod d_memory;
 mod e_reaching;

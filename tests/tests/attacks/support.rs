@@ -423,9 +423,20 @@ impl Attack {
         Self::call(name, nix::libc::SYS_openat, &[AT_FDCWD, path.into(), flags.into(), 0o600.into()])
     }
 
+    /// With one more argument.
+    pub(crate) fn with(mut self, more: Arg) -> Self {
+        self.order = format!("{} {}", self.order, more.word());
+        self
+    }
+
     /// Returns what it is.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns what is ordered.
+    pub(crate) fn order(&self) -> &str {
+        &self.order
     }
 
     /// The same, by a child process.

@@ -36,6 +36,8 @@ pub struct SystemCall {
 pub enum Verdict {
     /// It is carried out.
     Allowed,
+    /// It is carried out until the second stage is entered.
+    Starting,
     /// It fails with EPERM.
     Refused,
     /// It fails with ENOSYS.
@@ -166,6 +168,7 @@ impl SystemCall {
         let mut words = rule.split(' ');
         let verdict = match words.next()? {
             "allow" => Verdict::Allowed,
+            "start" => Verdict::Starting,
             "refuse" => Verdict::Refused,
             "absent" => Verdict::Absent,
             "kill" => Verdict::Killed,

@@ -1,6 +1,6 @@
 //! What becomes of the system calls of one process: lines that hold, and what a manifest says beside them.
 
-use super::line::{SystemCall, Test, Verdict};
+use super::line::{SystemCall, Test, Verdict, allowed_to_everybody};
 use super::wish::{Sign, Wish};
 use crate::system_call;
 
@@ -69,7 +69,13 @@ impl Policy {
         }
         for wish in with(Sign::Less) {
             let calls = wish.calls();
-            self.lines.retain(|line| line.verdict != Verdict::Allowed || !calls.contains(&line.name));
+            let is_meant = |line: &SystemCall| line.verdict == Verdict::Allowed && calls.contains(&line.name);
+            // The runtime cannot start without what it needs, which is taken away once it has.
+            let needed = allowed_to_everybody().filter(|line| self.is_list && is_meant(line));
+            let needed: Vec<_> =
+                needed.map(|line| SystemCall { verdict: Verdict::Starting, ..line }).collect();
+            self.lines.retain(|line| !is_meant(line));
+            self.lines.extend(needed);
             if !self.is_list {
                 self.lines.extend(wish.lines(Verdict::Denied));
             }
@@ -102,8 +108,12 @@ impl Policy {
         };
         let mut decision = Decision { name, special: Vec::new(), verdict, reason };
         let severity = |line: &&SystemCall| SEVEREST.iter().position(|verdict| *verdict == line.verdict);
-        // A line that allows something says nothing where there is no list.
-        let speaks = |line: &&SystemCall| self.is_list || line.verdict != Verdict::Allowed;
+        // A line that allows something says nothing where there is no list, and one of the start nothing of what is running.
+        let speaks = |line: &&SystemCall| match line.verdict {
+            Verdict::Allowed => self.is_list,
+            Verdict::Starting => false,
+            _ => true,
+        };
         let mut lines: Vec<_> = self.lines.iter().filter(|line| line.name == name).filter(speaks).collect();
         lines.sort_by_key(severity);
         for line in lines {

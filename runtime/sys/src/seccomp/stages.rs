@@ -14,7 +14,8 @@ use crate::trapped_call::DENIED;
 /// The filters of a process.
 #[derive(Debug)]
 pub struct Stages {
-    /// Entered before exec, one for each verdict.
+    /// Entered before exec, in this order: one for each verdict, and where there is a list of calls, last, what it takes to
+    /// come to the second stage.
     pub before_exec: Vec<Filter>,
     /// Entered by the runtime; `None` where there is no list of calls, or no runtime.
     pub running: Option<Filter>,
@@ -61,10 +62,14 @@ impl Stages {
         if !logged.is_empty() {
             before_exec.push(compile(logged.iter(), allow.clone(), SeccompAction::Log)?);
         }
-        let list = || compile(of(Verdict::Allowed), denies, allow);
-        let list = policy.is_list.then(list).transpose()?;
-        let (early, running) = if is_foreign { (list, None) } else { (None, list) };
-        before_exec.extend(early);
+        let list = |verdicts: &[Verdict]| {
+            let lines = policy.lines.iter().filter(|line| verdicts.contains(&line.verdict));
+            policy.is_list.then(|| compile(lines, denies.clone(), allow.clone())).transpose()
+        };
+        let running = if is_foreign { None } else { list(&[Verdict::Allowed])? };
+        let until_then = [Verdict::Allowed, Verdict::Starting];
+        // Behind the others, since it lets no filter be entered but that of the second stage.
+        before_exec.extend(list(if is_foreign { &until_then[..1] } else { &until_then })?);
         let notes = !policy.forks && policy.denial == Denial::default();
         let running =
             running.map(|program| if notes { trapping(program, &policy.lines) } else { Ok(program) });
@@ -80,6 +85,11 @@ impl Stages {
         let filters = self.running.iter().chain(&self.before_exec);
         answer(filters, NATIVE, call, arguments) == libc::SECCOMP_RET_ALLOW
     }
+}
+
+/// Returns whether a filter has nothing against a call.
+pub(crate) fn lets_pass(filter: &Filter, call: i64, arguments: [u64; 6]) -> bool {
+    answer(std::iter::once(filter), NATIVE, call, arguments) == libc::SECCOMP_RET_ALLOW
 }
 
 /// Returns what the kernel would do to a call: the most severe answer of all filters, the newest of which come first.
@@ -232,6 +242,7 @@ const KILL_X32: [Instruction; 3] = [
 mod tests {
     use super::super::line::lines;
     use super::*;
+    use crate::system_call;
 
     struct Filters(Stages);
 
@@ -286,6 +297,27 @@ mod tests {
     }
 
     #[test]
+    fn until_the_second_stage_a_worker_may_what_it_may_later_and_what_leads_there() {
+        let sealed = Filters::of(&[]);
+        let fork = [libc::SIGCHLD as u64, 0, 0, 0, 0, 0];
+        assert_eq!(
+            (sealed.starting(libc::SYS_clone, fork), sealed.running(libc::SYS_clone, fork)),
+            (EPERM, EPERM)
+        );
+        let enter = |flags| [libc::SECCOMP_SET_MODE_FILTER.into(), flags, 1, 0, 0, 0];
+        let on_all = u64::from(super::super::ON_ALL_THREADS);
+        assert_eq!(sealed.starting(libc::SYS_seccomp, enter(on_all)), ALLOW);
+        for flags in [0, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER, libc::SECCOMP_FILTER_FLAG_TSYNC] {
+            assert_eq!(sealed.starting(libc::SYS_seccomp, enter(flags)), EPERM);
+        }
+        for call in system_call::known().filter_map(system_call::number) {
+            // What is allowed whatever its arguments later is allowed until then.
+            let (early, later) = (sealed.starting(call, NONE), sealed.running(call, NONE));
+            assert!(later != ALLOW || early == ALLOW, "{call}: {early:#x} and {later:#x}");
+        }
+    }
+
+    #[test]
     fn what_libraries_try_while_signals_are_blocked_is_refused_quietly_unless_it_is_allowed() {
         let (sealed, nice) = (Filters::of(&[]), Filters::of(&["CAP_SYS_NICE"]));
         for call in QUIET.iter().chain(NATIVE_QUIET) {
@@ -315,7 +347,8 @@ mod tests {
         let pair = |kind: i32| sealed.running(libc::SYS_socketpair, [1, kind as u64, 0, 0, 0, 0]);
         assert_eq!(pair(libc::SOCK_STREAM | libc::SOCK_CLOEXEC), ALLOW);
         assert_eq!(pair(libc::SOCK_DGRAM | libc::SOCK_CLOEXEC), DENIED);
-        let persona = |persona: u64| sealed.starting(libc::SYS_personality, [persona, 0, 0, 0, 0, 0]);
+        let exec = Filters::of_exec();
+        let persona = |persona: u64| exec.starting(libc::SYS_personality, [persona, 0, 0, 0, 0, 0]);
         assert_eq!((persona(0), persona(0xffff_ffff), persona(0x004_0000)), (ALLOW, ALLOW, EPERM));
         // The kernel takes the low half of a command only; so must the filter.
         let push = |command: u64| sealed.starting(libc::SYS_ioctl, [0, command, 0, 0, 0, 0]);

@@ -38,8 +38,9 @@ enum Door {
 }
 
 fn attempt(filters: &[&Filter], call: i64, arguments: [u64; 6]) -> Outcome {
-    let bottom = bottom(call);
-    let filters: Vec<&Filter> = std::iter::once(&bottom).chain(filters.iter().copied()).collect();
+    // The call by which filters are entered is left to the kernel, which finds no filter at address zero.
+    let bottom = (call != libc::SYS_seccomp).then(|| bottom(call));
+    let filters: Vec<&Filter> = bottom.iter().chain(filters.iter().copied()).collect();
     attempt_by(Door::Native, &filters, call, arguments)
 }
 
@@ -73,7 +74,7 @@ fn play(door: Door, filters: &[&Filter], call: i64, arguments: [u64; 6], answer:
     // As the runtime does, which has what is denied noted, and fail.
     if crate::trapped_call::handle().is_ok()
         && crate::identity::set_no_new_privileges().is_ok()
-        && filters.iter().all(|filter| filter.install().is_ok())
+        && filters.iter().all(|filter| filter.install_on_all_threads().is_ok())
     {
         answer.store(make(door, call, arguments), Ordering::SeqCst);
     }
@@ -156,10 +157,12 @@ const EASING: [&str; 2] = ["memfd_exec", "openat2"];
 
 /// Tries a line's call where the line holds, among those of `policy` in the circumstances that are given.
 fn attempt_line(line: &SystemCall, policy: Vec<SystemCall>) -> Outcome {
-    let is_list = line.verdict == Verdict::Allowed;
+    let is_list = [Verdict::Allowed, Verdict::Starting].contains(&line.verdict);
     let policy = Policy { lines: policy, is_list, ..Policy::default() };
     let stages = Stages::compile(&policy, false).unwrap();
-    let filters: Vec<&Filter> = stages.before_exec.iter().chain(&stages.running).collect();
+    // What leads to the second stage is tried before it is entered.
+    let running = stages.running.iter().filter(|_| line.verdict != Verdict::Starting);
+    let filters: Vec<&Filter> = stages.before_exec.iter().chain(running).collect();
     attempt(&filters, line.number, example(&line.only))
 }
 
@@ -182,8 +185,9 @@ fn every_line_does_to_the_call_what_it_says_and_nothing_else_does() {
         let eased = |name: &str| line.verdict == Verdict::Allowed && EASING.contains(&name);
         let is_for = |name: &str| matches!(line.whom, Whom::Given(word) if word == name);
         let given = |name: &str| is_for(name) || eased(name);
-        // Lines of other calls have no say, but for the one by which the handler of a denied call returns.
-        let matters = |other: &SystemCall| other.name == line.name || other.name == "rt_sigreturn";
+        // Lines of other calls have no say, but for those by which the second stage is entered and the handler of a denied
+        // call returns.
+        let matters = |other: &SystemCall| [line.name, "seccomp", "rt_sigreturn"].contains(&other.name);
         let with: Vec<SystemCall> = lines(given).filter(matters).collect();
         // What starts a foreign program is to be allowed although everybody else may do it.
         let is_it = |other: &SystemCall| match line.is_needed_to_start() {
@@ -204,7 +208,10 @@ fn every_line_does_to_the_call_what_it_says_and_nothing_else_does() {
             Verdict::Allowed if line.name == "rt_sigreturn" => {
                 (Outcome::Passed, Outcome::Ended(libc::SIGSYS))
             }
-            Verdict::Allowed => (Outcome::Passed, Outcome::Failed(libc::EPERM)),
+            Verdict::Starting if line.name == "seccomp" => {
+                (Outcome::Failed(libc::EFAULT), Outcome::Failed(libc::EPERM))
+            }
+            Verdict::Allowed | Verdict::Starting => (Outcome::Passed, Outcome::Failed(libc::EPERM)),
             Verdict::Denied => panic!("no line denies"),
         };
         let found = (attempt_line(&line, with), attempt_line(&line, without));
@@ -230,11 +237,13 @@ fn take_up(policy: &mut Policy, texts: &[&str]) {
 #[test]
 fn a_list_of_ones_own_decides_and_its_denial_is_the_one_that_is_chosen() {
     let (passed, call) = (Outcome::Passed, libc::SYS_mlock);
-    assert_eq!(under(|_| {}, call, NONE), (passed, Outcome::Failed(libc::EPERM)));
+    let refused = Outcome::Failed(libc::EPERM);
+    assert_eq!(under(|_| {}, call, NONE), (refused, refused));
     assert_eq!(under(|policy| take_up(policy, &["+mlock"]), call, NONE), (passed, passed));
     assert_eq!(under(|policy| take_up(policy, &["@memlock"]), call, NONE), (passed, passed));
     let without_sets = |policy: &mut Policy| take_up(policy, &["@memlock", "rt_sigreturn"]);
-    assert_eq!(under(without_sets, libc::SYS_read, NONE), (passed, Outcome::Failed(libc::EPERM)));
+    assert_eq!(under(without_sets, libc::SYS_read, NONE), (refused, refused));
+    // What the runtime starts with is taken away once it has.
     let denies = |denial| {
         move |policy: &mut Policy| {
             policy.denial = denial;
@@ -244,9 +253,8 @@ fn a_list_of_ones_own_decides_and_its_denial_is_the_one_that_is_chosen() {
     let (acces, kills) = (Denial::Fails(libc::EACCES as u16), Denial::Kills);
     assert_eq!(under(denies(acces), libc::SYS_read, NONE), (passed, Outcome::Failed(libc::EACCES)));
     assert_eq!(under(denies(kills), libc::SYS_read, NONE), (passed, Outcome::Ended(libc::SIGSYS)));
-    // What the policy itself refuses is not more forgiving, nor less.
-    let refused = Outcome::Failed(libc::EPERM);
-    assert_eq!(under(denies(kills), libc::SYS_ptrace, NONE).0, refused);
+    // What the policy itself refuses is in no list either.
+    assert_eq!(under(denies(kills), libc::SYS_ptrace, NONE).0, Outcome::Ended(libc::SIGSYS));
 }
 
 #[test]
@@ -265,6 +273,13 @@ fn where_there_is_no_list_what_is_taken_away_is_gone_before_exec() {
 fn sockets_of_families_that_are_not_listed_are_refused() {
     let socket =
         |family: i32| [family.unsigned_abs().into(), libc::SOCK_STREAM.unsigned_abs().into(), 0, 0, 0, 0];
+    let under = |change: &dyn Fn(&mut Policy), call, arguments| {
+        let with_sockets = |policy: &mut Policy| {
+            take_up(policy, &["+socket"]);
+            change(policy);
+        };
+        super::trials::under(with_sockets, call, arguments)
+    };
     let only = |policy: &mut Policy| policy.only_families(&["AF_UNIX".into(), "AF_INET".into()]);
     let no = |policy: &mut Policy| policy.no_families(&["AF_INET6".into()]);
     let none = |policy: &mut Policy| policy.only_families(&[]);
@@ -274,7 +289,7 @@ fn sockets_of_families_that_are_not_listed_are_refused() {
         (libc::AF_INET6, true, false, false, false),
         (libc::AF_NETLINK, true, false, true, false),
     ] {
-        let found = |change: &dyn Fn(&mut Policy)| under(change, libc::SYS_socket, socket(family)).0;
+        let found = |change: &dyn Fn(&mut Policy)| under(change, libc::SYS_socket, socket(family)).1;
         let wanted = |passes| if passes { Outcome::Passed } else { Outcome::Failed(libc::EPERM) };
         assert_eq!(found(&|_| {}), wanted(plain), "{family}");
         assert_eq!(found(&only), wanted(listed), "{family}");
@@ -283,7 +298,7 @@ fn sockets_of_families_that_are_not_listed_are_refused() {
     }
     // As long a list as there can be.
     let many: Vec<String> = system_call::families().map(str::to_owned).collect();
-    let (first, _) = under(|policy| policy.only_families(&many), libc::SYS_socket, socket(90));
+    let (first, _) = under(&|policy| policy.only_families(&many), libc::SYS_socket, socket(90));
     assert_eq!(first, Outcome::Failed(libc::EPERM));
 }
 
