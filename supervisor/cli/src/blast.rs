@@ -28,6 +28,12 @@ pub(crate) struct Told<'a> {
     privileged: bool,
     may_call: Vec<String>,
     authority: Vec<String>,
+    /// The names of the secrets that it is handed.
+    credentials: Vec<&'a str>,
+    /// Variables that it is given as the supervisor has them.
+    passed_variables: &'a [String],
+    /// Whether it goes on after it has broken the rules of a link, as the profile for development allows.
+    is_only_told: bool,
     stops: Vec<Stopped>,
     stops_everything: Option<&'static str>,
     holds_up: Vec<String>,
@@ -111,6 +117,9 @@ pub(crate) fn all(system: &System) -> Vec<Told<'_>> {
         privileged: worker.privileged,
         may_call: explain::calls(system, worker),
         authority: explain::authority(&worker.sandbox),
+        credentials: worker.credentials.keys().map(String::as_str).collect(),
+        passed_variables: &worker.pass_environment,
+        is_only_told: explain::is_only_told(system, worker),
         stops: blast.stops.iter().map(stopped).collect(),
         stops_everything: blast.everything.as_ref().map(when),
         holds_up: blast.holds_up.clone(),

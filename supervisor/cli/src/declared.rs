@@ -16,6 +16,18 @@ pub(crate) fn load(path: &Path) -> Result<System, Failure> {
     Ok(manifest::load(path, &Options { allow_degraded: true, ..Options::default() })?.system)
 }
 
+/// Returns the same, but for what follows where a floor is missing: that is as the manifest says it.
+///
+/// # Errors
+/// As [`load`]; the manifest cannot be read.
+pub(crate) fn load_as_written(path: &Path) -> Result<System, Failure> {
+    let system = load(path)?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.to_owned(), error })?;
+    let (written, ..) = manifest::parse(path, &folder(path), text);
+    Ok(System { allow_degraded: written.allow_degraded, ..system })
+}
+
 /// Returns the folder at which relative paths of a manifest start.
 pub(crate) fn folder(path: &Path) -> PathBuf {
     let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

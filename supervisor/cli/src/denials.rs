@@ -202,7 +202,8 @@ mod tests {
         assert_eq!(
             line,
             "2001-09-09T01:46:43.000Z  web#3 front\\u{1b}[2J in Web.get: connect(0x5, 0x7fff, ..), 3 times; \
-             [worker.web.sandbox] tcp_connect = [PORT]\n"
+             [worker.web.sandbox] tcp_connect = [PORT], or udp_bind = true, or \
+             system_call_filter = [\"+connect\"]\n"
         );
         assert_eq!(text(&[], 0), "nothing was denied that is known of\n");
         assert!(text(&[], 2).starts_with("2 more"));

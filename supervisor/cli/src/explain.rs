@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bailiwick_supervisor::check::{Above, Blast, End, Why, blast, schedule};
 use bailiwick_supervisor::spec::{
-    Exec, FdKind, Grant, Kind, Limits, OnExhausted, Preset, RestartType, Sandbox, Start, System, Worker,
+    Exec, Families, FdKind, Grant, KeyringMode, Kind, Limits, Narrow, OnExhausted, OnViolation, Once, Preset,
+    Profile, RestartType, Sandbox, Start, System, Worker,
 };
 
 use crate::status::short;
@@ -39,6 +40,12 @@ pub(crate) fn blast_radius(system: &System, worker: &Worker) -> String {
         let names: Vec<&str> = worker.credentials.keys().map(String::as_str).collect();
         parts.push(format!("holds the credentials {}", names.join(", ")));
     }
+    if !worker.pass_environment.is_empty() {
+        parts.push(format!("is passed the variables {}", worker.pass_environment.join(", ")));
+    }
+    if is_only_told(system, worker) {
+        parts.push("is NOT killed when it breaks the rules of a link".to_owned());
+    }
     let calls = calls(system, worker);
     if !calls.is_empty() {
         parts.push(format!("may call {}", calls.join(", ")));
@@ -49,6 +56,11 @@ pub(crate) fn blast_radius(system: &System, worker: &Worker) -> String {
     let blast = blast(system).into_iter().find(|blast| blast.worker == worker.name);
     let stops = blast.map_or(String::new(), |blast| format!("; {}", stops(&blast)));
     format!("  {}: {}{stops}\n", worker.name, parts.join("; "))
+}
+
+/// Tells whether a worker goes on after it has broken the rules of a link.
+pub(crate) fn is_only_told(system: &System, worker: &Worker) -> bool {
+    system.profile == Profile::Dev && worker.on_violation == OnViolation::Log
 }
 
 /// Returns whom the ends of a worker stop, and when.
@@ -112,7 +124,9 @@ fn granted(sandbox: &Sandbox, base: &Path) -> Vec<(&'static str, Vec<String>)> {
     let ports = |list: &[u16]| list.iter().map(u16::to_string).collect::<Vec<_>>();
     let all = [
         ("runs as", sandbox.user.iter().cloned().collect()),
+        ("is in the group", sandbox.group.iter().cloned().collect()),
         ("is also in", sandbox.supplementary_groups.clone()),
+        ("finds", keys(sandbox)),
         ("holds", sandbox.capabilities.clone()),
         ("may read", sandbox.to_read().map(named).chain(root).collect()),
         ("may write", sandbox.to_write().map(named).collect()),
@@ -123,12 +137,79 @@ fn granted(sandbox: &Sandbox, base: &Path) -> Vec<(&'static str, Vec<String>)> {
                 .into_iter()
                 .collect(),
         ),
+        ("may execute", paths(&sandbox.exec_paths)),
+        ("may not execute", paths(&sandbox.no_exec_paths)),
+        ("is kept from", kept_from(sandbox)),
         ("sees nothing of", paths(&sandbox.inaccessible_paths)),
         ("has of its own", sandbox.temporaries().map(|folder| folder.at.display().to_string()).collect()),
         ("may bind TCP", ports(&sandbox.tcp_bind)),
         ("may connect to TCP", ports(&sandbox.tcp_connect)),
+        ("may bind UDP", sandbox.udp_bind.then(|| "any port".to_owned()).into_iter().collect()),
+        ("has its system calls changed by", sandbox.calls.filter.clone()),
+        ("makes sockets of", families(sandbox)),
+        ("may make namespaces of", namespaces(sandbox)),
+        ("shares with the supervisor", given_up(sandbox)),
+        ("may", habits(sandbox)),
     ];
     all.into_iter().filter(|(_, list)| !list.is_empty()).collect()
+}
+
+/// Returns what is taken away from below the paths that it is granted.
+fn kept_from(sandbox: &Sandbox) -> Vec<String> {
+    let narrow = |(path, how): (&Path, Narrow)| match how {
+        Narrow::ReadOnly => format!("writing {}", path.display()),
+        Narrow::Hidden => format!("seeing {}", path.display()),
+    };
+    sandbox.view.narrowed().map(narrow).collect()
+}
+
+fn keys(sandbox: &Sandbox) -> Vec<String> {
+    let inherits = sandbox.keyring_mode == Some(KeyringMode::Inherit);
+    inherits.then(|| "the keys of whoever started the supervisor".to_owned()).into_iter().collect()
+}
+
+fn families(sandbox: &Sandbox) -> Vec<String> {
+    match &sandbox.calls.families {
+        None => Vec::new(),
+        Some(Families::Only(names)) if names.is_empty() => vec!["no family".to_owned()],
+        Some(Families::Only(names)) => names.clone(),
+        Some(Families::Except(names)) => names.iter().map(|name| format!("all but {name}")).collect(),
+    }
+}
+
+fn namespaces(sandbox: &Sandbox) -> Vec<String> {
+    let kinds = sandbox.calls.namespaces.iter().flatten();
+    kinds.map(|kind| format!("{kind:?}").to_lowercase()).collect()
+}
+
+/// Returns what a sandbox would hide, and does not because its keys say so.
+fn given_up(sandbox: &Sandbox) -> Vec<String> {
+    let all = [
+        ("the view of files", sandbox.private_mounts),
+        ("the network", sandbox.private_network),
+        ("shared memory and queues", sandbox.private_ipc),
+        ("the name of the host", sandbox.protect_hostname),
+        ("processes", sandbox.private_pids),
+        ("users", sandbox.private_users),
+    ];
+    all.iter().filter(|(_, said)| *said == Some(false)).map(|(what, _)| (*what).to_owned()).collect()
+}
+
+/// Returns what a sandbox does of itself where its keys do not say otherwise.
+fn habits(sandbox: &Sandbox) -> Vec<String> {
+    let calls = &sandbox.calls;
+    let all = [
+        ("be looked into by its user", sandbox.dumpable == Some(true)),
+        ("leave a core", sandbox.limit_core > 0),
+        ("gain privileges by what it executes", sandbox.no_new_privileges == Some(false)),
+        ("make code at run time", calls.memory_deny_write_execute == Some(false)),
+        ("make memory files that can be executed", calls.memfd_no_exec == Some(false)),
+        ("ask for real time", calls.restrict_realtime == Some(false)),
+        ("make files that change who runs them", calls.restrict_suid_sgid == Some(false)),
+        ("turn old protections off", calls.lock_personality == Some(false)),
+        ("make files that others read or write", sandbox.umask.is_some_and(|mask| !mask & 0o077 != 0)),
+    ];
+    all.iter().filter(|(_, may)| *may).map(|(what, _)| (*what).to_owned()).collect()
 }
 
 /// Returns whom a worker may call, each with the methods where not all are granted.
@@ -163,6 +244,16 @@ pub(crate) fn terms(grant: &Grant) -> Vec<String> {
     terms.extend(grant.fds_receive.as_deref().map(|list| format!("gets back {}", kinds(list))));
     let is_usual = grant.max_inflight == Grant::MAX_INFLIGHT;
     terms.extend((!is_usual).then(|| format!("at most {} asks open", grant.max_inflight)));
+    terms.extend(
+        grant.rate.map(|rate| {
+            format!("at most {} in {:?}", counted(rate.messages as usize, "message"), rate.period)
+        }),
+    );
+    terms.extend(match grant.once {
+        Once::No => None,
+        Once::PerLife => Some("each method once in a life of its sender".to_owned()),
+        Once::Ever => Some("each method once".to_owned()),
+    });
     terms
 }
 

@@ -31,6 +31,7 @@ mod status;
 pub mod symbols;
 mod tree;
 mod wait;
+mod words;
 
 use std::process::ExitCode;
 

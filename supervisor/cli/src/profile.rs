@@ -4,6 +4,9 @@ mod calls;
 mod identity;
 mod limits;
 mod paths;
+mod terms;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use bailiwick_supervisor::check::{self, Place};
@@ -22,6 +25,7 @@ use crate::screen::Screen;
 struct Document<'a> {
     schema_version: u32,
     system: &'a str,
+    supervisor: terms::Supervisor,
     workers: Vec<Profile>,
 }
 
@@ -39,15 +43,28 @@ struct Profile {
     namespaces: Namespaces,
     paths: Vec<paths::Path>,
     tcp: Tcp,
+    /// Whether it may bind UDP ports, of which none is told from another.
+    udp_bind: bool,
     limits: Vec<limits::Limit>,
     system_calls: calls::Calls,
+    /// What its manifest says that narrows or widens its system calls and what is akin to them.
+    confinement: Vec<terms::Term>,
     /// The names of its environment; every other variable is absent.
     environment: Vec<String>,
+    /// What of it the manifest says: values, and which ones it is passed.
+    variables: Vec<String>,
+    /// Secrets that it is handed in memory, and the files that they come from.
+    credentials: Vec<String>,
     descriptors: Vec<String>,
     /// What it may ask of the supervisor beyond its own affairs.
     may: Vec<&'static str>,
     calls: Vec<Edge>,
     called_by: Vec<Edge>,
+    /// When it starts, goes on and ends.
+    terms: Vec<terms::Term>,
+    actors: Vec<terms::Hosted>,
+    /// The groups around it, its own first.
+    groups: Vec<terms::Around>,
     /// What of this the machine on which it was asked cannot keep.
     missing_here: Vec<String>,
 }
@@ -56,6 +73,10 @@ struct Profile {
 pub(crate) struct Namespaces {
     pub(crate) own: Vec<&'static str>,
     pub(crate) shared: Vec<&'static str>,
+    /// Those without which it does not start.
+    pub(crate) required: Vec<&'static str>,
+    /// Those that its manifest gives up.
+    pub(crate) given_up: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -79,26 +100,35 @@ struct Edge {
 }
 
 pub(crate) fn explain(asked: &Explain, screen: &Screen) -> Result<Exit, Failure> {
-    let mut system = declared::load(&asked.manifest)?;
-    // What is missing is to be told, not to be refused.
-    system.allow_degraded = true;
-    let machine = Machine::probe();
+    let system = declared::load_as_written(&asked.manifest)?;
+    let machine = Machine::probe().with_worker_uids(system.worker_uids.clone());
     let meant = declared::meant(&system, asked.worker.as_deref())?;
-    let workers = meant.into_iter().map(|worker| Profile::of(&system, worker, &machine));
-    if asked.json {
-        let workers = workers.collect();
-        let document = Document { schema_version: SCHEMA_VERSION, system: &system.name, workers };
-        screen.print(&json::document(&document));
-        return Ok(Exit::Done);
-    }
-    for (index, profile) in workers.enumerate() {
-        screen.print(&format!(
-            "{}{}",
-            if index > 0 { "\n" } else { "" },
-            words::text(&profile, asked.system_calls)
-        ));
-    }
+    screen.print(&match (asked.json, &asked.worker) {
+        (true, _) => document(&system, &meant, &machine),
+        (false, Some(_)) => pages(&system, &meant, &machine, asked.system_calls),
+        (false, None) => everything(&system, &meant, &machine, asked.system_calls),
+    });
     Ok(Exit::Done)
+}
+
+/// Returns what holds for all workers, and then the page of each.
+fn everything(system: &System, workers: &[&Worker], machine: &Machine, all_calls: bool) -> String {
+    let supervisor = words::supervisor(&system.name, &terms::supervisor(system));
+    format!("{supervisor}\n{}", pages(system, workers, machine, all_calls))
+}
+
+fn document(system: &System, workers: &[&Worker], machine: &Machine) -> String {
+    json::document(&Document {
+        schema_version: SCHEMA_VERSION,
+        system: &system.name,
+        supervisor: terms::supervisor(system),
+        workers: workers.iter().map(|worker| Profile::of(system, worker, machine)).collect(),
+    })
+}
+
+fn pages(system: &System, workers: &[&Worker], machine: &Machine, all_calls: bool) -> String {
+    let page = |worker: &&Worker| words::text(&Profile::of(system, worker, machine), all_calls);
+    workers.iter().map(page).collect::<Vec<_>>().join("\n")
 }
 
 impl Profile {
@@ -124,10 +154,18 @@ impl Profile {
                 connect: sandbox.tcp_connect.clone(),
                 bounded: is_bounded,
             },
+            udp_bind: sandbox.udp_bind,
             limits: limits::of(worker, machine),
             system_calls: calls::of(worker),
+            confinement: terms::of_sandbox(sandbox),
             environment: environment(worker),
-            descriptors: descriptors(worker),
+            variables: variables(worker),
+            credentials: worker
+                .credentials
+                .iter()
+                .map(|(name, path)| format!("{name}, from {}", path.display()))
+                .collect(),
+            descriptors: descriptors(system, worker),
             may: worker
                 .may
                 .iter()
@@ -137,6 +175,9 @@ impl Profile {
                 .collect(),
             calls: outward,
             called_by: inward,
+            terms: terms::of_worker(worker),
+            actors: terms::hosted(worker),
+            groups: terms::around(system, worker),
             missing_here: missing(system, worker),
         }
     }
@@ -178,7 +219,24 @@ pub(crate) fn namespaces(worker: &Worker, machine: &Machine) -> Namespaces {
         ("time", false),
     ];
     let of = |own: bool| all.iter().filter(|(_, is_own)| *is_own == own).map(|(name, _)| *name).collect();
-    Namespaces { own: of(true), shared: of(false) }
+    let asked = [
+        ("mount", if sandbox.requires_view() { Some(true) } else { sandbox.private_mounts }),
+        ("network", sandbox.private_network),
+        ("ipc", sandbox.private_ipc),
+        ("uts", sandbox.protect_hostname),
+        ("pid", sandbox.private_pids),
+        ("user", sandbox.private_users),
+    ];
+    let said =
+        |wanted| asked.iter().filter(|(_, said)| *said == Some(wanted)).map(|(name, _)| *name).collect();
+    Namespaces { own: of(true), shared: of(false), required: said(true), given_up: said(false) }
+}
+
+/// Returns what the manifest says of a worker's environment.
+fn variables(worker: &Worker) -> Vec<String> {
+    let declared = worker.environment.iter().map(|(name, value)| format!("{name} = {value:?}"));
+    let passed = worker.pass_environment.iter().map(|name| format!("{name}, as the supervisor has it"));
+    declared.chain(passed).collect()
 }
 
 /// Returns the names of everything in the environment that is built for a worker.
@@ -199,23 +257,23 @@ fn environment(worker: &Worker) -> Vec<String> {
 }
 
 /// Returns what a worker holds open when its code begins.
-fn descriptors(worker: &Worker) -> Vec<String> {
+fn descriptors(system: &System, worker: &Worker) -> Vec<String> {
+    let listener = |name: &String| system.listeners.iter().find(|listener| listener.name == *name);
+    let kept = |name: &String| match listener(name).map(|listener| &listener.address) {
+        Some(Some(address)) => format!("what is kept as {name}: a listener at {address}"),
+        Some(None) => format!("what is kept as {name}: a listener that is passed to the supervisor"),
+        None => format!("what is kept as {name}, if anything is"),
+    };
     let mut all = vec![
         "0: /dev/null".to_owned(),
         "1, 2: a pipe to the supervisor, which keeps what it prints".to_owned(),
     ];
     if worker.command.is_some() {
-        all.extend(
-            worker
-                .kept
-                .iter()
-                .zip(3..)
-                .map(|(name, number)| format!("{number}: what is kept as {name}, if anything is")),
-        );
+        all.extend(worker.kept.iter().zip(3..).map(|(name, number)| format!("{number}: {}", kept(name))));
         return all;
     }
     all.push("3: the line to the supervisor, on which links come".to_owned());
-    all.extend(worker.kept.iter().map(|name| format!("what is kept as {name}, if anything is")));
+    all.extend(worker.kept.iter().map(kept));
     let granted = worker.sandbox.to_read().chain(worker.sandbox.to_write());
     all.extend(granted.map(|(_, path)| format!("{}, as a place to open things below", path.display())));
     all
@@ -223,6 +281,8 @@ fn descriptors(worker: &Worker) -> Vec<String> {
 
 /// Returns what this machine does not have of what a worker asks for.
 fn missing(system: &System, worker: &Worker) -> Vec<String> {
+    // What is missing is to be told, not to be refused.
+    let system = &System { allow_degraded: true, ..system.clone() };
     let own = format!("worker.{}.", worker.name);
     let is_own = |place: &Place| match place {
         Place::Key(key) | Place::Written(key) => key.starts_with(&own),
@@ -239,24 +299,3 @@ fn missing(system: &System, worker: &Worker) -> Vec<String> {
 
 /// The version of Landlock's interface that knows TCP ports.
 const PORTS_ABI: u32 = 4;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_namespace_is_its_own_where_the_sandbox_has_it_and_the_machine_can() {
-        let machine = Machine::probe();
-        let mut worker = Worker::new("web", Exec::Own);
-        worker.sandbox.preset = Preset::Exec;
-        let own = |worker: &Worker, machine: &Machine| namespaces(worker, machine).own;
-        let here = own(&worker, &machine);
-        assert_eq!(here.contains(&"mount"), machine.views.is_ok());
-        assert_eq!(here.contains(&"pid"), machine.nests.is_ok());
-        let poor = machine.clone().without_namespaces().without_nests();
-        assert_eq!(own(&worker, &poor), [""; 0]);
-        worker.sandbox.private_mounts = Some(false);
-        assert!(!own(&worker, &machine).contains(&"mount"));
-        assert_eq!(namespaces(&worker, &machine).shared.len() + own(&worker, &machine).len(), 8);
-    }
-}

@@ -147,7 +147,7 @@ fn text(workers: &[Scored], details: bool, coloured: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bailiwick_supervisor::spec::{Exec, Preset};
+    use bailiwick_supervisor::spec::{Exec, KeyringMode, Namespace, Preset};
 
     use super::*;
 
@@ -176,13 +176,21 @@ mod tests {
     fn each_thing_that_is_granted_raises_the_score_and_names_the_line_that_lowers_it() {
         let least = scored(|_| {}).score;
         type Change = fn(&mut Worker);
-        let more: [(&str, Change); 6] = [
+        let more: [(&str, Change); 14] = [
             ("capabilities", |worker| worker.sandbox.capabilities.push("CAP_SYS_ADMIN".into())),
             ("writes", |worker| worker.sandbox.read_write_paths.push("/".into())),
             ("reads", |worker| worker.sandbox.read_only_paths.push("/etc".into())),
             ("network", |worker| worker.sandbox.tcp_connect.push(443)),
             ("programs", |worker| worker.sandbox.preset = Preset::Exec),
             ("privilege", |worker| worker.privileged = true),
+            ("system calls", |worker| worker.sandbox.calls.filter.push("+munlock".into())),
+            ("code", |worker| worker.sandbox.calls.memory_deny_write_execute = Some(false)),
+            ("groups", |worker| worker.sandbox.supplementary_groups.push("disk".into())),
+            ("keys", |worker| worker.sandbox.keyring_mode = Some(KeyringMode::Inherit)),
+            ("secrets", |worker| drop(worker.credentials.insert("tls".into(), "/etc/key".into()))),
+            ("network", |worker| worker.sandbox.udp_bind = true),
+            ("namespaces", |worker| worker.sandbox.calls.namespaces = Some(vec![Namespace::User])),
+            ("core", |worker| worker.sandbox.dumpable = Some(true)),
         ];
         for (name, change) in more {
             let scored = scored(change);

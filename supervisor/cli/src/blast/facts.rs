@@ -12,7 +12,7 @@ use super::when;
 use crate::explain;
 
 /// How the file begins: another version for every change of what its lines say.
-const HEADER: &str = "# bailiwick blast, version 1";
+const HEADER: &str = "# bailiwick blast, version 2";
 
 /// Returns everything that an attacker who took over one of these workers would have, sorted.
 /// Paths are told from `base` on.
@@ -56,6 +56,11 @@ fn of_worker(system: &System, worker: &Worker, base: &Path) -> Vec<String> {
     }
     explain::facts(&worker.sandbox, base).into_iter().for_each(&mut say);
     worker.kept.iter().for_each(|name| say(format!("is handed {name}")));
+    worker.credentials.keys().for_each(|name| say(format!("holds the credential {name}")));
+    worker.pass_environment.iter().for_each(|name| say(format!("is passed the variable {name}")));
+    if explain::is_only_told(system, worker) {
+        say("is not killed when it breaks the rules of a link".into());
+    }
     if worker.may.contains(&May::Status) {
         say("may see the process tree".into());
     }
@@ -80,7 +85,7 @@ mod tests {
         let facts = ["web: may read /srv".to_owned(), "web: stops db, at: done".to_owned()];
         let text = file(&System { name: "shop".into(), ..System::default() }, &facts);
         assert_eq!(read(&text).unwrap(), facts);
-        assert_eq!(read(&text.replace("version 1", "version 2")), None);
+        assert_eq!(read(&text.replace("version 2", "version 1")), None);
         assert_eq!(read(""), None);
     }
 

@@ -1,7 +1,11 @@
 //! Which line of a manifest allows a system call: read off the policy itself, so that it says what would hold.
 
+use bailiwick_supervisor::check::{self, Severity};
+use bailiwick_supervisor::sandbox::filters;
+use bailiwick_supervisor::spec::{Exec, System, Worker};
 use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::seccomp::line::{CIRCUMSTANCES, Verdict, lines};
+use bailiwick_sys::system_call;
 
 /// Returns the lines of a sandbox, each of which allows a call that a sealed worker is denied. None for what no worker of a
 /// preset that filters may do, and for what is denied only with certain arguments.
@@ -31,8 +35,23 @@ pub(crate) fn of(call: &str) -> Vec<String> {
     for name in Capabilities::names().iter().filter(|one| allows(&|given| given == **one)) {
         remedies.push(format!("capabilities = [\"{name}\"]"));
     }
+    remedies.extend(by_name(call));
     remedies
 }
+
+/// Returns the line that allows a call by its name, where a worker without privilege may have one that does.
+fn by_name(call: &str) -> Option<String> {
+    let mut worker = Worker::new("any", Exec::Own);
+    worker.sandbox.calls.filter = vec![format!("+{call}")];
+    let number = system_call::number(call)?;
+    let passes = filters(&worker).is_ok_and(|stages| stages.allows(number, [0; 6]));
+    let found = check::system(&System { workers: vec![worker], ..System::default() });
+    let is_refused = found.iter().any(|one| one.severity == Severity::Error);
+    (passes && !is_refused).then(|| format!("{FILTER} = [\"+{call}\"]"))
+}
+
+/// The key that names calls.
+pub(crate) const FILTER: &str = "system_call_filter";
 
 /// What starts another program.
 const PROGRAMS: [&str; 2] = ["execve", "execveat"];
@@ -44,10 +63,14 @@ mod tests {
     #[test]
     fn what_a_line_of_the_policy_depends_on_is_named() {
         for (call, remedies) in [
-            ("connect", &["tcp_connect = [PORT]", "udp_bind = true"][..]),
-            ("listen", &["tcp_bind = [PORT]"]),
-            ("mkdirat", &["read_write_paths = [\"PATH\"]"]),
-            ("kill", &["capabilities = [\"CAP_KILL\"]"]),
+            (
+                "connect",
+                &["tcp_connect = [PORT]", "udp_bind = true", "system_call_filter = [\"+connect\"]"][..],
+            ),
+            ("listen", &["tcp_bind = [PORT]", "system_call_filter = [\"+listen\"]"]),
+            ("mkdirat", &["read_write_paths = [\"PATH\"]", "system_call_filter = [\"+mkdirat\"]"]),
+            ("kill", &["capabilities = [\"CAP_KILL\"]", "system_call_filter = [\"+kill\"]"]),
+            ("mlock", &["capabilities = [\"CAP_IPC_LOCK\"]", "system_call_filter = [\"+mlock\"]"]),
             (
                 "bind",
                 &[
@@ -55,6 +78,7 @@ mod tests {
                     "udp_bind = true",
                     "capabilities = [\"CAP_NET_ADMIN\"]",
                     "capabilities = [\"CAP_NET_RAW\"]",
+                    "system_call_filter = [\"+bind\"]",
                 ],
             ),
             ("execve", &["preset = \"exec\""]),

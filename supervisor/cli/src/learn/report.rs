@@ -163,15 +163,30 @@ fn proposal(worker: &Worker, denied: &[Denied], missed: &Missed) -> Vec<String> 
     add("read_write_paths", quoted(&sandbox.read_write_paths), quoted(&missed.writes));
     add("tcp_bind", numbers(&sandbox.tcp_bind), numbers(&missed.binds));
     add("tcp_connect", numbers(&sandbox.tcp_connect), numbers(&missed.connects));
-    let mut lines: Vec<String> = lines.into_values().collect();
-    for line in denied.iter().filter_map(|one| one.allowed_by.first()) {
-        // Ports and paths are known better than that some are needed.
-        let key = line.split(' ').next().unwrap_or_default();
-        if !lines.iter().any(|known| known == line || (line.contains('[') && known.starts_with(key))) {
-            lines.push(line.clone());
+    let key = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    // Ports and paths are known better than that some are needed.
+    let is_met = |one: &&Denied| one.allowed_by.iter().any(|line| lines.contains_key(key(line).as_str()));
+    let rest: Vec<&Denied> = denied.iter().filter(|one| !is_met(one)).collect();
+    // To name a call gives less than what else would allow it.
+    let can_be_named = |one: &&Denied| one.allowed_by.iter().any(|line| key(line) == remedy::FILTER);
+    let (named, others): (Vec<&Denied>, Vec<&Denied>) = rest.into_iter().partition(can_be_named);
+    let mut names: Vec<String> = named.iter().map(|one| format!("\"+{}\"", one.system_call)).collect();
+    names.dedup();
+    let others = others.iter().filter_map(|one| one.allowed_by.first());
+    let mut all: Vec<String> = lines.into_values().collect();
+    if !names.is_empty() {
+        // What is taken away by name is not added.
+        let lost = |entry: &&String| named.iter().any(|one| **entry == format!("~{}", one.system_call));
+        let old = sandbox.calls.filter.iter().filter(|entry| !lost(entry)).map(|entry| format!("{entry:?}"));
+        names = old.chain(names).collect();
+        all.push(format!("{} = [{}]", remedy::FILTER, names.join(", ")));
+    }
+    for line in others {
+        if !all.contains(line) {
+            all.push(line.clone());
         }
     }
-    lines
+    all
 }
 
 /// Says what would allow a call that is denied.

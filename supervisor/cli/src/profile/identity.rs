@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bailiwick_supervisor::check::user_name;
 use bailiwick_supervisor::sandbox::Machine;
-use bailiwick_supervisor::spec::{Preset, Worker};
+use bailiwick_supervisor::spec::{KeyringMode, Preset, Worker};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -15,6 +15,9 @@ pub(super) struct Identity {
     pub(super) why: &'static str,
     /// Null where it goes with the user.
     pub(super) group: Option<String>,
+    pub(super) supplementary_groups: Vec<String>,
+    /// Whose keys it finds.
+    pub(super) keyring: &'static str,
     /// Whether the user is this worker's alone.
     pub(super) alone: bool,
     pub(super) capabilities: Vec<String>,
@@ -43,10 +46,18 @@ pub(super) fn of(worker: &Worker, machine: &Machine) -> Identity {
         user,
         why,
         group: sandbox.group.clone(),
+        supplementary_groups: sandbox.supplementary_groups.clone(),
+        keyring: match (sandbox.keyring_mode, sandbox.preset, machine.keyrings) {
+            (Some(KeyringMode::Private), ..) => "finds no keys but its own, or does not start",
+            (Some(KeyringMode::Inherit), ..) => "FINDS THE KEYS of whoever started the supervisor",
+            (None, Preset::None, true) => "finds the keys of whoever started the supervisor",
+            (None, _, true) => "finds no keys but its own",
+            (None, _, false) => "finds no keys but those that this machine leaves to all",
+        },
         alone,
         capabilities: sandbox.capabilities.clone(),
-        no_new_privileges: sandbox.preset != Preset::None,
-        dumpable: sandbox.preset == Preset::None || sandbox.limit_core > 0,
+        no_new_privileges: sandbox.renounces_privileges(),
+        dumpable: sandbox.dumpable.unwrap_or(sandbox.preset == Preset::None || sandbox.limit_core > 0),
     }
 }
 

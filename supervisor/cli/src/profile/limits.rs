@@ -73,6 +73,7 @@ fn of_process(declared: &Limits, all: Limits) -> Vec<Limit> {
         ("limit_msgqueue", declared.message_queues, all.message_queues, "RLIMIT_MSGQUEUE"),
         ("limit_sigpending", declared.pending_signals, all.pending_signals, "RLIMIT_SIGPENDING"),
         ("real time", declared.real_time, all.real_time, "RLIMIT_RTPRIO"),
+        ("nice limit", declared.nice, all.nice, "RLIMIT_NICE"),
     ];
     let bounded = rows.into_iter().filter(|(_, _, all, _)| *all != Some(Limits::NONE));
     bounded

@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(super) struct Path {
     pub(super) path: String,
-    /// `read`, `write`, `execute` or `everything`.
+    /// `enter`, `read`, `write`, `execute` or `everything`; of what is taken away `no program` or `nothing`.
     pub(super) access: &'static str,
     pub(super) why: String,
 }
@@ -48,13 +48,19 @@ pub(super) fn of(worker: &Worker) -> Vec<Path> {
     all.extend(sandbox.temporaries().map(|folder| Path {
         path: folder.at.display().to_string(),
         access: "write",
-        why: "in memory, empty for each life".to_owned(),
+        why: format!(
+            "in memory, empty for each life, up to {} bytes in {} files",
+            folder.bounds.bytes, folder.bounds.files
+        ),
     }));
     all.extend(needed(sandbox.devices(), false).map(|place| Path {
         path: place.path.display().to_string(),
         access: if place.access == Access::Write { "write" } else { "read" },
         why: format!("private_devices: {}", place.reason),
     }));
+    all.extend(granted(&sandbox.exec_paths, "exec_paths", "execute"));
+    all.extend(granted(&sandbox.no_exec_paths, "no_exec_paths", "no program"));
+    all.extend(granted(&sandbox.inaccessible_paths, "inaccessible_paths", "nothing"));
     let who = match sandbox.preset {
         Preset::NetClient => "net-client",
         Preset::Exec => "exec",

@@ -1,7 +1,19 @@
 //! The profile of a worker as a person reads it.
 
 use super::calls::{Call, Calls};
+use super::terms::{Supervisor, Term};
 use super::{Edge, Profile};
+use crate::words::wrapped;
+
+/// Returns what holds for all workers of a system together.
+pub(super) fn supervisor(name: &str, told: &Supervisor) -> String {
+    let mut page = Page::default();
+    page.title(&format!("{name}: the supervisor"));
+    page.terms("terms", &told.terms);
+    page.rows("listeners", told.listeners.iter().cloned());
+    page.rows("manifest", told.manifest.iter().map(|digest| format!("SHA-256 {digest}")));
+    page.text
+}
 
 /// Returns the page of one worker; with every system call and its reason if `all_calls`.
 pub(super) fn text(profile: &Profile, all_calls: bool) -> String {
@@ -13,13 +25,27 @@ pub(super) fn text(profile: &Profile, all_calls: bool) -> String {
     let path = |path: &super::paths::Path| format!("{:<10} {}  ({})", path.access, path.path, path.why);
     page.rows("paths", or(profile.paths.iter().map(path), "none: no file system but what is handed to it"));
     page.rows("tcp", tcp(profile));
+    page.rows("udp", profile.udp_bind.then(|| "binds any port".to_owned()));
     page.rows("limits", profile.limits.iter().map(limit));
     page.rows("calls", calls(&profile.system_calls, all_calls));
+    page.rows("its keys", profile.confinement.iter().map(term));
     page.rows("environment", or(profile.environment.iter().cloned(), "empty"));
+    page.rows("variables", profile.variables.iter().cloned());
+    page.rows("credentials", profile.credentials.iter().cloned());
     page.rows("descriptors", profile.descriptors.iter().cloned());
     let may = profile.may.iter().map(|may| format!("may {may}"));
     page.rows("may call", or(profile.calls.iter().map(|edge| self::edge(edge, false)), "nobody").chain(may));
     page.rows("called by", or(profile.called_by.iter().map(|edge| self::edge(edge, true)), "nobody"));
+    for hosted in &profile.actors {
+        page.rows("actor", [format!("{}: {}", hosted.actor, hosted.type_name)]);
+        page.terms("", &hosted.terms);
+    }
+    page.terms("life", &profile.terms);
+    for around in &profile.groups {
+        let name = around.group.as_ref().map_or("the root group".to_owned(), |name| format!("group {name}"));
+        page.rows("in", [name]);
+        page.terms("", &around.terms);
+    }
     page.rows("LACKS HERE", profile.missing_here.iter().cloned());
     page.text
 }
@@ -42,6 +68,26 @@ impl Page {
             name = "";
         }
     }
+
+    /// Adds terms: those that are said one a row, the others together.
+    fn terms(&mut self, name: &str, terms: &[Term]) {
+        let (said, usual): (Vec<&Term>, Vec<&Term>) = terms.iter().partition(|term| term.declared);
+        self.rows(name, said.iter().map(|one| term(one)));
+        let name = if said.is_empty() { name } else { "" };
+        // A line does not end within a term.
+        let usual: Vec<String> = usual.into_iter().map(|one| term(one).replace(' ', JOINED)).collect();
+        if !usual.is_empty() {
+            let text = wrapped(&format!("  {name:<12} "), &format!("by default {}", usual.join(", ")));
+            self.text.push_str(&text.replace(JOINED, " "));
+        }
+    }
+}
+
+/// Stands for a space at which no line ends.
+const JOINED: &str = "\u{1}";
+
+fn term(term: &Term) -> String {
+    format!("{} = {}", term.key, term.value)
 }
 
 fn or<'a>(rows: impl Iterator<Item = String> + 'a, none: &str) -> impl Iterator<Item = String> + 'a {
@@ -67,6 +113,10 @@ fn title(profile: &Profile) -> String {
 fn identity(profile: &Profile) -> Vec<String> {
     let who = &profile.identity;
     let group = who.group.as_ref().map(|group| format!(", group {group}")).unwrap_or_default();
+    let groups = match who.supplementary_groups.as_slice() {
+        [] => String::new(),
+        some => format!(", also in {}", some.join(", ")),
+    };
     let capabilities = match who.capabilities.as_slice() {
         [] => "no capabilities".to_owned(),
         some => format!("keeps {}, and no other capability", some.join(", ")),
@@ -79,13 +129,16 @@ fn identity(profile: &Profile) -> Vec<String> {
         true => "its memory may be read by its user and written to a core",
         false => "its memory is closed to its user, and never a core",
     };
-    vec![format!("{}{group}: {}", who.user, who.why), capabilities, gains.into(), memory.into()]
+    let user = format!("{}{group}{groups}: {}", who.user, who.why);
+    vec![user, capabilities, gains.into(), memory.into(), who.keyring.into()]
 }
 
 fn namespaces(profile: &Profile) -> Vec<String> {
     let told = [
         ("not the supervisor's: ", &profile.namespaces.own),
         ("shared with the supervisor: ", &profile.namespaces.shared),
+        ("it does not start without: ", &profile.namespaces.required),
+        ("its manifest gives up: ", &profile.namespaces.given_up),
     ];
     let named = told.into_iter().filter(|(_, list)| !list.is_empty());
     named.map(|(what, list)| format!("{what}{}", list.join(", "))).collect()
@@ -105,7 +158,9 @@ fn tcp(profile: &Profile) -> Vec<String> {
 
 fn limit(limit: &super::limits::Limit) -> String {
     let default = if limit.declared { "" } else { ", by default" };
-    format!("{} = {}{default}  ({})", limit.key, limit.value, limit.by)
+    // Permissions are read in octal digits.
+    let value = if limit.key == "umask" { format!("{:04o}", limit.value) } else { limit.value.to_string() };
+    format!("{} = {value}{default}  ({})", limit.key, limit.by)
 }
 
 fn calls(calls: &Calls, all: bool) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bailiwick_supervisor::sandbox::Machine;
-use bailiwick_supervisor::spec::{Preset, System, Worker};
+use bailiwick_supervisor::spec::{KeyringMode, Namespace, Preset, System, Worker};
 
 use crate::explain;
 use crate::grants::{Boundary, boundary};
@@ -38,9 +38,14 @@ pub(super) const EXPOSURES: &[Exposure] = &[
     Exposure { name: "privilege", weight: 80, look: privilege },
     Exposure { name: "calls upwards", weight: 60, look: calls_upwards },
     Exposure { name: "memory", weight: 40, look: memory },
+    Exposure { name: "code", weight: 40, look: code },
     Exposure { name: "tasks", weight: 20, look: tasks },
     Exposure { name: "length of lives", weight: 20, look: lives },
     Exposure { name: "its end", weight: 20, look: its_end },
+    Exposure { name: "groups", weight: 20, look: groups },
+    Exposure { name: "keys", weight: 20, look: keys },
+    Exposure { name: "secrets", weight: 20, look: secrets },
+    Exposure { name: "violations", weight: 20, look: violations },
     Exposure { name: "core", weight: 10, look: core },
 ];
 
@@ -104,6 +109,11 @@ fn system_calls(_: &System, worker: &Worker, machine: &Machine) -> Found {
     match worker.sandbox.preset {
         _ if !machine.seccomp => found(10, "this machine filters none", ""),
         Preset::None => found(10, "every one", "set a `preset` other than none"),
+        Preset::Sealed | Preset::NetClient | Preset::NetServer | Preset::FsRo if widens(worker) => found(
+            3,
+            "more than those of its preset",
+            "take what it does not need out of `system_call_filter`",
+        ),
         Preset::Exec => found(
             5,
             "all but those that no worker needs",
@@ -112,6 +122,11 @@ fn system_calls(_: &System, worker: &Worker, machine: &Machine) -> Found {
         Preset::NetClient | Preset::NetServer => found(1, "those of its preset, and no other", ""),
         Preset::Sealed | Preset::FsRo => found(0, "those of its preset, and no other", ""),
     }
+}
+
+/// Tells whether the keys of a worker allow calls that its preset does not.
+fn widens(worker: &Worker) -> bool {
+    worker.sandbox.calls.filter.iter().any(|entry| !entry.starts_with('~'))
 }
 
 fn writes(_: &System, worker: &Worker, machine: &Machine) -> Found {
@@ -171,6 +186,9 @@ fn is_broad(path: &Path) -> bool {
 
 fn programs(_: &System, worker: &Worker, _: &Machine) -> Found {
     match worker.sandbox.preset {
+        Preset::Exec if !worker.sandbox.renounces_privileges() => {
+            found(10, "executes programs, and may gain privilege by it", "remove `no_new_privileges = false`")
+        }
         Preset::None => {
             found(10, "executes programs, and may gain privilege by it", "set a `preset` other than none")
         }
@@ -216,6 +234,9 @@ fn network(_: &System, worker: &Worker, machine: &Machine) -> Found {
             format!("binds ports {}", ports(&sandbox.tcp_bind)),
             "have it handed the listener: `[[listen]]` and `kept`",
         ),
+        (true, true) if sandbox.udp_bind => {
+            found(3, "binds any UDP port", "remove `udp_bind` if it serves none")
+        }
         (true, true) if sandbox.preset == Preset::NetClient => {
             found(3, "asks name servers over UDP", "set `preset = \"sealed\"` if it connects to nobody")
         }
@@ -229,7 +250,13 @@ fn ports(list: &[u16]) -> String {
 
 /// What is shared is seen, if not touched: names of files and processes, and what a hole in the kernel leads to.
 fn namespaces(_: &System, worker: &Worker, machine: &Machine) -> Found {
-    let profile::Namespaces { own, shared } = profile::namespaces(worker, machine);
+    let profile::Namespaces { own, shared, .. } = profile::namespaces(worker, machine);
+    if worker.sandbox.preset != Preset::None
+        && Namespace::ALL.iter().any(|kind| worker.sandbox.may_make(*kind))
+    {
+        let tighten = "set `restrict_namespaces = true`, or take CAP_SYS_ADMIN out of `capabilities`";
+        return found(8, "makes namespaces of its own", tighten);
+    }
     let badness = 5 * shared.len() / (own.len() + shared.len()).max(1);
     let text = if shared.is_empty() { "shares none".into() } else { format!("shares {}", shared.join(", ")) };
     let sandbox = &worker.sandbox;
@@ -308,7 +335,62 @@ fn its_end(_: &System, worker: &Worker, _: &Machine) -> Found {
     }
 }
 
+fn code(_: &System, worker: &Worker, _: &Machine) -> Found {
+    match (worker.sandbox.may_make_code(), worker.sandbox.preset) {
+        (false, _) => found(0, "makes none at run time", ""),
+        (true, Preset::None) => found(10, "makes what it likes", "set a `preset` other than none"),
+        (true, _) => found(5, "may make some at run time", "memory_deny_write_execute = true"),
+    }
+}
+
+fn groups(_: &System, worker: &Worker, _: &Machine) -> Found {
+    match worker.sandbox.supplementary_groups.as_slice() {
+        [] => found(0, "is in none but that of its user", ""),
+        some => found(
+            4,
+            format!("is also in {}", some.join(", ")),
+            "take what it can do without out of `supplementary_groups`",
+        ),
+    }
+}
+
+fn keys(_: &System, worker: &Worker, machine: &Machine) -> Found {
+    match (worker.sandbox.keyring_mode, worker.sandbox.preset) {
+        (Some(KeyringMode::Inherit), _) => {
+            found(7, "finds those of whoever started the supervisor", "keyring_mode = \"private\"")
+        }
+        (None, Preset::None) => {
+            found(7, "finds those of whoever started the supervisor", "keyring_mode = \"private\"")
+        }
+        _ if !machine.keyrings => found(0, "this machine has none", ""),
+        (_, _) => found(0, "finds its own alone", ""),
+    }
+}
+
+fn secrets(_: &System, worker: &Worker, _: &Machine) -> Found {
+    let names: Vec<&str> =
+        worker.credentials.keys().chain(&worker.pass_environment).map(String::as_str).collect();
+    match names.as_slice() {
+        [] => found(0, "is handed none", ""),
+        some => found(
+            3,
+            format!("is handed {}", some.join(", ")),
+            "have a worker of its own use each, and grant its methods",
+        ),
+    }
+}
+
+fn violations(system: &System, worker: &Worker, _: &Machine) -> Found {
+    match explain::is_only_told(system, worker) {
+        true => found(8, "are only told of", "remove `channel.on_violation`, or `profile = \"dev\"`"),
+        false => found(0, "end it", ""),
+    }
+}
+
 fn core(_: &System, worker: &Worker, _: &Machine) -> Found {
+    if worker.sandbox.dumpable == Some(true) {
+        return found(7, "others of its user look into it", "remove `dumpable`");
+    }
     match (worker.sandbox.preset, worker.sandbox.limit_core) {
         (Preset::None, _) => found(
             10,
