@@ -17,6 +17,8 @@ pub(super) struct Inbox {
     parts: Reassembler,
     /// Descriptors of payloads that are not whole yet, by part.
     part_fds: [Vec<OwnedFd>; Reassembler::PARTS],
+    /// As many descriptors as one message may have.
+    fds_max: usize,
 }
 
 /// One whole message or frame of the runtime's own.
@@ -30,7 +32,8 @@ struct Whole<'a> {
 
 impl Inbox {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { parts: Reassembler::new(limits.frame_bytes), part_fds: Default::default() }
+        let (parts, fds_max) = (Reassembler::new(limits.frame_bytes), limits.fds.into());
+        Self { parts, part_fds: Default::default(), fds_max }
     }
 
     /// Takes in one packet of the transport with number `serial`.
@@ -90,6 +93,12 @@ impl Inbox {
         }
         let extensions = frame.extensions()?;
         if let Some(part) = extensions.part {
+            // Nothing else counts what is held for a message that may never be whole. Our own encoder finishes one before it
+            // begins the next.
+            if self.part_fds.iter().map(Vec::len).sum::<usize>() + own.len() > self.fds_max {
+                let (kind, found) = (header.kind, header.fds.into());
+                return Err(Violation::Field { kind, field: "descriptors", found });
+            }
             self.parts.begin(frame, extensions)?;
             if let Some(place) = self.part_fds.get_mut(part.number as usize) {
                 *place = own;

@@ -7,7 +7,7 @@
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub(super) struct Mover {
     uid: Option<u32>,
     inbox: Inbox,
     effects: Vec<Effect>,
+    /// What was read in this turn.
+    read_bytes: usize,
     /// Set while the kernel has no room for more descriptors in flight.
     pause: Option<Pin<Box<Sleep>>>,
     /// Nothing is read, because the peer does not read what it is answered.
@@ -73,7 +75,20 @@ impl Mover {
         let inbox = Inbox::new(peer.limits);
         let (buffer, effects) = (vec![0; MAX_PACKET_BYTES + 1], Vec::new());
         let (pause, pay, farewell) = (None, None, None);
-        Self { peer, serial, socket, buffer, uid, inbox, effects, pause, held: false, pay, farewell }
+        Self {
+            peer,
+            serial,
+            socket,
+            buffer,
+            uid,
+            inbox,
+            effects,
+            read_bytes: 0,
+            pause,
+            held: false,
+            pay,
+            farewell,
+        }
     }
 
     /// Moves bytes both ways until the transport is closed.
@@ -95,11 +110,11 @@ impl Mover {
 
     fn poll_both(&mut self, task: &mut Context<'_>) {
         let mut packets = 0;
+        self.read_bytes = 0;
         while self.poll_read(task).is_ready() {
             packets += 1;
-            if packets == PACKETS_PER_TURN {
-                // Others of this executor have their turn first.
-                task.waker().wake_by_ref();
+            if packets == PACKETS_PER_TURN || self.read_bytes >= BYTES_PER_TURN {
+                have_others_first(task);
                 break;
             }
         }
@@ -215,6 +230,7 @@ impl Mover {
         let Packet { bytes, fds, truncated, lost, credentials } = packet;
         let is_impostor = self.uid.is_some_and(|uid| credentials.is_none_or(|sender| sender.uid != uid));
         let bytes = self.buffer.get(..bytes).unwrap_or_default();
+        self.read_bytes += bytes.len();
         let serial = self.serial;
         let inbox = &mut self.inbox;
         self.peer.turn_with(&mut self.effects, |turn| {
@@ -312,6 +328,12 @@ impl Turn<'_> {
     }
 }
 
+/// Has this task go on after the others of this executor, and after a look at what came for them: whoever wakes itself has its
+/// next turn before that look, dozens of times.
+fn have_others_first(task: &mut Context<'_>) {
+    let _pending = pin!(tokio::task::yield_now()).poll(task);
+}
+
 /// Receives one packet. Of a peer that closed with packets unread the kernel first says just that, once; what it wrote
 /// before is still there.
 pub(super) fn receive_all(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Option<Packet>, ReceiveError> {
@@ -339,5 +361,7 @@ pub(super) fn write(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> (u64, Stoppe
 
 /// Packets that are read before others of the executor have their turn.
 const PACKETS_PER_TURN: u32 = 16;
+/// Bytes likewise: a packet may be four thousand frames, and each of them takes time.
+const BYTES_PER_TURN: usize = MAX_PACKET_BYTES;
 /// How long to wait when the kernel has no room for descriptors in flight.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(5);
