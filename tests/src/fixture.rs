@@ -5,6 +5,7 @@
 mod chatter;
 mod courier;
 mod death;
+mod deputy;
 mod evil;
 mod foreign;
 mod hostile;
@@ -26,6 +27,7 @@ use bailiwick::prelude::Protocol;
 pub use self::chatter::{Chatter, Parrot, Speak, SpeakRef, Talk, TalkRef, Topics, Word};
 pub use self::courier::{Book, BookRef, Clerk, Courier, CourierRef, Desk, Rounds, Sender};
 pub use self::death::Death;
+pub use self::deputy::{Careful, Careless, Charge, Dupe, DupeRef, Key, Order, Refused, Warden, WardenRef};
 pub use self::evil::{Evil, Mask, MaskRef};
 use self::hostile::Attack;
 pub use self::life::{Knobs, Life, Probe, ProbeRef};
@@ -65,6 +67,8 @@ fn program() -> Program {
         .register("Sender", CourierRef::serve(Sender::new).with_args::<Rounds>().with_lifecycle())
         .register("Sleeper", RestRef::serve(Sleeper::new).with_args::<Nap>().with_lifecycle())
         .register("Waker", PorterRef::serve(Waker::new).with_args::<Walk>().with_lifecycle())
+        .register("Careful", WardenRef::serve(Careful::new).with_args::<Charge>())
+        .register("Careless", DupeRef::serve(Careless::new).with_args::<Charge>())
         .register("Evil", MaskRef::serve(Evil::default).with_lifecycle())
         .register("Parrot", TalkRef::serve(Parrot::default))
         .register("Chatter", SpeakRef::serve(Chatter::new).with_args::<Topics>().with_lifecycle())

@@ -9,6 +9,9 @@ use crate::source;
 /// What follows this line is written anew as a whole.
 const REST: &str = "<!-- The rest is written by the same command. -->";
 
+/// In the place of tests: what is told of is not there, and so cannot be tested.
+const NOT_BUILT: &str = "not built: ";
+
 /// A test, as its source shows it.
 #[derive(Debug)]
 pub struct Test {
@@ -29,7 +32,7 @@ pub fn tests_below(folder: &str) -> Vec<Test> {
 /// Compares the page with its tests, or writes it anew where `UPDATE` is set; `rest` is what follows its tables. Returns it.
 ///
 /// # Panics
-/// If the page is stale, or an entry is without a test.
+/// If the page is stale, or an entry is without a test and does not say that there is nothing to test.
 pub fn hold(path: &str, target: &str, tests: &[Test], rest: &str) -> String {
     let file = source::workspace().join(path);
     let page = fs::read_to_string(&file).expect("the page is there");
@@ -62,11 +65,13 @@ fn filled_in(page: &str, tests: &[Test]) -> (String, Vec<String>) {
     let (mut made, mut without) = (String::new(), Vec::new());
     for line in page.lines().take_while(|line| *line != REST) {
         match entry(line) {
-            Some((id, text)) => {
+            Some((id, text, said)) => {
                 let of_id = tests.iter().filter(|test| test.has_id(&id.to_lowercase()));
                 let names: Vec<_> = of_id.map(|test| format!("`{}`", test.name)).collect();
-                without.extend(names.is_empty().then(|| id.to_owned()));
-                made += &format!("| {id} | {text} | {} |\n", names.join(", "));
+                let is_absent = names.is_empty() && said.starts_with(NOT_BUILT);
+                without.extend((names.is_empty() && !is_absent).then(|| id.to_owned()));
+                let cell = if is_absent { said.to_owned() } else { names.join(", ") };
+                made += &format!("| {id} | {text} | {cell} |\n");
             }
             None => made += &format!("{line}\n"),
         }
@@ -74,11 +79,11 @@ fn filled_in(page: &str, tests: &[Test]) -> (String, Vec<String>) {
     (made, without)
 }
 
-/// Takes a line of the table apart.
-fn entry(line: &str) -> Option<(&str, &str)> {
+/// Takes a line of the table apart: id, text, and what stands in the place of the tests.
+fn entry(line: &str) -> Option<(&str, &str, &str)> {
     let (id, rest) = line.strip_prefix("| ")?.split_once(" | ")?;
-    let (text, _) = rest.split_once(" |")?;
-    is_id(&id.to_lowercase()).then_some((id, text))
+    let (text, said) = rest.split_once(" |")?;
+    is_id(&id.to_lowercase()).then_some((id, text, said.trim_end_matches('|').trim()))
 }
 
 fn tests_in(text: &str) -> Vec<Test> {

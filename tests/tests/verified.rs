@@ -48,13 +48,13 @@ fn who_has_done_nothing_to_its_sandbox_is_let_go() {
     supervised.stop();
 }
 
-/// Seen to fail without the count of threads.
+/// Control: who has done nothing to its sandbox is let go. Seen to fail without the count of threads.
 #[test]
 fn k6_a_thread_beside_the_sandbox_is_seen() {
     catch("tamper-thread", "", "it has 2 threads, expected one");
 }
 
-/// Seen to fail without the look at children.
+/// Control: who has done nothing to its sandbox is let go. Seen to fail without the look at children.
 #[test]
 fn k6_a_process_beside_the_sandbox_is_seen() {
     if needs_root("only root can end what a worker may start") {
@@ -64,37 +64,38 @@ fn k6_a_process_beside_the_sandbox_is_seen() {
     assert_caught(&mut run!(&manifest), "it has made process");
 }
 
-/// Seen to fail without the count of filters.
+/// Control: who has done nothing to its sandbox is let go. Seen to fail without the count of filters.
 #[test]
 fn k6_a_stage_that_was_not_entered_is_seen() {
     catch("tamper-fewer-filters", "", "system call filters stand, expected");
 }
 
-/// Seen to fail where more filters were enough.
+/// Control: who has done nothing to its sandbox is let go. Seen to fail without an upper bound of their number.
 #[test]
 fn k6_a_filter_that_is_not_the_supervisors_is_seen() {
     catch("tamper-more-filters", "", "6 system call filters stand, expected 5");
 }
 
-/// Seen to fail without the count of descriptors.
+/// Control: who has done nothing to its sandbox is let go. Seen to fail without the count of descriptors.
 #[test]
 fn k6_a_descriptor_that_was_not_given_is_seen() {
     catch("tamper-descriptor", "", "it holds 6 descriptors, expected 5");
 }
 
-/// Seen to fail without the count of descriptors.
+/// Control: who has done nothing to its sandbox is let go. Seen to fail without the count of descriptors.
 #[test]
 fn k6_a_descriptor_that_was_closed_is_seen() {
     catch("tamper-lost-descriptor", "", "it holds 4 descriptors, expected 5");
 }
 
-/// Seen to fail without the look at its owner in /proc.
+/// Control: who has done nothing to its sandbox is let go. Seen to fail without the look at its owner in /proc.
 #[test]
 fn k6_memory_that_is_open_to_others_of_its_user_is_seen() {
     catch("tamper-dumpable", "", "others of its user may look into it");
 }
 
-/// Ends hundreds of lives at the moment in which they are looked at. Seen to fail where what is gone was missed.
+/// Ends hundreds of lives at the moment in which they are looked at. Control: who stays and has less than was declared is killed
+/// for that. Seen to fail without the difference of what is gone from what is missing.
 #[test]
 fn k6_an_end_while_it_is_looked_at_is_no_offence() {
     let manifest = "[group.g]\nmax_restarts = 10000\nperiod = \"10s\"\n[worker.evil]\nexec = \"tw\"\ngroup = \"g\"\n\

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -55,6 +56,7 @@ pub struct Fault {
 pub struct Births {
     supervisor: Pid,
     fault: Arc<Mutex<Option<Fault>>>,
+    orphans: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
     births: Receiver<Birth>,
     tracer: Option<JoinHandle<()>>,
@@ -71,6 +73,7 @@ struct Followed {
 struct Tracer {
     supervisor: Pid,
     fault: Arc<Mutex<Option<Fault>>>,
+    orphans: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
     births: Sender<Birth>,
     followed: Vec<Followed>,
@@ -84,24 +87,32 @@ impl Births {
     pub fn of(supervisor: Process) -> Self {
         let supervisor = Pid::from_raw(supervisor.0.cast_signed());
         let (fault, over) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
+        let orphans = Arc::new(AtomicBool::new(false));
         let (sender, births) = channel();
         let (began, begun) = channel();
         let (its_fault, its_over) = (Arc::clone(&fault), Arc::clone(&over));
+        let its_orphans = Arc::clone(&orphans);
         // All that is asked of a traced process has to be asked by one thread.
         let tracer = thread::spawn(move || {
             let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEFORK;
             ptrace::seize(supervisor, options).expect("a process of ours may be traced");
             let _nobody_waits = began.send(());
             let followed = Vec::new();
-            Tracer { supervisor, fault: its_fault, over: its_over, births: sender, followed }.run();
+            let (fault, orphans, over) = (its_fault, its_orphans, its_over);
+            Tracer { supervisor, fault, orphans, over, births: sender, followed }.run();
         });
         begun.recv().expect("it is traced");
-        Self { supervisor, fault, over, births, tracer: Some(tracer) }
+        Self { supervisor, fault, orphans, over, births, tracer: Some(tracer) }
     }
 
     /// Has one call of the worker that is born next come to something else.
     pub fn have_fail(&self, fault: Fault) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+    }
+
+    /// Has the supervisor killed before the worker that is born next makes its first call.
+    pub fn have_orphaned(&self) {
+        self.orphans.store(true, Ordering::SeqCst);
     }
 
     /// Waits for the next worker to be born or to fail.
@@ -193,6 +204,8 @@ impl Tracer {
                     birth.went = true;
                     let _gone = ptrace::detach(pid, None);
                     return self.tell(birth);
+                } else if self.is_first_of_worker(at) && self.orphans.swap(false, Ordering::SeqCst) {
+                    self.kill_supervisor();
                 }
                 self.followed[at].returns = !self.followed[at].returns;
             }
@@ -225,6 +238,26 @@ impl Tracer {
             let _killed_already = ptrace::setregs(pid, registers);
         }
         false
+    }
+
+    /// Tells whether a worker has come to its first call.
+    fn is_first_of_worker(&self, at: usize) -> bool {
+        let birth = &self.followed[at].birth;
+        birth.calls.len() == 1 && is_worker(birth)
+    }
+
+    /// Kills the supervisor, and comes back when it is dead. Whoever has started it takes note of its end.
+    fn kill_supervisor(&self) {
+        let _running = ptrace::interrupt(self.supervisor);
+        let flags = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
+        let _stopped = waitpid(self.supervisor, Some(flags));
+        let _held = ptrace::detach(self.supervisor, None);
+        let _alive = kill(self.supervisor, Signal::SIGKILL);
+        let process = Process(self.supervisor.as_raw().cast_unsigned());
+        let until = Instant::now() + PATIENCE;
+        while process.is_alive() && Instant::now() < until {
+            thread::park_timeout(Duration::from_millis(1));
+        }
     }
 
     fn returns(&mut self, at: usize, pid: Pid) {

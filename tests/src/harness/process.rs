@@ -76,6 +76,13 @@ impl Process {
         kilobytes.unwrap_or_default() * 1024
     }
 
+    /// Returns the most of its memory that was in use at a time; zero if it is gone.
+    pub fn peak_bytes(self) -> u64 {
+        let kilobytes =
+            self.status().get("VmHWM").and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
+        kilobytes.unwrap_or_default() * 1024
+    }
+
     /// Returns its open descriptors and what each stands for.
     pub fn descriptors(self) -> BTreeMap<u32, String> {
         let Ok(entries) = fs::read_dir(self.path("fd")) else { return BTreeMap::new() };

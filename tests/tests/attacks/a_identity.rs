@@ -15,7 +15,7 @@ fn header(kind: Kind, change: impl FnOnce(&mut Header)) -> Vec<u8> {
 }
 
 /// A frame that every peer takes from anybody at any time, twice in a packet.
-fn well_formed() -> Vec<u8> {
+pub(crate) fn well_formed() -> Vec<u8> {
     [header(Kind::Unready, |_| {}), header(Kind::Ready, |_| {})].concat()
 }
 

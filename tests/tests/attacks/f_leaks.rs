@@ -139,7 +139,7 @@ fn limits_of(process: Process) -> String {
     fs::read_to_string(format!("/proc/{}/limits", process.0)).unwrap_or_default()
 }
 
-/// Control: an ordinary process of the same program leaves a core.
+/// Control: the same code in an ordinary process raises the limit and leaves a core.
 #[test]
 fn f5_a_worker_that_crashes_on_purpose_leaves_no_core_with_secrets() {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("every kernel says so");
@@ -153,17 +153,22 @@ fn f5_a_worker_that_crashes_on_purpose_leaves_no_core_with_secrets() {
     let here = folder.path();
     fs::set_permissions(here, PermissionsExt::from_mode(0o1777)).expect("ours");
     let cores = || fs::read_dir(here).expect("ours").count();
-    let status =
-        Command::new("sh").args(["-c", "ulimit -c unlimited; kill -SEGV $$"]).current_dir(here).status();
-    assert!(!status.expect("a shell").success());
+    let raise = [0.into(), 4.into(), Arg::Bytes(vec![0xff; 16]), 0.into()];
+    let is_dumpable = [3.into(), 0.into(), 0.into(), 0.into(), 0.into()];
+    let mut free = Free::somebody();
+    assert!(free.evil.call(libc::SYS_prlimit64, &raise).did());
+    assert_eq!(free.evil.call(libc::SYS_prctl, &is_dumpable).number(), 1);
+    assert!(free.evil.call(libc::SYS_chdir, &[here.into()]).did());
+    free.ended("segv");
     assert_eq!(cores(), 1, "the kernel writes cores here");
     let home = format!("working_directory = \"{}\"\n", here.display());
     for &mode in modes() {
         let mut scene = Scene::new(mode, &home);
         for (generation, how) in [(2, "segv"), (3, "abort"), (4, "trap")] {
             // It may not raise the limit again either.
-            let raised = [0.into(), 4.into(), Arg::Bytes(vec![0xff; 16]), 0.into()];
-            assert!(scene.evil.call(libc::SYS_prlimit64, &raised).is_refused(&["EPERM"]));
+            assert!(scene.evil.call(libc::SYS_prlimit64, &raise).is_refused(&["EPERM"]));
+            // A program that takes cores takes them at a limit of 0 as well, but of nobody who is not dumpable.
+            assert_eq!(scene.evil.call(libc::SYS_prctl, &is_dumpable).number(), 0, "{mode:?}");
             let dumpable = [4.into(), 1.into(), 0.into(), 0.into(), 0.into()];
             assert!(
                 scene.evil.call(libc::SYS_prctl, &dumpable).is_refused(&["EPERM"]),

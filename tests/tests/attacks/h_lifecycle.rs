@@ -1,11 +1,16 @@
 //! H. Lifecycle.
 
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bailiwick_supervisor::control::{Cause, Outcome, State, Target, Verb};
-use bailiwick_tests::harness::{Ended, Stopwatch, needs_root};
+use bailiwick_tests::harness::{Ended, Process, Stopwatch, needs_root};
 use nix::libc;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 use crate::support::{Answer, Attack, Free, Mode, Scene, modes, wait_until};
 
@@ -196,18 +201,34 @@ impl Scene {
     }
 }
 
-/// Control: the same lie to whoever waits for a process that nobody supervises is believed.
+/// Somebody who is to be told of the end of evil.
+const WATCHER: &str = r#"
+[worker.watcher]
+exec = "tw"
+actor.sender = { type = "Sender", args = { target = "evil", watch = true } }
+[[grant]]
+from = "watcher"
+to = "evil"
+"#;
+
+/// Control: whoever starts a process and waits for it believes the same lie, and reads all of the same text.
 #[test]
 fn h10_an_end_that_looks_clean_is_no_excuse_and_much_text_is_cut() {
-    assert_eq!(Free::somebody().evil.order("die exit 0"), Answer::Died);
+    let text: String = "41".repeat(32 << 10);
+    let (mut free, mut output) = Free::heard();
+    let reading = thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+    free.evil.order(&format!("print {text} 640"));
+    assert!(free.ended("exit 0").success());
+    assert_eq!(reading.join().expect("it reads").expect("a pipe"), 20 << 20);
     for &mode in modes() {
-        let mut scene = Scene::new(mode, "");
-        let text: String = "41".repeat(32 << 10);
+        let mut scene = Scene::with(mode, "", WATCHER, &[]);
+        scene.wait_for_life("watcher", 1);
         // 100 MiB.
         scene.evil.order(&format!("print {text} 3200"));
         assert_eq!(scene.evil.order("die exit 0"), Answer::Died);
         scene.meet_again(2);
         assert_eq!(scene.worker("evil").last_cause, Some(Cause::Exit(0)), "{mode:?}");
+        scene.journal().wait_for(0, "watcher | down: ");
         let shown: usize = scene
             .journal()
             .since(0)
@@ -220,16 +241,19 @@ fn h10_an_end_that_looks_clean_is_no_excuse_and_much_text_is_cut() {
     }
 }
 
-/// Control: a signal to the group of a process that has not left it reaches whoever started it.
+/// Control: who is killed by its group before it has one of its own takes along whoever started it.
 #[test]
 fn h12_who_is_killed_before_it_has_a_session_of_its_own_takes_nobody_along() {
-    let free = Free::somebody();
-    let own = Some(nix::unistd::getpgrp().as_raw().cast_unsigned());
-    assert_eq!(
-        free.process().family().map(|(_, group, _)| group),
-        own,
-        "it is in the group of whoever started it"
-    );
+    let mut starter = Command::new("sh");
+    starter.args(["-c", "sleep 1000 & echo $!; wait"]).process_group(0).stdout(Stdio::piped());
+    let mut starter = starter.spawn().expect("a shell");
+    let mut number = String::new();
+    let output = starter.stdout.take().expect("it was piped");
+    BufReader::new(output).read_line(&mut number).expect("it says so");
+    let child = Process(number.trim().parse().expect("a number"));
+    let (_, group, _) = child.family().expect("it lives");
+    killpg(Pid::from_raw(group.cast_signed()), Signal::SIGKILL).expect("it is ours");
+    assert_eq!(starter.wait().expect("it is our child").signal(), Some(9));
     for &mode in modes() {
         let scene = Scene::new(mode, "");
         let began = scene.worker("evil").generation;
@@ -243,7 +267,7 @@ fn h12_who_is_killed_before_it_has_a_session_of_its_own_takes_nobody_along() {
             drop(order);
             // Whatever life there is now, however young.
             if let Some(pid) = scene.worker("evil").pid {
-                bailiwick_tests::harness::Process(pid).signal(Signal::SIGKILL);
+                Process(pid).signal(Signal::SIGKILL);
             }
             scene.wait_for_worker("evil", "another", |row| (row.generation > generation).then_some(()));
         }

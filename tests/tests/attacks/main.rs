@@ -5,17 +5,26 @@
 //! attack succeeds where the defence is missing; each asserts afterwards that nobody but `evil` has noticed anything.
 //! `docs/attacks.md` maps each id to its tests.
 
+mod a_deputies;
 mod a_identity;
+mod b_decoding;
 mod b_framing;
 mod before_run;
 mod c_descriptors;
+mod c_handed;
+mod d_lent;
 mod d_memory;
+mod deputies;
 mod e_reaching;
 mod f_leaks;
 mod g_resources;
+mod g_stalls;
 mod h_lifecycle;
+#[cfg(target_arch = "x86_64")]
+mod h_orphans;
 mod i_kernel;
 mod j_logs;
 mod k_closed;
 mod support;
+mod voice;
 mod wire;

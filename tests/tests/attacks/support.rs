@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::chown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
@@ -36,6 +36,12 @@ pub(crate) fn modes() -> &'static [Mode] {
 fn fresh_user() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     300_000 + std::process::id() % 100_000 * 16 + NEXT.fetch_add(1, Ordering::Relaxed) % 16
+}
+
+/// An ordinary user: whoever runs the tests, or if that is root somebody else.
+fn ordinary() -> u32 {
+    let own = nix::unistd::geteuid();
+    if own.is_root() { fresh_user() } else { own.as_raw() }
 }
 
 /// A supervisor with `evil`, two honest workers of which one is privileged, and two who ask these all the time.
@@ -110,7 +116,12 @@ impl Scene {
 
     /// The same, with more of a manifest, and a command line around the supervisor.
     pub(crate) fn with(mode: Mode, keys: &str, more: &str, around: &[&str]) -> Self {
-        Self::from_manifest(mode, &[more, HONEST, HOSTILE, keys].concat(), around)
+        Self::from_manifest(mode, &Self::manifest(more, keys), around)
+    }
+
+    /// The manifest of that scene.
+    pub(crate) fn manifest(more: &str, keys: &str) -> String {
+        [more, HONEST, HOSTILE, keys].concat()
     }
 
     fn from_manifest(mode: Mode, manifest: &str, around: &[&str]) -> Self {
@@ -303,11 +314,7 @@ pub(crate) struct Free {
 impl Free {
     /// Starts it as an ordinary user, if this is root.
     pub(crate) fn somebody() -> Self {
-        Self::of(if nix::unistd::geteuid().is_root() {
-            fresh_user()
-        } else {
-            nix::unistd::geteuid().as_raw()
-        })
+        Self::of(ordinary())
     }
 
     /// Starts it as root, if this is.
@@ -315,14 +322,25 @@ impl Free {
         Self::of(nix::unistd::geteuid().as_raw())
     }
 
+    /// Starts it as an ordinary user; what it prints comes back.
+    pub(crate) fn heard() -> (Self, ChildStdout) {
+        let mut free = Self::printing(ordinary(), Stdio::piped());
+        let output = free.children[0].stdout.take().expect("it was piped");
+        (free, output)
+    }
+
     fn of(user: u32) -> Self {
+        Self::printing(user, Stdio::inherit())
+    }
+
+    fn printing(user: u32, output: Stdio) -> Self {
         let folder = Supervised::folder(env!("CARGO_BIN_EXE_tw"));
         if nix::unistd::geteuid().is_root() {
             chown(folder.path(), Some(user), Some(user)).expect("root may");
         }
         let socket = folder.path().join("orders.sock");
         let mut command = Self::command(&folder, user, &["evil"]);
-        let child = command.arg(&socket).spawn().expect("it can be started");
+        let child = command.arg(&socket).stdout(output).spawn().expect("it can be started");
         let evil = Evil::at(&socket);
         Self { folder, children: vec![child], user, evil }
     }
@@ -347,6 +365,12 @@ impl Free {
         let own = self.folder.path().join("tw");
         wait_until("the prey to be itself", || process.executable().is_some_and(|executes| executes == own));
         process
+    }
+
+    /// Has it end in this way, and returns what the kernel says of that to whoever has started it.
+    pub(crate) fn ended(mut self, how: &str) -> ExitStatus {
+        assert_eq!(self.evil.order(&format!("die {how}")), Answer::Died, "{how}");
+        self.children[0].wait().expect("it is our child")
     }
 
     /// Returns its own process.
@@ -379,7 +403,7 @@ impl Drop for Free {
 
 /// Waits until something is so.
 #[track_caller]
-pub(crate) fn wait_until(what: &str, so: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !so() {
         assert!(Instant::now() < until, "waited {PATIENCE:?} for {what}");

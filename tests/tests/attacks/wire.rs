@@ -44,6 +44,13 @@ impl Evil {
         did.then(|| self.peek(room + 8, 8))
     }
 
+    /// Returns every number of a socket.
+    pub(crate) fn copies(&mut self, socket: i64) -> Vec<i64> {
+        let room = self.place(&[0; 144]);
+        let own = self.inode(room, socket);
+        (3..40).filter(|fd| own.is_some() && self.inode(room, *fd) == own).collect()
+    }
+
     /// Returns a descriptor of each of its links: packet sockets, other than its line.
     #[track_caller]
     pub(crate) fn links(&mut self) -> Vec<i64> {
