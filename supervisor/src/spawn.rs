@@ -14,7 +14,7 @@ use bailiwick_sys::{Errno, Failed, wait};
 
 use crate::roster::{Roster, Seat};
 use crate::sandbox::{Ground, Machine, Prepared, Role, SandboxError, Tenancy, TreeError};
-use crate::spec::{Shares, System, Worker};
+use crate::spec::{Preset, Shares, System, Worker};
 use crate::state_dir::StateDir;
 
 /// Everything that is opened before the first worker starts, so that each start is the same.
@@ -142,11 +142,14 @@ impl Launcher {
         // Each granted path is open, and once more in what is sent to it.
         let granted = 2 * (sandbox.read_only_paths.len() + sandbox.read_write_paths.len())
             + 2 * seat.worker.credentials.len();
+        let is_root = nix::unistd::geteuid().is_root();
+        let nested = !is_root || sandbox.preset == Preset::Exec;
         // Who has a user of its own needs groups for its bounds alone.
         let shares = sandbox.shares != Shares::default();
         let bounded = sandbox.memory_max.is_some() || sandbox.tasks_max.is_some() || shares;
-        let grouped = bounded || !nix::unistd::geteuid().is_root();
-        PREPARED + ALIVE + granted + if grouped { GROUPS } else { 0 }
+        let grouped = bounded || !is_root;
+        let room = |wanted, amount| if wanted { amount } else { 0 };
+        PREPARED + ALIVE + room(nested, NEST) + granted + room(grouped, GROUPS)
     }
 
     /// Prepares a berth, where nothing may be left, once more, or for the first time: the declaration has changed, or
@@ -157,7 +160,8 @@ impl Launcher {
     pub fn prepare_again(&mut self, berth: Berth, seat: &Seat, alive: usize) -> Result<(), LaunchError> {
         let user = self.workers.remove(&berth).and_then(Prepared::into_user);
         let asleep = self.workers.len().saturating_sub(alive);
-        if open_files::left() < RESERVE + ALIVE * asleep + self.needs(seat) {
+        let nests = self.workers.values().filter(|worker| worker.nest.is_some()).count().min(asleep);
+        if open_files::left() < RESERVE + ALIVE * asleep + NEST * nests + self.needs(seat) {
             let source = io::Error::from_raw_os_error(Errno::EMFILE as i32);
             return Err(LaunchError::System { what: "no descriptors are left for its sandbox", source });
         }
@@ -315,3 +319,5 @@ const PREPARED: usize = 9;
 const GROUPS: usize = 8;
 /// Descriptors of a life: process, line, output, slate, what tells of its end.
 const ALIVE: usize = 5;
+/// Those of a life in namespaces of its own: their first process, and what that one waits on.
+const NEST: usize = 2;

@@ -256,6 +256,42 @@ fn i6_no_port_is_bound_or_connected_to_beyond_the_granted_ones() {
     }
 }
 
+/// What the kernel gives to a socket that listens without having been bound, which Landlock does not see, is of the range for
+/// that. Without a port of its own a worker cannot even listen: see the test above.
+/// Control: an ordinary process binds the same port.
+#[test]
+fn i6_who_may_bind_a_port_binds_no_other_one() {
+    let bind = |evil: &mut Evil, port| {
+        let tcp = [libc::AF_INET.into(), libc::SOCK_STREAM.into(), 0.into()];
+        let socket = evil.call(libc::SYS_socket, &tcp).number();
+        (socket, evil.call(libc::SYS_bind, &[socket.into(), Arg::Bytes(loopback(port)), 16.into()]))
+    };
+    let free_port = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let beyond = free_port().expect("a port").port();
+    assert!(bind(&mut Free::somebody().evil, beyond).1.did());
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").expect("every kernel says so");
+    let range: Vec<u16> = range.split_whitespace().map(|port| port.parse().expect("a number")).collect();
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "sandbox.tcp_bind = [45999]\n");
+        for port in [beyond, 0, 80] {
+            assert!(bind(&mut scene.evil, port).1.is_refused(&["EACCES"]), "{mode:?} {port}");
+        }
+        let (socket, bound) = bind(&mut scene.evil, 45_999);
+        assert!(bound.did(), "{mode:?}: {bound:?}");
+        let (unbound, _) = bind(&mut scene.evil, 80);
+        assert!(scene.evil.call(libc::SYS_listen, &[socket.into(), 1.into()]).did());
+        if scene.evil.call(libc::SYS_listen, &[unbound.into(), 1.into()]).did() {
+            let (address, size) = (scene.evil.place(&[0; 16]), scene.evil.place(&16_u32.to_le_bytes()));
+            let asks = [unbound.into(), address.into(), size.into()];
+            assert!(scene.evil.call(libc::SYS_getsockname, &asks).did());
+            let told = scene.evil.peek(address, 4);
+            let port = u16::from_be_bytes([told[2], told[3]]);
+            assert!((range[0]..=range[1]).contains(&port), "{mode:?}: {port}");
+        }
+        scene.assert_unharmed();
+    }
+}
+
 /// Calls for the mighty; as root none of them is refused, and none of them does anything with these arguments.
 fn mighty() -> Vec<Attack> {
     let minus = || Arg::Number(-1);

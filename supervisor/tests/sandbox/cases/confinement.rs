@@ -99,14 +99,19 @@ pub(super) fn a_user_namespace_is_made_by_whoever_is_let() {
     assert!(["ok", "ENOSPC"].contains(&with.as_str()), "{with}");
 }
 
+/// Seen to fail without the step that has the kernel keep the promise.
 pub(super) fn code_is_not_made_at_run_time_unless_that_is_said() {
     let denies = |preset, said| {
         let mut worker = worker(preset);
         worker.sandbox.calls.memory_deny_write_execute = said;
         Bench::new(worker).start().ask("mdwe")
     };
-    let knows = denies(Preset::Exec, Some(true));
-    assert_eq!((denies(Preset::Sealed, None), denies(Preset::Sealed, Some(true))), (knows.clone(), knows));
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("every kernel says so");
+    let mut release = release.split('.').map_while(|number| number.parse::<u32>().ok());
+    let knows = (release.next(), release.next()) >= (Some(6), Some(3));
+    for (preset, said) in [(Preset::Exec, Some(true)), (Preset::Sealed, None), (Preset::Sealed, Some(true))] {
+        assert_eq!(denies(preset, said), knows.to_string(), "{preset:?} {said:?}");
+    }
     assert_eq!(denies(Preset::Sealed, Some(false)), "false");
     assert_eq!(denies(Preset::Exec, None), "false");
 }
@@ -213,6 +218,7 @@ pub(super) fn a_worker_without_a_sandbox_can_renounce_privileges() {
     assert_eq!((renounces(None), renounces(Some(true))), said("0", "1"));
 }
 
+/// Seen to fail where only the calling thread enters the filter.
 pub(super) fn a_filter_is_put_on_every_thread() {
     let mut bench = Bench::new(worker(Preset::Exec));
     let sealed = Bench::new(worker(Preset::Sealed));

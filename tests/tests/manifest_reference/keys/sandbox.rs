@@ -136,7 +136,12 @@ pub(super) const SECTION: Section = Section {
             "true",
             "The host is called `localhost`, and no other name is seen. Written, it refuses the start where the machine cannot.",
         ),
-        ("tcp_bind", "`[]`", "[8080]", "TCP ports that it may bind. Needs Linux 6.7."),
+        (
+            "tcp_bind",
+            "`[]`",
+            "[8080]",
+            "TCP ports that it may bind. Needs Linux 6.7. Who may bind one may also listen on a free one that the kernel chooses, which Landlock does not see; with `[[listen]]` no worker needs to.",
+        ),
         (
             "tcp_connect",
             "`[]`",
