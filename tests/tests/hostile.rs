@@ -194,6 +194,8 @@ fn a_privileged_worker_may_have_the_source_of_garbage_killed() {
     assert!(
         audit(&[]).lines().any(|line| line.contains(" violation ") && line.contains("hostile#4 is killed"))
     );
+    assert!(audit(&["hostile"]).contains("hostile#4 is killed"));
+    assert_eq!(audit(&["probe"]), "", "the one who accuses broke nothing");
     supervised.stop();
 }
 

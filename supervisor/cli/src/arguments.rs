@@ -79,7 +79,7 @@ pub(crate) enum Command {
     /// Show what happened: states, ends with their causes, alerts.
     Events(Events),
     /// Show who broke which rule: of a link, of the line to the supervisor, of its sandbox.
-    Audit(Events),
+    Audit(Audit),
     /// Show which workers crashed, why, and what followed.
     Crashes(Crashes),
     /// Show which system calls workers were denied, and which line of the manifest would allow each.
@@ -251,6 +251,15 @@ pub(crate) struct Events {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+/// Show who broke which rule.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// A worker, as `web` or `web.2`; without, all of them.
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) events: Events,
 }
 
 /// Show which workers crashed.

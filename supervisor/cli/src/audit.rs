@@ -1,15 +1,17 @@
 //! `audit`: who broke which rule, from the supervisor's bounded memory, and who does.
 
 use bailiwick_supervisor::check::escape;
-use bailiwick_supervisor::control::{Cause, Event};
+use bailiwick_supervisor::control::{Cause, Client, Event, Target};
 use bailiwick_wire::audit::Violation;
 use serde::Serialize;
 
-use crate::arguments::Events;
+use crate::arguments::Audit;
 use crate::events::each;
 use crate::exit::{Exit, Failure};
 use crate::json::{self, SCHEMA_VERSION};
+use crate::place;
 use crate::screen::Screen;
+use crate::status::{target, unknown};
 
 #[derive(Serialize)]
 struct Document {
@@ -57,10 +59,14 @@ struct Frame {
     descriptors: u16,
 }
 
-pub(crate) fn audit(asked: &Events, screen: &Screen) -> Result<Exit, Failure> {
+pub(crate) fn audit(asked: &Audit, screen: &Screen) -> Result<Exit, Failure> {
+    let whom = whom(asked)?;
+    let asked = &asked.events;
     let mut all = Vec::new();
+    let mut shown = 0_u64;
     each(asked, screen, |event, _| {
-        let Some(told) = told(&event) else { return };
+        let Some(told) = told(&event).filter(|told| is_of(told, &whom)) else { return };
+        shown += 1;
         match (asked.json, asked.follow) {
             (true, false) => all.push(told),
             (true, true) => {
@@ -71,8 +77,26 @@ pub(crate) fn audit(asked: &Events, screen: &Screen) -> Result<Exit, Failure> {
     })?;
     if asked.json && !asked.follow {
         screen.print(&json::document(&Document { schema_version: SCHEMA_VERSION, violations: all }));
+    } else if shown == 0 && !asked.follow {
+        // On stderr: data is one violation a line.
+        screen.say("nobody broke a rule, as far as is remembered\n");
     }
     Ok(Exit::Done)
+}
+
+/// Returns whose violations are meant.
+fn whom(asked: &Audit) -> Result<Target, Failure> {
+    let Some(name) = &asked.name else { return Ok(Target::System) };
+    let status = Client::connect(&place::find(&asked.events.place)?)?.status()?;
+    target(&status, name).ok_or_else(|| unknown(&status, name))
+}
+
+fn is_of(told: &Told, whom: &Target) -> bool {
+    match whom {
+        Target::System => true,
+        Target::Worker(name) => told.worker == *name,
+        Target::Instance(name, instance) => told.worker == *name && told.instance == *instance,
+    }
 }
 
 /// Returns what is told of an event, if it is a violation: of a protocol, or of the sandbox.
