@@ -18,8 +18,10 @@ pub fn lay_out(system: &System, roster: &Roster) -> Broker {
         let slots = grant.slots(system);
         for from in roster.instances_of(&grant.from) {
             for to in roster.instances_of(&grant.to_worker).filter(|to| *to != from) {
+                let limits = roster.seat(from).worker.channel.common(roster.seat(to).worker.channel);
                 broker.terms(from, to).imports.extend(slots.iter().cloned());
                 broker.terms(to, from).exports.extend(slots.iter().cloned());
+                (broker.terms(from, to).limits, broker.terms(to, from).limits) = (limits, limits);
             }
         }
     }
@@ -98,6 +100,22 @@ mod tests {
         assert!(two[&FRONT].imports.is_empty(), "nobody may send back");
         let may_send = |child, peer| broker.between(child, peer).is_some_and(Terms::may_send);
         assert!(may_send(FRONT, ONE) && !may_send(ONE, FRONT) && !may_send(ONE, TWO));
+    }
+
+    #[test]
+    fn of_two_ends_the_tighter_limits_hold_both_ways() {
+        let mut system = System {
+            workers: vec![worker("front", 1, &["web"]), worker("back", 1, &["thumbs"])],
+            grants: vec![grant("front", "back", None)],
+            ..System::default()
+        };
+        (system.workers[0].channel.depth, system.workers[1].channel.elements) = (7, 70);
+        let roster = Roster::new(&system).unwrap();
+        let broker = lay_out(&system, &roster);
+        for (child, peer) in [(FRONT, ONE), (ONE, FRONT)] {
+            let limits = broker.between(child, peer).unwrap().limits;
+            assert_eq!((limits.depth, limits.elements, limits.frame_bytes), (7, 70, 1 << 20));
+        }
     }
 
     #[test]

@@ -158,6 +158,8 @@ pub struct Worker {
     pub actor_terms: ActorTerms,
     /// What may wait with each sender while it is down.
     pub while_down: WhileDown,
+    /// What one message over its links may cost; of two ends, the tighter limits hold.
+    pub channel: MessageLimits,
     /// Variables of its environment, which is built from nothing.
     pub environment: BTreeMap<String, String>,
     /// Variables that it is given as the supervisor has them.
@@ -375,11 +377,12 @@ pub use bailiwick_core::siblings::Terms as ActorTerms;
 pub use bailiwick_core::tree::{
     AutoShutdown, Kind, OnExhausted, Reaction, Reactions, Restart as RestartType, Strategy,
 };
+pub use bailiwick_sys::landlock::ruleset::Scoped;
 pub use bailiwick_sys::limits::Limits;
 pub use bailiwick_sys::listen::Address;
 pub use bailiwick_sys::shares::Shares;
-pub use bailiwick_wire::FdKind;
 pub use bailiwick_wire::operator::{DIGEST_BYTES, Digest};
+pub use bailiwick_wire::{FdKind, Limits as MessageLimits};
 
 pub use confinement::{Architectures, Calls, Denial, Families, Namespace};
 pub use file_view::{
@@ -419,6 +422,8 @@ pub struct Sandbox {
     pub private_ipc: Option<bool>,
     /// It sees a neutral name of the host, and cannot change it; `None` as above.
     pub protect_hostname: Option<bool>,
+    /// What Landlock keeps inside besides paths and ports; `None` is everything, where the machine can.
+    pub landlock_scope: Option<Vec<Scoped>>,
     /// TCP ports it may bind.
     pub tcp_bind: Vec<u16>,
     /// TCP ports it may connect to.
@@ -498,21 +503,6 @@ impl Preset {
 }
 
 impl Sandbox {
-    /// Returns whether it sees no files but those it is granted, where the machine can.
-    pub fn has_private_mounts(&self) -> bool {
-        self.preset != Preset::None && (self.private_mounts.unwrap_or(true) || self.needs_view())
-    }
-
-    /// Returns whether something is declared that cannot be had without a view of files of its own.
-    pub fn needs_view(&self) -> bool {
-        self.asks_of_view().next().is_some()
-    }
-
-    /// Returns whether a view of files of its own was asked for in writing.
-    pub fn requires_view(&self) -> bool {
-        self.private_mounts == Some(true) || self.needs_view()
-    }
-
     /// Returns whether it may write somewhere.
     pub fn writes(&self) -> bool {
         self.temporaries().next().is_some() || self.to_write().next().is_some()
@@ -693,6 +683,7 @@ impl Worker {
             actors: Vec::new(),
             actor_terms: ActorTerms::default(),
             while_down: WhileDown::default(),
+            channel: MessageLimits::LINK,
             environment: BTreeMap::new(),
             pass_environment: Vec::new(),
             credentials: BTreeMap::new(),

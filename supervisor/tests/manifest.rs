@@ -11,8 +11,9 @@ use bailiwick_supervisor::check::{Diagnostics, Severity};
 use bailiwick_supervisor::manifest::{Loaded, Options, load, parse};
 use bailiwick_supervisor::spec::{
     Architectures, AutoShutdown, Bind, Bounds, Denial, Exec, Families, FdKind, FileView, HidePid,
-    KeyringMode, Limits, May, OnExhausted, OnFull, OnSigstop, OnViolation, Once, Preset, ProcSubset, Profile,
-    ProtectHome, ProtectSystem, Rate, Reaction, Reactions, RestartType, Sandbox, Shares, Temporary,
+    KeyringMode, Limits, May, MessageLimits, OnExhausted, OnFull, OnSigstop, OnViolation, Once, Preset,
+    ProcSubset, Profile, ProtectHome, ProtectSystem, Rate, Reaction, Reactions, RestartType, Sandbox, Scoped,
+    Shares, Temporary,
 };
 use proptest::prelude::*;
 
@@ -148,6 +149,7 @@ fn views_are_read(folder: &Path, web: &Sandbox, programs: &Sandbox) {
         proc_subset: None,
     };
     assert_eq!(web.view, expected);
+    assert_eq!(web.landlock_scope, Some(vec![Scoped::Signals]));
     let proc = (programs.view.protect_proc, programs.view.proc_subset);
     assert_eq!(proc, (Some(HidePid::Ptraceable), Some(ProcSubset::All)));
 }
@@ -247,6 +249,15 @@ fn every_key_is_read() {
     assert_eq!(args.text, "{ \"root\" = \"/srv/www\", \"rule\" = [{ \"path\" = \"/\" }, ] }");
     assert_eq!(system.workers[1].actors[0].type_name, "Binder");
     assert_eq!((system.profile, web.on_violation), (Profile::Dev, OnViolation::Log));
+    let channel = MessageLimits {
+        depth: 100,
+        elements: 500,
+        produced_bytes: 64 << 10,
+        ..MessageLimits::of_frame(32 << 10)
+    };
+    assert_eq!(web.channel, channel);
+    let frame = MessageLimits::of_frame(16 << 10);
+    assert_eq!(system.workers[1].channel, frame, "the budget goes with the frame");
     let [one, other] = &system.grants[..] else { panic!("two grants: {:?}", system.grants) };
     assert_eq!((one.to_actor.as_deref(), one.max_inflight, one.once), (None, 8, Once::No));
     assert_eq!(one.rate, Some(Rate { messages: 3, period: Duration::from_millis(500) }));

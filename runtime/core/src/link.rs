@@ -296,6 +296,11 @@ impl Link {
         self.limits
     }
 
+    /// Takes payloads of at most `bytes` over the next transport, and those after it.
+    pub fn bound(&mut self, bytes: u32) {
+        self.config.limits.message_bytes = bytes;
+    }
+
     /// Takes in what happened at `now` and appends what is to be done, in order.
     pub fn handle(&mut self, now: Instant, event: Event, actions: &mut Vec<Action>) {
         match event {

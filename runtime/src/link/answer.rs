@@ -31,7 +31,7 @@ impl Answer {
     fn encode(&self, value: &dyn Encode) -> Result<(Parcel, Size), EncodeError> {
         let mut bytes = self.peer.buffer();
         bytes.clear();
-        let beside = value.encode(&self.peer.limits, &mut bytes)?;
+        let beside = value.encode(&self.peer.limits(), &mut bytes)?;
         // Both are within the limits of the codec, which are smaller than what the fields hold.
         let size = Size { bytes: bytes.len() as u32, fds: beside.descriptors.len() as u16 };
         Ok((Parcel { bytes, beside, ..Parcel::default() }, size))

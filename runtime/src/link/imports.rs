@@ -125,7 +125,7 @@ impl Import {
         let peer = self.way.peer();
         let mut bytes = peer.buffer();
         bytes.clear();
-        let beside = encode(&envelope.body, &peer.limits, &mut bytes)?;
+        let beside = encode(&envelope.body, &peer.limits(), &mut bytes)?;
         let origin = self.origin();
         let (message_fds, reply_fds) = origin.fds();
         if message_fds.is_some_and(|granted| !granted.contains_all(beside.kinds())) {

@@ -56,7 +56,7 @@ pub(crate) struct Peer {
     /// The origin of the machine's clock.
     origin: Instant,
     /// What encoding and decoding may cost.
-    pub(super) limits: Limits,
+    limits: Mutex<Limits>,
     state: Mutex<State>,
     /// A buffer to encode into, between two uses.
     spare: Mutex<Vec<u8>>,
@@ -194,7 +194,13 @@ impl State {
 
 impl Peer {
     /// Makes a peer that is not linked yet; messages go to it, or to another life of it.
-    pub(super) fn new(who: Who, is_routed: bool, config: Config, report: Report) -> Arc<Self> {
+    pub(super) fn new(
+        who: Who,
+        is_routed: bool,
+        config: Config,
+        limits: Limits,
+        report: Report,
+    ) -> Arc<Self> {
         let state = State {
             link: Link::new(config),
             actions: Vec::new(),
@@ -225,13 +231,24 @@ impl Peer {
             node: OnceLock::new(),
             report,
             origin: Instant::now(),
-            limits: Limits::of_frame(config.limits.message_bytes),
+            limits: Mutex::new(limits),
             state: Mutex::new(state),
             spare: Mutex::default(),
             writer: AtomicWaker::new(),
             emptied: tokio::sync::Notify::new(),
             this: this.clone(),
         })
+    }
+
+    /// Returns what encoding and decoding may cost.
+    pub(super) fn limits(&self) -> Limits {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has encoding and decoding cost something else at most, from the next payload on.
+    pub(super) fn bound(&self, limits: Limits) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
+        self.lock().link.bound(limits.frame_bytes);
     }
 
     /// Locks the state, lets `act` give the machine events, and then does what concerns others.

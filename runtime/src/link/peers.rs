@@ -144,6 +144,7 @@ impl Peers {
 
     fn regrant_side(&self, side: &Arc<Peer>, told: &bootstrap::Peer) {
         let running = lock(&self.running).clone();
+        side.bound(told.limits);
         side.turn(|turn| {
             turn.read_clock();
             for (number, slot) in (0..).zip(&told.exports) {
@@ -487,8 +488,9 @@ fn side(
     };
     let bootstrap::WhileDown { messages, bytes } = peer.while_down;
     let while_down = WhileDown { messages, bytes };
-    let config = Config { may_accuse: peer.may_accuse, while_down, ..Config::default() };
-    let made = Peer::new(who, is_routed, config, Arc::clone(report));
+    let mut config = Config { may_accuse: peer.may_accuse, while_down, ..Config::default() };
+    config.limits.message_bytes = peer.limits.frame_bytes;
+    let made = Peer::new(who, is_routed, config, peer.limits, Arc::clone(report));
     made.turn(|turn| {
         for (number, slot) in (0..).zip(&peer.exports) {
             let (export, exported) = exported(slot, local);

@@ -358,7 +358,7 @@ impl Turn<'_> {
         let descriptors = fds.into_iter().map(|fd| (observe(fd.as_fd()), fd)).collect();
         let addresses = self.introduce(&addresses);
         let beside = Incoming::new(descriptors, addresses).granting(granted);
-        Some(Payload { bytes, beside, limits: self.peer.limits })
+        Some(Payload { bytes, beside, limits: self.peer.limits() })
     }
 
     fn deliver(

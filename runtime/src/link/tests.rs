@@ -3,6 +3,7 @@
 mod conformance;
 mod desk;
 mod fire;
+mod limits;
 mod mutation;
 mod pool;
 mod sides;

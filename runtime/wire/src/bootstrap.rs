@@ -199,6 +199,8 @@ pub struct Peer {
     pub exports: Vec<Slot>,
     /// What may be reached there, by slot.
     pub imports: Vec<Slot>,
+    /// What one message may cost, either way.
+    pub limits: Limits,
     /// What may wait for it while it is down.
     pub while_down: WhileDown,
     /// Whether it starts only when somebody has a message for it, which is then to be told.
@@ -273,12 +275,21 @@ impl Slot {
 }
 
 /// What a worker and one peer may send to each other. Slots are positions in these lists.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
+    /// What one message may cost, either way: what is within the limits of both.
+    pub limits: Limits,
     /// What the peer may reach here.
     pub exports: Vec<Slot>,
     /// What may be reached at the peer: its exports, in the same order.
     pub imports: Vec<Slot>,
+}
+
+/// Nothing, within the widest limits.
+impl Default for Terms {
+    fn default() -> Self {
+        Self { limits: Limits::LINK, exports: Vec::new(), imports: Vec::new() }
+    }
 }
 
 impl Terms {
@@ -417,6 +428,7 @@ mod tests {
             may_accuse: true,
             exports: Vec::new(),
             imports: vec![slot],
+            limits: Limits { depth: 7, ..Limits::LINK },
             while_down: WhileDown::default(),
             on_demand: true,
         };
@@ -443,7 +455,7 @@ mod tests {
     #[test]
     fn a_use_is_noted_once_and_only_where_something_may_be_used_once() {
         let often = Slot { once: Once::PerLife, ..slot("b") };
-        let mut terms = Terms { exports: vec![slot("a"), often], imports: Vec::new() };
+        let mut terms = Terms { exports: vec![slot("a"), often], ..Terms::default() };
         let noted = [(0, 3), (0, 3), (1, 3), (0, 128), (0, u32::MAX), (u32::MAX, 0), (0, 127)];
         let noted = noted.map(|(slot, method)| terms.note_use(slot, method));
         assert_eq!(noted, [true, false, false, false, false, false, true]);
@@ -453,7 +465,7 @@ mod tests {
     #[test]
     fn a_link_takes_descriptors_unless_every_grant_that_could_bring_some_names_none() {
         let none = || Some(Vec::new());
-        let mut terms = Terms { exports: vec![slot("a")], imports: vec![slot("b")] };
+        let mut terms = Terms { exports: vec![slot("a")], imports: vec![slot("b")], ..Terms::default() };
         assert!(terms.take_fds());
         // What comes back, and what is sent here.
         terms.imports[0].fds_receive = none();

@@ -73,6 +73,10 @@ impl Limits {
     pub const MAX_FRAME_BYTES: u32 = 1 << 20;
     /// The most that `depth` may be set to: a level costs up to about a kilobyte of stack.
     pub const MAX_DEPTH: u16 = 128;
+    /// The most that `elements` may be set to.
+    pub const MAX_ELEMENTS: u32 = 65_536;
+    /// The most that `produced_bytes` may be set to.
+    pub const MAX_PRODUCED_BYTES: u32 = 8 * Limits::MAX_FRAME_BYTES;
     /// The most that `fds` may be set to: what one packet's control buffer has room for.
     pub const MAX_FDS: u16 = 16;
     /// The most that `addresses` may be set to.
@@ -80,6 +84,8 @@ impl Limits {
 
     /// For the messages of actors.
     pub const DATA: Limits = Limits::of_frame(64 << 10);
+    /// For a link of which the manifest says nothing.
+    pub const LINK: Limits = Limits::of_frame(Limits::MAX_FRAME_BYTES);
     /// For the handshake, failures and the other payloads of the runtime itself.
     pub const CONTROL: Limits = Limits { fds: 0, addresses: 0, ..Limits::of_frame(16 << 10) };
     /// For the bootstrap packet, which the supervisor writes.
@@ -92,10 +98,23 @@ impl Limits {
         Limits {
             frame_bytes,
             depth: 32,
-            elements: 65_536,
+            elements: Limits::MAX_ELEMENTS,
             produced_bytes: frame_bytes * 8,
             fds: Limits::MAX_FDS,
             addresses: Limits::MAX_ADDRESSES,
+        }
+    }
+
+    /// Returns what is within both.
+    #[must_use]
+    pub fn common(self, other: Limits) -> Limits {
+        Limits {
+            frame_bytes: self.frame_bytes.min(other.frame_bytes),
+            depth: self.depth.min(other.depth),
+            elements: self.elements.min(other.elements),
+            produced_bytes: self.produced_bytes.min(other.produced_bytes),
+            fds: self.fds.min(other.fds),
+            addresses: self.addresses.min(other.addresses),
         }
     }
 }

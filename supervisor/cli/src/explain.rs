@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bailiwick_supervisor::check::{Above, Blast, End, Why, blast, schedule};
 use bailiwick_supervisor::spec::{
     Exec, Families, FdKind, Grant, KeyringMode, Kind, Limits, Narrow, OnExhausted, OnViolation, Once, Preset,
-    Profile, RestartType, Sandbox, Start, System, Worker,
+    Profile, RestartType, Sandbox, Scoped, Start, System, Worker,
 };
 
 use crate::status::short;
@@ -120,6 +120,10 @@ fn granted(sandbox: &Sandbox, base: &Path) -> Vec<(&'static str, Vec<String>)> {
         true => shown(path),
         false => format!("{} as {}", shown(path), at.display()),
     };
+    let let_out = Scoped::ALL.iter().filter(|one| !sandbox.scoped().contains(one)).map(|one| match one {
+        Scoped::Signals => "processes of others, by signals".to_owned(),
+        Scoped::AbstractSockets => "abstract sockets of others".to_owned(),
+    });
     let root = sandbox.view.root_directory.iter().map(|path| format!("{} as /", shown(path)));
     let ports = |list: &[u16]| list.iter().map(u16::to_string).collect::<Vec<_>>();
     let all = [
@@ -142,6 +146,7 @@ fn granted(sandbox: &Sandbox, base: &Path) -> Vec<(&'static str, Vec<String>)> {
         ("is kept from", kept_from(sandbox)),
         ("sees nothing of", paths(&sandbox.inaccessible_paths)),
         ("has of its own", sandbox.temporaries().map(|folder| folder.at.display().to_string()).collect()),
+        ("is not kept from", let_out.collect()),
         ("may bind TCP", ports(&sandbox.tcp_bind)),
         ("may connect to TCP", ports(&sandbox.tcp_connect)),
         ("may bind UDP", sandbox.udp_bind.then(|| "any port".to_owned()).into_iter().collect()),

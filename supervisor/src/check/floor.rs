@@ -119,12 +119,19 @@ pub const PILLARS: &[Pillar] = &[
     },
     Pillar {
         name: "bounds on signals",
-        whose: "an extra of all presets but `none`",
+        whose: "floor of who names some in `landlock.scope`, an extra of others but `none`",
         needs: "it takes Linux 6.12, whose Landlock bounds signals and abstract sockets",
         without: "signal other processes of its user and reach abstract sockets, as far as its system calls go",
         aspect: Aspect::Scope,
         is_there: |machine| machine.landlock_abi >= SCOPE_ABI,
-        role: |worker| if_sandboxed(worker, Role::Extra),
+        role: |worker| {
+            let role = match worker.sandbox.landlock_scope.as_deref() {
+                None => Role::Extra,
+                Some([]) => Role::Unused,
+                Some(_) => Role::Floor("sandbox.landlock.scope"),
+            };
+            if_sandboxed(worker, role)
+        },
     },
     Pillar {
         name: "an end of all that it starts",
@@ -177,7 +184,7 @@ const SCOPE_ABI: u32 = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Exec, KeyringMode};
+    use crate::spec::{Exec, KeyringMode, Scoped};
 
     /// Returns the names of what is floor and what is extra where the machine has nothing.
     fn roles(change: impl FnOnce(&mut Worker)) -> (Vec<&'static str>, Vec<&'static str>) {
@@ -215,6 +222,10 @@ mod tests {
         let asked = ["bounds on TCP ports", "an end of all that it starts", "a keyring of its own", "groups"];
         assert_eq!(floor, [&SEALED[..], &asked].concat());
         assert_eq!(extras, ["bounds on signals"]);
+        let (floor, _) = roles(|worker| worker.sandbox.landlock_scope = Some(vec![Scoped::Signals]));
+        assert!(floor.contains(&"bounds on signals"), "{floor:?}");
+        let (floor, extras) = roles(|worker| worker.sandbox.landlock_scope = Some(Vec::new()));
+        assert!(![floor, extras].concat().contains(&"bounds on signals"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::sandbox::{Decision, SystemCall, Verdict, decisions};
 use crate::spec::{
     Bind, Exec, Grant, HidePid, KeyringMode, May, OnViolation, Once, Preset, ProcSubset, Rate, Sandbox,
-    System, Worker,
+    Scoped, System, Worker,
 };
 
 /// Returns, line by line, who gains what when `new` takes the place of `old`. Limits and times are no privileges, and a
@@ -111,6 +111,11 @@ fn of_view(old: &Sandbox, new: &Sandbox, found: &mut Vec<String>) {
     }
     let root = now.root_directory.iter().filter(|_| now.root_directory != before.root_directory);
     found.extend(root.map(|path| format!("may read {} as /", path.display())));
+    let let_out = old.scoped().iter().filter(|one| !new.scoped().contains(one));
+    found.extend(let_out.map(|one| match one {
+        Scoped::Signals => "may signal others of its user".to_owned(),
+        Scoped::AbstractSockets => "may connect to abstract sockets of others".to_owned(),
+    }));
     let named = |key: Option<HidePid>| key.unwrap_or_default();
     for (gained, text) in [
         (
@@ -259,6 +264,8 @@ mod tests {
         assert_eq!(devices, one("may use devices among its paths"));
         let processes = told(|sandbox| sandbox.view.protect_proc = Some(HidePid::NoAccess));
         assert_eq!(processes, one("is told more of processes of others"));
+        let signals = told(|sandbox| sandbox.landlock_scope = Some(vec![Scoped::AbstractSockets]));
+        assert_eq!(signals, one("may signal others of its user"));
         let machine = told(|sandbox| sandbox.view.proc_subset = Some(ProcSubset::All));
         assert_eq!(machine, one("is told of the machine by /proc"));
     }

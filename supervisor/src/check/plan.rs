@@ -208,6 +208,7 @@ const KEYS: &[Key] = keys! {
     Hot "may" may;
     Hot "max_age" max_age;
     Hot "spares" spares;
+    Restarted "a limit of channel" channel;
     Restarted "exec" exec;
     Restarted "kind" kind;
     Restarted "arguments, notify, watchdog or stop_signal" command;

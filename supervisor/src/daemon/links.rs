@@ -40,6 +40,7 @@ impl Daemon {
             may_accuse: self.roster.is_privileged(child) && !self.roster.is_privileged(peer),
             exports: terms.exports.clone(),
             imports: terms.imports.clone(),
+            limits: terms.limits,
             ..seat.worker.as_peer(peer.0, seat.instance)
         }
     }

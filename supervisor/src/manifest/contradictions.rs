@@ -152,8 +152,13 @@ fn surroundings(worker: &Worker) -> Vec<Pair<'static>> {
 }
 
 /// What a worker without a sandbox cannot be granted one by one.
-const UNSANDBOXED: [&str; 4] =
-    ["sandbox.read_only_paths", "sandbox.read_write_paths", "sandbox.tcp_bind", "sandbox.tcp_connect"];
+const UNSANDBOXED: [&str; 5] = [
+    "sandbox.read_only_paths",
+    "sandbox.read_write_paths",
+    "sandbox.tcp_bind",
+    "sandbox.tcp_connect",
+    "sandbox.landlock",
+];
 
 impl Pair<'_> {
     fn diagnostic(self, path: &str) -> Diagnostic {

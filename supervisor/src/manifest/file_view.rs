@@ -7,7 +7,10 @@ use toml::de::DeValue;
 
 use super::fields::{Fields, Reader};
 use super::values::{Choice, FromToml, parse_bytes};
-use crate::spec::{Bind, Bounds, HidePid, ProcSubset, ProtectHome, ProtectSystem, Sandbox, Temporary};
+use super::vocabulary::Table;
+use crate::spec::{
+    Bind, Bounds, HidePid, ProcSubset, ProtectHome, ProtectSystem, Sandbox, Scoped, Temporary,
+};
 
 /// Reads them into the sandbox.
 pub(super) fn read(fields: &mut Fields<'_, '_>, sandbox: &mut Sandbox) {
@@ -21,6 +24,16 @@ pub(super) fn read(fields: &mut Fields<'_, '_>, sandbox: &mut Sandbox) {
     fields.set("protect_home", &mut view.protect_home);
     fields.set("protect_proc", &mut view.protect_proc);
     fields.set("proc_subset", &mut view.proc_subset);
+    if let Some(mut table) = fields.table("landlock", Table::Landlock) {
+        sandbox.landlock_scope = table.read("scope");
+        table.finish();
+    }
+}
+
+impl Choice for Scoped {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("signal", Self::Signals), ("abstract-unix", Self::AbstractSockets)];
+    const LATER: &'static [&'static str] = &[];
 }
 
 impl Choice for HidePid {

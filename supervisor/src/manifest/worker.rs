@@ -13,7 +13,7 @@ use super::values::{Account, Bytes, Choice};
 use super::vocabulary::Table;
 use super::{actor, confinement, contradictions, environment, file_view, limits, program};
 use crate::check::{Diagnostic, quote};
-use crate::spec::{Backoff, Exec, Reactions, Sandbox, WhileDown, Worker};
+use crate::spec::{Backoff, Exec, MessageLimits, Reactions, Sandbox, WhileDown, Worker};
 
 /// The most workers of one system.
 const MAX_WORKERS: usize = 256;
@@ -93,6 +93,7 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     }
     if let Some(mut table) = fields.table("channel", Table::Channel) {
         table.set("on_violation", &mut worker.on_violation);
+        worker.channel = channel(&mut table);
         table.finish();
     }
     let found = contradictions::settle(&mut worker, &fields.reader.places);
@@ -145,6 +146,21 @@ fn while_down(fields: &mut Fields<'_, '_>) -> WhileDown {
     fields.set_within("bytes", Bytes(0)..=Bytes(64 << 20), &mut bytes);
     limit.bytes = u32::try_from(bytes.0).unwrap_or(limit.bytes);
     limit
+}
+
+/// Reads what one message may cost. The limits keep what decoding fills and how deep it goes within what a thread has.
+fn channel(fields: &mut Fields<'_, '_>) -> MessageLimits {
+    let most = |bytes: u32| Bytes(bytes.into());
+    let mut bytes = most(MessageLimits::MAX_FRAME_BYTES);
+    fields.set_within("max_frame", Bytes(1 << 10)..=bytes, &mut bytes);
+    // The budget goes with the frame unless it is written.
+    let mut limits = MessageLimits::of_frame(u32::try_from(bytes.0).unwrap_or(u32::MAX));
+    fields.set_within("max_depth", 1..=MessageLimits::MAX_DEPTH, &mut limits.depth);
+    fields.set_within("max_elements", 1..=MessageLimits::MAX_ELEMENTS, &mut limits.elements);
+    let mut budget = most(limits.produced_bytes);
+    fields.set_within("decode_budget", Bytes(1 << 10)..=most(MessageLimits::MAX_PRODUCED_BYTES), &mut budget);
+    limits.produced_bytes = u32::try_from(budget.0).unwrap_or(limits.produced_bytes);
+    limits
 }
 
 pub(super) fn backoff(fields: &mut Fields<'_, '_>) -> Backoff {

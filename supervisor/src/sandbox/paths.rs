@@ -166,7 +166,7 @@ fn rules(
     granted: &[&Granted],
     executable: Option<&Executable>,
 ) -> Result<OwnedFd, RulesetError> {
-    let mut rules = Rules::new(abi, binds_any_port(sandbox))?;
+    let mut rules = Rules::new(abi, binds_any_port(sandbox), sandbox.scoped())?;
     for granted in granted {
         rules = rules.allow(granted.as_fd(), granted.access)?;
     }

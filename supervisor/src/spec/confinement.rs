@@ -2,7 +2,7 @@
 
 pub use bailiwick_sys::seccomp::policy::Denial;
 
-use super::{Preset, Sandbox};
+use super::{Preset, Sandbox, Scoped};
 
 /// The keys of a sandbox that become system call filters, or settings of the kernel akin to them. What is `None` is as
 /// the preset has it.
@@ -83,6 +83,11 @@ impl Namespace {
 }
 
 impl Sandbox {
+    /// Returns what Landlock keeps inside besides paths and ports.
+    pub fn scoped(&self) -> &[Scoped] {
+        self.landlock_scope.as_deref().unwrap_or(&Scoped::ALL)
+    }
+
     /// Returns whether it keeps a capability.
     pub fn holds(&self, capability: &str) -> bool {
         self.capabilities.iter().any(|held| held == capability)

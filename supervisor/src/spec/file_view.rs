@@ -6,7 +6,7 @@ pub use bailiwick_sys::fresh_mount::HidePid;
 pub use bailiwick_sys::temporary::Bounds;
 pub use bailiwick_sys::view::Narrow;
 
-use super::Sandbox;
+use super::{Preset, Sandbox};
 
 /// The keys of a sandbox that add to its view of files, or take away from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,6 +109,21 @@ impl FileView {
 }
 
 impl Sandbox {
+    /// Returns whether it sees no files but those it is granted, where the machine can.
+    pub fn has_private_mounts(&self) -> bool {
+        self.preset != Preset::None && (self.private_mounts.unwrap_or(true) || self.needs_view())
+    }
+
+    /// Returns whether something is declared that cannot be had without a view of files of its own.
+    pub fn needs_view(&self) -> bool {
+        self.asks_of_view().next().is_some()
+    }
+
+    /// Returns whether a view of files of its own was asked for in writing.
+    pub fn requires_view(&self) -> bool {
+        self.private_mounts == Some(true) || self.needs_view()
+    }
+
     /// Returns the folders in memory that are its own.
     pub fn temporaries(&self) -> impl Iterator<Item = Temporary> {
         let tmp = self.private_tmp.then(|| Temporary { at: "/tmp".into(), bounds: Bounds::default() });

@@ -111,6 +111,7 @@ impl Worker {
             may_accuse: false,
             exports: Vec::new(),
             imports: Vec::new(),
+            limits: self.channel,
             while_down: bootstrap::WhileDown {
                 messages: self.while_down.messages,
                 bytes: self.while_down.bytes,

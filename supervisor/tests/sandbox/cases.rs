@@ -132,5 +132,6 @@ pub(crate) const CASES: &[Case] = cases![
     Root view_keys::devices_are_used_where_that_is_said,
     Root view_keys::the_system_is_not_written_below_what_may_be_written,
     Root view_keys::homes_below_what_is_granted_are_hidden_or_not_written,
+    Root view_keys::what_landlock_keeps_inside_is_chosen,
     Root view_keys::a_proc_tells_of_its_own_processes_unless_more_is_said,
 ];

@@ -440,16 +440,54 @@ pub(crate) const SECTIONS: &[Section] = &[
     },
     sandbox::SECTION,
     Section {
+        title: "[worker.NAME.sandbox.landlock]",
+        what: "What Landlock bounds besides paths and ports. Usually written in the sandbox: `landlock = { scope = [\"signal\"] }`.",
+        table: "Landlock",
+        head: "[worker.p]\nexec = \"x\"\n[worker.p.sandbox.landlock]\n",
+        keys: &[(
+            "scope",
+            "both, where the machine can",
+            "[\"signal\"]",
+            "What stays inside: `signal`, no process of others is signalled; `abstract-unix`, no abstract socket of others is connected to. A list that is written names all that stays inside, and needs Linux 6.12; an empty one lets both out, as far as system calls, PID and network namespaces let them.",
+        )],
+    },
+    Section {
         title: "[worker.NAME.channel]",
         what: "How a worker's links are held to their rules. See [grants](grants.md#violations).",
         table: "Channel",
         head: "[worker.p]\nexec = \"x\"\n[worker.p.channel]\n",
-        keys: &[(
-            "on_violation",
-            "`\"kill\"`",
-            "\"log\"",
-            "What follows when a privileged peer finds that it broke the rules of their link: `log` has it told and recorded, and the link made anew. Only with `profile = \"dev\"` in `[supervisor]`.",
-        )],
+        keys: &[
+            (
+                "on_violation",
+                "`\"kill\"`",
+                "\"log\"",
+                "What follows when a privileged peer finds that it broke the rules of their link: `log` has it told and recorded, and the link made anew. Only with `profile = \"dev\"` in `[supervisor]`.",
+            ),
+            (
+                "max_frame",
+                "`\"1M\"`",
+                "\"64K\"",
+                "The bytes of one message or reply, either way. Of a link's two ends the tighter limit holds, of this key and the next three. Whoever sends holds to it: what is more is `NotDelivered(TooLarge)`, and never leaves. Whoever receives counts again: what arrives and is more is a violation.",
+            ),
+            (
+                "max_depth",
+                "`32`",
+                "8",
+                "Values inside values in one message: structs, variants, options, lists. What is deeper and arrives all the same is not delivered either, as with the next two.",
+            ),
+            (
+                "max_elements",
+                "`65536`",
+                "1000",
+                "Elements of all lists, and entries of all maps, in one message; single bytes are not counted.",
+            ),
+            (
+                "decode_budget",
+                "8 times `max_frame`",
+                "\"256K\"",
+                "The bytes of memory that one message fills when it is decoded: text, elements, boxed values.",
+            ),
+        ],
     },
     Section {
         title: "[worker.NAME.while_down]",

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bailiwick_supervisor::control::Status;
 use bailiwick_supervisor::spec::Grant;
 use bailiwick_sys::socket::{Kind as SocketKind, pair};
+use bailiwick_wire::Limits;
 use bailiwick_wire::bootstrap;
 use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::reason::DownCause;
@@ -140,6 +141,16 @@ impl Both {
         Self { left: Arc::new(left), right: Arc::new(right), granted: None, generation: 1, risen: 1 }
     }
 
+    /// As either worker's bootstrap has the limits on their messages.
+    pub(super) async fn with_limits(left: Limits, right: Limits) -> Self {
+        let (desks, none) = (|| vec![slot("desk", None)], Vec::new);
+        let told = bootstrap::Peer { limits: left, imports: desks(), ..peer(NUMBER, "right", 1, 1) };
+        let left = Worker::with_peers("left", &[told], none()).await;
+        let told = bootstrap::Peer { limits: right, exports: desks(), ..peer(NUMBER, "left", 1, 1) };
+        let right = Worker::with_peers("right", &[told], vec![desk()]).await;
+        Self { left: Arc::new(left), right: Arc::new(right), granted: None, generation: 1, risen: 1 }
+    }
+
     async fn right(granted: Granted) -> Worker {
         let exports = vec![slot("desk", granted), slot("bell", None)];
         Worker::new("right", exports, vec![slot("desk", None)], vec![desk(), bell()]).await
@@ -256,6 +267,7 @@ pub(super) fn peer(number: u16, worker: &str, instance: u16, instances: u16) -> 
         may_accuse: true,
         exports,
         imports,
+        limits: Limits::LINK,
         while_down,
         on_demand: false,
     }

@@ -25,6 +25,27 @@ pub enum Access {
     Execute,
 }
 
+/// What stays inside, besides paths and ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scoped {
+    /// Signals: none reach anybody else.
+    Signals,
+    /// Abstract sockets: none of others is connected to.
+    AbstractSockets,
+}
+
+impl Scoped {
+    /// Everything.
+    pub const ALL: [Self; 2] = [Self::Signals, Self::AbstractSockets];
+
+    fn flag(self) -> Scope {
+        match self {
+            Self::Signals => Scope::Signal,
+            Self::AbstractSockets => Scope::AbstractUnixSocket,
+        }
+    }
+}
+
 /// A ruleset in the making.
 #[derive(Debug)]
 pub struct Rules {
@@ -53,11 +74,11 @@ impl From<landlock::RulesetError> for RulesetError {
 
 impl Rules {
     /// Starts with nothing allowed, as far as version `abi` of the interface can say so; with `binds_any_port`, TCP ports
-    /// may be bound.
+    /// may be bound. What is not `scoped` may leave.
     ///
     /// # Errors
     /// When the kernel knows less than `abi`.
-    pub fn new(abi: u32, binds_any_port: bool) -> Result<Self, RulesetError> {
+    pub fn new(abi: u32, binds_any_port: bool, scoped: &[Scoped]) -> Result<Self, RulesetError> {
         let abi = ABI::from(i32::try_from(abi).unwrap_or(i32::MAX));
         let mut rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
         rules = rules.handle_access(AccessFs::from_all(abi))?;
@@ -67,8 +88,8 @@ impl Rules {
                 rules = rules.handle_access(AccessNet::BindTcp)?;
             }
         }
-        if abi >= ABI::V6 {
-            rules = rules.scope(Scope::from_all(abi))?;
+        if abi >= ABI::V6 && !scoped.is_empty() {
+            rules = rules.scope(scoped.iter().map(|one| one.flag()).collect::<BitFlags<Scope>>())?;
         }
         Ok(Self { abi, made: rules.create()? })
     }

@@ -1,7 +1,7 @@
 //! What a worker reaches in the file system, path by path.
 
 use bailiwick_supervisor::sandbox::Access;
-use bailiwick_supervisor::spec::{Preset, Worker};
+use bailiwick_supervisor::spec::{Preset, Sandbox, Worker};
 use bailiwick_sys::landlock::places::needed;
 use serde::Serialize;
 
@@ -30,6 +30,31 @@ pub(super) fn of(worker: &Worker) -> Vec<Path> {
     };
     let mut all = granted(&sandbox.read_only_paths, "read_only_paths", "read");
     all.extend(granted(&sandbox.read_write_paths, "read_write_paths", "write"));
+    all.extend(of_view(sandbox));
+    all.extend(granted(&sandbox.exec_paths, "exec_paths", "execute"));
+    all.extend(granted(&sandbox.no_exec_paths, "no_exec_paths", "no program"));
+    all.extend(granted(&sandbox.inaccessible_paths, "inaccessible_paths", "nothing"));
+    let who = match sandbox.preset {
+        Preset::NetClient => "net-client",
+        Preset::Exec => "exec",
+        Preset::Sealed | Preset::NetServer | Preset::FsRo | Preset::None => return all,
+    };
+    all.extend(needed(who, false).map(|place| Path {
+        path: place.path.display().to_string(),
+        access: match place.access {
+            Access::Enter => "enter",
+            Access::Read => "read",
+            Access::Write => "write",
+            Access::Execute => "execute",
+        },
+        why: format!("preset {who}: {}", place.reason),
+    }));
+    all
+}
+
+/// Returns what is reached by the keys of its view.
+fn of_view(sandbox: &Sandbox) -> Vec<Path> {
+    let mut all = Vec::new();
     let view = &sandbox.view;
     for (list, key, access) in
         [(&view.read_only_binds, "bind_read_only_paths", "read"), (&view.binds, "bind_paths", "write")]
@@ -57,24 +82,6 @@ pub(super) fn of(worker: &Worker) -> Vec<Path> {
         path: place.path.display().to_string(),
         access: if place.access == Access::Write { "write" } else { "read" },
         why: format!("private_devices: {}", place.reason),
-    }));
-    all.extend(granted(&sandbox.exec_paths, "exec_paths", "execute"));
-    all.extend(granted(&sandbox.no_exec_paths, "no_exec_paths", "no program"));
-    all.extend(granted(&sandbox.inaccessible_paths, "inaccessible_paths", "nothing"));
-    let who = match sandbox.preset {
-        Preset::NetClient => "net-client",
-        Preset::Exec => "exec",
-        Preset::Sealed | Preset::NetServer | Preset::FsRo | Preset::None => return all,
-    };
-    all.extend(needed(who, false).map(|place| Path {
-        path: place.path.display().to_string(),
-        access: match place.access {
-            Access::Enter => "enter",
-            Access::Read => "read",
-            Access::Write => "write",
-            Access::Execute => "execute",
-        },
-        why: format!("preset {who}: {}", place.reason),
     }));
     all
 }

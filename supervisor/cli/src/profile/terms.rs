@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bailiwick_supervisor::spec::{
     Actor, ActorTerms, Backoff, Calls, Denial, Exec, Families, FileView, Group, Listener, Reactions, Sandbox,
-    System, Worker,
+    Scoped, System, Worker,
 };
 use bailiwick_sys::Errno;
 use serde::Serialize;
@@ -89,6 +89,10 @@ fn values(worker: &Worker) -> Values {
         ("liveness_timeout", or_never(worker.liveness_timeout)),
         ("on_sigstop", word(worker.on_sigstop)),
         ("channel.on_violation", word(worker.on_violation)),
+        ("channel.max_frame", worker.channel.frame_bytes.to_string()),
+        ("channel.max_depth", worker.channel.depth.to_string()),
+        ("channel.max_elements", worker.channel.elements.to_string()),
+        ("channel.decode_budget", worker.channel.produced_bytes.to_string()),
         ("stable_after", time(worker.stable_after)),
         ("max_offences", worker.max_offences.to_string()),
         ("offence_period", time(worker.offence_period)),
@@ -247,10 +251,23 @@ pub(super) fn of_sandbox(sandbox: &Sandbox) -> Vec<Term> {
         ("protect_home", Some(view.protect_home).filter(|it| *it != usual.protect_home).map(word)),
         ("protect_proc", view.protect_proc.map(word)),
         ("proc_subset", view.proc_subset.map(word)),
+        ("landlock.scope", sandbox.landlock_scope.as_deref().map(scope)),
     ];
     let of_view =
         rows.into_iter().filter_map(|(key, value)| Some(Term { key, value: value?, declared: true }));
     of_view.chain(of_calls(&sandbox.calls)).collect()
+}
+
+fn scope(scoped: &[Scoped]) -> String {
+    let kept = |scoped: &Scoped| match scoped {
+        Scoped::Signals => "signal",
+        Scoped::AbstractSockets => "abstract-unix",
+    };
+    if scoped.is_empty() {
+        "nothing".to_owned()
+    } else {
+        scoped.iter().map(kept).collect::<Vec<_>>().join(" ")
+    }
 }
 
 fn of_calls(calls: &Calls) -> Vec<Term> {

@@ -7,9 +7,9 @@ use bailiwick_supervisor::sandbox::Machine;
 use bailiwick_supervisor::spec::{
     Actor, ActorTerms, Address, Architectures, Args, AutoShutdown, Backoff, Bind, Bounds, Calls, Command,
     DIGEST_BYTES, Denial, Exec, Families, FdKind, FileView, Grant, Group, HidePid, KeyringMode, Kind, Limits,
-    Listener, Mailbox, May, Namespace, OnExhausted, OnFull, OnSigstop, OnViolation, Once, Preset, ProcSubset,
-    Profile, ProtectHome, ProtectSystem, Rate, Reaction, Reactions, RestartType, Sandbox, Shares, Start,
-    StopSignal, Strategy, System, Temporary, WhileDown, Worker,
+    Listener, Mailbox, May, MessageLimits, Namespace, OnExhausted, OnFull, OnSigstop, OnViolation, Once,
+    Preset, ProcSubset, Profile, ProtectHome, ProtectSystem, Rate, Reaction, Reactions, RestartType, Sandbox,
+    Shares, Start, StopSignal, Strategy, System, Temporary, WhileDown, Worker,
 };
 
 use super::{document, everything, namespaces};
@@ -176,6 +176,7 @@ fn every_field_of_a_worker_is_told() {
         actors: Vec::new(),
         actor_terms: ActorTerms { max_restarts: 77, ..ActorTerms::default() },
         while_down: WhileDown { messages: 77, ..WhileDown::default() },
+        channel: MessageLimits { depth: 77, ..MessageLimits::LINK },
         environment: [("LANG".to_owned(), "C".to_owned())].into(),
         pass_environment: vec!["TZ".into()],
         credentials: [("tls".to_owned(), "/etc/key".into())].into(),
@@ -282,6 +283,7 @@ fn every_field_of_a_sandbox_is_told() {
         private_pids: Some(true),
         private_users: Some(true),
         view: FileView { protect_home: ProtectHome::Hidden, ..FileView::default() },
+        landlock_scope: Some(Vec::new()),
     });
     each("Sandbox", changes, |system| &mut system.workers[0].sandbox);
     let given_up: Changes<Sandbox> = vec![

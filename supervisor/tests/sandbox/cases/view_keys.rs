@@ -2,13 +2,15 @@
 
 use std::fs::Permissions;
 use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 
 use bailiwick_supervisor::sandbox::Machine;
 use bailiwick_supervisor::spawn::LaunchError;
 use bailiwick_supervisor::spec::{
-    Bind, Bounds, HidePid, Preset, ProcSubset, ProtectHome, ProtectSystem, Temporary, Worker,
+    Bind, Bounds, HidePid, Preset, ProcSubset, ProtectHome, ProtectSystem, Scoped, Temporary, Worker,
 };
 
 use crate::bench::{Bench, Life, worker};
@@ -226,4 +228,28 @@ pub(super) fn a_proc_tells_of_its_own_processes_unless_more_is_said() {
         worker.sandbox.view.protect_proc = Some(HidePid::NoAccess);
     };
     assert_eq!(looks(closed, &stranger), "EPERM");
+}
+
+pub(super) fn what_landlock_keeps_inside_is_chosen() {
+    let name = format!("bailiwick-scope-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).expect("a short name");
+    let _listener = UnixListener::bind_addr(&address).expect("a socket");
+    let scoped = |scope: Option<&[Scoped]>| {
+        let mut worker = worker(Preset::Exec);
+        worker.sandbox.landlock_scope = scope.map(<[Scoped]>::to_vec);
+        // Of the user of this process and in no PID namespace, so that nothing else keeps signals inside.
+        (worker.privileged, worker.sandbox.user) = (true, Some("root".into()));
+        worker.sandbox.private_pids = Some(false);
+        let mut bench = Bench::new(worker);
+        let life = bench.start();
+        let signal = format!("signal {}", std::process::id());
+        let said = [life.ask(&signal), life.ask(&format!("abstract {name}"))];
+        life.send("exit 0", &[]);
+        life.end();
+        said
+    };
+    assert_eq!(scoped(None), ["EPERM", "EPERM"]);
+    assert_eq!(scoped(Some(&[Scoped::Signals])), ["EPERM", "ok"]);
+    assert_eq!(scoped(Some(&[Scoped::AbstractSockets])), ["ok", "EPERM"]);
+    assert_eq!(scoped(Some(&[])), ["ok", "ok"]);
 }

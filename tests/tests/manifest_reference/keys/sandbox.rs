@@ -137,6 +137,12 @@ pub(super) const SECTION: Section = Section {
             "The host is called `localhost`, and no other name is seen. Written, it refuses the start where the machine cannot.",
         ),
         (
+            "landlock",
+            "see below",
+            "{ scope = [\"signal\"] }",
+            "What Landlock bounds besides paths and ports: see `[worker.NAME.sandbox.landlock]`.",
+        ),
+        (
             "tcp_bind",
             "`[]`",
             "[8080]",
