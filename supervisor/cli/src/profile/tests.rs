@@ -30,6 +30,8 @@ fn base() -> System {
     let mut web = Worker::new("web", Exec::Path("/bin/web".into()));
     web.group = Some("front".into());
     web.kept = vec!["http".into()];
+    // So that a key which cannot be had without a view does not show by that alone.
+    web.sandbox.private_mounts = Some(true);
     let args = Some(Args { text: "{ a = 1 }".into(), line: 7 });
     let mailbox = Mailbox::default();
     web.actors = vec![Actor {
@@ -257,7 +259,7 @@ fn every_field_of_a_sandbox_is_told() {
         capabilities: vec!["CAP_CHOWN".into()],
         read_only_paths: vec!["/srv".into()],
         read_write_paths: vec!["/srv".into()],
-        private_mounts: Some(true),
+        private_mounts: Some(false),
         private_tmp: true,
         inaccessible_paths: vec!["/srv/secret".into()],
         private_network: Some(true),
