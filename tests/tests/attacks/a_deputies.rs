@@ -54,7 +54,8 @@ fn a4_a_link_whose_other_end_has_died_reaches_no_later_life() {
     }
 }
 
-/// Control: the same word with the number of the present use is delivered.
+/// Control: the same word with the number of the present use is delivered. Seen to fail without the refusal of what a reload
+/// has taken away.
 #[test]
 fn a4_a_slot_that_a_reload_gives_to_another_actor_takes_nothing_for_the_former() {
     for &mode in modes() {
@@ -99,7 +100,8 @@ fn ways_out(secret: &Path) -> Vec<(Vec<u8>, bool)> {
     ways
 }
 
-/// Control: somebody who joins the path to the folder hands the file beside it out.
+/// Control: somebody who joins the path to the folder hands the file beside it out. Seen to fail without the way of opening
+/// files that leads nowhere but downwards.
 #[test]
 fn a9_nobody_careful_is_led_out_of_the_folder_that_it_hands_files_out_of() {
     let shelf = Shelf::new();

@@ -39,7 +39,8 @@ pub(crate) fn assert_deadly(mode: Mode, packets: &[(&str, Vec<u8>, usize)]) {
     scene.assert_unharmed();
 }
 
-/// Control: a frame whose bytes are all as they should be is taken.
+/// Control: a frame whose bytes are all as they should be is taken. Seen to fail without the refusal of bytes in fields that
+/// a kind of frame does not have.
 #[test]
 fn a1_there_is_no_place_for_a_sender_and_bytes_where_one_could_stand_are_deadly() {
     let with = |at: usize| {
@@ -62,7 +63,7 @@ fn a1_there_is_no_place_for_a_sender_and_bytes_where_one_could_stand_are_deadly(
     }
 }
 
-/// Control: a frame that names nothing is taken.
+/// Control: a frame that names nothing is taken. Seen to fail without the refusal of a slot that was never issued.
 #[test]
 fn a2_what_is_not_granted_cannot_be_named_and_to_try_is_deadly() {
     let tell = |slot: u32, generation: u32, method: u16| {
@@ -84,7 +85,8 @@ fn a2_what_is_not_granted_cannot_be_named_and_to_try_is_deadly() {
     }
 }
 
-/// Control: a word that a worker may say is heard.
+/// Control: a word that a worker may say is heard. Seen to fail without the comparison of a record with what an honest
+/// worker writes.
 #[test]
 fn a7_a_worker_that_speaks_as_a_supervisor_or_out_of_turn_is_killed() {
     let record = |kind: u8| {
@@ -120,7 +122,7 @@ fn a7_a_worker_that_speaks_as_a_supervisor_or_out_of_turn_is_killed() {
     }
 }
 
-/// Control: what belongs into the place is taken.
+/// Control: what belongs into the place is taken. Seen to fail without the refusal of a greeting in the midst.
 #[test]
 fn a10_a_greeting_in_the_midst_and_an_unknown_kind_of_frame_are_deadly() {
     assert_eq!(header(Kind::Ready, |_| {}).len(), HEADER_BYTES);

@@ -98,7 +98,7 @@ fn headers(voice: &mut Voice, payload: &[u8]) -> Vec<(&'static str, Vec<u8>, u64
     fields.map(changed).into()
 }
 
-/// Control: the header as it was is answered.
+/// Control: the header as it was is answered. Seen to fail without the comparison of a length with what follows.
 #[test]
 fn b5_a_flipped_bit_of_a_header_is_refused_or_the_end_of_its_sender() {
     let payload = encoded(&word());
@@ -177,7 +177,7 @@ fn nested(depth: usize) -> Vec<u8> {
     [level.repeat(depth), 0_u32.to_le_bytes().to_vec()].concat()
 }
 
-/// Control: who decodes without limits dies of a stack that overflows.
+/// Control: who decodes without limits dies of a stack that overflows. Seen to fail without the limit on depth.
 #[test]
 fn b8_words_within_words_end_at_a_depth_and_not_at_the_end_of_a_stack() {
     const DEEPEST: usize = 5000;
@@ -221,7 +221,8 @@ fn senseless() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Control: a handler that takes the same unchecked panics, which costs its actor a life, and its worker none.
+/// Control: a handler that takes the same unchecked panics, which costs its actor a life, and its worker none. Seen to fail
+/// without the check that a value makes sense.
 #[test]
 fn b11_what_has_the_right_shape_and_makes_no_sense_does_not_come_to_a_handler() {
     let shelf = Shelf::new();

@@ -40,7 +40,8 @@ fn c1_c2_descriptors_that_nobody_announced_or_grants_are_closed_and_deadly() {
     }
 }
 
-/// Control: an ordinary process passes each of them to itself.
+/// Control: an ordinary process passes each of them to itself. Seen to fail without the count of the descriptors of a
+/// record.
 #[test]
 fn c5_descriptors_of_every_kind_that_the_supervisor_is_to_keep_harm_nobody() {
     let mut free = Free::somebody();

@@ -36,7 +36,8 @@ fn climbs(folder: i64) -> Vec<Attack> {
     attacks
 }
 
-/// Control: in an ordinary process the same folder is a way to everything.
+/// Control: in an ordinary process the same folder is a way to everything. Seen to fail without the difference of a folder
+/// from a file.
 #[test]
 fn c7_a_folder_in_the_wrong_hands_opens_nothing_and_does_not_pass_for_a_file() {
     let shelf = Shelf::new();
@@ -70,7 +71,7 @@ fn c7_a_folder_in_the_wrong_hands_opens_nothing_and_does_not_pass_for_a_file() {
 }
 
 /// Control: as long as it is granted a descriptor is lent, and as long as its holder lives it is held: what was handed over
-/// cannot be called back.
+/// cannot be called back. Seen to fail without the refusal of what a reload has taken away.
 #[test]
 fn c10_what_was_lent_is_lent_no_more_once_it_is_not_granted_and_ends_with_its_holder() {
     let shelf = Shelf::new();

@@ -61,7 +61,7 @@ fn mapped(evil: &mut Evil, file: i64) -> i64 {
     evil.call(libc::SYS_mmap, &whole).number()
 }
 
-/// Control: memory without seals is changed in most of these ways.
+/// Control: memory without seals is changed in most of these ways. Seen to fail without the seal against writing.
 #[test]
 fn d8_memory_that_was_lent_to_be_read_is_not_changed_by_who_holds_it() {
     let mut free = Free::somebody();
@@ -89,7 +89,8 @@ fn d8_memory_that_was_lent_to_be_read_is_not_changed_by_who_holds_it() {
     }
 }
 
-/// Control: such memory changes under whoever has it, by the hand of who made it.
+/// Control: such memory changes under whoever has it, by the hand of who made it. Seen to fail without the seal against
+/// writing.
 #[test]
 fn d8_memory_that_its_sender_can_still_change_is_not_taken() {
     let mut free = Free::somebody();

@@ -27,7 +27,8 @@ fn beginning(voice: &mut Voice, part: Part, fds: usize, bytes: &[u8]) -> (Header
     (header, framed(header, &extensions, bytes))
 }
 
-/// Control: a message whose pieces all come is answered.
+/// Control: a message whose pieces all come is answered. Seen to fail without the limit on descriptors of messages that are
+/// not whole.
 #[test]
 fn g8_messages_that_come_byte_by_byte_and_never_end_hold_little_and_nobody_up() {
     let silence = encoded(&0_u32);

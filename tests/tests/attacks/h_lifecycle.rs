@@ -211,7 +211,8 @@ from = "watcher"
 to = "evil"
 "#;
 
-/// Control: whoever starts a process and waits for it believes the same lie, and reads all of the same text.
+/// Control: whoever starts a process and waits for it believes the same lie, and reads all of the same text. Seen to fail
+/// without the quota of output.
 #[test]
 fn h10_an_end_that_looks_clean_is_no_excuse_and_much_text_is_cut() {
     let text: String = "41".repeat(32 << 10);

@@ -27,7 +27,7 @@ fn is_trick(character: char) -> bool {
     reorders || ends || (character.is_control() && character != '\t')
 }
 
-/// Control: what an ordinary process prints arrives as it is.
+/// Control: what an ordinary process prints arrives as it is. Seen to fail without the escape of what is shown.
 #[test]
 fn j1_nothing_that_a_worker_prints_moves_a_cursor_or_passes_for_anothers_line() {
     let mut child =
@@ -112,7 +112,7 @@ fn j4_an_output_that_never_ends_and_one_that_is_never_read_hold_nobody_up() {
     }
 }
 
-/// Control: to an ordinary process the call is open.
+/// Control: to an ordinary process the call is open. Seen to fail without the line of keys in the list of calls.
 #[test]
 fn j5_a_hundred_thousand_denied_calls_are_counted_and_hide_nothing() {
     let denied = format!(

@@ -16,6 +16,7 @@ mod d_lent;
 mod d_memory;
 mod deputies;
 mod e_reaching;
+mod e_shared;
 mod f_leaks;
 mod g_resources;
 mod g_stalls;
