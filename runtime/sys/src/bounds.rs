@@ -35,8 +35,8 @@ pub struct Wanted {
     pub core: u64,
     /// What each process carries besides.
     pub limits: Limits,
-    /// Nobody else has its user.
-    pub has_own_user: bool,
+    /// Nobody else's tasks are counted with its own: its user is, or is in a user namespace that is.
+    pub is_counted_apart: bool,
 }
 
 /// The bounds of one process and what it starts.
@@ -56,7 +56,7 @@ impl Bounds {
         let tasks_by = match cgroups.tasks() {
             Some(Version::V2) => Mechanism::Group(Version::V2),
             // To enter a group of version 1 takes ten times as long as all the rest of a start.
-            Some(Version::V1) | None if wanted.has_own_user => Mechanism::Process,
+            Some(Version::V1) | None if wanted.is_counted_apart => Mechanism::Process,
             by => by.map_or(Mechanism::None, Mechanism::Group),
         };
         // Who cannot fork has threads only, and is not made to pay for their being counted.
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn tasks_are_bounded_at_the_price_that_who_may_fork_is_worth() {
         let none = Cgroups::default();
-        for (cgroups, has_own_user, may_fork, default) in [
+        for (cgroups, is_counted_apart, may_fork, default) in [
             (&groups(Version::V2), false, false, true),
             (&groups(Version::V1), false, false, false),
             (&groups(Version::V1), false, true, true),
@@ -203,14 +203,14 @@ mod tests {
             (&none, true, false, true),
             (&none, false, true, false),
         ] {
-            let wanted = Wanted { default_tasks: Some(64), may_fork, has_own_user, ..Wanted::default() };
+            let wanted = Wanted { default_tasks: Some(64), may_fork, is_counted_apart, ..Wanted::default() };
             let bounds = Bounds::choose(wanted, cgroups);
             assert_eq!(bounds.tasks.is_some(), default, "{wanted:?} {cgroups:?}");
             assert!(!bounds.lacks_tasks());
         }
         let wanted = Wanted { tasks: Some(7), ..Wanted::default() };
         assert!(Bounds::choose(wanted, &none).lacks_tasks(), "what was asked for cannot be had");
-        let wanted = Wanted { has_own_user: true, ..wanted };
+        let wanted = Wanted { is_counted_apart: true, ..wanted };
         assert!(matches!(Bounds::choose(wanted, &none).task_step(), Some(Step::Limit(Resource::Tasks, 7))));
     }
 }

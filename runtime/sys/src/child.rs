@@ -1,5 +1,6 @@
 //! The child's side of a spawn, from the fork to the exec. Runs on prepared data; never returns.
 
+use std::cell::OnceCell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -9,7 +10,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use crate::capability::{self, Held};
 use crate::error::{Errno, Failed, check, failed};
 use crate::process::{ChildPlan, Resource, Step};
-use crate::{identity, landlock, temporary};
+use crate::{identity, landlock, temporary, user_namespace};
 
 /// A plan with everything allocated and every descriptor out of the way of the final numbers.
 pub(crate) struct Ready<'a> {
@@ -20,6 +21,8 @@ pub(crate) struct Ready<'a> {
     own_pid: Vec<(usize, Vec<u8>)>,
     wanted: RawFd,
     failure: RawFd,
+    /// The system's `/proc`, once it is held.
+    proc: OnceCell<OwnedFd>,
     /// Descriptors that stood in the way, and their copies further up.
     moved: Vec<(RawFd, OwnedFd)>,
 }
@@ -53,6 +56,7 @@ impl<'a> Ready<'a> {
             environment: pointers(plan.environment),
             wanted: place(&moved, wanted),
             failure: place(&moved, failure),
+            proc: OnceCell::new(),
             moved,
         })
     }
@@ -100,6 +104,11 @@ impl<'a> Ready<'a> {
             Step::DirectoryNamed(path) => nix::unistd::chdir(*path).map_err(failed("chdir")),
             Step::Join(kind, namespace) => kind.join(place(&self.moved, *namespace)),
             Step::Fresh(kind) => kind.enter_fresh(),
+            Step::HoldProc => user_namespace::hold_proc().map(|proc| drop(self.proc.set(proc))),
+            Step::Users(user) => {
+                // Without it there is no folder to find the maps in, and opening them says so.
+                user.enter_last(self.proc.get().map_or(-1, AsRawFd::as_raw_fd))
+            }
             Step::Mount(mount) => mount.put(),
             Step::Empty(folder) => temporary::empty(folder),
             Step::OomScore(score) => {
@@ -294,8 +303,13 @@ fn limit(resource: Resource, value: u64, hard_too: bool) -> Result<(), Failed> {
 
 /// Writes bytes to a file that is there. Async-signal-safe.
 pub(crate) fn put(path: &CStr, bytes: &[u8]) -> Result<(), Failed> {
+    put_below(libc::AT_FDCWD, path, bytes)
+}
+
+/// Writes bytes to a file that is there below an open folder. Async-signal-safe.
+pub(crate) fn put_below(folder: RawFd, path: &CStr, bytes: &[u8]) -> Result<(), Failed> {
     // SAFETY: the path ends with a zero and outlives the call.
-    let file = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+    let file = unsafe { libc::openat(folder, path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
     check("open", file.into())?;
     // SAFETY: the bytes outlive the call.
     let written = unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) };

@@ -1,7 +1,7 @@
 //! File systems that each life has anew: nothing of it is left for the next.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -15,6 +15,7 @@ pub struct FreshMount {
     kind: &'static CStr,
     options: Vec<(&'static CStr, CString)>,
     flags: Flags,
+    replaces: bool,
 }
 
 /// What a `/proc` tells of processes that its reader may not look into.
@@ -47,14 +48,28 @@ impl FreshMount {
     pub fn own_proc(hide: HidePid, tells_all: bool) -> Self {
         let subset = (!tells_all).then(|| (c"subset", c"pid".to_owned()));
         let options = [(c"hidepid", hide.option().to_owned())].into_iter().chain(subset).collect();
-        Self { at: c"/proc".to_owned(), kind: c"proc", options, flags: Flags::DATA }
+        Self { at: c"/proc".to_owned(), kind: c"proc", options, flags: Flags::DATA, replaces: false }
     }
 
     /// Puts it where it belongs. Async-signal-safe.
     pub(crate) fn put(&self) -> Result<(), Failed> {
-        let options = self.options.iter().map(|(key, value)| (*key, value.as_c_str()));
-        let mount = mount::fresh(self.kind, options, self.flags)?;
+        let mount = self.make()?;
+        if self.replaces {
+            mount::remove(&self.at)?;
+        }
         mount::attach(mount.as_fd(), &self.at)
+    }
+
+    /// Makes it, attached nowhere. Async-signal-safe.
+    pub(crate) fn make(&self) -> Result<OwnedFd, Failed> {
+        let options = self.options.iter().map(|(key, value)| (*key, value.as_c_str()));
+        mount::fresh(self.kind, options, self.flags)
+    }
+
+    /// Has it take the place of what is mounted there, instead of a folder.
+    #[must_use]
+    pub fn replacing(self, replaces: bool) -> Self {
+        Self { replaces, ..self }
     }
 
     /// Returns where it is put.

@@ -45,6 +45,7 @@ pub mod pid_namespace;
 pub mod process;
 pub mod promise;
 pub mod random;
+pub mod realm;
 pub mod remains;
 pub mod replacements;
 pub mod rules;

@@ -97,6 +97,15 @@ pub(crate) fn attach(mount: BorrowedFd<'_>, path: &CStr) -> Result<(), Failed> {
     check("move_mount", result).map(drop)
 }
 
+/// Removes what is mounted at a path.
+///
+/// # Errors
+/// EINVAL where nothing is.
+pub(crate) fn remove(path: &CStr) -> Result<(), Failed> {
+    // SAFETY: the path ends with a zero and outlives the call.
+    check("umount2", unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) }.into()).map(drop)
+}
+
 /// Makes a file system of a kind with these options, attached nowhere.
 ///
 /// # Errors
@@ -141,8 +150,7 @@ pub(crate) fn turn_to(root: BorrowedFd<'_>) -> Result<(), Failed> {
     // SAFETY: both paths are a constant.
     check("pivot_root", unsafe { libc::syscall(libc::SYS_pivot_root, here, here) })?;
     // The former root lies on the new one now, and goes with everything below it.
-    // SAFETY: the path is a constant.
-    check("umount2", unsafe { libc::umount2(here, libc::MNT_DETACH) }.into())?;
+    remove(c".")?;
     // SAFETY: the path is a constant.
     check("chdir", unsafe { libc::chdir(c"/".as_ptr()) }.into()).map(drop)
 }

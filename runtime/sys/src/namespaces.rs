@@ -12,6 +12,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 use crate::child::exit;
 use crate::error::{Errno, Failed, check, failed};
+use crate::realm::Realm;
 use crate::socket::{self, Kind};
 use crate::{identity, process, wait};
 
@@ -90,11 +91,7 @@ impl Namespace {
     /// # Errors
     /// ENOENT without /proc, or with that of another PID namespace.
     pub(crate) fn open_own(self) -> Result<OwnedFd, Failed> {
-        // SAFETY: the path is a constant.
-        let fd = unsafe { libc::open(self.path().as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
-        check("open(/proc/self/ns)", fd.into())?;
-        // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+        own_namespace(self.path())
     }
 
     /// Moves the calling process into `namespace`. Async-signal-safe.
@@ -102,6 +99,15 @@ impl Namespace {
         // SAFETY: takes numbers.
         check("setns", unsafe { libc::setns(namespace, self.flag()) }.into()).map(drop)
     }
+}
+
+/// Opens a namespace of the calling process by its path. Async-signal-safe.
+pub(crate) fn own_namespace(path: &CStr) -> Result<OwnedFd, Failed> {
+    // SAFETY: the path ends with a zero and outlives the call.
+    let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    check("open(/proc/self/ns)", fd.into())?;
+    // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 impl Commons {
@@ -116,9 +122,12 @@ impl Commons {
         made.as_ref().map(AsFd::as_fd)
     }
 
-    /// Makes them, as far as the kernel lets this process.
-    pub fn make() -> Self {
+    /// Makes them, within `realm` if there is one, as far as the kernel lets this process.
+    pub fn make(realm: Option<&Realm>) -> Self {
         let made = by_process(|report| {
+            if realm.is_some_and(|realm| realm.join().is_err()) {
+                return;
+            }
             let mut made = [None, None, None];
             let mut found = 0;
             for (at, kind) in COMMON.into_iter().enumerate() {
@@ -217,7 +226,7 @@ mod tests {
         if !nix::unistd::geteuid().is_root() {
             return;
         }
-        let commons = Commons::make();
+        let commons = Commons::make(None);
         for (made, kind) in [
             (&commons.network, Namespace::Network),
             (&commons.ipc, Namespace::Ipc),

@@ -1,15 +1,42 @@
 //! Which namespaces a child is born in: one of processes, and one of users around it where the parent is not root.
 
-use crate::identity::Identity;
-use crate::user_namespace::OneUser;
+use std::sync::Arc;
+
+use crate::realm::Realm;
 
 /// The namespaces that a child is born in.
 #[derive(Clone, Debug, Default)]
 pub struct Nest {
-    /// A user namespace with one user, made first: in it the rest needs no privilege.
-    pub users: Option<OneUser>,
+    /// A user namespace, joined first: in it the rest needs no privilege. On its way to exec the child makes one of its own
+    /// within.
+    pub realm: Option<Arc<Realm>>,
     /// A PID namespace.
     pub pids: bool,
+}
+
+/// What the machine gives to who is born in a nest.
+#[derive(Clone, Debug, Default)]
+pub struct Space {
+    /// Where everything is made that they join, unless the supervisor is root.
+    pub realm: Option<Arc<Realm>>,
+    /// Whether they can have a `/proc` of their own PID namespace.
+    pub own_proc: bool,
+    /// Whether the tasks of each user namespace are counted by themselves.
+    pub counts_tasks: bool,
+}
+
+impl Space {
+    /// Asks the kernel what it gives to who is born in `nest`.
+    pub fn of(nest: &Nest) -> Self {
+        let realm = nest.realm.clone();
+        let counts_tasks = realm.as_ref().is_some_and(|realm| realm.counts_tasks());
+        Self { own_proc: nest.has_own_proc(), realm, counts_tasks }
+    }
+
+    /// Returns where views and common namespaces are made.
+    pub fn realm(&self) -> Option<&Realm> {
+        self.realm.as_deref()
+    }
 }
 
 /// What namespaces a child should be born in, and what is known of it.
@@ -75,16 +102,18 @@ impl Choice {
         }
     }
 
-    /// Returns what was chosen for a child of who is `own`; `None` for the parent's own namespaces.
-    pub fn nest(self, own: Identity) -> Option<Nest> {
+    /// Returns what was chosen, `realm` for the user namespace; `None` for the parent's own namespaces.
+    pub fn nest(self, realm: Option<&Arc<Realm>>) -> Option<Nest> {
         let Self { users, pids, .. } = self;
-        (users || pids).then(|| Nest { users: users.then(|| OneUser::of(own)), pids })
+        (users || pids).then(|| Nest { realm: realm.filter(|_| users).cloned(), pids })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::Identity;
+    use crate::user_namespace::OneUser;
 
     const SEALED: Wanted = Wanted {
         by_root: false,

@@ -6,6 +6,7 @@
 //! ended: that is why neither is made by the other. A third process makes both as its siblings, and ends.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use nix::fcntl::OFlag;
 
@@ -13,10 +14,14 @@ use crate::capability::{self, Capabilities, Held};
 use crate::child::exit;
 use crate::error::{Errno, Failed, check, failed};
 use crate::events::Signal;
+use crate::fresh_mount::{FreshMount, HidePid};
 use crate::guardian::Forked;
+use crate::namespaces::Namespace;
 use crate::nest::Nest;
 use crate::process::{clone, clone_sibling, open_pidfd};
+use crate::realm::{JOIN, Realm};
 use crate::user_namespace::OneUser;
+use crate::wait::Change;
 use crate::{identity, wait};
 
 /// A PID namespace. Dropped, it ends with everybody in it.
@@ -73,11 +78,40 @@ impl Drop for PidNamespace {
 }
 
 impl Nest {
+    /// Prepares what children can be born in, `user` in a user namespace if one is named, and tries it out.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn prepare(user: Option<OneUser>) -> Result<Self, Failed> {
+        let realm = user.map(Realm::make).transpose()?.map(Arc::new);
+        let nest = Self { realm, pids: true };
+        nest.try_out().map(|()| nest)
+    }
+
+    /// Returns whether a child can have a `/proc` of its own PID namespace, which some containers forbid.
+    pub(crate) fn has_own_proc(&self) -> bool {
+        let proc = FreshMount::own_proc(HidePid::default(), true);
+        let made = || -> Result<bool, Failed> {
+            let Some((_, first)) = clone(0, None)? else {
+                let made = Namespace::Mount.enter_fresh().and_then(|()| proc.make());
+                exit(i32::from(made.is_err()))
+            };
+            Ok(matches!(wait::wait_for_end(first.as_fd())?, Change::Exited { code: 0, .. }))
+        };
+        match clone(0, None) {
+            Ok(None) => exit(i32::from(!self.enter().and_then(|()| made()).unwrap_or(false))),
+            Ok(Some((_, trial))) => {
+                matches!(wait::wait_for_end(trial.as_fd()), Ok(Change::Exited { code: 0, .. }))
+            }
+            Err(_) => false,
+        }
+    }
+
     /// Finds out whether this kernel gives such namespaces to this process.
     ///
     /// # Errors
     /// What it refuses.
-    pub fn try_out(&self) -> Result<(), Failed> {
+    fn try_out(&self) -> Result<(), Failed> {
         let (told, tell) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("pipe2"))?;
         let Some((_, trial)) = clone(0, None)? else {
             Told::of(self.enter()).say(tell.as_fd());
@@ -91,7 +125,7 @@ impl Nest {
 
     /// Enters the namespaces, the PID namespace for processes that are made from now on. Async-signal-safe.
     fn enter(&self) -> Result<(), Failed> {
-        self.users.as_ref().map_or(Ok(()), OneUser::enter)?;
+        self.realm.as_ref().map_or(Ok(()), |realm| realm.join())?;
         if self.pids {
             // SAFETY: takes a number; memory and descriptors stay as they are.
             check(NEW_PIDS, unsafe { libc::unshare(libc::CLONE_NEWPID) }.into())?;
@@ -265,8 +299,7 @@ fn hold(lives: BorrowedFd<'_>, stand: BorrowedFd<'_>) -> ! {
 }
 
 /// What the process in between may be refused.
-const CALLS: [&str; 7] =
-    ["clone3", NEW_PIDS, OneUser::CALLS[0], OneUser::CALLS[1], OneUser::CALLS[2], OneUser::CALLS[3], INIT];
+const CALLS: [&str; 4] = ["clone3", NEW_PIDS, JOIN, INIT];
 const INIT: &str = "the start of the first process";
 const NEW_PIDS: &str = "unshare(CLONE_NEWPID)";
 const TOLD_BYTES: usize = 16;

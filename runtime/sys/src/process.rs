@@ -20,6 +20,7 @@ use crate::namespaces::Namespace;
 use crate::nest::Nest;
 use crate::pid_namespace::{Nested, PidNamespace};
 use crate::seccomp::Filter;
+use crate::user_namespace::OneUser;
 
 /// What a child does between fork and exec. Each is one idea that may fail by itself.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,11 @@ pub enum Step<'a> {
     Join(Namespace, BorrowedFd<'a>),
     /// Moves into a fresh namespace: of mounts, with a copy of what is seen now.
     Fresh(Namespace),
+    /// Opens the system's `/proc`, which is out of sight in a view.
+    HoldProc,
+    /// Moves into a fresh user namespace by what is held of `/proc`, and has it be the last: nothing that was entered before
+    /// is in its power.
+    Users(&'a OneUser),
     /// Removes everything in a folder, which belongs to nobody but this child.
     Empty(&'a CStr),
     /// Makes a file system that nobody had before.
@@ -380,6 +386,8 @@ impl Step<'_> {
             Self::Directory(_) | Self::DirectoryNamed(_) => "change directory",
             Self::Join(namespace, _) => namespace.join_name(),
             Self::Fresh(namespace) => namespace.fresh_name(),
+            Self::HoldProc => "open /proc",
+            Self::Users(_) => "own user namespace",
             Self::Empty(_) => "empty temporary folder",
             Self::Mount(_) => "mount",
             Self::OomScore(_) => "oom_score_adj",

@@ -5,6 +5,7 @@ use std::mem::offset_of;
 use std::os::fd::OwnedFd;
 
 use crate::error::{Errno, Failed, check};
+use crate::identity::Identity;
 use crate::mount::{self, Flags};
 
 /// The bounds of a temporary file system.
@@ -22,16 +23,30 @@ impl Default for Bounds {
     }
 }
 
-/// Makes one whose root belongs to `uid` alone; attached nowhere, it goes with its descriptor.
-///
-/// # Errors
-/// EPERM without CAP_SYS_ADMIN.
-pub fn make(bounds: Bounds, uid: u32) -> Result<OwnedFd, Failed> {
-    let text = |number: u64| CString::new(number.to_string()).expect("digits have no zero byte");
-    let (bytes, files, uid) = (text(bounds.bytes), text(bounds.files.into()), text(uid.into()));
-    let options =
-        [(c"size", &*bytes), (c"nr_inodes", &*files), (c"uid", &*uid), (c"gid", &*uid), (c"mode", c"0700")];
-    mount::fresh(c"tmpfs", options, Flags::DATA)
+/// One that is to be made, with everything spelt out.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan([(&'static CStr, CString); 5]);
+
+impl Plan {
+    /// Plans one whose root belongs to `owner` alone.
+    pub(crate) fn new(bounds: Bounds, owner: Identity) -> Self {
+        let text = |number: u64| CString::new(number.to_string()).expect("digits have no zero byte");
+        Self([
+            (c"size", text(bounds.bytes)),
+            (c"nr_inodes", text(bounds.files.into())),
+            (c"uid", text(owner.uid.into())),
+            (c"gid", text(owner.gid.into())),
+            (c"mode", c"0700".to_owned()),
+        ])
+    }
+
+    /// Makes it; attached nowhere, it goes with its descriptor. Async-signal-safe.
+    ///
+    /// # Errors
+    /// EPERM without CAP_SYS_ADMIN, EINVAL for an owner who does not exist here.
+    pub(crate) fn make(&self) -> Result<OwnedFd, Failed> {
+        mount::fresh(c"tmpfs", self.0.iter().map(|(key, value)| (*key, value.as_c_str())), Flags::DATA)
+    }
 }
 
 /// Removes everything in a folder, by the calling process's working directory, which it changes. Async-signal-safe. To be

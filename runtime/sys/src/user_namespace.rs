@@ -3,14 +3,17 @@
 
 use std::ffi::CStr;
 use std::ops::RangeInclusive;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
-use crate::child::put;
+use crate::child::put_below;
 use crate::error::{Failed, check};
 use crate::identity::Identity;
 
 /// The one user of a user namespace that is to be made: the maker's, by a number that is not 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OneUser {
+    outside: Identity,
+    inside: Identity,
     uid_map: String,
     gid_map: String,
 }
@@ -23,8 +26,20 @@ impl OneUser {
     /// Takes the user and group of the process that is to enter. They keep their numbers, unless these are 0, which an
     /// executable would give capabilities for.
     pub fn of(outside: Identity) -> Self {
-        let line = |id: u32| format!("{} {id} 1\n", if id == 0 { INSTEAD_OF_ROOT } else { id });
-        Self { uid_map: line(outside.uid), gid_map: line(outside.gid) }
+        let name = |id: u32| if id == 0 { INSTEAD_OF_ROOT } else { id };
+        let line = |id: u32| format!("{} {id} 1\n", name(id));
+        let inside = Identity { uid: name(outside.uid), gid: name(outside.gid) };
+        Self { outside, inside, uid_map: line(outside.uid), gid_map: line(outside.gid) }
+    }
+
+    /// Returns what the user is called outside.
+    pub(crate) fn outside(&self) -> Identity {
+        self.outside
+    }
+
+    /// Returns what the user is called inside.
+    pub fn inside(&self) -> Identity {
+        self.inside
     }
 
     /// Returns the maps of users and of groups, as the kernel reads them: first inside, first outside, count.
@@ -33,28 +48,48 @@ impl OneUser {
     }
 
     /// Has the calling process, which has one thread, enter a namespace with this user, in which it holds every capability
-    /// until its next exec, and nobody can make another such namespace. Async-signal-safe.
+    /// until its next exec. `proc` is the system's `/proc`. Async-signal-safe.
     ///
     /// # Errors
     /// EPERM, ENOSPC or EUSERS where the surroundings forbid it.
-    pub(crate) fn enter(&self) -> Result<(), Failed> {
+    pub(crate) fn enter(&self, proc: RawFd) -> Result<(), Failed> {
+        let put = |path, text: &str| put_below(proc, path, text.as_bytes());
         let [unshare, setgroups, uid_map, gid_map] = Self::CALLS;
         // SAFETY: takes a number; memory and descriptors stay as they are.
         check(unshare, unsafe { libc::unshare(libc::CLONE_NEWUSER) }.into())?;
         // Before the groups are mapped: otherwise one could give up a group that is kept from something.
-        put(c"/proc/self/setgroups", b"deny").map_err(|failed| Failed { call: setgroups, ..failed })?;
-        put(c"/proc/self/uid_map", self.uid_map.as_bytes())
-            .map_err(|failed| Failed { call: uid_map, ..failed })?;
-        put(c"/proc/self/gid_map", self.gid_map.as_bytes())
-            .map_err(|failed| Failed { call: gid_map, ..failed })?;
+        put(c"self/setgroups", "deny").map_err(|failed| Failed { call: setgroups, ..failed })?;
+        put(c"self/uid_map", &self.uid_map).map_err(|failed| Failed { call: uid_map, ..failed })?;
+        put(c"self/gid_map", &self.gid_map).map_err(|failed| Failed { call: gid_map, ..failed })
+    }
+
+    /// As [`Self::enter`], and nobody can make another such namespace within.
+    ///
+    /// # Errors
+    /// As for [`Self::enter`].
+    pub(crate) fn enter_last(&self, proc: RawFd) -> Result<(), Failed> {
+        self.enter(proc)?;
         // Where /proc/sys is read-only, the system call filter is the only bar.
-        let _read_only = put(NESTED_NAMESPACES, b"0");
+        let _read_only = put_below(proc, NESTED_NAMESPACES, b"0");
         Ok(())
     }
 }
 
-/// How many user namespaces may be made within the own one.
-const NESTED_NAMESPACES: &CStr = c"/proc/sys/user/max_user_namespaces";
+/// Opens the system's `/proc`, for [`OneUser::enter`] where it can no longer be reached by its name. Async-signal-safe.
+///
+/// # Errors
+/// ENOENT where there is none.
+pub(crate) fn hold_proc() -> Result<OwnedFd, Failed> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    // SAFETY: the path is a constant.
+    let fd = unsafe { libc::open(c"/proc".as_ptr(), flags) };
+    check("open(/proc)", fd.into())?;
+    // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// How many user namespaces may be made within the own one, below `/proc`.
+const NESTED_NAMESPACES: &CStr = c"sys/user/max_user_namespaces";
 /// What a maker is called inside whose number outside is 0.
 const INSTEAD_OF_ROOT: u32 = 61_184;
 

@@ -9,7 +9,7 @@ mod build;
 mod scenery;
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -20,6 +20,8 @@ use nix::sys::stat::fstat;
 
 use crate::error::{Errno, Failed, failed};
 use crate::namespaces::by_process;
+use crate::realm::Realm;
+use crate::temporary::Plan;
 use build::{Blueprint, Item, Thing};
 
 /// A view that is ready to be joined.
@@ -52,12 +54,12 @@ pub enum ViewError {
 }
 
 impl View {
-    /// Builds a view.
+    /// Builds a view, in `realm` if there is one: whoever is to see it has to join that first.
     ///
     /// # Errors
     /// See [`ViewError`]; nothing is left of it.
-    pub fn build(scenery: &Scenery<'_>) -> Result<Self, ViewError> {
-        let blueprint = Blueprint { items: items(scenery)? };
+    pub fn build(scenery: &Scenery<'_>, realm: Option<&Realm>) -> Result<Self, ViewError> {
+        let blueprint = Blueprint { items: items(scenery, realm)?, realm };
         let mut copies = Vec::with_capacity(blueprint.items.len());
         let (report, fds) = by_process(|report| build::build(&blueprint, &mut copies, report))
             .map_err(|Failed { call, errno }| ViewError::Machine { what: call, errno })?;
@@ -77,8 +79,8 @@ impl View {
     ///
     /// # Errors
     /// What is missing.
-    pub fn probe() -> Result<(), ViewError> {
-        Self::build(&Scenery::default()).map(drop)
+    pub fn probe(realm: Option<&Realm>) -> Result<(), ViewError> {
+        Self::build(&Scenery::default(), realm).map(drop)
     }
 
     /// Returns what is said where it is known that no view can be built.
@@ -105,20 +107,24 @@ impl AsFd for View {
 }
 
 /// Puts what is to be made in order: who lies within another comes behind it.
-fn items<'a>(scenery: &'a Scenery<'_>) -> Result<Vec<Item<'a>>, ViewError> {
+fn items<'a>(scenery: &'a Scenery<'_>, realm: Option<&Realm>) -> Result<Vec<Item<'a>>, ViewError> {
     let mut items = Vec::new();
     for shown in scenery.distinct() {
-        let thing = Thing::Copy { of: shown.place.as_fd(), flags: shown.may.flags() };
+        let name = realm.map(|_| name_of(shown.place.as_fd()));
+        let name = name.transpose().map_err(|errno| ViewError::Place { path: shown.at.clone(), errno })?;
+        let thing = Thing::Copy { of: shown.place.as_fd(), name, flags: shown.may.flags() };
         let item = item(&shown.at, shown.place.as_fd(), thing)?;
         items.push((&shown.at, Item { optional: shown.optional, ..item }));
     }
-    for (path, mount) in &scenery.put {
+    for (path, bounds, owner) in &scenery.temporary {
         let names = scenery.shown.iter().map(|shown| &shown.at).chain(&scenery.folders);
         if let Some(within) = names.into_iter().find(|name| *name != path && name.starts_with(path)) {
             // It would be gone when that is emptied.
             return Err(ViewError::Place { path: within.clone(), errno: Errno::EBUSY });
         }
-        items.push((path, item(path, *mount, Thing::Mount(*mount))?));
+        let owner = realm.map_or(*owner, |realm| realm.name_of(*owner));
+        let thing = Thing::Temporary(Plan::new(*bounds, owner));
+        items.push((path, Item { is_folder: true, ..named(path, thing)? }));
     }
     for (path, place) in &scenery.hidden {
         items.push((path, item(path, place.as_fd(), Thing::Cover)?));
@@ -134,6 +140,13 @@ fn items<'a>(scenery: &'a Scenery<'_>) -> Result<Vec<Item<'a>>, ViewError> {
             && !matches!(item.thing, Thing::Cover);
     }
     Ok(items.into_iter().map(|(_, item)| item).collect())
+}
+
+/// Returns by what name an open place is found, which leads through no link.
+fn name_of(place: BorrowedFd<'_>) -> Result<CString, Errno> {
+    let name = std::fs::read_link(format!("/proc/self/fd/{}", place.as_raw_fd()));
+    let name = name.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
+    CString::new(name.into_os_string().into_encoded_bytes()).map_err(|_| Errno::EINVAL)
 }
 
 fn item<'a>(path: &Path, place: BorrowedFd<'_>, thing: Thing<'a>) -> Result<Item<'a>, ViewError> {
@@ -158,8 +171,6 @@ fn named<'a>(path: &Path, thing: Thing<'a>) -> Result<Item<'a>, ViewError> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsRawFd;
-
     use super::*;
     use crate::files::{Links, open_place};
 
@@ -187,7 +198,7 @@ mod tests {
         scenery.show(&at, place.as_fd(), May::default());
         scenery.folder(Path::new("/var/empty"));
         scenery.hide(&hidden, deep.as_fd());
-        let view = View::build(&scenery).unwrap();
+        let view = View::build(&scenery, None).unwrap();
         assert_eq!(mounts(), before, "nothing is seen outside");
         let inode = |fd: &OwnedFd| fstat(fd).unwrap().st_ino;
         assert_eq!(inode(&view.open(&at).unwrap()), inode(&place));
@@ -215,7 +226,7 @@ mod tests {
         let root = open_place(Path::new("/"), Links::Refuse).unwrap();
         let mut scenery = Scenery::default();
         scenery.show(Path::new("/"), root.as_fd(), May::default());
-        let view = View::build(&scenery).unwrap();
+        let view = View::build(&scenery, None).unwrap();
         assert!(view.open(Path::new("/usr/bin")).is_ok());
     }
 
@@ -230,7 +241,7 @@ mod tests {
         let mut scenery = Scenery::default();
         scenery.show(Path::new("/usr"), usr.as_fd(), May::default());
         scenery.show(inside, null.as_fd(), May { use_devices: true, ..May::default() });
-        let error = View::build(&scenery).unwrap_err();
+        let error = View::build(&scenery, None).unwrap_err();
         assert_eq!(error, ViewError::Place { path: inside.into(), errno: Errno::ENOENT });
     }
 }

@@ -7,7 +7,7 @@ use bailiwick_sys::capability::{self, Capabilities};
 use bailiwick_sys::cgroup::Cgroups;
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::namespaces::Commons;
-use bailiwick_sys::nest::{Choice, Contradiction, Nest, Wanted};
+use bailiwick_sys::nest::{Choice, Contradiction, Nest, Space, Wanted};
 use bailiwick_sys::user_namespace::OneUser;
 use bailiwick_sys::view::{View, ViewError};
 use bailiwick_sys::{Errno, Failed, guardian, identity, landlock, seccomp, user_namespace};
@@ -39,6 +39,8 @@ pub struct Machine {
     pub views: Result<(), ViewError>,
     /// Whether workers can be born in PID namespaces, and, unless the supervisor is root, in user namespaces around these.
     pub nests: Result<(), Failed>,
+    /// What they have in these.
+    pub space: Space,
 }
 
 impl Machine {
@@ -54,12 +56,20 @@ impl Machine {
             seccomp: seccomp::is_available(),
             keyrings: identity::has_keyrings(),
             cgroups: Cgroups::probe(),
-            commons: Arc::new(Commons::make()),
-            views: View::probe(),
+            commons: Arc::default(),
+            views: Err(View::refused()),
             nests: Ok(()),
+            space: Space::default(),
         };
-        let users = (!machine.can_switch_users()).then(|| OneUser::of(machine.own()));
-        Self { nests: Nest { users, pids: true }.try_out(), ..machine }
+        let nest = Nest::prepare((!machine.can_switch_users()).then(|| OneUser::of(machine.own())));
+        let space = nest.as_ref().map(Space::of).unwrap_or_default();
+        Self {
+            commons: Arc::new(Commons::make(space.realm())),
+            views: View::probe(space.realm()),
+            nests: nest.map(drop),
+            space,
+            ..machine
+        }
     }
 
     /// Returns the supervisor's user and group.

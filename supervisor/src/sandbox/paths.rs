@@ -10,14 +10,13 @@ use bailiwick_sys::files::{self, Links};
 use bailiwick_sys::identity::Identity;
 use bailiwick_sys::landlock::places::needed;
 use bailiwick_sys::landlock::ruleset::{Access, Rules, RulesetError, closed_to};
-use bailiwick_sys::temporary;
 use bailiwick_sys::view::View;
 use bailiwick_sys::{Errno, Failed};
 
 use super::error::SandboxError;
 use super::executable::Executable;
 use super::machine::Machine;
-use crate::spec::{Preset, Sandbox, Temporary, Worker};
+use crate::spec::{Preset, Sandbox, Worker};
 
 /// A path that a worker is granted, as it was when the supervisor started.
 #[derive(Debug)]
@@ -53,13 +52,9 @@ impl Granted {
         hidden.map(|path| Self::open("inaccessible path", path, Access::Enter, machine)).collect()
     }
 
-    /// Makes the folders in memory that belong to `uid`.
-    pub(super) fn temporaries(sandbox: &Sandbox, uid: u32) -> Result<Vec<Self>, SandboxError> {
-        let make = |Temporary { at, bounds }| {
-            let place = temporary::make(bounds, uid)?;
-            Ok(Self { path: at.clone(), at, access: Access::Write, place })
-        };
-        sandbox.temporaries().map(make).collect()
+    /// Opens a place that is in a view alone.
+    pub(super) fn seen(at: &Path, access: Access, view: &View) -> Result<Self, Failed> {
+        Ok(Self { path: at.to_owned(), at: at.to_owned(), access, place: view.open(at)? })
     }
 
     /// Opens the folder that `worker` sees as the root, if that is not an empty one.
@@ -69,12 +64,6 @@ impl Granted {
             Ok(Self { at: "/".into(), ..Self::open("root directory", path, access, machine)? })
         };
         worker.sandbox.view.root_directory.as_ref().map(open).transpose()
-    }
-
-    /// Opens the root of what is seen, to be read.
-    fn root_of(view: &View) -> Result<Self, SandboxError> {
-        let root = PathBuf::from("/");
-        Ok(Self { place: view.open(&root)?, at: root.clone(), path: root, access: Access::Read })
     }
 
     /// Opens one path. As root links are refused, since whoever owns a folder on the way could lay one.
@@ -148,8 +137,10 @@ impl Rulesets {
         let open = |path: &PathBuf| Granted::open("executable path", path, Access::Execute, machine);
         let programs = worker.sandbox.exec_paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         // Its `/proc` is another one for each life, and lies on the root of what it sees, where all can be read in any case.
-        let root =
-            view.filter(|_| worker.sandbox.preset == Preset::Exec).map(Granted::root_of).transpose()?;
+        let root = view
+            .filter(|_| worker.sandbox.preset == Preset::Exec)
+            .map(|view| Granted::seen(Path::new("/"), Access::Read, view))
+            .transpose()?;
         let granted: Vec<&Granted> = granted.iter().chain(&programs).chain(&root).collect();
         let make = |executable| {
             let failed = |source| SandboxError::Ruleset { worker: worker.name.clone(), source };

@@ -155,11 +155,16 @@ impl Ground {
         let name = tenancy.name(&title);
         let account = Account::choose(worker, &self.machine, &granted, self.owner(&name, tenancy.user))?;
         let groups = self.groups(worker, &account)?;
-        let (limits, shares) = self.amounts(worker, &account, &mut missing)?;
         let nest = self.nest(worker, &mut missing)?;
+        let (limits, shares) = self.amounts(worker, &account, nest.as_ref(), &mut missing)?;
         hand_over(&worker.name, &account, &granted)?;
-        let uid = account.identity().uid;
-        let surroundings = self.surroundings(worker, &executable, uid, &mut granted, &mut missing)?;
+        let surroundings = self.surroundings(
+            worker,
+            &executable,
+            (account.identity(), nest.as_ref()),
+            &mut granted,
+            &mut missing,
+        )?;
         let kill = matches!(tree(nest.as_ref(), None, &account), Tree::Alone);
         let cgroup = self.cgroup(&name, &limits.purpose(kill, shares))?;
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
@@ -238,11 +243,14 @@ impl Ground {
         &self,
         worker: &Worker,
         account: &Account,
+        nest: Option<&Nest>,
         missing: &mut Vec<Missing>,
     ) -> Result<(Bounds, Shares), SandboxError> {
-        let limits = Bounds::choose(worker.sandbox.wanted(account.own().is_some()), &self.cgroups);
+        let has_users = self.machine.space.counts_tasks && nest.is_some_and(|nest| nest.realm.is_some());
+        let wanted = worker.sandbox.wanted(has_users || account.own().is_some());
+        let limits = Bounds::choose(wanted, &self.cgroups);
         if limits.lacks_tasks() {
-            let why = "there is neither a pids control group nor a user of the worker's own";
+            let why = "there is neither a pids control group, nor a user or user namespace of the worker's own that counts";
             self.floor_missing(worker, "tasks_max", why, Aspect::Tasks, missing)?;
         }
         let (shares, unmet) = worker.sandbox.shares.met_by(&self.cgroups, worker.sandbox.whose());
@@ -271,7 +279,7 @@ impl Ground {
     fn nest(&self, worker: &Worker, missing: &mut Vec<Missing>) -> Result<Option<Nest>, SandboxError> {
         let contradiction = |why| SandboxError::Namespaces { worker: worker.name.clone(), why };
         let choice = self.machine.namespaces_of(worker).map_err(contradiction)?;
-        let nest = choice.nest(self.machine.own());
+        let nest = choice.nest(self.machine.space.realm.as_ref());
         let Err(refused) = self.machine.nests else { return Ok(nest) };
         if nest.is_some() && choice.required {
             let why = "the kernel, or what this supervisor runs in, refuses such namespaces";
@@ -481,7 +489,7 @@ impl Prepared {
 
     /// Returns whether it can lock capabilities away for good, as every process can in a user namespace of its own.
     pub(super) fn can_lock(&self) -> bool {
-        self.can_lock_capabilities || self.nest.as_ref().is_some_and(|nest| nest.users.is_some())
+        self.can_lock_capabilities || self.nest.as_ref().is_some_and(|nest| nest.realm.is_some())
     }
 
     pub(super) fn has_pid_namespace(&self) -> bool {

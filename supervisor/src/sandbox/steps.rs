@@ -29,9 +29,7 @@ impl Prepared {
             Step::Descriptors,
             Step::FileMask(self.umask),
         ]);
-        // Before the limit of descriptors: this opens a file, and until exec the child holds all that the supervisor does.
         steps.push(Step::OomScore(self.oom_score_adjust));
-        self.limits.steps(&mut steps);
         // As whoever the supervisor is, since users who are nobody else's may have few.
         steps.extend(self.keyring.map(|required| Step::PrivateKeyring { required }));
         // While the child may still do it: a lower nice level takes a capability.
@@ -40,6 +38,9 @@ impl Prepared {
         steps.push(Step::Directory(self.directory.as_fd()));
         // Behind what is opened by its path as the supervisor sees it, before the right to join is gone.
         steps.extend(self.surroundings.steps());
+        // Behind what opens files: until exec the child holds as many as the supervisor. And behind a user namespace of its
+        // own, which takes what its maker may use for the bound of all that is around.
+        self.limits.steps(&mut steps);
         self.identity_steps(&mut steps);
         // Again, since the change of user has cleared it; and whoever died in between is noticed by the pipe.
         steps.push(Step::DieWithParent);
@@ -122,10 +123,10 @@ mod tests {
                 "set up descriptors",
                 "umask",
                 "oom_score_adj",
-                "RLIMIT_CORE",
-                "RLIMIT_NOFILE",
                 "setpriority",
                 "change directory",
+                "RLIMIT_CORE",
+                "RLIMIT_NOFILE",
                 "capset",
                 "ambient capabilities",
                 "parent-death signal",

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use bailiwick_sys::fresh_mount::FreshMount;
+use bailiwick_sys::identity::Identity;
+use bailiwick_sys::landlock::ruleset::Access;
 use bailiwick_sys::namespaces::Namespace;
+use bailiwick_sys::nest::Nest;
 use bailiwick_sys::notify;
 use bailiwick_sys::surroundings::Surroundings;
 use bailiwick_sys::view::{May, Scenery, View, plain};
@@ -25,7 +26,7 @@ impl Ground {
         &self,
         worker: &Worker,
         executable: &Executable,
-        uid: u32,
+        (who, nest): (Identity, Option<&Nest>),
         granted: &mut Vec<Granted>,
         missing: &mut Vec<Missing>,
     ) -> Result<Surroundings, SandboxError> {
@@ -37,7 +38,7 @@ impl Ground {
                 Ok(())
             }
         };
-        let mut around = Surroundings::among(Arc::clone(&self.machine.commons));
+        let mut around = Surroundings::of(nest, &self.machine.commons, &self.machine.space);
         let (network, ipc, name) = (sandbox.private_network, sandbox.private_ipc, sandbox.protect_hostname);
         for (is_wanted, kind, aspect, key, written) in [
             (sandbox.has_private_network(), Namespace::Network, Aspect::Network, "private_network", network),
@@ -59,12 +60,11 @@ impl Ground {
             // Who can make something there would show it to the others.
             around.own.push(Namespace::Ipc);
         }
-        match &self.machine.views {
+        match around.can_see(&self.machine.views) {
             _ if !sandbox.has_private_mounts() => {}
             Ok(()) => {
-                let own = Granted::temporaries(sandbox, uid)?;
                 granted.extend(Granted::root(worker, &self.machine)?);
-                self.show(worker, executable, granted, own, &mut around)?;
+                self.show(worker, executable, who, granted, &mut around)?;
             }
             Err(error) => {
                 lacks(VIEW, sandbox.requires_view(), Aspect::View, error.to_string().into())?;
@@ -80,8 +80,8 @@ impl Ground {
         &self,
         worker: &Worker,
         executable: &Executable,
+        who: Identity,
         granted: &mut Vec<Granted>,
-        own: Vec<Granted>,
         around: &mut Surroundings,
     ) -> Result<(), SandboxError> {
         let (keys, mut scenery) = (&worker.sandbox.view, Scenery::default());
@@ -91,9 +91,9 @@ impl Ground {
             let may = May::of(place.access(), keys.private_devices == Some(false));
             scenery.show(place.at(), place.as_fd(), may);
         }
-        for place in &own {
-            scenery.put(place.at(), place.as_fd());
-            around.empty(place.at());
+        for folder in worker.sandbox.temporaries() {
+            scenery.temporary(&folder.at, folder.bounds, who);
+            around.empty(&folder.at);
         }
         scenery.need_places(worker.sandbox.preset.needs_places_of(), executable.loader());
         scenery.need_places(worker.sandbox.devices(), None);
@@ -101,20 +101,21 @@ impl Ground {
             // It may start itself again, by the name that it has or asks for.
             scenery.need(executable.path(), May { execute: true, ..May::default() });
             let tells_all = keys.proc_subset == Some(ProcSubset::All);
-            around.fresh.push(FreshMount::own_proc(keys.protect_proc.unwrap_or_default(), tells_all));
+            around.show_processes((keys.protect_proc.unwrap_or_default(), tells_all), &mut scenery);
         }
         if worker.notifies() {
             scenery.need(&notify::folder(&self.state_dir), May::default());
         }
         let directory = plain(worker.folder());
         scenery.folder(&directory);
-        around.fresh.iter().for_each(|mount| scenery.folder(mount.at()));
         let failed = |source| SandboxError::View { worker: worker.name.clone(), source };
         keys.narrowed().try_for_each(|(part, how)| scenery.narrow(part, how)).map_err(failed)?;
-        let view = Rc::new(View::build(&scenery).map_err(failed)?);
+        let view = Rc::new(View::build(&scenery, self.machine.space.realm()).map_err(failed)?);
         drop(scenery);
-        granted.extend(own);
         granted.iter_mut().try_for_each(|place| place.look_from(&view))?;
+        for folder in worker.sandbox.temporaries() {
+            granted.push(Granted::seen(&folder.at, Access::Write, &view)?);
+        }
         around.see(view, &directory);
         Ok(())
     }

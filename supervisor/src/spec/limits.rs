@@ -75,7 +75,7 @@ impl Sandbox {
     }
 
     /// Returns the bounds that it is to have.
-    pub(crate) fn wanted(&self, has_own_user: bool) -> Wanted {
+    pub(crate) fn wanted(&self, is_counted_apart: bool) -> Wanted {
         Wanted {
             memory: self.memory_max,
             tasks: self.tasks_max,
@@ -84,7 +84,7 @@ impl Sandbox {
             files: self.files(),
             core: self.limit_core,
             limits: self.limits(),
-            has_own_user,
+            is_counted_apart,
         }
     }
 }

@@ -65,6 +65,8 @@ pub struct Births {
 /// What the debugger holds of a child.
 struct Followed {
     birth: Birth,
+    /// It is in as many PID namespaces as a worker.
+    is_in_place: bool,
     fault: Option<Fault>,
     /// The next stop is the return from a call.
     returns: bool,
@@ -72,6 +74,8 @@ struct Followed {
 
 struct Tracer {
     supervisor: Pid,
+    /// In how many PID namespaces a worker is.
+    depth: usize,
     fault: Arc<Mutex<Option<Fault>>>,
     orphans: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
@@ -85,6 +89,18 @@ impl Births {
     /// # Panics
     /// If it may not be traced.
     pub fn of(supervisor: Process) -> Self {
+        Self::following(supervisor, false)
+    }
+
+    /// The same of a supervisor whose workers are born in PID namespaces of their own.
+    ///
+    /// # Panics
+    /// If it may not be traced.
+    pub fn of_nested(supervisor: Process) -> Self {
+        Self::following(supervisor, true)
+    }
+
+    fn following(supervisor: Process, nested: bool) -> Self {
         let supervisor = Pid::from_raw(supervisor.0.cast_signed());
         let (fault, over) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
         let orphans = Arc::new(AtomicBool::new(false));
@@ -94,12 +110,16 @@ impl Births {
         let its_orphans = Arc::clone(&orphans);
         // All that is asked of a traced process has to be asked by one thread.
         let tracer = thread::spawn(move || {
-            let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEFORK;
+            let options = Options::PTRACE_O_TRACESYSGOOD
+                | Options::PTRACE_O_TRACEFORK
+                // Without root a child is made by another one, beside itself.
+                | Options::PTRACE_O_TRACECLONE;
             ptrace::seize(supervisor, options).expect("a process of ours may be traced");
             let _nobody_waits = began.send(());
             let followed = Vec::new();
+            let depth = depth(Process(supervisor.as_raw().cast_unsigned())) + usize::from(nested);
             let (fault, orphans, over) = (its_fault, its_orphans, its_over);
-            Tracer { supervisor, fault, orphans, over, births: sender, followed }.run();
+            Tracer { supervisor, depth, fault, orphans, over, births: sender, followed }.run();
         });
         begun.recv().expect("it is traced");
         Self { supervisor, fault, orphans, over, births, tracer: Some(tracer) }
@@ -187,23 +207,24 @@ impl Tracer {
         let found = self.followed.iter().position(|followed| followed.birth.process == process);
         let at = found.unwrap_or_else(|| {
             let birth = Birth { process, calls: Vec::new(), went: false, failed: None };
-            self.followed.push(Followed { birth, fault: None, returns: false });
+            let is_in_place = depth(process) == self.depth;
+            self.followed.push(Followed { birth, is_in_place, fault: None, returns: false });
             self.followed.len() - 1
         });
         let mut signal = None;
         match status {
             WaitStatus::Exited(..) | WaitStatus::Signaled(..) => {
-                let birth = self.followed.swap_remove(at).birth;
-                return self.tell(birth);
+                let followed = self.followed.swap_remove(at);
+                return self.tell(followed);
             }
             WaitStatus::PtraceSyscall(_) => {
                 if self.followed[at].returns {
                     self.returns(at, pid);
                 } else if self.enters(at, pid) {
-                    let mut birth = self.followed.swap_remove(at).birth;
-                    birth.went = true;
+                    let mut followed = self.followed.swap_remove(at);
+                    followed.birth.went = true;
                     let _gone = ptrace::detach(pid, None);
-                    return self.tell(birth);
+                    return self.tell(followed);
                 } else if self.is_first_of_worker(at) && self.orphans.swap(false, Ordering::SeqCst) {
                     self.kill_supervisor();
                 }
@@ -222,7 +243,7 @@ impl Tracer {
         let number = registers.orig_rax.cast_signed();
         let arguments = [registers.rdi, registers.rsi, registers.rdx, registers.r10];
         followed.birth.calls.push(Call { number, arguments, result: 0 });
-        let is_worker = is_worker(&followed.birth);
+        let is_worker = followed.is_worker();
         if number == libc::SYS_epoll_create1 && is_worker {
             return true;
         }
@@ -242,8 +263,8 @@ impl Tracer {
 
     /// Tells whether a worker has come to its first call.
     fn is_first_of_worker(&self, at: usize) -> bool {
-        let birth = &self.followed[at].birth;
-        birth.calls.len() == 1 && is_worker(birth)
+        let followed = &self.followed[at];
+        followed.birth.calls.len() == 1 && followed.is_worker()
     }
 
     /// Kills the supervisor, and comes back when it is dead. Whoever has started it takes note of its end.
@@ -272,15 +293,23 @@ impl Tracer {
         }
     }
 
-    fn tell(&self, birth: Birth) {
-        if is_worker(&birth) {
-            let _nobody_waits = self.births.send(birth);
+    fn tell(&self, followed: Followed) {
+        if followed.is_worker() {
+            let _nobody_waits = self.births.send(followed.birth);
         }
     }
 }
 
-/// The supervisor's other children begin otherwise: only a worker lets go of its own life line first.
-fn is_worker(birth: &Birth) -> bool {
-    let first = birth.calls.first().map(|call| call.number);
-    first == Some(libc::SYS_close) || first == Some(libc::SYS_fcntl)
+impl Followed {
+    /// Others begin otherwise: only a worker lets go first of a pipe that it has no use for. So does who makes one that is
+    /// born in namespaces, but not in these.
+    fn is_worker(&self) -> bool {
+        let first = self.birth.calls.first().map(|call| call.number);
+        self.is_in_place && (first == Some(libc::SYS_close) || first == Some(libc::SYS_fcntl))
+    }
+}
+
+/// Returns in how many PID namespaces a process is.
+fn depth(process: Process) -> usize {
+    process.status().get("NSpid").map_or(0, |numbers| numbers.split_whitespace().count())
 }

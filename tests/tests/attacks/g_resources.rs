@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bailiwick_supervisor::control::{Cause, State};
 use bailiwick_tests::harness::{Process, needs_root};
@@ -20,45 +20,64 @@ fn g1_a_fork_bomb_goes_out_at_the_bound_on_tasks_and_ends_with_its_worker() {
         let mut sealed = Scene::new(mode, "");
         assert_eq!(sealed.evil.order("forks 200"), Answer::Did("0 EPERM".to_owned()), "{mode:?}");
         sealed.assert_unharmed();
-        if mode == Mode::Rootless {
-            continue;
-        }
         let mut scene = Scene::new(mode, EXEC);
         let Answer::Did(made) = scene.evil.order("forks 200") else { panic!("some can be made") };
         let (count, error) = made.split_once(' ').expect("a number and an error");
         assert!(error == "EAGAIN" && count.parse::<u32>().is_ok_and(|count| count < 40), "{mode:?}: {made}");
-        let user = scene.pid("evil").status()["Uid"].clone();
+        let own = Apart::of(scene.pid("evil"), mode);
         // All of its descendants, which ignore whatever can be ignored, go with it.
         scene.pid("evil").signal(nix::sys::signal::Signal::SIGKILL);
         scene.meet_again(2);
-        let own = scene.pid("evil");
-        let left: Vec<_> = processes_of(&user).into_iter().filter(|process| *process != own).collect();
-        assert!(left.is_empty(), "{left:?}");
+        let new = scene.pid("evil");
+        let left: Vec<_> = own.everybody().into_iter().filter(|process| *process != new).collect();
+        assert!(left.is_empty(), "{mode:?}: {left:?}");
         scene.assert_unharmed();
     }
 }
 
-/// Returns the processes with these users, by the line of /proc.
-fn processes_of(users: &str) -> Vec<Process> {
-    let entries = fs::read_dir("/proc").expect("it is mounted").flatten();
-    let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(Process);
-    processes.filter(|process| process.status().get("Uid").is_some_and(|uid| uid == users)).collect()
+/// What sets a worker apart with all that it started: its users, or its namespace of processes.
+enum Apart {
+    Users(String),
+    Pids(PathBuf),
 }
 
-/// Control: an ordinary process makes as many threads as it likes. Mode: root, whose workers have users of their own or groups;
-/// without, threads cannot be counted by worker.
+impl Apart {
+    fn of(process: Process, mode: Mode) -> Self {
+        match mode {
+            Mode::Root => Self::Users(process.status()["Uid"].clone()),
+            Mode::Rootless => Self::Pids(pids(process).expect("it lives")),
+        }
+    }
+
+    fn everybody(&self) -> Vec<Process> {
+        let entries = fs::read_dir("/proc").expect("it is mounted").flatten();
+        let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(Process);
+        let is_of = |process: &Process| match self {
+            Self::Users(users) => process.status().get("Uid") == Some(users),
+            Self::Pids(own) => pids(*process).as_ref() == Some(own),
+        };
+        processes.filter(is_of).collect()
+    }
+}
+
+/// Returns the namespace of processes that a process is in.
+fn pids(process: Process) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{}/ns/pid", process.0)).ok()
+}
+
+/// Control: an ordinary process makes as many threads as it likes.
 #[test]
 fn g2_a_bomb_of_threads_goes_out_at_the_bound_on_tasks() {
-    if needs_root("without root nothing counts the threads of one worker") {
-        return;
-    }
     assert_eq!(Free::somebody().evil.order("threads 500").number(), 500);
-    for keys in ["", "sandbox.tasks_max = 30\n"] {
-        let mut scene = Scene::new(Mode::Root, keys);
-        let Answer::Did(made) = scene.evil.order("threads 500") else { panic!("some can be made") };
-        let (count, error) = made.split_once(' ').expect("a number and an error");
-        assert!(error == "EAGAIN" && count.parse::<u32>().is_ok_and(|count| count < 64), "{keys}: {made}");
-        scene.assert_unharmed();
+    for &mode in modes() {
+        for (keys, most) in [("", 64), ("sandbox.tasks_max = 30\n", 30)] {
+            let mut scene = Scene::new(mode, keys);
+            let Answer::Did(made) = scene.evil.order("threads 500") else { panic!("some can be made") };
+            let (count, error) = made.split_once(' ').expect("a number and an error");
+            let holds = error == "EAGAIN" && count.parse::<u32>().is_ok_and(|count| count < most);
+            assert!(holds, "{mode:?} {keys}: {made}");
+            scene.assert_unharmed();
+        }
     }
 }
 

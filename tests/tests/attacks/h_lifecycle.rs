@@ -7,12 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bailiwick_supervisor::control::{Cause, Outcome, State, Target, Verb};
-use bailiwick_tests::harness::{Ended, Process, Stopwatch, needs_root};
+use bailiwick_tests::harness::{Ended, Process, Stopwatch};
 use nix::libc;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::support::{Answer, Attack, Free, Mode, Scene, modes, wait_until};
+use crate::support::{Answer, Attack, Free, Scene, modes, wait_until};
 
 const EXEC: &str = "sandbox.preset = \"exec\"\n";
 
@@ -45,12 +45,9 @@ fn h1_a_worker_does_not_outlive_a_killed_supervisor_whatever_it_ignores() {
     }
 }
 
-/// Control: descendants of a process that nobody supervises stay. Mode: root, which ends whatever a worker has started.
+/// Control: descendants of a process that nobody supervises stay.
 #[test]
 fn h2_descendants_in_sessions_of_their_own_do_not_outlive_a_killed_supervisor() {
-    if needs_root("only root can end all that a worker of preset exec may start") {
-        return;
-    }
     let mut free = Free::somebody();
     assert_eq!(free.evil.order("forks 5").number(), 5);
     let children = free.process().children();
@@ -58,18 +55,20 @@ fn h2_descendants_in_sessions_of_their_own_do_not_outlive_a_killed_supervisor() 
     wait_until("their parent to be gone", || !free.process().is_alive());
     assert!(children.iter().all(|child| child.is_alive()));
     children.iter().for_each(|child| child.signal(Signal::SIGKILL));
-    let mut scene = Scene::new(Mode::Root, EXEC);
-    scene.evil.order("ignore");
-    // Nobody is told of the supervisor's death any more.
-    let forget = Attack::call(
-        "forget its parent",
-        libc::SYS_prctl,
-        &[1.into(), 0.into(), 0.into(), 0.into(), 0.into()],
-    );
-    assert!(scene.evil.attempt(&forget).did());
-    assert_eq!(scene.evil.order("child forks 4").number(), 4);
-    assert_eq!(scene.evil.order("forks 4").number(), 4);
-    scene.killed();
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, EXEC);
+        scene.evil.order("ignore");
+        // Nobody is told of the supervisor's death any more.
+        let forget = Attack::call(
+            "forget its parent",
+            libc::SYS_prctl,
+            &[1.into(), 0.into(), 0.into(), 0.into(), 0.into()],
+        );
+        assert!(scene.evil.attempt(&forget).did());
+        assert_eq!(scene.evil.order("child forks 4").number(), 4);
+        assert_eq!(scene.evil.order("forks 4").number(), 4);
+        scene.killed();
+    }
 }
 
 impl Scene {

@@ -5,14 +5,21 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Errno, Failed, check};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::fstat;
+
+use crate::error::{Errno, Failed, check, failed};
 use crate::mount::{self, Flags};
 use crate::namespaces::{Namespace, Report, tell};
+use crate::realm::Realm;
+use crate::temporary::Plan;
 
 /// A view to be.
 pub(super) struct Blueprint<'a> {
     /// In this order.
     pub(super) items: Vec<Item<'a>>,
+    /// Where it is made.
+    pub(super) realm: Option<&'a Realm>,
 }
 
 /// One thing in a view to be.
@@ -30,10 +37,10 @@ pub(super) struct Item<'a> {
 
 /// What is put in a place.
 pub(super) enum Thing<'a> {
-    /// A copy of what is elsewhere.
-    Copy { of: BorrowedFd<'a>, flags: Flags },
-    /// A mount that is attached nowhere.
-    Mount(BorrowedFd<'a>),
+    /// A copy of what is elsewhere; by its name as well, where it has to be found once more.
+    Copy { of: BorrowedFd<'a>, name: Option<CString>, flags: Flags },
+    /// A file system in memory.
+    Temporary(Plan),
     /// Something empty that nobody can open.
     Cover,
     /// Nothing but the folder.
@@ -64,14 +71,25 @@ fn try_build(
     copies: &mut Vec<Option<OwnedFd>>,
 ) -> Result<(OwnedFd, OwnedFd), (u32, Failed)> {
     let at = |stage| move |failed| (stage, failed);
-    // Before the namespace changes: only what belongs to the present one can be copied.
-    for (item, index) in blueprint.items.iter().zip(0..) {
-        copies.push(item.copy().map_err(at(index))?);
+    let mut copy_all = || -> Result<(), (u32, Failed)> {
+        for (item, index) in blueprint.items.iter().zip(0..) {
+            copies.push(item.copy().map_err(at(index))?);
+        }
+        Ok(())
+    };
+    match blueprint.realm {
+        // Before the namespace changes: only what belongs to the present one can be copied.
+        None => copy_all()?,
+        Some(realm) => realm.join().map_err(at(NAMESPACE))?,
     }
     Namespace::Mount.enter_fresh().map_err(at(NAMESPACE))?;
     let namespace = Namespace::Mount.open_own().map_err(at(NAMESPACE))?;
     // First of all: what is shared with the namespace around would show there.
     mount::keep_to_itself().map_err(at(NAMESPACE))?;
+    if blueprint.realm.is_some() {
+        // There is power over the mounts of this namespace alone.
+        copy_all()?;
+    }
     // What is shown as the root itself comes first, and is it.
     let whole = blueprint.items.first().filter(|item| item.is_root()).and_then(|_| copies[0].take());
     let fresh = mount::fresh(c"tmpfs", [(c"mode", c"0755")], Flags::DATA).map_err(at(ROOT))?;
@@ -109,10 +127,18 @@ impl Item<'_> {
         self.at.as_c_str() == c"."
     }
 
-    /// Returns a copy of what is to be put there; `None` if it is to be left out, or no copy.
+    /// Returns the mount that is to be put there; `None` if it is to be left out, or none.
     fn copy(&self) -> Result<Option<OwnedFd>, Failed> {
-        let Thing::Copy { of, flags } = self.thing else { return Ok(None) };
-        match mount::copy(of).and_then(|copy| mount::restrict(copy.as_fd(), flags).map(|()| copy)) {
+        let (of, name, flags) = match &self.thing {
+            Thing::Copy { of, name, flags } => (*of, name, *flags),
+            Thing::Temporary(plan) => return plan.make().map(Some),
+            Thing::Cover | Thing::Nothing => return Ok(None),
+        };
+        let copied = match name {
+            None => mount::copy(of),
+            Some(name) => find_again(of, name).and_then(|found| mount::copy(found.as_fd())),
+        };
+        match copied.and_then(|copy| mount::restrict(copy.as_fd(), flags).map(|()| copy)) {
             Err(_) if self.optional => Ok(None),
             copied => copied.map(Some),
         }
@@ -120,13 +146,28 @@ impl Item<'_> {
 
     fn put(&self, copy: Option<OwnedFd>) -> Result<(), Failed> {
         match (&self.thing, copy) {
-            (Thing::Copy { .. } | Thing::Cover, Some(copy)) => {
-                make_room(self).and_then(|()| mount::attach(copy.as_fd(), &self.at))
+            (Thing::Copy { .. } | Thing::Temporary(_) | Thing::Cover, Some(made)) => {
+                make_room(self).and_then(|()| mount::attach(made.as_fd(), &self.at))
             }
-            (Thing::Copy { .. } | Thing::Cover, None) => Ok(()),
-            (Thing::Mount(mount), _) => make_room(self).and_then(|()| mount::attach(*mount, &self.at)),
+            (Thing::Copy { .. } | Thing::Temporary(_) | Thing::Cover, None) => Ok(()),
             (Thing::Nothing, _) => make_room(self),
         }
+    }
+}
+
+/// Opens what is open as `place` in the mount namespace that the caller has entered since.
+///
+/// # Errors
+/// ESTALE where something else has its name by now.
+fn find_again(place: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Failed> {
+    let resolve = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(resolve);
+    let found = openat2(AT_FDCWD, name, how).map_err(failed("openat2"))?;
+    let what =
+        |fd: BorrowedFd<'_>| fstat(fd).map(|found| (found.st_dev, found.st_ino)).map_err(failed("fstat"));
+    match what(place)? == what(found.as_fd())? {
+        true => Ok(found),
+        false => Err(Failed { call: "openat2", errno: Errno::ESTALE }),
     }
 }
 

@@ -8,9 +8,11 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use super::ViewError;
 use crate::error::Errno;
 use crate::files::{Links, open_place};
+use crate::identity::Identity;
 use crate::landlock::places::needed;
 use crate::landlock::ruleset::Access;
 use crate::mount::Flags;
+use crate::temporary::Bounds;
 
 /// What is to be seen. What lies within another lies on top of it.
 #[derive(Debug, Default)]
@@ -18,7 +20,7 @@ pub struct Scenery<'a> {
     pub(super) shown: Vec<Shown<'a>>,
     pub(super) folders: Vec<PathBuf>,
     pub(super) hidden: Vec<(PathBuf, Place<'a>)>,
-    pub(super) put: Vec<(PathBuf, BorrowedFd<'a>)>,
+    pub(super) temporary: Vec<(PathBuf, Bounds, Identity)>,
 }
 
 /// What can be done in a part of a view, if owner and mode of the files allow it.
@@ -87,9 +89,9 @@ impl<'a> Scenery<'a> {
         }
     }
 
-    /// Puts a mount that is attached nowhere under a name; what is shown within it lies on top.
-    pub fn put(&mut self, at: &Path, mount: BorrowedFd<'a>) {
-        self.put.push((plain(at), mount));
+    /// Puts a file system in memory under a name, which belongs to `owner`, as those around the view call it.
+    pub fn temporary(&mut self, at: &Path, bounds: Bounds, owner: Identity) {
+        self.temporary.push((plain(at), bounds, owner));
     }
 
     /// Has a folder be there, with nothing in it unless something is shown there.

@@ -44,7 +44,7 @@ fn memory(machine: &Machine) -> Finding {
 
 fn tasks(machine: &Machine) -> Finding {
     let by = machine.cgroups.tasks();
-    let holds = by.is_some() || machine.can_switch_users();
+    let holds = by.is_some() || machine.can_switch_users() || machine.space.counts_tasks;
     let found = match by {
         Some(version) => format!("control groups, {version:?}"),
         None if holds => "RLIMIT_NPROC".to_owned(),

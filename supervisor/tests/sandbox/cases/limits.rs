@@ -233,10 +233,12 @@ pub(super) fn a_bound_on_tasks_that_cannot_hold_is_refused() {
     worker.sandbox.tasks_max = Some(8);
     worker.sandbox.user = Some(effective_uid().to_string());
     worker.privileged = true;
-    let error = Bench::on(Machine::probe().without_cgroups(), worker).err().expect("a refusal");
+    let mut poor = Machine::probe().without_cgroups();
+    poor.space.counts_tasks = false;
+    let error = Bench::on(poor, worker).err().expect("a refusal");
     assert_eq!(error.exit_code(), 69);
     let text = "worker probe needs tasks_max, which this machine does not give: there is neither a pids control \
-                group nor a user of the worker's own";
+                group, nor a user or user namespace of the worker's own that counts";
     assert_eq!(error.to_string(), text);
 }
 

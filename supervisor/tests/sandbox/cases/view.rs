@@ -277,7 +277,7 @@ pub(crate) fn cost() {
     let mut times: Vec<_> = (0..STARTS / 4)
         .map(|_| {
             let began = std::time::Instant::now();
-            View::probe().expect("root may");
+            View::probe(None).expect("root may");
             began.elapsed()
         })
         .collect();
