@@ -308,7 +308,7 @@ pub(super) const SECTION: Section = Section {
             "tasks_max",
             "64, where the machine can count them cheaply",
             "16",
-            "Its threads and processes. Met by the pids control group, or by RLIMIT_NPROC for a uid of its own; where neither is to be had, the key refuses the start.",
+            "Its threads and processes. Met by the pids control group, or by RLIMIT_NPROC for a uid of its own, or, without root, for a user namespace of its own from Linux 5.14 on; where none of it is to be had, the key refuses the start.",
         ),
         ("limit_nofile", "256; none for the preset `none`", "128", "Its open descriptors, as RLIMIT_NOFILE."),
         (
