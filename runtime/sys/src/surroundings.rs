@@ -44,7 +44,9 @@ impl Surroundings {
         let own = nest.and_then(|nest| nest.realm.as_ref());
         let reaches = own.is_some() == machine.realm.is_some();
         let commons = if reaches { Arc::clone(commons) } else { Arc::default() };
-        let own_proc = machine.own_proc && nest.is_some_and(|nest| nest.pids);
+        // Root may see that of the namespace that it is in itself.
+        let has_own_pids = machine.realm.is_none() || nest.is_some_and(|nest| nest.pids);
+        let own_proc = machine.own_proc && has_own_pids;
         Self { commons, reaches, own_proc, users: own.map(|realm| realm.user()), ..Self::default() }
     }
 

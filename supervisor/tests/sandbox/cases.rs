@@ -124,6 +124,8 @@ pub(crate) const CASES: &[Case] = cases![
     Nothing view::shared_memory_and_the_name_of_the_host_are_not_the_hosts,
     Nothing view::without_namespaces_the_floor_stands_and_a_key_that_is_written_refuses,
     Nothing view::a_start_leaves_no_mount_behind,
+    Nothing view::who_starts_programs_has_a_proc_of_its_own_processes,
+    Nothing view::without_a_namespace_of_users_there_is_no_view_for_who_is_not_root,
     Nothing view::a_tmp_of_its_own_is_bounded_and_empty_for_each_life,
     Nothing view::what_is_inaccessible_is_covered,
     Nothing view_keys::folders_in_memory_are_bounded_and_empty_for_each_life,

@@ -12,7 +12,7 @@ use bailiwick_supervisor::spawn::LaunchError;
 use bailiwick_supervisor::spec::{Preset, Worker};
 use bailiwick_sys::view::View;
 
-use crate::bench::{Bench, Life, worker};
+use crate::bench::{Bench, Life, is_root, worker};
 
 /// A folder that everybody may enter, with `in/file` and `out/file` that everybody may read and write.
 fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -180,6 +180,47 @@ pub(super) fn without_namespaces_the_floor_stands_and_a_key_that_is_written_refu
         set(&mut worker);
         let refused =
             Bench::on(Machine::probe().without_namespaces(), worker).map(drop).expect_err("it was required");
+        assert_eq!(LaunchError::exit_code(&refused), 69, "{refused}");
+    }
+}
+
+/// Seen to fail, without root, where the system's own is not put into the view first.
+pub(super) fn who_starts_programs_has_a_proc_of_its_own_processes() {
+    let mut bench = Bench::new(worker(Preset::Exec));
+    let life = bench.start();
+    let seen = ["/proc/self/status", "/proc/2/status"].map(|path| life.ask(&format!("read {path}")));
+    assert_eq!(seen, ["ok", "ok"]);
+    let own = std::process::id();
+    for path in ["/proc/meminfo", "/proc/sys", &format!("/proc/{own}")] {
+        assert_eq!(life.ask(&format!("stat {path}")), "ENOENT", "{path}");
+    }
+    let mounts =
+        std::fs::read_to_string(format!("/proc/{}/mountinfo", life.child.pid)).expect("our own child");
+    assert_eq!(mounts.lines().filter(|line| line.contains(" /proc")).count(), 1, "{mounts}");
+    drop(life);
+    bench.kill_tree();
+}
+
+pub(super) fn without_a_namespace_of_users_there_is_no_view_for_who_is_not_root() {
+    if is_root() {
+        return;
+    }
+    let mut open = worker(Preset::Sealed);
+    open.sandbox.private_users = Some(false);
+    let mut bench = Bench::new(open.clone());
+    let told: Vec<Aspect> = bench.prepared().missing().iter().map(|missing| missing.what).collect();
+    for aspect in [Aspect::View, Aspect::Network, Aspect::Ipc, Aspect::Hostname] {
+        assert!(told.contains(&aspect), "{aspect:?} in {told:?}");
+    }
+    assert_eq!(bench.start_confined().ask("read /etc/passwd"), "EACCES");
+    for set in
+        [(|worker: &mut Worker| worker.sandbox.private_mounts = Some(true)) as fn(&mut Worker), |worker| {
+            worker.sandbox.private_ipc = Some(true)
+        }]
+    {
+        let mut worker = open.clone();
+        set(&mut worker);
+        let refused = Bench::try_new(worker).map(drop).expect_err("it was required");
         assert_eq!(LaunchError::exit_code(&refused), 69, "{refused}");
     }
 }
