@@ -176,9 +176,8 @@ impl Daemon {
             }
             self.note_moves();
             if let Some(event) = self.events.pop_front() {
-                let mut actions = Vec::new();
-                self.tree.handle(self.now(), event, &mut actions);
-                self.agenda.extend(actions);
+                let now = self.now();
+                self.agenda.add(|actions| self.tree.handle(now, event, actions));
             } else if begun == STARTS && self.agenda.has_starts() {
                 return self.answer_orders();
             } else if let Some(start) = self.agenda.next_start() {
@@ -227,7 +226,7 @@ impl Daemon {
     fn next_wake(&self) -> Option<Instant> {
         let orders = self.orders.iter().map(PendingOrder::until);
         let superior = self.superior.as_ref().and_then(Superior::deadline).map(Instant::from_nanos);
-        let reload = self.reload.iter().map(|reload| reload.until);
+        let reload = self.reload.iter().filter_map(|reload| reload.until);
         orders
             .chain(superior)
             .chain(reload)

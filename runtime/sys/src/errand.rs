@@ -49,6 +49,12 @@ impl<const N: usize> Errand<N> {
         Ok(Self { process, result })
     }
 
+    /// Ends the process without its result. Whoever drops this waits until it has ended, which may be late: better in a loop
+    /// to let go of it once [`Errand::as_fd`] is readable.
+    pub fn abandon(&self) {
+        let _ended_already = wait::send_signal(self.process.pidfd.as_fd(), Signal::SIGKILL);
+    }
+
     /// Reads the result; `None` if the process has ended without one, or is still at work.
     pub fn result(&self) -> Option<[u8; N]> {
         let mut found = [0; N];
@@ -66,7 +72,7 @@ impl<const N: usize> AsFd for Errand<N> {
 
 impl<const N: usize> Drop for Errand<N> {
     fn drop(&mut self) {
-        let _ended_already = wait::send_signal(self.process.pidfd.as_fd(), Signal::SIGKILL);
+        self.abandon();
         // One that hangs in the kernel, on a disk that does not answer, is not worth a longer wait.
         let mut ended = [PollFd::new(self.process.pidfd.as_fd(), PollFlags::POLLIN)];
         let _late = poll(&mut ended, FAREWELL_MS);

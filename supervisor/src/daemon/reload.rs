@@ -31,7 +31,8 @@ pub(super) struct Reload {
     /// Who waits for its end; `None` after SIGHUP, whose words are the log's.
     client: Option<ConnectionId>,
     mode: ReloadMode,
-    pub(super) until: Instant,
+    /// `None` if it was too late: then its reader has yet to end, and nothing comes of it.
+    pub(super) until: Option<Instant>,
     stage: Stage,
 }
 
@@ -75,7 +76,8 @@ impl Daemon {
         });
         match reading {
             Ok(reading) => {
-                self.reload = Some(Reload { client, mode, until, stage: Stage::Reading(reading) });
+                self.reload =
+                    Some(Reload { client, mode, until: Some(until), stage: Stage::Reading(reading) });
             }
             Err(error) => self.end_reload(client, &format!("refused\t{error}\n"), Answer::Refused),
         }
@@ -86,6 +88,9 @@ impl Daemon {
         let Some(Reload { client, mode, until, stage }) = self.reload.take() else { return };
         let Stage::Reading(reading) = stage else { return };
         self.unwatch(&reading);
+        if until.is_none() {
+            return;
+        }
         let loaded = match reading.finish() {
             Ok(loaded) => loaded,
             Err(diagnostics) => return self.end_reload(client, &diagnostics, Answer::InvalidManifest),
@@ -203,7 +208,7 @@ impl Daemon {
     /// Answers a reload that is carried out, or whose deadline has passed.
     pub(super) fn settle_reload(&mut self) {
         let Some(reload) = &self.reload else { return };
-        let is_late = reload.until <= self.now() || self.tree.is_shutting_down();
+        let is_late = reload.until.is_some_and(|until| until <= self.now() || self.tree.is_shutting_down());
         let is_settled = |(verb, of): &Ordered| self.tree.came_of(*verb, *of).is_some();
         let is_over =
             matches!(&reload.stage, Stage::Settling { orders, .. } if orders.iter().all(is_settled));
@@ -211,11 +216,13 @@ impl Daemon {
             return;
         }
         let late = if self.tree.is_shutting_down() { Answer::ShuttingDown } else { Answer::TimedOut };
-        let Some(Reload { client, stage, .. }) = self.reload.take() else { return };
+        let Some(Reload { client, mode, stage, .. }) = self.reload.take() else { return };
         let (mut plan, orders) = match stage {
             Stage::Settling { plan, orders } => (plan, orders),
             Stage::Reading(reading) => {
-                self.unwatch(&reading);
+                reading.abandon();
+                self.reload =
+                    Some(Reload { client: None, mode, until: None, stage: Stage::Reading(reading) });
                 return self.end_reload(client, "refused\tthe manifest was not read to its end\n", late);
             }
         };

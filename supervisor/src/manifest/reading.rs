@@ -68,6 +68,11 @@ impl Origin {
 }
 
 impl Reading {
+    /// Ends it before its time. What is left of its process is gone when this is readable, and can then be dropped at once.
+    pub fn abandon(&self) {
+        self.errand.abandon();
+    }
+
     /// Returns the manifest, or what is wrong with it, once the process has ended.
     ///
     /// # Errors

@@ -3,13 +3,17 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bailiwick_supervisor::control::{Outcome, Row, State, Target, Verb};
-use bailiwick_tests::harness::{Ended, PATIENCE, Supervised};
+use bailiwick_supervisor::control::{ClientError, Outcome, Row, State, Target, Verb};
+use bailiwick_tests::harness::{Ended, PATIENCE, Process, Stopwatch, Supervised, needs_root};
 use bailiwick_tests::run;
+use nix::sys::ptrace;
 use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
 
 use crate::g_reload::{RELOAD, pids, reload, up};
 use crate::h_surroundings::Superior;
@@ -194,6 +198,59 @@ fn g_a_reload_while_another_is_under_way_is_refused_and_the_first_ends_as_it_wou
     assert_eq!(pids(&supervised, ["a", "b"]), before, "what was refused changed nothing");
     // It is taken as soon as nothing else is.
     reload(&supervised, &[slow("on_reload = \"never\""), plain("c")].concat());
+    supervised.stop();
+}
+
+type Answer = Result<(String, Outcome), ClientError>;
+
+/// Orders a reload and holds the process that reads the manifest, with its end, if it is seen before it has ended.
+fn held_reader(supervised: &Supervised) -> Option<(JoinHandle<Answer>, Pid)> {
+    let control = supervised.control();
+    let order = std::thread::spawn(move || control.order_with_words(RELOAD, Duration::from_secs(5)));
+    let reads = |child: &Process| child.descriptors().values().any(|file| file.contains("memfd:manifest"));
+    while !order.is_finished() {
+        let Some(reader) = supervised.process().children().into_iter().find(reads) else { continue };
+        let reader = Pid::from_raw(i32::try_from(reader.0).expect("a pid fits"));
+        let held = ptrace::seize(reader, ptrace::Options::PTRACE_O_TRACEEXIT)
+            .and_then(|()| ptrace::interrupt(reader))
+            .and_then(|()| waitpid(reader, None));
+        if matches!(held, Ok(WaitStatus::PtraceEvent(_, _, event)) if event == nix::libc::PTRACE_EVENT_STOP) {
+            return Some((order, reader));
+        }
+    }
+    None
+}
+
+/// Whoever reads the manifest gets its turn late on a busy machine, also to end. Here a debugger holds it at its end.
+///
+/// Seen to fail without the end of a reader that nobody waits for.
+#[test]
+fn g_a_reader_that_ends_late_holds_up_nobody_but_the_next_reload() {
+    if needs_root("the supervisor's own process may be traced by root only") {
+        return;
+    }
+    let mut supervised = run!(&[plain("a"), plain("b")].concat());
+    up(&supervised, ["a", "b"]);
+    let changed = [plain("a"), plain("c")].concat();
+    supervised.rewrite(&changed);
+    let (first, reader) = (0..50).find_map(|_| held_reader(&supervised)).expect("a reader that is held");
+    let (text, outcome) = first.join().expect("no panic").expect("an answer");
+    assert_eq!(
+        (text.as_str(), outcome),
+        ("refused\tthe manifest was not read to its end\n", Outcome::TimedOut)
+    );
+    let stopwatch = Stopwatch::start();
+    assert_eq!(supervised.workers().len(), 2);
+    let (text, outcome) = supervised.reload(RELOAD, &changed);
+    assert_eq!((text.as_str(), outcome), ("refused\tanother reload is under way\n", Outcome::Refused));
+    stopwatch.assert_within(Duration::from_secs(1), "two answers while the reader ends");
+    let event = waitpid(reader, None);
+    assert!(matches!(event, Ok(WaitStatus::PtraceEvent(..))), "{event:?}");
+    ptrace::detach(reader, None).expect("it is stopped");
+    supervised.journal().wait_until("the next reload", |_| {
+        (supervised.reload(RELOAD, &changed).1 == Outcome::Done).then_some(())
+    });
+    up(&supervised, ["a", "c"]);
     supervised.stop();
 }
 

@@ -4,6 +4,7 @@
 //! everything else, as many at a time as the driver likes. What concerns a process still comes after its start.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use super::Action;
 
@@ -15,8 +16,10 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    /// Adds what was ordered, in its order.
-    pub fn extend(&mut self, actions: impl IntoIterator<Item = Action>) {
+    /// Adds what `order` orders, in its order.
+    pub fn add(&mut self, order: impl FnOnce(&mut Vec<Action>)) {
+        let mut actions = Vec::new();
+        order(&mut actions);
         self.actions.extend(actions);
     }
 
@@ -61,8 +64,8 @@ mod tests {
     fn starts_wait_and_all_else_does_not() {
         let mut agenda = Agenda::default();
         let starts = [Action::Spawn(life(1)), Action::Prepare(life(2)), Action::Spawn(life(3))];
-        agenda.extend(starts);
-        agenda.extend([Action::Leave(Outcome::Stopped)]);
+        agenda.add(|actions| actions.extend(starts));
+        agenda.add(|actions| actions.push(Action::Leave(Outcome::Stopped)));
         assert_eq!(agenda.next_due(), Some(Action::Leave(Outcome::Stopped)));
         assert_eq!(agenda.next_due(), None);
         assert!(starts.into_iter().eq(core::iter::from_fn(|| agenda.next_start())));
@@ -72,8 +75,8 @@ mod tests {
     #[test]
     fn what_concerns_a_process_comes_after_its_start() {
         let mut agenda = Agenda::default();
-        agenda.extend([1, 2, 3].map(|child| Action::Spawn(life(child))));
-        agenda.extend([Action::KillTree(life(4)), Action::KillTree(life(2)), Action::KillTree(life(2))]);
+        agenda.add(|actions| actions.extend([1, 2, 3].map(|child| Action::Spawn(life(child)))));
+        agenda.add(|actions| actions.extend([4, 2, 2].map(|child| Action::KillTree(life(child)))));
         let due: [_; 5] = core::array::from_fn(|_| agenda.next_due());
         let [kill, spawn] = [Action::KillTree(life(2)), Action::Spawn(life(2))].map(Some);
         assert_eq!(due, [Some(Action::KillTree(life(4))), spawn, kill, kill, None]);
