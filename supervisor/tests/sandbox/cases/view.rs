@@ -184,7 +184,6 @@ pub(super) fn without_namespaces_the_floor_stands_and_a_key_that_is_written_refu
     }
 }
 
-/// Seen to fail, without root, where the system's own is not put into the view first.
 pub(super) fn who_starts_programs_has_a_proc_of_its_own_processes() {
     let mut bench = Bench::new(worker(Preset::Exec));
     let life = bench.start();
