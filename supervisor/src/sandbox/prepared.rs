@@ -158,13 +158,8 @@ impl Ground {
         let nest = self.nest(worker, &mut missing)?;
         let (limits, shares) = self.amounts(worker, &account, nest.as_ref(), &mut missing)?;
         hand_over(&worker.name, &account, &granted)?;
-        let surroundings = self.surroundings(
-            worker,
-            &executable,
-            (account.identity(), nest.as_ref()),
-            &mut granted,
-            &mut missing,
-        )?;
+        let who = (account.identity(), nest.as_ref());
+        let surroundings = self.surroundings(worker, &executable, who, &mut granted, &mut missing)?;
         let kill = matches!(tree(nest.as_ref(), None, &account), Tree::Alone);
         let cgroup = self.cgroup(&name, &limits.purpose(kill, shares))?;
         let landlocked = sandboxed && self.machine.landlock_abi > 0;
