@@ -1,6 +1,6 @@
 //! System call filters: a compiled program, its bytes for the way to another process, and its installation.
 //!
-//! What filters are made from is a [`policy`], line by line ([`line`]), with what a manifest changes ([`wish`]); what makes
+//! What filters are made from is a [`policy`], line by line ([`mod@line`]), with what a manifest changes ([`wish`]); what makes
 //! them is [`stages`].
 
 pub mod line;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{IoSlice, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use bailiwick_core::berth::Berth;
 use bailiwick_core::tree::ChildId;
@@ -221,4 +222,6 @@ pub(crate) fn await_readable(fd: BorrowedFd<'_>) {
     assert!(poller.wait(Some(WATCHDOG_MS)).expect("a wait").count() > 0, "nothing came");
 }
 
+/// How long what comes late on a busy machine is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const WATCHDOG_MS: u32 = 20_000;
