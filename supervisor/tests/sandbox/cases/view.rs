@@ -75,7 +75,8 @@ pub(super) fn a_worker_sees_what_it_is_granted_and_nothing_else() {
         assert_eq!(life.ask_with("stat-beneath file", granted), "ok");
         assert_eq!(life.ask_with("stat-beneath ../other", granted), "ENOENT", "by the descriptor");
     }
-    let cwd = std::fs::read_link(format!("/proc/{}/cwd", bench.start().child.pid)).expect("our own child");
+    let life = bench.start();
+    let cwd = std::fs::read_link(format!("/proc/{}/cwd", life.child.pid)).expect("our own child");
     assert_eq!(cwd, path);
 }
 
