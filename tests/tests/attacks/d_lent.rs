@@ -2,19 +2,16 @@
 
 use bailiwick_tests::fixture::TalkRef;
 use bailiwick_wire::frame::Extensions;
-use nix::libc;
+use nix::libc::{
+    self, F_ADD_SEALS, F_SEAL_FUTURE_WRITE as FUTURE_WRITE, F_SEAL_GROW as GROW, F_SEAL_SEAL as SEAL,
+    F_SEAL_SHRINK as SHRINK, F_SEAL_WRITE as WRITE,
+};
 
 use crate::support::{Arg, Attack, Evil, Free, Scene, assert_refused, modes};
 use crate::voice::{Voice, framed};
 
 /// More than travels in a message.
 const LONG: usize = 40_000;
-const F_ADD_SEALS: i32 = 1033;
-const SEAL: i32 = 1;
-const SHRINK: i32 = 2;
-const GROW: i32 = 4;
-const WRITE: i32 = 8;
-const FUTURE_WRITE: i32 = 16;
 
 /// A memory file with these seals; and where its maker has it mapped to be written, if it is to.
 fn memory(evil: &mut Evil, seals: i32, is_mapped: bool) -> (i64, Option<i64>) {
