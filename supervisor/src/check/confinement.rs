@@ -72,7 +72,7 @@ const RULES: &[Rule] = &[
         when: |worker| {
             let lifts = |kind: &Namespace| *kind == Namespace::User || !worker.sandbox.holds("CAP_SYS_ADMIN");
             let allowed = worker.sandbox.calls.namespaces.iter().flatten();
-            !worker.privileged && is_sandboxed(worker) && allowed.filter(|kind| lifts(kind)).count() > 0
+            is_powerless(worker) && allowed.filter(|kind| lifts(kind)).count() > 0
         },
         title: "a worker without privilege may make namespaces",
         text: "gives it every capability over parts of the kernel",
@@ -83,7 +83,7 @@ const RULES: &[Rule] = &[
         key: "restrict_realtime",
         when: |worker| {
             let lifted = worker.sandbox.calls.restrict_realtime == Some(false);
-            lifted && !worker.privileged && is_sandboxed(worker) && !worker.sandbox.holds("CAP_SYS_NICE")
+            lifted && is_powerless(worker) && !worker.sandbox.holds("CAP_SYS_NICE")
         },
         title: "a worker without privilege may take a processor for itself",
         text: "starves everybody else",
@@ -92,11 +92,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         key: "restrict_suid_sgid",
-        when: |worker| {
-            worker.sandbox.calls.restrict_suid_sgid == Some(false)
-                && !worker.privileged
-                && is_sandboxed(worker)
-        },
+        when: |worker| worker.sandbox.calls.restrict_suid_sgid == Some(false) && is_powerless(worker),
         title: "a worker without privilege may make files that change who runs them",
         text: "a way for others to become its user",
         other: ("preset", "forbids it"),
@@ -104,9 +100,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         key: "lock_personality",
-        when: |worker| {
-            worker.sandbox.calls.lock_personality == Some(false) && !worker.privileged && is_sandboxed(worker)
-        },
+        when: |worker| worker.sandbox.calls.lock_personality == Some(false) && is_powerless(worker),
         title: "a worker without privilege may turn protections off",
         text: "for programs of other times",
         other: ("preset", "forbids it"),
@@ -161,6 +155,11 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+/// Returns whether the worker has a sandbox and no word that it may do more.
+fn is_powerless(worker: &Worker) -> bool {
+    !worker.privileged && is_sandboxed(worker)
 }
 
 fn is_sandboxed(worker: &Worker) -> bool {
