@@ -255,7 +255,10 @@ impl Supervised {
         // It answers once it has read the one that it starts with.
         drop(self.control());
         let manifest = manifest.replace("FOLDER", &self.path().display().to_string());
-        fs::write(self.path().join("app.toml"), manifest).expect("the manifest can be written");
+        // In one step, since a reload that was ordered before may read it in this moment.
+        let (draft, place) = (self.path().join("app.toml.new"), self.path().join("app.toml"));
+        fs::write(&draft, manifest).expect("the manifest can be written");
+        fs::rename(draft, place).expect("the manifest can be put into its place");
     }
 
     /// Has it take up another manifest; returns what it says of that, and what came of it.
