@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use support::gallery::{Gallery, folder, instance_that};
 use tempfile::TempDir;
@@ -144,9 +145,11 @@ fn with_the_default_budget_a_crash_loop_cools_down_and_the_rest_goes_on() {
     let place = manifest(pictures.path(), |line| (!own_budget(line)).then(|| line.to_owned()));
     let mut gallery = run(&place, pictures);
     let mut client = gallery.client();
-    for instance in ["shrinker.1", "shrinker.2", "shrinker.3"] {
-        crash_until_spent(&gallery, instance);
-    }
+    thread::scope(|all| {
+        for instance in ["shrinker.1", "shrinker.2", "shrinker.3"] {
+            all.spawn(|| crash_until_spent(&gallery, instance));
+        }
+    });
     let thumb = client.get("/thumb/a.png?w=160").expect("answered");
     assert_eq!((thumb.status, thumb.header("retry-after")), (503, Some("1")), "{}", thumb.text());
     for path in ["/", "/file/a.png", "/processes"] {
