@@ -21,13 +21,12 @@ mod surroundings;
 pub use error::SandboxError;
 pub use executable::Executable;
 
-pub use crate::check::aspect::Aspect;
+pub use crate::check::aspect::{Aspect, Missing};
 pub use bailiwick_sys::landlock::ruleset::Access;
 pub use bailiwick_sys::seccomp::line::{SystemCall, Verdict};
 pub use bailiwick_sys::seccomp::policy::Decision;
 pub use bailiwick_sys::tree::{Tree, TreeError};
 pub use machine::Machine;
-pub use missing::Missing;
 pub use paths::Granted;
 pub use policy::{decisions, filters, system_calls};
 pub use prepared::{Ground, Prepared, Role, Tenancy};

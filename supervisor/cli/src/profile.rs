@@ -9,7 +9,7 @@ mod terms;
 mod tests;
 mod words;
 
-use bailiwick_supervisor::check::{self, Place};
+use bailiwick_supervisor::check::{self, Place, floor};
 use bailiwick_supervisor::sandbox::Machine;
 use bailiwick_supervisor::spec::{Exec, May, Preset, System, Worker};
 use serde::Serialize;
@@ -156,7 +156,7 @@ impl Profile {
             },
             udp_bind: sandbox.udp_bind,
             limits: limits::of(worker, machine),
-            system_calls: calls::of(worker),
+            system_calls: calls::of(worker, machine),
             confinement: terms::of_sandbox(sandbox),
             environment: environment(worker),
             variables: variables(worker),
@@ -178,7 +178,7 @@ impl Profile {
             terms: terms::of_worker(worker),
             actors: terms::hosted(worker),
             groups: terms::around(system, worker),
-            missing_here: missing(system, worker),
+            missing_here: missing(system, worker, machine),
         }
     }
 }
@@ -280,7 +280,7 @@ fn descriptors(system: &System, worker: &Worker) -> Vec<String> {
 }
 
 /// Returns what this machine does not have of what a worker asks for.
-fn missing(system: &System, worker: &Worker) -> Vec<String> {
+fn missing(system: &System, worker: &Worker, machine: &Machine) -> Vec<String> {
     // What is missing is to be told, not to be refused.
     let system = &System { allow_degraded: true, ..system.clone() };
     let own = format!("worker.{}.", worker.name);
@@ -294,7 +294,8 @@ fn missing(system: &System, worker: &Worker) -> Vec<String> {
         Some(label) => format!("{} ({})", one.title, label.text),
         None => one.title,
     });
-    told.collect()
+    let extras = floor::extras_lacking(worker, machine).into_iter();
+    told.chain(extras.map(|pillar| format!("it could {} ({})", pillar.without, pillar.needs))).collect()
 }
 
 /// The version of Landlock's interface that knows TCP ports.

@@ -1,5 +1,8 @@
 //! What sandboxes bound, as people are told what is missing.
 
+use std::borrow::Cow;
+use std::fmt;
+
 /// What a sandbox bounds and a machine may be unable to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -26,10 +29,21 @@ pub enum Aspect {
     Memory,
     /// How many threads and processes it has.
     Tasks,
+    /// What it is told of processes.
+    Proc,
     /// How everything that it started is ended.
     Descendants,
     /// What this key of its sandbox says.
     Key(&'static str),
+}
+
+/// One thing that the operator should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What is not as one may expect.
+    pub what: Aspect,
+    /// What the machine lacks, or stands in the way.
+    pub why: Cow<'static, str>,
 }
 
 impl Aspect {
@@ -47,8 +61,15 @@ impl Aspect {
             Self::Scope => "scope",
             Self::Memory => "memory",
             Self::Tasks => "tasks",
+            Self::Proc => "/proc",
             Self::Descendants => "descendants",
             Self::Key(key) => key,
         }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what.name(), self.why)
     }
 }

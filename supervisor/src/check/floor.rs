@@ -62,6 +62,10 @@ fn absent(worker: &Worker, machine: &Machine) -> impl Iterator<Item = &'static P
     let is_there = |pillar: &Pillar| match pillar.aspect {
         // Some workers have a way of their own.
         Aspect::Descendants => machine.can_kill_tree_of(worker),
+        // Without root that of the system is nothing to show.
+        Aspect::Proc if machine.space.realm.is_some() => {
+            pillar.is_given_by(machine) && machine.namespaces_of(worker).is_ok_and(|choice| choice.pids)
+        }
         _ => pillar.is_given_by(machine),
     };
     PILLARS.iter().filter(move |pillar| !is_there(pillar))
@@ -143,6 +147,36 @@ pub const PILLARS: &[Pillar] = &[
         role: |worker| match worker.sandbox.preset {
             Preset::Exec | Preset::None => Role::Floor("sandbox.preset"),
             Preset::Sealed | Preset::NetClient | Preset::NetServer | Preset::FsRo => Role::Unused,
+        },
+    },
+    Pillar {
+        name: "a bound on all its memory together",
+        whose: "floor of who has `memory_max` and may start programs (`exec` and `none`)",
+        needs: "it takes a control group for memory; without one, each process has that much address space",
+        without: "use that much memory with each of its processes, and more in memory files",
+        aspect: Aspect::Memory,
+        is_there: |machine| machine.cgroups.memory().is_some(),
+        role: |worker| match worker.sandbox.memory_max.is_some() && worker.sandbox.starts_programs() {
+            true => Role::Floor("sandbox.memory_max"),
+            false => Role::Unused,
+        },
+    },
+    Pillar {
+        name: "a `/proc` of its own",
+        whose: "floor of who has `protect_proc` or `proc_subset`, an extra of the preset `exec`",
+        needs: "it takes a PID namespace of its own, and a kernel that shows it there, which it refuses to who is not root \
+                where part of the system's is covered, as in containers",
+        without: "not look at its own processes in /proc, as programs do",
+        aspect: Aspect::Proc,
+        is_there: |machine| machine.views.is_ok() && machine.space.own_proc,
+        role: |worker| {
+            let (sandbox, keys) = (&worker.sandbox, &worker.sandbox.view);
+            match (keys.protect_proc, keys.proc_subset) {
+                _ if sandbox.preset != Preset::Exec || !sandbox.has_private_mounts() => Role::Unused,
+                (Some(_), _) => Role::Floor("sandbox.protect_proc"),
+                (None, Some(_)) => Role::Floor("sandbox.proc_subset"),
+                (None, None) => Role::Extra,
+            }
         },
     },
     Pillar {

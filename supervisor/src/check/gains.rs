@@ -162,8 +162,8 @@ fn of_itself(old: &Sandbox, new: &Sandbox, found: &mut Vec<String>) {
 /// Compares what becomes of each system call by the keys that speak of system calls; what others bring is told by them.
 fn of_calls(old: &Worker, new: &Worker) -> Option<String> {
     let sandbox = Sandbox { calls: old.sandbox.calls.clone(), ..new.sandbox.clone() };
-    let before = decisions(&Worker { sandbox, ..new.clone() });
-    let after = decisions(new);
+    let before = decisions(&Worker { sandbox, ..new.clone() }, true);
+    let after = decisions(new, true);
     let opened = before.iter().zip(&after).filter(|(before, after)| opens(before, after));
     let names: Vec<_> = opened.map(|(_, after)| after.name).collect();
     (!names.is_empty()).then(|| format!("may make the system calls {}", names.join(", ")))

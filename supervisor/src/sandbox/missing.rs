@@ -1,24 +1,12 @@
 //! What the operator should know of a worker: promises that this machine cannot keep, and grants that are void.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use super::machine::Machine;
 use super::prepared::Prepared;
-use crate::check::aspect::Aspect;
+use crate::check::aspect::{Aspect, Missing};
 use crate::check::floor::{self, Pillar};
 use crate::control::MemoryMechanism;
 use crate::spec::Worker;
 use bailiwick_sys::tree::Tree;
-
-/// One thing that the operator should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// What is not as one may expect.
-    pub what: Aspect,
-    /// What the machine lacks, or stands in the way.
-    pub why: Cow<'static, str>,
-}
 
 impl Prepared {
     /// Returns what this machine does not give to the worker, floor apart.
@@ -31,7 +19,7 @@ impl Prepared {
         if self.memory_mechanism() == MemoryMechanism::AddressSpace {
             add(
                 Aspect::Memory,
-                "its limit bounds the address space, which memory files are not part of".into(),
+                "its limit bounds the address space, and it makes no memory beside that".into(),
             );
         }
         let places = self.granted.iter().chain([&self.directory]);
@@ -43,11 +31,5 @@ impl Prepared {
             add(Aspect::Descendants, why.into());
         }
         missing
-    }
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what.name(), self.why)
     }
 }

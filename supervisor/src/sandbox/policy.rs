@@ -9,28 +9,28 @@ use super::error::SandboxError;
 use super::paths::binds_any_port;
 use crate::spec::{Families, Namespace, Preset, Worker};
 
-/// Returns the policy that holds for a worker, line by line.
-pub fn system_calls(worker: &Worker) -> Vec<SystemCall> {
-    policy(worker).lines
+/// Returns the policy that holds for a worker, line by line, as [`filters`].
+pub fn system_calls(worker: &Worker, counted: bool) -> Vec<SystemCall> {
+    policy(worker, counted).lines
 }
 
-/// Returns what becomes of every known system call of a worker, and why.
-pub fn decisions(worker: &Worker) -> Vec<Decision> {
-    policy(worker).decisions()
+/// Returns what becomes of every known system call of a worker, and why, as [`filters`].
+pub fn decisions(worker: &Worker, counted: bool) -> Vec<Decision> {
+    policy(worker, counted).decisions()
 }
 
-/// Compiles the policy of a worker.
+/// Compiles the policy of a worker whose memory is counted, or [is not](crate::spec::Sandbox::is_counted).
 ///
 /// # Errors
 /// When it does not compile, which is our own fault.
-pub fn filters(worker: &Worker) -> Result<Stages, SandboxError> {
+pub fn filters(worker: &Worker, counted: bool) -> Result<Stages, SandboxError> {
     let failed = |source| SandboxError::Filter { worker: worker.name.clone(), source };
-    Stages::compile(&policy(worker), worker.command.is_some()).map_err(failed)
+    Stages::compile(&policy(worker, counted), worker.command.is_some()).map_err(failed)
 }
 
-fn policy(worker: &Worker) -> Policy {
+fn policy(worker: &Worker, counted: bool) -> Policy {
     let (sandbox, calls) = (&worker.sandbox, &worker.sandbox.calls);
-    let executes = matches!(sandbox.preset, Preset::Exec | Preset::None);
+    let executes = sandbox.starts_programs();
     let mut policy = Policy {
         is_list: !executes,
         forks: executes,
@@ -43,8 +43,13 @@ fn policy(worker: &Worker) -> Policy {
     // What whoever executes may call is no list unless it gets one of its own.
     let holds =
         |line: &SystemCall| !executes || line.verdict != Verdict::Allowed || line.is_needed_to_start();
-    policy.lines = lines(|circumstance| is_given(worker, circumstance)).filter(holds).collect();
-    policy.take_up(&Wish::read_all(&calls.filter), worker.privileged);
+    let is_given = |word: &str| if word == "counted" { counted } else { is_given(worker, word) };
+    policy.lines = lines(is_given).filter(holds).collect();
+    let wishes = Wish::read_all(&calls.filter);
+    policy.take_up(&wishes, worker.privileged);
+    if !counted {
+        policy.bound_by_address_space(&wishes);
+    }
     policy.logged = Wish::read_all(&calls.log);
     match &calls.families {
         Some(Families::Only(names)) => policy.only_families(names),
@@ -59,6 +64,7 @@ fn is_given(worker: &Worker, circumstance: &str) -> bool {
     let (sandbox, calls) = (&worker.sandbox, &worker.sandbox.calls);
     match circumstance {
         "write" => sandbox.writes(),
+        "locks" => sandbox.writes() || sandbox.starts_programs(),
         "bind" => !sandbox.tcp_bind.is_empty() || binds_any_port(sandbox),
         "connect" => sandbox.preset == Preset::NetClient || !sandbox.tcp_connect.is_empty(),
         "udp" => sandbox.udp_bind,
@@ -87,7 +93,7 @@ mod tests {
     fn allowed(change: impl FnOnce(&mut Worker)) -> Vec<&'static str> {
         let mut worker = Worker::new("probe", Exec::Own);
         change(&mut worker);
-        let allowed = system_calls(&worker).into_iter().filter(|line| line.verdict == Verdict::Allowed);
+        let allowed = system_calls(&worker, true).into_iter().filter(|line| line.verdict == Verdict::Allowed);
         allowed.map(|line| line.name).collect()
     }
 
@@ -118,12 +124,12 @@ mod tests {
         let of = |preset| {
             let mut worker = Worker::new("probe", Exec::Own);
             worker.sandbox.preset = preset;
-            system_calls(&worker)
+            system_calls(&worker, true)
         };
         assert!(of(Preset::Exec).len() > 50 && of(Preset::None).is_empty());
         assert!(of(Preset::Exec).iter().all(|line| line.verdict != Verdict::Allowed));
         let mut exec = Worker::new("probe", Exec::Own);
         exec.sandbox.preset = Preset::Exec;
-        assert!(filters(&exec).unwrap().running.is_none());
+        assert!(filters(&exec, true).unwrap().running.is_none());
     }
 }

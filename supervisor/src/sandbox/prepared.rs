@@ -27,10 +27,9 @@ use super::error::SandboxError;
 use super::executable::Executable;
 use super::handover::hand_over;
 use super::machine::Machine;
-use super::missing::Missing;
 use super::paths::{Granted, Rulesets};
 use super::policy::filters;
-use crate::check::aspect::Aspect;
+use crate::check::aspect::{Aspect, Missing};
 use crate::check::{accounts, credential, floor};
 use crate::control::{Containment, MemoryMechanism};
 use crate::spec::{Exec, Preset, Worker, memory_mechanism};
@@ -178,7 +177,7 @@ impl Ground {
             directory: Granted::open("working directory", worker.folder(), Access::Enter, &self.machine)?,
             surroundings,
             rulesets: rulesets.transpose()?,
-            filters: (sandboxed && self.machine.seccomp).then(|| filters(worker)).transpose()?,
+            filters: self.filters(worker)?,
             credentials: credentials(worker)?,
             exec: worker.exec.clone(),
             executable,
@@ -220,6 +219,11 @@ impl Ground {
         let remains = Remains::new(&self.state_dir, !self.lasting, &self.cgroups);
         let needed = !(victims.is_empty() && remains.are_none());
         needed.then(|| Guardian::start(&victims, lock, &remains)).transpose()
+    }
+
+    fn filters(&self, worker: &Worker) -> Result<Option<Stages>, SandboxError> {
+        let are_there = worker.sandbox.preset != Preset::None && self.machine.seccomp;
+        are_there.then(|| filters(worker, worker.sandbox.is_counted(&self.cgroups))).transpose()
     }
 
     fn groups(&self, worker: &Worker, account: &Account) -> Result<Vec<u32>, SandboxError> {

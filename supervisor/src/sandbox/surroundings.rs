@@ -14,10 +14,9 @@ use bailiwick_sys::view::{May, Scenery, View, plain};
 
 use super::error::SandboxError;
 use super::executable::Executable;
-use super::missing::Missing;
 use super::paths::Granted;
 use super::prepared::Ground;
-use crate::check::aspect::Aspect;
+use crate::check::aspect::{Aspect, Missing};
 use crate::spec::{Preset, ProcSubset, Worker};
 
 impl Ground {

@@ -1,7 +1,7 @@
 //! How much a worker may use where the manifest says nothing.
 
 use bailiwick_sys::bounds::{Bounds, Mechanism, Wanted};
-use bailiwick_sys::cgroup::Version;
+use bailiwick_sys::cgroup::{Cgroups, Version};
 use bailiwick_sys::shares::Whose;
 
 use super::{KeyringMode, Limits, Preset, Sandbox};
@@ -72,6 +72,17 @@ impl Sandbox {
     pub(crate) fn whose(&self) -> Whose {
         let is_alone = !matches!(self.preset, Preset::Exec | Preset::None);
         Whose { memory_is_bounded: self.memory_max.is_some(), is_alone }
+    }
+
+    /// Returns whether a bound on its memory counts memory of every kind, if it is to have one. Where it is a limit of address
+    /// space instead, who starts nothing else makes no memory that this does not count.
+    pub fn is_counted(&self, cgroups: &Cgroups) -> bool {
+        self.memory_max.is_none() || cgroups.memory().is_some() || self.starts_programs()
+    }
+
+    /// Returns whether it may start programs.
+    pub(crate) fn starts_programs(&self) -> bool {
+        matches!(self.preset, Preset::Exec | Preset::None)
     }
 
     /// Returns the bounds that it is to have.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
-use bailiwick_supervisor::control::{Cause, State};
+use bailiwick_supervisor::control::{Cause, MemoryMechanism, State};
 use bailiwick_tests::harness::{Process, needs_root};
 use nix::libc;
 
@@ -110,6 +110,38 @@ fn g3_memory_of_every_kind_is_bounded_and_ends_its_worker_alone() {
     }
     assert!(generation > 2, "most kinds are deadly");
     scene.assert_unharmed();
+}
+
+/// Memory that escapes a limit of address space if nothing else holds it: what is shared stays whole as long as one page of
+/// it is mapped, and files in memory need no page at all.
+const BESIDE_ADDRESS_SPACE: [&str; 7] =
+    ["anonymous", "shared", "holes", "memfd", "memfds", "pages", "sockets"];
+
+/// Control: an ordinary process takes twice as much. Mode: root and rootless, where no group counts memory and a limit of address
+/// space bounds it. Seen to fail without the lines of what no address space counts.
+#[test]
+fn g3_where_no_group_counts_memory_none_of_it_escapes_the_bound() {
+    for kind in BESIDE_ADDRESS_SPACE {
+        let came = Free::somebody().evil.order(&format!("eat {kind} 512"));
+        assert!(came.number() >= 512 || kind == "sockets" && came.number() >= 256, "{kind}: {came:?}");
+    }
+    // Nobody has groups where there are none to be seen, which only root can bring about.
+    let hidden =
+        ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /sys/fs/cgroup && exec \"$0\" \"$@\""];
+    let around: &[&str] = if nix::unistd::geteuid().is_root() { &hidden } else { &[] };
+    for &mode in modes() {
+        let mut scene = Scene::with(mode, "sandbox.memory_max = \"256M\"\n", "", around);
+        if scene.worker("evil").memory != MemoryMechanism::AddressSpace {
+            continue;
+        }
+        for (kind, generation) in BESIDE_ADDRESS_SPACE.into_iter().zip(2..) {
+            let came = scene.evil.order(&format!("eat {kind} 512"));
+            assert!(came.number() < 256, "{mode:?} {kind}: {came:?}");
+            scene.evil.tell("die exit 1");
+            scene.meet_again(generation);
+        }
+        scene.assert_unharmed();
+    }
 }
 
 /// Control: a process of which nobody has said so is as dear to the kernel as the supervisor.

@@ -66,8 +66,10 @@ pub(super) struct Test {
 }
 
 /// The circumstances that a line may name beside capabilities; the text explains them.
-pub const CIRCUMSTANCES: [&str; 20] = [
+pub const CIRCUMSTANCES: [&str; 22] = [
     "write",
+    "counted",
+    "locks",
     "bind",
     "connect",
     "udp",

@@ -82,6 +82,15 @@ impl Policy {
         }
     }
 
+    /// Takes away what makes memory that a limit of address space does not count, unless a list names it by itself.
+    pub fn bound_by_address_space(&mut self, wishes: &[Wish]) {
+        let is_named = |name: &str| {
+            wishes.iter().any(|wish| !wish.is_set && wish.sign != Sign::Less && wish.name() == name)
+        };
+        let makes = |line: &SystemCall| line.verdict == Verdict::Allowed && UNCOUNTED.contains(&line.name);
+        self.lines.retain(|line| !makes(line) || is_named(line.name));
+    }
+
     /// Refuses sockets of all families but these, by the kernel's names; of what is no name there are none.
     pub fn only_families(&mut self, families: &[String]) {
         let tests = numbers(families).map(|family| Test::differs(0, family)).collect();
@@ -133,6 +142,8 @@ fn numbers(families: &[String]) -> impl Iterator<Item = u32> {
     families.iter().filter_map(|name| system_call::family(name))
 }
 
+/// What makes memory that belongs to no address space: it stays when nobody maps it.
+pub const UNCOUNTED: [&str; 2] = ["memfd_create", "shmget"];
 /// What starts other processes and programs.
 pub const FORKS: [&str; 6] = ["clone", "clone3", "execve", "execveat", "fork", "vfork"];
 /// The verdicts, in the order in which they prevail.
@@ -208,6 +219,24 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_no_address_space_counts_is_made_by_whom_a_list_names_it_for() {
+        for (texts, makes) in [
+            (&[][..], [false, false]),
+            (&["+@ipc"], [false, false]),
+            (&["@rt", "@ipc"], [false, false]),
+            (&["~memfd_create"], [false, false]),
+            (&["+memfd_create"], [true, false]),
+            (&["@rt", "shmget"], [false, true]),
+        ] {
+            let mut policy = policy(texts, false);
+            let wishes: Vec<_> = texts.iter().map(|text| Wish::read(text).unwrap()).collect();
+            policy.bound_by_address_space(&wishes);
+            let found = UNCOUNTED.map(|name| verdict(&policy, name).0 == Verdict::Allowed);
+            assert_eq!(found, makes, "{texts:?}");
+        }
+    }
+
+    #[test]
     fn every_known_call_is_decided_with_a_reason() {
         let decisions = policy(&[], false).decisions();
         assert!(decisions.len() > 300 && decisions.iter().all(|one| one.reason.len() > 4));
@@ -216,7 +245,7 @@ mod tests {
         // Seven namespaces, and threads.
         let special: Vec<_> = of("clone").special.iter().map(|line| line.verdict).collect();
         assert_eq!(special, [[Verdict::Refused; 7].as_slice(), &[Verdict::Allowed]].concat());
-        assert_eq!(of("clone").special[7].condition(), "arg0 & CLONE_THREAD == CLONE_THREAD");
+        assert_eq!(of("clone").special[7].condition(), "arg0 & CLONE_THREAD_FILES == CLONE_THREAD_FILES");
         assert_eq!((of("execve").verdict, of("reboot").verdict), (Verdict::Denied, Verdict::Killed));
     }
 

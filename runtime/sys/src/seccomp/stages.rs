@@ -285,13 +285,19 @@ mod tests {
     #[test]
     fn a_running_worker_neither_executes_nor_forks() {
         let sealed = Filters::of(&[]);
+        let thread = |files: i32| (libc::CLONE_THREAD | files) as u64;
         for call in
             [libc::SYS_execve, libc::SYS_execveat, libc::SYS_seccomp, libc::SYS_setresuid, libc::SYS_kill]
         {
             assert_eq!(sealed.running(call, NONE), DENIED, "{call}");
         }
         assert_eq!(sealed.running(libc::SYS_clone, [libc::SIGCHLD as u64, 0, 0, 0, 0, 0]), EPERM);
-        assert_eq!(sealed.running(libc::SYS_clone, [libc::CLONE_THREAD as u64, 0, 0, 0, 0, 0]), ALLOW);
+        assert_eq!(sealed.running(libc::SYS_clone, [thread(libc::CLONE_FILES), 0, 0, 0, 0, 0]), ALLOW);
+        // With descriptors of its own it would have as many once more.
+        assert_eq!(sealed.running(libc::SYS_clone, [thread(0), 0, 0, 0, 0, 0]), EPERM);
+        let close =
+            |flags: libc::c_uint| sealed.running(libc::SYS_close_range, [3, 4, flags.into(), 0, 0, 0]);
+        assert_eq!((close(libc::CLOSE_RANGE_CLOEXEC), close(libc::CLOSE_RANGE_UNSHARE)), (ALLOW, DENIED));
         assert_eq!(sealed.running(libc::SYS_clone3, NONE), ENOSYS);
         assert_eq!(sealed.starting(libc::SYS_execveat, NONE), ALLOW);
     }

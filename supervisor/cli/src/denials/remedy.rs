@@ -5,6 +5,7 @@ use bailiwick_supervisor::sandbox::filters;
 use bailiwick_supervisor::spec::{Exec, System, Worker};
 use bailiwick_sys::capability::Capabilities;
 use bailiwick_sys::seccomp::line::{CIRCUMSTANCES, Verdict, lines};
+use bailiwick_sys::seccomp::policy::UNCOUNTED;
 use bailiwick_sys::system_call;
 
 /// Returns the lines of a sandbox, each of which allows a call that a sealed worker is denied. None for what no worker of a
@@ -15,6 +16,10 @@ pub(crate) fn of(call: &str) -> Vec<String> {
     };
     if PROGRAMS.contains(&call) {
         return vec!["preset = \"exec\"".to_owned()];
+    }
+    if UNCOUNTED.contains(&call) {
+        // Also of who has a limit of memory that would not count what it makes, and otherwise may.
+        return by_name(call).into_iter().collect();
     }
     if allows(&|_| false) {
         return Vec::new();
@@ -44,7 +49,7 @@ fn by_name(call: &str) -> Option<String> {
     let mut worker = Worker::new("any", Exec::Own);
     worker.sandbox.calls.filter = vec![format!("+{call}")];
     let number = system_call::number(call)?;
-    let passes = filters(&worker).is_ok_and(|stages| stages.allows(number, [0; 6]));
+    let passes = filters(&worker, true).is_ok_and(|stages| stages.allows(number, [0; 6]));
     let found = check::system(&System { workers: vec![worker], ..System::default() });
     let is_refused = found.iter().any(|one| one.severity == Severity::Error);
     (passes && !is_refused).then(|| format!("{FILTER} = [\"+{call}\"]"))
@@ -83,6 +88,7 @@ mod tests {
             ),
             ("execve", &["preset = \"exec\""]),
             ("io_uring_setup", &[]),
+            ("memfd_create", &["system_call_filter = [\"+memfd_create\"]"]),
             ("prctl", &[]),
         ] {
             assert_eq!(of(call), remedies, "{call}");

@@ -19,6 +19,8 @@ pub(super) fn name(pillar: &Pillar) -> &'static str {
         Aspect::Scope => "signals",
         Aspect::Descendants => "orphans",
         Aspect::Key("keyring_mode") => "keyring",
+        Aspect::Memory => "memory of many",
+        Aspect::Proc => "own /proc",
         _ => pillar.name,
     }
 }
@@ -74,6 +76,8 @@ fn with(pillar: &Pillar) -> String {
         Aspect::Descendants => {
             "when the supervisor is killed, workers and all that they started are gone within a second".into()
         }
+        Aspect::Memory => "`memory_max` bounds all that a worker and what it starts use, together".into(),
+        Aspect::Proc => "who may start programs finds its own processes in /proc, and no others".into(),
         Aspect::Key("keyring_mode") => "workers find no keys but their own".into(),
         Aspect::Key("supplementary_groups") => "workers are in the groups that their manifest names".into(),
         _ => format!("no worker could {}", pillar.without),

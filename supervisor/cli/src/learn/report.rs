@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bailiwick_supervisor::sandbox::{Verdict, filters, system_calls};
 use bailiwick_supervisor::spec::{Preset, Worker};
+use bailiwick_sys::cgroup::Cgroups;
 use bailiwick_sys::landlock::places::needed;
 use bailiwick_sys::system_call;
 use serde::Serialize;
@@ -81,7 +82,7 @@ fn compare<'a>(worker: &'a Worker, learned: &Learned) -> Document<'a> {
 
 /// Asks the very filters of the worker what they would say to each call.
 fn denied(worker: &Worker, learned: &Learned) -> Vec<Denied> {
-    let Ok(stages) = filters(worker) else { return Vec::new() };
+    let Ok(stages) = filters(worker, worker.sandbox.is_counted(&Cgroups::probe())) else { return Vec::new() };
     let denied = learned.calls.iter().filter(|((number, arguments), _)| !stages.allows(*number, *arguments));
     denied
         .map(|((number, arguments), count)| {
@@ -131,7 +132,7 @@ fn unused(worker: &Worker, learned: &Learned, numbers: &BTreeSet<i64>) -> Unused
     let open = |list: &[u16], used: &BTreeSet<u16>| {
         list.iter().filter(|port| !used.contains(port)).copied().collect()
     };
-    let allowed = system_calls(worker).into_iter().filter(|line| line.verdict == Verdict::Allowed);
+    let allowed = system_calls(worker, true).into_iter().filter(|line| line.verdict == Verdict::Allowed);
     let never =
         allowed.filter(|line| system_call::number(line.name).is_none_or(|number| !numbers.contains(&number)));
     let mut system_calls: Vec<&str> = never.map(|line| line.name).collect();

@@ -1,6 +1,6 @@
 //! Which system calls a running worker may make, and what becomes of the others.
 
-use bailiwick_supervisor::sandbox::{SystemCall, Verdict, system_calls};
+use bailiwick_supervisor::sandbox::{Machine, SystemCall, Verdict, system_calls};
 use bailiwick_supervisor::spec::{Denial, Exec, Preset, Worker};
 use serde::Serialize;
 
@@ -26,8 +26,8 @@ pub(super) struct Call {
 }
 
 /// Takes them from the policy that is compiled into the worker's filters.
-pub(super) fn of(worker: &Worker) -> Calls {
-    let lines = system_calls(worker);
+pub(super) fn of(worker: &Worker, machine: &Machine) -> Calls {
+    let lines = system_calls(worker, worker.sandbox.is_counted(&machine.cgroups));
     let of = |verdict| {
         let mut calls: Vec<Call> = Vec::new();
         for SystemCall { name, reason, .. } in lines.iter().filter(|line| line.verdict == verdict) {
@@ -39,7 +39,7 @@ pub(super) fn of(worker: &Worker) -> Calls {
         calls
     };
     let allowed = of(Verdict::Allowed);
-    let sealed = system_calls(&Worker::new("sealed", Exec::Own));
+    let sealed = system_calls(&Worker::new("sealed", Exec::Own), true);
     let is_new = |call: &&Call| {
         !sealed.iter().any(|line| {
             line.verdict == Verdict::Allowed && line.name == call.name && line.reason == call.reason

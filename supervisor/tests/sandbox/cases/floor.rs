@@ -2,7 +2,7 @@
 
 use bailiwick_supervisor::check::floor::PILLARS;
 use bailiwick_supervisor::sandbox::Machine;
-use bailiwick_supervisor::spec::{KeyringMode, Preset, Worker};
+use bailiwick_supervisor::spec::{HidePid, KeyringMode, Preset, Worker};
 
 use crate::bench::{Bench, is_root, worker};
 
@@ -24,6 +24,17 @@ fn without(name: &str) -> (Machine, Worker) {
             machine.worker_uids = None;
             worker.sandbox.preset = Preset::Exec;
             worker.privileged = true;
+        }
+        "a bound on all its memory together" => {
+            machine = Machine::probe().without_cgroups();
+            worker.sandbox.preset = Preset::Exec;
+            worker.sandbox.memory_max = Some(1 << 30);
+        }
+        "a `/proc` of its own" => {
+            machine = Machine::probe();
+            machine.space.own_proc = false;
+            worker.sandbox.preset = Preset::Exec;
+            worker.sandbox.view.protect_proc = Some(HidePid::Invisible);
         }
         "a keyring of its own" => {
             machine.keyrings = false;

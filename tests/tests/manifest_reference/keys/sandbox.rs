@@ -254,7 +254,9 @@ pub(super) const SECTION: Section = Section {
             "memory_max",
             "no limit",
             "\"256M\"",
-            "Its memory. Met by a control group (version 2 or 1), else by RLIMIT_AS; `status` names which.",
+            "Its memory. Met by a control group (version 2 or 1), else by RLIMIT_AS, and then it makes no memory that this does not \
+             count: neither memory files nor shared memory, unless `system_call_filter` names the call. Who may start programs \
+             does not start without a group. `status` names which it is.",
         ),
         (
             "memory_high",
