@@ -4,8 +4,11 @@
 //! them is [`stages`].
 
 pub mod line;
+#[cfg(test)]
+mod oracle;
 pub mod overseer;
 pub mod policy;
+mod program;
 pub mod stages;
 #[cfg(test)]
 mod trials;
@@ -94,9 +97,19 @@ impl Filter {
     /// Returns what the filter says to a call, as the kernel would: `data` is the number, the architecture, the address, and
     /// the arguments, in halves. What is none of the instructions that are compiled here is taken for deadly.
     pub fn answer(&self, data: &[u32; 16]) -> u32 {
-        let (mut a, mut at) = (0_u32, 0_usize);
+        self.run(data).0
+    }
+
+    /// Returns how many instructions it takes to the answer.
+    #[cfg(test)]
+    fn steps(&self, data: &[u32; 16]) -> usize {
+        self.run(data).1
+    }
+
+    fn run(&self, data: &[u32; 16]) -> (u32, usize) {
+        let (mut a, mut at, mut steps) = (0_u32, 0_usize, 0_usize);
         while let Some(&Instruction { code, jt, jf, k }) = self.program.get(at) {
-            at += 1;
+            (at, steps) = (at + 1, steps + 1);
             let jump = |holds: bool| usize::from(if holds { jt } else { jf });
             match code {
                 0x20 => a = data.get(k as usize / 4).copied().unwrap_or_default(),
@@ -105,11 +118,11 @@ impl Filter {
                 0x15 => at += jump(a == k),
                 0x25 => at += jump(a > k),
                 0x35 => at += jump(a >= k),
-                0x06 => return k,
-                _ => return libc::SECCOMP_RET_KILL_PROCESS,
+                0x06 => return (k, steps),
+                _ => break,
             }
         }
-        libc::SECCOMP_RET_KILL_PROCESS
+        (libc::SECCOMP_RET_KILL_PROCESS, steps)
     }
 
     /// Puts the filter on the calling thread for ever. Async-signal-safe.

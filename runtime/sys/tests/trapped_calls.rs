@@ -33,7 +33,7 @@ fn the_one_that_is_denied() {
     let stages = Stages::compile(&policy, false).unwrap();
     identity::set_no_new_privileges().unwrap();
     trapped_call::handle().unwrap();
-    stages.before_exec.iter().for_each(|filter| filter.install_on_all_threads().unwrap());
+    stages.before_exec.install_on_all_threads().unwrap();
     stages.running.unwrap().install_on_all_threads().unwrap();
     match way.as_str() {
         "denied" => be_denied(desk),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bailiwick_sys::cgroup::CgroupError;
 use bailiwick_sys::landlock::ruleset::RulesetError;
 use bailiwick_sys::nest::Contradiction;
-use bailiwick_sys::seccomp::stages::CompileError;
+use bailiwick_sys::seccomp::FilterError;
 use bailiwick_sys::view::ViewError;
 use bailiwick_sys::worker_users::ClaimError;
 use bailiwick_sys::{Errno, Failed};
@@ -145,7 +145,7 @@ pub enum SandboxError {
         /// The worker.
         worker: String,
         /// The compiler's reason.
-        source: CompileError,
+        source: FilterError,
     },
     /// A Landlock ruleset could not be made.
     #[error("the Landlock ruleset of worker {worker} cannot be made")]

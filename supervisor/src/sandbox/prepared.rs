@@ -385,7 +385,6 @@ impl Prepared {
 
     /// Returns what has to hold once the worker has entered its second stage, or a foreign program is about to be executed.
     pub fn promise(&self) -> Promise {
-        let before_exec = self.filters.as_ref().map_or(0, |filters| filters.before_exec.len());
         Promise {
             identity: self.identity(),
             groups: (!matches!(self.account, Account::Inherited(_))).then(|| self.groups.clone()),
@@ -395,7 +394,7 @@ impl Prepared {
             sandbox: (self.preset != Preset::None).then(|| Confined {
                 capabilities: self.capabilities,
                 is_bounded: self.can_lock(),
-                filters: before_exec + usize::from(self.running_filter().is_some()),
+                filters: usize::from(self.filters.is_some()) + usize::from(self.running_filter().is_some()),
                 // What a foreign program is born with, exec sees to; until then it holds what the supervisor does.
                 descriptors: (!self.foreign).then_some(OWN_DESCRIPTORS + self.granted.len() as u64),
                 is_dumpable: self.foreign || self.dumpable,

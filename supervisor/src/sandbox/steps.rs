@@ -51,7 +51,7 @@ impl Prepared {
         // Late, since it forbids what steps above do; before seccomp, which could forbid it.
         steps.extend(self.rulesets.iter().map(|rulesets| Step::Landlock(rulesets.before_exec.as_fd())));
         // Last: as close to exec as can be.
-        steps.extend(self.filters.iter().flat_map(|filters| &filters.before_exec).map(Step::Seccomp));
+        steps.extend(self.filters.iter().map(|filters| Step::Seccomp(&filters.before_exec)));
         // All of its sandbox stands here; of a program of the runtime, that will be said later.
         steps.extend(self.foreign.then_some(Step::AwaitVerdict));
         steps
@@ -133,8 +133,6 @@ mod tests {
                 "check that the supervisor lives",
                 "no_new_privs",
                 "landlock",
-                "seccomp",
-                "seccomp",
                 "seccomp",
             ],
         );

@@ -71,6 +71,21 @@ impl Samples {
         Self(values)
     }
 
+    /// Returns the least, 0 without values.
+    pub fn least(&self) -> f64 {
+        self.at(0.0)
+    }
+
+    /// Returns the tenth percentile, 0 without values.
+    pub fn p10(&self) -> f64 {
+        self.at(0.10)
+    }
+
+    /// Returns the 90th percentile, 0 without values.
+    pub fn p90(&self) -> f64 {
+        self.at(0.90)
+    }
+
     /// Returns the median, 0 without values.
     pub fn p50(&self) -> f64 {
         self.at(0.50)

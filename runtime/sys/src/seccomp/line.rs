@@ -7,8 +7,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
 
-use seccompiler::{SeccompCmpArgLen, SeccompCmpOp};
-
 use crate::capability::Capabilities;
 use crate::rules::rules_of;
 use crate::system_call;
@@ -57,12 +55,24 @@ pub(super) enum Whom {
 }
 
 /// A test of one argument.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Test {
     pub(super) argument: u8,
-    pub(super) length: SeccompCmpArgLen,
-    pub(super) operator: SeccompCmpOp,
+    pub(super) operator: Operator,
     pub(super) value: u32,
+}
+
+/// How an argument is compared: its low half, where the kernel takes no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operator {
+    /// It is the value.
+    Equal,
+    /// It is not the value.
+    Differs,
+    /// Those of its bits that are in the mask are the value.
+    Masked(u32),
+    /// All of it is zero, as the value is.
+    Null,
 }
 
 /// The circumstances that a line may name beside capabilities; the text explains them.
@@ -192,36 +202,34 @@ impl SystemCall {
 
 impl Test {
     pub(super) fn equals(argument: u8, value: u32) -> Self {
-        Self { argument, length: SeccompCmpArgLen::Dword, operator: SeccompCmpOp::Eq, value }
+        Self { argument, operator: Operator::Equal, value }
     }
 
     pub(super) fn differs(argument: u8, value: u32) -> Self {
-        Self { operator: SeccompCmpOp::Ne, ..Self::equals(argument, value) }
+        Self { operator: Operator::Differs, ..Self::equals(argument, value) }
     }
 
     fn read(text: &str) -> Option<Self> {
         let (argument, comparison) = text.strip_prefix("arg")?.split_once(' ')?;
         let (operator, value) = match comparison.split(' ').collect::<Vec<_>>()[..] {
-            ["==", value] => (SeccompCmpOp::Eq, value),
-            ["!=", value] => (SeccompCmpOp::Ne, value),
-            ["&", mask, "==", value] => (SeccompCmpOp::MaskedEq(number(mask)?.into()), value),
+            ["==", "NULL"] => (Operator::Null, "0"),
+            ["==", value] => (Operator::Equal, value),
+            ["!=", value] => (Operator::Differs, value),
+            ["&", mask, "==", value] => (Operator::Masked(number(mask)?), value),
             _ => return None,
         };
-        let (length, value) = match value {
-            "NULL" => (SeccompCmpArgLen::Qword, 0),
-            value => (SeccompCmpArgLen::Dword, number(value)?),
-        };
-        Some(Self { argument: argument.parse().ok()?, length, operator, value })
+        Some(Self { argument: argument.parse().ok()?, operator, value: number(value)? })
     }
 }
 
 impl fmt::Display for Test {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (argument, value) = (self.argument, self.value);
-        match &self.operator {
-            SeccompCmpOp::MaskedEq(mask) => write!(f, "arg{argument} & {mask:#x} == {value:#x}"),
-            SeccompCmpOp::Ne => write!(f, "arg{argument} != {value}"),
-            _ => write!(f, "arg{argument} == {value}"),
+        match self.operator {
+            Operator::Masked(mask) => write!(f, "arg{argument} & {mask:#x} == {value:#x}"),
+            Operator::Differs => write!(f, "arg{argument} != {value}"),
+            Operator::Null => write!(f, "arg{argument} == NULL"),
+            Operator::Equal => write!(f, "arg{argument} == {value}"),
         }
     }
 }

@@ -4,11 +4,9 @@
 //! a number that no kernel uses: what the policy lets pass is seen to pass, and still is not carried out. So even
 //! `reboot` may be tried, as root, with the line and without it.
 
-use seccompiler::SeccompCmpOp;
-
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::line::{SystemCall, Test, Verdict, Whom, every_line, lines};
+use super::line::{Operator, SystemCall, Test, Verdict, Whom, every_line, lines};
 use super::policy::{Denial, Policy};
 use super::stages::Stages;
 use super::wish::Wish;
@@ -162,7 +160,7 @@ fn attempt_line(line: &SystemCall, policy: Vec<SystemCall>) -> Outcome {
     let stages = Stages::compile(&policy, false).unwrap();
     // What leads to the second stage is tried before it is entered.
     let running = stages.running.iter().filter(|_| line.verdict != Verdict::Starting);
-    let filters: Vec<&Filter> = stages.before_exec.iter().chain(running).collect();
+    let filters: Vec<&Filter> = [&stages.before_exec].into_iter().chain(running).collect();
     attempt(&filters, line.number, example(&line.only))
 }
 
@@ -171,8 +169,8 @@ fn example(only: &[Test]) -> [u64; 6] {
     let mut arguments = NONE;
     for test in only {
         arguments[usize::from(test.argument)] |= match test.operator {
-            SeccompCmpOp::Ne => 1,
-            _ => test.value.into(),
+            Operator::Differs => 1,
+            Operator::Equal | Operator::Masked(_) | Operator::Null => test.value.into(),
         };
     }
     arguments
@@ -224,9 +222,8 @@ fn under(change: impl FnOnce(&mut Policy), call: i64, arguments: [u64; 6]) -> (O
     let mut policy = Policy { lines: lines(|_| false).collect(), is_list: true, ..Policy::default() };
     change(&mut policy);
     let stages = Stages::compile(&policy, false).unwrap();
-    let first: Vec<&Filter> = stages.before_exec.iter().collect();
-    let both: Vec<&Filter> = first.iter().copied().chain(&stages.running).collect();
-    (attempt(&first, call, arguments), attempt(&both, call, arguments))
+    let both: Vec<&Filter> = [&stages.before_exec].into_iter().chain(&stages.running).collect();
+    (attempt(&both[..1], call, arguments), attempt(&both, call, arguments))
 }
 
 fn take_up(policy: &mut Policy, texts: &[&str]) {
@@ -304,8 +301,8 @@ fn sockets_of_families_that_are_not_listed_are_refused() {
 
 /// Filters of a sealed process, without the one beneath: what passes is carried out.
 #[cfg(target_arch = "x86_64")]
-fn attempt_in_earnest(door: Door, filters: &[Filter], call: i64) -> Outcome {
-    attempt_by(door, &filters.iter().collect::<Vec<_>>(), call, NONE)
+fn attempt_in_earnest(door: Door, filters: &[&Filter], call: i64) -> Outcome {
+    attempt_by(door, filters, call, NONE)
 }
 
 #[test]
@@ -320,7 +317,7 @@ fn calls_by_the_table_of_32_bit_programs_end_the_process() {
     let policy = Policy { lines: lines(|_| false).collect(), is_list: true, ..Policy::default() };
     let stages = Stages::compile(&policy, false).unwrap();
     let killed = Outcome::Ended(libc::SIGSYS);
-    assert_eq!(attempt_in_earnest(Door::Int80, &stages.before_exec, GETPID_OF_32_BITS), killed);
+    assert_eq!(attempt_in_earnest(Door::Int80, &[&stages.before_exec], GETPID_OF_32_BITS), killed);
 }
 
 #[test]
@@ -331,5 +328,5 @@ fn calls_by_the_x32_table_end_the_process() {
     assert!(matches!(without, Outcome::Returned(1..) | Outcome::Failed(libc::ENOSYS)), "{without:?}");
     let policy = Policy { lines: lines(|_| false).collect(), is_list: true, ..Policy::default() };
     let stages = Stages::compile(&policy, false).unwrap();
-    assert_eq!(attempt_in_earnest(Door::Native, &stages.before_exec, x32), Outcome::Ended(libc::SIGSYS));
+    assert_eq!(attempt_in_earnest(Door::Native, &[&stages.before_exec], x32), Outcome::Ended(libc::SIGSYS));
 }

@@ -1,0 +1,252 @@
+//! What checks and budgets take of the way of one message, with the very code that a worker runs, and nothing around it.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use bailiwick_core::credit::{Grant, Size};
+use bailiwick_core::link::{
+    Action, Config, Event, Export, ExportId, Frame, Import, ImportId, Limits as LinkLimits, Link, Method,
+    MethodName, Methods, Once, Target, WhileDown,
+};
+use bailiwick_core::pace::Rate;
+use bailiwick_core::time;
+use bailiwick_wire::descriptors::Incoming;
+use bailiwick_wire::frame::{self, Extensions, Frames, Header, Kind};
+use bailiwick_wire::{Limits, codec};
+
+use crate::workload::{Note, Samples};
+
+const ROUNDS: usize = 15;
+/// Messages of one round.
+const MESSAGES: u32 = 64_000;
+/// Messages of one packet.
+const PACKET: u32 = 64;
+/// The codec's own encoding, without anything that counts.
+const PLAIN: bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint> =
+    bincode::config::standard().with_fixed_int_encoding();
+
+/// Nanoseconds of one message for each part of its way.
+#[derive(Default)]
+pub struct Receipt {
+    frame: Vec<f64>,
+    plain_grant: Vec<f64>,
+    bounded_grant: Vec<f64>,
+    once_grant: Vec<f64>,
+    credit: Vec<f64>,
+    decoded_plainly: Vec<f64>,
+    decoded_in_budget: Vec<f64>,
+    decoded_in_largest: Vec<f64>,
+    encoded_plainly: Vec<f64>,
+    encoded_in_budget: Vec<f64>,
+}
+
+impl Receipt {
+    /// Returns what each part is called and how long it takes.
+    pub fn rows(&self) -> [(&'static str, f64); 12] {
+        let of = |samples: &Vec<f64>| Samples::of(samples.clone()).p10();
+        let decoding = of(&self.decoded_in_budget) - of(&self.decoded_plainly);
+        [
+            ("received: its frame is read", of(&self.frame)),
+            ("it is checked: state, slot, generation, grant, descriptors, credit", of(&self.plain_grant)),
+            ("the same, where the grant has `rate` and `max_inflight`", of(&self.bounded_grant)),
+            ("the same, where the grant has `once`", of(&self.once_grant)),
+            ("its credit is given back", of(&self.credit)),
+            ("decoded by bincode alone", of(&self.decoded_plainly)),
+            ("decoded within the default limits", of(&self.decoded_in_budget)),
+            ("decoded within limits as large as can be", of(&self.decoded_in_largest)),
+            ("**the check, and what the limits add to decoding**", of(&self.plain_grant) + decoding),
+            ("the same, with `rate` and `max_inflight`", of(&self.bounded_grant) + decoding),
+            ("sent: encoded by bincode alone", of(&self.encoded_plainly)),
+            ("encoded within the default limits", of(&self.encoded_in_budget)),
+        ]
+    }
+}
+
+/// Measures each part by itself, in turns.
+pub fn measure() -> Receipt {
+    let mut receipt = Receipt::default();
+    let (mut plain, mut bounded) = (Receiver::of(plain()), Receiver::of(bounded()));
+    let largest = Limits { depth: Limits::MAX_DEPTH, ..Limits::LINK };
+    for _ in 0..ROUNDS {
+        let note = Note::telling(7);
+        let bytes = encoded(&note);
+        receipt.frame.push(
+            each(PACKET, || read_packet(&packet(&bytes))) - each(PACKET, || drop(black_box(packet(&bytes)))),
+        );
+        let (check, credit) = plain.receive(bytes.len());
+        receipt.plain_grant.push(check);
+        receipt.credit.push(credit);
+        receipt.bounded_grant.push(bounded.receive(bytes.len()).0);
+        receipt.once_grant.push(once(bytes.len()));
+        receipt.decoded_plainly.push(each(1, || {
+            let note = bincode::serde::decode_from_slice::<Note, _>(black_box(&bytes), PLAIN);
+            drop(black_box(note));
+        }));
+        for (limits, times) in
+            [(Limits::LINK, &mut receipt.decoded_in_budget), (largest, &mut receipt.decoded_in_largest)]
+        {
+            times.push(each(1, || {
+                let note = codec::decode_message::<Note>(black_box(&bytes), Incoming::default(), &limits);
+                drop(black_box(note));
+            }));
+        }
+        let mut out = Vec::new();
+        receipt.encoded_plainly.push(each(1, || {
+            out.clear();
+            drop(black_box(bincode::serde::encode_into_std_write(black_box(&note), &mut out, PLAIN)));
+        }));
+        receipt.encoded_in_budget.push(each(1, || {
+            out.clear();
+            drop(black_box(codec::encode_message(black_box(&note), &Limits::LINK, &mut out)));
+        }));
+    }
+    receipt
+}
+
+/// Returns the nanoseconds of one of the `messages` that `act` is about.
+fn each(messages: u32, mut act: impl FnMut()) -> f64 {
+    let began = Instant::now();
+    (0..MESSAGES / messages).for_each(|_| act());
+    nanos(began.elapsed()) / f64::from(MESSAGES)
+}
+
+fn nanos(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e9
+}
+
+fn encoded(note: &Note) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    codec::encode(note, &Limits::LINK, &mut bytes).expect("it is small");
+    let (_, read) =
+        bincode::serde::decode_from_slice::<Note, _>(&bytes, PLAIN).expect("it is the same encoding");
+    assert_eq!(read, bytes.len(), "both read the same bytes");
+    bytes
+}
+
+fn packet(payload: &[u8]) -> Vec<u8> {
+    let mut packet = Vec::with_capacity(PACKET as usize * 128);
+    for _ in 0..PACKET {
+        frame::Frame::write(Header::new(Kind::Tell), &Extensions::default(), payload, &mut packet)
+            .expect("it is small");
+    }
+    packet
+}
+
+fn read_packet(packet: &[u8]) {
+    for frame in Frames::new(black_box(packet)) {
+        let frame = frame.expect("it was written by the same code");
+        drop(black_box((frame.extensions(), frame)));
+    }
+}
+
+/// One grant of one method, with the credit of a mailbox that is as large as they are.
+fn plain() -> Export {
+    let method = |number| Method { name: MethodName(number), fingerprint: [7; 16] };
+    let first = Grant { messages: 1024, bytes: 4 << 20, fds: 16 };
+    Export::plain((1..=Methods::MAX.into()).map(method).collect(), first, 64)
+}
+
+fn bounded() -> Export {
+    let rate = Rate { messages: 1_000_000_000, period: Duration::from_secs(1) };
+    Export { rate: Some(rate), asks: 65_536, ..plain() }
+}
+
+/// Returns the nanoseconds of the check of a message that is the only one of its method. Each link serves for as many as
+/// there are methods.
+fn once(bytes: usize) -> f64 {
+    let methods = Methods::MAX;
+    let mut took = Duration::ZERO;
+    let links = MESSAGES / u32::from(methods) / 4;
+    for _ in 0..links {
+        let mut receiver = Receiver::of(Export { once: Once::Ever, ..plain() });
+        let began = Instant::now();
+        for method in 0..methods {
+            receiver.check(method, bytes);
+            receiver.actions.clear();
+        }
+        took += began.elapsed();
+    }
+    nanos(took) / f64::from(links * u32::from(methods))
+}
+
+/// One side of a link that is open, and what the other may send to.
+struct Receiver {
+    link: Link,
+    target: Target,
+    now: time::Instant,
+    actions: Vec<Action>,
+}
+
+impl Receiver {
+    /// Has a link greet another until messages flow.
+    fn of(export: Export) -> Self {
+        let now = time::Instant::START;
+        let limits = LinkLimits { message_bytes: 1 << 20, message_fds: 16, items: 64, watches: 64 };
+        let (window_bytes, waiting, while_down) = (1 << 20, 64, WhileDown::default());
+        let config = Config { may_accuse: false, limits, window_bytes, waiting, while_down };
+        let (mut here, mut there) = (Link::new(config), Link::new(config));
+        let import = Import { slot: 0, generation: None, uses: export.methods.clone() };
+        let mut ignored = Vec::new();
+        here.handle(now, Event::Export { slot: 0, export: Box::new(export) }, &mut ignored);
+        let (entry, import) = (Box::new(import), ImportId(0));
+        there.handle(now, Event::Import { import, entry }, &mut ignored);
+        let (mut to_there, mut to_here) = (Vec::new(), Vec::new());
+        here.handle(now, Event::Linked { generation: 1 }, &mut to_there);
+        there.handle(now, Event::Linked { generation: 1 }, &mut to_here);
+        while !(to_here.is_empty() && to_there.is_empty()) {
+            let (mut from_there, mut from_here) = (Vec::new(), Vec::new());
+            frames(&mut to_here).for_each(|frame| here.handle(now, Event::Received(frame), &mut from_here));
+            frames(&mut to_there)
+                .for_each(|frame| there.handle(now, Event::Received(frame), &mut from_there));
+            (to_here, to_there) = (from_there, from_here);
+        }
+        assert!(here.is_open() && there.is_open(), "the two agree");
+        Self { link: here, target: Target { slot: 0, generation: 0 }, now, actions: Vec::new() }
+    }
+
+    /// Returns the nanoseconds of the check of one message, and those of giving its credit back once it is taken.
+    fn receive(&mut self, bytes: usize) -> (f64, f64) {
+        let (mut checking, mut giving) = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..MESSAGES / PACKET {
+            // The clock is read once for a packet.
+            self.now = self.now + Duration::from_micros(50);
+            let began = Instant::now();
+            (0..PACKET).for_each(|_| self.check(0, bytes));
+            let checked = Instant::now();
+            let delivered: Vec<ExportId> = self.actions.drain(..).filter_map(delivered).collect();
+            assert_eq!(delivered.len(), PACKET as usize, "every message is delivered");
+            let taken = Instant::now();
+            for export in delivered {
+                let event = Event::Taken { export, size: size(bytes) };
+                self.link.handle(self.now, event, &mut self.actions);
+            }
+            giving += taken.elapsed();
+            checking += checked - began;
+            self.actions.clear();
+        }
+        (nanos(checking) / f64::from(MESSAGES), nanos(giving) / f64::from(MESSAGES))
+    }
+
+    fn check(&mut self, method: u16, bytes: usize) {
+        let frame = Frame::Tell { target: self.target, method, size: size(bytes) };
+        self.link.handle(self.now, black_box(Event::Received(frame)), &mut self.actions);
+    }
+}
+
+fn size(bytes: usize) -> Size {
+    Size { bytes: bytes.try_into().expect("it is small"), fds: 0 }
+}
+
+fn frames(actions: &mut Vec<Action>) -> impl Iterator<Item = Frame> {
+    actions.drain(..).filter_map(|action| match action {
+        Action::Send(frame) => Some(frame),
+        _ => None,
+    })
+}
+
+fn delivered(action: Action) -> Option<ExportId> {
+    match action {
+        Action::Deliver { export, .. } => Some(export),
+        _ => None,
+    }
+}
