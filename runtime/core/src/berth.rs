@@ -3,6 +3,8 @@
 //! A life goes into the first berth that is free. So who never has two lives at a time is always in the same, and has
 //! the same sandbox and the same user in every life.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -37,6 +39,11 @@ impl Berth {
     pub const fn other(self) -> Self {
         Self { child: self.child, is_second: !self.is_second }
     }
+}
+
+/// Returns by what name whatever belongs to a berth of an instance is known outside; the mark can be in no title.
+pub fn name(title: &str, is_second: bool) -> String {
+    format!("{title}{}", if is_second { "+" } else { "" })
 }
 
 impl fmt::Display for Berth {

@@ -96,7 +96,9 @@ fn wait_for(mut file: File) -> Result<Flock<File>, LockError> {
 /// Returns whether there is no process of this number, or only what its parent has not taken note of.
 fn is_dead(holder: &str) -> bool {
     let Ok(pid) = holder.parse::<u32>() else { return false };
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // Its name, which stands in brackets, may be cut in the midst of a character.
+    let stat = String::from_utf8_lossy(&stat);
     let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
     matches!(state, None | Some("Z" | "X"))
 }

@@ -13,6 +13,7 @@ use nix::sys::socket::{
 };
 
 use crate::error::{Errno, Failed, failed};
+use crate::worker_users::hash;
 use crate::{own_folder, socket};
 
 /// The way to whoever started this process, if that wants to know how it gets on.
@@ -166,14 +167,29 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Makes the folder in a state directory, if it is missing, that holds such sockets and nothing else, so that it can be
-/// shown to their workers; the way to it is opened for everybody. Returns its path.
-pub fn folder(state_dir: &Path) -> PathBuf {
-    let path = state_dir.join("notify");
+/// Makes the folder in a state directory, if it is missing, in which `who` is heard and nobody else, so that it can be shown
+/// to that worker; the way to it is opened for everybody. Returns its path.
+///
+/// Where workers share a user, who sees the socket of another can fill it.
+pub fn folder(state_dir: &Path, who: &str) -> PathBuf {
+    let all = state_dir.join("notify");
+    // The path of a socket has no room for every name.
+    let path = all.join(format!("{:016x}", hash(who.as_bytes())));
     // Whoever binds a socket there finds what was wrong.
-    let _is_there = own_folder::make(&path);
-    let _is_seen_by_no_other_user = open_way(state_dir);
+    for folder in [&all, &path] {
+        let _is_there = own_folder::make(folder);
+    }
+    let _is_seen_by_no_other_user = open_way(state_dir).and_then(|()| open_way(&all));
     path
+}
+
+/// Returns the path of the socket in the [`folder`] of `who`.
+///
+/// # Errors
+/// EILSEQ when that is no text, which a variable of an environment has to be.
+pub fn path(state_dir: &Path, who: &str) -> Result<String, Failed> {
+    let path = folder(state_dir, who).join("in").into_os_string();
+    path.into_string().map_err(|_| Failed { call: "NOTIFY_SOCKET", errno: Errno::EILSEQ })
 }
 
 /// Makes the socket at `path` on which one process is heard, which runs as `uid`: nobody else but root can send to it.

@@ -1,6 +1,6 @@
 //! Processes that outlive their supervisor: how they are named in a file, and how its successor ends them.
 
-use std::fs::read_to_string;
+use std::fs::{read, read_to_string};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -23,9 +23,9 @@ pub fn boot_id() -> [u8; 16] {
 
 /// Returns when a process was started, in the kernel's ticks since the boot; `None` if there is none.
 pub fn born(pid: u32) -> Option<u64> {
-    let text = read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before the bracket may hold anything, also brackets.
-    text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    let stat = read(format!("/proc/{pid}/stat")).ok()?;
+    // The name before the bracket may hold anything, also brackets, and bytes that are no text.
+    String::from_utf8_lossy(&stat).rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// Kills the process of this number if it was born then, and waits for its end for at most a second.
@@ -76,6 +76,21 @@ mod tests {
         assert_eq!(end_process(sleeper.id(), when), Ok(true));
         assert!(sleeper.wait().is_ok_and(|status| !status.success()));
         assert_eq!(end_process(sleeper.id(), when), Ok(false));
+    }
+
+    /// Seen to fail where what the kernel tells is read as text.
+    #[test]
+    fn who_calls_itself_by_no_text_is_known_all_the_same() {
+        let line = r"printf '\377)' > /proc/$$/comm; echo; read end";
+        let mut named = Command::new("sh");
+        let named = named.args(["-c", line]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut named = named.spawn().expect("it can be started");
+        let output = named.stdout.as_mut().expect("it was piped");
+        std::io::Read::read_exact(output, &mut [0]).expect("it says so");
+        assert!(read_to_string(format!("/proc/{}/stat", named.id())).is_err(), "its name is no text");
+        let when = born(named.id()).expect("it lives");
+        assert_eq!(end_process(named.id(), when), Ok(true));
+        assert!(named.wait().is_ok_and(|status| !status.success()));
     }
 
     #[test]

@@ -49,13 +49,16 @@ impl Plan {
     }
 }
 
-/// Removes everything in a folder, by the calling process's working directory, which it changes. Async-signal-safe. To be
-/// called while nobody else makes anything there.
+/// Removes everything in a folder, and opens that to its owner alone, by the calling process's working directory, which it
+/// changes. Async-signal-safe. To be called while nobody else makes anything there.
 ///
 /// # Errors
 /// The first that cannot be removed, EBUSY for what is mounted there.
 pub(crate) fn empty(folder: &CStr) -> Result<(), Failed> {
     enter(folder)?;
+    // As it was made, whatever its owner has made of it since.
+    // SAFETY: the path is a constant.
+    check("chmod", unsafe { libc::chmod(c".".as_ptr(), OWNERS) }.into())?;
     let mut depth = 0_u64;
     loop {
         // Into each folder and back out of it: no path is longer than a name, however deep they lie.
@@ -128,6 +131,8 @@ fn enter(folder: &CStr) -> Result<(), Failed> {
 struct Entries([u8; ENTRIES_BYTES]);
 
 const ENTRIES_BYTES: usize = 4096;
+/// The mode of the folder itself, which its owner alone may enter.
+const OWNERS: libc::mode_t = 0o700;
 
 #[cfg(test)]
 mod tests {

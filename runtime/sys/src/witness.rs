@@ -147,9 +147,10 @@ impl Witness {
     /// Reads the beginning of a file, which is all of it unless that is a long list of children.
     fn read(&self, path: &str) -> io::Result<String> {
         let file = openat(&self.proc, path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-        let mut text = String::with_capacity(FILE_BYTES);
-        File::from(file).take(FILE_BYTES as u64).read_to_string(&mut text)?;
-        Ok(text)
+        let mut bytes = Vec::with_capacity(FILE_BYTES);
+        File::from(file).take(FILE_BYTES as u64).read_to_end(&mut bytes)?;
+        // A process may call itself by bytes that are no text.
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn stat(&self, path: &str) -> io::Result<FileStat> {

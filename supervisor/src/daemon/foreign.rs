@@ -5,8 +5,9 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
-use bailiwick_core::berth::Berth;
+use bailiwick_core::berth::{self, Berth};
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_sys::events::Interest;
@@ -31,17 +32,16 @@ impl Daemon {
 
     /// Makes the socket by which an instance is heard, unless it is there, and returns its path.
     fn listen_to(&mut self, berth: Berth) -> Result<String, Failed> {
-        let path = notify::folder(self.state.path()).join(berth.to_string());
+        let name = berth::name(&self.roster.seat(berth.child).title, berth.is_second);
+        let path = notify::path(self.state.path(), &name)?;
         if self.children.at_mut(berth).ear.is_none() {
             let prepared = self.launcher.prepared(berth);
             let uid = prepared.map_or(u32::MAX, |prepared| prepared.identity().uid);
-            let ear = notify::listen(&path, uid)?;
+            let ear = notify::listen(Path::new(&path), uid)?;
             self.watch(&ear, Token::Notice(berth), Interest::READ)?;
             self.children.at_mut(berth).ear = Some(ear);
         }
-        path.into_os_string()
-            .into_string()
-            .map_err(|_| Failed { call: "NOTIFY_SOCKET", errno: Errno::EILSEQ })
+        Ok(path)
     }
 
     /// Stops to hear an instance, whose next life may be another user's or nobody's.

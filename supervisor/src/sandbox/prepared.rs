@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use bailiwick_core::berth;
 use bailiwick_sys::Failed;
 use bailiwick_sys::bounds::Bounds;
 use bailiwick_sys::capability::Capabilities;
@@ -104,9 +105,9 @@ pub struct Prepared {
 }
 
 impl Tenancy {
-    /// Returns by what name the berth's control groups and its user are known; the mark can be in no title.
+    /// Returns by what name the berth's control groups and its user are known.
     fn name(&self, title: &str) -> String {
-        format!("{title}{}", if self.is_second { "+" } else { "" })
+        berth::name(title, self.is_second)
     }
 }
 
@@ -157,7 +158,7 @@ impl Ground {
         let nest = self.nest(worker, &mut missing)?;
         let (limits, shares) = self.amounts(worker, &account, nest.as_ref(), &mut missing)?;
         hand_over(&worker.name, &account, &granted)?;
-        let who = (account.identity(), nest.as_ref());
+        let who = (name.as_str(), account.identity(), nest.as_ref());
         let surroundings = self.surroundings(worker, &executable, who, &mut granted, &mut missing)?;
         let kill = matches!(tree(nest.as_ref(), None, &account), Tree::Alone);
         let cgroup = self.cgroup(&name, &limits.purpose(kill, shares))?;

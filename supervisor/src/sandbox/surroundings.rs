@@ -25,7 +25,7 @@ impl Ground {
         &self,
         worker: &Worker,
         executable: &Executable,
-        (who, nest): (Identity, Option<&Nest>),
+        (title, who, nest): (&str, Identity, Option<&Nest>),
         granted: &mut Vec<Granted>,
         missing: &mut Vec<Missing>,
     ) -> Result<Surroundings, SandboxError> {
@@ -63,7 +63,7 @@ impl Ground {
             _ if !sandbox.has_private_mounts() => {}
             Ok(()) => {
                 granted.extend(Granted::root(worker, &self.machine)?);
-                self.show(worker, executable, who, granted, &mut around)?;
+                self.show(worker, executable, (title, who), granted, &mut around)?;
             }
             Err(error) => {
                 lacks(VIEW, sandbox.requires_view(), Aspect::View, error.to_string().into())?;
@@ -79,7 +79,7 @@ impl Ground {
         &self,
         worker: &Worker,
         executable: &Executable,
-        who: Identity,
+        (name, who): (&str, Identity),
         granted: &mut Vec<Granted>,
         around: &mut Surroundings,
     ) -> Result<(), SandboxError> {
@@ -103,7 +103,7 @@ impl Ground {
             around.show_processes((keys.protect_proc.unwrap_or_default(), tells_all), &mut scenery);
         }
         if worker.notifies() {
-            scenery.need(&notify::folder(&self.state_dir), May::default());
+            scenery.need(&notify::folder(&self.state_dir, name), May::default());
         }
         let directory = plain(worker.folder());
         scenery.folder(&directory);

@@ -32,7 +32,9 @@ impl<'a> Seen<'a> {
 impl Usage {
     /// Reads what process `pid` uses. One that is no child of `parent` has its number from a worker that has ended.
     fn of(pid: u32, parent: u32) -> Option<Self> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // A process may call itself by bytes that are no text.
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
         let kernel = |name| sysconf(name).ok()?.and_then(|value| u64::try_from(value).ok());
         Self::parse(&stat, parent, kernel(SysconfVar::CLK_TCK)?, kernel(SysconfVar::PAGE_SIZE)?)
     }
