@@ -182,7 +182,7 @@ pub(super) fn processors_are_shared_out_as_declared() {
     let Some(own) = cgroups.v1_cpu.filter(|_| cgroups.v2_controllers.is_empty()) else {
         return println!("SKIPPED: there is no hierarchy of processors of version 1");
     };
-    // On a busy machine it gets less than its quota for a while.
+    // Less than it gets on any machine, however busy: who is never given its quota is never held back.
     let throttled = |cpu_quota, patience: Duration| {
         let mut worker = worker(Preset::Sealed);
         worker.sandbox.shares = Shares { cpu_weight: Some(50), cpu_quota, ..Shares::default() };
@@ -191,7 +191,7 @@ pub(super) fn processors_are_shared_out_as_declared() {
         let life = bench.start_confined();
         let until = Instant::now() + patience;
         loop {
-            assert_eq!(life.ask("burn 100"), "burnt");
+            assert_eq!(life.ask("burn 5"), "burnt");
             let stat = bench.group_file(&own, "cpu.stat");
             let count = stat.lines().find_map(|line| line.strip_prefix("nr_throttled ")?.parse::<u32>().ok());
             let count = count.expect("the kernel counts");
@@ -201,7 +201,7 @@ pub(super) fn processors_are_shared_out_as_declared() {
         }
     };
     assert_eq!(throttled(None, Duration::ZERO), 0);
-    assert!(throttled(Some(10), PATIENCE) > 0);
+    assert!(throttled(Some(1), PATIENCE) > 0);
 }
 
 pub(super) fn a_share_that_cannot_be_had_is_refused_or_told() {
