@@ -13,6 +13,8 @@ use crate::support::{Answer, Arg, Attack, Free, Mode, Scene, modes};
 const EXEC: &str = "sandbox.preset = \"exec\"\nsandbox.tasks_max = 40\n";
 
 /// Control: an ordinary process makes as many children as it likes.
+/// Seen to fail without the condition of processes in the list of calls; the bound on tasks; PID namespace and the killing
+/// of trees together.
 #[test]
 fn g1_a_fork_bomb_goes_out_at_the_bound_on_tasks_and_ends_with_its_worker() {
     assert_eq!(Free::somebody().evil.order("forks 200").number(), 200);
@@ -66,6 +68,7 @@ fn pids(process: Process) -> Option<PathBuf> {
 }
 
 /// Control: an ordinary process makes as many threads as it likes.
+/// Seen to fail without the bound on tasks.
 #[test]
 fn g2_a_bomb_of_threads_goes_out_at_the_bound_on_tasks() {
     assert_eq!(Free::somebody().evil.order("threads 500").number(), 500);
@@ -82,6 +85,7 @@ fn g2_a_bomb_of_threads_goes_out_at_the_bound_on_tasks() {
 }
 
 /// Control: an ordinary process takes four times as much. Mode: root, whose workers are in groups that count memory of every kind.
+/// Seen to fail without the bound of its group.
 #[test]
 fn g3_memory_of_every_kind_is_bounded_and_ends_its_worker_alone() {
     if needs_root("only root makes groups that count memory here") {
@@ -145,6 +149,7 @@ fn g3_where_no_group_counts_memory_none_of_it_escapes_the_bound() {
 }
 
 /// Control: a process of which nobody has said so is as dear to the kernel as the supervisor.
+/// Seen to fail without the score, which is looked at before it is let go: that look as well.
 #[test]
 fn g4_when_memory_runs_out_a_worker_goes_first() {
     let score = |process: Process| -> i32 {
@@ -178,6 +183,7 @@ fn urgencies() -> Vec<Attack> {
 }
 
 /// Control: root, outside, becomes more urgent in each of these ways.
+/// Seen to fail without the loss of root with its capabilities, the system-call filters and the look at both, together.
 #[test]
 fn g5_a_worker_that_keeps_every_core_busy_is_no_more_urgent_than_others() {
     if nix::unistd::geteuid().is_root() {
@@ -195,6 +201,7 @@ fn g5_a_worker_that_keeps_every_core_busy_is_no_more_urgent_than_others() {
 }
 
 /// Control: a process that is stopped stands still for as long as nobody looks.
+/// Seen to fail without the heed of stops.
 #[test]
 fn g12_a_worker_that_stops_itself_is_seen_and_ended() {
     let stop = |process: Process| {
@@ -235,6 +242,7 @@ const ENDS: [(&str, Cause); 6] = [
 ];
 
 /// Control: the kernel says the same of the same ends to whoever starts a process and waits for it.
+/// Seen to fail without the number of the signal by which it ended.
 #[test]
 fn g14_however_a_worker_ends_itself_it_is_called_its_own_doing() {
     for (how, cause) in ENDS {
@@ -256,6 +264,7 @@ fn g14_however_a_worker_ends_itself_it_is_called_its_own_doing() {
 }
 
 /// Control: an ordinary process fills the folder.
+/// Seen to fail without the limit on the size of files.
 #[test]
 fn g6_a_file_is_no_longer_than_its_worker_may_make_it() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,13 +1,18 @@
-//! H. A worker whose supervisor dies before the worker has said that it wants to die with it.
+//! H. Births: what happens to a worker, and to its supervisor, before it is complete.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use bailiwick_tests::harness::{Births, Ended, Process, needs_root};
+use bailiwick_supervisor::control::{Target, Verb};
+use bailiwick_tests::harness::{Births, Ended, Fault, Process, needs_root};
 use nix::libc;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
-use crate::support::{Mode, Scene, wait_until};
+use crate::support::{Mode, Scene, modes, wait_until};
 
 /// Makes an orphan that wants to die with whoever started it, when that is dead already; it lives on.
 fn late_orphan() -> Process {
@@ -26,6 +31,7 @@ fn late_orphan() -> Process {
 
 /// Control: a process that looks at nothing but the signal lives on. Mode: root; without, a worker is born in a PID namespace,
 /// which ends with the process that made it. The guardian, which would end it as well, is held.
+/// Seen to fail without the exit at the end of the pipe that it waits on.
 #[test]
 fn h3_a_worker_whose_supervisor_dies_before_it_can_say_so_dies_by_itself() {
     let orphan = late_orphan();
@@ -52,4 +58,58 @@ fn h3_a_worker_whose_supervisor_dies_before_it_can_say_so_dies_by_itself() {
     drop(births);
     assert_eq!(scene.wait(), Ended::Signal(9));
     scene.journal().wait_until("everything to be gone", |_| scene.remains().found().is_empty().then_some(()));
+}
+
+/// Control: who is killed by its group before it has one of its own takes along whoever started it.
+/// Seen to fail without signals by what names one process for ever: with those to its group.
+#[test]
+fn h12_who_is_killed_before_it_has_a_session_of_its_own_takes_nobody_along() {
+    let mut starter = Command::new("sh");
+    starter.args(["-c", "sleep 1000 & echo $!; wait"]).process_group(0).stdout(Stdio::piped());
+    let mut starter = starter.spawn().expect("a shell");
+    let mut number = String::new();
+    let output = starter.stdout.take().expect("it was piped");
+    BufReader::new(output).read_line(&mut number).expect("it says so");
+    let child = Process(number.trim().parse().expect("a number"));
+    let (_, group, _) = child.family().expect("it lives");
+    killpg(Pid::from_raw(group.cast_signed()), Signal::SIGKILL).expect("it is ours");
+    assert_eq!(starter.wait().expect("it is our child").signal(), Some(9));
+    for &mode in modes() {
+        let scene = Scene::new(mode, "");
+        let began = scene.worker("evil").generation;
+        for _ in 0..20 {
+            let generation = scene.worker("evil").generation;
+            let order = scene.control().order(
+                Verb::Restart,
+                Target::Worker("evil".to_owned()),
+                Duration::from_millis(1),
+            );
+            drop(order);
+            // Whatever life there is now, however young.
+            if let Some(pid) = scene.worker("evil").pid {
+                Process(pid).signal(Signal::SIGKILL);
+            }
+            scene.wait_for_worker("evil", "another", |row| (row.generation > generation).then_some(()));
+        }
+        scene.wait_for_life("evil", began + 20);
+        // One that is in the supervisor's session and group when it is found to be without its own, and killed.
+        if !needs_root("only root looks at how another user's process is born") {
+            let births = match mode {
+                Mode::Root => Births::of(scene.process()),
+                Mode::Rootless => Births::of_nested(scene.process()),
+            };
+            let life = scene.worker("evil").generation;
+            scene.pid("evil").signal(Signal::SIGKILL);
+            let calls = births.next().calls;
+            let at = calls.iter().position(|call| call.number == libc::SYS_setsid).expect("it makes one");
+            let life = scene.wait_for_life("evil", life + 1).generation;
+            births.have_fail(Fault { at, result: 1 });
+            scene.pid("evil").signal(Signal::SIGKILL);
+            let birth = births.next();
+            assert!(birth.failed == Some(at) && !birth.went, "{birth:?}");
+            scene.journal().wait_for(0, &format!("evil#{}: its sandbox does not hold", life + 1));
+            scene.wait_for_life("evil", life + 2);
+        }
+        scene.assert_unharmed();
+    }
 }

@@ -222,6 +222,7 @@ fn connect_by_sending(evil: &mut Evil, port: u16) -> Vec<(String, Answer)> {
 }
 
 /// Control: an ordinary process binds, connects, and connects by sending.
+/// Seen to fail without the ports in the rules of Landlock; the lines of fast open in the list of calls.
 #[test]
 fn i6_no_port_is_bound_or_connected_to_beyond_the_granted_ones() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -260,6 +261,7 @@ fn i6_no_port_is_bound_or_connected_to_beyond_the_granted_ones() {
 /// What the kernel gives to a socket that listens without having been bound, which Landlock does not see, is of the range for
 /// that. Without a port of its own a worker cannot even listen: see the test above.
 /// Control: an ordinary process binds the same port.
+/// Seen to fail without the ports in the rules of Landlock.
 #[test]
 fn i6_who_may_bind_a_port_binds_no_other_one() {
     let bind = |evil: &mut Evil, port| {
@@ -384,6 +386,7 @@ fn mighty_here() -> Vec<Attack> {
 }
 
 /// Control: to root no call is refused: it does what it is for, or says what else is wrong.
+/// Seen to fail without the system-call filters.
 #[test]
 fn i7_calls_that_are_for_the_mighty_are_refused_or_deadly() {
     if needs_root("only root is mighty") {
@@ -409,6 +412,7 @@ fn i7_calls_that_are_for_the_mighty_are_refused_or_deadly() {
 
 /// Control: an ordinary process makes calls by the other table.
 /// Mode: root and rootless, sealed and exec.
+/// Seen to fail without the system-call filters.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn i7_the_other_tables_of_calls_of_the_same_processor_are_deadly() {
@@ -551,6 +555,7 @@ impl Folders {
 }
 
 /// Control: to an ordinary process the same is open.
+/// Seen to fail without the view of files and Landlock together.
 #[test]
 fn i9_nothing_is_read_or_written_beyond_the_granted_paths() {
     let folders = Folders::new(None);
@@ -600,6 +605,7 @@ fn marks(folders: &Folders, path: &str) -> Vec<Attack> {
 }
 
 /// Control: the owner does so outside. Mode: root, where a worker may run as the owner of what it is granted.
+/// Seen to fail without the view of files and the system-call filters together.
 #[test]
 fn i9_mode_and_times_of_what_is_not_granted_stay_also_where_it_belongs_to_the_same_user() {
     if needs_root("only root makes files of other users") {

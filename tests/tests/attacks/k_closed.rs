@@ -26,6 +26,7 @@ const LANDLOCK: &[libc::c_long] =
     &[libc::SYS_landlock_create_ruleset, libc::SYS_landlock_add_rule, libc::SYS_landlock_restrict_self];
 
 /// Control: the same starts where the kernel has it.
+/// Seen to fail without the refusal of what is missing, when the manifest is checked and when sandboxes are made.
 #[test]
 fn k1_what_is_required_and_missing_refuses_the_start_and_is_named() {
     let manifest = sealed("");
@@ -57,6 +58,7 @@ fn check(manifest: &str) -> (Option<i32>, String) {
 }
 
 /// Control: without the wrong key the manifest is fine.
+/// Seen to fail without the refusal of keys that nobody asks for.
 #[test]
 fn k2_a_key_that_is_mistyped_unknown_or_contradicts_another_is_an_error_with_its_line() {
     assert_eq!(check(&sealed("")).0, Some(0));
@@ -80,6 +82,8 @@ fn k2_a_key_that_is_mistyped_unknown_or_contradicts_another_is_an_error_with_its
 }
 
 /// Control: the owner of everything is given away where it is said twice.
+/// Seen to fail without the refusal of root; the refusal of capabilities that are not held, when the manifest is checked and
+/// when sandboxes are made.
 #[test]
 fn k4_a_sandbox_of_root_or_with_more_than_the_supervisor_has_is_refused() {
     let root = "user = \"root\"";

@@ -18,13 +18,16 @@ mod deputies;
 mod e_reaching;
 mod e_shared;
 mod f_leaks;
+mod g_floods;
 mod g_resources;
 mod g_stalls;
 mod h_lifecycle;
 #[cfg(target_arch = "x86_64")]
 mod h_orphans;
+mod i_exec;
 mod i_kernel;
 mod j_logs;
+mod j_output;
 mod k_closed;
 mod support;
 mod voice;

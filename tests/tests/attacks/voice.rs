@@ -235,6 +235,16 @@ impl Evil {
         Some(numbers.as_chunks().0.iter().map(number).collect())
     }
 
+    /// Has its runtime hear nothing any more, no order and no signal: its queues forget everything.
+    pub(crate) fn deafen(&mut self) {
+        let room = self.place(&[0; 16]);
+        for queue in 4..40 {
+            for number in 3..40 {
+                self.call(libc::SYS_epoll_ctl, &[queue.into(), 2.into(), number.into(), room.into()]);
+            }
+        }
+    }
+
     /// Has its runtime hear no more of a socket: each of its queues forgets each number of it.
     pub(crate) fn silence(&mut self, socket: i64) {
         let copies = self.copies(socket);
