@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use bailiwick_supervisor::control::State;
 use bailiwick_sys::Errno;
 use bailiwick_tests::harness::{Birth, Births, Call, Fault, Supervised, WITHOUT_ROOT};
 use bailiwick_tests::run;
@@ -114,6 +115,9 @@ fn told(call: &Call) -> Option<String> {
         libc::SYS_signalfd4 => "signalfd4",
         libc::SYS_unshare => "unshare",
         libc::SYS_epoll_create1 => "epoll_create1",
+        libc::SYS_pipe2 => "pipe2",
+        libc::SYS_clone3 => "clone3",
+        libc::SYS_exit_group => "exit_group",
         other => return Some(format!("call {other}")),
     };
     Some(told.to_owned())
@@ -288,5 +292,83 @@ fn each_step_fails(mode: Mode) {
         (supervised.process().descriptors().len() <= descriptors + 2).then_some(())
     });
     assert_eq!(supervised.process().zombies(), []);
+    supervised.stop();
+}
+
+/// Follows the processes in between, which make the worker's namespace, its first process and the worker, without root.
+fn in_between(supervised: &Supervised) -> Births {
+    supervised.wait_for_life("a", 1);
+    // It is in as many PID namespaces as the supervisor, and begins as a worker does.
+    let births = Births::of(supervised.process());
+    supervised.pid("a").signal(Signal::SIGKILL);
+    births
+}
+
+/// Returns the calls of a process in between that are told of, each with its number.
+fn calls(birth: &Birth) -> Steps {
+    birth.calls.iter().enumerate().filter_map(|(at, call)| Some((at, told(call)?))).collect()
+}
+
+/// Seen to fail with rows that were exchanged.
+#[test]
+fn who_stands_in_between_takes_its_steps_in_the_order_of_the_page() {
+    let mut supervised = Mode::Rootless.supervised();
+    let births = in_between(&supervised);
+    let birth = births.next();
+    drop(births);
+    let found: Vec<_> = calls(&birth).into_iter().map(|(_, told)| told).collect();
+    let wanted: Vec<_> = rows("In between", Mode::Rootless).into_iter().map(|row| row.call).collect();
+    assert_eq!(found, wanted);
+    supervised.stop();
+}
+
+/// Lets one call after the other fail of who stands in between, each for another life, which then ends before it begins: no code of
+/// the user runs, the report names what was refused, nothing is left. Seen to fail where what joining is refused is passed over.
+#[test]
+fn whichever_step_fails_of_who_stands_in_between_nobody_is_born_and_the_step_is_named() {
+    let mut supervised = Mode::Rootless.supervised();
+    let births = in_between(&supervised);
+    let first = births.next();
+    let page = rows("In between", Mode::Rootless);
+    supervised.wait_for_life("a", 2);
+    let descriptors = supervised.process().descriptors().len();
+    let (mut lives, mut failed, mut last) = (2, 0, 0);
+    for (row, (at, told)) in page.iter().zip(calls(&first)) {
+        births.have_fail(Fault { at, result: -(Errno::EPERM as i64) });
+        supervised.pid("a").signal(Signal::SIGKILL);
+        while births.next().failed != Some(at) {}
+        let ready = supervised.wait_for_worker("a", "ready again", |row| {
+            (row.generation > last && row.pid.is_some() && row.state == State::Ready).then(|| row.clone())
+        });
+        if row.step.is_empty() {
+            // Nobody acts on its result.
+            lives += 1;
+            last = ready.generation;
+            continue;
+        }
+        failed += 1;
+        let is_its =
+            |report: &Report| matches!(report.end, End::NotStarted { .. }) && report.generation > last;
+        let report =
+            supervised.journal().wait_until("a report", |_| supervised.crashes("a").into_iter().find(is_its));
+        let End::NotStarted { step, .. } = &report.end else { panic!("{told}: {report:?}") };
+        assert_eq!(*step, row.step, "{told}");
+        assert!(ready.generation > report.generation, "{told}");
+        last = ready.generation;
+        lives += 1;
+    }
+    assert!(failed >= 7, "{failed} calls were tried");
+    drop(births);
+    let said = supervised.journal().since(0);
+    let said = said.iter().filter(|line| line.text.contains("code of the user runs")).count();
+    assert!(said <= lives, "{said} of {lives}: {}", supervised.journal());
+    supervised.journal().wait_until("nothing of them to be left", |_| {
+        let is_back = supervised.process().descriptors().len() <= descriptors + 2;
+        (is_back && supervised.process().zombies().is_empty()).then_some(())
+    });
+    // The worker, the first process of its namespace, and the guardian.
+    supervised
+        .journal()
+        .wait_until("no other child", |_| (supervised.process().children().len() <= 3).then_some(()));
     supervised.stop();
 }

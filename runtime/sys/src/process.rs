@@ -213,6 +213,16 @@ pub enum SpawnError {
     Refused(#[from] Failed),
 }
 
+impl SpawnError {
+    /// Returns the call that was refused; empty where it was no call.
+    pub fn call(&self) -> &'static str {
+        match self {
+            Self::Refused(failed) => failed.call,
+            Self::Threads { .. } => "",
+        }
+    }
+}
+
 /// Makes the child and returns without waiting for its exec.
 ///
 /// # Errors

@@ -195,7 +195,7 @@ pub const PILLARS: &[Pillar] = &[
     Pillar {
         name: "groups",
         whose: "floor of who has `supplementary_groups`",
-        needs: "only a supervisor that is root gives groups",
+        needs: "only a supervisor that is root, and of more than one user, gives groups",
         without: "use what the groups of the supervisor's user may",
         aspect: Aspect::Key("supplementary_groups"),
         is_there: Machine::can_switch_users,

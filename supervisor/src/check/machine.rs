@@ -141,8 +141,8 @@ fn accounts(worker: &Worker, machine: &Machine, found: &mut Vec<Diagnostic>) {
         }
         Some((name, Some(uid))) if !machine.can_switch_users() && uid != machine.uid => {
             let title = format!("worker `{}` cannot run as {}", worker.name, quote(name));
-            let error = Diagnostic::error(title).at_key(key("user"), "only root can switch users");
-            found.push(error.help("run the supervisor as root, or remove `user`"));
+            let error = Diagnostic::error(title).at_key(key("user"), why_not(machine));
+            found.push(error.help("run the supervisor as root with users to give, or remove `user`"));
         }
         Some(_) => {}
     }
@@ -176,6 +176,16 @@ fn accounts(worker: &Worker, machine: &Machine, found: &mut Vec<Diagnostic>) {
                 .at_key(key(&format!("capabilities[{index}]")), "the supervisor does not hold it");
             found.push(error.help("run the supervisor as root, or remove the capability"));
         }
+    }
+}
+
+/// Returns why no worker can be given another user than the supervisor's.
+fn why_not(machine: &Machine) -> &'static str {
+    match machine.uid {
+        0 => {
+            "the supervisor is root of a namespace with too few users, or lacks CAP_SETUID, CAP_SETGID or CAP_SETPCAP"
+        }
+        _ => "only root can switch users",
     }
 }
 

@@ -53,13 +53,10 @@ impl Daemon {
             self.complain(of, &error);
             let errno = match error {
                 StartError::Refused(failed) | StartError::Spawn(SpawnError::Refused(failed)) => failed.errno,
-                StartError::Spawn(_) | StartError::Bootstrap(_) | StartError::TooManyPaths { .. } => {
-                    Errno::EINVAL
-                }
                 StartError::NoBerth => Errno::EBUSY,
                 StartError::Prepare(LaunchError::System { source: error, .. })
                 | StartError::Copies(error) => Errno::from_raw(error.raw_os_error().unwrap_or_default()),
-                StartError::Prepare(_) => Errno::EINVAL,
+                _ => Errno::EINVAL,
             };
             self.fail_start(of, errno as i32);
         }
@@ -101,7 +98,8 @@ impl Daemon {
         };
         let others: Vec<_> = others.iter().map(AsFd::as_fd).collect();
         let with = Belongings { output: their_output.as_fd(), others: &others, variables: &variables };
-        let process = self.launcher.spawn(berth, &with)?;
+        let made = self.launcher.spawn(berth, &with);
+        let process = made.inspect_err(|error| self.children.at_mut(berth).failed_step = error.call())?;
         self.watch(&process.pidfd, Token::Process(berth), Interest::READ)?;
         self.watch(&process.start, Token::Start(berth), Interest::READ)?;
         if let Some(line) = &line {

@@ -16,7 +16,9 @@ impl Prepared {
         let mut missing: Vec<_> =
             extras.map(|pillar| Missing { what: pillar.aspect, why: told(pillar) }).collect();
         let mut add = |what, why| missing.push(Missing { what, why });
-        if self.memory_mechanism() == MemoryMechanism::AddressSpace {
+        // Of who may start programs its floor says more.
+        let is_alone = !worker.sandbox.starts_programs();
+        if is_alone && self.memory_mechanism() == MemoryMechanism::AddressSpace {
             add(
                 Aspect::Memory,
                 "its limit bounds the address space, and it makes no memory beside that".into(),

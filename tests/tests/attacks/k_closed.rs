@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use bailiwick_tests::harness::{Ended, Supervised};
+use bailiwick_tests::harness::{Ended, Process, Supervised, WITHOUT_ROOT, needs_root};
 use bailiwick_tests::run;
 use nix::libc;
 
@@ -44,6 +44,85 @@ fn k1_what_is_required_and_missing_refuses_the_start_and_is_named() {
     let said = supervised.journal().to_string();
     assert!(said.to_lowercase().contains("landlock"), "what is missing is listed: {said}");
     supervised.stop();
+}
+
+/// Runs what follows as root of a user namespace in which nobody else exists, as in a container of an ordinary user.
+const ROOT_OF_ONE: &str = "if test \"$(id -u)\" = 0; then chown 12345:12345 \"${0%/*}\"; \
+    set -- setpriv --reuid=12345 --regid=12345 --clear-groups unshare --user --map-root-user \"$0\" \"$@\"; \
+    else set -- unshare --user --map-root-user \"$0\" \"$@\"; fi; exec \"$@\"";
+
+/// Control: what it can give starts, with its sandbox complete. Mode: root of a user namespace of one user. Seen to fail without
+/// the check of what a key asks for.
+#[test]
+fn k1_root_of_nobody_else_gives_whole_sandboxes_and_names_what_it_lacks() {
+    let run = |options: &str, keys: &str| {
+        run!(&["sh", "-c", &ROOT_OF_ONE.replace("\"$@\"; ", &format!("\"$@\" {options}; "))], &sealed(keys))
+    };
+    for options in ["", "--allow-degraded"] {
+        for keys in ["", "preset = \"exec\"", "tasks_max = 10"] {
+            let supervised = run(options, keys);
+            supervised.journal().wait_for(0, "a#1 is ready");
+            let said = supervised.journal().to_string();
+            assert!(!said.contains("| a: "), "nothing is missing: {said}");
+            let supervisor = supervised.process();
+            let users = |process: Process| fs::read_link(format!("/proc/{}/ns/user", process.0)).ok();
+            let is_it = |process: &Process| process.name().as_deref() == Some("a");
+            let worker = supervised.processes().into_iter().find(is_it).expect("it is ready");
+            let status = worker.status();
+            assert_eq!(status["CapEff"], "0000000000000000", "{keys}");
+            // Whoever is not root is not told of others.
+            let (own, theirs) = (users(worker), users(supervisor));
+            assert!(own.is_none() || own != theirs, "{keys}: {own:?}");
+        }
+    }
+    for (keys, aspect) in [
+        ("supplementary_groups = [\"27\"]", "supplementary_groups: "),
+        ("preset = \"exec\", memory_max = \"512M\"", "memory: "),
+    ] {
+        let mut refused = run("", keys);
+        assert_eq!(refused.wait(), Ended::Code(69), "{keys}: {}", refused.journal());
+        refused.journal().wait_for(0, "--allow-degraded starts it all the same");
+        refused.assert_nothing_is_left();
+        let degraded = run("--allow-degraded", keys);
+        degraded.journal().wait_for(0, &format!("| a: {aspect}"));
+        degraded.journal().wait_for(0, "a#1 is ready");
+    }
+    // Another user than the one that there is no option gives.
+    for options in ["", "--allow-degraded"] {
+        let mut refused = run(options, "user = \"65534\"");
+        assert_eq!(refused.wait(), Ended::Code(78), "{}", refused.journal());
+        refused.journal().wait_for(0, "root of a namespace with too few users");
+        refused.assert_nothing_is_left();
+    }
+}
+
+/// Control: where nothing covers a part of /proc, the same starts. Mode: rootless, where the kernel gives a new one only to who
+/// sees the whole of the system's. Seen to fail without the pillar.
+#[test]
+fn k1_a_proc_that_the_kernel_refuses_is_told_or_refuses_the_start() {
+    if needs_root("only root covers a part of /proc") {
+        return;
+    }
+    let cover = "mount -t tmpfs none /proc/irq && chown 12345:12345 \"${0%/*}\" && \
+                 exec setpriv --reuid=12345 --regid=12345 --clear-groups \"$0\" \"$@\"";
+    let covered = |keys: &str, options: &str| {
+        run!(&["unshare", "--mount", "sh", "-c", &format!("{cover} {options}")], &sealed(keys))
+    };
+    let (plain, written) = ("preset = \"exec\"", "preset = \"exec\", proc_subset = \"pid\"");
+    let mut control = run!(&WITHOUT_ROOT, &sealed(written));
+    control.wait_for_life("a", 1);
+    assert!(!control.journal().to_string().contains("| a: /proc"), "{}", control.journal());
+    control.stop();
+    for (keys, options) in [(plain, ""), (written, "--allow-degraded")] {
+        let mut told = covered(keys, options);
+        told.wait_for_life("a", 1);
+        told.journal().wait_for(0, "| a: /proc: ");
+        told.stop();
+    }
+    let mut refused = covered(written, "");
+    assert_eq!(refused.wait(), Ended::Code(69), "{}", refused.journal());
+    refused.journal().wait_for(0, "where part of the system's is covered");
+    refused.assert_nothing_is_left();
 }
 
 /// What `check` says of a manifest, and its exit code.

@@ -110,7 +110,7 @@ pub(super) fn groups_that_nobody_may_give_are_refused() {
     }
     worker.sandbox.supplementary_groups = vec!["4243".into()];
     let error = Bench::try_new(worker).err().expect("a refusal");
-    let text = "worker probe needs groups, which this machine does not give: only a supervisor that is root gives groups";
+    let text = "worker probe needs groups, which this machine does not give: only a supervisor that is root, and of more than one user, gives groups";
     assert_eq!((error.exit_code(), error.to_string().as_str()), (69, text));
 }
 
