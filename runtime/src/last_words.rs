@@ -27,14 +27,15 @@ pub(crate) fn write_to(slate: &'static [AtomicU64]) {
     let testament = TESTAMENT.get_or_init(|| testament);
     testament.build_id(&build_id::of_this_program());
     crate::panics::note_locations();
-    let (table, desk) = (denials::table(slate), Desk::of(slate, 0));
-    if let (Some(denied), Some(desk)) = (table, desk) {
+    let (tables, desk) = (denials::table(slate).zip(denials::paths(slate)), Desk::of(slate, 0));
+    if let (Some((denied, paths)), Some(desk)) = (tables, desk) {
         let deadly = testament.forbidden_call();
-        trapped_call::note_in(Notes { deadly, denied, at_work: desk.named() });
+        trapped_call::note_in(Notes { deadly, denied, paths, at_work: desk.named() });
     }
 }
 
 const _: () = assert!(denials::ENTRY_WORDS == trapped_call::ENTRY_WORDS);
+const _: () = assert!(denials::path::ENTRY_WORDS == trapped_call::PATH_ENTRY_WORDS);
 
 /// Leaves behind what the hook of a panic knows, whether or not the panic will be caught.
 pub(crate) fn panicked(info: &PanicHookInfo<'_>) {

@@ -330,6 +330,13 @@ impl Sandbox {
         self
     }
 
+    /// Has `bailiwick denials` tell of paths that it is denied, as the manifest's `log_denied_paths` does: each call that names
+    /// a path takes some microseconds longer, and a thread that blocks every signal is ended by one.
+    pub fn log_denied_paths(mut self) -> Self {
+        self.spec.calls.log_denied_paths = Some(true);
+        self
+    }
+
     /// Makes sockets of these families only, by the kernel's names: `AF_INET`. None at all for an empty list.
     pub fn address_families<const N: usize>(mut self, families: [&str; N]) -> Self {
         self.spec.calls.families = Some(spec::Families::Only(families.map(str::to_owned).into()));

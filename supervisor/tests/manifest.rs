@@ -125,6 +125,7 @@ fn confinement_is_read(web: &Sandbox, programs: &Sandbox) {
     let calls = &web.calls;
     assert_eq!(calls.filter, own(&["+@memlock", "~getrusage"]));
     assert_eq!((calls.denial, &calls.log), (Some(Denial::Fails(38)), &own(&["mlock"])));
+    assert_eq!((calls.log_denied_paths, programs.calls.log_denied_paths), (Some(true), None));
     assert_eq!(calls.architectures, Some(Architectures::Native));
     assert_eq!(calls.families, Some(Families::Only(own(&["AF_INET", "AF_INET6", "AF_UNIX"]))));
     assert_eq!((&calls.namespaces, calls.restrict_realtime), (&Some(Vec::new()), Some(true)));
@@ -249,6 +250,8 @@ fn every_key_is_read() {
     assert_eq!(args.text, "{ \"root\" = \"/srv/www\", \"rule\" = [{ \"path\" = \"/\" }, ] }");
     assert_eq!(system.workers[1].actors[0].type_name, "Binder");
     assert_eq!((system.profile, web.on_violation), (Profile::Dev, OnViolation::Log));
+    let by_profile = system.workers[1].sandbox.calls.log_denied_paths;
+    assert_eq!(by_profile, Some(true), "work on a system is told of paths");
     let channel = MessageLimits {
         depth: 100,
         elements: 500,

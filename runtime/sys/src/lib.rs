@@ -41,6 +41,7 @@ pub mod outbox;
 pub mod output_pipe;
 pub mod own_folder;
 mod own_proc;
+pub mod path_call;
 pub mod pid_namespace;
 pub mod process;
 pub mod promise;

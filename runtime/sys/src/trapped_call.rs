@@ -7,15 +7,18 @@
 //!
 //! While SIGSYS is blocked, as within the handler, the kernel ends the process at a trapped call instead.
 
+mod denied_path;
 mod registers;
 
 use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-use crate::error::{Failed, check};
+use crate::error::{Errno, Failed, check};
 use crate::events::coarse_ns;
 use registers::Registers;
+
+pub use denied_path::{ENTRY_WORDS as PATH_ENTRY_WORDS, MARK, PATH, PATH_IN_VIEW};
 
 /// What a filter passes along with a trapped call that is only denied; a deadly one comes with zero.
 pub const DENIED: u16 = libc::EPERM as u16;
@@ -33,6 +36,8 @@ pub struct Notes {
     pub deadly: &'static [AtomicU64; 4],
     /// Entries of [`ENTRY_WORDS`] words, and behind them one that counts what found no room.
     pub denied: &'static [AtomicU64],
+    /// Entries of [`PATH_ENTRY_WORDS`] words, and behind them one that counts what found no room.
+    pub paths: &'static [AtomicU64],
     /// Where the calling thread writes what it is at: 1 if it is what stands behind it, then the name.
     pub at_work: &'static [AtomicU64],
 }
@@ -79,7 +84,15 @@ extern "C" fn trapped(signal: c_int, info: *mut libc::siginfo_t, context: *mut c
         Some(context) if call.code == SYS_SECCOMP && call.errno == c_int::from(DENIED) => {
             let mut registers = Registers::of(context);
             note_denied(&call, registers.arguments());
-            registers.fail(libc::EPERM);
+            registers.answer((-libc::EPERM).into());
+        }
+        Some(context) if call.code == SYS_SECCOMP && names_path(&call) => {
+            // Whoever is interrupted here may be between a call of its own and the question why it failed.
+            let before = Errno::last_raw();
+            let mut registers = Registers::of(context);
+            let in_view = call.errno == c_int::from(PATH_IN_VIEW);
+            registers.answer(denied_path::make(NOTES.get(), call.number, registers.arguments(), in_view));
+            Errno::set_raw(before);
         }
         _ => {
             if call.code == SYS_SECCOMP {
@@ -88,6 +101,10 @@ extern "C" fn trapped(signal: c_int, info: *mut libc::siginfo_t, context: *mut c
             end(signal);
         }
     }
+}
+
+fn names_path(call: &TrappedCall) -> bool {
+    [PATH, PATH_IN_VIEW].iter().any(|data| call.errno == c_int::from(*data))
 }
 
 fn note_deadly(call: &TrappedCall) {
@@ -99,7 +116,7 @@ fn note_deadly(call: &TrappedCall) {
 }
 
 /// Counts a denied call in the entry that it has, or in a new one. Several threads may do so at once.
-fn note_denied(call: &TrappedCall, arguments: [u64; 2]) {
+fn note_denied(call: &TrappedCall, arguments: [u64; 6]) {
     let Some(notes) = NOTES.get() else { return };
     let name = name_of(notes);
     let key = (u64::from(call.number.unsigned_abs()) + 1).to_le();

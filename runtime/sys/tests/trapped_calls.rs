@@ -28,7 +28,7 @@ fn the_one_that_is_denied() {
     let table = memory(ENTRIES * ENTRY_WORDS + 1);
     let desk = memory(1 + NAME_WORDS);
     let deadly: &[AtomicU64; 4] = memory(4).try_into().unwrap();
-    trapped_call::note_in(Notes { deadly, denied: table, at_work: desk });
+    trapped_call::note_in(Notes { deadly, denied: table, paths: memory(0), at_work: desk });
     let policy = Policy { lines: lines(|_| false).collect(), is_list: true, ..Policy::default() };
     let stages = Stages::compile(&policy, false).unwrap();
     identity::set_no_new_privileges().unwrap();

@@ -23,11 +23,11 @@ use crate::slate::Poll;
 pub use reports::CrashError;
 
 /// The largest report.
-pub const REPORT_BYTES: usize = 36 << 10;
+pub const REPORT_BYTES: usize = 44 << 10;
 /// What every report begins with; no record of the control socket does.
 pub const MAGIC: [u8; 4] = *b"BWCR";
 /// The version of the layout: another one for every change of it.
-pub const LAYOUT: u8 = 4;
+pub const LAYOUT: u8 = 5;
 /// The most of each byte section that is kept: of the state of a sick process, and of its backtraces.
 pub const SECTION_BYTES: usize = 10 << 10;
 /// The longest line of output that a report holds; the rest of a longer one is cut.
@@ -81,7 +81,7 @@ pub struct Report {
     pub at_work: Option<Poll>,
     /// What it said itself.
     pub last_words: LastWords,
-    /// The system calls that it was denied, as it says, the latest first.
+    /// The system calls and then the paths that it was denied, as it says, the latest of each first.
     pub denials: Vec<Denial>,
     /// How often it was denied what is not told.
     pub untold_denials: u64,

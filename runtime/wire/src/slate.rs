@@ -5,8 +5,8 @@
 //! | ---: | ---: | --- |
 //! | 0 | 8 × 256 | what each of up to eight threads does, see below |
 //! | 4096 | 57344 | text that the worker leaves when it dies, up to the first zero |
-//! | 61440 | 12288 | what it was denied: [`crate::denials`] |
-//! | 73728 | 4096 | what it knows of its death: [`crate::last_words`] |
+//! | 61440 | 28672 | what it was denied: [`crate::denials`] |
+//! | 90112 | 4096 | what it knows of its death: [`crate::last_words`] |
 //!
 //! | word of a thread | meaning |
 //! | ---: | --- |
@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 /// The size of a slate.
-pub const SLATE_BYTES: usize = 76 << 10;
+pub const SLATE_BYTES: usize = 92 << 10;
 /// Threads that have a place on it.
 pub const THREADS: usize = 8;
 /// What a look at all threads reads, from the beginning.

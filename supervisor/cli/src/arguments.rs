@@ -277,7 +277,7 @@ pub(crate) struct Crashes {
     pub(crate) place: Place,
 }
 
-/// Show which system calls workers were denied.
+/// Show which system calls and paths workers were denied.
 #[derive(Debug, Args)]
 pub(crate) struct Denials {
     /// A worker, as `web` or `web.2`; without, all of them.
@@ -288,6 +288,9 @@ pub(crate) struct Denials {
     /// One JSON document; with -f, one on each line.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Leave out paths that are not there for you either. Looks for each, and a worker chose them.
+    #[arg(long)]
+    pub(crate) existing: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }

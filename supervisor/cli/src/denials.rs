@@ -1,8 +1,10 @@
-//! `denials`: which system calls workers were denied, who was at work, and which line of the manifest would allow each.
+//! `denials`: which system calls and paths workers were denied, who was at work, and which line of the manifest would allow
+//! each.
 //!
 //! What lives tells it on its slate; what has died left it in the report of its death. It is the worker's own word: a
 //! worker that was taken over may say what it likes, so it is advice, and escaped.
 
+mod path;
 pub(crate) mod remedy;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use crate::json::{self, SCHEMA_VERSION};
 use crate::place;
 use crate::screen::Screen;
 use crate::status::{target, unknown};
+use path::Path;
 
 /// How long it takes at most until a denial of a worker that goes on is shown: nothing tells of it.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -41,7 +44,7 @@ struct Line<'a> {
     denial: &'a Told,
 }
 
-/// One system call that was denied to one actor in one life.
+/// One system call that was denied, or was denied one path, to one actor in one life.
 #[derive(Clone, Debug, Serialize)]
 struct Told {
     worker: String,
@@ -54,8 +57,10 @@ struct Told {
     method: Option<String>,
     /// Its name; its number where that is not known here.
     system_call: String,
-    /// Its first two arguments, the first time.
+    /// Its first two arguments, the first time; zeros where it is a path that was denied.
     arguments: [u64; 2],
+    /// The path, where that was denied and not the call.
+    path: Option<Path>,
     /// How often it was denied in this life so far.
     count: u64,
     /// Lines of the worker's `sandbox`, each of which would allow it.
@@ -63,7 +68,7 @@ struct Told {
 }
 
 /// A denial that was shown, and how often it had happened then.
-type Shown = BTreeMap<(String, String, Option<String>, Option<String>), u64>;
+type Shown = BTreeMap<(String, String, Option<Path>, Option<String>, Option<String>), u64>;
 
 pub(crate) fn denials(asked: &Denials, screen: &Screen) -> Result<Exit, Failure> {
     let client = Client::connect(&place::find(&asked.place)?)?;
@@ -82,7 +87,9 @@ pub(crate) fn denials(asked: &Denials, screen: &Screen) -> Result<Exit, Failure>
             Err(ClientError::Closed) if asked.follow => return Ok(Exit::Done),
             found => found?,
         };
-        let new: Vec<Told> = found.into_iter().filter(|told| is_news(&mut shown, told)).collect();
+        let is_meant = |told: &Told| !asked.existing || told.path.as_ref().is_none_or(Path::may_be_here);
+        let found = found.into_iter().filter(is_meant);
+        let new: Vec<Told> = found.filter(|told| is_news(&mut shown, told)).collect();
         if !asked.follow {
             screen.print(&match asked.json {
                 true => json::document(&Document { schema_version: SCHEMA_VERSION, denials: new, untold }),
@@ -134,13 +141,18 @@ fn told(report: &Report, denial: &Denial) -> Told {
         system_call: name.map_or_else(|| format!("system call {}", denial.number), str::to_owned),
         arguments: denial.arguments,
         count: denial.count,
-        allowed_by: name.map(remedy::of).unwrap_or_default(),
+        allowed_by: match &denial.path {
+            Some(path) => remedy::of_path(path).into_iter().collect(),
+            None => name.map(remedy::of).unwrap_or_default(),
+        },
+        path: denial.path.as_ref().map(Path::of),
     }
 }
 
 /// Tells whether a denial has happened again since it was shown, and remembers it.
 fn is_news(shown: &mut Shown, told: &Told) -> bool {
-    let key = (told.life.clone(), told.system_call.clone(), told.actor.clone(), told.method.clone());
+    let (life, call, path) = (told.life.clone(), told.system_call.clone(), told.path.clone());
+    let key = (life, call, path, told.actor.clone(), told.method.clone());
     shown.insert(key, told.count).is_none_or(|before| told.count > before)
 }
 
@@ -159,22 +171,22 @@ fn line(told: &Told) -> String {
         (None, _) => String::new(),
     };
     let [first, second] = told.arguments;
+    let what = match &told.path {
+        Some(path) => path.words(&told.system_call),
+        None => format!("{}({first:#x}, {second:#x}, ..)", told.system_call),
+    };
     let times = if told.count == 1 { String::new() } else { format!(", {} times", told.count) };
     let remedy = match told.allowed_by.as_slice() {
-        [] => "no line of a sandbox allows it".to_owned(),
+        [] => told.path.as_ref().map_or("no line of a sandbox allows it", Path::why_no_line).to_owned(),
         lines => format!("[worker.{}.sandbox] {}", told.worker, lines.join(", or ")),
     };
-    format!(
-        "{}  {}{at_work}: {}({first:#x}, {second:#x}, ..){times}; {remedy}\n",
-        told.time,
-        escape(&told.life),
-        told.system_call
-    )
+    format!("{}  {}{at_work}: {what}{times}; {remedy}\n", told.time, escape(&told.life),)
 }
 
 #[cfg(test)]
 mod tests {
     use bailiwick_wire::crash::Moment;
+    use bailiwick_wire::denials::path::{DeniedPath, Place, Want};
 
     use super::*;
 
@@ -187,6 +199,7 @@ mod tests {
             last_ns: 4_000_000_000,
             actor: actor.into(),
             method: "Web.get".into(),
+            path: None,
         };
         Report {
             ended: Moment { wall: Duration::from_secs(1_000_000_004), monotonic_ns: 5_000_000_000 },
@@ -207,6 +220,48 @@ mod tests {
         );
         assert_eq!(text(&[], 0), "nothing was denied that is known of\n");
         assert!(text(&[], 2).starts_with("2 more"));
+    }
+
+    #[test]
+    fn a_path_is_told_with_what_was_wanted_what_came_of_it_and_its_line() {
+        let mut report = report("front");
+        let mut line = |call: &str, path: DeniedPath| {
+            report.denials[0].number = system_call::number(call).unwrap().unsigned_abs();
+            (report.denials[0].count, report.denials[0].path) = (1, Some(path));
+            let line = line(&told(&report, &report.denials[0]));
+            line.split_once("Web.get: ").unwrap().1.trim_end().to_owned()
+        };
+        let hidden = DeniedPath {
+            text: "/etc/app.conf".into(),
+            errno: 2,
+            place: Place::Hidden,
+            ..DeniedPath::default()
+        };
+        assert_eq!(
+            line("openat", hidden.clone()),
+            "openat(\"/etc/app.conf\") to read: ENOENT, hidden or nowhere; \
+             [worker.web.sandbox] read_only_paths = [\"/etc/app.conf\"]"
+        );
+        let made = DeniedPath { want: Want::Name, errno: 30, place: Place::Granted, ..hidden.clone() };
+        assert_eq!(
+            line("mkdirat", made.clone()),
+            "mkdirat(\"/etc/app.conf\") to make or remove: EROFS, in what it was granted; \
+             [worker.web.sandbox] read_write_paths = [\"/etc\"]"
+        );
+        let refused = DeniedPath { want: Want::Write, errno: 13, ..made };
+        assert_eq!(
+            line("openat", refused),
+            "openat(\"/etc/app.conf\") to write: EACCES, in what it was granted; \
+             its owner and mode say so, or `inaccessible_paths`"
+        );
+        let below =
+            DeniedPath { text: "a\u{1b}[2J".into(), below: Some(7), errno: 13, ..DeniedPath::default() };
+        assert_eq!(
+            line("statx", below),
+            "statx(\"a\\u{1b}[2J\" below descriptor 7) to read: EACCES; no line is known that allows it"
+        );
+        let long = DeniedPath { text: "/".repeat(240), is_cut: true, errno: 2, ..DeniedPath::default() };
+        assert!(line("openat", long).contains("/\"..) to read: ENOENT; no line is known"));
     }
 
     #[test]

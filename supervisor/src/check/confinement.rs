@@ -11,6 +11,7 @@ use bailiwick_sys::system_call;
 
 use super::references::suggest;
 use super::{Diagnostic, quote};
+use crate::sandbox::{Decision, Verdict, decisions};
 use crate::spec::{Families, Namespace, Preset, Sandbox, System, Worker};
 
 /// A key that contradicts another one, or what a worker is.
@@ -68,6 +69,24 @@ const RULES: &[Rule] = &[
         help: "remove it; a uid of its own keeps other workers out",
     },
     Rule {
+        key: "log_denied_paths",
+        when: |worker| tells_paths(worker) && (executes(worker) || worker.command.is_some()),
+        title: "`log_denied_paths` for a worker that executes programs",
+        text: "told by the runtime, which no other program has",
+        other: ("preset", "starts programs"),
+        help: "remove it; `system_call_log = [\"openat\"]` has the kernel's log tell of each call",
+    },
+    Rule {
+        key: "log_denied_paths",
+        when: |worker| {
+            tells_paths(worker) && is_sandboxed(worker) && !executes(worker) && cannot_tell(worker)
+        },
+        title: "`log_denied_paths` without a system call that it takes to tell",
+        text: "takes `rt_sigreturn`, `gettid`, `getcwd` and `statx`",
+        other: ("system_call_filter", "does not have one of them"),
+        help: "add to the list what is missing, or remove the key",
+    },
+    Rule {
         key: "restrict_namespaces",
         when: |worker| {
             let lifts = |kind: &Namespace| *kind == Namespace::User || !worker.sandbox.holds("CAP_SYS_ADMIN");
@@ -119,6 +138,7 @@ const OF_A_SANDBOX: &[Written] = &[
     ("system_call_filter", |sandbox| !sandbox.calls.filter.is_empty()),
     ("system_call_error_number", |sandbox| sandbox.calls.denial.is_some()),
     ("system_call_log", |sandbox| !sandbox.calls.log.is_empty()),
+    ("log_denied_paths", |sandbox| sandbox.calls.log_denied_paths.is_some()),
     ("system_call_architectures", |sandbox| sandbox.calls.architectures.is_some()),
     ("restrict_address_families", |sandbox| sandbox.calls.families.is_some()),
     ("restrict_namespaces", |sandbox| sandbox.calls.namespaces.is_some()),
@@ -164,6 +184,21 @@ fn is_powerless(worker: &Worker) -> bool {
 
 fn is_sandboxed(worker: &Worker) -> bool {
     worker.sandbox.preset != Preset::None
+}
+
+fn tells_paths(worker: &Worker) -> bool {
+    worker.sandbox.calls.log_denied_paths == Some(true)
+}
+
+/// Returns whether a call is kept from the worker without which the handler of trapped calls could not tell of a path, or not
+/// return.
+fn cannot_tell(worker: &Worker) -> bool {
+    let decisions = decisions(worker, true);
+    let may = |name: &str| {
+        let allowed = |one: &Decision| one.verdict == Verdict::Allowed && one.special.is_empty();
+        decisions.iter().find(|one| one.name == name).is_some_and(allowed)
+    };
+    !["rt_sigreturn", "gettid", "getcwd", "statx"].into_iter().all(may)
 }
 
 fn executes(worker: &Worker) -> bool {

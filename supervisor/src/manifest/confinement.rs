@@ -19,6 +19,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>, sandbox: &mut Sandbox) {
     fields.set("system_call_filter", &mut calls.filter);
     fields.set("system_call_error_number", &mut calls.denial);
     fields.set("system_call_log", &mut calls.log);
+    fields.set("log_denied_paths", &mut calls.log_denied_paths);
     fields.set("system_call_architectures", &mut calls.architectures);
     fields.set("restrict_address_families", &mut calls.families);
     calls.namespaces = fields.read::<Namespaces>("restrict_namespaces").map(|allowed| allowed.0);

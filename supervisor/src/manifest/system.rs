@@ -32,6 +32,7 @@ pub(super) fn read<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, name: &str)
         fields.finish();
     }
     system.workers = worker::all(&mut top);
+    system.workers.iter_mut().for_each(|worker| worker.suit(system.profile));
     system.grants = grant::all(&mut top);
     system.listeners = listen::all(&mut top);
     let empty = system.workers.is_empty() && !table.contains_key("worker");

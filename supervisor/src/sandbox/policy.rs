@@ -51,6 +51,7 @@ fn policy(worker: &Worker, counted: bool) -> Policy {
         policy.bound_by_address_space(&wishes);
     }
     policy.logged = Wish::read_all(&calls.log);
+    policy.paths = sandbox.paths_told();
     match &calls.families {
         Some(Families::Only(names)) => policy.only_families(names),
         Some(Families::Except(names)) => policy.no_families(names),

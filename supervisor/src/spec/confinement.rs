@@ -1,8 +1,9 @@
 //! What narrows or widens the sandbox of a worker beside its preset: above all its system calls.
 
 pub use bailiwick_sys::seccomp::policy::Denial;
+use bailiwick_sys::seccomp::policy::PathsTold;
 
-use super::{Preset, Sandbox, Scoped};
+use super::{Preset, Profile, Sandbox, Scoped, Worker};
 
 /// The keys of a sandbox that become system call filters, or settings of the kernel akin to them. What is `None` is as
 /// the preset has it.
@@ -14,6 +15,8 @@ pub struct Calls {
     pub denial: Option<Denial>,
     /// Names of calls and of sets that the kernel's log tells of.
     pub log: Vec<String>,
+    /// Whether `denials` tells of paths that it is denied.
+    pub log_denied_paths: Option<bool>,
     /// Whose tables of calls may be used.
     pub architectures: Option<Architectures>,
     /// The families of sockets that may be made.
@@ -82,7 +85,26 @@ impl Namespace {
     }
 }
 
+impl Worker {
+    /// Settles what the profile decides where its keys say nothing.
+    pub fn suit(&mut self, profile: Profile) {
+        let has_second_stage =
+            self.command.is_none() && !matches!(self.sandbox.preset, Preset::Exec | Preset::None);
+        let calls = &mut self.sandbox.calls;
+        // Who has a list of its own may have taken away what it takes to tell.
+        if profile == Profile::Dev && has_second_stage && calls.filter.is_empty() {
+            calls.log_denied_paths.get_or_insert(true);
+        }
+    }
+}
+
 impl Sandbox {
+    /// Returns which failures of calls that name paths are told, if any are.
+    pub fn paths_told(&self) -> Option<PathsTold> {
+        let told = if self.has_private_mounts() { PathsTold::Absent } else { PathsTold::Refused };
+        (self.calls.log_denied_paths == Some(true)).then_some(told)
+    }
+
     /// Returns what Landlock keeps inside besides paths and ports.
     pub fn scoped(&self) -> &[Scoped] {
         self.landlock_scope.as_deref().unwrap_or(&Scoped::ALL)

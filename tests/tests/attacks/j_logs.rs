@@ -113,6 +113,31 @@ fn j4_an_output_that_never_ends_and_one_that_is_never_read_hold_nobody_up() {
     }
 }
 
+/// Control: an ordinary process that names them is told of by nobody.
+#[test]
+fn j5_a_flood_of_denied_paths_is_bounded_and_moves_no_cursor() {
+    let name = |evil: &mut crate::support::Evil, number: usize| {
+        let path = [b"/", TRICKS[number % TRICKS.len()], b" ", number.to_string().as_bytes()].concat();
+        let path: Vec<u8> = path.into_iter().filter(|byte| *byte != 0).chain([0]).collect();
+        let arguments = [nix::libc::AT_FDCWD.into(), crate::support::Arg::Bytes(path), 0.into()];
+        assert!(evil.call(libc::SYS_openat, &arguments).is_refused(&["ENOENT"]), "{number}");
+    };
+    name(&mut Free::somebody().evil, 0);
+    for &mode in modes() {
+        let mut scene = Scene::new(mode, "sandbox.log_denied_paths = true\n");
+        (0..100).for_each(|number| name(&mut scene.evil, number));
+        let told = scene.told(&["denials", "evil"]);
+        let lines = told.lines().filter(|line| line.contains("evil#1") && line.contains("MARK")).count();
+        assert_eq!(lines, 16, "{mode:?}: {told}");
+        assert!(told.ends_with(" more, for which there was no room\n"), "{mode:?}: {told}");
+        // Bytes that are no text show as the mark for that.
+        let is_shown = |character: char| ['\n', char::REPLACEMENT_CHARACTER].contains(&character);
+        let trick = told.chars().find(|character| !is_shown(*character) && is_trick(*character));
+        assert_eq!(trick, None, "{mode:?}: {told}");
+        scene.assert_unharmed();
+    }
+}
+
 /// Control: to an ordinary process the call is open. Seen to fail without the line of keys in the list of calls.
 #[test]
 fn j5_a_hundred_thousand_denied_calls_are_counted_and_hide_nothing() {

@@ -17,6 +17,17 @@ pub struct Policy {
     pub denial: Denial,
     /// Calls that the kernel's log tells of when they are carried out.
     pub logged: Vec<Wish>,
+    /// Which failures of calls that name paths are told, if any are.
+    pub paths: Option<PathsTold>,
+}
+
+/// Which failures of calls that name paths are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathsTold {
+    /// Those by which something is refused.
+    Refused,
+    /// Those as well by which something is not there, where what is not granted is not.
+    Absent,
 }
 
 /// What becomes of a call that is denied.

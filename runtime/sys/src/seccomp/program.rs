@@ -16,28 +16,38 @@ pub(super) struct Check<'p> {
     lines: BTreeMap<i64, Vec<&'p [Test]>>,
     holds: Option<u32>,
     otherwise: Option<u32>,
+    /// For calls without lines.
+    beside: Option<u32>,
 }
 
 impl<'p> Check<'p> {
     /// Answers with `answer` where one of the lines holds.
     pub(super) fn answering(lines: impl IntoIterator<Item = &'p SystemCall>, answer: u32) -> Self {
-        Self { lines: by_call(lines), holds: Some(answer), otherwise: None }
+        Self { lines: by_call(lines), holds: Some(answer), otherwise: None, beside: None }
     }
 
     /// Answers with `answer` where none of the lines holds.
     pub(super) fn requiring(lines: impl IntoIterator<Item = &'p SystemCall>, answer: u32) -> Self {
-        Self { lines: by_call(lines), holds: None, otherwise: Some(answer) }
+        Self { lines: by_call(lines), holds: None, otherwise: Some(answer), beside: Some(answer) }
     }
 
     /// Answers with `answer` for these calls, whatever their arguments.
     pub(super) fn of_calls(calls: impl IntoIterator<Item = i64>, answer: u32) -> Self {
         let lines = calls.into_iter().map(|call| (call, vec![&[][..]])).collect();
-        Self { lines, holds: Some(answer), otherwise: None }
+        Self { lines, holds: Some(answer), otherwise: None, beside: None }
+    }
+
+    /// Answers with `answer` for these calls, unless all of some tests hold.
+    pub(super) fn of_calls_unless(
+        calls: impl IntoIterator<Item = (i64, Vec<&'p [Test]>)>,
+        answer: u32,
+    ) -> Self {
+        Self { lines: calls.into_iter().collect(), holds: None, otherwise: Some(answer), beside: None }
     }
 
     /// Answers with `answer` whatever the call.
     pub(super) fn always(answer: u32) -> Self {
-        Self { lines: BTreeMap::new(), holds: None, otherwise: Some(answer) }
+        Self { lines: BTreeMap::new(), holds: None, otherwise: None, beside: Some(answer) }
     }
 
     /// Appends what is asked of one call; returns whether every way through it ends in an answer.
@@ -45,7 +55,7 @@ impl<'p> Check<'p> {
         let lines = call.and_then(|call| self.lines.get(&call)).map_or(&[][..], Vec::as_slice);
         let always = lines.iter().any(|tests| tests.is_empty());
         if always || lines.is_empty() {
-            let answer = if always { self.holds } else { self.otherwise };
+            let answer = if always { self.holds } else { self.beside };
             program.extend(answer.map(returning));
             return answer.is_some();
         }

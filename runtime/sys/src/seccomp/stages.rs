@@ -1,12 +1,12 @@
 //! What a policy is in the two stages of a sandbox, as a filter each.
 
-use super::line::{SystemCall, Verdict};
-use super::policy::{Denial, Policy};
+use super::line::{Operator, SystemCall, Test, Verdict};
+use super::policy::{Denial, PathsTold, Policy};
 use super::program::{Check, NATIVE, compile};
 use super::wish::Wish;
 use super::{Filter, FilterError};
-use crate::system_call;
-use crate::trapped_call::DENIED;
+use crate::trapped_call::{DENIED, MARK, PATH, PATH_IN_VIEW};
+use crate::{path_call, system_call};
 
 /// The filters of a process.
 #[derive(Debug)]
@@ -55,15 +55,36 @@ impl Policy {
     /// they block every signal, which would make the trap deadly, is refused as quietly as before.
     fn checks_running(&self) -> Vec<Check<'_>> {
         let allowed = self.of(&[Verdict::Allowed]);
+        let mut checks: Vec<_> = self.paths.map(|told| self.checks_paths(told)).into_iter().collect();
         if self.forks || self.denial != Denial::default() {
-            return vec![Check::requiring(allowed, self.denies())];
+            checks.push(Check::requiring(allowed, self.denies()));
+            return checks;
         }
-        vec![
+        checks.extend([
             Check::answering(self.of(&[Verdict::Killed]), libc::SECCOMP_RET_TRAP),
             Check::answering(allowed, libc::SECCOMP_RET_ALLOW),
             Check::of_calls(QUIET.iter().chain(NATIVE_QUIET).copied(), REFUSED),
-            Check::always(libc::SECCOMP_RET_TRAP | u32::from(DENIED)),
-        ]
+            Check::always(trap(DENIED)),
+        ]);
+        checks
+    }
+
+    /// Has calls that name paths trapped where a line allows them whatever their arguments, so that the handler of the signal
+    /// can tell which was denied. It makes them anew with a mark, by which they come to the checks behind.
+    fn checks_paths(&self, told: PathsTold) -> Check<'_> {
+        let data = match told {
+            PathsTold::Refused => PATH,
+            PathsTold::Absent => PATH_IN_VIEW,
+        };
+        let is_allowed = |call: i64| {
+            self.of(&[Verdict::Allowed]).any(|line| line.number == call && !line.is_about_arguments())
+        };
+        let calls = path_call::every_path().map(|path| path.call).filter(|call| is_allowed(*call));
+        let unless = |call: i64| {
+            let held = BY_DESCRIPTOR.iter().filter(move |(of, _)| *of == call).map(|(_, tests)| &tests[..]);
+            std::iter::once(MARKED).chain(held).collect()
+        };
+        Check::of_calls_unless(calls.map(|call| (call, unless(call))), trap(data))
     }
 
     fn of(&self, verdicts: &[Verdict]) -> impl Iterator<Item = &SystemCall> {
@@ -95,8 +116,14 @@ impl Policy {
 impl Stages {
     /// Returns whether a process in its last stage may make a call with these arguments.
     pub fn allows(&self, call: i64, arguments: [u64; 6]) -> bool {
-        let filters = self.running.iter().chain([&self.before_exec]);
-        answer(filters, NATIVE, call, arguments) == libc::SECCOMP_RET_ALLOW
+        let [a, b, c, d, e, _unused] = arguments;
+        let says =
+            |arguments| answer(self.running.iter().chain([&self.before_exec]), NATIVE, call, arguments);
+        let is_to_be_told = |said| [PATH, PATH_IN_VIEW].iter().any(|data| said == trap(*data));
+        match says(arguments) {
+            said if is_to_be_told(said) => says([a, b, c, d, e, MARK.into()]) == libc::SECCOMP_RET_ALLOW,
+            said => said == libc::SECCOMP_RET_ALLOW,
+        }
     }
 }
 
@@ -119,6 +146,21 @@ pub(super) fn answer<'f>(
     }
     let severity = |answer: &u32| (*answer & 0xffff_0000).cast_signed();
     filters.map(|filter| filter.answer(&data)).min_by_key(severity).unwrap_or(libc::SECCOMP_RET_ALLOW)
+}
+
+/// Returns the answer by which a call is trapped, with what is passed along.
+fn trap(data: u16) -> u32 {
+    libc::SECCOMP_RET_TRAP | u32::from(data)
+}
+
+/// Of what the handler of trapped calls makes itself.
+const MARKED: &[Test] = &[Test { argument: 5, operator: Operator::Equal, value: MARK }];
+/// Calls that ask for files, and the flag by which they name none, but what is held.
+const BY_DESCRIPTOR: &[(i64, [Test; 1])] = &[(libc::SYS_newfstatat, [held(3)]), (libc::SYS_statx, [held(2)])];
+
+const fn held(argument: u8) -> Test {
+    let empty = libc::AT_EMPTY_PATH as u32;
+    Test { argument, operator: Operator::Masked(empty), value: empty }
 }
 
 /// Tried by the C library and by allocators with every signal blocked: when they make threads, and processes.
@@ -223,6 +265,47 @@ mod tests {
             // What is allowed whatever its arguments later is allowed until then.
             let (early, later) = (sealed.starting(call, NONE), sealed.running(call, NONE));
             assert!(later != ALLOW || early == ALLOW, "{call}: {early:#x} and {later:#x}");
+        }
+    }
+
+    #[test]
+    fn calls_that_name_paths_are_trapped_where_that_is_wanted_unless_they_are_marked() {
+        let (plain, told) =
+            (Filters::of(&[]), Filters::under(&[], |policy| policy.paths = Some(PathsTold::Refused)));
+        let absent = Filters::under(&[], |policy| policy.paths = Some(PathsTold::Absent));
+        let kills = |policy: &mut Policy| {
+            (policy.paths, policy.denial) = (Some(PathsTold::Refused), Denial::Kills);
+        };
+        let (trapped, in_view) = (trap(PATH), trap(PATH_IN_VIEW));
+        let marked = [0, 1, 2, 3, 4, MARK.into()];
+        for call in
+            [libc::SYS_openat, libc::SYS_openat2, libc::SYS_newfstatat, libc::SYS_readlinkat, libc::SYS_statx]
+        {
+            assert_eq!(plain.running(call, NONE), plain.running(call, marked), "{call}");
+            assert_eq!(told.running(call, NONE), trapped, "{call}");
+            assert_eq!(
+                (absent.running(call, NONE), told.running(call, marked)),
+                (in_view, plain.running(call, NONE))
+            );
+            assert_eq!(Filters::under(&[], kills).running(call, NONE), trapped, "{call}");
+            assert_eq!(
+                told.starting(call, NONE),
+                plain.starting(call, NONE),
+                "before it runs nobody could tell"
+            );
+            assert_eq!(told.0.allows(call, NONE), plain.0.allows(call, NONE), "{call}");
+            assert_eq!(told.running(call, [0, 1, 2, 3, 4, u64::from(MARK) ^ 1]), trapped, "{call}");
+        }
+        // Who asks for what it holds names no path; nor does any other call, and what is denied is denied.
+        let empty = u64::from(libc::AT_EMPTY_PATH.unsigned_abs());
+        assert_eq!(told.running(libc::SYS_newfstatat, [3, 0, 0, empty, 0, 0]), ALLOW);
+        assert_eq!(told.running(libc::SYS_statx, [3, 0, empty | 0x800, 0, 0, 0]), ALLOW);
+        let names = |call: &i64| path_call::named_by(*call).next().is_some();
+        for call in system_call::known().filter_map(system_call::number) {
+            let is_told =
+                names(&call) && plain.0.running.as_ref().is_some_and(|filter| lets_pass(filter, call, NONE));
+            assert_eq!(told.running(call, NONE) == trapped, is_told, "{call}");
+            assert!(is_told || told.running(call, NONE) == plain.running(call, NONE), "{call}");
         }
     }
 

@@ -8,41 +8,42 @@ impl<'a> Registers<'a> {
         Self(context)
     }
 
-    /// Returns the first two arguments of the call.
+    /// Returns the arguments of the call.
     #[cfg(target_arch = "x86_64")]
-    pub(super) fn arguments(&self) -> [u64; 2] {
+    pub(super) fn arguments(&self) -> [u64; 6] {
         let registers = &self.0.uc_mcontext.gregs;
-        [libc::REG_RDI, libc::REG_RSI].map(|register| registers[register as usize].cast_unsigned())
+        [libc::REG_RDI, libc::REG_RSI, libc::REG_RDX, libc::REG_R10, libc::REG_R8, libc::REG_R9]
+            .map(|register| registers[register as usize].cast_unsigned())
     }
 
-    /// Has the call, which the kernel did not carry out, fail.
+    /// Has the call, which the kernel did not carry out, return this.
     #[cfg(target_arch = "x86_64")]
-    pub(super) fn fail(&mut self, errno: i32) {
-        self.0.uc_mcontext.gregs[libc::REG_RAX as usize] = (-errno).into();
+    pub(super) fn answer(&mut self, result: i64) {
+        self.0.uc_mcontext.gregs[libc::REG_RAX as usize] = result;
     }
 
-    /// Returns the first two arguments of the call.
+    /// Returns the arguments of the call.
     #[cfg(target_arch = "aarch64")]
-    pub(super) fn arguments(&self) -> [u64; 2] {
-        [self.0.uc_mcontext.regs[0], self.0.uc_mcontext.regs[1]]
+    pub(super) fn arguments(&self) -> [u64; 6] {
+        std::array::from_fn(|at| self.0.uc_mcontext.regs[at])
     }
 
-    /// Has the call, which the kernel did not carry out, fail.
+    /// Has the call, which the kernel did not carry out, return this.
     #[cfg(target_arch = "aarch64")]
-    pub(super) fn fail(&mut self, errno: i32) {
-        self.0.uc_mcontext.regs[0] = i64::from(-errno).cast_unsigned();
+    pub(super) fn answer(&mut self, result: i64) {
+        self.0.uc_mcontext.regs[0] = result.cast_unsigned();
     }
 
-    /// Returns the first two arguments of the call.
+    /// Returns the arguments of the call.
     #[cfg(target_arch = "riscv64")]
-    pub(super) fn arguments(&self) -> [u64; 2] {
-        [self.0.uc_mcontext.__gregs[A0], self.0.uc_mcontext.__gregs[A0 + 1]]
+    pub(super) fn arguments(&self) -> [u64; 6] {
+        std::array::from_fn(|at| self.0.uc_mcontext.__gregs[A0 + at])
     }
 
-    /// Has the call, which the kernel did not carry out, fail.
+    /// Has the call, which the kernel did not carry out, return this.
     #[cfg(target_arch = "riscv64")]
-    pub(super) fn fail(&mut self, errno: i32) {
-        self.0.uc_mcontext.__gregs[A0] = i64::from(-errno).cast_unsigned();
+    pub(super) fn answer(&mut self, result: i64) {
+        self.0.uc_mcontext.__gregs[A0] = result.cast_unsigned();
     }
 }
 

@@ -115,7 +115,7 @@ impl Report {
         self.cut.snapshot_bytes += shorten(&mut self.snapshot);
         self.cut.backtraces_bytes += shorten(&mut self.backtraces);
         self.sent.truncate(SENT_MAX);
-        self.denials.truncate(TOLD_MAX);
+        self.denials.truncate(2 * TOLD_MAX);
         self.steps.truncate(STEPS_MAX);
         self.steps.iter_mut().for_each(|step| *step = cut(step, STEP_BYTES));
         let mut left = (REPORT_BYTES - PREFIX_BYTES).saturating_sub(encoded(&self).len());

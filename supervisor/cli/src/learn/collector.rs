@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use bailiwick_sys::events::{Interest, Poller};
+use bailiwick_sys::path_call::{self, Access, NamedPath, Want};
 use bailiwick_sys::seccomp::overseer::{Told, go_on, next};
 use bailiwick_sys::{socket, system_call};
 use nix::libc;
@@ -95,20 +96,13 @@ impl Learned {
         let kind = (told.number, distinguishing(told));
         *self.calls.entry(kind).or_default() += 1;
         let name = system_call::name(told.number).unwrap_or_default();
-        for (dir, path, access) in
-            PATHS.iter().filter(|(known, ..)| *known == name).map(|(_, d, p, a)| (d, p, a))
-        {
-            let Some(path) = path_of(told, *dir, *path) else { continue };
-            let writes = match access {
-                Access::Writes => true,
-                Access::Flags(at) => is_to_write(told.arguments[*at]),
-                Access::How(at) => number(told.thread, told.arguments[*at]).is_some_and(is_to_write),
-            };
-            match (writes, path.symlink_metadata()) {
-                (true, _) => drop(self.writes.insert(path)),
-                (false, Ok(_)) => drop(self.reads.insert(path)),
+        for named in path_call::named_by(told.number) {
+            let (Some(want), Some(path)) = (want(told, named), path_of(told, named)) else { continue };
+            match (want, path.symlink_metadata()) {
+                (Want::Write | Want::Name, _) => drop(self.writes.insert(path)),
+                (Want::Read, Ok(_)) => drop(self.reads.insert(path)),
                 // What is not there is missed with a sandbox as it is without.
-                (false, Err(_)) => {}
+                (Want::Read, Err(_)) => {}
             }
         }
         match name {
@@ -132,49 +126,26 @@ fn distinguishing(told: &Told) -> [u64; 6] {
     std::array::from_fn(|at| if looked_at.contains(&at) { told.arguments[at] } else { 0 })
 }
 
-/// How a call that names a path opens it.
-enum Access {
-    Writes,
-    /// By flags in this argument.
-    Flags(usize),
-    /// By flags behind the address in this argument.
-    How(usize),
-}
-
-/// Calls that Landlock looks at: where the folder and the path stand, and what is done there.
-const PATHS: &[(&str, Option<usize>, usize, Access)] = &[
-    ("open", None, 0, Access::Flags(1)),
-    ("openat", Some(0), 1, Access::Flags(2)),
-    ("openat2", Some(0), 1, Access::How(2)),
-    ("truncate", None, 0, Access::Writes),
-    ("mkdir", None, 0, Access::Writes),
-    ("mkdirat", Some(0), 1, Access::Writes),
-    ("unlink", None, 0, Access::Writes),
-    ("unlinkat", Some(0), 1, Access::Writes),
-    ("rmdir", None, 0, Access::Writes),
-    ("rename", None, 0, Access::Writes),
-    ("rename", None, 1, Access::Writes),
-    ("renameat", Some(0), 1, Access::Writes),
-    ("renameat", Some(2), 3, Access::Writes),
-    ("renameat2", Some(0), 1, Access::Writes),
-    ("renameat2", Some(2), 3, Access::Writes),
-    ("linkat", Some(2), 3, Access::Writes),
-];
-
-fn is_to_write(flags: u64) -> bool {
-    let writing = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC;
-    flags & u64::from(writing.unsigned_abs()) != 0
+/// Returns what is wanted with a path that a call names; `None` if it is only looked up, which Landlock leaves open.
+fn want(told: &Told, path: &NamedPath) -> Option<Want> {
+    match path.access {
+        Access::Looks | Access::Mode(_) => None,
+        Access::Writes => Some(Want::Write),
+        Access::Names => Some(Want::Name),
+        Access::Flags(at) => Some(Want::of_flags(told.arguments[at])),
+        Access::How(at) => number(told.thread, told.arguments[at]).map(Want::of_flags),
+    }
 }
 
 /// Returns the path that a call names, from the root on.
-fn path_of(told: &Told, dir: Option<usize>, path: usize) -> Option<PathBuf> {
+fn path_of(told: &Told, path: &NamedPath) -> Option<PathBuf> {
     let mut bytes = vec![0; libc::PATH_MAX as usize];
-    let length = read(told.thread, told.arguments[path], &mut bytes)?;
+    let length = read(told.thread, told.arguments[path.path], &mut bytes)?;
     let end = bytes[..length].iter().position(|byte| *byte == 0)?;
     bytes.truncate(end);
     let named = PathBuf::from(OsString::from_vec(bytes));
     let process = Path::new("/proc").join(told.thread.to_string());
-    let dir = dir.map(|at| told.arguments[at] as i32).filter(|dir| *dir != libc::AT_FDCWD);
+    let dir = path.folder.map(|at| told.arguments[at] as i32).filter(|dir| *dir != libc::AT_FDCWD);
     let folder = match dir {
         _ if named.is_absolute() => PathBuf::new(),
         Some(dir) => std::fs::read_link(process.join("fd").join(dir.to_string())).ok()?,

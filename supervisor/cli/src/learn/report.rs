@@ -152,18 +152,22 @@ fn unused(worker: &Worker, learned: &Learned, numbers: &BTreeSet<i64>) -> Unused
 fn proposal(worker: &Worker, denied: &[Denied], missed: &Missed) -> Vec<String> {
     let sandbox = &worker.sandbox;
     let mut lines = BTreeMap::new();
-    let quoted =
-        |paths: &[PathBuf]| paths.iter().map(|path| format!("{:?}", path.display().to_string())).collect();
     let numbers = |ports: &[u16]| ports.iter().map(u16::to_string).collect();
     let mut add = |key: &'static str, old: Vec<String>, new: Vec<String>| {
         if !new.is_empty() {
             lines.insert(key, format!("{key} = [{}]", [old, new].concat().join(", ")));
         }
     };
-    add("read_only_paths", quoted(&sandbox.read_only_paths), quoted(&missed.reads));
-    add("read_write_paths", quoted(&sandbox.read_write_paths), quoted(&missed.writes));
     add("tcp_bind", numbers(&sandbox.tcp_bind), numbers(&missed.binds));
     add("tcp_connect", numbers(&sandbox.tcp_connect), numbers(&missed.connects));
+    for (key, old, new) in [
+        (remedy::READ, &sandbox.read_only_paths, &missed.reads),
+        (remedy::WRITE, &sandbox.read_write_paths, &missed.writes),
+    ] {
+        if !new.is_empty() {
+            lines.insert(key, remedy::line(key, old.iter().chain(new).map(PathBuf::as_path)));
+        }
+    }
     let key = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
     // Ports and paths are known better than that some are needed.
     let is_met = |one: &&Denied| one.allowed_by.iter().any(|line| lines.contains_key(key(line).as_str()));

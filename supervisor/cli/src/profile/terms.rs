@@ -277,6 +277,7 @@ fn of_calls(calls: &Calls) -> Vec<Term> {
         ("system_call_filter", some(&calls.filter)),
         ("system_call_error_number", calls.denial.map(denial)),
         ("system_call_log", some(&calls.log)),
+        ("log_denied_paths", said(calls.log_denied_paths)),
         ("system_call_architectures", calls.architectures.map(word)),
         ("restrict_address_families", calls.families.as_ref().map(families)),
         (

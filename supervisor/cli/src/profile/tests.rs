@@ -302,6 +302,7 @@ fn every_field_of_a_sandbox_is_told() {
         filter: vec!["~getrusage".into()],
         denial: Some(Denial::Fails(38)),
         log: vec!["mlock".into()],
+        log_denied_paths: Some(true),
         architectures: Some(Architectures::Native),
         families: Some(Families::Only(Vec::new())),
         namespaces: Some(vec![Namespace::Net]),

@@ -203,6 +203,12 @@ pub(super) const SECTION: Section = Section {
             "System calls and sets, without a sign, of which the kernel's log tells each time (audit records of type 1326), from exec on.",
         ),
         (
+            "log_denied_paths",
+            "false; true with `profile = \"dev\"` for those that have a list of calls, and none of their own",
+            "true",
+            "[`bailiwick denials`](privileges.md#which-path-it-was-denied) tells of paths that it is denied: the runtime makes each call that names a path anew and notes how it failed. Each takes some microseconds longer, and a thread that blocks every signal is ended by one. For workers of the runtime that have a list of calls, so not for the presets `exec` and `none`; the list has to have `rt_sigreturn`, `gettid`, `getcwd` and `statx`.",
+        ),
+        (
             "system_call_architectures",
             "native",
             "\"native\"",
