@@ -1,4 +1,6 @@
 //! Workers that somebody has taken over, among honest ones: nobody honest is killed, and honest asks are answered.
+//!
+//! What has an id in the catalogue of attacks stands in `attacks`; these are storms, lies and silence that have none.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -128,31 +130,12 @@ fn a_storm_of_words_keeps_nobody_from_the_supervisor_and_restarts_nothing() {
 }
 
 #[test]
-fn whoever_is_not_in_its_sandbox_gets_no_order_to_go() {
-    let mut supervised = run!(&system("pretend", ""));
-    let hostile =
-        supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 2).then(|| row.clone()));
-    assert_eq!(hostile.last_cause, Some(Cause::Protocol));
-    supervised.journal().wait_for(0, "its sandbox does not hold");
-    let lines = supervised.journal().since(0);
-    assert!(!lines.iter().any(|line| line.text.contains("has begun")), "{}", supervised.journal());
-    supervised.stop();
-}
-
-#[test]
 fn who_says_anything_before_it_is_in_its_sandbox_is_killed() {
     let mut supervised = run!(&system("hasty", ""));
     let hostile =
         supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 2).then(|| row.clone()));
     assert_eq!(hostile.last_cause, Some(Cause::Protocol));
     supervised.journal().wait_for(0, "at the wrong time");
-    supervised.stop();
-}
-
-#[test]
-fn garbage_on_every_link_harms_nobody_honest() {
-    let mut supervised = run!(&system("garbage", ""));
-    assert_that_the_honest_live(&mut supervised, "has attacked link 2");
     supervised.stop();
 }
 
@@ -357,17 +340,5 @@ fn a_peer_that_asks_without_end_and_reads_no_answer_fills_nobodys_memory() {
 fn a_peer_that_reads_nothing_holds_nobody_up() {
     let mut supervised = run!(&system("silent", ""));
     assert_that_the_honest_live(&mut supervised, "has begun to Silent");
-    supervised.stop();
-}
-
-#[test]
-fn noise_to_the_supervisor_costs_only_its_source() {
-    let mut supervised = run!(&system("babble", ""));
-    assert_that_the_honest_live(&mut supervised, "has begun to Babble");
-    let hostile =
-        supervised.wait_for_worker("hostile", "killed", |row| (row.generation > 1).then(|| row.clone()));
-    assert_eq!(hostile.last_cause, Some(Cause::Protocol));
-    let (event, violation) = violations(&supervised).swap_remove(0);
-    assert_eq!((event.worker.as_str(), event.generation, violation.fault), ("hostile", 1, None));
     supervised.stop();
 }
