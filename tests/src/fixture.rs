@@ -27,7 +27,9 @@ use bailiwick::prelude::Protocol;
 pub use self::chatter::{Chatter, Parrot, Speak, SpeakRef, Talk, TalkRef, Topics, Word};
 pub use self::courier::{Book, BookRef, Clerk, Courier, CourierRef, Desk, Rounds, Sender};
 pub use self::death::Death;
-pub use self::deputy::{Careful, Careless, Charge, Dupe, DupeRef, Key, Order, Refused, Warden, WardenRef};
+pub use self::deputy::{
+    Careful, Careless, Charge, Dupe, DupeRef, Guest, GuestRef, Key, Order, Refused, Warden, WardenRef,
+};
 pub use self::evil::{Evil, Mask, MaskRef};
 use self::hostile::Attack;
 pub use self::life::{Knobs, Life, Probe, ProbeRef};

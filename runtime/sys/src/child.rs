@@ -94,6 +94,7 @@ impl<'a> Ready<'a> {
             Step::ResetSignals => reset_signals(),
             Step::NewSession => nix::unistd::setsid().map(drop).map_err(failed("setsid")),
             Step::Descriptors => self.put_descriptors(),
+            Step::OwnInput => own_input(),
             Step::FileMask(mask) => set_file_mask(*mask),
             Step::Limit(resource, value) => limit(*resource, *value, true),
             Step::SoftLimit(resource, value) => limit(*resource, *value, false),
@@ -246,6 +247,17 @@ fn decimal(number: i16) -> ([u8; SCORE_DIGITS], usize) {
 pub(crate) fn exit(code: libc::c_int) -> ! {
     // SAFETY: takes a number and does not return.
     unsafe { libc::_exit(code) }
+}
+
+fn own_input() -> Result<(), Failed> {
+    // SAFETY: the path is a constant.
+    let null = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
+    check("open(/dev/null)", null.into())?;
+    // SAFETY: takes numbers; what stood at 0 was put there for this.
+    let put = check("dup3", unsafe { libc::syscall(libc::SYS_dup3, null, 0, 0) });
+    // SAFETY: the descriptor was opened above and is used by nobody else.
+    unsafe { libc::close(null) };
+    put.map(drop)
 }
 
 fn set_file_mask(mask: u16) -> Result<(), Failed> {

@@ -40,6 +40,8 @@ pub enum Step<'a> {
     NewSession,
     /// Puts the plan's descriptors at 0, 1, 2, … and has exec close every other one.
     Descriptors,
+    /// Opens `/dev/null` anew as descriptor 0: of an open file that others hold as well, flags, owner and locks are theirs too.
+    OwnInput,
     /// Sets the mask for new files.
     FileMask(u16),
     /// Sets a resource limit, soft and hard.
@@ -391,6 +393,7 @@ impl Step<'_> {
             Self::ResetSignals => "reset signals",
             Self::NewSession => "setsid",
             Self::Descriptors => "set up descriptors",
+            Self::OwnInput => "own input",
             Self::FileMask(_) => "umask",
             Self::Limit(resource, _) | Self::SoftLimit(resource, _) => resource.name(),
             Self::Directory(_) | Self::DirectoryNamed(_) => "change directory",

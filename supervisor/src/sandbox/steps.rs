@@ -27,6 +27,8 @@ impl Prepared {
             Step::NewSession,
             // Before the user changes: what is 0 to 3 from here on is the worker's.
             Step::Descriptors,
+            // While the system's devices are in sight.
+            Step::OwnInput,
             Step::FileMask(self.umask),
         ]);
         steps.push(Step::OomScore(self.oom_score_adjust));
@@ -121,6 +123,7 @@ mod tests {
                 "reset signals",
                 "setsid",
                 "set up descriptors",
+                "own input",
                 "umask",
                 "oom_score_adj",
                 "setpriority",

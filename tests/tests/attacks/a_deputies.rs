@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use bailiwick_core::link::STATIC_SLOTS;
 use bailiwick_supervisor::control::{Cause, Outcome, ReloadMode, Verb};
-use bailiwick_tests::fixture::{DupeRef, TalkRef, WardenRef};
+use bailiwick_tests::fixture::{DupeRef, GuestRef, TalkRef, WardenRef};
 use bailiwick_wire::frame::Extensions;
+use bailiwick_wire::reason::Failure;
 use nix::libc;
 use nix::sys::signal::Signal;
 
@@ -32,7 +34,8 @@ impl Scene {
     }
 }
 
-/// Control: the same word over the link with the present life is delivered, and ends it.
+/// Control: the same word over the link with the present life is delivered, and ends it. Seen to fail without a pair of
+/// sockets of its own for each link.
 #[test]
 fn a4_a_link_whose_other_end_has_died_reaches_no_later_life() {
     for &mode in modes() {
@@ -73,6 +76,36 @@ fn a4_a_slot_that_a_reload_gives_to_another_actor_takes_nothing_for_the_former()
         assert_eq!(voice.ask(&mut scene.evil, "leave", &[]), Said::Closed);
         let row = scene.wait_for_life("prey", life + 1);
         assert_eq!(row.last_cause, Some(Cause::Exit(3)), "{mode:?}");
+        scene.assert_unharmed();
+    }
+}
+
+/// Control: the same ask with the number of the present use is answered. Seen to fail without the comparison of a slot with
+/// its generation.
+#[test]
+fn a4_the_place_of_somebody_who_was_introduced_leads_to_nobody_who_came_after() {
+    let shelf = Shelf::new();
+    let number = |said: Said| u32::from_le_bytes(said.reply().try_into().expect("a number"));
+    for &mode in modes() {
+        let mut scene = Scene::with_deputies(mode, &shelf);
+        let mut host = Voice::to::<WardenRef>(&mut scene.evil);
+        assert!(matches!(host.ask(&mut scene.evil, "guest", &encoded(&1_u32)), Said::Reply(..)));
+        let mut one = host.introduced::<GuestRef>(&mut scene.evil, STATIC_SLOTS);
+        assert_eq!(number(one.ask(&mut scene.evil, "number", &[])), 1, "{mode:?}");
+        one.release(&mut scene.evil);
+        // Whom a reload grants less still speaks of the same slots.
+        let to = "to = \"careful\"\n";
+        let fewer = shelf.deputies().replace(to, &[to, "methods = [\"guest\"]\n"].concat());
+        let (text, outcome) = scene.reload(Verb::Reload(ReloadMode::Narrow), &Scene::manifest(&fewer, ""));
+        assert_eq!(outcome, Outcome::Done, "{mode:?}: {text}");
+        assert!(matches!(host.ask(&mut scene.evil, "guest", &encoded(&2_u32)), Said::Reply(..)));
+        let mut two = host.introduced::<GuestRef>(&mut scene.evil, STATIC_SLOTS);
+        assert_eq!(two.generation(), one.generation() + 1, "{mode:?}");
+        let said = one.ask(&mut scene.evil, "number", &[]);
+        assert!(matches!(said, Said::Failure(Failure::NotDelivered(_))), "{mode:?}: {said:?}");
+        assert_eq!(number(two.ask(&mut scene.evil, "number", &[])), 2, "{mode:?}");
+        scene.assert_first_life("careful");
+        scene.assert_first_life("evil");
         scene.assert_unharmed();
     }
 }
@@ -131,7 +164,8 @@ fn a9_nobody_careful_is_led_out_of_the_folder_that_it_hands_files_out_of() {
     }
 }
 
-/// Control: a descriptor that came with the ask is taken.
+/// Control: a descriptor that came with the ask is taken. Seen to fail without the refusal of numbers that nothing came
+/// with, and of what nobody names.
 #[test]
 fn a9_a_payload_names_no_descriptor_and_no_actor_that_was_not_handed_over_with_it() {
     for &mode in modes() {

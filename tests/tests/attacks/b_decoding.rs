@@ -47,7 +47,8 @@ fn assert_that_one_is_deadly_without_limits(mode: Mode, words: impl IntoIterator
     assert!(matches!(cause, Some(Cause::Signal(6 | 11) | Cause::OutOfMemory)), "{mode:?}: {cause:?}");
 }
 
-/// Control: the ask as it was is answered, and who decodes the same bytes without limits dies of one of them.
+/// Control: the ask as it was is answered, and who decodes the same bytes without limits dies of one of them. Seen to fail
+/// without the budget of decoding.
 #[test]
 fn b5_every_prefix_and_every_flipped_bit_of_an_ask_is_answered_or_refused() {
     let payload = encoded(&word());
@@ -139,7 +140,8 @@ fn said_to_be(kind: u32, length: u64, present: usize) -> Vec<u8> {
     [&kind.to_le_bytes()[..], &length.to_le_bytes(), &vec![0; present]].concat()
 }
 
-/// Control: who decodes without limits dies of a text that is said to have a terabyte.
+/// Control: who decodes without limits dies of a text that is said to have a terabyte. Seen to fail without the budget of
+/// decoding.
 #[test]
 fn b6_a_length_of_its_choice_costs_a_peer_no_memory() {
     assert_that_one_is_deadly_without_limits(modes()[0], [said_to_be(TEXT, 1 << 40, 8)]);
@@ -264,7 +266,8 @@ fn number(said: Said) -> u64 {
     u64::from_le_bytes(said.reply().try_into().expect("a number"))
 }
 
-/// Control: in a table whose hash anybody can reckon out the same keys are compared millions of times.
+/// Control: in a table whose hash anybody can reckon out the same keys are compared millions of times. Seen to fail without
+/// a hash that nobody can reckon out.
 #[test]
 fn b12_keys_that_are_to_meet_and_keys_that_are_the_same_cost_no_more_than_others() {
     let shelf = Shelf::new();

@@ -23,7 +23,8 @@ fn b1_b3_a_length_that_is_not_true_is_deadly_from_the_header_alone() {
                 ("all that a field holds", long(Kind::Tell, u32::MAX, 0), 0),
                 ("half of that", long(Kind::Tell, 1 << 31, 0), 0),
                 ("more than follows", long(Kind::Tell, 100, 40), 0),
-                ("less than follows", long(Kind::Ready, 0, 7), 0),
+                // (A word that belongs there: it is the rest that does not.)
+                ("less than follows", long(Kind::Unready, 0, 7), 0),
                 ("half a header", vec![0; 13], 0),
                 ("one byte", vec![47], 0),
             ],

@@ -26,14 +26,17 @@ fn seen_by(supervisor: Process, bytes: &[u8]) -> bool {
     })
 }
 
-/// Control: the supervisor's own descriptor shows what evil has written. It writes anything over the slate, makes holes in it
-/// and dies, and the supervisor, which reads the polls of the living and the last words of the dead there, takes no harm.
+/// Control: the supervisor's own descriptor shows what evil has written. It writes anything over the slate, makes holes in
+/// it and dies, and the supervisor, which reads the polls of the living and the last words of the dead there, takes no
+/// harm. Seen to fail without the escape of what is shown.
 #[test]
 fn d1_d4_anything_at_all_on_the_slate_harms_its_writer_alone() {
     if needs_root("only root sees where the slate is") {
         return;
     }
     let escapes = b"\x1b[2J\r\x07\xe2\x80\xae\xff".repeat(16);
+    // A poll that has lasted since the boot, of somebody of that name.
+    let name = [&1_u64.to_le_bytes()[..], &1_u64.to_le_bytes(), &escapes[..128], &escapes[..112]].concat();
     let ages: Vec<u8> =
         [1_u64, u64::MAX, u64::MAX / 2, 1 << 63].iter().flat_map(|age| age.to_le_bytes()).collect();
     for &mode in modes() {
@@ -45,6 +48,7 @@ fn d1_d4_anything_at_all_on_the_slate_harms_its_writer_alone() {
             vec![0x80; 64],
             escapes.clone(),
             ages.clone(),
+            name.clone(),
         ]) {
             let (start, length) = slate_of(scene.pid("evil"));
             let whole: Vec<u8> = pattern.iter().copied().cycle().take(length).collect();
@@ -60,6 +64,10 @@ fn d1_d4_anything_at_all_on_the_slate_harms_its_writer_alone() {
             scene.status();
             assert_eq!(scene.evil.order("die abort"), Answer::Died);
             scene.meet_again(generation);
+            if pattern == name {
+                let shown = scene.told(&["crashes", "evil"]);
+                assert!(shown.contains("\\u{1b}[2J"), "{mode:?}: the name is shown: {shown}");
+            }
             for arguments in [&["crashes", "evil"][..], &["status", "evil"], &["status"]] {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick-under-test"));
                 let output = command.args(arguments).arg("--state-dir").arg(scene.state_dir()).output();
@@ -81,12 +89,13 @@ fn d1_d4_anything_at_all_on_the_slate_harms_its_writer_alone() {
         scene.evil.call(libc::SYS_munmap, &[at, size]);
         scene.status();
         scene.evil.order("die abort");
-        scene.meet_again(8);
+        scene.meet_again(9);
         scene.assert_unharmed();
     }
 }
 
-/// Control: a memory file of its own, without seals, an ordinary process cuts off at will.
+/// Control: a memory file of its own, without seals, an ordinary process cuts off at will. Seen to fail without the seal
+/// against shrinking.
 #[test]
 fn d3_the_slate_can_be_neither_cut_off_nor_sealed_further() {
     let mut free = crate::support::Free::somebody();

@@ -73,7 +73,8 @@ fn looks_into(evil: &mut Evil, target: Process, address: i64) -> Vec<Attack> {
     attacks
 }
 
-/// Control: one process of an ordinary user does all of it to another of the same user.
+/// Control: one process of an ordinary user does all of it to another of the same user. Seen to fail without the change of
+/// user, the namespaces, Landlock, the closed memory and the lists of calls together.
 /// Mode: root and rootless, sealed and exec.
 #[test]
 fn e1_no_worker_reads_or_takes_over_another_or_the_supervisor() {
@@ -154,7 +155,8 @@ fn signal_by_socket(evil: &mut Evil, target: Process, signal: i32) -> Vec<Answer
 
 const F_SETSIG: i32 = 10;
 
-/// Control: the same signals end another process of the same user, each of them.
+/// Control: the same signals end another process of the same user, each of them. Seen to fail without the change of user,
+/// the namespaces, Landlock and the lists of calls together.
 /// Mode: root and rootless, sealed and exec.
 #[test]
 fn e2_no_worker_signals_another_or_the_supervisor() {
@@ -184,7 +186,8 @@ fn e2_no_worker_signals_another_or_the_supervisor() {
     }
 }
 
-/// Control: an ordinary user ends all that is his at once.
+/// Control: an ordinary user ends all that is his at once. Seen to fail without the PID namespace, Landlock and the lists
+/// of calls together, where workers share a user; as root their users suffice.
 /// Mode: root and rootless, sealed and exec.
 #[test]
 fn e4_a_signal_to_everybody_or_to_a_group_reaches_nobody_else() {
@@ -211,7 +214,8 @@ fn e4_a_signal_to_everybody_or_to_a_group_reaches_nobody_else() {
     }
 }
 
-/// Control: an ordinary process reads all of it.
+/// Control: an ordinary process reads all of it. Seen to fail without the view of files, Landlock and the lists of calls
+/// together.
 #[test]
 fn e5_what_proc_tells_of_the_machine_and_of_others_is_closed() {
     let files = |process: Process| {
@@ -300,7 +304,8 @@ fn open_to_all(path: &Path) -> UnixListener {
 const NO_WAY: &[&str] =
     &["EPERM", "EACCES", "ENOENT", "ECONNREFUSED", "ENOTCONN", "EPROTOTYPE", "EOPNOTSUPP"];
 
-/// Control: an ordinary process connects.
+/// Control: an ordinary process connects. Seen to fail without the network namespace, Landlock and the lists of calls
+/// together.
 /// Mode: root and rootless, sealed and exec.
 #[test]
 fn e7_abstract_sockets_of_the_machine_are_out_of_reach() {
@@ -316,7 +321,8 @@ fn e7_abstract_sockets_of_the_machine_are_out_of_reach() {
     }
 }
 
-/// Control: an ordinary process connects to the same.
+/// Control: an ordinary process connects to the same. Seen to fail without the view of files, Landlock and the lists of
+/// calls together.
 #[test]
 fn e8_sockets_with_a_path_are_out_of_reach_the_supervisors_own_among_them() {
     let mut free = Free::somebody();
@@ -390,7 +396,8 @@ fn e9_nothing_is_shared_by_name() {
     }
 }
 
-/// Control: in a folder of its own an ordinary process does so.
+/// Control: in a folder of its own an ordinary process does so. Seen to fail without the change of user, the view of files,
+/// Landlock and the lists of calls together.
 /// Mode: root and rootless, sealed and exec.
 #[test]
 fn e11_the_supervisors_executable_is_neither_written_nor_replaced() {
@@ -438,7 +445,8 @@ const NAMESPACES: &[(&str, i32)] = &[
     ("time", 0x80),
 ];
 
-/// Control: as root each namespace is entered; as an ordinary user one that gives all capabilities.
+/// Control: as root each namespace is entered; as an ordinary user one that gives all capabilities. Seen to fail without
+/// the lists of calls.
 /// Mode: root and rootless, sealed and exec.
 #[test]
 fn e13_no_namespace_is_made_or_entered_to_regain_power() {
@@ -503,7 +511,8 @@ fn e13_no_namespace_is_made_or_entered_to_regain_power() {
     }
 }
 
-/// Control: an ordinary process learns who lives.
+/// Control: an ordinary process learns who lives. Seen to fail without the view of files, Landlock and the lists of calls
+/// together.
 #[test]
 fn e5_who_lives_and_which_files_there_are_is_not_to_be_learnt() {
     let asks = |process: Process| {
@@ -552,7 +561,8 @@ fn e5_who_lives_and_which_files_there_are_is_not_to_be_learnt() {
     }
 }
 
-/// Control: an ordinary process connects to the same, and finds the same memory and queue.
+/// Control: an ordinary process connects to the same, and finds the same memory and queue. Seen to fail without the
+/// namespaces of files and of shared memory.
 #[test]
 fn e8_e9_a_worker_that_starts_programs_finds_no_sockets_and_no_memory_of_others() {
     let key = 0x0ba2_0000 | i32::try_from(std::process::id() % 0x8000).expect("small") << 1;

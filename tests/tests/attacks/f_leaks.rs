@@ -22,7 +22,8 @@ fn environment(evil: &mut Evil) -> String {
     text
 }
 
-/// Control: a process that is started without care has the secret of whoever started it.
+/// Control: a process that is started without care has the secret of whoever started it. Seen to fail without the
+/// environment that is built from nothing.
 #[test]
 fn f1_no_secret_of_the_supervisors_environment_is_in_a_worker() {
     let loose = Command::new("env").arg(SECRET).args(["sh", "-c", "env"]).output().expect("a shell");
@@ -49,7 +50,8 @@ fn f1_no_secret_of_the_supervisors_environment_is_in_a_worker() {
     }
 }
 
-/// Control: a process that is started without care has the descriptor.
+/// Control: a process that is started without care has the descriptor. Seen to fail without the mark on every descriptor
+/// that exec is to close.
 #[test]
 fn f2_descriptors_that_the_supervisor_inherited_by_mistake_stay_there() {
     let secret = tempfile::NamedTempFile::new().expect("a file");
@@ -107,7 +109,7 @@ fn layout(evil: &mut Evil) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
-/// Control: processes that are forked and not executed have one layout.
+/// Control: processes that are forked and not executed have one layout. Seen to fail without a layout that exec draws anew.
 #[test]
 fn f4_no_two_lives_have_the_same_layout_of_memory() {
     let mut free = Free::somebody();
@@ -139,7 +141,8 @@ fn limits_of(process: Process) -> String {
     fs::read_to_string(format!("/proc/{}/limits", process.0)).unwrap_or_default()
 }
 
-/// Control: the same code in an ordinary process raises the limit and leaves a core.
+/// Control: the same code in an ordinary process raises the limit and leaves a core. Seen to fail without the word that its
+/// memory is closed.
 #[test]
 fn f5_a_worker_that_crashes_on_purpose_leaves_no_core_with_secrets() {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("every kernel says so");
@@ -216,7 +219,8 @@ fn ways_out() -> Vec<Attack> {
     attacks
 }
 
-/// Control: an ordinary process goes anywhere.
+/// Control: an ordinary process goes anywhere. Seen to fail without the view of files, Landlock and the lists of calls
+/// together.
 #[test]
 fn f6_there_is_no_way_out_by_the_folder_that_a_worker_starts_in() {
     let mut free = Free::somebody();
@@ -254,7 +258,8 @@ fn other_users() -> Vec<Attack> {
     ]
 }
 
-/// Control: root becomes whom it likes.
+/// Control: root becomes whom it likes. Seen to fail without the change of user, the loss of capabilities and the lists of
+/// calls together.
 /// Mode: root and rootless, sealed and exec.
 #[test]
 fn f7_no_user_and_no_group_is_kept_to_go_back_to() {
@@ -302,7 +307,7 @@ fn descendant(process: Process, name: &str) -> Option<Process> {
     None
 }
 
-/// Control: outside, the program that it executes runs as root.
+/// Control: outside, the program that it executes runs as root. Seen to fail without the loss of capabilities.
 /// Mode: root and rootless, sealed and exec.
 #[test]
 fn f8_no_capability_is_left_and_a_program_that_runs_as_root_gives_none() {

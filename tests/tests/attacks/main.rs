@@ -7,6 +7,7 @@
 
 mod a_deputies;
 mod a_identity;
+mod a_words;
 mod b_decoding;
 mod b_framing;
 mod before_run;
@@ -15,6 +16,7 @@ mod c_handed;
 mod d_lent;
 mod d_memory;
 mod deputies;
+mod e_open_files;
 mod e_reaching;
 mod e_shared;
 mod f_leaks;

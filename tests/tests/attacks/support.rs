@@ -124,6 +124,11 @@ impl Scene {
         [more, HONEST, HOSTILE, keys].concat()
     }
 
+    /// Starts a scene of this manifest.
+    pub(crate) fn of_manifest(mode: Mode, manifest: &str) -> Self {
+        Self::from_manifest(mode, manifest, &[])
+    }
+
     fn from_manifest(mode: Mode, manifest: &str, around: &[&str]) -> Self {
         let user = fresh_user().to_string();
         let mut wrapper = around.to_vec();

@@ -47,11 +47,7 @@ impl Voice {
     #[track_caller]
     pub(crate) fn to<P: Protocol>(evil: &mut Evil) -> Self {
         let schema = P::schema();
-        let uses = schema.methods.iter().map(|method| Use {
-            name: method_name(schema.name, method.name),
-            fingerprint: method.fingerprint,
-        });
-        let uses = encoded(&Uses(uses.collect()));
+        let uses = uses_of(schema);
         let until = Instant::now() + PATIENCE;
         // One that was closed is made anew.
         while Instant::now() < until {
@@ -68,19 +64,49 @@ impl Voice {
             evil.silence(link);
             for slot in 0..SLOTS {
                 let mut voice = Self { link, schema, slot, generation: 0, asked: 0, place: None };
-                let header = Header { slot, ..Header::new(Kind::Uses) };
-                if !evil.send(link, &framed(header, &Extensions::default(), uses)).did() {
-                    break;
-                }
-                let Some(offer) = voice.offer(evil) else { break };
-                let serves = offer.methods.iter().any(|(_, index)| index.is_some());
-                if let Some(terms) = offer.terms.filter(|_| serves) {
-                    voice.generation = terms.generation;
-                    return Some(voice);
+                match voice.is_offered(evil, uses) {
+                    Some(true) => return Some(voice),
+                    Some(false) => {}
+                    None => break,
                 }
             }
         }
         None
+    }
+
+    /// Tells whether its slot is offered for its protocol; nothing if the link is closed.
+    fn is_offered(&mut self, evil: &mut Evil, uses: &[u8]) -> Option<bool> {
+        let header = Header { slot: self.slot, ..Header::new(Kind::Uses) };
+        if !evil.send(self.link, &framed(header, &Extensions::default(), uses)).did() {
+            return None;
+        }
+        let offer = self.offer(evil)?;
+        let serves = offer.methods.iter().any(|(_, index)| index.is_some());
+        let terms = offer.terms.filter(|_| serves);
+        self.generation = terms.map_or(0, |terms| terms.generation);
+        Some(terms.is_some())
+    }
+
+    /// Speaks over the same link to whom the peer has introduced in this slot.
+    #[track_caller]
+    pub(crate) fn introduced<P: Protocol>(&mut self, evil: &mut Evil, slot: u32) -> Self {
+        let (schema, place) = (P::schema(), self.place);
+        let mut voice = Self { link: self.link, schema, slot, generation: 0, asked: 0, place };
+        assert_eq!(voice.is_offered(evil, &uses_of(schema)), Some(true), "nobody is in slot {slot}");
+        // The numbers of asks are the link's, and each is used once.
+        voice.asked = 1000 * (1 + u64::from(voice.generation));
+        voice
+    }
+
+    /// Returns which use of its slot is meant.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Gives the slot up.
+    pub(crate) fn release(&self, evil: &mut Evil) {
+        let release = Header { slot: self.slot, generation: self.generation, ..Header::new(Kind::Release) };
+        assert!(evil.send(self.link, &release.to_bytes()).did());
     }
 
     /// Waits for what a slot is offered for.
@@ -291,6 +317,15 @@ impl Said {
     pub(crate) fn is_panic(&self) -> bool {
         matches!(self, Self::Failure(Failure::Unknown(Unknown::Panicked { .. })))
     }
+}
+
+/// Returns the bytes that name every method of a protocol.
+fn uses_of(schema: &ProtocolSchema) -> Vec<u8> {
+    let uses = schema
+        .methods
+        .iter()
+        .map(|method| Use { name: method_name(schema.name, method.name), fingerprint: method.fingerprint });
+    encoded(&Uses(uses.collect()))
 }
 
 /// Returns a packet of one frame.

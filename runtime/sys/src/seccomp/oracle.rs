@@ -169,7 +169,9 @@ fn the_way_to_a_call_is_short() {
     for filter in [Some(&stages.before_exec), stages.running.as_ref()].into_iter().flatten() {
         for call in 0..600 {
             let steps = filter.steps(&[call, NATIVE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-            assert!(steps < 48, "{steps} steps to call {call}");
+            // Its options are many, one line each, and nobody sets them often.
+            let most = if i64::from(call) == libc::SYS_setsockopt { 128 } else { 48 };
+            assert!(steps < most, "{steps} steps to call {call}");
         }
     }
 }
