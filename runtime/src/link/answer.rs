@@ -29,9 +29,8 @@ impl Answer {
     }
 
     fn encode(&self, value: &dyn Encode) -> Result<(Parcel, Size), EncodeError> {
-        let mut bytes = self.peer.buffer();
-        bytes.clear();
-        let beside = value.encode(&self.peer.limits(), &mut bytes)?;
+        let (mut bytes, limits) = self.peer.encoder();
+        let beside = value.encode(&limits, &mut bytes)?;
         // Both are within the limits of the codec, which are smaller than what the fields hold.
         let size = Size { bytes: bytes.len() as u32, fds: beside.descriptors.len() as u16 };
         Ok((Parcel { bytes, beside, ..Parcel::default() }, size))
@@ -45,10 +44,10 @@ impl Answer {
                 turn.state.handlers.end(self.asked);
             }
             turn.event_with(event, &mut hand);
+            if let Some(parcel) = &mut hand.answer {
+                turn.recycle(std::mem::take(&mut parcel.bytes));
+            }
         });
-        if let Some(parcel) = hand.answer {
-            self.peer.recycle(parcel.bytes);
-        }
     }
 
     fn end(&mut self, event: Event, failure: Option<AskError>) {

@@ -123,9 +123,8 @@ impl Import {
 
     fn parcel(&self, envelope: &Envelope) -> Result<Parcel, NotDelivered> {
         let peer = self.way.peer();
-        let mut bytes = peer.buffer();
-        bytes.clear();
-        let beside = encode(&envelope.body, &peer.limits(), &mut bytes)?;
+        let (mut bytes, limits) = peer.encoder();
+        let beside = encode(&envelope.body, &limits, &mut bytes)?;
         let origin = self.origin();
         let (message_fds, reply_fds) = origin.fds();
         if message_fds.is_some_and(|granted| !granted.contains_all(beside.kinds())) {
@@ -185,10 +184,13 @@ impl Outlet for Import {
             Room::Wait => Patience::Wait,
             Room::Now => Patience::Now,
         });
-        let sent = self.way.turn(|turn| turn.send(self.import, envelope, parcel, from));
+        let sent = self.way.turn(|turn| {
+            let mut sent = turn.send(self.import, envelope, parcel, from);
+            turn.recycle(std::mem::take(&mut sent.parcel.bytes));
+            sent
+        });
         // What is left of the message is dropped here, without the lock: it may be anything of the user's.
-        let Sent { parcel, envelope, left: _left, outcome, .. } = sent;
-        self.way.peer().recycle(parcel.bytes);
+        let Sent { parcel: _beside, envelope, left: _left, outcome, .. } = sent;
         match outcome {
             SendOutcome::Written | SendOutcome::Buffered => Ok(Accepted::Queued),
             SendOutcome::Kept(line) => Ok(Accepted::Parked(line)),

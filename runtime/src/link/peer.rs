@@ -55,11 +55,7 @@ pub(crate) struct Peer {
     report: Report,
     /// The origin of the machine's clock.
     origin: Instant,
-    /// What encoding and decoding may cost.
-    limits: Mutex<Limits>,
     state: Mutex<State>,
-    /// A buffer to encode into, between two uses.
-    spare: Mutex<Vec<u8>>,
     /// Wakes who writes.
     pub(super) writer: AtomicWaker,
     /// Wakes who waits for everything to be written, or read.
@@ -73,7 +69,11 @@ pub(crate) type Report = Arc<dyn Fn(&ToSupervisor) + Send + Sync>;
 /// What the lock guards.
 pub(super) struct State {
     pub(super) link: Link,
+    /// What encoding and decoding may cost.
+    pub(super) limits: Limits,
     actions: Vec<Action>,
+    /// A buffer to encode into, between two uses.
+    spare: Vec<u8>,
     /// The time as it was read last; see [`Turn::read_clock`].
     now: time::Instant,
     pub(super) outbox: Outbox,
@@ -203,7 +203,9 @@ impl Peer {
     ) -> Arc<Self> {
         let state = State {
             link: Link::new(config),
+            limits,
             actions: Vec::new(),
+            spare: Vec::new(),
             now: time::Instant::START,
             outbox: Outbox::default(),
             transport: None,
@@ -231,24 +233,24 @@ impl Peer {
             node: OnceLock::new(),
             report,
             origin: Instant::now(),
-            limits: Mutex::new(limits),
             state: Mutex::new(state),
-            spare: Mutex::default(),
             writer: AtomicWaker::new(),
             emptied: tokio::sync::Notify::new(),
             this: this.clone(),
         })
     }
 
-    /// Returns what encoding and decoding may cost.
-    pub(super) fn limits(&self) -> Limits {
-        *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Has encoding and decoding cost something else at most, from the next payload on.
     pub(super) fn bound(&self, limits: Limits) {
-        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
-        self.lock().link.bound(limits.frame_bytes);
+        let mut state = self.lock();
+        state.limits = limits;
+        state.link.bound(limits.frame_bytes);
+    }
+
+    /// Takes an empty buffer to encode into, and what that may cost. To be given back by [`Turn::recycle`].
+    pub(super) fn encoder(&self) -> (Vec<u8>, Limits) {
+        let mut state = self.lock();
+        (std::mem::take(&mut state.spare), state.limits)
     }
 
     /// Locks the state, lets `act` give the machine events, and then does what concerns others.
@@ -288,21 +290,6 @@ impl Peer {
     /// Returns a time of the machine's as tokio's; one beyond the clock's reach is no deadline.
     pub(super) fn deadline(&self, at: time::Instant) -> Option<Instant> {
         self.origin.checked_add(at.since(time::Instant::START))
-    }
-
-    /// Takes a buffer to encode into.
-    pub(super) fn buffer(&self) -> Vec<u8> {
-        self.spare.try_lock().map(|mut spare| std::mem::take(&mut *spare)).unwrap_or_default()
-    }
-
-    /// Gives a buffer back for the next use.
-    pub(super) fn recycle(&self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= BUFFER_MAX
-            && let Ok(mut spare) = self.spare.try_lock()
-        {
-            buffer.clear();
-            *spare = buffer;
-        }
     }
 
     pub(super) fn strong(&self) -> Arc<Self> {
@@ -411,6 +398,19 @@ pub(super) struct Who {
 }
 
 impl Turn<'_> {
+    /// Takes an empty buffer to encode into.
+    pub(super) fn buffer(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.state.spare)
+    }
+
+    /// Gives a buffer back for the next use.
+    pub(super) fn recycle(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= BUFFER_MAX {
+            buffer.clear();
+            self.state.spare = buffer;
+        }
+    }
+
     /// Reads the clock, for events to which the time matters: what has a deadline, what arrives, what is counted
     /// by time. To others the time of the one before them is good enough.
     pub(super) fn read_clock(&mut self) {

@@ -156,11 +156,10 @@ impl Turn<'_> {
                 if let Frame::Refuse(Refusal::Schema { slot, method, .. }) = frame {
                     words.shape = self.exported_method(*slot, *method).map(MethodSchema::to_shape);
                 }
-                let mut payload = self.peer.buffer();
-                payload.clear();
+                let mut payload = self.buffer();
                 frames::write_control(frame, words, &mut payload);
                 self.state.outbox.frame(header, &Extensions::default(), &payload, std::iter::empty());
-                self.peer.recycle(payload);
+                self.recycle(payload);
             }
         }
     }
@@ -358,7 +357,7 @@ impl Turn<'_> {
         let descriptors = fds.into_iter().map(|fd| (observe(fd.as_fd()), fd)).collect();
         let addresses = self.introduce(&addresses);
         let beside = Incoming::new(descriptors, addresses).granting(granted);
-        Some(Payload { bytes, beside, limits: self.peer.limits() })
+        Some(Payload { bytes, beside, limits: self.state.limits })
     }
 
     fn deliver(

@@ -72,7 +72,7 @@ pub(super) enum Stopped {
 
 impl Mover {
     pub(super) fn new(peer: Arc<Peer>, serial: u32, socket: Arc<Socket>, uid: Option<u32>) -> Self {
-        let inbox = Inbox::new(peer.limits());
+        let inbox = Inbox::new(peer.lock().limits);
         let (buffer, effects) = (vec![0; MAX_PACKET_BYTES + 1], Vec::new());
         let (pause, pay, farewell) = (None, None, None);
         Self {

@@ -77,19 +77,47 @@ pub(super) fn fail<E: Error>(budget: &ReadBudget, problem: DecodeProblem) -> E {
 }
 
 /// Where in the value the next item stands.
+///
+/// It is copied for every item, so it is two words, which travel in registers: fields of several widths would be written and
+/// read again as a whole, which processors wait for.
 #[derive(Clone, Copy)]
 pub(super) struct At<'b> {
     pub(super) budget: &'b ReadBudget,
-    pub(super) depth: u16,
-    /// Bytes of memory that already stand ready for it.
-    pub(super) room: usize,
-    /// Whether it is an element of a sequence that is yet to be counted, unless it is a single byte.
-    pub(super) counted: bool,
+    /// | bits | meaning |
+    /// | --- | --- |
+    /// | 0 to 31 | bytes of memory that already stand ready for it |
+    /// | 32 to 47 | how deep it lies |
+    /// | 48 | whether it is an element of a sequence that is yet to be counted, unless it is a single byte |
+    place: u64,
 }
 
 impl<'b> At<'b> {
     fn top<T>(budget: &'b ReadBudget) -> At<'b> {
-        At { budget, depth: 0, room: size_of::<T>(), counted: false }
+        At { budget, place: 0 }.with_room::<T>()
+    }
+
+    /// Returns where a `T` stands for which there is room, and which is not to be counted.
+    #[inline]
+    pub(super) fn with_room<T>(self) -> At<'b> {
+        At { place: self.place & DEPTH | Self::room_of::<T>(), ..self }
+    }
+
+    /// Returns where an element stands, which is to be counted.
+    #[inline]
+    pub(super) fn of_element<T>(self) -> At<'b> {
+        At { place: self.place & DEPTH | Self::room_of::<T>() | COUNTED, ..self }
+    }
+
+    /// Returns the bytes that stand ready.
+    #[inline]
+    pub(super) fn room(&self) -> usize {
+        (self.place & ROOM) as usize
+    }
+
+    /// Returns the room of a `T`, of which more than can be said counts as that.
+    const fn room_of<T>() -> u64 {
+        let size = size_of::<T>() as u64;
+        if size > ROOM { ROOM } else { size }
     }
 
     #[inline]
@@ -105,7 +133,7 @@ impl<'b> At<'b> {
     /// Counts an item of `bytes` that holds no other.
     #[inline]
     fn item<E: Error>(&self, bytes: u64) -> Result<(), E> {
-        if self.counted {
+        if self.place & COUNTED != 0 {
             self.check(self.budget.element())?;
         }
         self.bytes(bytes)
@@ -115,19 +143,24 @@ impl<'b> At<'b> {
     fn open<T, E: Error>(mut self, bytes: u64) -> Result<At<'b>, E> {
         self.item(bytes)?;
         let size = size_of::<T>();
-        if size > self.room {
+        if size > self.room() {
             self.check(self.budget.produce(size))?;
-            self.room = size;
+            return Ok(self.with_room::<T>());
         }
-        self.counted = false;
+        self.place &= !COUNTED;
         Ok(self)
     }
 
-    pub(super) fn below<E: Error>(mut self) -> Result<At<'b>, E> {
-        self.depth = self.check(self.budget.below(self.depth))?;
-        Ok(self)
+    #[inline]
+    pub(super) fn below<E: Error>(self) -> Result<At<'b>, E> {
+        let depth = self.check(self.budget.below((self.place >> DEPTH.trailing_zeros()) as u16))?;
+        Ok(At { place: self.place & !DEPTH | u64::from(depth) << DEPTH.trailing_zeros(), ..self })
     }
 }
+
+const ROOM: u64 = 0xffff_ffff;
+const DEPTH: u64 = 0xffff << 32;
+const COUNTED: u64 = 1 << 48;
 
 pub(super) struct Seed<'b, S> {
     pub(super) seed: S,

@@ -91,7 +91,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for FieldAccess<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        let at = At { room: size_of::<S::Value>(), ..self.at };
+        let at = self.at.with_room::<S::Value>();
         let result = self.inner.next_element_seed(Seed { seed, at });
         if result.is_err() {
             let name = self.names.get(self.next as usize);
@@ -141,7 +141,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for ElementAccess<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        let at = At { room: size_of::<S::Value>(), counted: true, ..self.at };
+        let at = self.at.of_element::<S::Value>();
         let before = at.budget.bytes_left();
         let result = self.inner.next_element_seed(ElementSeed(Seed { seed, at }));
         match &result {
@@ -166,7 +166,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for ElementSeed<'_, S> {
 
     fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
         let at = self.0.at;
-        at.check(at.budget.produce(at.room))?;
+        at.check(at.budget.produce(at.room()))?;
         self.0.deserialize(inner)
     }
 }
@@ -201,14 +201,14 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for EntryAccess<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        let at = At { room: size_of::<K::Value>(), ..self.at };
+        let at = self.at.with_room::<K::Value>();
         self.before = at.budget.bytes_left();
         let result = self.inner.next_key_seed(EntrySeed { seed: Seed { seed, at }, counted: true });
         result.inspect_err(|_| at.budget.step(Step::Key))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        let at = At { room: size_of::<V::Value>(), ..self.at };
+        let at = self.at.with_room::<V::Value>();
         let result = self.inner.next_value_seed(EntrySeed { seed: Seed { seed, at }, counted: false });
         let value = result.inspect_err(|_| at.budget.step(Step::Value))?;
         if at.budget.bytes_left() == self.before {
@@ -236,7 +236,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for EntrySeed<'_, S> {
             at.check(at.budget.element())?;
         }
         // Twice: a hash table keeps up to half of its slots free.
-        at.check(at.budget.produce(2 * at.room))?;
+        at.check(at.budget.produce(2 * at.room()))?;
         self.seed.deserialize(inner)
     }
 }
@@ -259,7 +259,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Reader<'_, A> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
-        let at = At { room: size_of::<S::Value>(), ..self.at.below()? };
+        let at = self.at.below()?.with_room::<S::Value>();
         self.inner.newtype_variant_seed(Seed { seed, at })
     }
 
