@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
-use bailiwick_supervisor::control::{Cause, MemoryMechanism, State};
+use bailiwick_supervisor::control::{Cause, MemoryMechanism, State, Verb};
 use bailiwick_tests::harness::{Process, needs_root};
 use nix::libc;
 
-use crate::support::{Answer, Arg, Attack, Free, Mode, Scene, modes};
+use crate::support::{Answer, Arg, Attack, Evil, Free, Mode, Scene, modes};
 
 const EXEC: &str = "sandbox.preset = \"exec\"\nsandbox.tasks_max = 40\n";
 
@@ -294,4 +294,52 @@ fn g6_a_file_is_no_longer_than_its_worker_may_make_it() {
 /// A path as an order has it.
 fn word(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// Sends descriptors to itself, unread, until the kernel says that too many are under way; returns how many were.
+fn flood(evil: &mut Evil) -> usize {
+    let mut sent = 0;
+    loop {
+        let place = evil.place(&[0; 8]);
+        assert!(evil.call(libc::SYS_socketpair, &[1.into(), 5.into(), 0.into(), place.into()]).did());
+        let [one, _] = evil.pair(place);
+        match evil.send_with(one, b"x", &[0; 253]) {
+            Answer::Refused(error) => {
+                assert_eq!(error, "ETOOMANYREFS");
+                return sent;
+            }
+            _ => sent += 253,
+        }
+    }
+}
+
+/// What the kernel counts by user is counted for all workers together without root: descriptors under way, and what pipes
+/// hold. Control: an ordinary process makes its pipes larger; and evil's own descriptors are refused at last. Seen to fail
+/// without the line of the size of pipes in the list of calls.
+#[test]
+fn c1_who_uses_up_what_its_user_may_have_keeps_nobody_from_starting_and_answering() {
+    let larger = |evil: &mut Evil| {
+        let place = evil.place(&[0; 8]);
+        assert!(evil.call(libc::SYS_pipe2, &[place.into(), 0.into()]).did());
+        let [_, end] = evil.pair(place);
+        // F_SETPIPE_SZ.
+        evil.call(libc::SYS_fcntl, &[end.into(), 1031.into(), (1 << 20).into()])
+    };
+    assert!(larger(&mut Free::somebody().evil).did());
+    for &mode in modes() {
+        let other = "[worker.other]\nexec = \"tw\"\nactor.life = { type = \"Life\", args = {} }\n";
+        let mut scene = Scene::with(mode, "", other, &[]);
+        scene.wait_for_life("other", 1);
+        assert!(larger(&mut scene.evil).is_refused(&["EPERM"]), "{mode:?}");
+        let sent = flood(&mut scene.evil);
+        assert!((253..=2 * 256 + 253).contains(&sent), "{mode:?}: {sent}");
+        // Only few of its own descriptors are gone by that; the others become pipes, as full as can be.
+        let pipes = scene.evil.order("eat pipes 512");
+        assert!(pipes.number() < 64, "{mode:?}: {pipes:?}");
+        // A start takes descriptors under way, and a pipe.
+        scene.order(Verb::Restart, "other");
+        scene.wait_for_life("other", 2);
+        scene.assert_first_life("evil");
+        scene.assert_unharmed();
+    }
 }
