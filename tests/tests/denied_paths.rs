@@ -56,6 +56,7 @@ fn paths(supervised: &Supervised, arguments: &[&str]) -> Vec<Value> {
     all.filter(|one| one["path"]["path"].as_str().is_some_and(is_ours)).cloned().collect()
 }
 
+/// Seen to fail without the key in the policy, without what the profile decides, without the words of where a path lies.
 #[test]
 fn a_path_that_is_not_granted_is_told_with_actor_and_method_and_the_line_that_allows_it() {
     for wrapper in modes() {

@@ -113,7 +113,8 @@ fn j4_an_output_that_never_ends_and_one_that_is_never_read_hold_nobody_up() {
     }
 }
 
-/// Control: an ordinary process that names them is told of by nobody.
+/// Control: an ordinary process that names them is told of by nobody. Seen to fail without the escape of what is shown; without
+/// the bound of what is told.
 #[test]
 fn j5_a_flood_of_denied_paths_is_bounded_and_moves_no_cursor() {
     let name = |evil: &mut crate::support::Evil, number: usize| {
