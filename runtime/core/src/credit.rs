@@ -91,6 +91,15 @@ impl Allowance {
     }
 }
 
+/// What a sender is given at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Payment {
+    /// For what was taken of its messages.
+    pub back: Grant,
+    /// What it never had before.
+    pub more: Grant,
+}
+
 /// The receiver's books on one sender and one mailbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ledger {
@@ -98,6 +107,8 @@ pub struct Ledger {
     left: Allowance,
     queued: u32,
     returned: Grant,
+    /// Messages of those that the sender never had before.
+    held: u32,
     /// The sender spent everything since the last wish.
     spent: bool,
     /// A wish for more was uttered and not yet answered.
@@ -109,7 +120,7 @@ impl Ledger {
     pub fn new(lent: Grant) -> Self {
         let mut left = Allowance::default();
         left.add(lent);
-        Self { lent, left, queued: 0, returned: Grant::NONE, spent: false, asked: false }
+        Self { lent, left, queued: 0, returned: Grant::NONE, held: 0, spent: false, asked: false }
     }
 
     /// Opens the books with `lent` promised, of which the sender gets `held` messages only later: see [`Ledger::pay`].
@@ -117,7 +128,7 @@ impl Ledger {
         let mut books = Self::new(lent);
         let held = held.min(lent.messages);
         books.left.messages -= u64::from(held);
-        books.returned.messages = held;
+        (books.returned.messages, books.held) = (held, held);
         books
     }
 
@@ -165,12 +176,16 @@ impl Ledger {
 
     /// Gives the sender credit for so many messages of those that were put by, and all of the rest. Returns what is to
     /// be announced.
-    pub fn pay(&mut self, messages: u32) -> Grant {
+    pub fn pay(&mut self, messages: u32) -> Payment {
         let messages = messages.min(self.returned.messages);
         let grant = Grant { messages, ..self.returned };
         self.returned = Grant { messages: self.returned.messages - messages, ..Grant::NONE };
         self.left.add(grant);
-        grant
+        // These first: so the sender is told late rather than early of what was taken.
+        let more = messages.min(self.held);
+        self.held -= more;
+        let back = Grant { messages: messages - more, ..grant };
+        Payment { back, more: Grant { messages: more, ..Grant::NONE } }
     }
 
     /// Returns what should be lent in addition: as much again, if the sender has spent everything and the actor
@@ -189,6 +204,14 @@ impl Ledger {
         self.asked = false;
         self.lent = self.lent.plus(more);
         self.left.add(more);
+    }
+
+    /// Enters additional credit, possibly none, that the sender gets later: see [`Ledger::pay`].
+    pub fn promise(&mut self, more: Grant) {
+        self.asked = false;
+        self.lent = self.lent.plus(more);
+        self.returned = self.returned.plus(more);
+        self.held = self.held.saturating_add(more.messages);
     }
 
     /// Returns what is lent in all.

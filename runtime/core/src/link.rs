@@ -325,7 +325,7 @@ impl Link {
             Event::Item { asked, size } => self.item(asked, size, actions),
             Event::End { asked } => self.end(asked, actions),
             Event::Taken { export, size } => self.taken(now, export, size, actions),
-            Event::Lent { export, grant } => self.lent(export, grant, actions),
+            Event::Lent { export, grant } => self.lent(now, export, grant, actions),
             Event::Undecodable => self.undecodable(now, actions),
             Event::Watch { import, watch } => self.watch(import, watch, actions),
             Event::Unwatch { watch } => self.unwatch(watch, actions),

@@ -8,7 +8,7 @@ use super::failure::{Failure, Unknown};
 use super::frame::{Frame, Target};
 use super::handling::{Asked, Open};
 use super::tables::{ExportId, LiveExport};
-use crate::credit::{Grant, Size};
+use crate::credit::{Grant, Payment, Size};
 use crate::time::Instant;
 
 impl Link {
@@ -88,15 +88,9 @@ impl Link {
         self.queued = self.queued.saturating_sub(1);
         let window = self.config.window_bytes.saturating_sub(self.lent_bytes);
         let Some(live) = self.live(export) else { return };
-        if live.pace.is_some() {
-            live.ledger.put_by(size);
-            return self.pay(now, export.target.slot, actions);
-        }
-        let grant = live.ledger.take(size);
-        let wish = if window > 0 { live.ledger.wish() } else { None };
-        if let Some(grant) = grant {
-            self.order(Frame::Credit { target: export.target, grant }, actions);
-        }
+        let payment = live.take(size, now);
+        let wish = if window > 0 { live.wish(now) } else { None };
+        self.give(export.target, payment, actions);
         if let Some(wish) = wish {
             let grant = Grant { bytes: wish.bytes.min(window), ..wish };
             actions.push(Action::Borrow { export, grant });
@@ -107,8 +101,18 @@ impl Link {
     pub(super) fn pay(&mut self, now: Instant, slot: u32, actions: &mut Vec<Action>) {
         let Some(entry) = self.exports.get_mut(slot as usize) else { return };
         let target = Target { slot, generation: entry.generation };
-        if let Some(grant) = entry.live.as_mut().and_then(|live| live.pay(now)) {
-            self.order(Frame::Credit { target, grant }, actions);
+        let payment = entry.live.as_mut().and_then(|live| live.pay(now));
+        self.give(target, payment, actions);
+    }
+
+    /// Tells the peer what it is given.
+    pub(super) fn give(&mut self, target: Target, payment: Option<Payment>, actions: &mut Vec<Action>) {
+        let Payment { back, more } = payment.unwrap_or_default();
+        if !back.is_none() {
+            self.order(Frame::Credit { target, grant: back }, actions);
+        }
+        if !more.is_none() {
+            self.order(Frame::Lend { target, grant: more }, actions);
         }
     }
 
@@ -126,16 +130,13 @@ impl Link {
     }
 
     /// Passes on to the peer what a mailbox lends.
-    pub(super) fn lent(&mut self, export: ExportId, grant: Grant, actions: &mut Vec<Action>) {
+    pub(super) fn lent(&mut self, now: Instant, export: ExportId, grant: Grant, actions: &mut Vec<Action>) {
         let current = export.link == self.link && self.is_connected();
         match self.live(export).filter(|_| current) {
             Some(live) => {
-                live.ledger.lend(grant);
-                live.borrowed = live.borrowed.plus(grant);
+                let payment = live.lend(grant, now);
                 self.lent_bytes = self.lent_bytes.saturating_add(grant.bytes);
-                if !grant.is_none() {
-                    self.order(Frame::Lend { target: export.target, grant }, actions);
-                }
+                self.give(export.target, payment, actions);
             }
             None if grant.is_none() => {}
             None => actions.push(Action::GiveBack { export, grant }),

@@ -73,10 +73,8 @@ impl Link {
         if live.offered {
             self.offer_anew(now, slot, actions);
         }
-        if let Some(grant) = held_back.filter(|grant| !grant.is_none()) {
-            let target = Target { slot, generation: self.exports[slot as usize].generation };
-            self.order(Frame::Credit { target, grant }, actions);
-        }
+        let target = Target { slot, generation: self.exports[slot as usize].generation };
+        self.give(target, held_back, actions);
     }
 
     /// Notes that a method that may be used once was used.

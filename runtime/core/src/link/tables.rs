@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::frame::{Method, Target, Terms};
 use super::limbo::Limbo;
 use crate::asks::Queue;
-use crate::credit::{Allowance, Grant, Ledger};
+use crate::credit::{Allowance, Grant, Ledger, Payment, Size};
 use crate::pace::{Pace, Rate};
 use crate::time::Instant;
 
@@ -199,8 +199,38 @@ impl LiveExport {
         Grant { messages: handed, ..lent }
     }
 
+    /// Notes that a message has left the mailbox. Returns credit to give for it, and for those before it.
+    pub(super) fn take(&mut self, size: Size, now: Instant) -> Option<Payment> {
+        if self.pace.is_none() {
+            return self.ledger.take(size).map(|back| Payment { back, more: Grant::NONE });
+        }
+        self.ledger.put_by(size);
+        self.pay(now)
+    }
+
+    /// Returns what more should be lent: nothing to a peer that its rate keeps waiting.
+    pub(super) fn wish(&mut self, now: Instant) -> Option<Grant> {
+        let Some(pace) = &self.pace else { return self.ledger.wish() };
+        let most = pace.rate().messages.saturating_sub(self.ledger.lent().messages);
+        if most == 0 || pace.earned(now) == 0 {
+            return None;
+        }
+        self.ledger.wish().map(|wish| Grant { messages: wish.messages.min(most), ..wish })
+    }
+
+    /// Enters what the mailbox lends beyond the first credit. Returns what of it is given at once.
+    pub(super) fn lend(&mut self, grant: Grant, now: Instant) -> Option<Payment> {
+        self.borrowed = self.borrowed.plus(grant);
+        if self.pace.is_some() {
+            self.ledger.promise(grant);
+            return self.pay(now);
+        }
+        self.ledger.lend(grant);
+        Some(Payment { back: Grant::NONE, more: grant })
+    }
+
     /// Returns the credit that the peer has earned by now, once it has none left or half of it has come together.
-    pub(super) fn pay(&mut self, now: Instant) -> Option<Grant> {
+    pub(super) fn pay(&mut self, now: Instant) -> Option<Payment> {
         let pace = self.pace.as_mut().filter(|_| self.offered)?;
         let due = self.ledger.put_by_messages().min(pace.earned(now));
         let enough = if self.ledger.left() == 0 { 1 } else { self.ledger.lent().messages.div_ceil(2) };

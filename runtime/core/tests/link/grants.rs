@@ -147,6 +147,49 @@ fn a_restart_renews_no_rate() {
 }
 
 #[test]
+fn a_large_rate_is_no_small_credit() {
+    let mut pair = linked(paced(1000));
+    let told: Vec<_> = (0..500).map(|_| pair.tell(Who::Left, 0, Patience::Wait)).collect();
+    let mut came = Vec::new();
+    while came.iter().sum::<usize>() < told.len() {
+        pair.flush(Who::Left);
+        while pair.read(Who::Right) {}
+        came.push(pair.side(Who::Right).mailboxes[0].len());
+        while pair.take(Who::Right, 0) {}
+        pair.flush(Who::Right);
+        while pair.read(Who::Left) {}
+        assert!(came.len() < 12, "{came:?}");
+    }
+    // The thousand and first waits for the rate, however much its mailbox would lend.
+    for _ in told.len()..1000 {
+        assert_eq!(tell(&mut pair), None);
+    }
+    assert_eq!(tell(&mut pair), Some(NotDelivered::TooOften));
+}
+
+/// What a sender is given because its rate allows it says nothing of what it has sent before.
+#[test]
+fn credit_that_is_earned_is_no_word_that_a_tell_was_taken() {
+    let mut pair = linked(paced(4));
+    assert_eq!([(); 3].map(|()| tell(&mut pair)), [None; 3]);
+    reborn(&mut pair);
+    pair.tell(Who::Left, 0, Patience::Wait);
+    pair.flush(Who::Left);
+    assert!(pair.read(Who::Right), "one was left of the rate");
+    pair.advance(SECOND);
+    for _ in 0..3 {
+        pair.flush(Who::Right);
+        while pair.read(Who::Left) {}
+    }
+    // It lies in the mailbox, and its taker dies.
+    pair.crash(Who::Right);
+    pair.tell_death(Who::Right);
+    pair.empty(Who::Left);
+    assert_eq!(pair.fate(Who::Left).unknown, 1);
+    pair.assert_tells_accounted_for(Who::Left);
+}
+
+#[test]
 fn what_is_revoked_under_way_comes_back_and_nobody_is_at_fault() {
     let mut pair = linked(plain());
     let raced = pair.tell(Who::Left, 0, Patience::Wait);
