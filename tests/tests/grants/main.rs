@@ -1,4 +1,4 @@
-//! What bounds a grant, between real processes: how fast, how often, and for how long it stands.
+//! What bounds a grant, between real processes: how fast, how often, and for how long it stands. And what bounds a message.
 
 use std::time::{Duration, Instant};
 
@@ -141,5 +141,59 @@ fn a_grant_is_narrowed_and_widened_on_the_living_link_and_nobody_is_restarted() 
     assert_eq!(outcome, Outcome::Done, "{text}");
     wait_for_asks(&supervised, supervised.journal().len(), 20, USED_UP);
     assert_eq!(pids(&supervised), before);
+    supervised.stop();
+}
+
+/// A worker that sends text of 3,000 bytes, and much of every form, to another; with lines about either.
+fn conversation(speaks: &str, hears: &str) -> String {
+    format!(
+        r#"
+[worker.hears]
+exec = "tw"
+{hears}
+actor.life = {{ type = "Life", args = {{}} }}
+actor.parrot = {{ type = "Parrot" }}
+[worker.speaks]
+exec = "tw"
+{speaks}
+actor.flight = {{ type = "Pilot", args = {{ target = "hears/life", bytes = 3000 }} }}
+actor.mouth = {{ type = "Chatter", args = {{ targets = ["hears/parrot"], pause_ms = 1, tells = true }} }}
+[[grant]]
+from = "speaks"
+to = "hears/life"
+[[grant]]
+from = "speaks"
+to = "hears/parrot"
+"#
+    )
+}
+
+/// The limit of either end holds for both, and who would exceed it is told by its own end: nobody breaks a rule.
+#[test]
+fn the_tighter_end_of_a_link_says_what_one_message_may_be() {
+    for (line, says) in [
+        ("max_frame = \"2K\"", "payload bytes are too many, the limit is 2048"),
+        ("max_depth = 3", "nesting depth are too many, the limit is 3"),
+        ("max_elements = 4", "elements are too many, the limit is 4"),
+        ("decode_budget = \"2K\"", "decoded bytes are too many, the limit is 2048"),
+    ] {
+        let channel = format!("channel = {{ {line} }}");
+        for (speaks, hears) in [(channel.as_str(), ""), ("", channel.as_str())] {
+            let mut supervised = run!(&conversation(speaks, hears));
+            supervised.journal().wait_until(&format!("what `{line}` forbids"), |lines| {
+                lines.iter().any(|line| line.text.contains(says)).then_some(())
+            });
+            let lives = ["hears", "speaks"].map(|name| supervised.worker(name).generation);
+            assert_eq!(lives, [1, 1], "{line}: {}", supervised.journal());
+            supervised.stop();
+        }
+    }
+    // What none of these lines forbids arrives.
+    let mut supervised = run!(&conversation("", ""));
+    supervised.journal().wait_until("everything to be answered", |lines| {
+        let said = |text: &str| lines.iter().any(|line| line.text.contains(text));
+        (said("round 5 with hears/parrot ok") && said("ask 5 of hears/life ok")).then_some(())
+    });
+    assert!(!supervised.journal().to_string().contains("too many"), "{}", supervised.journal());
     supervised.stop();
 }

@@ -50,6 +50,7 @@ fn b5_of_a_million_packets_that_are_changed_on_the_way_each_costs_at_most_the_li
         let bell: BellRef = cx.peer("right/bell").unwrap();
         assert_eq!(bell.ring().ask(SOON).await, Ok(1));
         let mutant = Rc::new(Mutant::new(seed));
+        let mut descriptors = Vec::new();
         while mutant.changed.get() < wanted {
             let changed = mutant.changed.get();
             mutate(both, &desk, &bell, &mutant).await;
@@ -57,10 +58,12 @@ fn b5_of_a_million_packets_that_are_changed_on_the_way_each_costs_at_most_the_li
                 both.link();
                 let outcome = bell.ring().ask(SOON).await;
                 assert!(outcome.is_ok(), "SEED={seed}, after {} packets: {outcome:?}", mutant.changed.get());
-                let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count();
-                assert!(descriptors < 300, "SEED={seed}: {descriptors} descriptors are open");
+                descriptors.push(std::fs::read_dir("/proc/self/fd").unwrap().count());
             }
         }
+        // Other tests of this process have some 300, or more for a while; what one link in each round loses stays.
+        let lost = descriptors.split_off(descriptors.len() / 2).into_iter().min();
+        assert!(lost.is_some_and(|count| count < 600), "SEED={seed}: {lost:?} descriptors are open");
     });
 }
 
