@@ -177,23 +177,30 @@ fn h8_who_has_hung_up_on_its_supervisor_is_stopped_all_the_same() {
     for &mode in modes() {
         let mut scene = Scene::new(mode, "drain_timeout = \"100ms\"\nstop_timeout = \"200ms\"\n");
         for fd in scene.line_and_copies() {
-            scene.evil.call(libc::SYS_shutdown, &[fd.into(), 2.into()]);
+            let both = scene.evil.call(libc::SYS_shutdown, &[fd.into(), libc::SHUT_RDWR.into()]);
+            assert!(!both.did(), "the list lets it end no more than what it says");
+            scene.evil.call(libc::SYS_shutdown, &[fd.into(), libc::SHUT_WR.into()]);
         }
-        scene.meet_again(2);
+        scene.restart_who_refuses(2);
         for fd in scene.line_and_copies() {
             scene.evil.call(libc::SYS_close, &[fd.into()]);
         }
-        scene.evil.order("ignore");
-        scene.evil.deafen();
-        let stopwatch = Stopwatch::start();
-        scene.order(Verb::Restart, "evil");
-        stopwatch.assert_within(Duration::from_secs(1), "the restart of evil");
-        scene.meet_again(3);
+        scene.restart_who_refuses(3);
         scene.assert_unharmed();
     }
 }
 
 impl Scene {
+    /// Has evil hear nothing and ignore what can be ignored, and restarts it all the same.
+    fn restart_who_refuses(&mut self, life: u32) {
+        self.evil.order("ignore");
+        self.evil.deafen();
+        let stopwatch = Stopwatch::start();
+        self.order(Verb::Restart, "evil");
+        stopwatch.assert_within(Duration::from_secs(1), "the restart of evil");
+        self.meet_again(life);
+    }
+
     /// The numbers of evil's line to its supervisor: 3, and others that are the same socket.
     fn line_and_copies(&mut self) -> Vec<i32> {
         let room = self.evil.place(&[0; 144]);
