@@ -19,6 +19,7 @@ pub mod moves;
 pub mod pace;
 pub mod ration;
 pub mod reopening;
+pub mod ring;
 pub mod shelf;
 pub mod siblings;
 pub mod time;

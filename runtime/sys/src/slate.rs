@@ -3,17 +3,11 @@
 //! The writer maps it. The reader does not: it copies by `pread`, which returns zeros where the writer took pages away,
 //! whereas a load from a mapping could have to find memory for them, or end the reader by SIGBUS.
 
-use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap};
-use nix::sys::stat::fstat;
-use nix::unistd::ftruncate;
-
-use crate::error::{Errno, Failed, failed};
-use crate::memory::create;
+use crate::error::Failed;
+use crate::shared_words::{SharedWords, make};
 
 /// The reader's side.
 #[derive(Debug)]
@@ -27,12 +21,7 @@ impl Slate {
     /// # Errors
     /// EMFILE, ENFILE or ENOMEM.
     pub fn new(bytes: usize) -> Result<Self, Failed> {
-        let memory = create()?;
-        let length = i64::try_from(bytes).unwrap_or(i64::MAX);
-        ftruncate(&memory, length).map_err(failed("ftruncate(memfd)"))?;
-        let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
-        fcntl(&memory, FcntlArg::F_ADD_SEALS(seals)).map_err(failed("fcntl(F_ADD_SEALS)"))?;
-        Ok(Self { memory })
+        Ok(Self { memory: make(bytes)? })
     }
 
     /// Copies what stands from `at` on; zeros where there is nothing. Waits for nobody.
@@ -56,28 +45,18 @@ impl AsFd for Slate {
 /// # Errors
 /// EINVAL if it is no slate of this many bytes; the kernel's reason otherwise.
 pub fn map(slate: BorrowedFd<'_>, bytes: usize) -> Result<&'static [AtomicU64], Failed> {
-    let wrong = Failed { call: "mmap of a slate", errno: Errno::EINVAL };
-    let seals = fcntl(slate, FcntlArg::F_GET_SEALS).map_err(failed("fcntl(F_GET_SEALS)"))?;
-    let is_fixed = SealFlag::from_bits_retain(seals).contains(SealFlag::F_SEAL_SHRINK);
-    let found = fstat(slate).map_err(failed("fstat"))?.st_size;
-    let length =
-        NonZeroUsize::new(bytes).filter(|_| is_fixed && usize::try_from(found) == Ok(bytes)).ok_or(wrong)?;
-    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    // SAFETY: a new mapping at an address of the kernel's choice touches no memory that is in use.
-    let start = unsafe { mmap(None, length, access, MapFlags::MAP_SHARED, slate, 0) };
-    let start = start.map_err(failed("mmap"))?;
-    // SAFETY: the mapping is readable, writable, aligned to a page, this long, and never taken away; the seals keep the
-    // memory below it in place; any bytes are a number; and who else changes it does so as to atomics.
-    Ok(unsafe { std::slice::from_raw_parts(start.as_ptr().cast(), bytes / size_of::<AtomicU64>()) })
+    SharedWords::map(slate, bytes).map(SharedWords::leak)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use nix::fcntl::{FallocateFlags, fallocate};
+    use nix::fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl};
+    use nix::unistd::ftruncate;
 
     use super::*;
+    use crate::error::Errno;
 
     const BYTES: usize = 8192;
 

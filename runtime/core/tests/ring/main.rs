@@ -1,0 +1,5 @@
+//! The ring: against a queue, under every interleaving of a small one, and with an end that writes nonsense.
+mod cells;
+mod hostile;
+mod interleavings;
+mod properties;
