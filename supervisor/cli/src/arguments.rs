@@ -324,13 +324,24 @@ pub(crate) struct Tree {
     pub(crate) place: Place,
 }
 
+/// A manifest and perhaps one of its workers, or a worker alone.
+#[derive(Debug, Args)]
+pub(crate) struct Subject {
+    /// A manifest, as `shop.toml` or `./shop`; or a worker, as `web`, of the system that runs, and where none does of
+    /// ./bailiwick.toml.
+    #[arg(value_name = "MANIFEST|WORKER")]
+    pub(crate) subject: PathBuf,
+    /// One worker of the manifest; without, all of them.
+    pub(crate) worker: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
 /// Show what each worker may reach and whom its ends stop.
 #[derive(Debug, Args)]
 pub(crate) struct Blast {
-    /// The manifest.
-    pub(crate) manifest: PathBuf,
-    /// One worker; without, all of them.
-    pub(crate) worker: Option<String>,
+    #[command(flatten)]
+    pub(crate) subject: Subject,
     /// Write it to this file, one fact a line, to be kept beside the manifest.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["compare", "json"])]
     pub(crate) write: Option<PathBuf>,
@@ -345,10 +356,8 @@ pub(crate) struct Blast {
 /// Show everything that a worker will be and may do.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The manifest.
-    pub(crate) manifest: PathBuf,
-    /// One worker; without, all of them.
-    pub(crate) worker: Option<String>,
+    #[command(flatten)]
+    pub(crate) subject: Subject,
     /// Show each system call with the reason why it is allowed or not.
     #[arg(long)]
     pub(crate) system_calls: bool,
@@ -443,6 +452,13 @@ pub(crate) struct Place {
     /// The name of the system, where it keeps its state in the default place.
     #[arg(long, value_name = "NAME")]
     pub(crate) system: Option<String>,
+}
+
+impl Place {
+    /// Tells whether a system is named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.state_dir.is_some() || self.manifest.is_some() || self.system.is_some()
+    }
 }
 
 fn signal(text: &str) -> Result<u8, String> {

@@ -14,11 +14,14 @@ use crate::exit::{Exit, Failure};
 use crate::explain;
 use crate::json::{self, SCHEMA_VERSION};
 use crate::screen::Screen;
+use crate::subject::{self, Source};
 
 #[derive(Serialize)]
 struct Document<'a> {
     schema_version: u32,
     system: &'a str,
+    #[serde(flatten)]
+    source: Source,
     workers: Vec<Told<'a>>,
 }
 
@@ -57,16 +60,17 @@ struct Difference {
 }
 
 pub(crate) fn blast(asked: &Blast, screen: &Screen) -> Result<Exit, Failure> {
-    let system = declared::load(&asked.manifest)?;
-    let meant = declared::meant(&system, asked.worker.as_deref())?;
-    let facts = || facts::of(&system, &meant, &declared::folder(&asked.manifest));
+    let subject = subject::find(&asked.subject, screen)?;
+    let (system, source) = subject.load(declared::load, screen)?;
+    let meant = declared::meant(&system, subject.worker.as_deref())?;
+    let facts = || facts::of(&system, &meant, &declared::folder(&subject.manifest));
     if let Some(path) = &asked.write {
         let text = facts::file(&system, &facts());
         std::fs::write(path, text).map_err(|error| Failure::File { path: path.clone(), error })?;
         return Ok(Exit::Done);
     }
     if let Some(path) = &asked.compare {
-        return compare(path, &facts(), asked, screen);
+        return compare(path, &facts(), subject.worker.as_deref(), asked.json, screen);
     }
     if !asked.json {
         for worker in meant {
@@ -77,24 +81,30 @@ pub(crate) fn blast(asked: &Blast, screen: &Screen) -> Result<Exit, Failure> {
     let told = |worker: &Told<'_>| meant.iter().any(|one| one.name == worker.worker);
     let workers = all(&system).into_iter().filter(told).collect();
     let system = &system.name;
-    screen.print(&json::document(&Document { schema_version: SCHEMA_VERSION, system, workers }));
+    screen.print(&json::document(&Document { schema_version: SCHEMA_VERSION, system, source, workers }));
     Ok(Exit::Done)
 }
 
 /// Says what has changed since the file was written; that is a failure, whichever way it went.
-fn compare(path: &Path, now: &[String], asked: &Blast, screen: &Screen) -> Result<Exit, Failure> {
+fn compare(
+    path: &Path,
+    now: &[String],
+    worker: Option<&str>,
+    json: bool,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
     let text =
         std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.to_owned(), error })?;
     let before = facts::read(&text).ok_or_else(|| Failure::NotWritten { path: path.to_owned() })?;
     // Of one worker only what is said of it is compared.
-    let is_meant = |fact: &&str| asked.worker.as_ref().is_none_or(|name| facts::is_of(fact, name));
+    let is_meant = |fact: &&str| worker.is_none_or(|name| facts::is_of(fact, name));
     let before: Vec<&str> = before.into_iter().filter(is_meant).collect();
     let missing = |fact: &&String| !before.contains(&fact.as_str());
     let gained: Vec<String> = now.iter().filter(missing).cloned().collect();
     let gone = before.iter().filter(|fact| !now.iter().any(|one| one == *fact));
     let lost: Vec<String> = gone.map(|fact| (*fact).to_owned()).collect();
     let exit = if gained.is_empty() && lost.is_empty() { Exit::Done } else { Exit::Failed };
-    if asked.json {
+    if json {
         screen.print(&json::document(&Difference { schema_version: SCHEMA_VERSION, gained, lost }));
     } else {
         let [green, red, end] =

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bailiwick_supervisor::check::Diagnostics;
+use bailiwick_supervisor::check::{Diagnostics, escape};
 use bailiwick_supervisor::control::{ClientError, Outcome};
 use thiserror::Error;
 
@@ -102,6 +102,15 @@ pub enum Failure {
         /// Where it was looked for.
         base: PathBuf,
     },
+    /// A system has no manifest that could be shown.
+    #[error("system {name} has no manifest: it was declared by a program", name = escape(name))]
+    NoManifest {
+        /// The system's name.
+        name: String,
+    },
+    /// A command names a manifest, and a running system as well.
+    #[error("a manifest is named, and a running system as well")]
+    ManifestAndSystem,
     /// Several systems run.
     #[error("several systems run: {}", names.join(", "))]
     SeveralSystems {
@@ -165,8 +174,10 @@ impl Failure {
             Self::TimedOut { .. } | Self::NotReached { .. } => Exit::TimedOut,
             Self::UnknownName { .. } => Exit::UnknownName,
             Self::NoSystem { .. } => Exit::Unreachable,
-            Self::SeveralSystems { .. } | Self::NobodyNamed => Exit::Usage,
-            Self::NothingToLearn { .. } | Self::Runs | Self::Learning { .. } => Exit::Failed,
+            Self::SeveralSystems { .. } | Self::NobodyNamed | Self::ManifestAndSystem => Exit::Usage,
+            Self::NothingToLearn { .. } | Self::Runs | Self::Learning { .. } | Self::NoManifest { .. } => {
+                Exit::Failed
+            }
             Self::NoSupervisor { .. } | Self::Unwritten(_) | Self::File { .. } | Self::NotWritten { .. } => {
                 Exit::Failed
             }
@@ -194,6 +205,10 @@ impl Failure {
             Self::NoSupervisor { .. } => {
                 Some("install bailiwickd beside bailiwick, or in a folder of PATH".into())
             }
+            Self::ManifestAndSystem => Some(
+                "name a worker alone to ask the running system; a manifest without a dot is named as ./NAME"
+                    .into(),
+            ),
             Self::NotWritten { .. } => Some("write it anew, and read what has changed".into()),
             Self::Runs => Some("stop it, or learn on another machine: this is a tool for development".into()),
             Self::Manifest(_)
@@ -204,6 +219,7 @@ impl Failure {
             | Self::TimedOut { .. }
             | Self::NotReached { .. }
             | Self::Unwritten(_)
+            | Self::NoManifest { .. }
             | Self::NobodyNamed => None,
         }
     }

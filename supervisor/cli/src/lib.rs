@@ -28,6 +28,7 @@ mod run;
 mod score;
 mod screen;
 mod status;
+mod subject;
 pub mod symbols;
 mod tree;
 mod wait;

@@ -20,11 +20,14 @@ use crate::exit::{Exit, Failure};
 use crate::explain;
 use crate::json::{self, SCHEMA_VERSION};
 use crate::screen::Screen;
+use crate::subject::{self, Source};
 
 #[derive(Serialize)]
 struct Document<'a> {
     schema_version: u32,
     system: &'a str,
+    #[serde(flatten)]
+    source: Source,
     supervisor: terms::Supervisor,
     workers: Vec<Profile>,
 }
@@ -100,11 +103,12 @@ struct Edge {
 }
 
 pub(crate) fn explain(asked: &Explain, screen: &Screen) -> Result<Exit, Failure> {
-    let system = declared::load_as_written(&asked.manifest)?;
+    let subject = subject::find(&asked.subject, screen)?;
+    let (system, source) = subject.load(declared::load_as_written, screen)?;
     let machine = Machine::probe().with_worker_uids(system.worker_uids.clone());
-    let meant = declared::meant(&system, asked.worker.as_deref())?;
-    screen.print(&match (asked.json, &asked.worker) {
-        (true, _) => document(&system, &meant, &machine),
+    let meant = declared::meant(&system, subject.worker.as_deref())?;
+    screen.print(&match (asked.json, &subject.worker) {
+        (true, _) => document(&system, source, &meant, &machine),
         (false, Some(_)) => pages(&system, &meant, &machine, asked.system_calls),
         (false, None) => everything(&system, &meant, &machine, asked.system_calls),
     });
@@ -117,10 +121,11 @@ fn everything(system: &System, workers: &[&Worker], machine: &Machine, all_calls
     format!("{supervisor}\n{}", pages(system, workers, machine, all_calls))
 }
 
-fn document(system: &System, workers: &[&Worker], machine: &Machine) -> String {
+fn document(system: &System, source: Source, workers: &[&Worker], machine: &Machine) -> String {
     json::document(&Document {
         schema_version: SCHEMA_VERSION,
         system: &system.name,
+        source,
         supervisor: terms::supervisor(system),
         workers: workers.iter().map(|worker| Profile::of(system, worker, machine)).collect(),
     })

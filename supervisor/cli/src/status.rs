@@ -61,7 +61,7 @@ fn show(status: &Status, screen: &Screen, client: &Client, found: &Found) -> Res
         _ => (None, Vec::new()),
     };
     if status.json {
-        let told = document::document(&found.supervisor, &seen, lines.as_deref(), latest_document(&reports));
+        let told = document::document(found, &seen, lines.as_deref(), latest_document(&reports));
         screen.print(&if status.watch { json::line(&told) } else { json::document(&told) });
     } else {
         let clear = if status.watch && screen.stdout_colour() { "\x1b[H\x1b[2J" } else { "" };
@@ -169,7 +169,7 @@ fn sample() -> Found {
         executable: None,
         ..ready.clone()
     };
-    Found { supervisor, workers: vec![done, ready, backoff] }
+    Found { supervisor, manifest: Some("/etc/shop.toml".into()), workers: vec![done, ready, backoff] }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -49,6 +51,38 @@ fn the_blast_of_one_worker_is_told_without_the_others() {
     let (code, data, messages) = run(bailiwick(&folder).args(["blast", "good.toml", "wob"]));
     assert_eq!((code, data.as_str()), (4, ""));
     assert!(messages.contains("did you mean `web`?"), "{messages}");
+}
+
+/// The command line of somebody ordinary, none of whose systems runs.
+fn of_nobody(folder: &Path) -> Command {
+    let mut command = Command::new("sh");
+    // As root the systems of this machine would be looked for.
+    let ordinary =
+        "[ $(id -u) != 0 ] || set -- setpriv --reuid=12345 --regid=12345 --clear-groups \"$@\"; exec \"$@\"";
+    command.args(["-c", ordinary, "sh"]).arg(bailiwick(folder).get_program());
+    command.current_dir(folder).env("XDG_RUNTIME_DIR", folder.join("none")).stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn a_worker_alone_is_one_of_the_manifest_here_where_no_system_runs() {
+    let (keep, folder) = folder();
+    fs::set_permissions(keep.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
+    for verb in ["explain", "blast"] {
+        let wanted = run(of_nobody(&folder).args([verb, "good.toml", "web"]));
+        assert_eq!((wanted.0, wanted.2.as_str()), (0, ""));
+        let (code, data, messages) = run(of_nobody(&folder).args([verb, "web"]));
+        assert_eq!((code, data.as_str()), (5, ""), "{messages}");
+        let named = run(of_nobody(&folder).args([verb, "web", "--manifest", "good.toml"]));
+        let says = "no system runs; this is what good.toml declares\n";
+        assert_eq!(named, (0, wanted.1.clone(), says.to_owned()));
+        fs::copy(folder.join("good.toml"), folder.join("bailiwick.toml")).expect("it is ours");
+        let here = run(of_nobody(&folder).args([verb, "web"]));
+        assert_eq!(here, (0, wanted.1, says.replace("good.toml", "bailiwick.toml")));
+        let (code, ..) = run(of_nobody(&folder).args([verb, "web", "--state-dir", "/nonexistent"]));
+        assert_eq!(code, 5, "the system that is named does not run");
+        fs::remove_file(folder.join("bailiwick.toml")).expect("it is there");
+    }
 }
 
 #[test]

@@ -339,6 +339,16 @@ fn what_became_of_a_reload_is_its_exit_code_and_no_more_than_is_so() {
 }
 
 #[test]
+fn a_system_without_a_manifest_has_nothing_that_could_be_explained() {
+    for verb in ["explain", "blast"] {
+        let (code, data, messages, asked) = Supervisor::answering([status(READY)]).run(&[verb, "web"]);
+        assert_eq!((code, data.as_str()), (1, ""), "{messages}");
+        assert!(messages.contains("system shop has no manifest: it was declared by a program"), "{messages}");
+        assert_eq!(asked, [(Verb::Status, Target::System)]);
+    }
+}
+
+#[test]
 fn a_supervisor_that_ends_before_it_answers_is_a_failure() {
     let (code, data, messages, _) = Supervisor::answering([Vec::new()]).run(&["status"]);
     assert_eq!((code, data.as_str()), (1, ""));

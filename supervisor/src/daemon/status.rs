@@ -6,7 +6,7 @@ use bailiwick_core::tree::ChildId;
 use bailiwick_sys::identity::Identity;
 
 use super::{Daemon, outward};
-use crate::control::{self, Containment, Head, Phase, Record, Reload, Row};
+use crate::control::{self, Containment, Head, Phase, Record, Reload, Row, Text};
 use crate::sandbox::Prepared;
 
 impl Daemon {
@@ -26,7 +26,8 @@ impl Daemon {
         };
         let taken = self.roster.children().filter(|child| self.is_taken(*child));
         let rows = taken.filter_map(|child| Some(Record::Row(self.row(child)?)));
-        std::iter::once(Record::Head(head)).chain(rows).collect()
+        let origin = self.origin.iter().flat_map(|origin| Text::pieces(origin.path())).map(Record::Text);
+        std::iter::once(Record::Head(head)).chain(origin).chain(rows).collect()
     }
 
     /// Returns whether a place is no free one of a pool.

@@ -45,6 +45,11 @@ impl Origin {
         Ok(Self { path: std::path::absolute(path)?, how })
     }
 
+    /// Returns where it is; empty if that is no text.
+    pub fn path(&self) -> &str {
+        self.path.to_str().unwrap_or_default()
+    }
+
     /// Starts to read and check the manifest.
     ///
     /// # Errors

@@ -335,6 +335,8 @@ fn h11_every_verb_is_plain_unless_a_terminal_wants_colours() {
         &["doctor"],
         &["reload", "--dry-run"],
         &["blast", &manifest],
+        &["blast", "a"],
+        &["explain", "a"],
         &["check", "--explain", &manifest],
         &["wait", "a"],
         &["restart", "a"],

@@ -18,6 +18,7 @@ mod e_itself;
 mod e_listeners;
 mod e_orphans;
 mod e_record;
+mod explained;
 mod f_shutdown;
 mod foreign;
 mod g_links;

@@ -140,9 +140,11 @@ impl Cli {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().cloned()).stdin(Stdio::null());
-        // These are not about a running system.
+        // These are not about a running system, nor is what names a manifest.
         let first = arguments.first().copied().unwrap_or_default();
-        if !["--help", "doctor", "check", "blast"].contains(&first) {
+        let is_declared =
+            ["explain", "blast"].contains(&first) && arguments.iter().any(|one| one.contains('/'));
+        if !["--help", "doctor", "check"].contains(&first) && !is_declared {
             command.arg("--state-dir").arg(&self.state_dir);
         }
         command

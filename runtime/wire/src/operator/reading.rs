@@ -105,15 +105,18 @@ impl Status {
     /// Puts together what arrived record by record; `None` if the supervisor's is missing.
     pub fn from_records(records: impl IntoIterator<Item = Record>) -> Option<Self> {
         let mut head = None;
+        let mut manifest = String::new();
         let mut workers = Vec::new();
         for record in records {
             match record {
                 Record::Head(found) => head = Some(found),
                 Record::Row(row) => workers.push(row),
-                Record::End(_) | Record::Event(_) | Record::Text(_) => {}
+                Record::Text(piece) => manifest += &piece.text,
+                Record::End(_) | Record::Event(_) => {}
             }
         }
-        head.map(|supervisor| Self { supervisor, workers })
+        let manifest = Some(manifest).filter(|path| !path.is_empty());
+        head.map(|supervisor| Self { supervisor, manifest, workers })
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Head {
 pub struct Status {
     /// The supervisor itself.
     pub supervisor: Head,
+    /// Where its manifest is; `None` for a `Program`, which has none, and of a path that is no text.
+    pub manifest: Option<String>,
     /// Every instance of every worker, in the order of the manifest.
     pub workers: Vec<Row>,
 }

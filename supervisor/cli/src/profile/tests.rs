@@ -13,6 +13,7 @@ use bailiwick_supervisor::spec::{
 };
 
 use super::{document, everything, namespaces};
+use crate::subject::Source;
 
 /// Fields, each with what gives it another value.
 type Changes<T> = Vec<(&'static str, fn(&mut T))>;
@@ -63,7 +64,7 @@ fn each<T>(what: &str, changes: Changes<T>, place: fn(&mut System) -> &mut T) {
     let machine = Machine::probe();
     let told = |system: &System| {
         let all: Vec<&Worker> = system.workers.iter().collect();
-        (document(system, &all, &machine), everything(system, &all, &machine, false))
+        (document(system, Source::default(), &all, &machine), everything(system, &all, &machine, false))
     };
     let before = told(&base());
     for (field, change) in changes {

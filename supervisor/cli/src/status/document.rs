@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bailiwick_supervisor::control::{Head, Phase, State};
+use bailiwick_supervisor::control::{Phase, State, Status};
 use serde::Serialize;
 
 use super::usage::Seen;
@@ -38,6 +38,8 @@ struct Supervisor<'a> {
     persist: &'static str,
     phase: &'static str,
     degraded: bool,
+    /// Where the manifest is; null if there is none.
+    manifest: Option<&'a str>,
     manifest_sha256: Option<String>,
 }
 
@@ -104,12 +106,12 @@ struct Budget {
 
 /// Returns the document.
 pub(super) fn document<'a>(
-    supervisor: &'a Head,
+    found: &'a Status,
     seen: &[Seen<'a>],
     last_lines: Option<&'a [String]>,
     last_crash: Option<Crash>,
 ) -> Document<'a> {
-    let now = json::now();
+    let (now, supervisor) = (json::now(), &found.supervisor);
     Document {
         schema_version: SCHEMA_VERSION,
         time: json::time(now),
@@ -124,6 +126,7 @@ pub(super) fn document<'a>(
             persist: if supervisor.persist_failing { "failing" } else { "ok" },
             phase: if supervisor.phase == Phase::ShuttingDown { "shutting_down" } else { "running" },
             degraded: supervisor.degraded,
+            manifest: found.manifest.as_deref(),
             manifest_sha256: supervisor.manifest.as_ref().map(hex),
         },
         workers: seen.iter().map(|seen| worker(now, seen)).collect(),
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn the_document_has_a_version_numbers_for_times_and_the_reason() {
         let found = sample();
-        let text = json::document(&document(&found.supervisor, &seen(&found), None, None));
+        let text = json::document(&document(&found, &seen(&found), None, None));
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["schema_version"], 1);
         assert_eq!(document["supervisor"]["uptime_s"], 3700.0);
@@ -211,6 +214,7 @@ mod tests {
         assert_eq!((&web["cpu_s"], &web["memory_bytes"]), (&Value::Null, &Value::Null));
         let at_work = &document["workers"][1];
         assert_eq!((&at_work["cpu_s"], &at_work["memory_bytes"]), (&1.2.into(), &(12 << 20).into()));
+        assert_eq!(document["supervisor"]["manifest"], "/etc/shop.toml");
         assert_eq!(document["supervisor"]["manifest_sha256"], "0c".repeat(32));
         assert_eq!(web["executable_sha256"], "ab".repeat(32));
         assert_eq!(document["workers"][0]["executable_sha256"], Value::Null);

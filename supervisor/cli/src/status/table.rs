@@ -39,7 +39,8 @@ pub(super) fn table(found: &Status, seen: &[Seen<'_>], colour: bool) -> String {
 fn digests(found: &Status, seen: &[Seen<'_>]) -> String {
     let mut out = String::new();
     if let Some(digest) = &found.supervisor.manifest {
-        out.push_str(&format!("manifest    sha256 {}\n", hex(digest)));
+        let path = found.manifest.as_ref().map(|path| format!("  {}", escape(path)));
+        out.push_str(&format!("manifest    sha256 {}{}\n", hex(digest), path.unwrap_or_default()));
     }
     let mut executed: BTreeMap<Option<Digest>, Vec<String>> = BTreeMap::new();
     for Seen { row, .. } in seen {
@@ -166,7 +167,7 @@ NAME    STATE    PID  UPTIME  RESTARTS  READY  MAILBOX  CPU    MEM              
 binder  done     -    1.5 s   0         no     -        -      -                   ended as it should
 web.1   ready    101  1.5 s   0         yes    -        1.2 s  12M/256M (cgroup1)  at work
 web.2   backoff  -    -       3         no     -        -      -/256M (cgroup1)    next start in 3.2 s: exit code 1, 4/5 restarts in 30 s
-manifest    sha256 0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c
+manifest    sha256 0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c  /etc/shop.toml
 executable  sha256 not known  binder
 executable  sha256 abababababababababababababababababababababababababababababababab  web.1, web.2
 ";
