@@ -15,9 +15,13 @@
 //!   an error, and all are closed.
 //!
 //! Outside such a call the fields refuse with [`FieldError::Outside`].
+//!
+//! Most messages carry nothing but bytes. So that those pay nothing for the table, it is laid when the first field asks for
+//! it: until then a mark says that it may be.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -64,6 +68,11 @@ impl Incoming {
             addresses: addresses.into_iter().map(Place::Waiting).collect(),
             granted: None,
         }
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.descriptors.is_empty() && self.addresses.is_empty()
     }
 
     /// Narrows what may come with the message to these kinds; `None` leaves it to the types of its fields.
@@ -166,20 +175,41 @@ pub enum FieldError {
 }
 
 enum Table {
-    Encoding { outgoing: Outgoing, limits: Limits },
+    Encoding { outgoing: Outgoing, fds: u16, addresses: u16 },
     Decoding(Incoming),
 }
 
-#[derive(Default)]
+impl Table {
+    fn encoding(fds: u16, addresses: u16) -> Table {
+        Table::Encoding { outgoing: Outgoing::default(), fds, addresses }
+    }
+}
+
 struct Ambient {
     table: Option<Table>,
     // The first refusal, kept because serde's errors carry only text.
     error: Option<FieldError>,
 }
 
+/// Whether a message is being encoded or decoded on this thread, and whether its table is laid.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Present {
+    Nothing,
+    /// A message is encoded that has nothing beside its bytes so far, and may have so many descriptors and addresses.
+    Encoding {
+        fds: u16,
+        addresses: u16,
+    },
+    /// A message is decoded that came with nothing beside its bytes.
+    Decoding,
+    /// There is a table.
+    Table,
+}
+
 thread_local! {
     // The one exception to "no statics": see the module's documentation for what bounds it.
-    static AMBIENT: RefCell<Ambient> = RefCell::default();
+    static PRESENT: Cell<Present> = const { Cell::new(Present::Nothing) };
+    static AMBIENT: RefCell<Ambient> = const { RefCell::new(Ambient { table: None, error: None }) };
 }
 
 const DESCRIPTOR: &str = "descriptor";
@@ -190,8 +220,8 @@ const ADDRESS: &str = "address";
 /// # Errors
 /// `Outside` if no message is being encoded on this thread, `TooMany` if it has as many as it may.
 pub fn put(kind: FdKind, fd: &Arc<OwnedFd>) -> Result<u16, FieldError> {
-    encoding(DESCRIPTOR, |outgoing, limits| {
-        let number = next(outgoing.descriptors.len(), limits.fds, Limit::Fds)?;
+    encoding(DESCRIPTOR, |outgoing, fds, _| {
+        let number = next(outgoing.descriptors.len(), fds, Limit::Fds)?;
         outgoing.descriptors.push((kind, Arc::clone(fd)));
         Ok(number)
     })
@@ -202,8 +232,8 @@ pub fn put(kind: FdKind, fd: &Arc<OwnedFd>) -> Result<u16, FieldError> {
 /// # Errors
 /// As [`put`].
 pub fn put_address(address: AnyAddress) -> Result<u16, FieldError> {
-    encoding(ADDRESS, |outgoing, limits| {
-        let number = next(outgoing.addresses.len(), limits.addresses, Limit::Addresses)?;
+    encoding(ADDRESS, |outgoing, _, addresses| {
+        let number = next(outgoing.addresses.len(), addresses, Limit::Addresses)?;
         outgoing.addresses.push(address);
         Ok(number)
     })
@@ -243,10 +273,10 @@ fn take_place<T>(places: &mut [Place<T>], what: &'static str, number: u16) -> Re
 
 fn encoding<R>(
     what: &'static str,
-    act: impl FnOnce(&mut Outgoing, &Limits) -> Result<R, FieldError>,
+    act: impl FnOnce(&mut Outgoing, u16, u16) -> Result<R, FieldError>,
 ) -> Result<R, FieldError> {
     with_table(|table| match table {
-        Some(Table::Encoding { outgoing, limits }) => act(outgoing, limits),
+        Some(Table::Encoding { outgoing, fds, addresses }) => act(outgoing, *fds, *addresses),
         Some(Table::Decoding(_)) | None => Err(FieldError::Outside { what }),
     })
 }
@@ -263,6 +293,14 @@ fn decoding<R>(
 
 fn with_table<R>(act: impl FnOnce(Option<&mut Table>) -> Result<R, FieldError>) -> Result<R, FieldError> {
     AMBIENT.with_borrow_mut(|ambient| {
+        match PRESENT.get() {
+            Present::Nothing | Present::Table => {}
+            Present::Encoding { fds, addresses } => ambient.table = Some(Table::encoding(fds, addresses)),
+            Present::Decoding => ambient.table = Some(Table::Decoding(Incoming::default())),
+        }
+        if PRESENT.get() != Present::Nothing {
+            PRESENT.set(Present::Table);
+        }
         let result = act(ambient.table.as_mut());
         if let (Err(error), Some(_)) = (&result, &ambient.table) {
             ambient.error.get_or_insert_with(|| error.clone());
@@ -274,66 +312,104 @@ fn with_table<R>(act: impl FnOnce(Option<&mut Table>) -> Result<R, FieldError>) 
 /// The table's presence. Dropping it takes the table away and closes what it holds.
 pub(crate) struct Guard {
     // Not Send: the table belongs to the thread that made it.
-    thread: std::marker::PhantomData<*const ()>,
+    thread: PhantomData<*const ()>,
 }
 
+// What most messages do is small, and is done where the message's own code is.
 impl Guard {
+    #[inline]
     pub(crate) fn encoding(limits: &Limits) -> Result<Guard, FieldError> {
-        Guard::enter(Table::Encoding { outgoing: Outgoing::default(), limits: *limits })
+        Guard::enter(Present::Encoding { fds: limits.fds, addresses: limits.addresses })
     }
 
+    #[inline]
     pub(crate) fn decoding(incoming: Incoming) -> Result<Guard, FieldError> {
-        incoming.check()?;
-        Guard::enter(Table::Decoding(incoming))
+        if incoming.is_empty() { Guard::enter(Present::Decoding) } else { Guard::laying(incoming) }
     }
 
-    fn enter(table: Table) -> Result<Guard, FieldError> {
-        // A refused table is dropped, and its descriptors closed, after the borrow has ended.
-        let refused = AMBIENT.with_borrow_mut(|ambient| match ambient.table {
-            Some(_) => Some(table),
-            None => {
-                ambient.table = Some(table);
-                None
-            }
-        });
-        match refused {
-            Some(_) => Err(FieldError::Nested),
-            None => Ok(Guard { thread: std::marker::PhantomData }),
+    #[cold]
+    fn laying(incoming: Incoming) -> Result<Guard, FieldError> {
+        incoming.check()?;
+        // What came with a message that is refused is dropped, and its descriptors closed, on the way out.
+        let guard = Guard::enter(Present::Table)?;
+        AMBIENT.with_borrow_mut(|ambient| ambient.table = Some(Table::Decoding(incoming)));
+        Ok(guard)
+    }
+
+    #[inline]
+    fn enter(present: Present) -> Result<Guard, FieldError> {
+        if PRESENT.get() != Present::Nothing {
+            return Err(FieldError::Nested);
         }
+        PRESENT.set(present);
+        Ok(Guard { thread: PhantomData })
     }
 
     /// Returns the first refusal of a field within this call.
+    #[inline]
     pub(crate) fn error(&self) -> Option<FieldError> {
-        AMBIENT.with_borrow_mut(|ambient| ambient.error.take())
+        if has_table() { take_error() } else { None }
     }
 
+    /// Returns what the message carries beside its bytes.
+    #[inline]
     pub(crate) fn outgoing(self) -> Outgoing {
-        match AMBIENT.with_borrow_mut(|ambient| ambient.table.take()) {
-            Some(Table::Encoding { outgoing, .. }) => outgoing,
-            Some(Table::Decoding(_)) | None => Outgoing::default(),
-        }
+        if has_table() { take_outgoing() } else { Outgoing::default() }
     }
 
     /// Checks that nothing is left over.
+    #[inline]
     pub(crate) fn finish(self) -> Result<(), FieldError> {
-        AMBIENT.with_borrow(|ambient| {
-            let (descriptors, addresses) = match &ambient.table {
-                Some(Table::Decoding(incoming)) => incoming.left(),
-                Some(Table::Encoding { .. }) | None => (0, 0),
-            };
-            match (descriptors, addresses) {
-                (0, 0) => Ok(()),
-                (0, count) => Err(FieldError::LeftOver { what: "addresses", count }),
-                (count, _) => Err(FieldError::LeftOver { what: "descriptors", count }),
-            }
-        })
+        if has_table() { nothing_left() } else { Ok(()) }
     }
 }
 
 impl Drop for Guard {
+    #[inline]
     fn drop(&mut self) {
-        // Taken out first: dropping an address may run code that looks at the table.
-        let ambient = AMBIENT.with_borrow_mut(std::mem::take);
-        drop(ambient);
+        if PRESENT.replace(Present::Nothing) == Present::Table {
+            clear_table();
+        }
     }
+}
+
+#[inline]
+fn has_table() -> bool {
+    PRESENT.get() == Present::Table
+}
+
+#[cold]
+fn take_error() -> Option<FieldError> {
+    AMBIENT.with_borrow_mut(|ambient| ambient.error.take())
+}
+
+#[cold]
+fn take_outgoing() -> Outgoing {
+    match AMBIENT.with_borrow_mut(|ambient| ambient.table.take()) {
+        Some(Table::Encoding { outgoing, .. }) => outgoing,
+        Some(Table::Decoding(_)) | None => Outgoing::default(),
+    }
+}
+
+#[cold]
+fn nothing_left() -> Result<(), FieldError> {
+    AMBIENT.with_borrow(|ambient| {
+        let (descriptors, addresses) = match &ambient.table {
+            Some(Table::Decoding(incoming)) => incoming.left(),
+            Some(Table::Encoding { .. }) | None => (0, 0),
+        };
+        match (descriptors, addresses) {
+            (0, 0) => Ok(()),
+            (0, count) => Err(FieldError::LeftOver { what: "addresses", count }),
+            (count, _) => Err(FieldError::LeftOver { what: "descriptors", count }),
+        }
+    })
+}
+
+/// Closes what the table holds.
+#[cold]
+fn clear_table() {
+    // Taken out first: dropping an address may run code that looks at the table.
+    let held = AMBIENT.with_borrow_mut(|ambient| (ambient.table.take(), ambient.error.take()));
+    drop(held);
 }

@@ -1,7 +1,8 @@
-//! Any value comes back; any prefix and any flipped bit of its bytes is read without a panic.
+//! Any value comes back; any prefix and any flipped bit of its bytes is read without a panic, and as bincode reads it.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fmt::Debug;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use bailiwick_wire::Limits;
-use bailiwick_wire::codec::{decode, encode};
+use bailiwick_wire::codec::{DecodeError, DecodeProblem, decode, encode};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -76,12 +77,52 @@ prop_compose! {
     }
 }
 
+/// The encoding that ours is, as its own library reads and writes it.
+const BINCODE: bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint> =
+    bincode::config::standard().with_fixed_int_encoding();
+
+/// Checks that bincode takes bytes for the same value, or refuses them too.
+fn agrees<T>(bytes: &[u8], ours: &Result<T, DecodeError>) -> Result<(), TestCaseError>
+where
+    T: serde::de::DeserializeOwned + PartialEq + Debug,
+{
+    // A length is believed by bincode, and its memory asked for.
+    let announced = ours.as_ref().is_err_and(|error| {
+        matches!(error.problem, DecodeProblem::Length { .. } | DecodeProblem::Truncated { .. })
+    });
+    if announced {
+        return Ok(());
+    }
+    let theirs = bincode::serde::decode_from_slice::<T, _>(bytes, BINCODE);
+    match (ours, theirs) {
+        (Ok(ours), Ok((theirs, read))) => {
+            prop_assert_eq!(read, bytes.len());
+            // What is not a number is not equal to itself.
+            prop_assert!(
+                *ours == theirs || format!("{ours:?}").contains("NaN"),
+                "{theirs:?} is not {ours:?}"
+            );
+        }
+        (Ok(ours), Err(error)) => prop_assert!(false, "bincode refuses {ours:?}: {error}"),
+        (Err(DecodeError { problem: DecodeProblem::Trailing { left }, .. }), Ok((_, read))) => {
+            prop_assert_eq!(*left, (bytes.len() - read) as u64);
+        }
+        (Err(error), Ok((theirs, _))) => {
+            let is_limit = matches!(error.problem, DecodeProblem::OverLimit { .. });
+            prop_assert!(is_limit, "bincode takes {theirs:?}: {error}");
+        }
+        (Err(_), Err(_)) => {}
+    }
+    Ok(())
+}
+
 fn check<T>(value: &T) -> Result<(), TestCaseError>
 where
-    T: Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+    T: Serialize + serde::de::DeserializeOwned + PartialEq + Debug,
 {
     let mut bytes = Vec::new();
     encode(value, &Limits::DATA, &mut bytes).map_err(|error| TestCaseError::reject(error.to_string()))?;
+    prop_assert_eq!(&bytes, &bincode::serde::encode_to_vec(value, BINCODE).expect("ours could"));
     let back = decode::<T>(&bytes, &Limits::DATA);
     prop_assert_eq!(back.as_ref(), Ok(value));
     for end in 0..bytes.len() {
@@ -90,8 +131,10 @@ where
     for bit in 0..bytes.len().min(200) * 8 {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
+        let other = decode::<T>(&flipped, &Limits::DATA);
+        agrees(&flipped, &other)?;
         // What still decodes must be within the limits of a sender again, up to the order of maps and sets.
-        if let Ok(other) = decode::<T>(&flipped, &Limits::DATA) {
+        if let Ok(other) = other {
             let limits = Limits { produced_bytes: u32::MAX, ..Limits::DATA };
             let encoded = encode(&other, &limits, &mut Vec::new());
             prop_assert!(encoded.is_ok());
@@ -115,8 +158,8 @@ proptest! {
 
     #[test]
     fn b5_any_bytes_decode_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = decode::<Tree>(&bytes, &Limits::DATA);
-        let _ = decode::<Standard>(&bytes, &Limits::DATA);
+        agrees(&bytes, &decode::<Tree>(&bytes, &Limits::DATA))?;
+        agrees(&bytes, &decode::<Standard>(&bytes, &Limits::DATA))?;
     }
 }
 

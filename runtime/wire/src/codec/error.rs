@@ -1,9 +1,9 @@
 //! What can go wrong with encoding and decoding, and where in the value.
 
-use crate::Limit;
 use crate::descriptors::FieldError;
 use crate::fault::Fault;
 use crate::reason::NotDelivered;
+use crate::{Limit, Limits};
 
 /// A value could not be encoded. The sender's own fault: nothing has left.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,6 +131,16 @@ pub enum DecodeProblem {
 pub struct FieldPath {
     // Innermost first: the path is collected while the error travels outwards.
     pub(super) steps: Vec<Step>,
+}
+
+impl FieldPath {
+    /// Notes that the error travels outwards past here.
+    pub(super) fn push(&mut self, step: Step) {
+        // Two for each level: a type and its field.
+        if self.steps.len() < 2 * usize::from(Limits::MAX_DEPTH) {
+            self.steps.push(step);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

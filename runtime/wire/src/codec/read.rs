@@ -1,65 +1,31 @@
-//! Decoding: bincode's borrowed deserializer behind one that counts.
+//! Decoding: bincode's encoding, read by a deserializer that counts.
 //!
-//! Every call counts the bytes that bincode is about to read, which with fixed-width integers is known
-//! exactly. Owned text and bytes are asked for in their borrowed form, since bincode would allocate an
-//! owned one before it knows that the bytes are there.
+//! The reader is our own, though the encoding is bincode's, because limits that stand around a reader cost more than the
+//! reading: each item would go through two deserializers, and each result through memory, for bincode's errors are several
+//! words. Here an item is one look at the bytes that are left, and an error is one word.
+//!
+//! Nothing is allocated before the bytes for it are known to be there. Owned text and bytes are given out in their
+//! borrowed form, which the type copies.
 
-use std::fmt;
-
-use bincode::error::DecodeError as Inner;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, Visitor};
+use serde::de::{Deserializer, Visitor};
 
-use super::budget::{Budget, Over, shown};
-use super::error::{DecodeError, DecodeProblem, Step};
-use super::read_access::{Fields, Flat, Sequence, Table};
+use super::budget::{Budget, Failed, Over, Place};
+use super::error::{DecodeError, DecodeProblem, FieldPath, Step};
+use super::read_access::{Elements, Entries, Fields, Variant};
 use crate::{Limit, Limits};
 
-pub(super) type ReadBudget = Budget<DecodeProblem>;
-
 pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], limits: &Limits) -> Result<T, DecodeError> {
-    let budget = ReadBudget::new(limits, bytes.len());
-    let result = if bytes.len() as u64 > limits.frame_bytes.into() {
+    if bytes.len() > limits.frame_bytes as usize {
         let over =
             Over { limit: Limit::FrameBytes, found: bytes.len() as u64, max: limits.frame_bytes.into() };
-        budget.keep(over.into());
-        None
-    } else {
-        read_whole(bytes, &budget)
-    };
-    match (result, budget.end()) {
-        (Some(value), (None, _)) => Ok(value),
-        (_, (Some(problem), path)) => Err(DecodeError { problem, path }),
-        (None, (None, path)) => Err(DecodeError { problem: DecodeProblem::NotSelfDescribing, path }),
+        return Err(DecodeError { problem: over.into(), path: FieldPath::default() });
     }
-}
-
-fn read_whole<'a, T: Deserialize<'a>>(bytes: &'a [u8], budget: &ReadBudget) -> Option<T> {
-    let seed = Seed { seed: std::marker::PhantomData::<T>, at: At::top::<T>(budget) };
-    match bincode::serde::seed_decode_from_slice(seed, bytes, super::CONFIG) {
-        Ok((value, read)) if read == bytes.len() => Some(value),
-        Ok((_, read)) => {
-            budget.keep(DecodeProblem::Trailing { left: (bytes.len() - read) as u64 });
-            None
-        }
-        Err(error) => {
-            budget.keep(problem(error));
-            None
-        }
-    }
-}
-
-fn problem(error: Inner) -> DecodeProblem {
-    let invalid = |expected, found| DecodeProblem::Invalid { expected, found };
-    match error {
-        Inner::UnexpectedEnd { additional } => DecodeProblem::Truncated { missing: additional as u64 },
-        Inner::InvalidBooleanValue(found) => invalid("bool", found.into()),
-        Inner::InvalidCharEncoding(bytes) => invalid("char", u32::from_be_bytes(bytes).into()),
-        Inner::UnexpectedVariant { found, .. } => invalid("tag of an option", found.into()),
-        Inner::OutsideUsizeRange(found) => invalid("length on this machine", found),
-        Inner::Utf8 { inner } => DecodeProblem::Utf8 { valid_up_to: inner.valid_up_to() as u64 },
-        Inner::OtherString(text) => DecodeProblem::Refused { message: shown(&text) },
-        other => DecodeProblem::Refused { message: shown(&other.to_string()) },
+    let mut reader = Reader { left: bytes, budget: Budget::new(limits) };
+    let result = T::deserialize(Item { reader: &mut reader, place: Place::TOP.with_room::<T>() });
+    match result {
+        Ok(value) if reader.budget.is_kept() && reader.left.is_empty() => Ok(value),
+        result => Err(reader.refuse(result.err())),
     }
 }
 
@@ -69,250 +35,287 @@ impl From<Over> for DecodeProblem {
     }
 }
 
-/// Keeps the problem and returns the empty error that travels through serde.
-#[cold]
-pub(super) fn fail<E: Error>(budget: &ReadBudget, problem: DecodeProblem) -> E {
-    budget.keep(problem);
-    E::custom("")
+/// What is left of the bytes and of the limits.
+pub(super) struct Reader<'de> {
+    pub(super) left: &'de [u8],
+    pub(super) budget: Budget<DecodeProblem>,
 }
 
-/// Where in the value the next item stands.
-///
-/// It is copied for every item, so it is two words, which travel in registers: fields of several widths would be written and
-/// read again as a whole, which processors wait for.
-#[derive(Clone, Copy)]
-pub(super) struct At<'b> {
-    pub(super) budget: &'b ReadBudget,
-    /// | bits | meaning |
-    /// | --- | --- |
-    /// | 0 to 31 | bytes of memory that already stand ready for it |
-    /// | 32 to 47 | how deep it lies |
-    /// | 48 | whether it is an element of a sequence that is yet to be counted, unless it is a single byte |
-    place: u64,
-}
-
-impl<'b> At<'b> {
-    fn top<T>(budget: &'b ReadBudget) -> At<'b> {
-        At { budget, place: 0 }.with_room::<T>()
+impl<'de> Reader<'de> {
+    #[cold]
+    fn refuse(self, error: Option<Failed>) -> DecodeError {
+        let (problem, path) = self.budget.end(error, |message| DecodeProblem::Refused { message });
+        // If nothing was refused, there is more than the value.
+        let trailing = DecodeProblem::Trailing { left: self.left.len() as u64 };
+        DecodeError { problem: problem.unwrap_or(trailing), path }
     }
 
-    /// Returns where a `T` stands for which there is room, and which is not to be counted.
+    /// Takes as many bytes as an item of fixed size has.
+    #[inline(always)]
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Failed> {
+        let Some((bytes, left)) = self.left.split_first_chunk() else { return Err(self.truncated(N)) };
+        self.left = left;
+        Ok(*bytes)
+    }
+
+    /// Takes text or bytes, which come with their length and fill as much memory.
     #[inline]
-    pub(super) fn with_room<T>(self) -> At<'b> {
-        At { place: self.place & DEPTH | Self::room_of::<T>(), ..self }
+    fn string(&mut self) -> Result<&'de [u8], Failed> {
+        let announced = u64::from_le_bytes(self.array()?);
+        let Some((bytes, left)) =
+            usize::try_from(announced).ok().and_then(|len| self.left.split_at_checked(len))
+        else {
+            return Err(self
+                .budget
+                .fail(DecodeProblem::Truncated { missing: announced - self.left.len() as u64 }));
+        };
+        self.budget.produce(bytes.len())?;
+        self.left = left;
+        Ok(bytes)
     }
 
-    /// Returns where an element stands, which is to be counted.
+    /// Takes the length of a sequence or a map, of which each element has at least one byte.
     #[inline]
-    pub(super) fn of_element<T>(self) -> At<'b> {
-        At { place: self.place & DEPTH | Self::room_of::<T>() | COUNTED, ..self }
-    }
-
-    /// Returns the bytes that stand ready.
-    #[inline]
-    pub(super) fn room(&self) -> usize {
-        (self.place & ROOM) as usize
-    }
-
-    /// Returns the room of a `T`, of which more than can be said counts as that.
-    const fn room_of<T>() -> u64 {
-        let size = size_of::<T>() as u64;
-        if size > ROOM { ROOM } else { size }
-    }
-
-    #[inline]
-    pub(super) fn check<T, E: Error>(&self, result: Result<T, Over>) -> Result<T, E> {
-        result.map_err(|over| fail(self.budget, over.into()))
-    }
-
-    #[inline]
-    pub(super) fn bytes<E: Error>(&self, count: u64) -> Result<(), E> {
-        self.budget.bytes(count).map_err(|missing| fail(self.budget, DecodeProblem::Truncated { missing }))
-    }
-
-    /// Counts an item of `bytes` that holds no other.
-    #[inline]
-    fn item<E: Error>(&self, bytes: u64) -> Result<(), E> {
-        if self.place & COUNTED != 0 {
-            self.check(self.budget.element())?;
+    fn length(&mut self) -> Result<usize, Failed> {
+        let (announced, left) = (u64::from_le_bytes(self.array()?), self.left.len() as u64);
+        if announced > left {
+            return Err(self.budget.fail(DecodeProblem::Length { announced, left }));
         }
-        self.bytes(bytes)
+        Ok(announced as usize)
     }
 
-    /// Counts an item of `bytes` whose value is a `T`, which is behind a pointer if there is no room for it.
-    fn open<T, E: Error>(mut self, bytes: u64) -> Result<At<'b>, E> {
-        self.item(bytes)?;
-        let size = size_of::<T>();
-        if size > self.room() {
-            self.check(self.budget.produce(size))?;
-            return Ok(self.with_room::<T>());
+    #[cold]
+    fn truncated(&mut self, wanted: usize) -> Failed {
+        self.budget.fail(DecodeProblem::Truncated { missing: (wanted - self.left.len()) as u64 })
+    }
+}
+
+/// The next item of a value: the deserializer that its type is given.
+pub(super) struct Item<'r, 'de> {
+    pub(super) reader: &'r mut Reader<'de>,
+    pub(super) place: Place,
+}
+
+impl<'r, 'de> Item<'r, 'de> {
+    /// Counts an item, if it is to be counted.
+    #[inline(always)]
+    fn count(&mut self) -> Result<(), Failed> {
+        if self.place.is_to_be_counted() { self.reader.budget.element() } else { Ok(()) }
+    }
+
+    /// Counts an item whose value is a `T`, which is behind a pointer if there is no room for it.
+    #[inline(always)]
+    fn open<T>(mut self) -> Result<Item<'r, 'de>, Failed> {
+        self.count()?;
+        if self.place.has_room::<T>() {
+            return Ok(Item { place: self.place.counted(), ..self });
         }
-        self.place &= !COUNTED;
-        Ok(self)
+        self.reader.budget.produce(size_of::<T>())?;
+        Ok(Item { place: self.place.with_room::<T>(), ..self })
     }
 
-    #[inline]
-    pub(super) fn below<E: Error>(self) -> Result<At<'b>, E> {
-        let depth = self.check(self.budget.below((self.place >> DEPTH.trailing_zeros()) as u16))?;
-        Ok(At { place: self.place & !DEPTH | u64::from(depth) << DEPTH.trailing_zeros(), ..self })
+    /// Goes one level deeper.
+    #[inline(always)]
+    pub(super) fn below(self) -> Result<Item<'r, 'de>, Failed> {
+        let place = self.reader.budget.below(self.place)?;
+        Ok(Item { place, ..self })
     }
-}
 
-const ROOM: u64 = 0xffff_ffff;
-const DEPTH: u64 = 0xffff << 32;
-const COUNTED: u64 = 1 << 48;
-
-pub(super) struct Seed<'b, S> {
-    pub(super) seed: S,
-    pub(super) at: At<'b>,
-}
-
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Seed<'_, S> {
-    type Value = S::Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
-        self.seed.deserialize(Reader { inner, at: self.at })
+    /// Reads a row of fields.
+    #[inline(always)]
+    pub(super) fn fields<V: Visitor<'de>>(
+        self,
+        count: usize,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failed> {
+        let Item { reader, place } = self.below()?;
+        visitor.visit_seq(Fields { reader, place, names, count, next: 0 })
     }
 }
 
-/// The deserializer that counts.
-pub(super) struct Reader<'b, D> {
-    pub(super) inner: D,
-    pub(super) at: At<'b>,
+/// Notes the type that an error travels out of.
+macro_rules! within {
+    ($reader:ident, $name:expr, $result:expr) => {
+        match $result {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                $reader.budget.step(Step::Type($name));
+                Err(error)
+            }
+        }
+    };
 }
 
 macro_rules! items {
-    ($($method:ident $bytes:literal)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.at.item($bytes)?;
-            self.inner.$method(visitor)
+    ($($method:ident $visit:ident $type:ty)*) => {$(
+        #[inline(always)]
+        fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failed> {
+            self.count()?;
+            visitor.$visit(<$type>::from_le_bytes(self.reader.array()?))
         }
     )*};
 }
 
+/// Bytes are not counted as elements: there are as many of them at most as the payload has.
 macro_rules! single_bytes {
-    ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.at.bytes(1)?;
-            self.inner.$method(visitor)
+    ($($method:ident $visit:ident $type:ty)*) => {$(
+        #[inline(always)]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+            visitor.$visit(<$type>::from_le_bytes(self.reader.array()?))
         }
     )*};
 }
 
 macro_rules! not_self_describing {
     ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, D::Error> {
-            Err(fail(self.at.budget, DecodeProblem::NotSelfDescribing))
+        fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Failed> {
+            Err(self.reader.budget.fail(DecodeProblem::NotSelfDescribing))
         }
     )*};
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Reader<'_, D> {
-    type Error = D::Error;
+impl<'de> Deserializer<'de> for Item<'_, 'de> {
+    type Error = Failed;
 
-    single_bytes! { deserialize_bool deserialize_u8 deserialize_i8 }
+    single_bytes! { deserialize_u8 visit_u8 u8 deserialize_i8 visit_i8 i8 }
 
     items! {
-        deserialize_u16 2 deserialize_u32 4 deserialize_u64 8 deserialize_u128 16
-        deserialize_i16 2 deserialize_i32 4 deserialize_i64 8 deserialize_i128 16
-        deserialize_f32 4 deserialize_f64 8 deserialize_unit 0
+        deserialize_u16 visit_u16 u16 deserialize_u32 visit_u32 u32 deserialize_u64 visit_u64 u64
+        deserialize_i16 visit_i16 i16 deserialize_i32 visit_i32 i32 deserialize_i64 visit_i64 i64
+        deserialize_u128 visit_u128 u128 deserialize_i128 visit_i128 i128
+        deserialize_f32 visit_f32 f32 deserialize_f64 visit_f64 f64
     }
 
     not_self_describing! { deserialize_any deserialize_identifier deserialize_ignored_any }
 
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.at.item(0)?;
-        self.inner.deserialize_char(Flat { visitor, at: self.at })
+    #[inline(always)]
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+        match self.reader.array()? {
+            [0] => visitor.visit_bool(false),
+            [1] => visitor.visit_bool(true),
+            [found] => Err(self.reader.budget.fail(invalid("bool", found.into()))),
+        }
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.at.item(0)?;
-        self.inner.deserialize_str(Flat { visitor, at: self.at })
+    fn deserialize_char<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failed> {
+        self.count()?;
+        visitor.visit_char(self.reader.character()?)
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failed> {
+        self.count()?;
+        match str::from_utf8(self.reader.string()?) {
+            Ok(text) => visitor.visit_borrowed_str(text),
+            Err(error) => {
+                Err(self.reader.budget.fail(DecodeProblem::Utf8 { valid_up_to: error.valid_up_to() as u64 }))
+            }
+        }
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.at.item(0)?;
-        self.inner.deserialize_bytes(Flat { visitor, at: self.at })
+    #[inline]
+    fn deserialize_bytes<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failed> {
+        self.count()?;
+        visitor.visit_borrowed_bytes(self.reader.string()?)
     }
 
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+    #[inline]
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
         self.deserialize_bytes(visitor)
     }
 
+    #[inline(always)]
+    fn deserialize_unit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failed> {
+        self.count()?;
+        visitor.visit_unit()
+    }
+
+    #[inline(always)]
     fn deserialize_unit_struct<V: Visitor<'de>>(
         self,
-        name: &'static str,
+        _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.at.item(0)?;
-        self.inner.deserialize_unit_struct(name, visitor)
+    ) -> Result<V::Value, Failed> {
+        self.deserialize_unit(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        let at = self.at.open::<V::Value, _>(1)?;
-        self.inner.deserialize_option(Flat { visitor, at })
+    #[inline(always)]
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+        let item = self.open::<V::Value>()?;
+        match item.reader.array()? {
+            [0] => visitor.visit_none(),
+            [1] => visitor.visit_some(item.below()?),
+            [found] => Err(item.reader.budget.fail(invalid("tag of an option", found.into()))),
+        }
     }
 
+    #[inline(always)]
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        let at = self.at.open::<V::Value, _>(0)?;
-        let result = self.inner.deserialize_newtype_struct(name, Flat { visitor, at });
-        result.inspect_err(|_| at.budget.step(Step::Type(name)))
+    ) -> Result<V::Value, Failed> {
+        let Item { reader, place } = self.open::<V::Value>()?.below()?;
+        within!(reader, name, visitor.visit_newtype_struct(Item { reader: &mut *reader, place }))
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        let at = self.at.open::<(), _>(8)?.below()?;
-        self.inner.deserialize_seq(Sequence { visitor, at })
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+        let Item { reader, place } = self.open::<()>()?.below()?;
+        let count = reader.length()?;
+        visitor.visit_seq(Elements { reader, place, count, next: 0 })
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, D::Error> {
-        let at = self.at.open::<V::Value, _>(0)?.below()?;
-        self.inner.deserialize_tuple(len, Fields { visitor, at, names: &[] })
+    #[inline(always)]
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Failed> {
+        self.open::<V::Value>()?.fields(len, &[], visitor)
     }
 
+    #[inline(always)]
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        let at = self.at.open::<V::Value, _>(0)?.below()?;
-        let result = self.inner.deserialize_tuple_struct(name, len, Fields { visitor, at, names: &[] });
-        result.inspect_err(|_| at.budget.step(Step::Type(name)))
+    ) -> Result<V::Value, Failed> {
+        let Item { reader, place } = self.open::<V::Value>()?;
+        within!(reader, name, Item { reader: &mut *reader, place }.fields(len, &[], visitor))
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        let at = self.at.open::<(), _>(8)?.below()?;
-        self.inner.deserialize_map(Table { visitor, at })
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+        let Item { reader, place } = self.open::<()>()?.below()?;
+        let count = reader.length()?;
+        let before = reader.left.len();
+        visitor.visit_map(Entries { reader, place, count, before })
     }
 
+    #[inline(always)]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
         names: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        let at = self.at.open::<V::Value, _>(0)?.below()?;
-        let result = self.inner.deserialize_struct(name, names, Fields { visitor, at, names });
-        result.inspect_err(|_| at.budget.step(Step::Type(name)))
+    ) -> Result<V::Value, Failed> {
+        let Item { reader, place } = self.open::<V::Value>()?;
+        within!(reader, name, Item { reader: &mut *reader, place }.fields(names.len(), names, visitor))
     }
 
+    #[inline(always)]
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
-        variants: &'static [&'static str],
+        _variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        let at = self.at.open::<V::Value, _>(4)?;
-        let result = self.inner.deserialize_enum(name, variants, Variants { visitor, at });
-        result.inspect_err(|_| at.budget.step(Step::Type(name)))
+    ) -> Result<V::Value, Failed> {
+        let Item { reader, place } = self.open::<V::Value>()?;
+        within!(reader, name, visitor.visit_enum(Variant(Item { reader: &mut *reader, place })))
     }
 
     fn is_human_readable(&self) -> bool {
@@ -320,20 +323,34 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Reader<'_, D> {
     }
 }
 
-/// Passes on an enum whose variants count.
-struct Variants<'b, V> {
-    visitor: V,
-    at: At<'b>,
+impl Reader<'_> {
+    /// Takes a character, which stands there in UTF-8.
+    fn character(&mut self) -> Result<char, Failed> {
+        let Some(first) = self.left.first() else { return Err(self.truncated(1)) };
+        let len = match first {
+            0x00..0x80 => 1,
+            0xc2..0xe0 => 2,
+            0xe0..0xf0 => 3,
+            0xf0..0xf5 => 4,
+            other => {
+                let found = u64::from(*other) << 24;
+                return Err(self.budget.fail(invalid("char", found)));
+            }
+        };
+        let Some((bytes, left)) = self.left.split_at_checked(len) else { return Err(self.truncated(len)) };
+        match str::from_utf8(bytes).ok().and_then(|text| text.chars().next()) {
+            Some(character) => {
+                self.left = left;
+                Ok(character)
+            }
+            None => {
+                let found = bytes.iter().fold(0, |found, byte| found << 8 | u64::from(*byte));
+                Err(self.budget.fail(invalid("char", found << (8 * (4 - len)))))
+            }
+        }
+    }
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Variants<'_, V> {
-    type Value = V::Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.visitor.expecting(f)
-    }
-
-    fn visit_enum<A: EnumAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_enum(Reader { inner, at: self.at })
-    }
+fn invalid(expected: &'static str, found: u64) -> DecodeProblem {
+    DecodeProblem::Invalid { expected, found }
 }

@@ -1,277 +1,177 @@
 //! The other half of decoding: what lies within an item, one at a time, each counted.
 
-use std::fmt;
-
+use serde::de::value::U32Deserializer;
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
+    DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
+use super::budget::{Failed, Place};
 use super::error::{DecodeProblem, Step};
-use super::read::{At, Reader, Seed, fail};
+use super::read::{Item, Reader};
 
 /// Elements for which room may be made before the first has been read. serde trusts a hint for up to a
 /// megabyte, and a nest of sequences would do so at each of its levels.
 const PREALLOCATE: usize = 64;
 
-/// Passes on char, text, bytes and what holds exactly one other value.
-pub(super) struct Flat<'b, V> {
-    pub(super) visitor: V,
-    pub(super) at: At<'b>,
-}
-
-impl<V> Flat<'_, V> {
-    fn text<E: Error>(&self, len: usize) -> Result<(), E> {
-        self.at.bytes(8 + len as u64)?;
-        self.at.check(self.at.budget.produce(len))
-    }
-}
-
-impl<'de, V: Visitor<'de>> Visitor<'de> for Flat<'_, V> {
-    type Value = V::Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.visitor.expecting(f)
-    }
-
-    fn visit_char<E: Error>(self, value: char) -> Result<V::Value, E> {
-        self.at.bytes(value.len_utf8() as u64)?;
-        self.visitor.visit_char(value)
-    }
-
-    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<V::Value, E> {
-        self.text(value.len())?;
-        self.visitor.visit_borrowed_str(value)
-    }
-
-    fn visit_borrowed_bytes<E: Error>(self, value: &'de [u8]) -> Result<V::Value, E> {
-        self.text(value.len())?;
-        self.visitor.visit_borrowed_bytes(value)
-    }
-
-    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
-        self.visitor.visit_none()
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.visitor.visit_some(Reader { inner, at: self.at.below()? })
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.visitor.visit_newtype_struct(Reader { inner, at: self.at.below()? })
-    }
-}
-
-/// Passes on a fixed row of fields, as a tuple or a struct has.
-pub(super) struct Fields<'b, V> {
-    pub(super) visitor: V,
-    pub(super) at: At<'b>,
+/// A fixed row of fields, as a tuple or a struct has.
+pub(super) struct Fields<'r, 'de> {
+    pub(super) reader: &'r mut Reader<'de>,
+    pub(super) place: Place,
     pub(super) names: &'static [&'static str],
+    pub(super) count: usize,
+    pub(super) next: usize,
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<'_, V> {
-    type Value = V::Value;
+impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
+    type Error = Failed;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.visitor.expecting(f)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_seq(FieldAccess { inner, at: self.at, names: self.names, next: 0 })
-    }
-}
-
-struct FieldAccess<'b, A> {
-    inner: A,
-    at: At<'b>,
-    names: &'static [&'static str],
-    next: u32,
-}
-
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for FieldAccess<'_, A> {
-    type Error = A::Error;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        let at = self.at.with_room::<S::Value>();
-        let result = self.inner.next_element_seed(Seed { seed, at });
-        if result.is_err() {
-            let name = self.names.get(self.next as usize);
-            at.budget.step(name.map_or(Step::Element(self.next), |name| Step::Field(name)));
+    #[inline(always)]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Failed> {
+        if self.next == self.count {
+            return Ok(None);
         }
-        self.next = self.next.saturating_add(1);
-        result
+        let place = self.place.with_room::<S::Value>();
+        let next = self.next;
+        self.next += 1;
+        match seed.deserialize(Item { reader: self.reader, place }) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => {
+                let name = self.names.get(next);
+                self.reader.budget.step(name.map_or(Step::Element(next as u32), |name| Step::Field(name)));
+                Err(error)
+            }
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint().map(|len| len.min(PREALLOCATE))
+        Some((self.count - self.next).min(PREALLOCATE))
     }
 }
 
-/// Passes on a sequence whose length the bytes announce.
-pub(super) struct Sequence<'b, V> {
-    pub(super) visitor: V,
-    pub(super) at: At<'b>,
+/// A sequence whose length the bytes announced.
+pub(super) struct Elements<'r, 'de> {
+    pub(super) reader: &'r mut Reader<'de>,
+    pub(super) place: Place,
+    pub(super) count: usize,
+    pub(super) next: usize,
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Sequence<'_, V> {
-    type Value = V::Value;
+impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+    type Error = Failed;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.visitor.expecting(f)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        announced(self.at, inner.size_hint())?;
-        self.visitor.visit_seq(ElementAccess { inner, at: self.at, next: 0 })
-    }
-}
-
-/// Refuses a length that the bytes left cannot hold: each element takes at least one.
-fn announced<E: Error>(at: At<'_>, len: Option<usize>) -> Result<(), E> {
-    let (announced, left) = (len.map_or(u64::MAX, |len| len as u64), at.budget.bytes_left());
-    if announced > left { Err(fail(at.budget, DecodeProblem::Length { announced, left })) } else { Ok(()) }
-}
-
-struct ElementAccess<'b, A> {
-    inner: A,
-    at: At<'b>,
-    next: u32,
-}
-
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for ElementAccess<'_, A> {
-    type Error = A::Error;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        let at = self.at.of_element::<S::Value>();
-        let before = at.budget.bytes_left();
-        let result = self.inner.next_element_seed(ElementSeed(Seed { seed, at }));
-        match &result {
-            Ok(None) => {}
-            Ok(Some(_)) if at.budget.bytes_left() < before => {}
-            Ok(Some(_)) => return Err(fail(at.budget, DecodeProblem::ZeroSizeElement)),
-            Err(_) => at.budget.step(Step::Element(self.next)),
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Failed> {
+        if self.next == self.count {
+            return Ok(None);
         }
-        self.next = self.next.saturating_add(1);
-        result
+        let before = self.reader.left.len();
+        let place = self.place.with_room::<S::Value>().to_be_counted();
+        let produced = self.reader.budget.produce(size_of::<S::Value>());
+        match produced.and_then(|()| seed.deserialize(Item { reader: self.reader, place })) {
+            Ok(_) if self.reader.left.len() == before => {
+                Err(self.reader.budget.fail(DecodeProblem::ZeroSizeElement))
+            }
+            Ok(value) => {
+                self.next += 1;
+                Ok(Some(value))
+            }
+            Err(error) => {
+                self.reader.budget.step(Step::Element(self.next as u32));
+                Err(error)
+            }
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint().map(|len| len.min(PREALLOCATE))
+        Some((self.count - self.next).min(PREALLOCATE))
     }
 }
 
-struct ElementSeed<'b, S>(Seed<'b, S>);
+/// A map whose length the bytes announced.
+pub(super) struct Entries<'r, 'de> {
+    pub(super) reader: &'r mut Reader<'de>,
+    pub(super) place: Place,
+    /// Entries that are left.
+    pub(super) count: usize,
+    /// Bytes that were left before the key of the current one.
+    pub(super) before: usize,
+}
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for ElementSeed<'_, S> {
-    type Value = S::Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
-        let at = self.0.at;
-        at.check(at.budget.produce(at.room()))?;
-        self.0.deserialize(inner)
+impl Entries<'_, '_> {
+    /// Twice: a hash table keeps up to half of its slots free.
+    fn produce<T>(&mut self) -> Result<(), Failed> {
+        self.reader.budget.produce(size_of::<T>().saturating_mul(2))
     }
 }
 
-/// Passes on a map whose length the bytes announce.
-pub(super) struct Table<'b, V> {
-    pub(super) visitor: V,
-    pub(super) at: At<'b>,
-}
+impl<'de> MapAccess<'de> for Entries<'_, 'de> {
+    type Error = Failed;
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Table<'_, V> {
-    type Value = V::Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.visitor.expecting(f)
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failed> {
+        let Some(left) = self.count.checked_sub(1) else { return Ok(None) };
+        self.count = left;
+        self.before = self.reader.left.len();
+        let counted = self.reader.budget.element().and_then(|()| self.produce::<K::Value>());
+        let place = self.place.with_room::<K::Value>();
+        let key = counted.and_then(|()| seed.deserialize(Item { reader: self.reader, place }));
+        key.map(Some).inspect_err(|_| self.reader.budget.step(Step::Key))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        announced(self.at, inner.size_hint())?;
-        self.visitor.visit_map(EntryAccess { inner, at: self.at, before: 0 })
-    }
-}
-
-struct EntryAccess<'b, A> {
-    inner: A,
-    at: At<'b>,
-    // Bytes left before the key of the current entry.
-    before: u64,
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for EntryAccess<'_, A> {
-    type Error = A::Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        let at = self.at.with_room::<K::Value>();
-        self.before = at.budget.bytes_left();
-        let result = self.inner.next_key_seed(EntrySeed { seed: Seed { seed, at }, counted: true });
-        result.inspect_err(|_| at.budget.step(Step::Key))
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        let at = self.at.with_room::<V::Value>();
-        let result = self.inner.next_value_seed(EntrySeed { seed: Seed { seed, at }, counted: false });
-        let value = result.inspect_err(|_| at.budget.step(Step::Value))?;
-        if at.budget.bytes_left() == self.before {
-            return Err(fail(at.budget, DecodeProblem::ZeroSizeElement));
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failed> {
+        let place = self.place.with_room::<V::Value>();
+        let produced = self.produce::<V::Value>();
+        let value = produced.and_then(|()| seed.deserialize(Item { reader: self.reader, place }));
+        let value = value.inspect_err(|_| self.reader.budget.step(Step::Value))?;
+        if self.reader.left.len() == self.before {
+            return Err(self.reader.budget.fail(DecodeProblem::ZeroSizeElement));
         }
         Ok(value)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint().map(|len| len.min(PREALLOCATE))
+        Some(self.count.min(PREALLOCATE))
     }
 }
 
-struct EntrySeed<'b, S> {
-    seed: Seed<'b, S>,
-    counted: bool,
-}
+/// An enum, of which first the number of the variant is read, and then what the variant holds.
+pub(super) struct Variant<'r, 'de>(pub(super) Item<'r, 'de>);
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for EntrySeed<'_, S> {
-    type Value = S::Value;
+impl<'r, 'de> EnumAccess<'de> for Variant<'r, 'de> {
+    type Error = Failed;
+    type Variant = Variant<'r, 'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
-        let at = self.seed.at;
-        if self.counted {
-            at.check(at.budget.element())?;
-        }
-        // Twice: a hash table keeps up to half of its slots free.
-        at.check(at.budget.produce(2 * at.room()))?;
-        self.seed.deserialize(inner)
+    #[inline(always)]
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Variant<'r, 'de>), Failed> {
+        let number: U32Deserializer<Failed> = u32::from_le_bytes(self.0.reader.array()?).into_deserializer();
+        Ok((seed.deserialize(number)?, self))
     }
 }
 
-impl<'de, 'b, A: EnumAccess<'de>> EnumAccess<'de> for Reader<'b, A> {
-    type Error = A::Error;
-    type Variant = Reader<'b, A::Variant>;
+impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
+    type Error = Failed;
 
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
-        let (value, inner) = self.inner.variant_seed(seed)?;
-        Ok((value, Reader { inner, at: self.at }))
-    }
-}
-
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Reader<'_, A> {
-    type Error = A::Error;
-
-    fn unit_variant(self) -> Result<(), A::Error> {
-        self.inner.unit_variant()
+    #[inline(always)]
+    fn unit_variant(self) -> Result<(), Failed> {
+        Ok(())
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
-        let at = self.at.below()?.with_room::<S::Value>();
-        self.inner.newtype_variant_seed(Seed { seed, at })
+    #[inline(always)]
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Failed> {
+        let Item { reader, place } = self.0.below()?;
+        seed.deserialize(Item { reader, place: place.with_room::<S::Value>() })
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.inner.tuple_variant(len, Fields { visitor, at: self.at.below()?, names: &[] })
+    #[inline(always)]
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Failed> {
+        self.0.fields(len, &[], visitor)
     }
 
+    #[inline(always)]
     fn struct_variant<V: Visitor<'de>>(
         self,
         names: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, A::Error> {
-        self.inner.struct_variant(names, Fields { visitor, at: self.at.below()?, names })
+    ) -> Result<V::Value, Failed> {
+        self.0.fields(names.len(), names, visitor)
     }
 }

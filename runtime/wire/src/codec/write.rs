@@ -1,4 +1,4 @@
-//! Encoding: bincode's serializer behind one that counts what decoding will count.
+//! Encoding: bincode's encoding, written by a serializer that counts what decoding will count.
 //!
 //! Depth, elements and bytes are counted exactly as the reader counts them. Produced bytes are counted by
 //! content, since a serializer sees no sizes of Rust types; where a value's type has unused room (an enum
@@ -6,17 +6,13 @@
 
 use std::fmt::Display;
 
-use bincode::enc::write::Writer as InnerWriter;
-use bincode::error::EncodeError as Inner;
 use serde::Serialize;
-use serde::ser::{Error, Serializer};
+use serde::ser::Serializer;
 
-use super::budget::{Budget, Over, shown};
+use super::budget::{Budget, Failed, Over, Place};
 use super::error::{EncodeError, EncodeProblem, Step};
 use super::write_access::{Kind, Within};
 use crate::{Limit, Limits};
-
-pub(super) type WriteBudget = Budget<EncodeProblem>;
 
 pub(super) fn encode<T: Serialize + ?Sized>(
     value: &T,
@@ -24,26 +20,16 @@ pub(super) fn encode<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
     let start = out.len();
-    let budget = WriteBudget::new(limits, limits.frame_bytes as usize);
-    let top = At { budget: &budget, depth: 0, counted: false };
-    let sink = Sink { out, budget: &budget, max: limits.frame_bytes };
-    if let Err(error) = bincode::serde::encode_into_writer(Item { value, at: top }, sink, super::CONFIG) {
-        budget.keep(problem(error));
+    let mut writer = Writer { start, max: limits.frame_bytes as usize, out, budget: Budget::new(limits) };
+    let result = value.serialize(Item { writer: &mut writer, place: Place::TOP });
+    if result.is_ok() && writer.budget.is_kept() {
+        return Ok(());
     }
-    match budget.end() {
-        (None, _) => Ok(()),
-        (Some(problem), path) => {
-            out.truncate(start);
-            Err(EncodeError { problem, path })
-        }
-    }
-}
-
-fn problem(error: Inner) -> EncodeProblem {
-    match error {
-        Inner::OtherString(text) => EncodeProblem::Refused { message: shown(&text) },
-        other => EncodeProblem::Refused { message: shown(&other.to_string()) },
-    }
+    writer.out.truncate(start);
+    let (problem, path) = writer.budget.end(result.err(), |message| EncodeProblem::Refused { message });
+    let problem =
+        problem.unwrap_or_else(|| EncodeProblem::Refused { message: "it cannot be written".into() });
+    Err(EncodeError { problem, path })
 }
 
 impl From<Over> for EncodeProblem {
@@ -52,113 +38,113 @@ impl From<Over> for EncodeProblem {
     }
 }
 
-struct Sink<'b> {
-    out: &'b mut Vec<u8>,
-    budget: &'b WriteBudget,
-    max: u32,
+/// The bytes so far, and what is left of the limits.
+pub(super) struct Writer<'w> {
+    out: &'w mut Vec<u8>,
+    /// Where the value's first byte is.
+    start: usize,
+    /// How many it may have.
+    max: usize,
+    pub(super) budget: Budget<EncodeProblem>,
 }
 
-impl InnerWriter for Sink<'_> {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Inner> {
-        if let Err(missing) = self.budget.bytes(bytes.len() as u64) {
-            let max = u64::from(self.max);
-            self.budget.keep(Over { limit: Limit::FrameBytes, found: max + missing, max }.into());
-            return Err(Inner::Other(""));
+impl Writer<'_> {
+    /// Returns how many bytes were written.
+    #[inline(always)]
+    pub(super) fn written(&self) -> usize {
+        self.out.len() - self.start
+    }
+
+    #[inline(always)]
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failed> {
+        let wanted = self.written().saturating_add(bytes.len());
+        if wanted > self.max {
+            return Err(self.budget.over(Limit::FrameBytes, wanted as u64, self.max as u64));
         }
         self.out.extend_from_slice(bytes);
         Ok(())
     }
-}
 
-/// Keeps the problem and returns the empty error that travels through serde.
-#[cold]
-pub(super) fn fail<E: Error>(budget: &WriteBudget, problem: EncodeProblem) -> E {
-    budget.keep(problem);
-    E::custom("")
-}
-
-/// Where in the value the next item stands.
-#[derive(Clone, Copy)]
-pub(super) struct At<'b> {
-    pub(super) budget: &'b WriteBudget,
-    pub(super) depth: u16,
-    /// Whether it is an element of a sequence that is yet to be counted, unless it is a single byte.
-    pub(super) counted: bool,
-}
-
-impl<'b> At<'b> {
-    #[inline]
-    pub(super) fn check<T, E: Error>(&self, result: Result<T, Over>) -> Result<T, E> {
-        result.map_err(|over| fail(self.budget, over.into()))
+    #[inline(always)]
+    fn length(&mut self, length: usize) -> Result<(), Failed> {
+        self.bytes(&(length as u64).to_le_bytes())
     }
+}
 
+/// The next item of a value: the serializer that its type is given.
+pub(super) struct Item<'r, 'w> {
+    pub(super) writer: &'r mut Writer<'w>,
+    pub(super) place: Place,
+}
+
+impl<'r, 'w> Item<'r, 'w> {
     /// Counts an item that fills `size` bytes of memory.
-    #[inline]
-    fn item<E: Error>(&self, size: usize) -> Result<(), E> {
-        if self.counted {
-            self.check(self.budget.element())?;
+    #[inline(always)]
+    fn count(&mut self, size: usize) -> Result<(), Failed> {
+        if self.place.is_to_be_counted() {
+            self.writer.budget.element()?;
         }
-        self.check(self.budget.produce(size))
+        self.writer.budget.produce(size)
     }
 
-    /// Counts an item that holds others and returns where those stand.
-    #[inline]
-    fn open<E: Error>(mut self, size: usize) -> Result<At<'b>, E> {
-        self.item(size)?;
-        self.depth = self.check(self.budget.below(self.depth))?;
-        self.counted = false;
-        Ok(self)
+    /// Counts an item that holds others, and goes to where those stand.
+    #[inline(always)]
+    fn open(mut self, size: usize) -> Result<Item<'r, 'w>, Failed> {
+        self.count(size)?;
+        let place = self.writer.budget.below(self.place.counted())?;
+        Ok(Item { place, ..self })
     }
-}
 
-pub(super) struct Item<'b, 'v, T: ?Sized> {
-    pub(super) value: &'v T,
-    pub(super) at: At<'b>,
-}
-
-impl<T: Serialize + ?Sized> Serialize for Item<'_, '_, T> {
-    #[inline]
-    fn serialize<S: Serializer>(&self, inner: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(Writer { inner, at: self.at })
+    /// Counts a variant that holds others, writes its number, and goes to where those stand.
+    #[inline(always)]
+    fn open_variant(self, index: u32) -> Result<Item<'r, 'w>, Failed> {
+        let item = self.open(size_of::<u32>())?;
+        item.writer.bytes(&index.to_le_bytes())?;
+        Ok(item)
     }
-}
 
-/// The serializer that counts.
-struct Writer<'b, S> {
-    inner: S,
-    at: At<'b>,
-}
+    #[inline(always)]
+    fn holding(self, kind: Kind) -> Within<'r, 'w> {
+        Within::new(self.writer, self.place, kind)
+    }
 
-impl<'b, S: Serializer> Writer<'b, S> {
-    #[inline]
-    fn within<C>(
-        self,
-        kind: Kind,
-        size: usize,
-        open: impl FnOnce(S) -> Result<C, S::Error>,
-    ) -> Result<Within<'b, C>, S::Error> {
-        let at = self.at.open(size)?;
-        Ok(Within::new(open(self.inner)?, at, kind))
+    /// Writes the one value that another holds.
+    #[inline(always)]
+    fn only<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), Failed> {
+        let Item { writer, place } = self;
+        let result = value.serialize(Item { writer: &mut *writer, place });
+        result.inspect_err(|_| writer.budget.step(Step::Type(name)))
+    }
+
+    /// Opens what announces its length, which must be known.
+    #[inline(always)]
+    fn announced(self, announced: Option<usize>, kind: fn(usize) -> Kind) -> Result<Within<'r, 'w>, Failed> {
+        let Some(length) = announced else {
+            return Err(self.writer.budget.fail(EncodeProblem::Length { announced, found: 0 }));
+        };
+        let item = self.open(HANDLE)?;
+        item.writer.length(length)?;
+        Ok(item.holding(kind(length)))
     }
 }
 
 macro_rules! items {
     ($($method:ident $type:ty)*) => {$(
-        #[inline]
-        fn $method(self, value: $type) -> Result<S::Ok, S::Error> {
-            self.at.item(size_of::<$type>())?;
-            self.inner.$method(value)
+        #[inline(always)]
+        fn $method(mut self, value: $type) -> Result<(), Failed> {
+            self.count(size_of::<$type>())?;
+            self.writer.bytes(&value.to_le_bytes())
         }
     )*};
 }
 
+/// Bytes are not counted as elements: there are as many of them at most as the payload has.
 macro_rules! single_bytes {
     ($($method:ident $type:ty)*) => {$(
-        #[inline]
-        fn $method(self, value: $type) -> Result<S::Ok, S::Error> {
-            self.at.check(self.at.budget.produce(1))?;
-            self.inner.$method(value)
+        #[inline(always)]
+        fn $method(self, value: $type) -> Result<(), Failed> {
+            self.writer.budget.produce(1)?;
+            self.writer.bytes(&[value as u8])
         }
     )*};
 }
@@ -166,163 +152,146 @@ macro_rules! single_bytes {
 /// What a `String`, a `Vec` or a `HashMap` takes besides its content.
 const HANDLE: usize = 24;
 
-impl<'b, S: Serializer> Serializer for Writer<'b, S> {
-    type Ok = S::Ok;
-    type Error = S::Error;
-    type SerializeSeq = Within<'b, S::SerializeSeq>;
-    type SerializeTuple = Within<'b, S::SerializeTuple>;
-    type SerializeTupleStruct = Within<'b, S::SerializeTupleStruct>;
-    type SerializeTupleVariant = Within<'b, S::SerializeTupleVariant>;
-    type SerializeMap = Within<'b, S::SerializeMap>;
-    type SerializeStruct = Within<'b, S::SerializeStruct>;
-    type SerializeStructVariant = Within<'b, S::SerializeStructVariant>;
+impl<'r, 'w> Serializer for Item<'r, 'w> {
+    type Ok = ();
+    type Error = Failed;
+    type SerializeSeq = Within<'r, 'w>;
+    type SerializeTuple = Within<'r, 'w>;
+    type SerializeTupleStruct = Within<'r, 'w>;
+    type SerializeTupleVariant = Within<'r, 'w>;
+    type SerializeMap = Within<'r, 'w>;
+    type SerializeStruct = Within<'r, 'w>;
+    type SerializeStructVariant = Within<'r, 'w>;
 
     single_bytes! { serialize_bool bool serialize_u8 u8 serialize_i8 i8 }
 
     items! {
         serialize_u16 u16 serialize_u32 u32 serialize_u64 u64 serialize_u128 u128
         serialize_i16 i16 serialize_i32 i32 serialize_i64 i64 serialize_i128 i128
-        serialize_f32 f32 serialize_f64 f64 serialize_char char
+        serialize_f32 f32 serialize_f64 f64
+    }
+
+    fn serialize_char(mut self, value: char) -> Result<(), Failed> {
+        self.count(size_of::<char>())?;
+        self.writer.bytes(value.encode_utf8(&mut [0; 4]).as_bytes())
     }
 
     #[inline]
-    fn serialize_str(self, value: &str) -> Result<S::Ok, S::Error> {
-        self.at.item(HANDLE + value.len())?;
-        self.inner.serialize_str(value)
+    fn serialize_str(self, value: &str) -> Result<(), Failed> {
+        self.serialize_bytes(value.as_bytes())
     }
 
     #[inline]
-    fn serialize_bytes(self, value: &[u8]) -> Result<S::Ok, S::Error> {
-        self.at.item(HANDLE + value.len())?;
-        self.inner.serialize_bytes(value)
+    fn serialize_bytes(mut self, value: &[u8]) -> Result<(), Failed> {
+        self.count(HANDLE + value.len())?;
+        self.writer.length(value.len())?;
+        self.writer.bytes(value)
     }
 
-    #[inline]
-    fn serialize_none(self) -> Result<S::Ok, S::Error> {
-        self.at.item(0)?;
-        self.inner.serialize_none()
+    #[inline(always)]
+    fn serialize_none(mut self) -> Result<(), Failed> {
+        self.count(0)?;
+        self.writer.bytes(&[0])
     }
 
-    #[inline]
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        let at = self.at.open(0)?;
-        self.inner.serialize_some(&Item { value, at })
+    #[inline(always)]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failed> {
+        let item = self.open(0)?;
+        item.writer.bytes(&[1])?;
+        value.serialize(item)
     }
 
-    #[inline]
-    fn serialize_unit(self) -> Result<S::Ok, S::Error> {
-        self.at.item(0)?;
-        self.inner.serialize_unit()
+    #[inline(always)]
+    fn serialize_unit(mut self) -> Result<(), Failed> {
+        self.count(0)
     }
 
-    #[inline]
-    fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, S::Error> {
-        self.at.item(0)?;
-        self.inner.serialize_unit_struct(name)
+    #[inline(always)]
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Failed> {
+        self.serialize_unit()
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_unit_variant(
         self,
-        name: &'static str,
+        _name: &'static str,
         index: u32,
-        variant: &'static str,
-    ) -> Result<S::Ok, S::Error> {
-        self.at.item(size_of::<u32>())?;
-        self.inner.serialize_unit_variant(name, index, variant)
+        _variant: &'static str,
+    ) -> Result<(), Failed> {
+        self.serialize_u32(index)
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         name: &'static str,
         value: &T,
-    ) -> Result<S::Ok, S::Error> {
-        let at = self.at.open(0)?;
-        let result = self.inner.serialize_newtype_struct(name, &Item { value, at });
-        result.inspect_err(|_| at.budget.step(Step::Type(name)))
+    ) -> Result<(), Failed> {
+        self.open(0)?.only(name, value)
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
-        name: &'static str,
+        _name: &'static str,
         index: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<S::Ok, S::Error> {
-        let at = self.at.open(size_of::<u32>())?;
-        let result = self.inner.serialize_newtype_variant(name, index, variant, &Item { value, at });
-        result.inspect_err(|_| at.budget.step(Step::Type(variant)))
+    ) -> Result<(), Failed> {
+        self.open_variant(index)?.only(variant, value)
     }
 
     #[inline]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        let Some(announced) = len else {
-            return Err(fail(self.at.budget, EncodeProblem::Length { announced: None, found: 0 }));
-        };
-        self.within(Kind::Sequence { announced }, HANDLE, |inner| inner.serialize_seq(len))
+    fn serialize_seq(self, len: Option<usize>) -> Result<Within<'r, 'w>, Failed> {
+        self.announced(len, |announced| Kind::Sequence { announced })
     }
 
-    #[inline]
-    fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        self.within(Kind::Fields { name: None }, 0, |inner| inner.serialize_tuple(len))
+    #[inline(always)]
+    fn serialize_tuple(self, _len: usize) -> Result<Within<'r, 'w>, Failed> {
+        Ok(self.open(0)?.holding(Kind::Fields { name: None }))
     }
 
-    #[inline]
-    fn serialize_tuple_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        self.within(Kind::Fields { name: Some(name) }, 0, |inner| inner.serialize_tuple_struct(name, len))
+    #[inline(always)]
+    fn serialize_tuple_struct(self, name: &'static str, _len: usize) -> Result<Within<'r, 'w>, Failed> {
+        Ok(self.open(0)?.holding(Kind::Fields { name: Some(name) }))
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_tuple_variant(
         self,
-        name: &'static str,
+        _name: &'static str,
         index: u32,
         variant: &'static str,
-        len: usize,
-    ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        self.within(Kind::Fields { name: Some(variant) }, size_of::<u32>(), |inner| {
-            inner.serialize_tuple_variant(name, index, variant, len)
-        })
+        _len: usize,
+    ) -> Result<Within<'r, 'w>, Failed> {
+        Ok(self.open_variant(index)?.holding(Kind::Fields { name: Some(variant) }))
     }
 
     #[inline]
-    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        let Some(announced) = len else {
-            return Err(fail(self.at.budget, EncodeProblem::Length { announced: None, found: 0 }));
-        };
-        self.within(Kind::Map { announced }, HANDLE, |inner| inner.serialize_map(len))
+    fn serialize_map(self, len: Option<usize>) -> Result<Within<'r, 'w>, Failed> {
+        self.announced(len, |announced| Kind::Map { announced })
     }
 
-    #[inline]
-    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, S::Error> {
-        self.within(Kind::Fields { name: Some(name) }, 0, |inner| inner.serialize_struct(name, len))
+    #[inline(always)]
+    fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Within<'r, 'w>, Failed> {
+        Ok(self.open(0)?.holding(Kind::Fields { name: Some(name) }))
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_struct_variant(
         self,
-        name: &'static str,
+        _name: &'static str,
         index: u32,
         variant: &'static str,
-        len: usize,
-    ) -> Result<Self::SerializeStructVariant, S::Error> {
-        self.within(Kind::Fields { name: Some(variant) }, size_of::<u32>(), |inner| {
-            inner.serialize_struct_variant(name, index, variant, len)
-        })
+        _len: usize,
+    ) -> Result<Within<'r, 'w>, Failed> {
+        Ok(self.open_variant(index)?.holding(Kind::Fields { name: Some(variant) }))
     }
 
-    #[inline]
-    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Failed> {
         self.serialize_str(&value.to_string())
     }
 
-    #[inline]
     fn is_human_readable(&self) -> bool {
         false
     }

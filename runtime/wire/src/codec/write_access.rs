@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 use serde::ser::{
-    Error, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
+use super::budget::{Failed, Place};
 use super::error::{EncodeProblem, Step};
-use super::write::{At, Item, fail};
+use super::write::{Item, Writer};
 
 /// What holds the items.
 #[derive(Clone, Copy)]
@@ -18,115 +19,122 @@ pub(super) enum Kind {
 }
 
 /// Items within an item.
-pub(super) struct Within<'b, C> {
-    inner: C,
-    at: At<'b>,
+pub(super) struct Within<'r, 'w> {
+    writer: &'r mut Writer<'w>,
+    place: Place,
     kind: Kind,
     found: usize,
-    // Bytes left before the current element or entry.
-    before: u64,
+    /// Bytes written before the key of the current entry.
+    before: usize,
 }
 
-impl<'b, C> Within<'b, C> {
-    #[inline]
-    pub(super) fn new(inner: C, at: At<'b>, kind: Kind) -> Within<'b, C> {
-        Within { inner, at, kind, found: 0, before: 0 }
+impl<'r, 'w> Within<'r, 'w> {
+    #[inline(always)]
+    pub(super) fn new(writer: &'r mut Writer<'w>, place: Place, kind: Kind) -> Within<'r, 'w> {
+        Within { writer, place, kind, found: 0, before: 0 }
     }
 
-    #[inline]
-    fn field<E>(
-        &mut self,
-        name: Option<&'static str>,
-        write: impl FnOnce(&mut C, At<'b>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let result = write(&mut self.inner, self.at);
+    #[inline(always)]
+    fn write<T: Serialize + ?Sized>(&mut self, value: &T, place: Place) -> Result<(), Failed> {
+        value.serialize(Item { writer: self.writer, place })
+    }
+
+    #[inline(always)]
+    fn field<T: Serialize + ?Sized>(&mut self, step: Step, value: &T) -> Result<(), Failed> {
+        let result = self.write(value, self.place);
         if result.is_err() {
-            self.at.budget.step(name.map_or(Step::Element(self.found as u32), Step::Field));
-            if let Kind::Fields { name: Some(name) } = self.kind {
-                self.at.budget.step(Step::Type(name));
-            }
+            self.leave(step);
         }
-        self.found += 1;
         result
     }
 
-    #[inline]
-    fn moved<E: Error>(&self) -> Result<(), E> {
-        if self.at.budget.bytes_left() < self.before {
-            return Ok(());
+    /// Notes that an error travels outwards out of a field.
+    #[cold]
+    fn leave(&mut self, step: Step) {
+        self.writer.budget.step(step);
+        if let Kind::Fields { name: Some(name) } = self.kind {
+            self.writer.budget.step(Step::Type(name));
         }
-        Err(fail(self.at.budget, EncodeProblem::ZeroSizeElement))
     }
 
-    fn complete<E: Error>(&self) -> Result<(), E> {
+    /// Checks that an element has bytes.
+    #[inline(always)]
+    fn moved(&mut self, before: usize) -> Result<(), Failed> {
+        if self.writer.written() > before {
+            return Ok(());
+        }
+        Err(self.writer.budget.fail(EncodeProblem::ZeroSizeElement))
+    }
+
+    #[inline]
+    fn complete(self) -> Result<(), Failed> {
         match self.kind {
             Kind::Sequence { announced } | Kind::Map { announced } if announced != self.found => {
                 let problem = EncodeProblem::Length { announced: Some(announced), found: self.found };
-                Err(fail(self.at.budget, problem))
+                Err(self.writer.budget.fail(problem))
             }
             Kind::Sequence { .. } | Kind::Map { .. } | Kind::Fields { .. } => Ok(()),
         }
     }
 }
 
-impl<C: SerializeSeq> SerializeSeq for Within<'_, C> {
-    type Ok = C::Ok;
-    type Error = C::Error;
+impl SerializeSeq for Within<'_, '_> {
+    type Ok = ();
+    type Error = Failed;
 
     #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-        self.before = self.at.budget.bytes_left();
-        self.field(None, |inner, at| {
-            inner.serialize_element(&Item { value, at: At { counted: true, ..at } })
-        })?;
-        self.moved()
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
+        let before = self.writer.written();
+        let result = self.write(value, self.place.to_be_counted());
+        if result.is_err() {
+            self.leave(Step::Element(self.found as u32));
+        }
+        self.found += 1;
+        result.and_then(|()| self.moved(before))
     }
 
-    fn end(self) -> Result<C::Ok, C::Error> {
-        self.complete()?;
-        self.inner.end()
+    #[inline]
+    fn end(self) -> Result<(), Failed> {
+        self.complete()
     }
 }
 
-impl<C: SerializeMap> SerializeMap for Within<'_, C> {
-    type Ok = C::Ok;
-    type Error = C::Error;
+impl SerializeMap for Within<'_, '_> {
+    type Ok = ();
+    type Error = Failed;
 
-    #[inline]
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-        let at = self.at;
-        self.before = at.budget.bytes_left();
-        at.check(at.budget.element())?;
-        self.inner.serialize_key(&Item { value, at }).inspect_err(|_| at.budget.step(Step::Key))
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
+        self.before = self.writer.written();
+        self.writer.budget.element()?;
+        self.write(value, self.place).inspect_err(|_| self.writer.budget.step(Step::Key))
     }
 
-    #[inline]
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-        let at = self.at;
-        self.inner.serialize_value(&Item { value, at }).inspect_err(|_| at.budget.step(Step::Value))?;
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
+        self.write(value, self.place).inspect_err(|_| self.writer.budget.step(Step::Value))?;
         self.found += 1;
-        self.moved()
+        self.moved(self.before)
     }
 
-    fn end(self) -> Result<C::Ok, C::Error> {
-        self.complete()?;
-        self.inner.end()
+    fn end(self) -> Result<(), Failed> {
+        self.complete()
     }
 }
 
 macro_rules! rows {
     ($($trait:ident $method:ident)*) => {$(
-        impl<C: $trait> $trait for Within<'_, C> {
-            type Ok = C::Ok;
-            type Error = C::Error;
+        impl $trait for Within<'_, '_> {
+            type Ok = ();
+            type Error = Failed;
 
-            #[inline]
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-                self.field(None, |inner, at| inner.$method(&Item { value, at }))
+            #[inline(always)]
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
+                self.found += 1;
+                self.field(Step::Element(self.found as u32 - 1), value)
             }
 
-            fn end(self) -> Result<C::Ok, C::Error> {
-                self.inner.end()
+            #[inline(always)]
+            fn end(self) -> Result<(), Failed> {
+                Ok(())
             }
         }
     )*};
@@ -134,29 +142,30 @@ macro_rules! rows {
 
 macro_rules! named_rows {
     ($($trait:ident)*) => {$(
-        impl<C: $trait> $trait for Within<'_, C> {
-            type Ok = C::Ok;
-            type Error = C::Error;
+        impl $trait for Within<'_, '_> {
+            type Ok = ();
+            type Error = Failed;
 
-            #[inline]
+            #[inline(always)]
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
                 value: &T,
-            ) -> Result<(), C::Error> {
-                self.field(Some(name), |inner, at| inner.serialize_field(name, &Item { value, at }))
+            ) -> Result<(), Failed> {
+                self.field(Step::Field(name), value)
             }
 
-            fn skip_field(&mut self, name: &'static str) -> Result<(), C::Error> {
+            fn skip_field(&mut self, name: &'static str) -> Result<(), Failed> {
                 // Fields are told apart by their place alone, so that the reader would take the next for it.
-                self.field(Some(name), |_, at| {
-                    let message = "a field was skipped, which its reader could not know".into();
-                    Err(fail(at.budget, EncodeProblem::Refused { message }))
-                })
+                let message = "a field was skipped, which its reader could not know".into();
+                let error = self.writer.budget.fail(EncodeProblem::Refused { message });
+                self.leave(Step::Field(name));
+                Err(error)
             }
 
-            fn end(self) -> Result<C::Ok, C::Error> {
-                self.inner.end()
+            #[inline(always)]
+            fn end(self) -> Result<(), Failed> {
+                Ok(())
             }
         }
     )*};
