@@ -20,6 +20,8 @@ pub mod files;
 pub mod findings;
 pub mod fresh_mount;
 pub mod guardian;
+#[cfg(test)]
+mod hangup;
 pub mod held_lock;
 pub mod identity;
 pub mod inherited;

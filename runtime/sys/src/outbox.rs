@@ -101,6 +101,7 @@ mod tests {
         assert_eq!(outbox.flush(ours.as_fd()), Flushed::Empty);
         assert!(outbox.is_empty());
         drop(theirs);
+        crate::hangup::wait_for_hangup(ours.as_fd());
         outbox.push(0, vec![0], Vec::new());
         assert_eq!(outbox.flush(ours.as_fd()), Flushed::Closed);
     }

@@ -30,6 +30,8 @@ pub fn read(pipe: &OwnedFd, bytes: &mut [u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
 
     #[test]
@@ -40,6 +42,7 @@ mod tests {
         nix::unistd::write(&theirs, b"hello").unwrap();
         assert_eq!((read(&ours, &mut bytes), &bytes[..5]), (Some(5), &b"hello"[..]));
         drop(theirs);
+        crate::hangup::wait_for_hangup(ours.as_fd());
         assert_eq!(read(&ours, &mut bytes), None);
     }
 }

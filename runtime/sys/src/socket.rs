@@ -374,6 +374,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
+    use crate::hangup::wait_for_hangup;
 
     fn seqpacket() -> (OwnedFd, OwnedFd) {
         pair(Kind::SeqPacket).unwrap()
@@ -412,6 +413,7 @@ mod tests {
         assert_eq!(receive_bytes(&b).unwrap().unwrap().bytes, 0);
         assert_eq!(receive_bytes(&b).unwrap_err(), ReceiveError::WouldBlock);
         drop(a);
+        wait_for_hangup(b.as_fd());
         assert!(receive_bytes(&b).unwrap().is_none());
     }
 
@@ -420,6 +422,7 @@ mod tests {
         let (a, b) = seqpacket();
         pass_credentials(b.as_fd()).unwrap();
         drop(a);
+        wait_for_hangup(b.as_fd());
         assert!(receive_bytes(&b).unwrap().is_none());
     }
 
@@ -493,6 +496,7 @@ mod tests {
         };
         assert_eq!(full, SendError::WouldBlock);
         drop(b);
+        wait_for_hangup(a.as_fd());
         assert_eq!(send_bytes(&a, b"x", &[]), Err(SendError::Closed));
     }
 
