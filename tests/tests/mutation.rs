@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::State;
-use bailiwick_tests::harness::{Line, Process, Stopwatch, Supervised};
+use bailiwick_tests::harness::{Line, Process, Stopwatch, Supervised, copy_program};
 
 /// How many packets each test changes unless it is told: every few cost a life, of which there are many a second.
 const ON_LINKS: u64 = 300;
@@ -71,7 +71,7 @@ actor.speaker = {{ type = "Chatter", args = {{ targets = ["victim", "priv"], res
 
 fn supervise(manifest: &str) -> Supervised {
     let folder = Supervised::folder(env!("CARGO_BIN_EXE_tw"));
-    fs::copy(env!("CARGO_BIN_EXE_mutant"), folder.path().join("mutant")).expect("it can be copied");
+    copy_program(env!("CARGO_BIN_EXE_mutant"), folder.path().join("mutant"));
     let path = folder.path().join("app.toml");
     fs::write(&path, manifest).expect("the manifest can be written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwickd-under-test"));

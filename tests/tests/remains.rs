@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bailiwick_supervisor::control::State;
 use bailiwick_tests::harness::{
-    Ended, Process, Remains, Stopwatch, Supervised, needs_root, strike, trials_of, users_of,
+    Ended, Process, Remains, Stopwatch, Supervised, copy_program, needs_root, strike, trials_of, users_of,
 };
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
@@ -130,7 +130,7 @@ fn kill_a_program(command: impl Fn(&Path) -> Command, user: Option<u32>) {
     // The build may lie where that user may not go.
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
-    fs::copy(env!("CARGO_BIN_EXE_shop"), folder.path().join("tw")).expect("the program can be copied");
+    copy_program(env!("CARGO_BIN_EXE_shop"), folder.path().join("tw"));
     let places = tempfile::tempdir().expect("a temporary folder");
     chown(places.path(), user.map(Into::into), None).expect("root may, and who is not is nobody else");
     let mut command = command(&folder.path().join("tw"));

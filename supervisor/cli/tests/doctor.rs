@@ -13,7 +13,10 @@ fn doctor(wrapper: &[&str]) -> Option<(i32, String, Value)> {
     let folder = keep.path().to_owned();
     // Where every user may execute it.
     let own = folder.join("bailiwick");
-    fs::copy(env!("CARGO_BIN_EXE_bailiwick"), &own).expect("it can be copied");
+    // By another process: what this one writes is open for writing in whatever its other threads fork meanwhile, and cannot be
+    // executed then.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_bailiwick")).arg(&own).status();
+    assert!(copied.is_ok_and(|status| status.success()), "it can be copied");
     for path in [&folder, &own] {
         fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("it is ours");
     }

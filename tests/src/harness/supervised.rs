@@ -15,7 +15,7 @@ use bailiwick_wire::crash::Report;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use super::{Journal, PATIENCE, Process, Remains};
+use super::{Journal, PATIENCE, Process, Remains, copy_program};
 
 /// How long an order of an operator may take before the test has failed.
 const ORDER: Duration = Duration::from_secs(50);
@@ -52,7 +52,7 @@ impl Supervised {
         let folder = tempfile::Builder::new().prefix("bw").tempdir_in(place).expect("the folder can be made");
         let own = folder.path().join("tw");
         if fs::hard_link(executable, &own).is_err() {
-            fs::copy(executable, &own).expect("the executable can be copied");
+            copy_program(executable, &own);
         }
         // Workers under other users look for their files in here.
         fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
@@ -79,7 +79,7 @@ impl Supervised {
         // The supervisor is told by what it executes as well.
         let own = folder.path().join("bailiwickd");
         if fs::hard_link(bailiwickd, &own).is_err() {
-            fs::copy(bailiwickd, &own).expect("the executable can be copied");
+            copy_program(bailiwickd, &own);
         }
         let mut command = match wrapper {
             [] => Command::new(own),

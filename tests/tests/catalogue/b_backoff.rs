@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bailiwick_supervisor::control::{Cause, Row, State, Verb};
-use bailiwick_tests::harness::{Stopwatch, Supervised};
+use bailiwick_tests::harness::{Stopwatch, Supervised, copy_program};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
@@ -215,7 +215,7 @@ fn b11_a_program_that_cannot_be_executed_costs_the_supervisor_next_to_nothing() 
     let folder = Supervised::folder(env!("CARGO_BIN_EXE_tw"));
     // A file of its own: others execute the one that is there.
     let program = folder.path().join("program");
-    fs::copy(env!("CARGO_BIN_EXE_tw"), &program).expect("it can be copied");
+    copy_program(env!("CARGO_BIN_EXE_tw"), &program);
     let keys = "group = \"few\"\nbackoff = { base = \"100ms\", cap = \"100ms\" }";
     let manifest = ["[group.few]\nmax_restarts = 1\n", &worker("a", keys, "")].concat();
     let path = folder.path().join("app.toml");

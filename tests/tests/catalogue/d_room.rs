@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use bailiwick_supervisor::control::{Cause, Outcome, ReloadMode, State, Verb};
-use bailiwick_tests::harness::Ended;
+use bailiwick_tests::harness::{Ended, copy_program};
 use bailiwick_tests::run;
 use nix::errno::Errno;
 
@@ -104,7 +104,7 @@ fn d6_an_end_before_ready_is_a_failed_start_also_with_code_zero() {
 fn d3_a_start_that_fails_tells_the_error_and_shows_no_process() {
     let mut supervised = run!(&plain("a"));
     let own = supervised.path().join("own");
-    std::fs::copy("/bin/sleep", &own).expect("it is there");
+    copy_program("/bin/sleep", &own);
     let command = "[worker.b]\nkind = \"command\"\ncommand = [\"FOLDER/own\", \"1000000\"]\n\
         backoff = { base = \"20s\", cap = \"30s\" }\nsandbox.preset = \"exec\"\n";
     let reloaded =

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{Cause, ClientError, Outcome, State, Target, Verb};
-use bailiwick_tests::harness::{Ended, Process, Supervised};
+use bailiwick_tests::harness::{Ended, Process, Supervised, copy_program};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
@@ -209,7 +209,8 @@ fn g15_the_newcomer_runs_what_is_on_disk_and_so_do_those_after_it() {
     supervised.wait_for_life("probe", 1);
     let (program, next) = (supervised.path().join("tw"), supervised.path().join("next"));
     let old = present();
-    fs::copy(&program, &next).and_then(|_| fs::rename(&next, &program)).expect("the folder is ours");
+    copy_program(&program, &next);
+    fs::rename(&next, &program).expect("the folder is ours");
     assert!(matches!(roll(&supervised), Ok(Outcome::Done)), "so far:\n{}", supervised.journal());
     let new = present();
     assert_eq!(new, fs::metadata(&program).map(|found| found.ino()).ok());
@@ -238,7 +239,8 @@ fn assert_build_stays(keys: &str) {
     supervised.wait_for_life("probe", 1);
     let (program, next) = (supervised.path().join("tw"), supervised.path().join("next"));
     let old = inode(supervised.pid("probe").0);
-    fs::copy(&program, &next).and_then(|_| fs::rename(&next, &program)).expect("the folder is ours");
+    copy_program(&program, &next);
+    fs::rename(&next, &program).expect("the folder is ours");
     assert!(matches!(roll(&supervised), Ok(Outcome::RolledBack)), "so far:\n{}", supervised.journal());
     assert_eq!(inode(supervised.pid("probe").0), old);
     assert!(supervised.worker("probe").signs.binary_changed);

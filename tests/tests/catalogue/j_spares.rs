@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use bailiwick_supervisor::control::{Outcome, ReloadMode, State, Verb};
-use bailiwick_tests::harness::{Ended, Process, Supervised, needs_root};
+use bailiwick_tests::harness::{Ended, Process, Supervised, copy_program, needs_root};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
@@ -185,9 +185,9 @@ fn j6_a_spare_runs_what_the_life_before_it_runs() {
     let mut supervised = run!(&system("", "begins", 1));
     let (present, spare) = both(&supervised);
     let program = supervised.path().join("tw");
-    fs::copy(&program, supervised.path().join("next"))
-        .and_then(|_| fs::rename(supervised.path().join("next"), &program))
-        .expect("the executable can be replaced");
+    let next = supervised.path().join("next");
+    copy_program(&program, &next);
+    fs::rename(&next, &program).expect("the executable can be replaced");
     present.signal(Signal::SIGKILL);
     supervised.wait_for_life("probe", 2);
     let inodes = || -> BTreeMap<u32, Option<String>> {
