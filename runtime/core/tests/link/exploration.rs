@@ -1,38 +1,45 @@
-//! Every interleaving of small configurations: one worker asks another, with credit for one message, and the other may
-//! crash at any point and come back once, or say that it is not ready and then that it is. The asker may also run into
-//! a deadline.
+//! Every interleaving of small configurations: one worker sends to another, with credit for one message to each of its
+//! actors, and the other may crash at any point and come back once, or say that it is not ready and then that it is. The
+//! asker may also run into a deadline.
 //!
 //! A state is both machines, their drivers and pipes. Each step moves one thing by one: a write, a frame read,
 //! a message taken, an answer, the crash, the supervisor's word, the next link, the deadline. The search visits
 //! every state that can be reached and checks each; at every state where nothing moves any more, all asks have
-//! ended once and nothing waits. [`STATES`] and [`STATES_WITH_WORDS`] are how many there are.
+//! ended once, no tell has vanished, nothing waits, and there is credit for a message to each actor as in the beginning.
+//! Each configuration says how many states there are: a change of the machine that changes that number is to be understood.
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use bailiwick_core::credit::Grant;
-use bailiwick_core::link::{Config, Event};
+use bailiwick_core::link::{Config, Event, Outcome, Patience};
 
 use crate::pair::{Pair, Who};
 
-/// The states of the configuration. A change of the machine that changes this number is to be understood.
-const STATES: usize = 20_274;
-const STATES_WITH_WORDS: usize = 36_270;
+/// What one worker sends, one after the other.
+#[derive(Clone, Copy, Debug)]
+enum Message {
+    /// An ask of this actor.
+    Ask(u32),
+    /// An ask of this actor with a deadline.
+    AskWithin(u32),
+    /// A tell to this actor.
+    Tell(u32),
+}
+
+use Message::{Ask, AskWithin, Tell};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
     pair: Pair,
-    left: Left,
-    crash: Crash,
-    expired: bool,
-}
-
-/// What may still happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Left {
-    asks: u8,
-    /// Of the asked side: that it is not ready, and that it is.
+    /// Messages that were sent.
+    sent: usize,
+    /// What the asked side will still say: that it is not ready, and that it is.
     words: u8,
+    crash: Crash,
+    /// No deadline is still to pass.
+    expired: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,7 +55,7 @@ enum Crash {
     Back,
 }
 
-fn steps(world: &World) -> Vec<World> {
+fn steps(world: &World, messages: &[Message], actors: u32) -> Vec<World> {
     let mut next = Vec::new();
     let mut step = |change: &dyn Fn(&mut World)| {
         let mut changed = world.clone();
@@ -57,24 +64,26 @@ fn steps(world: &World) -> Vec<World> {
             next.push(changed);
         }
     };
-    if world.left.asks > 0 {
+    if let Some(message) = messages.get(world.sent) {
         step(&|world| {
-            // The first ask has a deadline, a second has none.
-            let within = (world.pair.fate(Who::Left).sent == 0).then_some(Duration::from_secs(1));
-            world.left.asks -= 1;
-            world.pair.ask(Who::Left, 0, within);
+            world.sent += 1;
+            match *message {
+                Ask(actor) => world.pair.ask(Who::Left, actor, None),
+                AskWithin(actor) => world.pair.ask(Who::Left, actor, Some(Duration::from_secs(1))),
+                Tell(actor) => world.pair.tell(Who::Left, actor, Patience::Wait),
+            };
         });
     }
-    if !world.expired && world.pair.fate(Who::Left).sent > 0 {
+    if !world.expired && world.sent > 0 {
         step(&|world| {
             world.expired = true;
             world.pair.advance(Duration::from_secs(2));
         });
     }
-    if world.left.words > 0 {
+    if world.words > 0 {
         step(&|world| {
-            let event = if world.left.words == 2 { Event::Unready } else { Event::Ready };
-            world.left.words -= 1;
+            let event = if world.words == 2 { Event::Unready } else { Event::Ready };
+            world.words -= 1;
             world.pair.feed(Who::Right, event, None);
         });
     }
@@ -86,9 +95,11 @@ fn steps(world: &World) -> Vec<World> {
             world.pair.read(who);
         });
     }
-    step(&|world| {
-        world.pair.take(Who::Right, 0);
-    });
+    for actor in 0..actors {
+        step(&|world| {
+            world.pair.take(Who::Right, actor);
+        });
+    }
     step(&|world| {
         world.pair.reply(Who::Right);
     });
@@ -127,38 +138,62 @@ fn steps(world: &World) -> Vec<World> {
 
 #[test]
 fn two_asks_and_a_crash_at_every_point() {
-    assert_eq!(explore(Left { asks: 2, words: 0 }), STATES);
+    assert_eq!(explore(&[AskWithin(0), Ask(0)], 1, 0), 20_274);
 }
 
 #[test]
 fn an_ask_and_a_crash_and_words_of_readiness_at_every_point() {
-    assert_eq!(explore(Left { asks: 1, words: 2 }), STATES_WITH_WORDS);
+    assert_eq!(explore(&[AskWithin(0)], 1, 2), 36_270);
+}
+
+#[test]
+fn three_messages_to_two_actors_and_a_crash_at_every_point() {
+    assert_eq!(explore(&[Ask(0), Tell(0), Ask(1)], 2, 0), 99_637);
 }
 
 /// Visits everything that can be reached and returns how many states that are.
-fn explore(left: Left) -> usize {
-    let mut pair = Pair::new(Config::default(), 1, Grant { messages: 1, bytes: 100, fds: 0 });
+fn explore(messages: &[Message], actors: u32, words: u8) -> usize {
+    let mut pair = Pair::new(Config::default(), actors, Grant { messages: 1, bytes: 100, fds: 0 });
     pair.link();
-    let start = World { pair, left, crash: Crash::NotYet, expired: false };
-    let mut seen = HashSet::from([start.clone()]);
+    let expired = !messages.iter().any(|message| matches!(message, AskWithin(_)));
+    let start = World { pair, sent: 0, words, crash: Crash::NotYet, expired };
+    // Of most states no more than a digest is kept: there are many.
+    let mut seen = HashSet::from([digest(&start)]);
     let mut queue = VecDeque::from([start]);
     let mut quiet = 0;
     while let Some(world) = queue.pop_front() {
-        let next = steps(&world);
+        let next = steps(&world, messages, actors);
         if next.is_empty() {
             quiet += 1;
-            world.pair.assert_all_ended(Who::Left);
-            assert_eq!(world.pair.side(Who::Left).keeps(), 0);
-            assert_eq!(world.pair.side(Who::Left).downs, [1]);
-            assert_eq!(world.pair.fate(Who::Left).ended.len(), usize::from(left.asks));
+            assert_quiet(world, messages, actors);
         }
-        for world in next {
-            if !seen.contains(&world) {
-                seen.insert(world.clone());
-                queue.push_back(world);
-            }
-        }
+        queue.extend(next.into_iter().filter(|world| seen.insert(digest(world))));
     }
     assert!(quiet > 0);
     seen.len()
+}
+
+fn digest(world: &World) -> [u64; 2] {
+    [0_u8, 1].map(|salt| {
+        let mut hasher = DefaultHasher::new();
+        (salt, world).hash(&mut hasher);
+        hasher.finish()
+    })
+}
+
+/// Checks a state in which nothing moves any more.
+fn assert_quiet(world: World, messages: &[Message], actors: u32) {
+    let mut pair = world.pair;
+    pair.assert_all_ended(Who::Left);
+    pair.assert_tells_accounted_for(Who::Left);
+    assert_eq!(pair.side(Who::Left).keeps(), 0);
+    assert_eq!(pair.side(Who::Left).downs, [1]);
+    let asks = messages.iter().filter(|message| !matches!(message, Tell(_))).count();
+    assert_eq!(pair.fate(Who::Left).ended.len(), asks);
+    // No credit was lost: each actor takes as many as it did in the beginning.
+    for actor in 0..actors {
+        let ask = pair.ask(Who::Left, actor, None);
+        pair.finish();
+        assert_eq!(pair.fate(Who::Left).ended.get(&ask), Some(&Outcome::Replied));
+    }
 }
