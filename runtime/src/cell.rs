@@ -15,6 +15,7 @@ use crate::outcome::{Cause, NotDelivered};
 use crate::outlet::{Accepted, Notify, Outlet, Refused, Room};
 use crate::queue::Queue;
 use crate::signal::{Down, Signal};
+use crate::store::owning;
 use crate::ticket::Ticket;
 
 /// The lasting part of a local actor.
@@ -148,6 +149,16 @@ impl Cell {
         envelope.refuse(reason);
     }
 
+    /// Puts messages that came over a link into the mailbox. Their room was lent to the sender; where others filled the
+    /// mailbox meanwhile a message stands in line, and where nobody may stand in line it is a dead letter.
+    pub(crate) fn store<'a>(&self, mut arrivals: impl Iterator<Item = (Envelope, &'a [u8])>) {
+        while let Some((envelope, bytes)) = self.queue.store(&mut arrivals) {
+            if let Err(refused) = self.offer(owning(envelope, bytes), Room::Wait) {
+                self.lose(refused.envelope, refused.reason);
+            }
+        }
+    }
+
     /// Returns whether no further incarnation will come.
     pub(crate) fn is_ended(&self) -> bool {
         self.lock().ended.is_some()
@@ -186,7 +197,7 @@ impl Outlet for Cell {
     }
 
     fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>> {
-        self.queue.offer(envelope, room, |dropped| self.lose(*dropped, NotDelivered::Dropped))
+        self.queue.offer(envelope, room, |dropped| self.lose(dropped, NotDelivered::Dropped))
     }
 
     fn withdraw(&self, ticket: &Ticket) {

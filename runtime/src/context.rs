@@ -31,9 +31,9 @@ use crate::outlet::Outlet;
 use crate::panics::catch_async;
 use crate::progress::{Work, of};
 use crate::protocol::Protocol;
-use crate::queue::Next;
 use crate::served::{Dispatch, FactoryArgs, Served};
 use crate::signal::{Down, Ended, Signal};
+use crate::store::Entry;
 use crate::supervision::Supervision;
 
 /// The surroundings of one incarnation of an actor, or of a main function.
@@ -258,12 +258,10 @@ impl Context {
     /// Only for the context of a main function: an actor is told by [`Actor::down`](crate::Actor::down).
     pub async fn next_down(&mut self) -> Down {
         loop {
-            match poll_fn(|task| self.cell.queue.poll_next(task)).await {
-                Next::Ended(ended) if self.forget_watch(ended.watch) => return ended.down,
-                Next::Ended(_) | Next::Signal(_) => {}
-                Next::Message(envelope) => {
-                    self.cell.lose(*envelope, NotDelivered::NoSuchActor);
-                }
+            match poll_fn(|task| self.cell.queue.poll_one(task)).await {
+                Ok(Entry::Ended(ended)) if self.forget_watch(ended.watch) => return ended.down,
+                Ok(Entry::Ended(_)) | Err(_) => {}
+                Ok(Entry::Message(envelope)) => self.cell.lose(envelope, NotDelivered::NoSuchActor),
             }
         }
     }

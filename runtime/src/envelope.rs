@@ -4,6 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use bailiwick_core::credit::Grant;
+use bailiwick_core::link::{Asked, ExportId};
 use bailiwick_wire::Limits;
 use bailiwick_wire::codec::EncodeError;
 use bailiwick_wire::descriptors::Outgoing;
@@ -36,7 +38,17 @@ pub(crate) struct Envelope {
 /// The arguments: moved within the process, or as they came from a link, decoded in the actor's turn.
 pub(crate) enum Body {
     Value(Box<dyn Message>),
-    Bytes(Box<Payload>),
+    Bytes(Box<Payload<'static>>),
+    /// The bytes lie in the mailbox, and nothing came beside them.
+    Stored(Stored),
+}
+
+/// Bytes that lie in a mailbox.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored {
+    pub(crate) bytes: u32,
+    /// What decoding may cost.
+    pub(crate) limits: Limits,
 }
 
 impl Body {
@@ -45,6 +57,7 @@ impl Body {
         match self {
             Self::Value(message) => message.size(),
             Self::Bytes(payload) => payload.bytes.len(),
+            Self::Stored(stored) => stored.bytes as usize,
         }
     }
 }
@@ -77,47 +90,59 @@ impl fmt::Debug for Envelope {
 /// Room in a mailbox that a sending worker used; given back when this is dropped.
 pub(crate) struct Credit {
     sink: Arc<dyn CreditSink>,
-    key: u64,
+    mailbox: ExportId,
+    room: Grant,
 }
 
 impl Credit {
-    pub(crate) fn new(sink: Arc<dyn CreditSink>, key: u64) -> Self {
-        Self { sink, key }
+    pub(crate) fn new(sink: Arc<dyn CreditSink>, mailbox: ExportId, room: Grant) -> Self {
+        Self { sink, mailbox, room }
+    }
+
+    /// Adds room to what is given back together, and gives back at once what is of another sender or mailbox.
+    pub(crate) fn gather(gathered: &mut Option<Self>, mut credit: Self) {
+        if let Some(before) = gathered
+            && before.mailbox == credit.mailbox
+            && std::ptr::addr_eq(Arc::as_ptr(&before.sink), Arc::as_ptr(&credit.sink))
+        {
+            before.room = before.room.plus(std::mem::take(&mut credit.room));
+            return;
+        }
+        *gathered = Some(credit);
     }
 }
 
 impl Drop for Credit {
     fn drop(&mut self) {
-        self.sink.taken(self.key);
+        if !self.room.is_none() {
+            self.sink.taken(self.mailbox, self.room);
+        }
     }
 }
 
-/// The link's side of credit: told when a message that came over it has left the mailbox.
+/// The link's side of credit: told when messages that came over it have left the mailbox.
 pub(crate) trait CreditSink: Send + Sync {
-    /// `key` is what the link gave to [`Credit::new`]. Called from any thread, possibly under no lock of ours.
-    fn taken(&self, key: u64);
+    /// Called from any thread, possibly under no lock of ours.
+    fn taken(&self, mailbox: ExportId, room: Grant);
 }
 
-/// Where the link sends an answer to an ask that came over it.
-///
-/// Dropping it unresolved must tell the asker: before `start`, that the message was not delivered; after it, that
-/// the outcome is unknown.
-pub(crate) trait RemoteReply: Send {
+/// The link's side of the asks that came over it. Each ends with exactly one of `reply`, `fail` and `end`.
+pub(crate) trait RemoteAsks: Send + Sync {
     /// Called right before the handler runs; `false` if the asker has given up, and then nothing is handled.
-    fn start(&mut self) -> bool;
+    fn start(&self, asked: Asked) -> bool;
     /// Returns whether the asker has given up; if not, wakes `waker` when it does.
-    fn poll_abandoned(&mut self, waker: &std::task::Waker) -> bool;
+    fn poll_abandoned(&self, asked: Asked, waker: &std::task::Waker) -> bool;
     /// Sends the only reply; one that cannot be encoded fails with
     /// [`unencodable_reply`](crate::payload::unencodable_reply).
-    fn reply(self: Box<Self>, value: &dyn Encode);
+    fn reply(&self, asked: Asked, value: &dyn Encode);
     /// Ends the ask without a reply.
-    fn fail(self: Box<Self>, error: AskError);
+    fn fail(&self, asked: Asked, error: AskError);
     /// Tells the asker that a stream of replies begins.
-    fn open(&mut self);
+    fn open(&self, asked: Asked);
     /// Ready when one more item may be sent: `true`, or `false` if the asker has given up.
-    fn poll_room(&mut self, waker: &std::task::Waker) -> std::task::Poll<bool>;
+    fn poll_room(&self, asked: Asked, waker: &std::task::Waker) -> std::task::Poll<bool>;
     /// Sends one item of a stream. After an error the stream is failed by the caller.
-    fn item(&mut self, value: &dyn Encode) -> Result<(), EncodeError>;
+    fn item(&self, asked: Asked, value: &dyn Encode) -> Result<(), EncodeError>;
     /// Ends a stream of replies in order.
-    fn end(self: Box<Self>);
+    fn end(&self, asked: Asked);
 }

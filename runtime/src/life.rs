@@ -16,12 +16,12 @@ use crate::args::Args;
 use crate::cell::Cell;
 use crate::context::Context;
 use crate::family::{Fate, Membership};
+use crate::hand::Next;
 use crate::node::Stop;
 use crate::outcome::Cause;
 use crate::outlet::Outlet;
 use crate::panics::{catch, catch_async};
 use crate::progress::{Work, of, one_poll};
-use crate::queue::Next;
 use crate::served::{Dispatch, FactoryArgs, Make};
 use crate::signal::{Ended, Signal};
 use crate::turn::Turns;
@@ -217,7 +217,7 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
         // Perhaps an earlier incarnation was told to, and failed over the rest.
         let mut draining = self.cell.queue.is_draining();
         while !cx.is_stopping() {
-            if draining && self.cell.queue.is_idle() {
+            if draining && turns.are_over() {
                 return End::Drained;
             }
             match turns.next().await {

@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `frames` | what a frame says, to bytes and back |
 //! | `outbox`, `inbox` | packets on their way out and in |
+//! | `short` | the frames that are most of a packet, without a way around |
 //! | `socket` | the task of one transport |
 //! | `peer` | the lock, the machine, one turn |
 //! | `sides` | the two lives that a peer may have at a time |
@@ -34,6 +35,7 @@ pub(crate) mod peers;
 mod perform;
 mod reasons;
 mod sends;
+mod short;
 mod sides;
 mod socket;
 

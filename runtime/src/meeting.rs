@@ -29,7 +29,7 @@ pub(crate) trait AskSlot: Any + Send + Sync {
     /// Gives the message back: it was not handled, and may be sent elsewhere.
     fn bounce(&self, body: Body, reason: NotDelivered);
     /// Brings the reply as it came from a link; for a stream, one item of it.
-    fn receive(&self, payload: Payload);
+    fn receive(&self, payload: Payload<'static>);
     /// A stream of replies begins.
     fn open(&self);
     /// A stream of replies has ended in order.
@@ -53,7 +53,7 @@ pub(crate) trait Answer: Default + Send + 'static {
     /// Takes in a message that came back unhandled, or leaves it to be dropped.
     fn bounce(&mut self, body: Body, reason: NotDelivered) -> Option<Body>;
     /// Takes in what came from a link, still encoded.
-    fn receive(&mut self, payload: Payload);
+    fn receive(&mut self, payload: Payload<'static>);
 }
 
 /// Whom to tell that the asker has given up or taken an item.
@@ -225,7 +225,7 @@ impl<A: Answer> AskSlot for Meeting<A> {
         self.bring(Phase::Ended, |answer| answer.bounce(body, reason));
     }
 
-    fn receive(&self, payload: Payload) {
+    fn receive(&self, payload: Payload<'static>) {
         let next = if A::IS_STREAM { Phase::Open } else { Phase::Ended };
         self.bring(next, |answer| answer.receive(payload));
     }

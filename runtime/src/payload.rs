@@ -1,5 +1,7 @@
 //! A message or reply in the form that leaves the process: bytes, and the descriptors and addresses beside them.
 
+use std::borrow::Cow;
+
 use bailiwick_wire::Limits;
 use bailiwick_wire::codec::{self, DecodeError, EncodeError};
 use bailiwick_wire::descriptors::{Incoming, Outgoing};
@@ -11,9 +13,9 @@ use crate::outcome::{NotDelivered, Unknown};
 
 /// What came over a link and is not yet decoded.
 #[derive(Debug)]
-pub struct Payload {
+pub struct Payload<'a> {
     /// The bytes of the value.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Cow<'a, [u8]>,
     /// The descriptors and addresses that it refers to by number; closed if nobody takes them.
     pub(crate) beside: Incoming,
     /// What decoding may cost.
@@ -39,7 +41,7 @@ pub fn encode<T: Serialize>(value: &T, limits: &Limits, out: &mut Vec<u8>) -> Re
 }
 
 /// Decodes the arguments of a message, or a reply, within the limits of one turn.
-pub(crate) fn decode<T: DeserializeOwned>(payload: Payload) -> Result<T, DecodeError> {
+pub(crate) fn decode<T: DeserializeOwned>(payload: Payload<'_>) -> Result<T, DecodeError> {
     let Payload { bytes, beside, limits } = payload;
     codec::decode_message(&bytes, beside, &limits)
 }

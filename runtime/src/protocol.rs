@@ -10,7 +10,7 @@ use bailiwick_wire::schema::ProtocolSchema;
 
 use crate::address::Address;
 use crate::context::Context;
-use crate::envelope::{Body, Message, method_name};
+use crate::envelope::Message;
 use crate::outcome::NotDelivered;
 use crate::payload::Payload;
 use crate::reply::Reply;
@@ -88,7 +88,7 @@ pub trait ProtocolMessage: Send + Sized + 'static {
 
     /// Decodes the arguments of the method with this index.
     #[doc(hidden)]
-    fn decode(method: u16, payload: Payload) -> Result<Self, NotDelivered>;
+    fn decode(method: u16, payload: Payload<'_>) -> Result<Self, NotDelivered>;
 }
 
 impl<M: ProtocolMessage> Message for M {
@@ -115,32 +115,34 @@ pub trait ServedBy<A>: Protocol {
 
 /// A message as it came out of the mailbox, not yet known to be of one protocol or another.
 #[doc(hidden)]
-pub struct Incoming {
+pub struct Incoming<'a> {
     pub(crate) protocol: &'static ProtocolSchema,
     pub(crate) method: u16,
-    pub(crate) body: Body,
+    pub(crate) body: Unread<'a>,
 }
 
-impl Incoming {
-    pub(crate) fn method_name(&self) -> &'static str {
-        method_name(self.protocol, self.method)
-    }
+/// The arguments, about to be read.
+pub(crate) enum Unread<'a> {
+    Value(Box<dyn Message>),
+    Bytes(Payload<'a>),
+}
 
+impl Incoming<'_> {
     /// Returns the message if it is one of `P`: `Ok(Err(..))` if it is, but does not decode.
     pub(crate) fn claim<P: Protocol>(self) -> Result<Result<P::Message, NotDelivered>, Self> {
         match self.body {
-            Body::Value(message) => {
+            Unread::Value(message) => {
                 if (&*message as &dyn Any).is::<P::Message>() {
                     let message: Box<dyn Any> = message;
                     let message = message.downcast().expect("the type was compared right before");
                     return Ok(Ok(*message));
                 }
-                Err(Self { body: Body::Value(message), ..self })
+                Err(Self { body: Unread::Value(message), ..self })
             }
-            Body::Bytes(payload) if std::ptr::eq(self.protocol, P::schema()) => {
-                Ok(P::Message::decode(self.method, *payload))
+            Unread::Bytes(payload) if std::ptr::eq(self.protocol, P::schema()) => {
+                Ok(P::Message::decode(self.method, payload))
             }
-            Body::Bytes(payload) => Err(Self { body: Body::Bytes(payload), ..self }),
+            Unread::Bytes(payload) => Err(Self { body: Unread::Bytes(payload), ..self }),
         }
     }
 }

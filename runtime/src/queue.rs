@@ -1,5 +1,8 @@
 //! The queue behind a mailbox: bounded, many senders, one actor that takes. Allocates nothing until it is used.
 //!
+//! The actor takes all that waits at once, by an exchange of two stores, and begins with one after the other; what it has
+//! in hand and has not begun with counts as if it were still here.
+//!
 //! Invariants: a message that was queued leaves in the order in which it came, by being taken or by being refused
 //! with a reason; parked messages enter in the order in which they were parked, before any newcomer; signals and the
 //! ends of watched actors are never dropped and never count.
@@ -7,6 +10,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -15,44 +19,43 @@ use crate::mailbox::{Mailbox, OnFull};
 use crate::outcome::NotDelivered;
 use crate::outlet::{Accepted, Refused, Room};
 use crate::signal::{Ended, Signal};
+use crate::store::{Entry, Store};
 use crate::ticket::Ticket;
 
 /// The messages that wait for one actor.
 pub(crate) struct Queue {
     bounds: Mailbox,
     state: Mutex<State>,
+    /// What the actor has in hand and has not begun with: messages, and what they count for.
+    in_hand: AtomicU32,
+    weight_in_hand: AtomicU64,
+    /// Something is in the lane.
+    has_signal: AtomicBool,
+    /// Somebody stands in line.
+    has_line: AtomicBool,
 }
 
 #[derive(Default)]
 struct State {
     lane: VecDeque<Signal>,
-    entries: VecDeque<Entry>,
+    store: Store,
     parked: VecDeque<(Ticket, Box<Envelope>)>,
-    /// Messages among the entries; the rest are ends of watched actors.
-    messages: usize,
-    bytes: u64,
     /// A rendezvous is possible only while the actor stands here and waits.
     actor_waits: bool,
     actor: Option<Waker>,
     closed: Option<NotDelivered>,
 }
 
-enum Entry {
-    Message(Box<Envelope>),
-    Ended(Box<Ended>),
-}
-
-/// What the actor takes.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Signal(Signal),
-    Ended(Box<Ended>),
-    Message(Box<Envelope>),
-}
-
 impl Queue {
     pub(crate) fn new(bounds: Mailbox) -> Self {
-        Self { bounds, state: Mutex::default() }
+        Self {
+            bounds,
+            state: Mutex::default(),
+            in_hand: AtomicU32::new(0),
+            weight_in_hand: AtomicU64::new(0),
+            has_signal: AtomicBool::new(false),
+            has_line: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn bounds(&self) -> Mailbox {
@@ -65,7 +68,7 @@ impl Queue {
         &self,
         envelope: Envelope,
         room: Room,
-        mut dropped: impl FnMut(Box<Envelope>),
+        mut dropped: impl FnMut(Envelope),
     ) -> Result<Accepted, Box<Refused>> {
         let mut state = self.lock();
         if let Some(reason) = &state.closed {
@@ -73,7 +76,7 @@ impl Queue {
             return Err(Box::new(Refused { envelope, reason }));
         }
         if state.parked.is_empty() && self.fits(&state, &envelope) {
-            state.push(Box::new(envelope));
+            state.store.push(envelope);
             Self::wake_actor(state);
             return Ok(Accepted::Queued);
         }
@@ -81,6 +84,7 @@ impl Queue {
             (OnFull::Wait, Room::Wait) => {
                 let ticket = Ticket::default();
                 state.parked.push_back((ticket.clone(), Box::new(envelope)));
+                self.has_line.store(true, Ordering::Relaxed);
                 // The actor may stand ready to take it, where the mailbox itself holds nothing.
                 Self::wake_actor(state);
                 Ok(Accepted::Parked(ticket))
@@ -90,22 +94,41 @@ impl Queue {
             }
             (OnFull::DropNewest, _) => {
                 drop(state);
-                dropped(Box::new(envelope));
+                dropped(envelope);
                 Ok(Accepted::Queued)
             }
             (OnFull::DropOldest, _) => {
                 let mut oldest = Vec::new();
                 while !self.fits(&state, &envelope)
-                    && let Some(one) = state.drop_oldest()
+                    && let Some(one) = state.store.drop_oldest()
                 {
                     oldest.push(one);
                 }
-                state.push(Box::new(envelope));
+                state.store.push(envelope);
                 Self::wake_actor(state);
                 oldest.into_iter().for_each(dropped);
                 Ok(Accepted::Queued)
             }
         }
+    }
+
+    /// Takes messages that came over a link together, under one lock and with one wake. Returns the first for which that
+    /// does not go, with its bytes.
+    pub(crate) fn store<'a>(
+        &self,
+        arrivals: &mut impl Iterator<Item = (Envelope, &'a [u8])>,
+    ) -> Option<(Envelope, &'a [u8])> {
+        let mut state = self.lock();
+        let mut misfit = None;
+        for (envelope, bytes) in arrivals {
+            if state.closed.is_some() || !state.parked.is_empty() || !self.fits(&state, &envelope) {
+                misfit = Some((envelope, bytes));
+                break;
+            }
+            state.store.push_stored(envelope, bytes);
+        }
+        Self::wake_actor(state);
+        misfit
     }
 
     /// Adds a signal to the lane in front. One that comes after the end is dropped: nobody is there to follow it.
@@ -115,6 +138,7 @@ impl Queue {
             state.closed.get_or_insert(NotDelivered::Draining);
         }
         state.lane.push_back(signal);
+        self.has_signal.store(true, Ordering::Relaxed);
         // A handler that waits is told as well: it may have to stop.
         state.actor_waits = true;
         Self::wake_actor(state);
@@ -123,43 +147,84 @@ impl Queue {
     /// Adds the end of a watched actor behind the messages that are there.
     pub(crate) fn ended(&self, ended: Ended) {
         let mut state = self.lock();
-        state.entries.push_back(Entry::Ended(Box::new(ended)));
+        state.store.push_ended(Box::new(ended));
         Self::wake_actor(state);
     }
 
-    /// Ready with what the actor should look at next.
-    pub(crate) fn poll_next(&self, task: &mut Context<'_>) -> Poll<Next> {
+    /// Ready with a signal, or once all that waits is in `hand`, which was empty.
+    pub(crate) fn poll_take(&self, task: &mut Context<'_>, hand: &mut Store) -> Poll<Option<Signal>> {
         let mut state = self.lock();
-        if let Some(signal) = state.lane.pop_front() {
-            return Poll::Ready(Next::Signal(signal));
+        if let Some(signal) = self.pop_signal(&mut state) {
+            return Poll::Ready(Some(signal));
         }
         // Senders are told outside of the lock: waking may run code that is not ours.
         let mut admitted = Vec::new();
-        let taken = match state.entries.pop_front() {
-            Some(Entry::Message(envelope)) => {
-                state.messages -= 1;
-                state.bytes -= envelope.body.size() as u64;
-                Some(Next::Message(envelope))
-            }
-            Some(Entry::Ended(ended)) => Some(Next::Ended(ended)),
+        hand.shrink();
+        if state.store.is_empty() {
             // With a capacity of zero the line is all there is.
-            None => state.parked.pop_front().map(|(ticket, envelope)| {
+            if let Some((ticket, envelope)) = state.parked.pop_front() {
+                hand.push(*envelope);
                 admitted.push(ticket);
-                Next::Message(envelope)
-            }),
-        };
-        match taken {
-            Some(next) => {
-                self.admit_parked(&mut state, &mut admitted);
-                drop(state);
-                admitted.iter().for_each(Ticket::admit);
-                Poll::Ready(next)
             }
-            None => {
-                state.wait(task);
-                Poll::Pending
+        } else if self.bounds.policy() == OnFull::DropOldest {
+            // What is in hand cannot be dropped any more.
+            match state.store.pop_whole() {
+                Some(Entry::Message(envelope)) => hand.push(envelope),
+                Some(Entry::Ended(ended)) => hand.push_ended(ended),
+                None => {}
             }
+        } else {
+            mem::swap(&mut state.store, hand);
         }
+        if hand.is_empty() {
+            state.wait(task);
+            return Poll::Pending;
+        }
+        self.note_hand(hand);
+        self.admit_parked(&mut state, &mut admitted);
+        drop(state);
+        admitted.iter().for_each(Ticket::admit);
+        Poll::Ready(None)
+    }
+
+    /// Notes what the actor has in hand, now that it begins with one. Whoever stands in line for that place gets it.
+    pub(crate) fn begun(&self, hand: &Store) {
+        self.note_hand(hand);
+        if self.has_line.load(Ordering::Relaxed) {
+            let mut admitted = Vec::new();
+            self.admit_parked(&mut self.lock(), &mut admitted);
+            admitted.iter().for_each(Ticket::admit);
+        }
+    }
+
+    /// Takes back what the actor has in hand: it stands before everything that came later.
+    pub(crate) fn put_back(&self, hand: Store) {
+        let mut state = self.lock();
+        state.store.put_back(hand);
+        self.note_hand(&Store::default());
+    }
+
+    /// Returns whether something is in the lane, as far as it was put there by this thread or some time ago.
+    pub(crate) fn has_signal(&self) -> bool {
+        self.has_signal.load(Ordering::Relaxed)
+    }
+
+    /// Takes the first signal.
+    pub(crate) fn take_signal(&self) -> Option<Signal> {
+        self.pop_signal(&mut self.lock())
+    }
+
+    /// Ready with the next signal or entry, one at a time.
+    pub(crate) fn poll_one(&self, task: &mut Context<'_>) -> Poll<Result<Entry, Signal>> {
+        let mut hand = Store::default();
+        self.poll_take(task, &mut hand).map(|signal| match signal {
+            Some(signal) => Err(signal),
+            None => {
+                let entry = hand.pop_whole().expect("whoever was told that entries are in hand has one");
+                self.put_back(hand);
+                Ok(entry)
+            }
+        })
     }
 
     /// Returns whether a signal waits that a handler does not keep waiting; if not, wakes the task when one comes.
@@ -173,14 +238,16 @@ impl Queue {
     pub(crate) fn take_urgent(&self) -> Option<Signal> {
         let mut state = self.lock();
         let at = state.lane.iter().position(Signal::is_urgent)?;
-        state.lane.remove(at)
+        let signal = state.lane.remove(at);
+        self.has_signal.store(!state.lane.is_empty(), Ordering::Relaxed);
+        signal
     }
 
     /// Waits for the next signal, whatever messages wait.
     pub(crate) async fn signalled(&self) -> Signal {
         poll_fn(|task| {
             let mut state = self.lock();
-            let signal = state.lane.pop_front();
+            let signal = self.pop_signal(&mut state);
             if signal.is_none() {
                 state.wait(task);
             }
@@ -197,14 +264,16 @@ impl Queue {
     /// Returns whether nothing at all waits.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.lane.is_empty() && state.entries.is_empty() && state.parked.is_empty()
+        state.lane.is_empty() && state.store.is_empty() && state.parked.is_empty()
     }
 
     /// Forgets what an earlier incarnation's tasks and children reported.
     pub(crate) fn forget_reports(&self) {
         let of_the_past =
             |signal: &Signal| matches!(signal, Signal::Failed(_) | Signal::ChildGaveUp(_) | Signal::Finish);
-        self.lock().lane.retain(|signal| !of_the_past(signal));
+        let mut state = self.lock();
+        state.lane.retain(|signal| !of_the_past(signal));
+        self.has_signal.store(!state.lane.is_empty(), Ordering::Relaxed);
     }
 
     /// Takes a parked message out of the line.
@@ -220,14 +289,15 @@ impl Queue {
     pub(crate) fn close(&self, reason: NotDelivered) -> Vec<Envelope> {
         let mut state = self.lock();
         state.closed = Some(reason.clone());
-        let entries = mem::take(&mut state.entries);
+        let mut store = mem::take(&mut state.store);
         let parked = mem::take(&mut state.parked);
         // Who is kept for the sake of its siblings still follows these.
         state.lane.retain(|signal| matches!(signal, Signal::Stop | Signal::Drain | Signal::Begin));
-        (state.messages, state.bytes, state.actor) = (0, 0, None);
+        self.has_signal.store(!state.lane.is_empty(), Ordering::Relaxed);
+        state.actor = None;
         drop(state);
-        let queued = entries.into_iter().filter_map(|entry| match entry {
-            Entry::Message(envelope) => Some(*envelope),
+        let queued = std::iter::from_fn(|| store.pop_whole()).filter_map(|entry| match entry {
+            Entry::Message(envelope) => Some(envelope),
             Entry::Ended(_) => None,
         });
         let parked = parked.into_iter().map(|(ticket, envelope)| {
@@ -243,9 +313,21 @@ impl Queue {
     }
 
     fn fits(&self, state: &State, envelope: &Envelope) -> bool {
-        let size = envelope.body.size() as u64;
-        let bytes_fit = state.bytes + size <= self.bounds.bytes() || state.messages == 0;
-        (state.messages as u64) < u64::from(self.bounds.capacity()) && bytes_fit
+        let messages = state.store.messages() + self.in_hand.load(Ordering::Relaxed);
+        let weight = state.store.weight() + self.weight_in_hand.load(Ordering::Relaxed);
+        let weight_fits = messages == 0 || weight + envelope.body.size() as u64 <= self.bounds.bytes();
+        messages < self.bounds.capacity() && weight_fits
+    }
+
+    fn note_hand(&self, hand: &Store) {
+        self.in_hand.store(hand.messages(), Ordering::Relaxed);
+        self.weight_in_hand.store(hand.weight(), Ordering::Relaxed);
+    }
+
+    fn pop_signal(&self, state: &mut State) -> Option<Signal> {
+        let signal = state.lane.pop_front()?;
+        self.has_signal.store(!state.lane.is_empty(), Ordering::Relaxed);
+        Some(signal)
     }
 
     fn admit_parked(&self, state: &mut State, admitted: &mut Vec<Ticket>) {
@@ -253,9 +335,10 @@ impl Queue {
             && self.fits(state, envelope)
             && let Some((ticket, envelope)) = state.parked.pop_front()
         {
-            state.push(envelope);
+            state.store.push(*envelope);
             admitted.push(ticket);
         }
+        self.has_line.store(!state.parked.is_empty(), Ordering::Relaxed);
     }
 
     fn wake_actor(mut state: MutexGuard<'_, State>) {
@@ -285,24 +368,6 @@ impl State {
         match &self.actor {
             Some(known) if known.will_wake(task.waker()) => {}
             _ => self.actor = Some(task.waker().clone()),
-        }
-    }
-
-    fn push(&mut self, envelope: Box<Envelope>) {
-        self.messages += 1;
-        self.bytes += envelope.body.size() as u64;
-        self.entries.push_back(Entry::Message(envelope));
-    }
-
-    fn drop_oldest(&mut self) -> Option<Box<Envelope>> {
-        let at = self.entries.iter().position(|entry| matches!(entry, Entry::Message(_)))?;
-        match self.entries.remove(at)? {
-            Entry::Message(envelope) => {
-                self.messages -= 1;
-                self.bytes -= envelope.body.size() as u64;
-                Some(envelope)
-            }
-            Entry::Ended(_) => None,
         }
     }
 }

@@ -6,7 +6,9 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use crate::envelope::{Body, RemoteReply};
+use bailiwick_core::link::Asked;
+
+use crate::envelope::{Body, RemoteAsks};
 use crate::later::Later;
 use crate::meeting::AskSlot;
 use crate::outcome::{AskError, DownCause, NotDelivered, Unknown};
@@ -25,7 +27,8 @@ enum To {
     /// Nobody asked, or the answer has been given.
     Nobody,
     Local(Arc<dyn AskSlot>),
-    Remote(Box<dyn RemoteReply>),
+    /// An ask that came over a link.
+    Remote(Arc<dyn RemoteAsks>, Asked),
 }
 
 impl Reply {
@@ -37,8 +40,8 @@ impl Reply {
         Self::to(To::Local(slot))
     }
 
-    pub(crate) fn remote(reply: Box<dyn RemoteReply>) -> Self {
-        Self::to(To::Remote(reply))
+    pub(crate) fn remote(asks: Arc<dyn RemoteAsks>, asked: Asked) -> Self {
+        Self::to(To::Remote(asks, asked))
     }
 
     fn to(to: To) -> Self {
@@ -59,7 +62,7 @@ impl Reply {
     pub(crate) fn local_slot(&self) -> Option<Arc<dyn AskSlot>> {
         match &*self.to.borrow() {
             To::Local(slot) => Some(Arc::clone(slot)),
-            To::Nobody | To::Remote(_) => None,
+            To::Nobody | To::Remote(..) => None,
         }
     }
 
@@ -69,7 +72,7 @@ impl Reply {
         match &mut *self.to.borrow_mut() {
             To::Nobody => true,
             To::Local(slot) => slot.start(),
-            To::Remote(reply) => reply.start(),
+            To::Remote(asks, asked) => asks.start(*asked),
         }
     }
 
@@ -78,7 +81,7 @@ impl Reply {
         match &mut *self.to.borrow_mut() {
             To::Nobody => false,
             To::Local(slot) => slot.poll_abandoned(waker),
-            To::Remote(reply) => reply.poll_abandoned(waker),
+            To::Remote(asks, asked) => asks.poll_abandoned(*asked, waker),
         }
     }
 
@@ -87,7 +90,7 @@ impl Reply {
         match self.to.replace(To::Nobody) {
             To::Nobody => {}
             To::Local(slot) => slot.fail(error),
-            To::Remote(reply) => reply.fail(error),
+            To::Remote(asks, asked) => asks.fail(asked, error),
         }
     }
 
@@ -96,7 +99,7 @@ impl Reply {
         match self.to.replace(To::Nobody) {
             To::Nobody => {}
             To::Local(slot) => slot.bounce(body, reason),
-            To::Remote(reply) => reply.fail(AskError::NotDelivered(reason)),
+            To::Remote(asks, asked) => asks.fail(asked, AskError::NotDelivered(reason)),
         }
     }
 
@@ -111,7 +114,7 @@ impl Reply {
                     slot.reply(value);
                 }
             }
-            To::Remote(reply) => reply.reply(&value),
+            To::Remote(asks, asked) => asks.reply(asked, &value),
         }
     }
 
@@ -135,7 +138,7 @@ impl Reply {
         match &mut *self.to.borrow_mut() {
             To::Nobody => {}
             To::Local(slot) => slot.open(),
-            To::Remote(reply) => reply.open(),
+            To::Remote(asks, asked) => asks.open(*asked),
         }
     }
 
@@ -147,7 +150,7 @@ impl Reply {
                 Some(slot) => slot.poll_room(waker),
                 None => Poll::Ready(false),
             },
-            To::Remote(reply) => reply.poll_room(waker),
+            To::Remote(asks, asked) => asks.poll_room(*asked, waker),
         }
     }
 
@@ -161,7 +164,9 @@ impl Reply {
                 }
                 None
             }
-            To::Remote(reply) => reply.item(&item).err().map(|error| payload::unencodable_reply(&error)),
+            To::Remote(asks, asked) => {
+                asks.item(*asked, &item).err().map(|error| payload::unencodable_reply(&error))
+            }
         };
         if let Some(reason) = unencodable {
             self.fail(reason.into());
@@ -173,7 +178,7 @@ impl Reply {
         match self.to.replace(To::Nobody) {
             To::Nobody => {}
             To::Local(slot) => slot.end(),
-            To::Remote(reply) => reply.end(),
+            To::Remote(asks, asked) => asks.end(asked),
         }
     }
 }
@@ -196,7 +201,7 @@ impl Drop for Reply {
         match to {
             To::Nobody => {}
             To::Local(slot) => slot.fail(error()),
-            To::Remote(reply) => reply.fail(error()),
+            To::Remote(asks, asked) => asks.fail(asked, error()),
         }
     }
 }

@@ -258,15 +258,17 @@ impl<T> IsArgs<T> for T {}
 #[doc(hidden)]
 #[allow(async_fn_in_trait)] // Actors are never moved between threads, so their futures need not be `Send`.
 pub trait Dispatch<A>: 'static {
+    /// A message of any of them.
+    type Message;
+
     fn protocols(list: &mut Vec<&'static ProtocolSchema>);
 
-    /// Handles the message, or gives it back if it is of no protocol that is served.
-    async fn dispatch(
-        actor: &mut A,
-        incoming: Incoming,
-        cx: &mut Context,
-        reply: &Reply,
-    ) -> Result<Result<(), NotDelivered>, Incoming>;
+    /// Reads the message, or gives it back if it is of no protocol that is served: `Ok(Err(..))` if it is, but does not
+    /// decode.
+    fn claim(incoming: Incoming<'_>) -> Result<Result<Self::Message, NotDelivered>, Incoming<'_>>;
+
+    /// Handles the message.
+    async fn dispatch(actor: &mut A, message: Self::Message, cx: &mut Context, reply: &Reply);
 }
 
 /// One protocol.
@@ -277,42 +279,48 @@ pub struct One<P>(PhantomData<P>);
 #[doc(hidden)]
 pub struct And<D, P>(PhantomData<(D, P)>);
 
+/// A message of one of `D`, or of `P`.
+#[doc(hidden)]
+pub enum Either<D, P> {
+    Of(D),
+    OfLast(P),
+}
+
 impl<A, P: ServedBy<A>> Dispatch<A> for One<P> {
+    type Message = P::Message;
+
     fn protocols(list: &mut Vec<&'static ProtocolSchema>) {
         list.push(P::schema());
     }
 
-    async fn dispatch(
-        actor: &mut A,
-        incoming: Incoming,
-        cx: &mut Context,
-        reply: &Reply,
-    ) -> Result<Result<(), NotDelivered>, Incoming> {
-        match incoming.claim::<P>()? {
-            Ok(message) => {
-                P::dispatch(actor, message, cx, reply).await;
-                Ok(Ok(()))
-            }
-            Err(undecodable) => Ok(Err(undecodable)),
-        }
+    fn claim(incoming: Incoming<'_>) -> Result<Result<Self::Message, NotDelivered>, Incoming<'_>> {
+        incoming.claim::<P>()
+    }
+
+    async fn dispatch(actor: &mut A, message: Self::Message, cx: &mut Context, reply: &Reply) {
+        P::dispatch(actor, message, cx, reply).await;
     }
 }
 
 impl<A, D: Dispatch<A>, P: ServedBy<A>> Dispatch<A> for And<D, P> {
+    type Message = Either<D::Message, P::Message>;
+
     fn protocols(list: &mut Vec<&'static ProtocolSchema>) {
         D::protocols(list);
         list.push(P::schema());
     }
 
-    async fn dispatch(
-        actor: &mut A,
-        incoming: Incoming,
-        cx: &mut Context,
-        reply: &Reply,
-    ) -> Result<Result<(), NotDelivered>, Incoming> {
-        match D::dispatch(actor, incoming, cx, reply).await {
-            Err(incoming) => One::<P>::dispatch(actor, incoming, cx, reply).await,
-            handled => handled,
+    fn claim(incoming: Incoming<'_>) -> Result<Result<Self::Message, NotDelivered>, Incoming<'_>> {
+        match D::claim(incoming) {
+            Ok(message) => Ok(message.map(Either::Of)),
+            Err(incoming) => incoming.claim::<P>().map(|message| message.map(Either::OfLast)),
+        }
+    }
+
+    async fn dispatch(actor: &mut A, message: Self::Message, cx: &mut Context, reply: &Reply) {
+        match message {
+            Either::Of(message) => D::dispatch(actor, message, cx, reply).await,
+            Either::OfLast(message) => P::dispatch(actor, message, cx, reply).await,
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct One<R>(Option<Answered<R>>);
 pub(crate) enum Answered<R> {
     Value(R),
     /// Still encoded: decoded in the asker's turn, by its budget.
-    Bytes(Payload),
+    Bytes(Payload<'static>),
     Failed(AskError),
     /// The message came back unhandled.
     Bounced(Body, NotDelivered),
@@ -53,7 +53,7 @@ impl<R: Send + 'static> Answer for One<R> {
         None
     }
 
-    fn receive(&mut self, payload: Payload) {
+    fn receive(&mut self, payload: Payload<'static>) {
         self.0 = Some(Answered::Bytes(payload));
     }
 }

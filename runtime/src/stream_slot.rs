@@ -24,7 +24,7 @@ pub(crate) struct Many<T> {
 /// One reply of a stream.
 pub(crate) enum Item<T> {
     Value(T),
-    Bytes(Payload),
+    Bytes(Payload<'static>),
 }
 
 impl<T: Send + 'static> StreamSlot<T> {
@@ -95,7 +95,7 @@ impl<T: Send + 'static> Answer for Many<T> {
         Some(body)
     }
 
-    fn receive(&mut self, payload: Payload) {
+    fn receive(&mut self, payload: Payload<'static>) {
         self.items.push_back(Item::Bytes(payload));
     }
 }

@@ -4,10 +4,12 @@
 //! them; an id that came with a message is passed on in any case.
 
 use bailiwick_wire::frame::TraceContext;
+use bailiwick_wire::schema::ProtocolSchema;
 use tracing::{Level, Span};
 use uuid::Uuid;
 
 use crate::cell::Cell;
+use crate::envelope::method_name;
 use crate::outlet::Outlet;
 
 /// Returns the trace that a message sent in a scope with `current` belongs to.
@@ -23,8 +25,8 @@ pub(crate) fn of_message(current: Option<TraceContext>) -> Option<TraceContext> 
 /// Makes the span of one handled message. Messages that the handler sends then name it as their parent.
 pub(crate) fn handle(
     cell: &Cell,
-    protocol: &'static str,
-    method: &'static str,
+    protocol: &'static ProtocolSchema,
+    method: u16,
     trace: &mut Option<TraceContext>,
 ) -> Span {
     if !is_wanted() {
@@ -38,8 +40,8 @@ pub(crate) fn handle(
         target: "bailiwick::actor",
         "handle",
         actor = %cell.name(),
-        protocol,
-        method,
+        protocol = protocol.name,
+        method = method_name(protocol, method),
         trace_id = %format_args!("{:032x}", u128::from_be_bytes(came.trace)),
         span_id = %format_args!("{own:016x}"),
         parent_id = %format_args!("{:016x}", u64::from_be_bytes(came.span)),

@@ -9,31 +9,44 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::cell::Cell;
 use crate::context::Context;
-use crate::envelope::Envelope;
+use crate::envelope::{Body, Envelope};
+use crate::hand::{Hand, Next};
 use crate::outcome::{AskError, Cause, NotDelivered, Unknown};
 use crate::outlet::Outlet;
 use crate::panics::catch;
 use crate::progress::{self, Work};
 use crate::protocol::Incoming;
-use crate::queue::Next;
 use crate::reply::Reply;
 use crate::scope::Scope;
 use crate::served::Dispatch;
 use crate::trace;
-use crate::workload::{Share, Taken};
+use bailiwick_wire::schema::ProtocolSchema;
 
 /// The state that lasts from one message to the next.
 pub(crate) struct Turns {
     cell: Arc<Cell>,
     /// Always there, except while the handler is polled.
     scope: Option<Box<Scope>>,
+    hand: Hand,
     /// Messages handled since the executor last ran something else.
     run: u32,
 }
 
+/// A message, and the way back to its asker.
+struct Opened {
+    protocol: &'static ProtocolSchema,
+    method: u16,
+    body: Body,
+    reply: Reply,
+}
+
 /// How a handler ended.
 enum Handled {
-    Finished(Result<Result<(), NotDelivered>, Incoming>),
+    Finished,
+    /// The message did not decode.
+    Undecodable(NotDelivered),
+    /// It is of no protocol that the actor serves.
+    NotServed,
     Panicked(Cause),
     /// The asker has given up.
     Abandoned,
@@ -46,7 +59,7 @@ enum Handled {
 impl Turns {
     pub(crate) fn new(cell: Arc<Cell>) -> Self {
         let scope = Scope { actor: Some(Arc::clone(&cell)), ..Scope::default() };
-        Self { cell, scope: Some(Box::new(scope)), run: 0 }
+        Self { hand: Hand::new(Arc::clone(&cell)), cell, scope: Some(Box::new(scope)), run: 0 }
     }
 
     /// Waits for what comes next.
@@ -54,10 +67,11 @@ impl Turns {
         self.run += 1;
         if self.run >= MESSAGES_PER_RUN {
             self.run = 0;
+            self.hand.give_credit();
             tokio::task::yield_now().await;
         }
         poll_fn(|task| {
-            let next = self.cell.queue.poll_next(task);
+            let next = self.hand.poll_next(task);
             if next.is_pending() {
                 self.run = 0;
             }
@@ -66,94 +80,98 @@ impl Turns {
         .await
     }
 
+    /// Tells whether there is nothing more to come.
+    pub(crate) fn are_over(&self) -> bool {
+        self.hand.is_over()
+    }
+
     /// Handles one message. Fails if the handler panicked; the asker has been told.
     pub(crate) async fn handle<A, D: Dispatch<A>>(
         &mut self,
         actor: &mut A,
         cx: &mut Context,
-        envelope: Box<Envelope>,
+        envelope: Envelope,
     ) -> Result<(), Cause> {
-        let Some((incoming, reply, _share)) = self.open(*envelope) else { return Ok(()) };
-        let (protocol, index) = (incoming.protocol, incoming.method);
-        let handled = self.run_handler::<A, D>(actor, cx, incoming, &reply).await;
+        let Some(opened) = self.open(envelope) else { return Ok(()) };
+        let Opened { protocol, method, body, reply } = opened;
+        let handled = self.run_handler::<A, D>(actor, cx, (protocol, method, body), &reply).await;
         match handled {
-            Handled::Finished(Ok(Ok(()))) | Handled::Abandoned => Ok(()),
-            Handled::Finished(Ok(Err(undecodable))) => {
-                self.cell.node.dead_letters.record(&self.cell.name(), protocol, index, &undecodable);
-                reply.fail(undecodable.into());
-                Ok(())
-            }
-            Handled::Finished(Err(_)) => {
+            Handled::Finished | Handled::Abandoned => {}
+            Handled::Undecodable(reason) => self.lose(protocol, method, reason, &reply),
+            Handled::NotServed => {
                 let reason = NotDelivered::NotServed { protocol: protocol.name.to_owned() };
-                self.cell.node.dead_letters.record(&self.cell.name(), protocol, index, &reason);
-                reply.fail(reason.into());
-                Ok(())
+                self.lose(protocol, method, reason, &reply);
             }
-            Handled::Expired => {
-                reply.fail(AskError::Unknown(Unknown::Expired));
-                Ok(())
-            }
-            Handled::Stopped => {
-                reply.fail(AskError::Unknown(Unknown::ActorStopped));
-                Ok(())
-            }
+            Handled::Expired => reply.fail(AskError::Unknown(Unknown::Expired)),
+            Handled::Stopped => reply.fail(AskError::Unknown(Unknown::ActorStopped)),
             Handled::Panicked(cause) => {
                 reply.fail(AskError::Unknown(panicked(&cause)));
-                Err(cause)
+                return Err(cause);
             }
         }
+        Ok(())
+    }
+
+    fn lose(&self, protocol: &'static ProtocolSchema, method: u16, reason: NotDelivered, reply: &Reply) {
+        self.cell.node.dead_letters.record(&self.cell.name(), protocol, method, &reason);
+        reply.fail(reason.into());
     }
 
     /// Unpacks a message for its handler, unless nobody waits for it any more.
-    fn open(&mut self, envelope: Envelope) -> Option<(Incoming, Reply, Option<Share>)> {
+    fn open(&mut self, mut envelope: Envelope) -> Option<Opened> {
         if envelope.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             self.cell.lose(envelope, NotDelivered::Expired);
             return None;
         }
-        let from_elsewhere = envelope.credit.is_some();
-        let share = match from_elsewhere.then(|| self.cell.node.workload.take()) {
-            Some(Taken::Share(share)) => Some(share),
-            Some(Taken::Last(share)) => {
-                // Before its credit goes back, or the sender would send one more to this life.
-                self.cell.node.host.spent();
-                Some(share)
-            }
+        if let Some(credit) = envelope.credit.take()
+            && !self.hand.takes(credit)
+            && envelope.reply.is_awaited()
+        {
             // The asker sends it again, to a life that can take it. A tell has nobody who could.
-            Some(Taken::TooMany) if envelope.reply.is_awaited() => {
-                self.cell.lose(envelope, NotDelivered::Draining);
-                return None;
-            }
-            Some(Taken::TooMany) | None => None,
-        };
-        let Envelope { protocol, method, body, reply, deadline, chain, trace, credit } = envelope;
-        drop(credit);
+            self.cell.lose(envelope, NotDelivered::Draining);
+            return None;
+        }
+        let Envelope { protocol, method, body, reply, deadline, chain, trace, .. } = envelope;
         let scope = self.scope.get_or_insert_default();
         (scope.deadline, scope.before, scope.trace) = (deadline, chain, trace);
-        reply.start().then_some((Incoming { protocol, method, body }, reply, share))
+        reply.start().then_some(Opened { protocol, method, body, reply })
     }
 
     async fn run_handler<A, D: Dispatch<A>>(
         &mut self,
         actor: &mut A,
         cx: &mut Context,
-        incoming: Incoming,
+        (protocol, method, body): (&'static ProtocolSchema, u16, Body),
         reply: &Reply,
     ) -> Handled {
         let current = self.scope.get_or_insert_default();
         let deadline = current.deadline;
-        let work = Work::Method(incoming.protocol, incoming.method);
-        let span =
-            trace::handle(&self.cell, incoming.protocol.name, incoming.method_name(), &mut current.trace);
-        let (scope, cell) = (&mut self.scope, &self.cell);
+        let work = Work::Method(protocol, method);
+        let span = trace::handle(&self.cell, protocol, method, &mut current.trace);
+        let (scope, cell, hand) = (&mut self.scope, &self.cell, &mut self.hand);
         let mut expiry: Option<Pin<Box<Sleep>>> = None;
-        let mut handler = pin!(Some(D::dispatch(actor, incoming, cx, reply)));
+        let mut unread = Some((body, actor, cx));
+        let mut handler = pin!(None);
         let handled = poll_fn(|task| {
-            let Some(running) = handler.as_mut().as_pin_mut() else { return Poll::Ready(Handled::Abandoned) };
-            let poll = || span.in_scope(|| Scope::enter(scope, || running.poll(task)));
+            // The message is decoded within the first poll, so that it is part of what is watched, caught and bounded.
+            let poll = || {
+                if let Some((body, actor, cx)) = unread.take() {
+                    match D::claim(Incoming { protocol, method, body: hand.unread(body) }) {
+                        Ok(Ok(message)) => handler.set(Some(D::dispatch(actor, message, cx, reply))),
+                        Ok(Err(undecodable)) => return Poll::Ready(Handled::Undecodable(undecodable)),
+                        Err(_) => return Poll::Ready(Handled::NotServed),
+                    }
+                }
+                let Some(running) = handler.as_mut().as_pin_mut() else {
+                    return Poll::Ready(Handled::Abandoned);
+                };
+                running.poll(task).map(|()| Handled::Finished)
+            };
+            let poll = || span.in_scope(|| Scope::enter(scope, poll));
             match catch(|| progress::one_poll(cell, work, poll)) {
                 Err(cause) => return Poll::Ready(Handled::Panicked(cause)),
-                Ok(Poll::Ready(finished)) => return Poll::Ready(Handled::Finished(finished)),
-                Ok(Poll::Pending) => {}
+                Ok(Poll::Ready(handled)) => return Poll::Ready(handled),
+                Ok(Poll::Pending) => hand.lay_down(),
             }
             if cell.queue.poll_urgent(task) {
                 return Poll::Ready(Handled::Stopped);

@@ -1,5 +1,6 @@
 //! What a worker has to do for others: how many messages of theirs it may still take, and whether it is at one now.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -12,17 +13,17 @@ pub(crate) struct Workload {
     under_way: AtomicU32,
 }
 
-/// A message that is being handled.
+/// Messages that are being handled.
 #[derive(Debug)]
 pub(crate) struct Share(Arc<Workload>);
 
 /// What becomes of a message that an actor is about to take.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     /// It is handled.
-    Share(Share),
+    One,
     /// It is handled, and is the last of this life.
-    Last(Share),
+    Last,
     /// This life takes no more.
     TooMany,
 }
@@ -34,16 +35,22 @@ impl Workload {
     }
 
     /// Takes a message that came from another worker.
-    pub(crate) fn take(self: &Arc<Self>) -> Taken {
+    pub(crate) fn take(&self) -> Taken {
         let limit = u64::from(self.limit.load(Ordering::Relaxed));
         // One more than may be is asked for at most by each message that is there, so the count does not run over.
         let number = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
-        if limit > 0 && number > limit {
-            return Taken::TooMany;
+        match number.cmp(&limit) {
+            Less => Taken::One,
+            Equal => Taken::Last,
+            Greater if limit == 0 => Taken::One,
+            Greater => Taken::TooMany,
         }
+    }
+
+    /// Says that messages of other workers are being handled, until what is returned is dropped.
+    pub(crate) fn share(self: &Arc<Self>) -> Share {
         self.under_way.fetch_add(1, Ordering::Relaxed);
-        let share = Share(Arc::clone(self));
-        if number == limit { Taken::Last(share) } else { Taken::Share(share) }
+        Share(Arc::clone(self))
     }
 
     /// Returns how many messages have come so far.
@@ -71,20 +78,19 @@ mod tests {
     fn the_last_message_of_a_life_is_told_and_none_comes_after_it() {
         let load = Arc::new(Workload::default());
         load.limit(2);
-        let first = load.take();
-        assert!(matches!(first, Taken::Share(_)) && load.is_under_way());
-        assert!(matches!(load.take(), Taken::Last(_)));
-        assert!(matches!(load.take(), Taken::TooMany));
-        drop(first);
-        assert!(!load.is_under_way());
+        assert_eq!([load.take(), load.take(), load.take()], [Taken::One, Taken::Last, Taken::TooMany]);
         assert_eq!(load.taken(), 3);
+        let shares = [load.share(), load.share()];
+        assert!(load.is_under_way());
+        drop(shares);
+        assert!(!load.is_under_way());
     }
 
     #[test]
     fn without_a_limit_there_is_no_last_one() {
         let load = Arc::new(Workload::default());
         for _ in 0..1000 {
-            assert!(matches!(load.take(), Taken::Share(_)));
+            assert_eq!(load.take(), Taken::One);
         }
     }
 }

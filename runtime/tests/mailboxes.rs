@@ -198,3 +198,83 @@ fn a_full_actor_stalls_nobody_but_its_own_senders() {
         assert_eq!(stalled.await, Ok(()));
     });
 }
+
+#[protocol]
+trait Talker {
+    /// Tells itself as often as there is room, and returns how often that was.
+    async fn talk(&mut self, cx: &mut Context) -> u32;
+    async fn word(&mut self, number: u32);
+    async fn words(&mut self) -> Vec<u32>;
+    async fn fail(&mut self);
+    async fn halt(&mut self, cx: &mut Context);
+}
+
+#[derive(Default)]
+struct Talking(Vec<u32>);
+
+impl Talker for Talking {
+    async fn talk(&mut self, cx: &mut Context) -> u32 {
+        let me: TalkerRef = cx.me();
+        (0..100).take_while(|_| me.word(0).try_tell().is_ok()).count() as u32
+    }
+    async fn word(&mut self, number: u32) {
+        self.0.push(number);
+    }
+    async fn words(&mut self) -> Vec<u32> {
+        self.0.clone()
+    }
+    async fn fail(&mut self) {
+        panic!("as asked");
+    }
+    async fn halt(&mut self, cx: &mut Context) {
+        cx.stop();
+    }
+}
+
+#[test]
+fn what_an_actor_has_not_begun_with_takes_room_until_it_does() {
+    bailiwick::local(async |mut cx| {
+        let mailbox = Mailbox::bounded(4).on_full(OnFull::Reject);
+        let talker = cx.spawn(TalkerRef::serve(Talking::default).mailbox(mailbox)).unwrap();
+        // All four are in the mailbox before the actor has its first turn.
+        let first = talker.talk().ask(SECOND);
+        let rest = async { (1..=3).for_each(|number| talker.word(number).try_tell().unwrap()) };
+        assert_eq!(futures::join!(first, rest).0, Ok(1), "its own place is free, and no other");
+    });
+}
+
+#[test]
+fn what_waits_behind_a_handler_that_waits_takes_room() {
+    bailiwick::local(async |mut cx| {
+        let gate = cx.spawn(GateRef::serve(Door::default)).unwrap();
+        let log = cx.spawn(LogRef::serve(Notes::default).mailbox(Mailbox::bounded(4))).unwrap();
+        log.wait_for(gate.clone()).try_tell().unwrap();
+        (1..=3).for_each(|number| log.note(number).try_tell().unwrap());
+        gate.arrival().ask(SECOND).await.unwrap();
+        let outcomes = [4, 5].map(|number| log.note(number).try_tell());
+        assert_eq!(outcomes, [Ok(()), Err(NotDelivered::Full)]);
+        assert_eq!(noted(&log, &gate).await, [1, 2, 3, 4]);
+    });
+}
+
+#[test]
+fn what_waits_behind_a_message_that_fails_is_the_next_incarnations() {
+    bailiwick::local(async |mut cx| {
+        let talker = cx.spawn(TalkerRef::serve(Talking::default)).unwrap();
+        talker.fail().try_tell().unwrap();
+        (1..=3).for_each(|number| talker.word(number).try_tell().unwrap());
+        assert_eq!(talker.words().ask(SECOND).await.unwrap(), [1, 2, 3]);
+    });
+}
+
+#[test]
+fn what_waits_behind_a_message_that_stops_the_actor_is_a_dead_letter() {
+    bailiwick::local(async |mut cx| {
+        let talker = cx.spawn(TalkerRef::serve(Talking::default)).unwrap();
+        cx.watch(&talker);
+        talker.halt().try_tell().unwrap();
+        (1..=3).for_each(|number| talker.word(number).try_tell().unwrap());
+        cx.next_down().await;
+        assert_eq!(cx.dead_letter_counts().get("ended"), Some(&3));
+    });
+}

@@ -32,6 +32,11 @@ impl Grant {
     /// Credit for nothing.
     pub const NONE: Self = Self { messages: 0, bytes: 0, fds: 0 };
 
+    /// Returns what one message takes.
+    pub const fn of(size: Size) -> Self {
+        Self { messages: 1, bytes: size.bytes, fds: size.fds }
+    }
+
     /// Tells whether this is credit for nothing.
     pub fn is_none(self) -> bool {
         self == Self::NONE
@@ -147,7 +152,12 @@ impl Ledger {
     /// was lent has come together: one announcement for many messages, and never so late that the sender
     /// starves, since a sender without credit has everything either here or in the mailbox.
     pub fn take(&mut self, size: Size) -> Option<Grant> {
-        self.put_by(size);
+        self.take_all(Grant::of(size))
+    }
+
+    /// Enters that messages have left the mailbox together, as [`Ledger::take`] does one by one.
+    pub fn take_all(&mut self, taken: Grant) -> Option<Grant> {
+        self.put_by(taken);
         let due = self.returned.messages >= self.lent.messages.div_ceil(2)
             || self.returned.bytes >= self.lent.bytes.div_ceil(2)
             || (self.returned.fds > 0 && self.returned.fds >= self.lent.fds.div_ceil(2));
@@ -158,10 +168,10 @@ impl Ledger {
         })
     }
 
-    /// Enters that a message has left the mailbox. What it gives back stays here until [`Ledger::pay`].
-    pub fn put_by(&mut self, size: Size) {
-        self.queued = self.queued.saturating_sub(1);
-        self.returned = self.returned.plus(Grant { messages: 1, bytes: size.bytes, fds: size.fds });
+    /// Enters that messages have left the mailbox. What they give back stays here until [`Ledger::pay`].
+    pub fn put_by(&mut self, taken: Grant) {
+        self.queued = self.queued.saturating_sub(taken.messages);
+        self.returned = self.returned.plus(taken);
     }
 
     /// Returns the messages that the sender may be given credit for.

@@ -29,6 +29,7 @@ mod limbo;
 mod naming;
 mod readiness;
 mod sending;
+mod short;
 mod succession;
 mod tables;
 mod watches;
@@ -37,6 +38,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::asks::{Asks, Ticket};
+use crate::credit::Grant;
 use crate::time::Instant;
 
 pub use event::{Action, Closed, Event, Outcome, Patience, Send};
@@ -48,6 +50,7 @@ pub use frame::{
 };
 pub use handling::Asked;
 pub use life::WORD_WAIT;
+pub use short::{Delivery, Message};
 pub use tables::{Export, ExportId, Import, ImportId, Methods, Once, STATIC_SLOTS};
 
 use handling::Handling;
@@ -324,7 +327,7 @@ impl Link {
             Event::Open { asked } => self.open_stream(asked, actions),
             Event::Item { asked, size } => self.item(asked, size, actions),
             Event::End { asked } => self.end(asked, actions),
-            Event::Taken { export, size } => self.taken(now, export, size, actions),
+            Event::Taken { export, size } => self.taken(now, export, Grant::of(size), actions),
             Event::Lent { export, grant } => self.lent(now, export, grant, actions),
             Event::Undecodable => self.undecodable(now, actions),
             Event::Watch { import, watch } => self.watch(import, watch, actions),
@@ -349,11 +352,7 @@ impl Link {
             Event::Close => self.close(actions),
             Event::Tick => {}
         }
-        self.give_up_word(now, actions);
-        self.pay_all(now, actions);
-        // Last, so that the ticket that the event names is still the vacant one.
-        self.expire(now, actions);
-        self.notice_drained(actions);
+        self.settle(now, actions);
     }
 
     /// Tells whether frames can still reach the peer.

@@ -1,19 +1,23 @@
 //! What follows from an event for others: mailboxes, askers, watchers. Done after the lock is released, because
 //! any of it may run code that sends over the same link.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 
-use bailiwick_core::link::{self, Event};
+use bailiwick_core::credit::Grant;
+use bailiwick_core::link::{self, Asked, Event, ExportId};
+use bailiwick_wire::Limits;
 use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::reason::{DownCause, NotDelivered};
 use bailiwick_wire::schema::ProtocolSchema;
+use tokio::time::Instant;
 
 use super::peer::{Peer, Watching};
 use super::reasons;
 use crate::address::WatchId;
 use crate::cell::Cell;
-use crate::envelope::{Body, Envelope};
+use crate::envelope::{Body, Credit, Envelope, Stored};
 use crate::outcome::{AskError, Cause};
 use crate::outlet::{Outlet, Room};
 use crate::payload::Payload;
@@ -21,14 +25,23 @@ use crate::reply::Reply;
 use crate::signal::Down;
 use crate::ticket::Ticket;
 
+/// What is to be done after the lock, in order.
+#[derive(Default)]
+pub(super) struct Effects {
+    list: Vec<Effect>,
+    landings: Vec<Landing>,
+}
+
 /// One thing to be done.
 pub(super) enum Effect {
     /// Put a message into a mailbox.
     Deliver(Arc<Cell>, Box<Envelope>),
+    /// Put messages of the packet into a mailbox: these of the landings.
+    Land(Arc<Cell>, Range<usize>),
     /// Bring the reply; the message is done with.
-    Receive(Reply, Body, Payload),
+    Receive(Reply, Body, Payload<'static>),
     /// Bring an item of a stream that goes on.
-    Item(Arc<dyn crate::meeting::AskSlot>, Payload),
+    Item(Arc<dyn crate::meeting::AskSlot>, Payload<'static>),
     /// Tell that a stream begins.
     Opened(Arc<dyn crate::meeting::AskSlot>),
     /// End a stream in order.
@@ -63,16 +76,85 @@ pub(super) enum Effect {
     Drop(Box<dyn std::any::Any + Send>),
 }
 
-/// Does everything, in order.
-pub(super) fn run_all(peer: &Peer, effects: &mut Vec<Effect>) {
-    for effect in effects.drain(..) {
-        run(peer, effect);
+/// A message that came with nothing beside it, and lies in the packet.
+pub(super) struct Landing {
+    pub(super) protocol: &'static ProtocolSchema,
+    pub(super) method: u16,
+    pub(super) asked: Option<Asked>,
+    pub(super) deadline: Option<Instant>,
+    pub(super) export: ExportId,
+    pub(super) place: Range<usize>,
+    pub(super) limits: Limits,
+}
+
+impl Landing {
+    /// Returns the message as its mailbox takes it, which copies the bytes.
+    fn envelope<'a>(&self, peer: &Arc<Peer>, packet: &'a [u8]) -> (Envelope, &'a [u8]) {
+        let bytes = packet.get(self.place.clone()).unwrap_or_default();
+        // It is part of a packet, which is shorter than that.
+        let length = bytes.len() as u32;
+        let room = Grant { messages: 1, bytes: length, fds: 0 };
+        let reply = match self.asked {
+            Some(asked) => Reply::remote(Arc::clone(peer) as _, asked),
+            None => Reply::nobody(),
+        };
+        let envelope = Envelope {
+            protocol: self.protocol,
+            method: self.method,
+            body: Body::Stored(Stored { bytes: length, limits: self.limits }),
+            reply,
+            deadline: self.deadline,
+            chain: None,
+            trace: None,
+            credit: Some(Credit::new(Arc::clone(peer) as _, self.export, room)),
+        };
+        (envelope, bytes)
     }
 }
 
-fn run(peer: &Peer, effect: Effect) {
+impl Effects {
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(super) fn push(&mut self, effect: Effect) {
+        self.list.push(effect);
+    }
+
+    pub(super) fn extend(&mut self, effects: impl IntoIterator<Item = Effect>) {
+        self.list.extend(effects);
+    }
+
+    /// Adds a message for a mailbox, to those that came right before it for the same.
+    pub(super) fn land(&mut self, cell: &Arc<Cell>, landing: Landing) {
+        let at = self.landings.len();
+        self.landings.push(landing);
+        match self.list.last_mut() {
+            Some(Effect::Land(last, places)) if Arc::ptr_eq(last, cell) => places.end = at + 1,
+            Some(_) | None => self.list.push(Effect::Land(Arc::clone(cell), at..at + 1)),
+        }
+    }
+}
+
+/// Does everything, in order. What lands lies in `packet`.
+pub(super) fn run_all(peer: &Arc<Peer>, effects: &mut Effects, packet: &[u8]) {
+    for effect in effects.list.drain(..) {
+        match effect {
+            Effect::Land(cell, places) => {
+                let landings = effects.landings.get(places).unwrap_or_default();
+                cell.store(landings.iter().map(|landing| landing.envelope(peer, packet)));
+            }
+            effect => run(peer, effect),
+        }
+    }
+    effects.landings.clear();
+}
+
+fn run(peer: &Arc<Peer>, effect: Effect) {
     match effect {
         Effect::Deliver(cell, envelope) => deliver(&cell, *envelope),
+        // Only who has the packet at hand can do that.
+        Effect::Land(..) => {}
         Effect::Receive(reply, body, payload) => {
             if let Some(slot) = reply.local_slot() {
                 slot.receive(payload);
@@ -114,7 +196,7 @@ fn run(peer: &Peer, effect: Effect) {
             notify(Down { address, generation, cause: Cause::Elsewhere(cause) });
         }
         Effect::Watch(cell, id, watch) => {
-            let peer = peer.strong();
+            let peer = Arc::clone(peer);
             let notify = move |down: Down| {
                 peer.turn(|turn| turn.actor_down(link::WatchId(watch), down.cause.brief()));
             };

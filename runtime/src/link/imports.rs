@@ -125,6 +125,13 @@ impl Import {
         let peer = self.way.peer();
         let (mut bytes, limits) = peer.encoder();
         let beside = encode(&envelope.body, &limits, &mut bytes)?;
+        let is_bare =
+            !envelope.reply.is_awaited() && beside.descriptors.is_empty() && envelope.chain.is_none();
+        if is_bare {
+            // Nothing that the grant says of descriptors, now or with a reply, concerns it.
+            let extensions = Extensions { trace: envelope.trace, ..Extensions::default() };
+            return Ok(Parcel { bytes, beside, extensions, terms: Terms::default() });
+        }
         let origin = self.origin();
         let (message_fds, reply_fds) = origin.fds();
         if message_fds.is_some_and(|granted| !granted.contains_all(beside.kinds())) {
@@ -151,8 +158,8 @@ fn encode(body: &Body, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, N
             out.extend_from_slice(&payload.bytes);
             Ok(Outgoing::default())
         }
-        // Only a handler takes descriptors out of a message that came over a link.
-        Body::Bytes(_) => Err(NotDelivered::DescriptorsExhausted),
+        // Only a handler takes descriptors out of a message that came over a link, and what a mailbox stores has left it.
+        Body::Bytes(_) | Body::Stored(_) => Err(NotDelivered::DescriptorsExhausted),
     }
 }
 
@@ -176,20 +183,27 @@ impl Outlet for Import {
     }
 
     fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>> {
-        let parcel = match self.parcel(&envelope) {
+        let mut parcel = match self.parcel(&envelope) {
             Ok(parcel) => parcel,
             Err(reason) => return Err(Box::new(Refused { envelope, reason })),
         };
+        // What is left of a message, and what goes beside it, is dropped out here: it may be anything of the user's.
+        let mut envelope = Some(envelope);
         let from = From::Sender(match room {
             Room::Wait => Patience::Wait,
             Room::Now => Patience::Now,
         });
         let sent = self.way.turn(|turn| {
-            let mut sent = turn.send(self.import, envelope, parcel, from);
+            if turn.send_at_once(self.import, &mut envelope, &mut parcel) {
+                turn.recycle(std::mem::take(&mut parcel.bytes));
+                return None;
+            }
+            let envelope = envelope.take()?;
+            let mut sent = turn.send(self.import, envelope, std::mem::take(&mut parcel), from);
             turn.recycle(std::mem::take(&mut sent.parcel.bytes));
-            sent
+            Some(sent)
         });
-        // What is left of the message is dropped here, without the lock: it may be anything of the user's.
+        let Some(sent) = sent else { return Ok(Accepted::Queued) };
         let Sent { parcel: _beside, envelope, left: _left, outcome, .. } = sent;
         match outcome {
             SendOutcome::Written | SendOutcome::Buffered => Ok(Accepted::Queued),

@@ -11,6 +11,7 @@ use bailiwick_wire::frame::{Assembled, Extensions, Frame, Frames, Header, Kind, 
 
 use super::frames;
 use super::peer::{Arrived, Hand, Turn};
+use super::short;
 
 /// What is unfinished of one transport.
 pub(super) struct Inbox {
@@ -46,11 +47,19 @@ impl Inbox {
         fds_lost: bool,
     ) {
         let mut fds = VecDeque::from(fds);
-        for frame in Frames::new(bytes) {
+        let mut frames = Frames::new(bytes);
+        while let Some(frame) = frames.next() {
             if !turn.serves(serial) {
                 return;
             }
-            let taken = frame.and_then(|frame| self.frame(turn, &frame, &mut fds, fds_lost));
+            let end = bytes.len() - frames.bytes_left();
+            let taken = frame.and_then(|frame| match short::read(&frame) {
+                Some(said) => {
+                    turn.short(&said, &frame, end - frame.payload.len()..end);
+                    Ok(())
+                }
+                None => self.frame(turn, &frame, &mut fds, fds_lost),
+            });
             if let Err(violation) = taken {
                 let peer = turn.peer.title();
                 tracing::error!(target: "bailiwick::link", peer, %violation, "a frame is malformed");
@@ -61,6 +70,7 @@ impl Inbox {
             // More came than the frames announce.
             malformed(turn, bytes);
         }
+        turn.settle();
     }
 
     fn frame(

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use bailiwick_core::asks::Ticket as SendId;
-use bailiwick_core::credit::Size;
+use bailiwick_core::credit::{Grant, Size};
 use bailiwick_core::link::{Action, Config, Event, ExportId, ImportId, Link};
 use bailiwick_core::time;
 use bailiwick_wire::Limits;
@@ -22,7 +22,7 @@ use bailiwick_wire::schema::ProtocolSchema;
 use futures::task::AtomicWaker;
 use tokio::time::Instant;
 
-use super::effect::{self, Effect};
+use super::effect::{self, Effect, Effects};
 use super::exports::Exported;
 use super::frames::Words;
 use super::handlers::Handlers;
@@ -75,9 +75,11 @@ pub(super) struct State {
     /// A buffer to encode into, between two uses.
     spare: Vec<u8>,
     /// The time as it was read last; see [`Turn::read_clock`].
-    now: time::Instant,
+    pub(super) now: time::Instant,
     pub(super) outbox: Outbox,
     pub(super) transport: Option<Transport>,
+    /// The task that writes is woken, and has not had its turn yet.
+    pub(super) writer_is_woken: bool,
     /// Frames that left over the present transport.
     pub(super) written: u64,
     /// What lasts at the peer is reached over this link: see [`Sides`](super::sides::Sides).
@@ -94,7 +96,6 @@ pub(super) struct State {
     pub(super) imports: Vec<Option<Imported>>,
     pub(super) sends: Vec<Sending>,
     pub(super) handlers: Handlers,
-    pub(super) delivered: Delivered,
     pub(super) watches: BTreeMap<u64, Watching>,
     pub(super) watched: BTreeMap<u64, (Arc<Cell>, WatchId)>,
 }
@@ -111,31 +112,6 @@ pub(super) struct Transport {
 pub(super) struct Watching {
     pub(super) notify: Notify,
     pub(super) address: crate::Address,
-}
-
-/// Messages of the peer's that lie in mailboxes, by the key of their credit.
-#[derive(Default)]
-pub(super) struct Delivered {
-    entries: Vec<Option<(ExportId, Size)>>,
-    free: Vec<usize>,
-}
-
-impl Delivered {
-    pub(super) fn insert(&mut self, export: ExportId, size: Size) -> u64 {
-        let key = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(None);
-            self.entries.len() - 1
-        });
-        self.entries[key] = Some((export, size));
-        key as u64
-    }
-
-    fn remove(&mut self, key: u64) -> Option<(ExportId, Size)> {
-        let key = usize::try_from(key).ok()?;
-        let taken = self.entries.get_mut(key)?.take()?;
-        self.free.push(key);
-        Some(taken)
-    }
 }
 
 /// What is at hand while the machine takes one event: the payload or the words that the event is about.
@@ -182,7 +158,7 @@ impl Hand<'_> {
 pub(super) struct Turn<'a> {
     pub(super) peer: &'a Peer,
     pub(super) state: &'a mut State,
-    pub(super) effects: &'a mut Vec<Effect>,
+    pub(super) effects: &'a mut Effects,
 }
 
 impl State {
@@ -209,6 +185,7 @@ impl Peer {
             now: time::Instant::START,
             outbox: Outbox::default(),
             transport: None,
+            writer_is_woken: false,
             written: 0,
             is_routed,
             serial: 0,
@@ -219,7 +196,6 @@ impl Peer {
             imports: Vec::new(),
             sends: Vec::new(),
             handlers: Handlers::default(),
-            delivered: Delivered::default(),
             watches: BTreeMap::new(),
             watched: BTreeMap::new(),
         };
@@ -255,17 +231,20 @@ impl Peer {
 
     /// Locks the state, lets `act` give the machine events, and then does what concerns others.
     pub(super) fn turn<R>(&self, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
-        let mut effects = Vec::new();
+        let mut effects = Effects::default();
         let result = self.turn_with(&mut effects, act);
-        effect::run_all(self, &mut effects);
+        if !effects.is_empty() {
+            effect::run_all(&self.strong(), &mut effects, &[]);
+        }
         result
     }
 
     /// Like [`Peer::turn`], but leaves what concerns others to the caller.
-    pub(super) fn turn_with<R>(&self, effects: &mut Vec<Effect>, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
+    pub(super) fn turn_with<R>(&self, effects: &mut Effects, act: impl FnOnce(&mut Turn<'_>) -> R) -> R {
         let mut state = self.lock();
         let result = act(&mut Turn { peer: self, state: &mut state, effects });
-        let wake = state.transport.is_some() && !state.outbox.is_empty();
+        let wake = state.transport.is_some() && !state.outbox.is_empty() && !state.writer_is_woken;
+        state.writer_is_woken |= wake;
         drop(state);
         if wake {
             self.writer.wake();
@@ -424,9 +403,18 @@ impl Turn<'_> {
 
     /// Gives the machine an event and carries out its actions, with what the event is about at hand.
     pub(super) fn event_with(&mut self, event: Event, hand: &mut Hand<'_>) {
-        // An action may lead to a further event, whose actions then have a list of their own.
-        let mut actions = std::mem::take(&mut self.state.actions);
+        let mut actions = self.actions();
         self.state.link.handle(self.state.now, event, &mut actions);
+        self.carry_out(actions, hand);
+    }
+
+    /// Takes the list of actions; one that leads to a further event has a list of its own.
+    pub(super) fn actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.state.actions)
+    }
+
+    /// Carries out actions, and keeps their list for the next.
+    pub(super) fn carry_out(&mut self, mut actions: Vec<Action>, hand: &mut Hand<'_>) {
         let closes = actions.iter().any(|action| matches!(action, Action::Close { .. }));
         for action in actions.drain(..) {
             self.perform(action, hand);
@@ -443,6 +431,8 @@ impl Turn<'_> {
         self.state.peer.generation = generation;
         self.state.was_wanted = false;
         (self.state.serial, self.state.written) = (self.state.serial + 1, 0);
+        // The task that was woken may be that of the transport before.
+        self.state.writer_is_woken = false;
         let serial = self.state.serial;
         self.state.transport = Some(Transport { serial, socket, dying: false });
         serial
@@ -469,13 +459,14 @@ impl Turn<'_> {
 }
 
 impl CreditSink for Peer {
-    fn taken(&self, key: u64) {
+    fn taken(&self, mailbox: ExportId, room: Grant) {
         self.turn(|turn| {
-            if let Some((export, size)) = turn.state.delivered.remove(key) {
-                turn.event(Event::Taken { export, size });
-                if turn.state.link.pays_at().is_some() {
-                    self.writer.wake();
-                }
+            let (now, mut actions) = (turn.state.now, turn.actions());
+            turn.state.link.taken_together(now, mailbox, room, &mut actions);
+            turn.state.link.settle(now, &mut actions);
+            turn.carry_out(actions, &mut Hand::default());
+            if turn.state.link.pays_at().is_some() {
+                self.writer.wake();
             }
         });
     }

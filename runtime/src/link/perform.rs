@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use bailiwick_core::asks::Ticket as SendId;
+use bailiwick_core::credit::Grant;
 use bailiwick_core::link::{
     Action, Asked, Closed, Event, ExportId, Failure, Frame, ImportId, NotDelivered as Reason, Outcome,
     Refusal, Target,
@@ -18,7 +19,6 @@ use bailiwick_wire::frame::Extensions;
 use bailiwick_wire::reason::{DownCause, NotDelivered};
 use bailiwick_wire::schema::{Disagreement, MethodSchema};
 
-use super::answer::Answer;
 use super::effect::Effect;
 use super::frames;
 use super::peer::{Hand, Turn};
@@ -123,10 +123,9 @@ impl Turn<'_> {
         let header = frames::header(frame);
         match frame {
             Frame::Reply { .. } | Frame::Item { .. } => {
-                let Some(mut parcel) = hand.answer.take() else { return };
-                self.name_addresses(&mut parcel);
-                self.post(header, &parcel);
-                hand.answer = Some(parcel);
+                let Some(parcel) = &mut hand.answer else { return };
+                self.name_addresses(parcel);
+                self.post(header, parcel);
             }
             Frame::Hello(_)
             | Frame::HelloAck
@@ -164,7 +163,16 @@ impl Turn<'_> {
         }
     }
 
-    fn post(&mut self, header: bailiwick_wire::frame::Header, parcel: &Parcel) {
+    /// Writes the answer to an ask: the reply that is at hand, or why there is none.
+    pub(super) fn write_answer(&mut self, frame: &Frame, parcel: &mut Parcel) {
+        if let Frame::Reply { .. } = frame {
+            self.name_addresses(parcel);
+            return self.post(frames::header(frame), parcel);
+        }
+        self.write(frame, &mut Hand::default());
+    }
+
+    pub(super) fn post(&mut self, header: bailiwick_wire::frame::Header, parcel: &Parcel) {
         let fds = parcel.beside.descriptors.iter().map(|(_, fd)| std::sync::Arc::clone(fd));
         self.state.outbox.frame(header, &parcel.extensions, &parcel.bytes, fds);
     }
@@ -189,7 +197,7 @@ impl Turn<'_> {
     }
 
     /// Writes a message. Returns what is left of a tell; of an ask everything stays until its end.
-    fn put_on_the_wire(
+    pub(super) fn put_on_the_wire(
         &mut self,
         ticket: SendId,
         frame: &Frame,
@@ -349,10 +357,10 @@ impl Turn<'_> {
 
     /// Makes a payload of what arrived. Descriptors that were lost on the way, or that are not `granted`, make it
     /// undecodable.
-    fn take_payload(&mut self, hand: &mut Hand<'_>, granted: Option<FdKinds>) -> Option<Payload> {
+    fn take_payload(&mut self, hand: &mut Hand<'_>, granted: Option<FdKinds>) -> Option<Payload<'static>> {
         let arrived = hand.arrived.as_mut()?;
         let fds = std::mem::take(&mut arrived.fds);
-        let bytes = arrived.payload.to_vec();
+        let bytes = arrived.payload.to_vec().into();
         let addresses = arrived.extensions.addresses;
         let descriptors = fds.into_iter().map(|fd| (observe(fd.as_fd()), fd)).collect();
         let addresses = self.introduce(&addresses);
@@ -370,12 +378,11 @@ impl Turn<'_> {
     ) {
         let Some(arrived) = &hand.arrived else { return };
         let (size, extensions, fds_lost) = (arrived.size, arrived.extensions, arrived.fds_lost);
-        let key = self.state.delivered.insert(export, size);
-        let credit = Some(Credit::new(self.peer.strong(), key));
+        let credit = Some(Credit::new(self.peer.strong(), export, Grant::of(size)));
         let reply = match asked {
             Some(asked) => {
                 self.state.handlers.begin(asked);
-                Reply::remote(Box::new(Answer::new(self.peer.strong(), asked)))
+                Reply::remote(self.peer.strong(), asked)
             }
             None => Reply::nobody(),
         };

@@ -9,6 +9,7 @@ use bailiwick_wire::frame::Extensions;
 use bailiwick_wire::reason::NotDelivered;
 
 use super::effect::Effect;
+use super::frames;
 use super::peer::{Hand, Turn};
 use crate::envelope::{Body, Envelope};
 use crate::reply::Reply;
@@ -52,6 +53,14 @@ pub(super) struct Parcel {
     pub(super) terms: Terms,
 }
 
+impl Parcel {
+    /// Returns what it weighs.
+    pub(super) fn size(&self) -> Size {
+        // Both are within the limits of the codec, which are smaller than what the fields hold.
+        Size { bytes: self.bytes.len() as u32, fds: self.beside.descriptors.len() as u16 }
+    }
+}
+
 /// A message that a local actor sends, and what became of it.
 pub(super) struct Sent {
     pub(super) ticket: SendId,
@@ -82,6 +91,41 @@ pub(super) enum SendOutcome {
 }
 
 impl Turn<'_> {
+    /// Writes a message that nothing keeps waiting. Returns whether it is written; if not, nothing has changed. A tell is
+    /// left to the caller to be dropped.
+    pub(super) fn send_at_once(
+        &mut self,
+        import: ImportId,
+        message: &mut Option<Envelope>,
+        parcel: &mut Parcel,
+    ) -> bool {
+        let Some(envelope) = message else { return false };
+        let deadline = envelope.deadline.map(|deadline| self.peer.instant(deadline));
+        if deadline.is_some() || self.state.link.is_paced(import) {
+            self.read_clock();
+        }
+        let place = self.place_of(import, envelope.protocol);
+        let (Some(ticket), Some(first)) = (self.state.link.vacant_ticket(), place) else { return false };
+        let (now, size) = (self.state.now, parcel.size());
+        let (method, patience) = (first + envelope.method, Patience::Now);
+        let send = Send { ticket, import, method, size, patience, deadline };
+        if !envelope.reply.is_awaited() {
+            let Some(frame) = self.state.link.tell_at_once(now, &send) else { return false };
+            self.name_addresses(parcel);
+            self.post(frames::header(&frame), parcel);
+        } else {
+            let Some(frame) = self.state.link.ask_at_once(now, &send) else { return false };
+            let asker = envelope.reply.local_slot();
+            let Some(envelope) = message.take() else { return false };
+            self.put_on_the_wire(ticket, &frame, parcel, envelope);
+            if asker.is_some_and(|asker| asker.answered_over(self.peer.strong(), ticket.bits())) {
+                self.abandon(ticket);
+            }
+        }
+        self.settle();
+        true
+    }
+
     /// Gives a message to the machine. Returns what became of it, and the envelope if it was refused.
     pub(super) fn send(&mut self, import: ImportId, envelope: Envelope, parcel: Parcel, from: From) -> Sent {
         let (protocol, method) = (envelope.protocol, envelope.method);
@@ -97,8 +141,7 @@ impl Turn<'_> {
         // First, for it may be news to the machine, and only then the ticket: the machine may have ended something.
         let place = self.place_of(import, protocol);
         let ticket = self.state.link.vacant_ticket();
-        // Both are within the limits of the codec, which are smaller than what the fields hold.
-        let size = Size { bytes: parcel.bytes.len() as u32, fds: parcel.beside.descriptors.len() as u16 };
+        let size = parcel.size();
         let outcome = SendOutcome::Refused(NotDelivered::Full);
         let nothing = ticket.unwrap_or(SendId::from_bits(0));
         let sent = Sent { ticket: nothing, parcel, envelope: Some(envelope), from, left: None, outcome };

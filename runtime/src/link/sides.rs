@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use bailiwick_core::link::Event;
 
-use super::effect;
+use super::effect::{self, Effects};
 use super::peer::{Hand, Peer, Turn};
 
 /// The sides of one peer.
@@ -87,7 +87,7 @@ impl Sides {
     pub(super) fn succeed(&self, generation: u32) {
         let old = self.routed();
         let Some(new) = self.of(generation).filter(|new| !Arc::ptr_eq(new, old)) else { return };
-        let (mut of_old, mut of_new) = (Vec::new(), Vec::new());
+        let (mut of_old, mut of_new) = (Effects::default(), Effects::default());
         old.turn_with(&mut of_old, |old| {
             let mut hand = Hand::default();
             old.event_with(Event::Superseded, &mut hand);
@@ -103,7 +103,7 @@ impl Sides {
                 self.routed.fetch_xor(1, Ordering::AcqRel);
             });
         });
-        effect::run_all(old, &mut of_old);
-        effect::run_all(new, &mut of_new);
+        effect::run_all(old, &mut of_old, &[]);
+        effect::run_all(new, &mut of_new, &[]);
     }
 }

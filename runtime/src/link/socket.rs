@@ -19,7 +19,7 @@ use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 use tokio::time::{Sleep, sleep, sleep_until};
 
-use super::effect::{self, Effect};
+use super::effect::{self, Effects};
 use super::inbox::{self, Inbox};
 use super::outbox::Outbox;
 use super::peer::{Peer, State, Turn};
@@ -33,7 +33,7 @@ pub(super) struct Mover {
     /// The user that the kernel is to say of every packet.
     uid: Option<u32>,
     inbox: Inbox,
-    effects: Vec<Effect>,
+    effects: Effects,
     /// What was read in this turn.
     read_bytes: usize,
     /// Set while the kernel has no room for more descriptors in flight.
@@ -73,7 +73,7 @@ pub(super) enum Stopped {
 impl Mover {
     pub(super) fn new(peer: Arc<Peer>, serial: u32, socket: Arc<Socket>, uid: Option<u32>) -> Self {
         let inbox = Inbox::new(peer.lock().limits);
-        let (buffer, effects) = (vec![0; MAX_PACKET_BYTES + 1], Vec::new());
+        let (buffer, effects) = (vec![0; MAX_PACKET_BYTES + 1], Effects::default());
         let (pause, pay, farewell) = (None, None, None);
         Self {
             peer,
@@ -154,10 +154,11 @@ impl Mover {
     /// Has this task woken from now on, if its transport is the present one. A task whose transport has been
     /// replaced must not take the wake-ups of its successor, so both happen under one lock.
     fn attend(&self, task: &Context<'_>) -> bool {
-        let state = self.peer.lock();
+        let mut state = self.peer.lock();
         let serves = self.serves(&state);
         if serves {
             self.peer.writer.register(task.waker());
+            state.writer_is_woken = false;
         }
         serves
     }
@@ -246,7 +247,7 @@ impl Mover {
             }
             inbox.packet(turn, serial, bytes, fds, lost.is_some());
         });
-        effect::run_all(&self.peer, &mut self.effects);
+        effect::run_all(&self.peer, &mut self.effects, bytes);
     }
 
     /// Everything is read, and no more will come.

@@ -14,14 +14,7 @@ use crate::time::Instant;
 impl Link {
     /// Answers an ask, unless it was cancelled or belongs to an earlier transport.
     pub(super) fn reply(&mut self, asked: Asked, size: Size, actions: &mut Vec<Action>) {
-        if self.end_handling(asked).is_none() {
-            return;
-        }
-        let frame = match self.oversize(size) {
-            Some(failure) => Frame::Failure { correlation: asked.ticket, failure },
-            None => Frame::Reply { correlation: asked.ticket, size },
-        };
-        self.order(frame, actions);
+        actions.extend(self.answer(asked, size).map(Action::Send));
     }
 
     /// Ends an ask without a reply.
@@ -62,7 +55,7 @@ impl Link {
         }
     }
 
-    fn oversize(&self, size: Size) -> Option<Failure> {
+    pub(super) fn oversize(&self, size: Size) -> Option<Failure> {
         let limit = self.limits.message_bytes;
         let fits = size.bytes <= limit && size.fds <= self.limits.message_fds;
         (!fits).then_some(Failure::Unknown(Unknown::ReplyTooLarge { limit }))
@@ -80,15 +73,15 @@ impl Link {
         Some(open)
     }
 
-    /// Gives credit back for a message that left its mailbox, and wishes for more where more would help.
-    pub(super) fn taken(&mut self, now: Instant, export: ExportId, size: Size, actions: &mut Vec<Action>) {
+    /// Gives credit back for messages that left their mailbox, and wishes for more where more would help.
+    pub(super) fn taken(&mut self, now: Instant, export: ExportId, taken: Grant, actions: &mut Vec<Action>) {
         if export.link != self.link {
             return;
         }
-        self.queued = self.queued.saturating_sub(1);
+        self.queued = self.queued.saturating_sub(taken.messages);
         let window = self.config.window_bytes.saturating_sub(self.lent_bytes);
         let Some(live) = self.live(export) else { return };
-        let payment = live.take(size, now);
+        let payment = live.take(taken, now);
         let wish = if window > 0 { live.wish(now) } else { None };
         self.give(export.target, payment, actions);
         if let Some(wish) = wish {

@@ -4,28 +4,19 @@
 //! driver puts the payload into the mailbox, still undecoded. What an honest peer can never have sent is a
 //! [`Fault`]; what was true when it was sent is only not delivered.
 
-use alloc::vec::Vec;
-use core::time::Duration;
-
 use super::event::{Action, Closed, Outcome};
 use super::failure::{Failure, NotDelivered};
 use super::fault::Fault;
 use super::frame::{CloseReason, Frame, Target};
 use super::handling::{Asked, Open};
 use super::sending::{Kind, Stream};
-use super::tables::{ExportId, Once, Reach};
+use super::short::{Delivery, Message};
+use super::tables::{ExportId, ImportId, Once, Reach};
 use super::{Link, State};
 use crate::asks::{Standing, Ticket};
 use crate::credit::{Grant, Size};
 use crate::time::Instant;
-
-/// A message of the peer's, as its header says.
-struct Message {
-    target: Target,
-    method: u16,
-    size: Size,
-    ask: Option<(Ticket, Option<Duration>)>,
-}
+use alloc::vec::Vec;
 
 /// What a target that the peer named stands for.
 pub(super) enum Named {
@@ -96,14 +87,28 @@ impl Link {
     fn heard(&mut self, now: Instant, frame: Frame, actions: &mut Vec<Action>) -> Result<(), Fault> {
         match frame {
             Frame::Tell { target, method, size } => {
-                self.message(now, &Message { target, method, size, ask: None }, actions)?;
+                let message = Message { target, method, size, ask: None };
+                let delivery = self.message(now, &message, actions)?;
+                actions.extend(delivery.map(Action::from));
             }
             Frame::Ask { target, method, size, correlation, remaining } => {
                 let ask = Some((correlation, remaining));
-                self.message(now, &Message { target, method, size, ask }, actions)?;
+                let message = Message { target, method, size, ask };
+                let delivery = self.message(now, &message, actions)?;
+                actions.extend(delivery.map(Action::from));
             }
-            Frame::Reply { correlation, size } => self.answered(now, correlation, Some(size), actions)?,
-            Frame::End { correlation } => self.answered(now, correlation, None, actions)?,
+            Frame::Reply { correlation, size } => {
+                if let Some(import) = self.answered(correlation, Some(size))? {
+                    actions.push(Action::Resolve { ticket: correlation, outcome: Outcome::Replied });
+                    self.flush(now, import, actions);
+                }
+            }
+            Frame::End { correlation } => {
+                if let Some(import) = self.answered(correlation, None)? {
+                    actions.push(Action::Resolve { ticket: correlation, outcome: Outcome::Ended });
+                    self.flush(now, import, actions);
+                }
+            }
             Frame::Failure { correlation, failure } => {
                 if self.is_open_ask(correlation)? {
                     self.resolve(now, correlation, Outcome::Failed(failure), actions);
@@ -149,13 +154,19 @@ impl Link {
         }
     }
 
-    /// Checks a message in the order of the checks, and delivers it.
-    fn message(&mut self, now: Instant, message: &Message, actions: &mut Vec<Action>) -> Result<(), Fault> {
+    /// Checks a message in the order of the checks. Returns it if it is to be put into its mailbox; what else follows
+    /// is appended, and comes before that.
+    pub(super) fn message(
+        &mut self,
+        now: Instant,
+        message: &Message,
+        actions: &mut Vec<Action>,
+    ) -> Result<Option<Delivery>, Fault> {
         let &Message { target, method, size, ask } = message;
         self.fits(size.bytes)?;
         let Named::Live(export) = self.named(target)? else {
             self.not_delivered(message, NotDelivered::Gone, actions);
-            return Ok(());
+            return Ok(None);
         };
         let refuses = self.refuses();
         let fds_max = self.limits.message_fds;
@@ -187,13 +198,12 @@ impl Link {
         self.queued += 1;
         if let Some(reason) = refusal {
             // The credit goes back at once: the message takes no room.
-            self.taken(now, export, size, actions);
+            self.taken(now, export, Grant::of(size), actions);
             self.not_delivered(message, reason, actions);
-            return if reason == NotDelivered::UsedUp || reason == NotDelivered::Full {
-                self.over_quota(now)
-            } else {
-                Ok(())
-            };
+            if reason == NotDelivered::UsedUp || reason == NotDelivered::Full {
+                self.over_quota(now)?;
+            }
+            return Ok(None);
         }
         let asked = match ask {
             Some((ticket, _)) => Some(self.begin(ticket, Open { export, items })?),
@@ -203,8 +213,7 @@ impl Link {
             actions.push(Action::Used { slot: target.slot, method });
         }
         let deadline = ask.and_then(|(_, remaining)| remaining).map(|remaining| now + remaining);
-        actions.push(Action::Deliver { export, method, asked, deadline });
-        Ok(())
+        Ok(Some(Delivery { export, method, asked, deadline }))
     }
 
     fn begin(&mut self, ticket: Ticket, open: Open) -> Result<Asked, Fault> {
@@ -239,33 +248,26 @@ impl Link {
         Ok(Named::Live(ExportId { target, link: self.link }))
     }
 
-    /// A reply, or without a size the end of a stream.
-    fn answered(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        size: Option<Size>,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), Fault> {
+    /// A reply, or without a size the end of a stream: ends the ask. Returns who was asked, whose room is free then;
+    /// nothing if the ask had ended before.
+    pub(super) fn answered(&mut self, ticket: Ticket, size: Option<Size>) -> Result<Option<ImportId>, Fault> {
         if let Some(size) = size {
             self.fits(size.bytes)?;
             self.carries(size.fds)?;
         }
         if !self.is_open_ask(ticket)? {
-            return Ok(());
+            return Ok(None);
         }
         let kind = self.pending.pending(ticket).map(|pending| pending.kind);
-        let outcome = match (kind, size) {
-            (Some(Kind::Ask(None)), Some(_)) => Outcome::Replied,
-            (Some(Kind::Ask(Some(_))), None) => Outcome::Ended,
+        match (kind, size) {
+            (Some(Kind::Ask(None)), Some(_)) | (Some(Kind::Ask(Some(_))), None) => {}
             (Some(Kind::Ask(None)), None)
             | (Some(Kind::Ask(Some(_))), Some(_))
             | (Some(Kind::Tell) | None, _) => {
                 return Err(Fault::BadStream { correlation: ticket });
             }
-        };
-        self.resolve(now, ticket, outcome, actions);
-        Ok(())
+        }
+        Ok(self.close_pending(ticket).map(|pending| pending.send.import))
     }
 
     fn stream_opened(&mut self, ticket: Ticket, actions: &mut Vec<Action>) -> Result<(), Fault> {

@@ -60,23 +60,40 @@ impl Waiting {
 impl Link {
     /// Sends, keeps or refuses a message.
     pub(super) fn send(&mut self, now: Instant, send: Send, kind: Kind, actions: &mut Vec<Action>) {
-        if let Err(reason) = self.check(now, &send) {
-            return refuse(send.ticket, kind, reason, actions);
-        }
-        if self.can_send() && self.admits(&send, kind) && self.queue_is_empty(send.import) {
-            if kind == Kind::Tell {
-                return self.transmit_tell(now, &send, actions);
-            }
-            let pending = Pending { send, kind, sent: None };
-            if !self.pending.claim(send.ticket, pending, send.deadline) {
-                return refuse(send.ticket, kind, NotDelivered::Full, actions);
-            }
-            return self.transmit_ask(now, send.ticket, actions);
+        match self.at_once(now, &send, kind) {
+            Ok(None) => {}
+            Ok(Some(frame)) => return actions.push(Action::Transmit { ticket: send.ticket, frame }),
+            Err(reason) => return refuse(send.ticket, kind, reason, actions),
         }
         match self.may_wait(&send) {
             Ok(()) => self.keep(Pending { send, kind, sent: None }, actions),
             Err(reason) => refuse(send.ticket, kind, reason, actions),
         }
+    }
+
+    /// Sends a message that nothing keeps waiting. Returns its frame; nothing, if it has to wait, and then nothing has
+    /// changed.
+    ///
+    /// # Errors
+    /// Why it can never be delivered.
+    pub(super) fn at_once(
+        &mut self,
+        now: Instant,
+        send: &Send,
+        kind: Kind,
+    ) -> Result<Option<Frame>, NotDelivered> {
+        self.check(now, send)?;
+        if !self.can_send() || !self.admits(send, kind) || !self.queue_is_empty(send.import) {
+            return Ok(None);
+        }
+        if kind == Kind::Tell {
+            return Ok(self.transmit_tell(now, send));
+        }
+        let pending = Pending { send: *send, kind, sent: None };
+        if !self.pending.claim(send.ticket, pending, send.deadline) {
+            return Err(NotDelivered::Full);
+        }
+        Ok(self.transmit_ask(now, send.ticket))
     }
 
     /// Checks what this side knows for certain.
@@ -176,26 +193,26 @@ impl Link {
         actions.push(Action::Keep { ticket: send.ticket });
     }
 
-    fn transmit_tell(&mut self, now: Instant, send: &Send, actions: &mut Vec<Action>) {
-        let Some(import) = self.import_mut(send.import) else { return };
+    fn transmit_tell(&mut self, now: Instant, send: &Send) -> Option<Frame> {
+        let import = self.import_mut(send.import)?;
         let paid = import.allowance.spend(send.size);
         debug_assert!(paid, "an admitted message is paid for");
-        let Some(method) = import.wire_method(send.method) else { return };
+        let method = import.wire_method(send.method)?;
         import.note_use(send.method, now);
         let frame = Frame::Tell { target: import.target(), method, size: send.size };
         self.enter_order(send.import, send.method, true);
-        actions.push(Action::Transmit { ticket: send.ticket, frame });
+        Some(frame)
     }
 
-    fn transmit_ask(&mut self, now: Instant, ticket: Ticket, actions: &mut Vec<Action>) {
+    fn transmit_ask(&mut self, now: Instant, ticket: Ticket) -> Option<Frame> {
         let seq = self.ordered;
-        let Some(pending) = self.pending.pending_mut(ticket) else { return };
+        let pending = self.pending.pending_mut(ticket)?;
         pending.sent = Some(seq);
         let send = pending.send;
-        let Some(import) = self.import_mut(send.import) else { return };
+        let import = self.import_mut(send.import)?;
         let paid = import.allowance.spend(send.size);
         debug_assert!(paid, "an admitted message is paid for");
-        let Some(method) = import.wire_method(send.method) else { return };
+        let method = import.wire_method(send.method)?;
         import.note_use(send.method, now);
         import.asks += 1;
         let frame = Frame::Ask {
@@ -206,7 +223,7 @@ impl Link {
             remaining: send.deadline.map(|deadline| deadline.since(now)),
         };
         self.enter_order(send.import, send.method, false);
-        actions.push(Action::Transmit { ticket, frame });
+        Some(frame)
     }
 
     /// Sends what waits before one actor, as far as there is room now.
@@ -230,12 +247,13 @@ impl Link {
                 return;
             }
             self.unqueue(ticket);
-            if kind == Kind::Tell {
+            let frame = if kind == Kind::Tell {
                 self.pending.end(ticket);
-                self.transmit_tell(now, &send, actions);
+                self.transmit_tell(now, &send)
             } else {
-                self.transmit_ask(now, ticket, actions);
-            }
+                self.transmit_ask(now, ticket)
+            };
+            actions.extend(frame.map(|frame| Action::Transmit { ticket, frame }));
         }
     }
 

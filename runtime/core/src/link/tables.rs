@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::frame::{Method, Target, Terms};
 use super::limbo::Limbo;
 use crate::asks::Queue;
-use crate::credit::{Allowance, Grant, Ledger, Payment, Size};
+use crate::credit::{Allowance, Grant, Ledger, Payment};
 use crate::pace::{Pace, Rate};
 use crate::time::Instant;
 
@@ -199,12 +199,12 @@ impl LiveExport {
         Grant { messages: handed, ..lent }
     }
 
-    /// Notes that a message has left the mailbox. Returns credit to give for it, and for those before it.
-    pub(super) fn take(&mut self, size: Size, now: Instant) -> Option<Payment> {
+    /// Notes that messages have left the mailbox. Returns credit to give for them, and for those before them.
+    pub(super) fn take(&mut self, taken: Grant, now: Instant) -> Option<Payment> {
         if self.pace.is_none() {
-            return self.ledger.take(size).map(|back| Payment { back, more: Grant::NONE });
+            return self.ledger.take_all(taken).map(|back| Payment { back, more: Grant::NONE });
         }
-        self.ledger.put_by(size);
+        self.ledger.put_by(taken);
         self.pay(now)
     }
 

@@ -7,6 +7,8 @@
 // Said with its path, so that the fuzz targets can take this file in too.
 #[path = "pair/driver.rs"]
 mod driver;
+#[path = "pair/short.rs"]
+mod short;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

@@ -169,7 +169,7 @@ fn message_codec(names: &Names<'_>, methods: &[Method]) -> TokenStream {
 
             fn decode(
                 method: u16,
-                payload: ::bailiwick::private::Payload,
+                payload: ::bailiwick::private::Payload<'_>,
             ) -> ::core::result::Result<Self, ::bailiwick::NotDelivered> {
                 match method {
                     #(#decode)*

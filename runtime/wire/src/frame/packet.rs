@@ -1,6 +1,8 @@
 //! A packet as a row of frames: writing them into a buffer, and walking over what a peer wrote.
 
-use super::{Extensions, HEADER_BYTES, Header, Kind, PayloadRule};
+use std::time::Duration;
+
+use super::{Extensions, Flags, HEADER_BYTES, Header, Kind, PayloadRule};
 use crate::fault::Violation;
 use crate::{Limit, Limits};
 
@@ -24,6 +26,19 @@ impl<'a> Frame<'a> {
     /// The violation, if they are not exactly what the flags announce.
     pub fn extensions(&self) -> Result<Extensions, Violation> {
         Extensions::parse(self.header.kind, self.header.flags, self.extensions)
+    }
+
+    /// Returns the time that the asker still waits, if there is one, of a frame with no other extension; nothing of a
+    /// frame with others, or with bytes where none are announced.
+    pub fn remaining_alone(&self) -> Option<Option<Duration>> {
+        match (self.header.flags, self.extensions) {
+            (Flags::NONE, []) => Some(None),
+            (Flags::REMAINING, nanos) => {
+                let nanos = u64::from_le_bytes(nanos.try_into().ok()?);
+                Some(Some(Duration::from_nanos(nanos)))
+            }
+            _ => None,
+        }
     }
 
     /// Appends a whole frame to `out`.
@@ -109,6 +124,11 @@ impl<'a> Frames<'a> {
     /// Starts at the first byte of a packet.
     pub fn new(packet: &'a [u8]) -> Frames<'a> {
         Frames { rest: packet }
+    }
+
+    /// Returns how many bytes are behind the frame that came last. Its payload is what stands right before them.
+    pub fn bytes_left(&self) -> usize {
+        self.rest.len()
     }
 
     fn read(&mut self) -> Result<Frame<'a>, Violation> {

@@ -3,7 +3,7 @@
 use bailiwick_core::link::{Action, Closed, Event, Failure, Frame, Outcome};
 use bailiwick_core::time::Instant;
 
-use super::{Letter, Number, Pair, Who};
+use super::{Letter, Number, Pair, Who, short};
 
 impl Pair {
     /// Gives `who` an event and does what follows. `number` is the message that the event is about.
@@ -13,7 +13,12 @@ impl Pair {
             Event::Received(frame) => Some(frame.clone()),
             _ => None,
         };
-        self.sides[who as usize].link.handle(self.now, event, &mut actions);
+        let link = &mut self.sides[who as usize].link;
+        let shortly = short::handle(link, self.now, &event);
+        link.handle(self.now, event, &mut actions);
+        if let Some((other, others)) = shortly {
+            assert_eq!((&other, &others), (&*link, &actions), "the short way ends elsewhere");
+        }
         for action in &actions {
             self.perform(who, action, received.as_ref(), number);
         }

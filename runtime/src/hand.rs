@@ -1,0 +1,129 @@
+//! What an actor has taken out of its mailbox together, and begins with one after the other.
+//!
+//! Invariants: nobody can tell that it was taken early. It counts for the mailbox's bounds until it is begun with; a signal
+//! comes before it; and when the actor waits in a handler, or its incarnation ends, it lies in the mailbox again.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use crate::cell::Cell;
+use crate::envelope::{Body, Credit, Envelope};
+use crate::payload::Payload;
+use crate::protocol::Unread;
+use crate::signal::{Ended, Signal};
+use crate::store::{Entry, Store};
+use crate::workload::{Share, Taken};
+use bailiwick_wire::descriptors::Incoming;
+
+/// The messages in hand.
+pub(crate) struct Hand {
+    cell: Arc<Cell>,
+    store: Store,
+    /// Where the bytes are of the message that was taken last.
+    place: Range<usize>,
+    /// Room to be given back together for messages that were begun with, and for how many.
+    credit: Option<Credit>,
+    begun: u32,
+    /// Something of another worker's is being handled.
+    share: Option<Share>,
+}
+
+/// What the actor looks at next.
+pub(crate) enum Next {
+    Signal(Signal),
+    Ended(Box<Ended>),
+    Message(Envelope),
+}
+
+impl Hand {
+    pub(crate) fn new(cell: Arc<Cell>) -> Self {
+        Self { cell, store: Store::default(), place: 0..0, credit: None, begun: 0, share: None }
+    }
+
+    /// Ready with what comes next.
+    pub(crate) fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Next> {
+        loop {
+            if self.cell.queue.has_signal()
+                && let Some(signal) = self.cell.queue.take_signal()
+            {
+                return Poll::Ready(Next::Signal(signal));
+            }
+            match self.store.pop() {
+                Some((Entry::Message(envelope), place)) => {
+                    self.place = place;
+                    self.cell.queue.begun(&self.store);
+                    return Poll::Ready(Next::Message(envelope));
+                }
+                Some((Entry::Ended(ended), _)) => return Poll::Ready(Next::Ended(ended)),
+                None => self.rest(),
+            }
+            if let Some(signal) = ready!(self.cell.queue.poll_take(task, &mut self.store)) {
+                return Poll::Ready(Next::Signal(signal));
+            }
+        }
+    }
+
+    /// Tells whether nothing is in hand and nothing waits.
+    pub(crate) fn is_over(&self) -> bool {
+        self.store.is_empty() && self.cell.queue.is_idle()
+    }
+
+    /// Notes that a message of another worker's is begun with. Returns false if this life takes no more of them.
+    pub(crate) fn takes(&mut self, credit: Credit) -> bool {
+        let workload = &self.cell.node.workload;
+        let taken = workload.take();
+        if taken == Taken::Last {
+            // Before its credit goes back, or the sender would send one more to this life.
+            self.cell.node.host.spent();
+        }
+        self.share.get_or_insert_with(|| workload.share());
+        Credit::gather(&mut self.credit, credit);
+        self.begun += 1;
+        if self.begun >= BEGUN_MAX {
+            self.give_credit();
+        }
+        taken != Taken::TooMany
+    }
+
+    /// Returns the arguments of the message that was taken last.
+    pub(crate) fn unread(&self, body: Body) -> Unread<'_> {
+        match body {
+            Body::Value(message) => Unread::Value(message),
+            Body::Bytes(payload) => Unread::Bytes(*payload),
+            Body::Stored(stored) => {
+                let bytes = self.store.bytes(self.place.clone()).into();
+                Unread::Bytes(Payload { bytes, beside: Incoming::default(), limits: stored.limits })
+            }
+        }
+    }
+
+    /// Gives back the room of what was begun with.
+    pub(crate) fn give_credit(&mut self) {
+        self.begun = 0;
+        drop(self.credit.take());
+    }
+
+    /// Lays what is in hand back into the mailbox, because the actor waits.
+    pub(crate) fn lay_down(&mut self) {
+        self.give_credit();
+        if !self.store.is_empty() {
+            self.cell.queue.put_back(std::mem::take(&mut self.store));
+        }
+    }
+
+    fn rest(&mut self) {
+        self.give_credit();
+        self.share = None;
+    }
+}
+
+/// However an incarnation ends, the next one, or the end of the actor, finds what is left in the mailbox.
+impl Drop for Hand {
+    fn drop(&mut self) {
+        self.lay_down();
+    }
+}
+
+/// Messages of other workers for which room is given back together at most.
+const BEGUN_MAX: u32 = 64;

@@ -1,0 +1,251 @@
+//! Messages in order, with the bytes of those that came over a link: a mailbox's own storage.
+//!
+//! Entries lie in place and bytes one behind the other, so that a mailbox that has been used for a while allocates
+//! nothing for a message, and no message keeps the packet that it came in.
+//!
+//! Invariant: the bytes of the stored entries lie in the order of the entries, from `begin` on.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::ops::Range;
+
+use crate::envelope::{Body, Envelope};
+use crate::payload::Payload;
+use crate::signal::Ended;
+use bailiwick_wire::descriptors::Incoming;
+
+/// Messages and ends of watched actors, oldest first.
+#[derive(Default)]
+pub(crate) struct Store {
+    entries: VecDeque<Entry>,
+    bytes: Vec<u8>,
+    begin: usize,
+    /// Messages among the entries; the rest are ends of watched actors.
+    messages: u32,
+    /// What the messages count for.
+    weight: u64,
+}
+
+/// One of them.
+pub(crate) enum Entry {
+    Message(Envelope),
+    Ended(Box<Ended>),
+}
+
+impl Store {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns how many messages there are.
+    pub(crate) fn messages(&self) -> u32 {
+        self.messages
+    }
+
+    /// Returns what the messages count for in a byte limit.
+    pub(crate) fn weight(&self) -> u64 {
+        self.weight
+    }
+
+    /// Adds a message that owns what it carries.
+    pub(crate) fn push(&mut self, envelope: Envelope) {
+        self.messages += 1;
+        self.weight += envelope.body.size() as u64;
+        self.entries.push_back(Entry::Message(envelope));
+    }
+
+    /// Adds a message whose body says that so many bytes are stored: these.
+    pub(crate) fn push_stored(&mut self, envelope: Envelope, bytes: &[u8]) {
+        if self.begin > 0 && self.bytes.len() + bytes.len() > self.bytes.capacity() {
+            self.bytes.drain(..mem::take(&mut self.begin));
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.push(envelope);
+    }
+
+    /// Adds the end of a watched actor.
+    pub(crate) fn push_ended(&mut self, ended: Box<Ended>) {
+        self.entries.push_back(Entry::Ended(ended));
+    }
+
+    /// Takes the first entry out. The bytes of a stored message are at hand at the place that is returned, until anything
+    /// is added.
+    pub(crate) fn pop(&mut self) -> Option<(Entry, Range<usize>)> {
+        let entry = self.entries.pop_front()?;
+        let place = self.leave(&entry);
+        Some((entry, place))
+    }
+
+    /// Returns the bytes at the place that was named last.
+    pub(crate) fn bytes(&self, place: Range<usize>) -> &[u8] {
+        self.bytes.get(place).unwrap_or_default()
+    }
+
+    /// Takes the first entry out with all that it carries.
+    pub(crate) fn pop_whole(&mut self) -> Option<Entry> {
+        let (entry, place) = self.pop()?;
+        Some(match entry {
+            Entry::Message(envelope) => Entry::Message(owning(envelope, self.bytes(place))),
+            ended @ Entry::Ended(_) => ended,
+        })
+    }
+
+    /// Takes the first message out, wherever it stands.
+    pub(crate) fn drop_oldest(&mut self) -> Option<Envelope> {
+        let at = self.entries.iter().position(|entry| matches!(entry, Entry::Message(_)))?;
+        let entry = self.entries.remove(at)?;
+        self.leave(&entry);
+        match entry {
+            Entry::Message(envelope) => Some(envelope),
+            Entry::Ended(_) => None,
+        }
+    }
+
+    /// Puts entries in front that were taken out of here.
+    pub(crate) fn put_back(&mut self, mut taken: Store) {
+        mem::swap(self, &mut taken);
+        let Store { entries, bytes, begin, messages, weight } = taken;
+        if !entries.is_empty() {
+            self.entries.extend(entries);
+            self.bytes.extend_from_slice(&bytes[begin..]);
+            self.messages += messages;
+            self.weight += weight;
+        }
+    }
+
+    /// Lets go of memory that few messages need, if it is empty.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() {
+            (self.begin, self.messages, self.weight) = (0, 0, 0);
+            self.bytes.clear();
+            if self.bytes.capacity() > BYTES_KEPT {
+                self.bytes = Vec::new();
+            }
+            if self.entries.capacity() > ENTRIES_KEPT {
+                self.entries = VecDeque::new();
+            }
+        }
+    }
+
+    /// Notes that an entry is out, which was the first with bytes. Returns where these are.
+    fn leave(&mut self, entry: &Entry) -> Range<usize> {
+        let Entry::Message(envelope) = entry else { return 0..0 };
+        self.messages -= 1;
+        self.weight -= envelope.body.size() as u64;
+        let Body::Stored(stored) = envelope.body else { return 0..0 };
+        let place = self.begin..self.begin + stored.bytes as usize;
+        self.begin = place.end;
+        place
+    }
+}
+
+/// Returns a stored message with bytes of its own, for a place where none are stored.
+pub(crate) fn owning(envelope: Envelope, bytes: &[u8]) -> Envelope {
+    match envelope.body {
+        Body::Stored(stored) => {
+            let (bytes, beside) = (bytes.to_vec().into(), Incoming::default());
+            let body = Body::Bytes(Box::new(Payload { bytes, beside, limits: stored.limits }));
+            Envelope { body, ..envelope }
+        }
+        Body::Value(_) | Body::Bytes(_) => envelope,
+    }
+}
+
+/// A larger buffer is not kept by a mailbox that is empty.
+const BYTES_KEPT: usize = 256 << 10;
+/// Nor is room for more entries.
+const ENTRIES_KEPT: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Protocol;
+    use crate::envelope::Stored;
+    use crate::prelude::*;
+    use crate::reply::Reply;
+
+    #[protocol]
+    trait Clerk {
+        async fn write(&mut self, bytes: Vec<u8>);
+    }
+
+    fn envelope(body: Body) -> Envelope {
+        let (reply, deadline, chain) = (Reply::nobody(), None, None);
+        let protocol = ClerkRef::schema();
+        Envelope { protocol, method: 0, body, reply, deadline, chain, trace: None, credit: None }
+    }
+
+    fn add(store: &mut Store, bytes: &[u8], is_stored: bool) {
+        let limits = bailiwick_wire::Limits::LINK;
+        let stored = envelope(Body::Stored(Stored { bytes: bytes.len() as u32, limits }));
+        if is_stored { store.push_stored(stored, bytes) } else { store.push(owning(stored, bytes)) }
+    }
+
+    fn bytes_of(entry: Entry, found: &[u8]) -> Vec<u8> {
+        match entry {
+            Entry::Message(Envelope { body: Body::Bytes(payload), .. }) => payload.bytes.to_vec(),
+            Entry::Message(_) => found.to_vec(),
+            Entry::Ended(_) => panic!("none was put in"),
+        }
+    }
+
+    proptest! {
+        /// A mailbox and what its actor has in hand, beside a list of byte strings.
+        #[test]
+        fn every_message_comes_with_its_own_bytes_in_the_order_in_which_it_came(
+            steps in prop::collection::vec((0..8u8, prop::collection::vec(any::<u8>(), 0..40)), 0..200),
+        ) {
+            let (mut mailbox, mut hand) = (Store::default(), Store::default());
+            let (mut waiting, mut held) = (VecDeque::new(), VecDeque::new());
+            for (step, bytes) in steps {
+                match step {
+                    0..=3 => {
+                        add(&mut mailbox, &bytes, step != 3);
+                        waiting.push_back(bytes);
+                    }
+                    4 if hand.is_empty() => {
+                        hand.shrink();
+                        mem::swap(&mut mailbox, &mut hand);
+                        mem::swap(&mut waiting, &mut held);
+                    }
+                    4 | 5 => {
+                        let taken = hand.pop();
+                        let taken = taken.map(|(entry, place)| bytes_of(entry, hand.bytes(place)));
+                        prop_assert_eq!(taken, held.pop_front());
+                    }
+                    6 => {
+                        mailbox.put_back(mem::take(&mut hand));
+                        held.append(&mut waiting);
+                        mem::swap(&mut waiting, &mut held);
+                    }
+                    _ => {
+                        prop_assert_eq!(mailbox.drop_oldest().is_some(), waiting.pop_front().is_some());
+                    }
+                }
+                for (store, model) in [(&mailbox, &waiting), (&hand, &held)] {
+                    prop_assert_eq!(store.messages() as usize, model.len());
+                    prop_assert_eq!(store.weight() as usize, model.iter().map(Vec::len).sum::<usize>());
+                }
+            }
+            let rest = std::iter::from_fn(|| mailbox.pop_whole()).map(|entry| bytes_of(entry, &[]));
+            prop_assert_eq!(rest.collect::<Vec<_>>(), Vec::from(waiting));
+        }
+    }
+
+    #[test]
+    fn an_empty_store_keeps_no_more_than_it_may() {
+        let mut store = Store::default();
+        add(&mut store, &vec![1; BYTES_KEPT + 1], true);
+        let _taken = store.pop();
+        store.shrink();
+        assert_eq!(store.bytes.capacity(), 0);
+        (0..=ENTRIES_KEPT).for_each(|_| add(&mut store, &[], true));
+        while store.pop().is_some() {}
+        store.shrink();
+        assert_eq!(store.entries.capacity(), 0);
+    }
+}
