@@ -11,8 +11,8 @@ use crate::ticket::Ticket;
 
 /// A message that was accepted. Dropping it takes a message that still waits for room out of the line.
 pub(crate) struct Sent {
-    target: Address,
-    ticket: Option<Ticket>,
+    /// Where it waits for room, and its place there.
+    line: Option<(Address, Ticket)>,
     /// The member that counts as busy until the message is done with.
     chosen: Option<Chosen>,
 }
@@ -21,16 +21,16 @@ impl Sent {
     /// Offers the message; to a pool, once more elsewhere if the first member refuses it.
     pub(crate) fn offer(address: &Address, envelope: Envelope, room: Room) -> Result<Self, Box<Refused>> {
         let Target::Pool(pool) = &address.0 else {
-            return Self::offer_to(address.clone(), envelope, room, None);
+            return Self::offer_to(address, envelope, room, None);
         };
         let Some(first) = pool.choose(None) else { return Err(nobody(envelope)) };
         let index = first.index;
-        let refused = match Self::offer_to(first.address.clone(), envelope, room, Some(first)) {
+        let refused = match Self::offer_to(&first.address.clone(), envelope, room, Some(first)) {
             Ok(sent) => return Ok(sent),
             Err(refused) => refused,
         };
         match pool.choose(Some(index)) {
-            Some(other) => Self::offer_to(other.address.clone(), refused.envelope, room, Some(other)),
+            Some(other) => Self::offer_to(&other.address.clone(), refused.envelope, room, Some(other)),
             None => Err(refused),
         }
     }
@@ -45,7 +45,7 @@ impl Sent {
             return Err(nobody(envelope));
         };
         match pool.choose(Some(first.index)) {
-            Some(other) => Self::offer_to(other.address.clone(), envelope, Room::Wait, Some(other)),
+            Some(other) => Self::offer_to(&other.address.clone(), envelope, Room::Wait, Some(other)),
             None => Err(nobody(envelope)),
         }
     }
@@ -56,7 +56,7 @@ impl Sent {
     }
 
     fn offer_to(
-        target: Address,
+        target: &Address,
         envelope: Envelope,
         room: Room,
         chosen: Option<Chosen>,
@@ -72,19 +72,19 @@ impl Sent {
         {
             return Err(Box::new(Refused { envelope, reason: NotDelivered::Cycle { chain } }));
         }
-        let ticket = match outlet.offer(envelope, room)? {
+        let line = match outlet.offer(envelope, room)? {
             Accepted::Queued => None,
-            Accepted::Parked(ticket) => Some(ticket),
+            Accepted::Parked(ticket) => Some((target.clone(), ticket)),
         };
-        Ok(Self { target, ticket, chosen })
+        Ok(Self { line, chosen })
     }
 
     /// Ready once the message has its place, or will never have one.
     pub(crate) fn poll_admitted(&mut self, task: &mut Context<'_>) -> Poll<Result<(), NotDelivered>> {
-        let Some(ticket) = &self.ticket else { return Poll::Ready(Ok(())) };
+        let Some((_, ticket)) = &self.line else { return Poll::Ready(Ok(())) };
         let admitted = ticket.poll(task);
         if admitted.is_ready() {
-            self.ticket = None;
+            self.line = None;
         }
         admitted
     }
@@ -92,8 +92,8 @@ impl Sent {
 
 impl Drop for Sent {
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else { return };
-        match &self.target.0 {
+        let Some((target, ticket)) = self.line.take() else { return };
+        match &target.0 {
             Target::Local(cell) => cell.withdraw(&ticket),
             Target::Peer(peer) => peer.withdraw(&ticket),
             Target::Pool(_) => {}

@@ -50,9 +50,7 @@ impl RemoteAsks for Peer {
             if let Some(frame) = turn.state.link.answer(asked, parcel.size()) {
                 turn.write_answer(&frame, &mut parcel);
             }
-            let (now, mut actions) = (turn.state.now, turn.actions());
-            turn.state.link.settle(now, &mut actions);
-            turn.carry_out(actions, &mut Hand::default());
+            turn.settle();
             turn.recycle(std::mem::take(&mut parcel.bytes));
         });
     }

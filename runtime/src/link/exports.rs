@@ -285,7 +285,7 @@ impl Turn<'_> {
             );
             let entry = AddressEntry { slot: target.slot, generation: target.generation };
             // The codec lets no more addresses into a message than fit here.
-            let _ = parcel.extensions.addresses.push(entry);
+            let _ = parcel.extensions.get_or_insert_default().addresses.push(entry);
         }
     }
 }

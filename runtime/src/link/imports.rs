@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bailiwick_core::link::{self, Event, Fingerprint, ImportId, MethodName, Patience};
 use bailiwick_wire::descriptors::{AnyAddress, Outgoing};
-use bailiwick_wire::frame::{Addresses, AskChain, Extensions};
+use bailiwick_wire::frame::{Addresses, AskChain, Extensions, TraceContext};
 use bailiwick_wire::reason::NotDelivered;
 use bailiwick_wire::schema::{MethodSchema, ProtocolSchema};
 use bailiwick_wire::{FdKinds, Limit, Limits, bootstrap};
@@ -129,26 +129,30 @@ impl Import {
             !envelope.reply.is_awaited() && beside.descriptors.is_empty() && envelope.chain.is_none();
         if is_bare {
             // Nothing that the grant says of descriptors, now or with a reply, concerns it.
-            let extensions = Extensions { trace: envelope.trace, ..Extensions::default() };
-            return Ok(Parcel { bytes, beside, extensions, terms: Terms::default() });
+            return Ok(Parcel { bytes, beside, extensions: traced(envelope.trace), terms: Terms::default() });
         }
         let origin = self.origin();
         let (message_fds, reply_fds) = origin.fds();
         if message_fds.is_some_and(|granted| !granted.contains_all(beside.kinds())) {
             return Err(NotDelivered::NotGranted);
         }
-        let mut chain = AskChain::default();
+        let mut extensions = traced(envelope.trace);
         if let Some(waiting) = &envelope.chain {
+            let chain = &mut extensions.get_or_insert_default().chain;
             for id in waiting.ids().into_iter().rev() {
                 let found = AskChain::MAX as u64 + 1;
                 let too_long = |limit| NotDelivered::TooLarge { limit, found, max: AskChain::MAX as u64 };
                 chain.push(id).map_err(|_| too_long(Limit::Chain))?;
             }
         }
-        let extensions = Extensions { trace: envelope.trace, chain, ..Extensions::default() };
         let terms = Terms { reply_fds, lasts: origin != Origin::Passed };
         Ok(Parcel { bytes, beside, extensions, terms })
     }
+}
+
+/// Returns the extensions of a message of a trace.
+fn traced(trace: Option<TraceContext>) -> Option<Box<Extensions>> {
+    trace.map(|trace| Box::new(Extensions { trace: Some(trace), ..Extensions::default() }))
 }
 
 fn encode(body: &Body, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, NotDelivered> {

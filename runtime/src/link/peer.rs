@@ -413,6 +413,15 @@ impl Turn<'_> {
         std::mem::take(&mut self.state.actions)
     }
 
+    /// Carries out actions that are about nothing but themselves; mostly there are none.
+    pub(super) fn carry_out_alone(&mut self, actions: Vec<Action>) {
+        if actions.is_empty() {
+            self.state.actions = actions;
+        } else {
+            self.carry_out(actions, &mut Hand::default());
+        }
+    }
+
     /// Carries out actions, and keeps their list for the next.
     pub(super) fn carry_out(&mut self, mut actions: Vec<Action>, hand: &mut Hand<'_>) {
         let closes = actions.iter().any(|action| matches!(action, Action::Close { .. }));
@@ -464,7 +473,7 @@ impl CreditSink for Peer {
             let (now, mut actions) = (turn.state.now, turn.actions());
             turn.state.link.taken_together(now, mailbox, room, &mut actions);
             turn.state.link.settle(now, &mut actions);
-            turn.carry_out(actions, &mut Hand::default());
+            turn.carry_out_alone(actions);
             if turn.state.link.pays_at().is_some() {
                 self.writer.wake();
             }

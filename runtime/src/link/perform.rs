@@ -15,7 +15,7 @@ use bailiwick_wire::audit::Evidence;
 use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::descriptors::Incoming;
 use bailiwick_wire::fault::Fault;
-use bailiwick_wire::frame::Extensions;
+use bailiwick_wire::frame::{Extensions, Header};
 use bailiwick_wire::reason::{DownCause, NotDelivered};
 use bailiwick_wire::schema::{Disagreement, MethodSchema};
 
@@ -125,7 +125,7 @@ impl Turn<'_> {
             Frame::Reply { .. } | Frame::Item { .. } => {
                 let Some(parcel) = &mut hand.answer else { return };
                 self.name_addresses(parcel);
-                self.post(header, parcel);
+                self.post(header, parcel, None);
             }
             Frame::Hello(_)
             | Frame::HelloAck
@@ -157,7 +157,7 @@ impl Turn<'_> {
                 }
                 let mut payload = self.buffer();
                 frames::write_control(frame, words, &mut payload);
-                self.state.outbox.frame(header, &Extensions::default(), &payload, std::iter::empty());
+                self.state.outbox.frame(header, Extensions::NONE, &payload, std::iter::empty());
                 self.recycle(payload);
             }
         }
@@ -167,14 +167,21 @@ impl Turn<'_> {
     pub(super) fn write_answer(&mut self, frame: &Frame, parcel: &mut Parcel) {
         if let Frame::Reply { .. } = frame {
             self.name_addresses(parcel);
-            return self.post(frames::header(frame), parcel);
+            return self.post(frames::header(frame), parcel, None);
         }
         self.write(frame, &mut Hand::default());
     }
 
-    pub(super) fn post(&mut self, header: bailiwick_wire::frame::Header, parcel: &Parcel) {
+    pub(super) fn post(&mut self, header: Header, parcel: &Parcel, remaining: Option<Duration>) {
         let fds = parcel.beside.descriptors.iter().map(|(_, fd)| std::sync::Arc::clone(fd));
-        self.state.outbox.frame(header, &parcel.extensions, &parcel.bytes, fds);
+        match (&parcel.extensions, remaining) {
+            (None, None) => self.state.outbox.frame(header, Extensions::NONE, &parcel.bytes, fds),
+            (beside, remaining) => {
+                let beside = beside.as_deref().copied().unwrap_or_default();
+                let extensions = Extensions { remaining, ..beside };
+                self.state.outbox.frame(header, &extensions, &parcel.bytes, fds);
+            }
+        }
     }
 
     /// Writes a message of a local actor's: the one that is at hand, or one that waited.
@@ -205,18 +212,17 @@ impl Turn<'_> {
         envelope: Envelope,
     ) -> Option<Body> {
         let Envelope { body, reply, .. } = envelope;
-        let left = if let Frame::Ask { remaining, .. } = frame {
+        let (left, remaining) = if let Frame::Ask { remaining, .. } = frame {
             // An asker that gave up in this very moment says that nothing was handled. The message goes all the
             // same, for its credit is spent, but without any time left, so that nobody will handle it.
             let waits = reply.local_slot().is_none_or(|slot| slot.start());
-            parcel.extensions.remaining = if waits { *remaining } else { Some(Duration::ZERO) };
             self.put_sending(ticket, Sending::Asked(reply, body, parcel.terms));
-            None
+            (None, if waits { *remaining } else { Some(Duration::ZERO) })
         } else {
-            Some(body)
+            (Some(body), None)
         };
         self.name_addresses(parcel);
-        self.post(frames::header(frame), parcel);
+        self.post(frames::header(frame), parcel, remaining);
         left
     }
 

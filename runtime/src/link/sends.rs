@@ -49,7 +49,8 @@ pub(super) struct Kept {
 pub(super) struct Parcel {
     pub(super) bytes: Vec<u8>,
     pub(super) beside: Outgoing,
-    pub(super) extensions: Extensions,
+    /// What goes beside it but the time that an asker waits; most messages have none of it.
+    pub(super) extensions: Option<Box<Extensions>>,
     pub(super) terms: Terms,
 }
 
@@ -112,7 +113,7 @@ impl Turn<'_> {
         if !envelope.reply.is_awaited() {
             let Some(frame) = self.state.link.tell_at_once(now, &send) else { return false };
             self.name_addresses(parcel);
-            self.post(frames::header(&frame), parcel);
+            self.post(frames::header(&frame), parcel, None);
         } else {
             let Some(frame) = self.state.link.ask_at_once(now, &send) else { return false };
             let asker = envelope.reply.local_slot();

@@ -69,14 +69,14 @@ impl Turn<'_> {
     pub(super) fn settle(&mut self) {
         let (now, mut actions) = (self.state.now, self.actions());
         self.state.link.settle(now, &mut actions);
-        self.carry_out(actions, &mut Hand::default());
+        self.carry_out_alone(actions);
     }
 
     fn carry_out_of(&mut self, actions: Vec<Action>, frame: &Frame<'_>) {
-        let mut hand = Hand::default();
-        if !actions.is_empty() {
-            hand.arrived = Some(arrived(frame));
+        if actions.is_empty() {
+            return self.carry_out_alone(actions);
         }
+        let mut hand = Hand { arrived: Some(arrived(frame)), ..Hand::default() };
         self.carry_out(actions, &mut hand);
     }
 

@@ -1,5 +1,6 @@
 //! Two workers in one process, joined by each kind of link.
 
+mod allocations;
 mod conformance;
 mod desk;
 mod fire;

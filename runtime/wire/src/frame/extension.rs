@@ -131,6 +131,18 @@ impl std::fmt::Debug for Addresses {
 }
 
 impl Extensions {
+    /// Nothing beside the payload.
+    pub const NONE: &'static Extensions = &Extensions {
+        remaining: None,
+        trace: None,
+        chain: AskChain { len: 0, entries: [0; AskChain::MAX] },
+        addresses: Addresses {
+            len: 0,
+            entries: [AddressEntry { slot: 0, generation: 0 }; Limits::MAX_ADDRESSES as usize],
+        },
+        part: None,
+    };
+
     /// The most bytes that extensions take.
     pub const MAX_BYTES: usize =
         8 + 25 + (1 + 8 * AskChain::MAX) + (1 + 8 * Limits::MAX_ADDRESSES as usize) + 8;
