@@ -8,6 +8,7 @@ mod death;
 mod deputy;
 mod evil;
 mod foreign;
+mod gunner;
 mod hostile;
 mod life;
 mod means;
@@ -31,6 +32,7 @@ pub use self::deputy::{
     Careful, Careless, Charge, Dupe, DupeRef, Guest, GuestRef, Key, Order, Refused, Warden, WardenRef,
 };
 pub use self::evil::{Evil, Mask, MaskRef};
+pub use self::gunner::{ASKED, Butts, Fate, Fire, Gun, GunRef, Gunner, Marker, Range, RangeRef};
 use self::hostile::Attack;
 pub use self::life::{Knobs, Life, Probe, ProbeRef};
 pub use self::means::{Means, MeansRef, Purse, Spender};
@@ -74,6 +76,8 @@ fn program() -> Program {
         .register("Evil", MaskRef::serve(Evil::default).with_lifecycle())
         .register("Parrot", TalkRef::serve(Parrot::default))
         .register("Chatter", SpeakRef::serve(Chatter::new).with_args::<Topics>().with_lifecycle())
+        .register("Gunner", GunRef::serve(Gunner::new).with_args::<Fire>().with_lifecycle())
+        .register("Marker", RangeRef::serve(Marker::new).with_args::<Butts>())
         .register("Clerk", BookRef::serve(Clerk::new).with_args::<Desk>().with_lifecycle())
 }
 

@@ -1,0 +1,187 @@
+//! Accounting under fire: numbered messages flow at full speed between two processes, of which one is killed and both are
+//! stopped at random moments; afterwards each message is accounted for.
+//!
+//! `FIRE=10000000 cargo test --release -p bailiwick-tests --test fire` fires so many; a failure names its seed, and
+//! `FIRE_SEED=…` draws the same moments again.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bailiwick_tests::fixture::{ASKED, Fate};
+use bailiwick_tests::harness::{Process, Supervised};
+use bailiwick_tests::run;
+use nix::sys::signal::Signal;
+
+/// Messages in every run of the tests, half of them tells.
+const USUAL: u64 = 40_000;
+/// What a mailbox holds, so that no more can be on their way when its process is killed.
+const MAILBOX: u64 = 1024;
+
+const SYSTEM: &str = r#"
+[group.g]
+max_restarts = 10000
+period = "1s"
+[worker.marker]
+exec = "tw"
+group = "g"
+backoff = { base = "1ms", cap = "5ms" }
+sandbox.read_write_paths = ["PLACE/marker"]
+actor.range = { type = "Marker", args = { ledger = "PLACE/marker/ledger" } }
+[worker.gunner]
+exec = "tw"
+group = "g"
+sandbox.read_write_paths = ["PLACE/gunner"]
+actor.gun = { type = "Gunner", args = { target = "marker", tells = TELLS, asks = ASKS, fates = "PLACE/gunner/fates" } }
+[[grant]]
+from = "gunner"
+to = "marker"
+"#;
+
+fn number(variable: &str) -> Option<u64> {
+    env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
+}
+
+/// What the sender says in the end.
+struct Accounts {
+    told: u64,
+    refused: u64,
+    lost: u64,
+    unknown: u64,
+}
+
+impl Accounts {
+    fn read(line: &str) -> Option<Self> {
+        let numbers: Vec<u64> =
+            line.split_once("accounts ")?.1.split(' ').map_while(|n| n.parse().ok()).collect();
+        let [told, refused, lost, unknown] = numbers[..] else { return None };
+        Some(Self { told, refused, lost, unknown })
+    }
+}
+
+/// Lets so much time pass; returns what was said in the end, if it has been.
+fn rest(supervised: &Supervised, pause: Duration) -> Option<Accounts> {
+    let until = Instant::now() + pause;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        thread::park_timeout(left);
+    }
+    supervised.journal().wait_until("what was said", |lines| {
+        Some(lines.iter().rev().find_map(|line| Accounts::read(&line.text)))
+    })
+}
+
+/// Kills the receiver, and stops either, until all is fired. Returns what the sender says, and how often it killed.
+fn strike(supervised: &Supervised, seed: u64) -> (Accounts, u64) {
+    let mut moments = fastrand::Rng::with_seed(seed);
+    let (mut kills, mut halted): (u64, Option<Process>) = (0, None);
+    loop {
+        let accounts = rest(supervised, Duration::from_micros(moments.u64(..30_000)));
+        let goes_on = halted.take().inspect(|process| process.signal(Signal::SIGCONT)).is_some();
+        if let Some(accounts) = accounts {
+            return (accounts, kills);
+        }
+        if goes_on {
+            continue;
+        }
+        match moments.u8(..4) {
+            0 | 1 => {
+                let life = supervised.wait_for_life("marker", u32::try_from(kills + 1).expect("few"));
+                Process(life.pid.expect("it is ready")).signal(Signal::SIGKILL);
+                kills += 1;
+            }
+            stopped => {
+                let who = if stopped == 2 { "marker" } else { "gunner" };
+                let Some(pid) = supervised.worker(who).pid else { continue };
+                Process(pid).signal(Signal::SIGSTOP);
+                halted = Some(Process(pid));
+            }
+        }
+    }
+}
+
+fn place() -> tempfile::TempDir {
+    let place = tempfile::tempdir().expect("a temporary folder can be made");
+    for folder in [place.path().to_owned(), place.path().join("marker"), place.path().join("gunner")] {
+        let _there_already = fs::create_dir(&folder);
+        fs::set_permissions(&folder, PermissionsExt::from_mode(0o755)).expect("it is ours");
+    }
+    place
+}
+
+fn ledger(place: &Path) -> (Vec<u64>, Vec<u64>) {
+    let bytes = fs::read(place.join("marker/ledger")).expect("somebody entered something");
+    assert_eq!(bytes.len() % 8, 0, "an entry is torn");
+    let entries =
+        bytes.chunks_exact(8).map(|entry| u64::from_le_bytes(entry.try_into().expect("eight bytes")));
+    let (asks, tells): (Vec<_>, Vec<_>) = entries.partition(|entry| entry & ASKED != 0);
+    (tells, asks.into_iter().map(|entry| entry & !ASKED).collect())
+}
+
+fn under_fire(keys: &str) {
+    let messages = number("FIRE").unwrap_or(USUAL);
+    let seed = number("FIRE_SEED").unwrap_or_else(|| fastrand::u64(..u64::MAX / 2));
+    println!("FIRE_SEED={seed}");
+    let place = place();
+    let (tells, asks) = (messages.div_ceil(2), messages / 2);
+    let manifest = SYSTEM
+        .replace("exec = \"tw\"\n", &format!("exec = \"tw\"\n{keys}"))
+        .replace("PLACE", &place.path().display().to_string())
+        .replace("TELLS", &tells.to_string())
+        .replace("ASKS", &asks.to_string());
+    let mut supervised = run!(&manifest);
+    supervised.wait_for_life("gunner", 1);
+    let (accounts, kills) = strike(&supervised, seed);
+    assert_eq!(supervised.worker("gunner").generation, 1, "{}", supervised.journal());
+    supervised.stop();
+    let (told, asked) = ledger(place.path());
+    let Accounts { told: fired, refused, lost, unknown } = accounts;
+    let entered = told.len() as u64;
+    let words = format!(
+        "{fired} told: {entered} entered, {refused} refused, {lost} lost, {unknown} unknown; {kills} kills"
+    );
+    println!("{words}");
+    assert_eq!(fired, tells);
+    assert!(told.is_sorted_by(|one, next| one < next), "twice, or out of order: {words}");
+    assert!(entered + refused + lost <= fired, "what did not arrive was entered: {words}");
+    assert!(fired <= entered + refused + lost + unknown, "some vanished: {words}");
+    assert!(unknown <= kills * MAILBOX, "more than there can be credit for: {words}");
+    assert!(kills > 0, "there was fire: {words}");
+    assert_fates(&fs::read(place.path().join("gunner/fates")).expect("it was written"), asks, asked);
+}
+
+/// Checks that each ask has one fate, and that it is the true one.
+fn assert_fates(fates: &[u8], asks: u64, mut entered: Vec<u64>) {
+    assert_eq!(fates.len() as u64, asks);
+    // The last ones only asked whether all was taken.
+    entered.retain(|number| *number < asks);
+    entered.sort_unstable();
+    let count = entered.len();
+    entered.dedup();
+    assert_eq!(entered.len(), count, "an ask was handled twice");
+    let mut counts = [0_u64; 3];
+    for (number, fate) in (0_u64..).zip(fates) {
+        let was_entered = entered.binary_search(&number).is_ok();
+        match *fate {
+            fate if fate == Fate::Answered as u8 => {
+                counts[0] += 1;
+                assert!(was_entered, "{number} was answered and not handled");
+            }
+            fate if fate == Fate::NotDelivered as u8 => {
+                counts[1] += 1;
+                assert!(!was_entered, "{number} was handled, and is said not to have been delivered");
+            }
+            fate if fate == Fate::Unknown as u8 => counts[2] += 1,
+            other => panic!("{number} has no fate: {other}"),
+        }
+    }
+    let [answered, refused, unknown] = counts;
+    println!("{asks} asked: {answered} answered, {refused} not delivered, {unknown} unknown");
+}
+
+#[test]
+fn over_a_socket_every_message_is_accounted_for() {
+    under_fire("");
+}
