@@ -45,7 +45,8 @@ impl<R: Portable> Asked<R> {
         envelope: Envelope,
         slot: Arc<Slot<R>>,
     ) -> Result<Self, NotDelivered> {
-        let Envelope { protocol, method, deadline, trace, .. } = envelope;
+        let Envelope { protocol, method, deadline, .. } = envelope;
+        let trace = envelope.trace.as_deref().copied();
         let stamp = Stamp { protocol, method, deadline, chain: envelope.chain.clone(), trace };
         let sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
         Ok(Self { address, slot, sent, stamp, went_elsewhere: false })
@@ -91,7 +92,7 @@ impl<R: Portable> Asked<R> {
         self.slot = Arc::new(Slot::new());
         let reply = Reply::local(self.slot.clone());
         let Stamp { protocol, method, deadline, ref chain, trace } = self.stamp;
-        let chain = chain.clone();
+        let (chain, trace) = (chain.clone(), trace.map(Box::new));
         let envelope = Envelope { protocol, method, body, reply, deadline, chain, trace, credit: None };
         let sent = match is_elsewhere && !ends_in_order {
             true => self.sent.offer_elsewhere(&self.address, envelope),

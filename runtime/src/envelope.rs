@@ -30,7 +30,8 @@ pub(crate) struct Envelope {
     pub(crate) deadline: Option<Instant>,
     /// The asks that wait for this one; `None` for a tell and for an ask from outside of any actor.
     pub(crate) chain: Option<Arc<Chain>>,
-    pub(crate) trace: Option<TraceContext>,
+    /// Boxed, for few messages have one.
+    pub(crate) trace: Option<Box<TraceContext>>,
     /// Dropped when the actor takes the message, which gives the room back to the sending worker.
     pub(crate) credit: Option<Credit>,
 }

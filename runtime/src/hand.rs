@@ -33,7 +33,8 @@ pub(crate) struct Hand {
 pub(crate) enum Next {
     Signal(Signal),
     Ended(Box<Ended>),
-    Message(Envelope),
+    /// It is in hand: [`Hand::begin`].
+    Message,
 }
 
 impl Hand {
@@ -49,18 +50,28 @@ impl Hand {
             {
                 return Poll::Ready(Next::Signal(signal));
             }
-            match self.store.pop() {
-                Some((Entry::Message(envelope), place)) => {
-                    self.place = place;
-                    self.cell.queue.begun(&self.store);
-                    return Poll::Ready(Next::Message(envelope));
-                }
-                Some((Entry::Ended(ended), _)) => return Poll::Ready(Next::Ended(ended)),
-                None => self.rest(),
+            if let Some(ended) = self.store.pop_ended() {
+                return Poll::Ready(Next::Ended(ended));
             }
+            if !self.store.is_empty() {
+                return Poll::Ready(Next::Message);
+            }
+            self.rest();
             if let Some(signal) = ready!(self.cell.queue.poll_take(task, &mut self.store)) {
                 return Poll::Ready(Next::Signal(signal));
             }
+        }
+    }
+
+    /// Takes the message that is first, to begin with it.
+    pub(crate) fn begin(&mut self) -> Option<Envelope> {
+        // Moved once, from where it was put to where it is taken apart: it is large.
+        let (entry, place) = self.store.pop()?;
+        self.place = place;
+        self.cell.queue.begun(&self.store);
+        match entry {
+            Entry::Message(envelope) => Some(envelope),
+            Entry::Ended(_) => None,
         }
     }
 

@@ -221,8 +221,8 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
                 return End::Drained;
             }
             match turns.next().await {
-                Next::Message(envelope) => {
-                    if let Err(cause) = turns.handle::<A, D>(actor, cx, envelope).await {
+                Next::Message => {
+                    if let Err(cause) = turns.handle::<A, D>(actor, cx).await {
                         return End::Failure(cause);
                     }
                 }

@@ -48,6 +48,7 @@ impl Store {
     }
 
     /// Adds a message that owns what it carries.
+    #[inline]
     pub(crate) fn push(&mut self, envelope: Envelope) {
         self.messages += 1;
         self.weight += envelope.body.size() as u64;
@@ -55,8 +56,10 @@ impl Store {
     }
 
     /// Adds a message whose body says that so many bytes are stored: these.
+    #[inline]
     pub(crate) fn push_stored(&mut self, envelope: Envelope, bytes: &[u8]) {
-        if self.begin > 0 && self.bytes.len() + bytes.len() > self.bytes.capacity() {
+        // Only once more is gone than is left, so that no byte is moved often.
+        if self.begin > self.bytes.len() / 2 {
             self.bytes.drain(..mem::take(&mut self.begin));
         }
         self.bytes.extend_from_slice(bytes);
@@ -70,10 +73,20 @@ impl Store {
 
     /// Takes the first entry out. The bytes of a stored message are at hand at the place that is returned, until anything
     /// is added.
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<(Entry, Range<usize>)> {
         let entry = self.entries.pop_front()?;
         let place = self.leave(&entry);
         Some((entry, place))
+    }
+
+    /// Takes the first entry out, if it is the end of a watched actor.
+    pub(crate) fn pop_ended(&mut self) -> Option<Box<Ended>> {
+        let ended = self.entries.pop_front_if(|entry| matches!(entry, Entry::Ended(_)))?;
+        match ended {
+            Entry::Ended(ended) => Some(ended),
+            Entry::Message(_) => None,
+        }
     }
 
     /// Returns the bytes at the place that was named last.

@@ -85,14 +85,13 @@ impl Turns {
         self.hand.is_over()
     }
 
-    /// Handles one message. Fails if the handler panicked; the asker has been told.
+    /// Handles the message that is next. Fails if the handler panicked; the asker has been told.
     pub(crate) async fn handle<A, D: Dispatch<A>>(
         &mut self,
         actor: &mut A,
         cx: &mut Context,
-        envelope: Envelope,
     ) -> Result<(), Cause> {
-        let Some(opened) = self.open(envelope) else { return Ok(()) };
+        let Some(opened) = self.open() else { return Ok(()) };
         let Opened { protocol, method, body, reply } = opened;
         let handled = self.run_handler::<A, D>(actor, cx, (protocol, method, body), &reply).await;
         match handled {
@@ -118,7 +117,8 @@ impl Turns {
     }
 
     /// Unpacks a message for its handler, unless nobody waits for it any more.
-    fn open(&mut self, mut envelope: Envelope) -> Option<Opened> {
+    fn open(&mut self) -> Option<Opened> {
+        let mut envelope = self.hand.begin()?;
         if envelope.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             self.cell.lose(envelope, NotDelivered::Expired);
             return None;
@@ -133,7 +133,7 @@ impl Turns {
         }
         let Envelope { protocol, method, body, reply, deadline, chain, trace, .. } = envelope;
         let scope = self.scope.get_or_insert_default();
-        (scope.deadline, scope.before, scope.trace) = (deadline, chain, trace);
+        (scope.deadline, scope.before, scope.trace) = (deadline, chain, trace.map(|trace| *trace));
         reply.start().then_some(Opened { protocol, method, body, reply })
     }
 

@@ -129,14 +129,19 @@ impl Import {
             !envelope.reply.is_awaited() && beside.descriptors.is_empty() && envelope.chain.is_none();
         if is_bare {
             // Nothing that the grant says of descriptors, now or with a reply, concerns it.
-            return Ok(Parcel { bytes, beside, extensions: traced(envelope.trace), terms: Terms::default() });
+            return Ok(Parcel {
+                bytes,
+                beside,
+                extensions: traced(envelope.trace.as_deref()),
+                terms: Terms::default(),
+            });
         }
         let origin = self.origin();
         let (message_fds, reply_fds) = origin.fds();
         if message_fds.is_some_and(|granted| !granted.contains_all(beside.kinds())) {
             return Err(NotDelivered::NotGranted);
         }
-        let mut extensions = traced(envelope.trace);
+        let mut extensions = traced(envelope.trace.as_deref());
         if let Some(waiting) = &envelope.chain {
             let chain = &mut extensions.get_or_insert_default().chain;
             for id in waiting.ids().into_iter().rev() {
@@ -151,8 +156,8 @@ impl Import {
 }
 
 /// Returns the extensions of a message of a trace.
-fn traced(trace: Option<TraceContext>) -> Option<Box<Extensions>> {
-    trace.map(|trace| Box::new(Extensions { trace: Some(trace), ..Extensions::default() }))
+fn traced(trace: Option<&TraceContext>) -> Option<Box<Extensions>> {
+    trace.is_some().then(|| Box::new(Extensions { trace: trace.copied(), ..Extensions::default() }))
 }
 
 fn encode(body: &Body, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, NotDelivered> {

@@ -406,7 +406,7 @@ impl Turn<'_> {
             reply,
             deadline: deadline.and_then(|at| self.peer.deadline(at)),
             chain: Chain::from_ids(extensions.chain.entries().iter().copied()),
-            trace: extensions.trace,
+            trace: extensions.trace.map(Box::new),
             credit,
         };
         if let Some(chain) = self.cycle(export, &envelope) {
