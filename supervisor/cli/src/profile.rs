@@ -12,6 +12,7 @@ mod words;
 use bailiwick_supervisor::check::{self, Place, floor};
 use bailiwick_supervisor::sandbox::Machine;
 use bailiwick_supervisor::spec::{Exec, May, Preset, System, Worker};
+use bailiwick_sys::user_namespace;
 use serde::Serialize;
 
 use crate::arguments::Explain;
@@ -300,8 +301,14 @@ fn missing(system: &System, worker: &Worker, machine: &Machine) -> Vec<String> {
         None => one.title,
     });
     let extras = floor::extras_lacking(worker, machine).into_iter();
-    told.chain(extras.map(|pillar| format!("it could {} ({})", pillar.without, pillar.needs))).collect()
+    let extras = extras.map(|pillar| format!("it could {} ({})", pillar.without, pillar.needs));
+    let is_void = !worker.sandbox.capabilities.is_empty() && !user_namespace::has(&(0..=u32::MAX - 1));
+    told.chain(extras).chain(is_void.then(|| VOID.to_owned())).collect()
 }
+
+/// What of a capability is lost where not every user of the machine exists, as everywhere but in its first user namespace.
+const VOID: &str = "its capabilities are void against what belongs to the machine, such as ports below 1024 of its network (the \
+                    supervisor is in a user namespace)";
 
 /// The version of Landlock's interface that knows TCP ports.
 const PORTS_ABI: u32 = 4;

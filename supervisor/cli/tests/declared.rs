@@ -232,6 +232,54 @@ fn a_score_is_lowered_by_what_it_says_and_held_against_a_threshold() {
 }
 
 #[test]
+fn a_root_directory_and_a_proc_that_tells_more_are_exposures() {
+    let (_keep, folder) = shop();
+    let score = |sandbox: &str| {
+        let text = format!(
+            "[worker.web]\nexec = \"shop\"\nactor.front = {{ type = \"Web\" }}\n[worker.web.sandbox]\n{sandbox}\n"
+        );
+        write(&folder.join("one.toml"), &text);
+        let (code, data, messages) = run(bailiwick(&folder).args(["score", "one.toml", "--json"]));
+        assert_eq!(code, 0, "{messages}");
+        let document: Value = serde_json::from_str(&data).expect("it is one document");
+        let exposures = document["workers"][0]["exposures"].as_array().expect("a list").clone();
+        move |name: &str| {
+            let row = exposures.iter().find(|row| row["exposure"] == name).expect("it is there");
+            row["badness"].as_u64().expect("a number")
+        }
+    };
+    std::fs::create_dir(folder.join("root")).expect("it is ours");
+    let plain = score("preset = \"exec\"");
+    let rooted = score("preset = \"exec\"\nroot_directory = \"root\"");
+    assert_eq!([plain("root of files"), rooted("root of files")], [0, 3]);
+    let [some, all] = ["protect_proc = \"noaccess\"", "proc_subset = \"all\""]
+        .map(|key| score(&format!("preset = \"exec\"\n{key}")));
+    assert_eq!([plain("processes"), some("processes"), all("processes")], [1, 3, 6]);
+}
+
+#[test]
+fn a_capability_that_a_user_namespace_makes_void_is_told() {
+    let (_keep, folder) = shop();
+    let text = "[worker.web]\nexec = \"shop\"\nactor.front = { type = \"Web\" }\n\
+                sandbox.capabilities = [\"CAP_NET_BIND_SERVICE\"]\n";
+    write(&folder.join("one.toml"), text);
+    let own = bailiwick(&folder).get_program().to_owned();
+    let told = |wrapper: &[&str]| {
+        let mut command = std::process::Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(&own).args(["explain", "one.toml", "web"]).current_dir(&folder);
+        run(&mut command)
+    };
+    let (_, outside, _) = told(&["env"]);
+    let (code, inside, messages) = told(&["unshare", "--user", "--map-root-user"]);
+    if code != 0 && messages.starts_with("unshare") {
+        println!("SKIPPED: no user namespace can be had here: {messages}");
+        return;
+    }
+    let void = "its capabilities are void against what belongs to the machine";
+    assert!(inside.contains(void) && !outside.contains(void), "{outside}{inside}");
+}
+
+#[test]
 fn what_runs_with_privilege_is_told_with_its_callers_and_its_code() {
     let (_keep, folder) = shop();
     let command = ["privileged", "shop.toml", "--do-not-run"];

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bailiwick_supervisor::sandbox::Machine;
-use bailiwick_supervisor::spec::{KeyringMode, Namespace, Preset, System, Worker};
+use bailiwick_supervisor::spec::{HidePid, KeyringMode, Namespace, Preset, ProcSubset, System, Worker};
 
 use crate::explain;
 use crate::grants::{Boundary, boundary};
@@ -39,6 +39,8 @@ pub(super) const EXPOSURES: &[Exposure] = &[
     Exposure { name: "calls upwards", weight: 60, look: calls_upwards },
     Exposure { name: "memory", weight: 40, look: memory },
     Exposure { name: "code", weight: 40, look: code },
+    Exposure { name: "root of files", weight: 40, look: root_of_files },
+    Exposure { name: "processes", weight: 20, look: processes },
     Exposure { name: "tasks", weight: 20, look: tasks },
     Exposure { name: "length of lives", weight: 20, look: lives },
     Exposure { name: "its end", weight: 20, look: its_end },
@@ -171,6 +173,39 @@ fn reads(_: &System, worker: &Worker, machine: &Machine) -> Found {
         ),
         (None, Preset::NetClient) => found(1, "how names are looked up", ""),
         (None, _) => found(0, "nothing", ""),
+    }
+}
+
+/// What stands in a root that is not made for the worker is named there, if not opened: what it may open is a matter of paths.
+fn root_of_files(_: &System, worker: &Worker, _: &Machine) -> Found {
+    match (&worker.sandbox.view.root_directory, worker.sandbox.preset) {
+        (_, Preset::None) => found(10, "that of the machine", "set a `preset` other than none"),
+        (Some(root), _) if is_broad(root) => found(
+            6,
+            format!("{}, whose files it sees by name", root.display()),
+            "name a folder made for it in `root_directory`",
+        ),
+        (Some(root), _) => {
+            found(3, format!("{}, whose files it sees by name", root.display()), "remove `root_directory`")
+        }
+        (None, _) => found(0, "an empty one, with what it is granted", ""),
+    }
+}
+
+fn processes(_: &System, worker: &Worker, _: &Machine) -> Found {
+    let view = &worker.sandbox.view;
+    match worker.sandbox.preset {
+        Preset::None => found(10, "sees those of the machine", "set a `preset` other than none"),
+        Preset::Exec if view.proc_subset == Some(ProcSubset::All) => {
+            found(6, "sees what `/proc` tells of the kernel", "remove `proc_subset`")
+        }
+        Preset::Exec if view.protect_proc.is_some_and(|hides| hides > HidePid::Invisible) => {
+            found(3, "sees its own, and who is not its user's", "remove `protect_proc`")
+        }
+        Preset::Exec => found(1, "sees its own", ""),
+        Preset::Sealed | Preset::NetClient | Preset::NetServer | Preset::FsRo => {
+            found(0, "sees none: it has no `/proc`", "")
+        }
     }
 }
 
