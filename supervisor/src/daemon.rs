@@ -202,13 +202,13 @@ impl Daemon {
             Some(Token::Connection(id)) => self.serve(id),
             // Of one that is gone everything is heard.
             Some(Token::Line(berth) | Token::Notice(berth)) if !woken.closed && self.is_too_much(berth) => {}
-            Some(Token::Line(berth)) => drop(self.take_report(berth)),
+            Some(Token::Line(berth)) => self.hear(berth, |daemon| _ = daemon.take_report(berth)),
             Some(Token::Start(berth)) => self.take_start(berth),
-            Some(Token::Output(berth)) => self.take_output(berth),
+            Some(Token::Output(berth)) => self.hear(berth, |daemon| daemon.take_output(berth)),
             Some(Token::Process(berth)) => self.take_end(berth),
             Some(Token::Tree(berth)) => self.take_tree(berth),
             Some(Token::Snapshot(berth)) => self.take_snapshot(berth),
-            Some(Token::Notice(berth)) => drop(self.take_notice(berth)),
+            Some(Token::Notice(berth)) => self.hear(berth, |daemon| _ = daemon.take_notice(berth)),
             Some(Token::Manifest) => self.take_manifest(),
             Some(Token::Replacements) => self.take_replacements(),
             Some(Token::Digest(number)) => {

@@ -21,6 +21,26 @@ impl Allowance {
 
     /// Spends `cost` if that much is left.
     pub fn spend(&mut self, cost: u64, now: Instant) -> bool {
+        self.earn(now);
+        let is_affordable = self.left >= cost;
+        if is_affordable {
+            self.left -= cost;
+        }
+        is_affordable
+    }
+
+    /// Spends `cost` whether or not that much is left; what is owed is earned before anything else.
+    pub fn owe(&mut self, cost: u64, now: Instant) {
+        self.earn(now);
+        let owed = cost.saturating_sub(self.left);
+        self.left -= cost - owed;
+        if owed > 0 {
+            let millis = owed.saturating_mul(1000) / self.per_second.max(1);
+            self.filled_at = self.filled_at.max(now) + Duration::from_millis(millis);
+        }
+    }
+
+    fn earn(&mut self, now: Instant) {
         let millis = u64::try_from(now.since(self.filled_at).as_millis()).unwrap_or(u64::MAX);
         let earned = millis.saturating_mul(self.per_second) / 1000;
         // Less than one is not earned yet: the time that passed keeps counting.
@@ -28,11 +48,6 @@ impl Allowance {
             self.left = self.left.saturating_add(earned).min(self.most);
             self.filled_at = now;
         }
-        let is_affordable = self.left >= cost;
-        if is_affordable {
-            self.left -= cost;
-        }
-        is_affordable
     }
 
     /// Returns when `cost`, of at most what may be spent at once, is affordable, if nothing else is spent until then.
@@ -56,6 +71,19 @@ mod tests {
         assert!(!allowance.spend(1, at(1000)));
         assert!(!allowance.spend(4, at(3_600_000)), "an hour earns no more than the limit");
         assert!(allowance.spend(3, at(3_600_000)));
+    }
+
+    #[test]
+    fn what_is_owed_is_earned_before_anything_else() {
+        let mut allowance = Allowance::new(10, 100, Instant::START);
+        let at = |millis| Instant::START + Duration::from_millis(millis);
+        allowance.owe(4, at(0));
+        assert_eq!(allowance.covers_at(6), at(0));
+        allowance.owe(26, at(0));
+        assert_eq!([0, 1].map(|cost| allowance.covers_at(cost)), [at(200), at(210)]);
+        allowance.owe(10, at(100));
+        assert_eq!(allowance.covers_at(1), at(310));
+        assert!(!allowance.spend(1, at(309)) && allowance.spend(1, at(310)));
     }
 
     #[test]

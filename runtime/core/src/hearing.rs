@@ -20,6 +20,13 @@ pub const WORDS_PER_SECOND: u64 = 100;
 /// Words that are heard together of who has to wait: to turn to it costs as much as to hear one.
 const WORDS_TOGETHER: u64 = 10;
 
+/// Words that count for each millisecond that a life made its supervisor compute, so that it takes a hundredth of its time in
+/// the long run. Who has its end of a socket be waited for thousands of times makes each packet that dear.
+const WORDS_PER_MILLI: u64 = 10;
+
+/// What a word or a piece of output may take without counting for more.
+const FREE: Duration = Duration::from_millis(2);
+
 /// How soon it is news again that the same worker says too much.
 const NEWS_PAUSE: Duration = Duration::from_secs(3600);
 
@@ -51,15 +58,12 @@ pub enum Heard {
 impl Hearings {
     /// Notes that a life begins, which has said nothing yet.
     pub fn begin(&mut self, berth: Berth, now: Instant) {
-        if let Some(hearing) = self.known.get_mut(&berth) {
-            hearing.allowance = full(now);
-        }
+        self.hearing(berth, now).allowance = full(now);
     }
 
     /// Decides on one word that a life has to say.
     pub fn hear(&mut self, berth: Berth, now: Instant) -> Heard {
-        let fresh = || Hearing { allowance: full(now), waits: false, told_at: None };
-        let hearing = self.known.entry(berth).or_insert_with(fresh);
+        let hearing = self.hearing(berth, now);
         if hearing.allowance.spend(1, now) {
             return Heard::Now;
         }
@@ -71,9 +75,25 @@ impl Hearings {
         Heard::Later { is_news }
     }
 
+    /// Notes for how long a life made its supervisor compute with a word or with what it printed. Returns whether it has to
+    /// wait from now on, and had not to before.
+    pub fn charge(&mut self, berth: Berth, took: Duration, now: Instant) -> bool {
+        let millis = u64::try_from(took.saturating_sub(FREE).as_millis()).unwrap_or(u64::MAX);
+        let Some(hearing) = self.known.get_mut(&berth).filter(|_| millis > 0) else { return false };
+        hearing.allowance.owe(millis.saturating_mul(WORDS_PER_MILLI), now);
+        let begins = !hearing.waits && hearing.allowance.covers_at(1) > now;
+        hearing.waits |= begins;
+        begins
+    }
+
     /// Returns whether nothing of this life is heard at present.
     pub fn waits(&self, berth: Berth) -> bool {
         self.known.get(&berth).is_some_and(|hearing| hearing.waits)
+    }
+
+    fn hearing(&mut self, berth: Berth, now: Instant) -> &mut Hearing {
+        let fresh = || Hearing { allowance: full(now), waits: false, told_at: None };
+        self.known.entry(berth).or_insert_with(fresh)
     }
 
     /// Returns when [`Self::resume`] is due; `None` if nobody waits.
@@ -144,6 +164,31 @@ mod tests {
         assert_eq!(hearings.resume(at(100)), [TALKER]);
         assert!(!hearings.waits(TALKER) && hearings.deadline().is_none());
         assert_eq!(hearings.resume(at(100)), []);
+    }
+
+    #[test]
+    fn whose_words_are_dear_is_heard_for_a_hundredth_of_the_time() {
+        let mut hearings = Hearings::default();
+        let took = Duration::from_millis(22);
+        hearings.begin(TALKER, at(0));
+        assert!(!hearings.charge(TALKER, FREE, at(0)), "little is free");
+        let (mut now, mut heard) = (at(0), 0);
+        while now < at(100_000) {
+            assert_eq!(hearings.hear(TALKER, now), Heard::Now);
+            heard += 1;
+            now += took;
+            if hearings.charge(TALKER, took, now) {
+                assert!(hearings.waits(TALKER) && !hearings.charge(TALKER, FREE, now), "it waits already");
+                now = hearings.deadline().expect("it waits");
+                assert_eq!(hearings.resume(now), [TALKER]);
+            }
+        }
+        // Five at once, and then two seconds for each.
+        assert!((50..60).contains(&heard), "{heard}");
+        assert!(!hearings.waits(OTHER) && !hearings.charge(OTHER, took, now), "of one that has not begun");
+        hearings.charge(TALKER, Duration::from_secs(9), now);
+        hearings.begin(TALKER, now);
+        assert_eq!(hearings.hear(TALKER, now), Heard::Now, "another life owes nothing");
     }
 
     #[test]

@@ -311,9 +311,7 @@ impl Daemon {
         let Some(line) = &mut life.line else { return };
         match line.send(order, fd) {
             Ok(()) => self.flush_line(berth),
-            Err(error) => {
-                self.convict(of, &error);
-            }
+            Err(error) => self.convict(of, &error),
         }
     }
 

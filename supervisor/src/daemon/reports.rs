@@ -1,13 +1,14 @@
 //! What workers say, one report of each per turn.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use bailiwick_core::berth::Berth;
 use bailiwick_core::hearing::{Heard, WORDS_PER_SECOND};
 use bailiwick_core::reopening::Event as Reopen;
 use bailiwick_core::token::Token;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
-use bailiwick_sys::events::Interest;
+use bailiwick_sys::events::{Interest, thread_cpu_ns};
 use bailiwick_sys::memory::seal;
 use bailiwick_sys::process::StartReport;
 use bailiwick_sys::promise::Broken;
@@ -41,8 +42,18 @@ impl Daemon {
     pub(super) fn listen(&mut self, berth: Berth) {
         self.flush_line(berth);
         let interest = Interest { readable: !self.hearings.waits(berth), ..Interest::default() };
-        let ear = self.children.at(berth).ear.as_ref();
-        ear.map(|ear| self.poller.change(ear, Token::Notice(berth).to_u64(), interest));
+        let place = self.children.at(berth);
+        place.ear.as_ref().map(|ear| self.poller.change(ear, Token::Notice(berth).to_u64(), interest));
+        place.output.pipe().map(|pipe| self.poller.change(pipe, Token::Output(berth).to_u64(), interest));
+    }
+
+    /// Hears what a worker says or prints. Who makes that dear, by having much wait for its end of a socket, waits longer.
+    pub(super) fn hear(&mut self, berth: Berth, what: impl FnOnce(&mut Self)) {
+        let began = thread_cpu_ns();
+        what(self);
+        if self.hearings.charge(berth, Duration::from_nanos(thread_cpu_ns() - began), self.now()) {
+            self.listen(berth);
+        }
     }
 
     /// Takes one report. Returns whether there may be more.
@@ -57,14 +68,10 @@ impl Daemon {
                 self.act_on(of, report, fd);
                 true
             }
-            Ok(Received::Closed) => {
+            closed => {
                 // Usually the process is about to end. If not, it is stopped by signals.
                 let _ = self.poller.remove(line.socket());
-                false
-            }
-            Err(error) => {
-                let _ = self.poller.remove(line.socket());
-                self.convict(of, &error);
+                closed.err().iter().for_each(|error| self.convict(of, error));
                 false
             }
         }
@@ -91,9 +98,8 @@ impl Daemon {
             ToSupervisor::Spent { .. } => self.events.push_back(Event::Spent(of)),
             ToSupervisor::Idle => self.events.push_back(Event::Idle(of)),
             ToSupervisor::Wanted { peer } => {
-                if self.broker.between(of.child, ChildId(peer)).is_some_and(Terms::may_send) {
-                    self.events.push_back(Event::Wanted(ChildId(peer)));
-                }
+                let may = self.broker.between(of.child, ChildId(peer)).is_some_and(Terms::may_send);
+                self.events.extend(may.then_some(Event::Wanted(ChildId(peer))));
             }
             ToSupervisor::Used { peer, slot, method } => {
                 let terms = self.broker.between_mut(of.child, ChildId(peer));
@@ -106,9 +112,8 @@ impl Daemon {
             ToSupervisor::Keep { name } => {
                 // Without its descriptor the report lost it to a full table of ours.
                 let Some(fd) = fd else { return };
-                if let Err(error) = self.store.kept.keep(self.keeper(of), &name, fd) {
-                    self.complain(of, &error);
-                }
+                let kept = self.store.kept.keep(self.keeper(of), &name, fd);
+                kept.unwrap_or_else(|error| self.complain(of, &error));
             }
             ToSupervisor::Discard { name } => _ = self.store.kept.discard(self.keeper(of), &name),
             ToSupervisor::Accuse { peer, generation, fault, evidence } => {

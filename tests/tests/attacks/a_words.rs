@@ -13,7 +13,7 @@ use crate::support::{Answer, Mode, Scene, modes};
 use crate::voice::{encoded, framed};
 
 /// A frame without extensions.
-fn frame(header: Header, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(header: Header, payload: &[u8]) -> Vec<u8> {
     framed(header, &Extensions::default(), payload)
 }
 
@@ -35,7 +35,7 @@ fn uses(count: u64) -> Vec<u8> {
     frame(Header::new(Kind::Uses), &encoded(&Uses((0..count).map(used).collect())))
 }
 
-/// Control: a frame that belongs where it comes is taken.
+/// Control: a frame that belongs where it comes is taken. Seen to fail without the refusal of a greeting in the midst.
 #[test]
 fn a12_answers_to_nothing_and_greetings_out_of_time_are_deadly() {
     let unready = || Header::new(Kind::Unready).to_bytes().to_vec();

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
 use bailiwick_tests::harness::{Process, needs_root};
+use bailiwick_wire::control::ToSupervisor;
 use nix::libc;
 
 use crate::support::{Answer, Arg, Attack, Evil, Free, Mode, Scene, assert_refused, modes};
@@ -61,6 +62,45 @@ fn e14_the_descriptor_by_which_the_kernel_names_a_peer_is_good_for_nothing() {
             for socket in sockets {
                 let Answer::Did(pidfd) = descriptor_of_peer(&mut scene.evil, socket) else { continue };
                 let came = scene.each(&by_descriptor(pidfd.parse().expect("a number")));
+                assert_refused(mode, &came, &["EPERM", "EACCES", "EINVAL", "ESRCH", "ENOSYS", "ENOTTY"]);
+            }
+            scene.assert_unharmed();
+        }
+    }
+}
+
+/// Has each packet that comes to a socket bring a descriptor of who sent it, and returns that of the next one.
+fn descriptor_of_sender(evil: &mut Evil, socket: i64, ask: impl FnOnce(&mut Evil)) -> Option<i64> {
+    // SO_PASSPIDFD.
+    let option = [socket.into(), libc::SOL_SOCKET.into(), 76.into(), Arg::Bytes(vec![1, 0, 0, 0]), 4.into()];
+    if !evil.call(libc::SYS_setsockopt, &option).did() {
+        return None;
+    }
+    let place = evil.place_for_a_packet()?;
+    ask(evil);
+    evil.wait_to_hear(socket).then(|| evil.receive(socket, place)?.1.first().copied()).flatten()
+}
+
+/// Control: an ordinary process ends itself by the descriptor that came with its own packet.
+/// Seen to fail without the conditions of socket options in the list of calls.
+/// Mode: root and rootless, sealed and exec.
+#[test]
+fn e14_no_message_brings_a_descriptor_of_its_sender_that_is_good_for_anything() {
+    let mut free = Free::somebody();
+    let pair = free.evil.place(&[0; 8]);
+    assert!(free.evil.call(libc::SYS_socketpair, &[1.into(), 5.into(), 0.into(), pair.into()]).did());
+    let [one, other] = free.evil.pair(pair);
+    let itself = descriptor_of_sender(&mut free.evil, other, |evil| drop(evil.send(one, b"x")));
+    assert_eq!(free.evil.attempt(&by_descriptor(itself.expect("it came"))[7]), Answer::Died);
+    for &mode in modes() {
+        for keys in ["", "sandbox.preset = \"exec\"\n"] {
+            let mut scene = Scene::new(mode, keys);
+            scene.evil.silence(LINE);
+            let ask = |evil: &mut Evil| drop(evil.send(LINE, &ToSupervisor::Status.to_bytes()));
+            let supervisor = descriptor_of_sender(&mut scene.evil, LINE, ask);
+            assert_eq!(supervisor.is_some(), !keys.is_empty(), "{mode:?} {keys}");
+            if let Some(pidfd) = supervisor {
+                let came = scene.each(&by_descriptor(pidfd));
                 assert_refused(mode, &came, &["EPERM", "EACCES", "EINVAL", "ESRCH", "ENOSYS", "ENOTTY"]);
             }
             scene.assert_unharmed();

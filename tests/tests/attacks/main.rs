@@ -6,6 +6,7 @@
 //! `docs/attacks.md` maps each id to its tests.
 
 mod a_deputies;
+mod a_first_words;
 mod a_identity;
 mod a_words;
 mod b_decoding;
@@ -19,10 +20,13 @@ mod deputies;
 mod e_open_files;
 mod e_reaching;
 mod e_shared;
+mod e_terminal;
 mod f_leaks;
 mod g_floods;
 mod g_resources;
 mod g_stalls;
+mod g_waits;
+mod h_crashes;
 mod h_lifecycle;
 #[cfg(target_arch = "x86_64")]
 mod h_orphans;

@@ -373,8 +373,13 @@ impl Free {
     }
 
     /// Has it end in this way, and returns what the kernel says of that to whoever has started it.
-    pub(crate) fn ended(mut self, how: &str) -> ExitStatus {
-        assert_eq!(self.evil.order(&format!("die {how}")), Answer::Died, "{how}");
+    pub(crate) fn ended(self, how: &str) -> ExitStatus {
+        self.ended_by_order(&format!("die {how}"))
+    }
+
+    /// The same, by an order that is its last.
+    pub(crate) fn ended_by_order(mut self, order: &str) -> ExitStatus {
+        assert_eq!(self.evil.order(order), Answer::Died, "{order}");
         self.children[0].wait().expect("it is our child")
     }
 

@@ -98,6 +98,12 @@ impl Voice {
         voice
     }
 
+    /// Returns the packet that names what it will use.
+    pub(crate) fn named(&self) -> Vec<u8> {
+        let header = Header { slot: self.slot, ..Header::new(Kind::Uses) };
+        framed(header, &Extensions::default(), &uses_of(self.schema))
+    }
+
     /// Returns which use of its slot is meant.
     pub(crate) fn generation(&self) -> u32 {
         self.generation
@@ -185,43 +191,59 @@ impl Voice {
     /// Returns the next packet; none at the end.
     #[track_caller]
     fn hear(&mut self, evil: &mut Evil) -> Option<Heard> {
-        let events = [i32::to_le_bytes(self.link as i32), [libc::POLLIN as u8, 0, 0, 0]].concat();
-        let wait = i32::try_from(PATIENCE.as_millis()).expect("short");
-        match evil.call(libc::SYS_poll, &[Arg::Bytes(events), 1.into(), wait.into()]) {
-            Answer::Did(ready) if ready == "1" => {}
-            Answer::Died => return None,
-            other => panic!("the peer is silent: {other:?}"),
+        if !evil.wait_to_hear(self.link) {
+            return None;
         }
-        let (bytes, control, message) = match self.place {
+        let place = match self.place {
             Some(place) => place,
             None => *self.place.insert(evil.place_for_a_packet()?),
         };
-        let vector = control + CONTROL as i64;
-        let header = [0, 0, vector, 1, control, CONTROL as i64, 0].map(i64::to_le_bytes).concat();
-        evil.order(&format!("poke {message} {}", hex(&header)));
-        let got =
-            evil.call(libc::SYS_recvmsg, &[self.link.into(), message.into(), libc::MSG_DONTWAIT.into()]);
-        let length = match got {
-            Answer::Did(length) if length != "0" => length.parse().expect("a number"),
-            _ => return None,
-        };
-        let packet = evil.try_peek(bytes, length)?;
+        let (packet, descriptors) = evil.receive(self.link, place)?;
         let frames = Frames::new(&packet).map(|frame| frame.expect("an honest peer writes it"));
         let frames: Vec<_> = frames.map(|frame| (frame.header, frame.payload.to_vec())).collect();
         if frames.iter().any(|(header, _)| header.kind == Kind::Hello) {
             // The runtime did not come to it before it was silenced.
             evil.send(self.link, &Header::new(Kind::HelloAck).to_bytes());
         }
-        // The length of what was attached stands in the header of the message.
-        let attached = i64::from_le_bytes(evil.try_peek(message + 40, 8)?.try_into().expect("eight bytes"));
-        let descriptors = if attached > 16 { evil.attached(control)? } else { Vec::new() };
         Some(Heard { frames, descriptors })
     }
 }
 
 impl Evil {
+    /// Receives the packet that is there, and evil's numbers of the descriptors that came with it; nothing at the end.
+    pub(crate) fn receive(
+        &mut self,
+        socket: i64,
+        (bytes, control, message): (i64, i64, i64),
+    ) -> Option<(Vec<u8>, Vec<i64>)> {
+        let vector = control + CONTROL as i64;
+        let header = [0, 0, vector, 1, control, CONTROL as i64, 0].map(i64::to_le_bytes).concat();
+        self.order(&format!("poke {message} {}", hex(&header)));
+        let got = self.call(libc::SYS_recvmsg, &[socket.into(), message.into(), libc::MSG_DONTWAIT.into()]);
+        let length = match got {
+            Answer::Did(length) if length != "0" => length.parse().expect("a number"),
+            _ => return None,
+        };
+        let packet = self.try_peek(bytes, length)?;
+        // The length of what was attached stands in the header of the message.
+        let attached = i64::from_le_bytes(self.try_peek(message + 40, 8)?.try_into().expect("eight bytes"));
+        Some((packet, if attached > 16 { self.attached(control)? } else { Vec::new() }))
+    }
+
+    /// Waits until something can be read; tells whether it lives.
+    #[track_caller]
+    pub(crate) fn wait_to_hear(&mut self, socket: i64) -> bool {
+        let events = [i32::to_le_bytes(socket as i32), [libc::POLLIN as u8, 0, 0, 0]].concat();
+        let wait = i32::try_from(PATIENCE.as_millis()).expect("short");
+        match self.call(libc::SYS_poll, &[Arg::Bytes(events), 1.into(), wait.into()]) {
+            Answer::Did(ready) if ready == "1" => true,
+            Answer::Died => false,
+            other => panic!("the peer is silent: {other:?}"),
+        }
+    }
+
     /// Room for a packet, for its control messages with a vector behind, and for the header of both.
-    fn place_for_a_packet(&mut self) -> Option<(i64, i64, i64)> {
+    pub(crate) fn place_for_a_packet(&mut self) -> Option<(i64, i64, i64)> {
         let bytes = self.order(&call(
             libc::SYS_mmap,
             &[
