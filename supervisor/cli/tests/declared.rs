@@ -232,7 +232,7 @@ fn a_score_is_lowered_by_what_it_says_and_held_against_a_threshold() {
 }
 
 #[test]
-fn a_root_directory_and_a_proc_that_tells_more_are_exposures() {
+fn a_root_a_proc_that_tells_more_and_many_descriptors_are_exposures() {
     let (_keep, folder) = shop();
     let score = |sandbox: &str| {
         let text = format!(
@@ -255,6 +255,8 @@ fn a_root_directory_and_a_proc_that_tells_more_are_exposures() {
     let [some, all] = ["protect_proc = \"noaccess\"", "proc_subset = \"all\""]
         .map(|key| score(&format!("preset = \"exec\"\n{key}")));
     assert_eq!([plain("processes"), some("processes"), all("processes")], [1, 3, 6]);
+    let [few, many] = ["300", "1025"].map(|most| score(&format!("limit_nofile = {most}")));
+    assert_eq!([plain("descriptors"), few("descriptors"), many("descriptors")], [0, 2, 6]);
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub(super) const EXPOSURES: &[Exposure] = &[
     Exposure { name: "root of files", weight: 40, look: root_of_files },
     Exposure { name: "processes", weight: 20, look: processes },
     Exposure { name: "tasks", weight: 20, look: tasks },
+    Exposure { name: "descriptors", weight: 20, look: descriptors },
     Exposure { name: "length of lives", weight: 20, look: lives },
     Exposure { name: "its end", weight: 20, look: its_end },
     Exposure { name: "groups", weight: 20, look: groups },
@@ -348,6 +349,20 @@ fn tasks(_: &System, worker: &Worker, _: &Machine) -> Found {
         (None, Preset::None) => found(10, "as many as there may be", "tasks_max = 64"),
         (Some(most), _) if most > 1024 => found(4, format!("up to {most}"), "tasks_max = 64"),
         (_, _) => found(0, "bounded", ""),
+    }
+}
+
+/// What each packet of a worker may cost who reads it grows with the square of the numbers that it has.
+fn descriptors(_: &System, worker: &Worker, _: &Machine) -> Found {
+    match worker.sandbox.files() {
+        None => found(10, "as many as whoever started the supervisor left it", "limit_nofile = 256"),
+        Some(most) if most > 1024 => found(
+            6,
+            format!("up to {most}: its peers may take seconds to read a packet"),
+            "limit_nofile = 256",
+        ),
+        Some(most) if most > 256 => found(2, format!("up to {most}"), "limit_nofile = 256"),
+        Some(most) => found(0, format!("up to {most}"), ""),
     }
 }
 
