@@ -11,15 +11,15 @@ mod starts;
 mod system;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
 pub use calls::Call;
-pub use system::{is_ours, run};
+pub use system::{is_ours, is_root, run};
 
+use crate::folder::Folder;
 use crate::workload::Samples;
 use receive::Receipt;
 use system::Measured;
@@ -32,6 +32,8 @@ enum Who {
     Nobody,
 }
 
+/// Keeps the folders apart.
+static NUMBERS: AtomicU32 = AtomicU32::new(0);
 /// The number of the user that has nothing.
 const NOBODY: u32 = 65_534;
 
@@ -59,10 +61,13 @@ pub fn print() {
 
 /// Runs the system and returns what its asker found; `None` if this executable is out of reach for who is to run it.
 fn measure(who: Who) -> Option<Measured> {
-    let folder = Folder::of(who);
-    let said = fs::File::create(folder.0.join("said")).expect("the folder is ours");
+    let folder = Folder::new("cost", &NUMBERS);
+    if let Who::Nobody = who {
+        folder.give_to(NOBODY);
+    }
+    let said = fs::File::create(folder.path().join("said")).expect("the folder is ours");
     let mut command = Command::new(std::env::current_exe().expect("we know ourselves"));
-    command.arg("cost-system").current_dir(&folder.0).stdout(Stdio::null()).stderr(said);
+    command.arg("cost-system").current_dir(folder.path()).stdout(Stdio::null()).stderr(said);
     if let Who::Nobody = who {
         command.uid(NOBODY).gid(NOBODY);
     }
@@ -71,36 +76,13 @@ fn measure(who: Who) -> Option<Measured> {
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return None,
         Err(error) => panic!("we cannot run ourselves: {error}"),
     };
-    let figures = fs::read_to_string(folder.0.join(system::FIGURES));
-    let said = fs::read_to_string(folder.0.join("said")).unwrap_or_default();
+    let figures = fs::read_to_string(folder.path().join(system::FIGURES));
+    let said = fs::read_to_string(folder.path().join("said")).unwrap_or_default();
     assert!(ended.success() && figures.is_ok(), "the system ended with {ended} and said: {said}");
     // What a sealed worker has to do without on this machine; of one of its lives everything else is told.
     let lacking = said.lines().filter(|line| line.contains(system::SEALED) && !line.contains('#'));
     lacking.for_each(|line| println!("{line}"));
     Some(serde_json::from_str(&figures.unwrap_or_default()).expect("the asker writes figures"))
-}
-
-/// A folder that the system runs in and keeps its state in. Dropping it removes it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn of(who: Who) -> Self {
-        let path = std::env::temp_dir().join(format!("bailiwick-cost-{}-{}", std::process::id(), who as u8));
-        fs::create_dir(&path).expect("a temporary folder");
-        // Its workers look from here.
-        fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("it is ours");
-        if let Who::Nobody = who {
-            chown(&path, Some(NOBODY), Some(NOBODY)).expect("root may");
-        }
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed is in a place for what is temporary.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 fn starts(title: &str, measured: &Measured) {

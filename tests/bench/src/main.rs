@@ -1,25 +1,23 @@
-//! Asks, tells, starts and restarts between two processes, beside a floor of the same run.
+//! Benchmarks: Bailiwick beside floors and peers of the same run.
 //!
-//! `cargo run --release` runs both systems interleaved, checks every reply and every count, and prints the median
-//! of the rounds with the ratio to the floor; `cargo run --release -- many` does so for 200 workers, `-- gallery` asks
-//! the gallery for thumbnails, and `-- cost` says what isolation costs. Compare only within one run: the machine sets the absolute times.
+//! `cargo run --release -- compare` measures every system that is built in, in rounds that take turns, and prints tables
+//! with ratios (`--features peers` builds the peers in; `compare --help` says what can be chosen). `page` writes
+//! `docs/results.md` and draws its pictures from what `compare --save` kept. `many` has 200 workers, `gallery` asks the
+//! gallery for thumbnails, and `cost` says what isolation costs. Compare only within one run: the machine sets the times.
 
+mod compare;
 mod cost;
-mod floor;
+mod folder;
 mod gallery;
-mod in_process;
+mod lives;
 mod many;
-mod ours;
 mod protocol;
-mod report;
+mod within;
 mod workload;
 
 use std::process::ExitCode;
 
-use workload::Sizes;
-
-const SIZES: Sizes = Sizes { asks: 20_000, pipelined: 200_000, tells: 1_000_000, starts: 20, restarts: 10 };
-const ROUNDS: usize = 5;
+use compare::columns::ours;
 
 fn main() -> ExitCode {
     if bailiwick::Program::is_worker() {
@@ -28,21 +26,27 @@ fn main() -> ExitCode {
         return match name.split('.').next() {
             Some(many::NAME) => many::run(None),
             Some(name) if cost::is_ours(name) => cost::run(),
-            Some(ours::STARTER) => ours::start(),
-            _ => ours::run(SIZES),
+            Some(ours::FRONT | ours::ECHO) => ours::work(),
+            other => panic!("no worker is called {other:?}"),
         };
     }
-    match std::env::args().nth(1).as_deref() {
-        Some("floor-echo") => floor::echo(),
-        Some("ours") => return ours::run(SIZES),
-        Some("ours-start") => return ours::start(),
-        Some("many") => many::print(),
-        Some("gallery") => gallery::print(),
-        Some("cost") => cost::print(),
-        Some("cost-system") => return cost::run(),
-        Some("ours-many") => return many::run(std::env::args().nth(2).as_deref()),
-        Some("floor-many") => many::floor(),
-        _ => report::print(&SIZES, ROUNDS),
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let (role, rest) =
+        arguments.split_first().map_or(("compare", &[][..]), |(role, rest)| (role.as_str(), rest));
+    match role {
+        "compare" => return compare::run(rest),
+        "measure" => compare::measure(rest),
+        "answer" => compare::answer(rest),
+        "many" => many::print(),
+        "gallery" => gallery::print(),
+        "cost" => cost::print(),
+        "cost-system" => return cost::run(),
+        "ours-many" => return many::run(rest.first().map(String::as_str)),
+        "floor-many" => many::floor(),
+        other => {
+            eprintln!("{other} is unknown: compare, page, many, gallery, cost");
+            return ExitCode::from(2);
+        }
     }
     ExitCode::SUCCESS
 }

@@ -4,8 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 
 use bailiwick::prelude::*;
 
+use crate::compare::payload;
 use crate::cost::Call;
-use crate::workload::Note;
+use crate::workload::{Note, Told};
 
 /// What the echoing worker does.
 #[protocol]
@@ -14,8 +15,12 @@ pub trait Echo {
     async fn echo(&mut self, note: Note) -> Note;
     /// Counts the note.
     async fn tell(&mut self, note: Note);
-    /// Returns how many notes were counted, and starts again at zero.
-    async fn told(&mut self) -> u64;
+    /// Reads and counts bytes that may be shared with the sender.
+    async fn give(&mut self, bytes: Blob);
+    /// Reads and counts bytes that were copied on their way.
+    async fn copy(&mut self, bytes: Vec<u8>);
+    /// Returns what was counted, and starts again at zero.
+    async fn told(&mut self) -> Told;
     /// Returns the process's number.
     async fn process(&mut self) -> u32;
     /// Returns a number that is another one in each life.
@@ -27,7 +32,7 @@ pub trait Echo {
 /// Echoes and counts.
 #[derive(Default)]
 pub struct Echoing {
-    told: u64,
+    told: Told,
     /// Seeded by the kernel when the actor was made.
     life: RandomState,
 }
@@ -37,11 +42,19 @@ impl Echo for Echoing {
         note
     }
 
-    async fn tell(&mut self, _note: Note) {
-        self.told += 1;
+    async fn tell(&mut self, note: Note) {
+        self.told.add(note.number);
     }
 
-    async fn told(&mut self) -> u64 {
+    async fn give(&mut self, bytes: Blob) {
+        self.told.add(payload::sum(&bytes));
+    }
+
+    async fn copy(&mut self, bytes: Vec<u8>) {
+        self.told.add(payload::sum(&bytes));
+    }
+
+    async fn told(&mut self) -> Told {
         std::mem::take(&mut self.told)
     }
 

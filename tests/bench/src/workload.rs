@@ -1,13 +1,8 @@
-//! What is measured, the same for every system: the message, the amounts, the figures.
-
-use serde::{Deserialize, Serialize};
-
-/// Asks in flight in the pipelined workload.
-pub const PIPELINE: u64 = 64;
+//! What is sent and how measured values are summed up, the same for every benchmark here.
 
 /// The message of every workload: about 64 bytes encoded.
 #[bailiwick::message]
-#[derive(Clone)]
+#[derive(Clone, Copy, Debug)]
 pub struct Note {
     /// The number by which every message is counted.
     pub number: u64,
@@ -29,36 +24,22 @@ impl Note {
     }
 }
 
-/// How much of each workload one round runs.
-#[derive(Clone, Copy)]
-pub struct Sizes {
-    /// Asks with one in flight.
-    pub asks: u64,
-    /// Asks with 64 in flight.
-    pub pipelined: u64,
-    /// One-way messages.
-    pub tells: u64,
-    /// Cold starts.
-    pub starts: u32,
-    /// Kills of a worker, each followed by asks until its replacement answers.
-    pub restarts: u32,
+/// What a receiver counted.
+#[bailiwick::message]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Messages.
+    pub count: u64,
+    /// The sum of their numbers, or of their contents, modulo 2^64: none came twice in another's place.
+    pub sum: u64,
 }
 
-/// What one system reached in one round.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug)]
-pub struct Figures {
-    /// One ask in flight, median, microseconds.
-    pub ask_p50_us: f64,
-    /// One ask in flight, 99th percentile, microseconds.
-    pub ask_p99_us: f64,
-    /// 64 asks in flight, replies per second.
-    pub pipelined_per_s: f64,
-    /// One-way messages per second, all counted by the receiver.
-    pub one_way_per_s: f64,
-    /// From the order to start a worker to its first answer, median, milliseconds.
-    pub cold_start_ms: f64,
-    /// From SIGKILL to the replacement's first answer, median, milliseconds; only where there is a supervisor.
-    pub restart_ms: Option<f64>,
+impl Told {
+    /// Counts one message.
+    pub fn add(&mut self, sum: u64) {
+        self.count += 1;
+        self.sum = self.sum.wrapping_add(sum);
+    }
 }
 
 /// Measured values in ascending order.
@@ -89,11 +70,6 @@ impl Samples {
     /// Returns the median, 0 without values.
     pub fn p50(&self) -> f64 {
         self.at(0.50)
-    }
-
-    /// Returns the 99th percentile, 0 without values.
-    pub fn p99(&self) -> f64 {
-        self.at(0.99)
     }
 
     fn at(&self, share: f64) -> f64 {

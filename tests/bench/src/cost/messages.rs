@@ -55,7 +55,7 @@ async fn one_way(echo: &EchoRef) -> Result<f64, ActorError> {
     for number in 0..TELLS {
         echo.tell(Note::telling(number)).tell().await?;
     }
-    assert_eq!(echo.told().ask(PATIENCE).await?, TELLS, "every message was counted");
+    assert_eq!(echo.told().ask(PATIENCE).await?.count, TELLS, "every message was counted");
     Ok(TELLS as f64 / began.elapsed().as_secs_f64())
 }
 

@@ -209,7 +209,7 @@ impl Receiver {
         let (mut checking, mut giving) = (Duration::ZERO, Duration::ZERO);
         for _ in 0..MESSAGES / PACKET {
             // The clock is read once for a packet.
-            self.now = self.now + Duration::from_micros(50);
+            self.now += Duration::from_micros(50);
             let began = Instant::now();
             (0..PACKET).for_each(|_| self.check(0, bytes));
             let checked = Instant::now();

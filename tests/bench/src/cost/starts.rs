@@ -1,15 +1,14 @@
 //! Starts: from the order, and from the death of the former life, until the actor has answered for the first time.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use bailiwick::prelude::*;
-use bailiwick_supervisor::control::{Client, Outcome, Target, Verb};
-use rustix::process::{Pid, Signal, kill_process};
+use bailiwick_supervisor::control::Client;
 use serde::{Deserialize, Serialize};
 
-use super::system::{OPEN, PATIENCE, SEALED, STATE_DIR};
-use crate::floor;
+use super::system::{OPEN, SEALED, STATE_DIR};
+use crate::compare::columns::stream;
+use crate::lives::{replaced_ms, started_ms};
 use crate::protocol::EchoRef;
 
 /// Starts of each kind.
@@ -64,49 +63,13 @@ impl Times {
     /// Starts a worker twice: after it was killed from outside, which restarts it, and after it was killed by an order, which
     /// does not.
     async fn measure(&mut self, client: &Client, name: &str, subject: &EchoRef) -> Result<(), ActorError> {
-        let former = subject.life().ask(PATIENCE).await?;
-        let status = client.status()?;
-        let row = status.workers.iter().find(|row| row.name == name);
-        let pid = row.and_then(|row| Pid::from_raw(row.pid?.try_into().ok()?));
-        let began = Instant::now();
-        kill_process(pid.ok_or_else(|| ActorError::message("no process"))?, Signal::KILL)?;
-        let former = first_answer(subject, former).await;
-        self.killed.push(millis(began));
-        order(client, Verb::Kill(Signal::KILL.as_raw() as u8), name, PATIENCE)?;
-        let began = Instant::now();
-        // Whoever waited for the answer could not ask meanwhile.
-        order(client, Verb::Start, name, Duration::ZERO)?;
-        first_answer(subject, former).await;
-        self.ordered.push(millis(began));
+        self.killed.push(replaced_ms(client, name, subject).await?);
+        self.ordered.push(started_ms(client, name, subject).await?);
         Ok(())
-    }
-}
-
-fn order(client: &Client, verb: Verb, name: &str, wait: Duration) -> Result<(), ActorError> {
-    match client.order(verb, Target::Worker(name.to_owned()), wait)? {
-        Outcome::Done | Outcome::TimedOut => Ok(()),
-        other => Err(ActorError::message(format!("{verb:?} {name}: {other:?}"))),
-    }
-}
-
-/// Asks until another life than `former` answers, and returns which.
-async fn first_answer(subject: &EchoRef, former: u64) -> u64 {
-    loop {
-        match subject.life().ask(PATIENCE).await {
-            Ok(life) if life != former => return life,
-            // The link may have to hear first that the former life has ended.
-            Ok(_) | Err(_) => tokio::task::yield_now().await,
-        }
     }
 }
 
 /// Times one plain process, in a thread that is in no executor.
 fn plain() -> Result<f64, ActorError> {
-    std::thread::spawn(floor::cold_start_ms)
-        .join()
-        .map_err(|_| ActorError::message("the plain process failed"))
-}
-
-fn millis(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e3
+    std::thread::spawn(stream::start_ms).join().map_err(|_| ActorError::message("the plain process failed"))
 }

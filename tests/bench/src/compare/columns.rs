@@ -1,0 +1,33 @@
+//! The columns, in the order of tables.
+
+mod blocking;
+#[cfg(feature = "ipc-channel")]
+mod ipc_channels;
+pub mod ours;
+#[cfg(feature = "ractor")]
+mod ractor_nodes;
+pub mod stream;
+#[cfg(feature = "tarpc")]
+mod tarpc_calls;
+
+use super::column::Column;
+use crate::within;
+
+/// Returns all that this build has.
+pub fn all() -> Vec<&'static dyn Column> {
+    let mut columns: Vec<&'static dyn Column> = vec![
+        &blocking::BlockingStream,
+        &stream::TokioStream,
+        &ours::Ours::Sealed,
+        &ours::Ours::Copied,
+        &ours::Ours::Open,
+        #[cfg(feature = "ipc-channel")]
+        &ipc_channels::IpcChannels,
+        #[cfg(feature = "tarpc")]
+        &tarpc_calls::TarpcCalls,
+        #[cfg(feature = "ractor")]
+        &ractor_nodes::RactorNodes,
+    ];
+    columns.extend(within::columns());
+    columns
+}

@@ -1,0 +1,191 @@
+//! Bailiwick: actors in two sandboxed workers under one supervisor, with grants, budgets and back-pressure.
+//!
+//! The measuring process is the supervisor; its main worker, the front, measures, and writes what it found for it.
+
+use std::fs;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bailiwick::prelude::*;
+use bailiwick::{Group, Worker};
+use bailiwick_supervisor::control;
+use futures::FutureExt;
+use serde::{Deserialize, Serialize};
+
+use crate::compare::client::{self, Client};
+use crate::compare::column::{Column, Kind, is_about_messages};
+use crate::compare::lives::{LIVES, median};
+use crate::compare::task::{Measured, Task};
+use crate::compare::workloads::Workload;
+use crate::cost::is_root;
+use crate::lives::{replaced_ms, started_ms};
+use crate::protocol::{EchoRef, Echoing};
+use crate::workload::{Note, Told};
+
+/// The workers and the link between them. Another kind of link is another variant here and a line in `program`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ours {
+    /// Sealed workers, a socket, large payloads in sealed memory.
+    #[default]
+    Sealed,
+    /// The same, payloads copied through the socket.
+    Copied,
+    /// No sandbox.
+    Open,
+}
+
+/// The name of the main worker.
+pub const FRONT: &str = "compare-front";
+/// The name of the worker that answers.
+pub const ECHO: &str = "compare-echo";
+/// Where the front reads what to measure, seen from the folder that everybody starts in.
+const ORDER: &str = "order.json";
+/// Where it writes what it found.
+const FOUND: &str = "found.json";
+const STATE_DIR: &str = "state";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Column for Ours {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Sealed => "ours",
+            Self::Copied => "ours-copied",
+            Self::Open => "ours-open",
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Sealed => "**Bailiwick**, sealed, socket",
+            Self::Copied => "**Bailiwick**, payloads copied",
+            Self::Open => "**Bailiwick**, no sandbox",
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Ours
+    }
+
+    fn can(&self, workload: Workload, _x: u64) -> bool {
+        let is_about_lives = matches!(workload, Workload::Start | Workload::Restart);
+        match self {
+            Self::Sealed => is_about_messages(workload) || is_about_lives || workload == Workload::Workers,
+            Self::Copied => workload == Workload::Size,
+            Self::Open => is_about_lives || workload == Workload::Ask,
+        }
+    }
+
+    fn measure(&self, task: &Task) -> Option<Measured> {
+        let order = serde_json::to_string(&(self, task)).expect("an order is plain");
+        fs::write(ORDER, order).expect("the folder is ours");
+        let _told_by_the_file = program(*self, task).run();
+        let found = fs::read_to_string(FOUND).expect("the front writes what it found");
+        serde_json::from_str(&found).expect("the front writes figures")
+    }
+}
+
+/// Runs as one of the workers.
+pub fn work() -> ExitCode {
+    // Only the front is told, and only the front asks.
+    let (ours, task) = order().unwrap_or((Ours::Sealed, Task { workload: Workload::Ask, x: 0, millis: 0 }));
+    program(ours, &task).run()
+}
+
+fn order() -> Option<(Ours, Task)> {
+    serde_json::from_str(&fs::read_to_string(ORDER).ok()?).ok()
+}
+
+/// The budget is so large, and the pause so short, that only the restart itself is measured.
+fn program(ours: Ours, task: &Task) -> Program {
+    let sandbox = if ours == Ours::Open { unconfined() } else { Sandbox::sealed() };
+    let echo = Worker::new(ECHO, sandbox)
+        .serve(EchoRef::serve(Echoing::default))
+        .instances(task.others())
+        .group("measured")
+        .backoff(Duration::ZERO, Duration::ZERO);
+    let program = Program::new()
+        .state_dir(STATE_DIR)
+        .group(Group::new("measured").budget(1_000, Duration::from_secs(1)))
+        .add(echo)
+        // It kills the other worker, and writes what it found, so it is not confined.
+        .main(FRONT, unconfined().grant(ECHO), front);
+    if is_root() { program } else { program.allow_degraded() }
+}
+
+fn unconfined() -> Sandbox {
+    let sandbox = Sandbox::none().privileged();
+    if is_root() { sandbox.user("root") } else { sandbox }
+}
+
+/// A front that fails ends everything: one that panicked would be started again.
+async fn front(cx: Context) -> Result<(), ActorError> {
+    let measured = AssertUnwindSafe(find(cx)).catch_unwind().await;
+    measured.unwrap_or_else(|_| Err(ActorError::message("the front panicked")))
+}
+
+async fn find(cx: Context) -> Result<(), ActorError> {
+    let (ours, task) = order().ok_or_else(|| ActorError::message("no order"))?;
+    let pool: EchoRef = cx.peer(ECHO)?;
+    let measured = match task.workload {
+        Workload::Start | Workload::Restart => Some(lives(&pool, &task).await?),
+        _ => {
+            let member = |number| pool.instance(number).unwrap_or_else(|| pool.clone());
+            let members = (1..=task.others()).map(member);
+            let clients: Vec<_> =
+                members.map(|echo| Front { echo, is_copied: ours == Ours::Copied }).collect();
+            for client in &clients {
+                // Before it is up, what is told has to wait in a short queue.
+                client.ask(Note::asking(0)).await;
+            }
+            client::measure(&clients, &task).await
+        }
+    };
+    fs::write(FOUND, serde_json::to_string(&measured)?)?;
+    Ok(())
+}
+
+async fn lives(echo: &EchoRef, task: &Task) -> Result<Measured, ActorError> {
+    let supervisor = control::Client::connect(Path::new(STATE_DIR))?;
+    let mut times = Vec::new();
+    for _ in 0..task.times(LIVES) {
+        times.push(match task.workload {
+            Workload::Start => started_ms(&supervisor, ECHO, echo).await?,
+            _ => replaced_ms(&supervisor, ECHO, echo).await?,
+        });
+    }
+    Ok(median(times))
+}
+
+struct Front {
+    echo: EchoRef,
+    is_copied: bool,
+}
+
+impl Client for Front {
+    async fn ask(&self, note: Note) -> Note {
+        self.echo.echo(note).ask(PATIENCE).await.expect("the echo answers")
+    }
+
+    async fn tell(&self, note: Note) {
+        self.echo.tell(note).tell().await.expect("the echo lives");
+    }
+
+    async fn told(&self) -> Told {
+        self.echo.told().ask(PATIENCE).await.expect("the echo answers")
+    }
+
+    async fn give(&self, bytes: &[u8]) -> bool {
+        let given = if self.is_copied {
+            self.echo.copy(bytes.to_vec()).tell().await
+        } else {
+            self.echo.give(Blob::from(bytes)).tell().await
+        };
+        match given {
+            Ok(()) => true,
+            Err(NotDelivered::TooLarge { .. }) => false,
+            Err(other) => panic!("the echo lives: {other}"),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What all actors of a measurement counted together.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+/// Counts what actors took, and wakes who waits for a number of it.
+#[derive(Default)]
+pub struct Tally {
+    taken: AtomicU64,
+    wanted: AtomicU64,
+    is_reached: Notify,
+}
+
+impl Tally {
+    /// Counts one message.
+    pub fn add(&self) {
+        if self.taken.fetch_add(1, Ordering::Relaxed) + 1 == self.wanted.load(Ordering::Relaxed) {
+            self.is_reached.notify_one();
+        }
+    }
+
+    /// Waits until exactly so many were taken, and begins anew.
+    pub async fn reached(&self, count: u64) {
+        self.wanted.store(count, Ordering::Relaxed);
+        // All run on one thread: nothing was counted since the line above.
+        if self.taken.load(Ordering::Relaxed) < count {
+            self.is_reached.notified().await;
+        }
+        // Nobody is to be woken by the next ones who come this far.
+        self.wanted.store(0, Ordering::Relaxed);
+        let taken = self.taken.swap(0, Ordering::Relaxed);
+        assert_eq!(taken, count, "every message was counted, once");
+    }
+}
