@@ -1,9 +1,11 @@
 //! J. Logs.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use bailiwick_tests::harness::Journal;
+use bailiwick_tests::harness::{Journal, Process};
 use nix::libc;
+use nix::sys::signal::Signal;
 
 use crate::support::{Answer, Free, Scene, hex, modes};
 
@@ -88,18 +90,20 @@ fn j1_nothing_that_a_worker_prints_moves_a_cursor_or_passes_for_anothers_line() 
 /// Seen to fail without the quota of what is read in one turn.
 #[test]
 fn j4_an_output_that_never_ends_and_one_that_is_never_read_hold_nobody_up() {
-    let mut child = Command::new("sh")
-        .args(["-c", "sleep 1000 & exit 0"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("a shell");
-    let held = Journal::default();
-    let mut stdout = child.stdout.take().expect("it was piped");
+    let mut shell = Command::new("sh");
+    // It holds nothing else, lest whoever reads what the tests say waits for it too.
+    shell.args(["-c", "sleep 1000 2> /dev/null & echo $!"]).stdout(Stdio::piped());
+    let mut child = shell.spawn().expect("a shell");
+    let mut stdout = BufReader::new(child.stdout.take().expect("it was piped"));
+    let mut number = String::new();
+    stdout.read_line(&mut number).expect("it says so");
+    let holder = Process(number.trim().parse().expect("a number"));
     child.wait().expect("it is our child");
-    nix::fcntl::fcntl(&stdout, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).expect("ours");
-    let open = std::io::Read::read(&mut stdout, &mut [0; 1]).expect_err("somebody else still holds it");
-    assert_eq!(open.kind(), std::io::ErrorKind::WouldBlock);
-    drop((held, stdout));
+    let pipe = stdout.get_ref();
+    nix::fcntl::fcntl(pipe, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).expect("ours");
+    let open = std::io::Read::read(&mut stdout, &mut [0; 1]);
+    holder.signal(Signal::SIGKILL);
+    assert_eq!(open.expect_err("somebody else still holds it").kind(), std::io::ErrorKind::WouldBlock);
     for &mode in modes() {
         let mut scene = Scene::new(mode, "");
         // A line without an end, and lines for ever, while it dies in between.
