@@ -37,6 +37,9 @@ impl Who {
     }
 }
 
+/// Asks that may be open at a time to each actor.
+pub(crate) const ASKS: u32 = 4;
+
 /// A message by number, so that it can be followed.
 pub(crate) type Number = u32;
 
@@ -145,7 +148,7 @@ impl Side {
         };
         let mut nothing = Vec::new();
         for slot in 0..actors {
-            let export = Export { wait, ..Export::plain(vec![SCHEMA], first, 4) };
+            let export = Export { wait, ..Export::plain(vec![SCHEMA], first, ASKS) };
             side.link.handle(Instant::START, Event::Export { slot, export: Box::new(export) }, &mut nothing);
             let entry = Import { slot, generation: None, uses: vec![SCHEMA] };
             let event = Event::Import { import: ImportId(slot), entry: Box::new(entry) };

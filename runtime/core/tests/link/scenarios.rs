@@ -11,7 +11,7 @@ use bailiwick_core::link::{
 };
 use bailiwick_core::time::Instant;
 
-use crate::pair::{LOST, MESSAGE, METHOD, NEVER_LEFT, Pair, SCHEMA, Who};
+use crate::pair::{ASKS, LOST, MESSAGE, METHOD, NEVER_LEFT, Pair, SCHEMA, Who};
 
 const FIRST: Grant = Grant { messages: 2, bytes: 100, fds: 0 };
 
@@ -47,6 +47,20 @@ fn a_full_actor_stalls_only_those_who_send_to_it() {
     pair.finish();
     assert_eq!(pair.side(Who::Left).keeps(), 0);
     assert_eq!(pair.fate(Who::Left).started.len(), 6);
+}
+
+#[test]
+fn an_ask_beyond_those_that_may_be_open_leaves_with_the_reply_to_one_of_them() {
+    let mut pair = Pair::new(Config::default(), 1, Grant { messages: 100, bytes: 10_000, fds: 0 });
+    pair.open();
+    let asks: Vec<_> = (0..=ASKS).map(|_| pair.ask(Who::Left, 0, None)).collect();
+    pair.settle();
+    assert_eq!(pair.side(Who::Left).keeps(), 1);
+    assert!(pair.take(Who::Right, 0) && pair.reply(Who::Right));
+    pair.settle();
+    assert_eq!(pair.side(Who::Left).keeps(), 0);
+    pair.finish();
+    assert!(asks.iter().all(|number| pair.fate(Who::Left).ended[number] == Outcome::Replied));
 }
 
 #[test]
