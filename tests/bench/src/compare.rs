@@ -15,7 +15,7 @@ pub mod payload;
 mod pipe;
 mod results;
 mod rounds;
-mod tables;
+pub mod tables;
 mod task;
 mod workloads;
 
@@ -23,8 +23,9 @@ use std::fs;
 use std::process::ExitCode;
 
 pub use column::{Column, Kind};
-pub use task::{Measured, Span, Task};
-pub use workloads::{Place, Workload};
+pub use results::Results;
+pub use task::{Measured, QUANTILES, Span, Task};
+pub use workloads::{MIB, Place, Workload};
 
 use options::Options;
 

@@ -11,6 +11,7 @@ mod folder;
 mod gallery;
 mod lives;
 mod many;
+mod page;
 mod protocol;
 mod within;
 mod workload;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         arguments.split_first().map_or(("compare", &[][..]), |(role, rest)| (role.as_str(), rest));
     match role {
         "compare" => return compare::run(rest),
+        "page" => return page::run(rest),
         "measure" => compare::measure(rest),
         "answer" => compare::answer(rest),
         "many" => many::print(),

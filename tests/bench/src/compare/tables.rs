@@ -32,6 +32,11 @@ const WITHIN: [Entry; 7] = [
     (Workload::InFanOut, 0),
 ];
 
+/// Returns what the tables of systems show.
+pub fn entries() -> impl Iterator<Item = (Workload, u64)> {
+    BETWEEN.into_iter().chain(WITHIN)
+}
+
 /// Writes all tables for which something was measured.
 pub fn write(results: &Results, out: &mut String) {
     for (title, place, entries) in [
@@ -65,7 +70,8 @@ fn systems(results: &Results, entries: &[Entry], out: &mut String) {
     }
 }
 
-fn title((workload, x): Entry) -> String {
+/// Returns what one value is called.
+pub fn title((workload, x): Entry) -> String {
     let about = workload.describe();
     match workload {
         Workload::Ask => "ask, one in flight, p50 / p99, us".to_owned(),

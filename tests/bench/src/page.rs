@@ -1,0 +1,116 @@
+//! The results page: goals beside what was measured, tables, pictures; all of it from what `compare --save` kept.
+
+mod goals;
+mod pictures;
+mod plot;
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::compare::{Kind, Results, tables};
+
+/// The page's folder.
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+const PAGE: &str = "results.md";
+
+/// Writes the page and its pictures; `arguments` name the file with the results.
+pub fn run(arguments: &[String]) -> ExitCode {
+    let [file] = arguments else {
+        eprintln!("page FILE, as `compare --save FILE` wrote it");
+        return ExitCode::from(2);
+    };
+    let json = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let results: Results = serde_json::from_str(&json).expect("what `compare --save` wrote");
+    let mut text = String::new();
+    write(&results, &mut text).expect("memory takes all text");
+    fs::write(Path::new(DOCS).join(PAGE), text).expect("the page can be written");
+    ExitCode::SUCCESS
+}
+
+fn write(results: &Results, text: &mut String) -> std::fmt::Result {
+    let Results { machine, rounds, millis, .. } = results;
+    write!(text, "{HEAD}")?;
+    writeln!(text, "\nOn {machine}; medians of {rounds} rounds of {millis} ms for each measurement.\n")?;
+    if *rounds < 5 {
+        writeln!(
+            text,
+            "**Fewer than five rounds: these figures say that the harness works, and no more.**\n"
+        )?;
+    }
+    goals::write(results, text)?;
+    ahead(results, text)?;
+    tables::write(results, text);
+    writeln!(text, "\n## Pictures\n")?;
+    for (name, title) in pictures::draw(results, Path::new(DOCS)) {
+        writeln!(text, "![{title}]({name})\n")?;
+    }
+    write!(text, "{TAIL}")
+}
+
+/// Names every value in which a peer is ahead by more than a tie.
+fn ahead(results: &Results, text: &mut String) -> std::fmt::Result {
+    writeln!(text, "\n## Where a peer is ahead\n")?;
+    let mut none = true;
+    for (workload, x) in tables::entries() {
+        let (ours, peer) = (results.best(workload, x, Kind::Ours), results.best(workload, x, Kind::Peer));
+        let (Some((ours, _)), Some((peer, named))) = (ours, peer) else { continue };
+        let about = workload.describe();
+        let factor = if about.less_is_better { ours / peer } else { peer / ours };
+        if factor > TIE {
+            none = false;
+            let (title, ours, peer) =
+                (tables::title((workload, x)), tables::readable(ours), tables::readable(peer));
+            writeln!(
+                text,
+                "- {title}: {} has {peer}, Bailiwick {ours}, {factor:.1} times worse.",
+                named.title
+            )?;
+        }
+    }
+    if none {
+        writeln!(text, "Nowhere by more than a fifth, which is a tie.")?;
+    }
+    Ok(())
+}
+
+/// What is better by less is a tie.
+const TIE: f64 = 1.2;
+
+const HEAD: &str = "\
+# Results
+
+Bailiwick beside hand-written loops (*in italics*: no actor, no type, no grant, no supervision) and beside other frameworks, all
+measured in one run. Both files come from
+
+```console
+$ cd tests/bench
+$ cargo run --release --features peers -- compare --save results.json
+$ cargo run --release --features peers -- page results.json
+```
+
+and are not edited by hand. Each round measures every workload of every system once, in processes of their own and in changing
+order; every reply is checked, every one-way message is counted by its receiver, every byte of a payload is read by it. Compare
+ratios: the machine sets the times, and less than a fifth is a tie.
+";
+
+const TAIL: &str = "\
+## How each is written
+
+| system | as |
+|---|---|
+| *blocking Unix stream*, *tokio Unix stream* | a length and bincode; writers coalesce up to 64 KiB, readers take all there is; one thread each; a kill is answered by starting the process again |
+| Bailiwick | two sealed workers under one supervisor, a link with grants and budgets, `Blob` for payloads; *payloads copied* sends `Vec<u8>` |
+| iceoryx2 | publish and subscribe both ways, buffers of 2048; one column polls, one sleeps on its events |
+| ipc-channel | a channel each way, a bytes channel for payloads |
+| tarpc | bincode over a Unix socket, as in its example of a transport; calls are answered, so 64 are on their way for one-way messages |
+| ractor_cluster | two nodes over its external transport on a Unix socket; the actor is found in a process group |
+| kameo, remote | a swarm of its own over TCP on loopback; tells are sent with `send_ack`, so 64 are on their way; its start is measured once a round |
+| in one process | all on one thread of tokio (actix: on its own system); mailboxes of 1024 where they are bounded; actix is told by `try_send`, since `do_send` is not bounded |
+
+*none* is what a system does not do: none of the peers between processes starts or restarts a worker. Their start is that of a
+process by the standard library until its first answer; ours is from the order to the supervisor.
+
+The latency of so many asks in flight is measured in a closed loop: each asker asks again when it has its reply.
+";
