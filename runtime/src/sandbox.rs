@@ -21,6 +21,7 @@ pub struct Sandbox {
     pub(crate) grants: Vec<Grant>,
     pub(crate) may: Vec<spec::May>,
     pub(crate) privileged: bool,
+    pub(crate) trust_domain: Option<spec::TrustDomain>,
 }
 
 /// To whom a worker may send what, and how often. Without more it is every message of every protocol, at any time.
@@ -373,6 +374,16 @@ impl Sandbox {
         self
     }
 
+    /// Shares memory with each worker of the same trust domain between which and this one a grant stands: messages go through
+    /// it, and either can rewrite them under way. Not for who is [privileged](Sandbox::privileged), or holds a capability.
+    ///
+    /// For at most `busy_poll`, and 1 ms, it looks for such messages before it sleeps: less while that is in vain.
+    pub fn trust_domain(mut self, name: &str, busy_poll: Duration) -> Self {
+        let busy_poll = busy_poll.min(spec::TrustDomain::MAX_BUSY_POLL);
+        self.trust_domain = Some(spec::TrustDomain { busy_poll, ..spec::TrustDomain::new(name) });
+        self
+    }
+
     /// May send every message of their protocols to every actor of a target, or to one actor of
     /// it: `"shrinker"`, `"shrinker/thumbs"`. A [`Grant`] says more: which methods, how often.
     pub fn grant(mut self, grant: impl Into<Grant>) -> Self {
@@ -397,6 +408,7 @@ impl Sandbox {
             grants: Vec::new(),
             may: Vec::new(),
             privileged: false,
+            trust_domain: None,
         }
     }
 }

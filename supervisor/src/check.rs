@@ -24,6 +24,7 @@ mod protocols;
 mod references;
 mod schedule;
 mod trust;
+mod trust_domain;
 
 use crate::sandbox::Machine;
 use crate::spec::System;
@@ -37,6 +38,7 @@ pub use nearest::nearest;
 pub use order::MAX_DEPTH;
 pub use plan::{Change, Plan, Step, plan, results};
 pub use protocols::{Described, protocols};
+pub(crate) use references::suggest;
 pub use schedule::{Above, End, Schedule, schedule};
 pub(crate) use trust::OWN as OWN_EXECUTABLE;
 pub use trust::{Name, Trust, Untrusted, Writers};
@@ -53,6 +55,7 @@ pub fn system(system: &System) -> Vec<Diagnostic> {
     found.extend(blast::check(system));
     found.extend(schedule::check(system));
     found.extend(foreign::check(system));
+    found.extend(trust_domain::check(system));
     found
 }
 

@@ -158,11 +158,11 @@ mod tests {
     }
 
     fn link(generation: u32) -> ToWorker {
-        ToWorker::Link { peer: 7, generation, beside: false, uid: None }
+        ToWorker::Link { peer: 7, generation, beside: false, uid: None, ring: false }
     }
 
     fn beside(generation: u32) -> ToWorker {
-        ToWorker::Link { peer: 7, generation, beside: true, uid: None }
+        ToWorker::Link { peer: 7, generation, beside: true, uid: None, ring: false }
     }
 
     fn succeed(generation: u32) -> ToWorker {

@@ -17,6 +17,7 @@ mod program;
 mod reading;
 mod source;
 mod system;
+mod trust_domain;
 mod values;
 mod vocabulary;
 mod worker;

@@ -8,6 +8,7 @@ mod file_view;
 mod limits;
 mod terms;
 mod told;
+mod trust_domain;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -160,6 +161,8 @@ pub struct Worker {
     pub while_down: WhileDown,
     /// What one message over its links may cost; of two ends, the tighter limits hold.
     pub channel: MessageLimits,
+    /// Whom it trusts with memory; `None` is nobody.
+    pub trust_domain: Option<TrustDomain>,
     /// Variables of its environment, which is built from nothing.
     pub environment: BTreeMap<String, String>,
     /// Variables that it is given as the supervisor has them.
@@ -388,6 +391,7 @@ pub use confinement::{Architectures, Calls, Denial, Families, Namespace};
 pub use file_view::{
     Bind, Bounds, FileView, HOMES, HidePid, Narrow, ProcSubset, ProtectHome, ProtectSystem, Temporary,
 };
+pub use trust_domain::{LinkKind, TrustDomain};
 
 /// What a worker may do to the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -683,6 +687,7 @@ impl Worker {
             actors: Vec::new(),
             actor_terms: ActorTerms::default(),
             while_down: WhileDown::default(),
+            trust_domain: None,
             channel: MessageLimits::LINK,
             environment: BTreeMap::new(),
             pass_environment: Vec::new(),

@@ -11,9 +11,9 @@ use bailiwick_supervisor::check::{Diagnostics, Severity};
 use bailiwick_supervisor::manifest::{Loaded, Options, load, parse};
 use bailiwick_supervisor::spec::{
     Architectures, AutoShutdown, Bind, Bounds, Denial, Exec, Families, FdKind, FileView, HidePid,
-    KeyringMode, Limits, May, MessageLimits, OnExhausted, OnFull, OnSigstop, OnViolation, Once, Preset,
-    ProcSubset, Profile, ProtectHome, ProtectSystem, Rate, Reaction, Reactions, RestartType, Sandbox, Scoped,
-    Shares, Temporary,
+    KeyringMode, Limits, LinkKind, May, MessageLimits, OnExhausted, OnFull, OnSigstop, OnViolation, Once,
+    Preset, ProcSubset, Profile, ProtectHome, ProtectSystem, Rate, Reaction, Reactions, RestartType, Sandbox,
+    Scoped, Shares, Temporary, TrustDomain,
 };
 use proptest::prelude::*;
 
@@ -167,6 +167,9 @@ fn every_key_is_read() {
     assert_eq!(group.on_exhausted, OnExhausted::Fail);
     assert_eq!((group.auto_shutdown, group.significant), (AutoShutdown::AllSignificant, true));
     assert!(system.is_template(&system.workers[2]));
+    let busy_poll = Duration::from_micros(50);
+    let domain = TrustDomain { busy_poll, ..TrustDomain::new("shared") };
+    assert_eq!((&system.workers[0].trust_domain, domain.link), (&Some(domain), LinkKind::Ring));
     confinement_is_read(&system.workers[0].sandbox, &system.workers[3].sandbox);
     views_are_read(&folder.path(), &system.workers[0].sandbox, &system.workers[3].sandbox);
     let root = &system.root;

@@ -30,7 +30,7 @@ use super::imports::Imported;
 use super::outbox::Outbox;
 use super::reasons::PeerState;
 use super::sends::{Kept, Parcel, Sending, Sent};
-use super::socket::Socket;
+use super::transport::Sink;
 use crate::address::WatchId;
 use crate::cell::Cell;
 use crate::dead_letters::DeadLetters;
@@ -103,7 +103,7 @@ pub(super) struct State {
 /// The transport as the machine and its task share it.
 pub(super) struct Transport {
     pub(super) serial: u32,
-    pub(super) socket: Arc<Socket>,
+    pub(super) sink: Sink,
     /// The peer is dead: read until nothing is left.
     pub(super) dying: bool,
 }
@@ -435,7 +435,7 @@ impl Turn<'_> {
     }
 
     /// Greets over a fresh transport and returns its number.
-    pub(super) fn begin_transport(&mut self, generation: u32, socket: Arc<Socket>) -> u32 {
+    pub(super) fn begin_transport(&mut self, generation: u32, sink: Sink) -> u32 {
         self.event(Event::Linked { generation });
         self.state.peer.generation = generation;
         self.state.was_wanted = false;
@@ -443,7 +443,7 @@ impl Turn<'_> {
         // The task that was woken may be that of the transport before.
         self.state.writer_is_woken = false;
         let serial = self.state.serial;
-        self.state.transport = Some(Transport { serial, socket, dying: false });
+        self.state.transport = Some(Transport { serial, sink, dying: false });
         serial
     }
 

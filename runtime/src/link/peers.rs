@@ -17,9 +17,11 @@ use tokio::task::JoinHandle;
 
 use super::exports::{Behind, Exported, Lending, export, on_terms};
 use super::imports::{Import, Origin, Way};
+use super::mover::Mover;
 use super::peer::{Peer, Report, Who};
 use super::sides::Sides;
-use super::socket::{self, Mover};
+use super::transport::{Sink, Source};
+use super::{ring, socket};
 use crate::address::Address;
 use crate::cell::Cell;
 use crate::mailbox::Mailbox;
@@ -235,10 +237,31 @@ impl Peers {
         uid: Option<u32>,
     ) -> io::Result<()> {
         let Some(known) = self.by_number(number) else { return Ok(()) };
-        let side = self.side_for(&known, generation, beside);
-        let socket = Arc::new(socket::watch(socket)?);
-        let serial = side.turn(|turn| turn.begin_transport(generation, Arc::clone(&socket)));
-        let mover = tokio::spawn(Mover::new(side, serial, socket, uid).run());
+        self.begin(&known, (generation, beside), socket::halves(socket)?, uid);
+        Ok(())
+    }
+
+    /// Takes a fresh link that shares memory, as [`Peers::linked`] does one that does not.
+    ///
+    /// # Errors
+    /// When there is no memory in it, it cannot be mapped, or the executor cannot watch the socket.
+    pub(crate) fn linked_by_ring(&self, number: u16, life: (u32, bool), socket: OwnedFd) -> io::Result<()> {
+        let Some(known) = self.by_number(number) else { return Ok(()) };
+        let busy_poll = Duration::from_micros(known.told.busy_poll_us.into());
+        self.begin(&known, life, ring::halves(socket, busy_poll)?, None);
+        Ok(())
+    }
+
+    fn begin(
+        &self,
+        known: &Known,
+        (generation, beside): (u32, bool),
+        (source, sink): (Source, Sink),
+        uid: Option<u32>,
+    ) {
+        let side = self.side_for(known, generation, beside);
+        let serial = side.turn(|turn| turn.begin_transport(generation, sink));
+        let mover = tokio::spawn(Mover::new(side, serial, source, uid).run());
         let mut movers = lock(&self.movers);
         movers.retain(|mover| !mover.is_finished());
         movers.push(mover);
@@ -248,7 +271,6 @@ impl Peers {
         } else {
             known.sides.succeed(generation);
         }
-        Ok(())
     }
 
     /// Notes the supervisor's word that messages to a peer go to this incarnation from here on. One to which there is

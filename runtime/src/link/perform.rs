@@ -22,8 +22,8 @@ use bailiwick_wire::schema::{Disagreement, MethodSchema};
 use super::effect::Effect;
 use super::frames;
 use super::peer::{Hand, Turn};
+use super::reasons;
 use super::sends::{Kept, Parcel, SendOutcome, Sending, Terms};
-use super::{reasons, socket};
 use crate::chain::Chain;
 use crate::envelope::{Body, Credit, Envelope};
 use crate::fd::observe;
@@ -463,10 +463,10 @@ impl Turn<'_> {
                 tracing::debug!(target: "bailiwick::link", peer, ?reason, "closed");
             }
         }
-        if let Some(transport) = self.state.transport.take() {
+        if let Some(mut transport) = self.state.transport.take() {
             // Messages that are not written must stay so: they are about to be reported as not delivered.
             self.state.outbox.keep_last_words();
-            socket::write(transport.socket.as_fd(), &mut self.state.outbox);
+            transport.sink.write(&mut self.state.outbox);
             self.peer.writer.wake();
             self.peer.emptied.notify_waiters();
         }

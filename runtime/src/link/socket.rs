@@ -1,338 +1,130 @@
-//! The task that moves the bytes of one transport: many frames to a packet, written when the executor has
-//! nothing else to do.
-//!
-//! Who sends only appends to the outbox and wakes this task, which the executor runs after what was ready
-//! before it; so what those others send meanwhile goes out with the same system call.
+//! Packets over a socket, with their descriptors.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use bailiwick_core::link::{Event, WORD_WAIT};
-use bailiwick_sys::socket::{LostFds, Packet, ReceiveError, SendError, receive, send};
-use bailiwick_wire::frame::MAX_PACKET_BYTES;
+use bailiwick_sys::socket::{Packet, ReceiveError, SendError, receive, send};
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
-use tokio::time::{Sleep, sleep, sleep_until};
 
-use super::effect::{self, Effects};
-use super::inbox::{self, Inbox};
 use super::outbox::Outbox;
-use super::peer::{Peer, State, Turn};
-
-/// Serves one transport until it is closed.
-pub(super) struct Mover {
-    peer: Arc<Peer>,
-    serial: u32,
-    socket: Arc<Socket>,
-    buffer: Vec<u8>,
-    /// The user that the kernel is to say of every packet.
-    uid: Option<u32>,
-    inbox: Inbox,
-    effects: Effects,
-    /// What was read in this turn.
-    read_bytes: usize,
-    /// Set while the kernel has no room for more descriptors in flight.
-    pause: Option<Pin<Box<Sleep>>>,
-    /// Nothing is read, because the peer does not read what it is answered.
-    held: bool,
-    /// Set while the peer waits for credit that it earns with time.
-    pay: Option<Pin<Box<Sleep>>>,
-    /// Set when the transport has ended by itself: how long word of the peer is awaited.
-    farewell: Option<Pin<Box<Sleep>>>,
-}
+use super::transport::{Read, Sink, Source, Stopped};
 
 /// A socket of packets that the executor watches. Only the readiness is the executor's business: sending and
 /// receiving are our own, for the sake of descriptors.
-pub(super) type Socket = UnixDatagram;
+pub(super) struct Socket(UnixDatagram);
 
-/// Has the executor of the calling thread watch a socket.
-pub(super) fn watch(socket: OwnedFd) -> io::Result<Socket> {
-    let socket = net::UnixDatagram::from(socket);
-    socket.set_nonblocking(true)?;
-    UnixDatagram::from_std(socket)
+/// The half that reads.
+pub(super) struct SocketSource(Arc<Socket>);
+
+/// The half that writes.
+pub(super) struct SocketSink(Arc<Socket>);
+
+/// Has the executor of the calling thread watch a socket, and returns the two halves of the transport that it is.
+///
+/// # Errors
+/// When the executor cannot watch it.
+pub(super) fn halves(socket: OwnedFd) -> io::Result<(Source, Sink)> {
+    let socket = Arc::new(Socket::watch(socket)?);
+    Ok((Source::Socket(SocketSource(Arc::clone(&socket))), Sink::Socket(SocketSink(socket))))
 }
 
-/// Why writing stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stopped {
-    /// Nothing is left.
-    Done,
-    /// The socket is full.
-    Full,
-    /// For now the kernel will not carry more.
-    NoRoom,
-    /// The transport is gone.
-    Gone,
-}
-
-impl Mover {
-    pub(super) fn new(peer: Arc<Peer>, serial: u32, socket: Arc<Socket>, uid: Option<u32>) -> Self {
-        let inbox = Inbox::new(peer.lock().limits);
-        let (buffer, effects) = (vec![0; MAX_PACKET_BYTES + 1], Effects::default());
-        let (pause, pay, farewell) = (None, None, None);
-        Self {
-            peer,
-            serial,
-            socket,
-            buffer,
-            uid,
-            inbox,
-            effects,
-            read_bytes: 0,
-            pause,
-            held: false,
-            pay,
-            farewell,
-        }
+impl Socket {
+    /// Has the executor of the calling thread watch a socket.
+    pub(super) fn watch(socket: OwnedFd) -> io::Result<Self> {
+        let socket = net::UnixDatagram::from(socket);
+        socket.set_nonblocking(true)?;
+        UnixDatagram::from_std(socket).map(Self)
     }
 
-    /// Moves bytes both ways until the transport is closed.
-    pub(super) async fn run(mut self) {
-        std::future::poll_fn(|task| self.poll(task)).await;
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<()> {
-        if !self.attend(task) {
-            return Poll::Ready(());
-        }
-        if self.farewell.is_none() {
-            self.poll_both(task);
-            self.poll_pay(task);
-        }
-        self.poll_farewell(task);
-        if self.serves(&self.peer.lock()) { Poll::Pending } else { Poll::Ready(()) }
-    }
-
-    fn poll_both(&mut self, task: &mut Context<'_>) {
-        let mut packets = 0;
-        self.read_bytes = 0;
-        while self.poll_read(task).is_ready() {
-            packets += 1;
-            if packets == PACKETS_PER_TURN || self.read_bytes >= BYTES_PER_TURN {
-                have_others_first(task);
-                break;
-            }
-        }
-        self.poll_write(task);
-        if std::mem::take(&mut self.held) && !self.peer.lock().owes_too_much() {
-            // What may be read meanwhile wakes nobody, since nobody asked for it.
-            task.waker().wake_by_ref();
-        }
-    }
-
-    /// Has the machine pay the peer what it has earned, when it is time.
-    fn poll_pay(&mut self, task: &mut Context<'_>) {
-        let due = self.peer.lock().link.pays_at();
-        let Some(at) = due.and_then(|due| self.peer.deadline(due)) else {
-            self.pay = None;
-            return;
-        };
-        let pay = self.pay.get_or_insert_with(|| Box::pin(sleep_until(at)));
-        if pay.deadline() != at {
-            pay.as_mut().reset(at);
-        }
-        if pay.as_mut().poll(task).is_ready() {
-            self.pay = None;
-            self.tell(Event::Tick);
-            // What is due next is found out in the next turn, and what was ordered is written.
-            task.waker().wake_by_ref();
-        }
-    }
-
-    /// Tells the machine when word of the peer, whose transport has ended, was awaited long enough.
-    fn poll_farewell(&mut self, task: &mut Context<'_>) {
-        if self.farewell.as_mut().is_some_and(|wait| wait.as_mut().poll(task).is_ready()) {
-            self.tell(Event::Tick);
-        }
-    }
-
-    /// Has this task woken from now on, if its transport is the present one. A task whose transport has been
-    /// replaced must not take the wake-ups of its successor, so both happen under one lock.
-    fn attend(&self, task: &Context<'_>) -> bool {
-        let mut state = self.peer.lock();
-        let serves = self.serves(&state);
-        if serves {
-            self.peer.writer.register(task.waker());
-            state.writer_is_woken = false;
-        }
-        serves
-    }
-
-    fn serves(&self, state: &State) -> bool {
-        state.transport.as_ref().is_some_and(|transport| transport.serial == self.serial)
-    }
-
-    /// Ready if a packet was read, and another may be there.
-    fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<()> {
-        let dying = {
-            let state = self.peer.lock();
-            let Some(transport) = state.transport.as_ref().filter(|own| own.serial == self.serial) else {
-                return Poll::Pending;
-            };
-            self.held = !transport.dying && state.owes_too_much();
-            transport.dying
-        };
-        if self.held {
-            return Poll::Pending;
-        }
-        if dying {
-            // Readiness may lag behind; only the socket itself knows that it is empty.
-            return self.read_last();
-        }
+    /// Receives one packet; `None` at the end.
+    pub(super) fn poll_receive(
+        &self,
+        task: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<Result<Option<Packet>, ReceiveError>> {
         loop {
-            if ready!(self.socket.poll_recv_ready(task)).is_err() {
-                self.lose();
-                return Poll::Pending;
+            if ready!(self.0.poll_recv_ready(task)).is_err() {
+                return Poll::Ready(Ok(None));
             }
-            match self.receive() {
-                Ok(Some(packet)) => {
-                    self.take_in(packet);
-                    return Poll::Ready(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(None) | Err(_) => {
-                    self.lose();
-                    return Poll::Pending;
-                }
-            }
-        }
-    }
-
-    /// Receives one packet, and lets the executor watch again if there is none.
-    fn receive(&mut self) -> io::Result<Option<Packet>> {
-        let buffer = &mut self.buffer;
-        self.socket.try_io(Interest::READABLE, || match receive_all(self.socket.as_fd(), buffer) {
-            Ok(packet) => Ok(packet),
-            Err(ReceiveError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(error) => Err(io::Error::other(error)),
-        })
-    }
-
-    /// Reads what a dead peer left; at its end the machine is told.
-    fn read_last(&mut self) -> Poll<()> {
-        match receive_all(self.socket.as_fd(), &mut self.buffer) {
-            Ok(Some(packet)) => {
-                self.take_in(packet);
-                Poll::Ready(())
-            }
-            Ok(None) | Err(_) => {
-                self.tell(Event::Emptied);
-                Poll::Pending
-            }
-        }
-    }
-
-    fn take_in(&mut self, packet: Packet) {
-        let Packet { bytes, fds, truncated, lost, credentials } = packet;
-        let is_impostor = self.uid.is_some_and(|uid| credentials.is_none_or(|sender| sender.uid != uid));
-        let bytes = self.buffer.get(..bytes).unwrap_or_default();
-        self.read_bytes += bytes.len();
-        let serial = self.serial;
-        let inbox = &mut self.inbox;
-        self.peer.turn_with(&mut self.effects, |turn| {
-            if !turn.serves(serial) {
-                return;
-            }
-            turn.read_clock();
-            if is_impostor {
-                return turn.event(Event::Impostor);
-            }
-            if truncated || lost == Some(LostFds::Excess) || bytes.is_empty() {
-                return inbox::malformed(turn, bytes);
-            }
-            inbox.packet(turn, serial, bytes, fds, lost.is_some());
-        });
-        effect::run_all(&self.peer, &mut self.effects, bytes);
-    }
-
-    /// Everything is read, and no more will come.
-    fn lose(&mut self) {
-        self.tell(Event::Lost);
-        self.farewell = Some(Box::pin(sleep(WORD_WAIT)));
-    }
-
-    /// Gives the machine an event about this transport, at the time that it is.
-    fn tell(&self, event: Event) {
-        let serial = self.serial;
-        self.peer.turn(|turn| {
-            if turn.serves(serial) {
-                turn.read_clock();
-                turn.event(event);
-            }
-        });
-    }
-
-    /// Writes as much as goes. What stops it wakes the task when it no longer does.
-    fn poll_write(&mut self, task: &mut Context<'_>) {
-        if let Some(pause) = &mut self.pause {
-            if pause.as_mut().poll(task).is_pending() {
-                return;
-            }
-            self.pause = None;
-        }
-        loop {
-            let serial = self.serial;
-            let socket = &self.socket;
-            let Poll::Ready(Ok(())) = socket.poll_send_ready(task) else { return };
-            let stopped = self.peer.turn(|turn| {
-                if !turn.serves(serial) || turn.state.outbox.is_empty() {
-                    return Stopped::Done;
-                }
-                turn.write_out(socket)
+            let mut received = Err(ReceiveError::WouldBlock);
+            // The executor watches again if there is nothing.
+            let _ = self.0.try_io(Interest::READABLE, || {
+                received = receive_all(self.as_fd(), buffer);
+                let is_empty = matches!(received, Err(ReceiveError::WouldBlock));
+                if is_empty { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
             });
-            match stopped {
-                Stopped::Done => return self.peer.emptied.notify_waiters(),
-                // The executor is told that the socket was full, and watches it again.
-                Stopped::Full => {
-                    let full = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-                    let _ = self.socket.try_io(Interest::WRITABLE, full);
-                }
-                Stopped::NoRoom => {
-                    let mut pause = Box::pin(sleep(NO_ROOM_PAUSE));
-                    if pause.as_mut().poll(task).is_pending() {
-                        self.pause = Some(pause);
-                        return;
-                    }
-                }
-                // Reading comes to the end by itself, after what the peer still wrote.
-                Stopped::Gone => return,
-            }
-        }
-    }
-}
-
-impl Turn<'_> {
-    /// Writes as much as goes to the present transport, and tells the machine.
-    fn write_out(&mut self, socket: &Socket) -> Stopped {
-        loop {
-            let (frames, stopped) = write(socket.as_fd(), &mut self.state.outbox);
-            self.state.written += frames;
-            self.event(Event::Written { frames: self.state.written });
-            // The machine may have waited with a word until another had left.
-            if stopped != Stopped::Done || self.state.outbox.is_empty() {
-                return stopped;
+            if !matches!(received, Err(ReceiveError::WouldBlock)) {
+                return Poll::Ready(received);
             }
         }
     }
 
-    /// Closes the link, after what was sent as far as it goes without waiting.
-    pub(super) fn close_link(&mut self) {
-        if let Some(socket) = self.state.transport.as_ref().map(|transport| Arc::clone(&transport.socket)) {
-            self.write_out(&socket);
+    pub(super) fn poll_writable(&self, task: &mut Context<'_>) -> Poll<()> {
+        match self.0.poll_send_ready(task) {
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
-        self.event(Event::Close);
+    }
+
+    /// Tells the executor that the socket was full, so that it watches it again.
+    pub(super) fn is_full(&self) {
+        let full = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        let _ = self.0.try_io(Interest::WRITABLE, full);
     }
 }
 
-/// Has this task go on after the others of this executor, and after a look at what came for them: whoever wakes itself has its
-/// next turn before that look, dozens of times.
-fn have_others_first(task: &mut Context<'_>) {
-    let _pending = pin!(tokio::task::yield_now()).poll(task);
+impl SocketSource {
+    pub(super) fn socket(&self) -> &Socket {
+        &self.0
+    }
+
+    pub(super) fn poll(&mut self, task: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Read> {
+        self.0.poll_receive(task, buffer).map(read)
+    }
+
+    /// Readiness may lag behind; only the socket itself knows that it is empty.
+    pub(super) fn read_last(&mut self, buffer: &mut [u8]) -> Read {
+        read(receive_all(self.0.as_fd(), buffer))
+    }
+}
+
+fn read(received: Result<Option<Packet>, ReceiveError>) -> Read {
+    match received {
+        Ok(Some(packet)) => Read::Packet(packet),
+        Ok(None) | Err(_) => Read::Ended,
+    }
+}
+
+impl SocketSink {
+    pub(super) fn write(&mut self, outbox: &mut Outbox) -> (u64, Stopped) {
+        let mut frames = 0;
+        while let Some(packet) = outbox.first() {
+            let fds: Vec<_> = packet.fds.iter().map(|fd| fd.as_fd()).collect();
+            match send(self.0.as_fd(), &[IoSlice::new(&packet.bytes)], &fds) {
+                Ok(_) => frames += outbox.written(),
+                Err(error) => return (frames, stopped(&error)),
+            }
+        }
+        (frames, Stopped::Done)
+    }
+}
+
+/// Returns what it means that a packet was not sent.
+pub(super) fn stopped(error: &SendError) -> Stopped {
+    match error {
+        SendError::WouldBlock => Stopped::Full,
+        SendError::NoRoom(_) => Stopped::NoRoom,
+        // What is left cannot be written over this transport: an end of a packet socket takes all or nothing.
+        _ => Stopped::Gone,
+    }
 }
 
 /// Receives one packet. Of a peer that closed with packets unread the kernel first says just that, once; what it wrote
@@ -343,26 +135,3 @@ pub(super) fn receive_all(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<O
         outcome => outcome,
     }
 }
-
-/// Writes packets until nothing is left or the socket takes no more. Returns how many frames left.
-pub(super) fn write(socket: BorrowedFd<'_>, outbox: &mut Outbox) -> (u64, Stopped) {
-    let mut frames = 0;
-    while let Some(packet) = outbox.first() {
-        let fds: Vec<_> = packet.fds.iter().map(|fd| fd.as_fd()).collect();
-        match send(socket, &[IoSlice::new(&packet.bytes)], &fds) {
-            Ok(_) => frames += outbox.written(),
-            Err(SendError::WouldBlock) => return (frames, Stopped::Full),
-            Err(SendError::NoRoom(_)) => return (frames, Stopped::NoRoom),
-            // What is left cannot be written over this transport: an end of a packet socket takes all or nothing.
-            Err(_) => return (frames, Stopped::Gone),
-        }
-    }
-    (frames, Stopped::Done)
-}
-
-/// Packets that are read before others of the executor have their turn.
-const PACKETS_PER_TURN: u32 = 16;
-/// Bytes likewise: a packet may be four thousand frames, and each of them takes time.
-const BYTES_PER_TURN: usize = MAX_PACKET_BYTES;
-/// How long to wait when the kernel has no room for descriptors in flight.
-const NO_ROOM_PAUSE: Duration = Duration::from_millis(5);

@@ -7,6 +7,7 @@ mod fire;
 mod limits;
 mod mutation;
 mod pool;
+mod ring;
 mod sides;
 mod socket;
 mod spans;

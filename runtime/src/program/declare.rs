@@ -272,6 +272,7 @@ impl Worker {
         spec::Worker {
             actors: self.actors.iter().zip(&self.args).map(actor).collect(),
             privileged: self.sandbox.privileged,
+            trust_domain: self.sandbox.trust_domain.clone(),
             may: self.sandbox.may.clone(),
             working_directory: Some(here.to_owned()),
             credentials: self

@@ -84,10 +84,16 @@ async fn carry_out(order: Order, host: &Arc<WorkerHost>, course: &watch::Sender<
             let text = "this worker may not see the process tree: it needs may = [\"status\"]";
             host.answer_status(Err(io::Error::new(io::ErrorKind::PermissionDenied, text)));
         }
-        (ToWorker::Link { peer, generation, beside, uid }, Some(link)) => {
+        (ToWorker::Link { peer, generation, beside, uid, ring }, Some(link)) => {
             // The replies of the life before it may still lie in its socket.
             host.peers().read_out(peer, generation, beside).await;
-            if let Err(error) = host.peers().linked(peer, (generation, beside), link, uid) {
+            let (peers, life) = (host.peers(), (generation, beside));
+            let linked = if ring {
+                peers.linked_by_ring(peer, life, link)
+            } else {
+                peers.linked(peer, life, link, uid)
+            };
+            if let Err(error) = linked {
                 eprintln!("a link could not be joined: {error}");
             }
         }

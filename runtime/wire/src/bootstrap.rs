@@ -205,6 +205,8 @@ pub struct Peer {
     pub while_down: WhileDown,
     /// Whether it starts only when somebody has a message for it, which is then to be told.
     pub on_demand: bool,
+    /// For how many microseconds to look for a packet before sleeping, where the link shares memory.
+    pub busy_poll_us: u32,
 }
 
 /// One slot.
@@ -431,6 +433,7 @@ mod tests {
             limits: Limits { depth: 7, ..Limits::LINK },
             while_down: WhileDown::default(),
             on_demand: true,
+            busy_poll_us: 50,
         };
         let confinement = Confinement { filter: Some(vec![6, 0, 0, 0]), ruleset: true, dumpable: false };
         Bootstrap {

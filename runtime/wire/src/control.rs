@@ -6,7 +6,7 @@
 //! | 1 | 1 | zero |
 //! | 2 | 2 | number of the peer |
 //! | 4 | 4 | generation of the peer, or a slot of the link to it |
-//! | 8 | 4 | detail: a fault, a cause, a method, how many messages were taken, or of a link: 1 if it leads to a life beside the one that messages go to, and 2 if a user is named |
+//! | 8 | 4 | detail: a fault, a cause, a method, how many messages were taken, or of a link: 1 if it leads to a life beside the one that messages go to, 2 if a user is named, and 4 if memory is in its socket |
 //! | 12 | 4 | the user of the peer |
 //! | 16 | 32 | name of a kept descriptor, filled up with zeros; or the header of the frame that was at fault |
 //! | 48 | 16 | hash of that frame's payload |
@@ -115,6 +115,8 @@ pub enum ToWorker {
         beside: bool,
         /// The user that the kernel is to say of every packet, if it is asked.
         uid: Option<u32>,
+        /// The first packet is memory that both ends share, and that messages go through.
+        ring: bool,
     },
     /// From here on messages to a peer go to this life of it, to which there is a link already.
     Succeed {
@@ -345,8 +347,8 @@ impl ToWorker {
     pub fn to_bytes(&self) -> [u8; RECORD_BYTES] {
         match self {
             Self::Go => Fields::of(129),
-            &Self::Link { peer, generation, beside, uid } => {
-                let detail = u32::from(beside) | u32::from(uid.is_some()) << 1;
+            &Self::Link { peer, generation, beside, uid, ring } => {
+                let detail = u32::from(beside) | u32::from(uid.is_some()) << 1 | u32::from(ring) << 2;
                 Fields { peer, generation, detail, uid: uid.unwrap_or_default(), ..Fields::of(130) }
             }
             &Self::PeerDown { peer, generation, cause } => {
@@ -376,6 +378,7 @@ impl ToWorker {
                 generation: fields.generation,
                 beside: fields.detail & 1 == 1,
                 uid: (fields.detail & 2 == 2).then_some(fields.uid),
+                ring: fields.detail & 4 == 4,
             },
             131 => Self::PeerDown { peer: fields.peer, generation: fields.generation, cause: fields.detail },
             132 => Self::Kept { name: fields.name()? },

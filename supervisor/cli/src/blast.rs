@@ -35,6 +35,8 @@ pub(crate) struct Told<'a> {
     credentials: Vec<&'a str>,
     /// Variables that it is given as the supervisor has them.
     passed_variables: &'a [String],
+    /// Workers whose links with it are memory that both write.
+    shares_memory_with: Vec<&'a str>,
     /// Whether it goes on after it has broken the rules of a link, as the profile for development allows.
     is_only_told: bool,
     stops: Vec<Stopped>,
@@ -129,6 +131,7 @@ pub(crate) fn all(system: &System) -> Vec<Told<'_>> {
         authority: explain::authority(&worker.sandbox),
         credentials: worker.credentials.keys().map(String::as_str).collect(),
         passed_variables: &worker.pass_environment,
+        shares_memory_with: system.sharers(worker),
         is_only_told: explain::is_only_told(system, worker),
         stops: blast.stops.iter().map(stopped).collect(),
         stops_everything: blast.everything.as_ref().map(when),

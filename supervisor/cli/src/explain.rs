@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bailiwick_supervisor::check::{Above, Blast, End, Why, blast, schedule};
 use bailiwick_supervisor::spec::{
-    Exec, Families, FdKind, Grant, KeyringMode, Kind, Limits, Narrow, OnExhausted, OnViolation, Once, Preset,
-    Profile, RestartType, Sandbox, Scoped, Start, System, Worker,
+    Exec, Families, FdKind, Grant, KeyringMode, Kind, Limits, LinkKind, Narrow, OnExhausted, OnViolation,
+    Once, Preset, Profile, RestartType, Sandbox, Scoped, Start, System, TrustDomain, Worker,
 };
 
 use crate::status::short;
@@ -42,6 +42,10 @@ pub(crate) fn blast_radius(system: &System, worker: &Worker) -> String {
     }
     if !worker.pass_environment.is_empty() {
         parts.push(format!("is passed the variables {}", worker.pass_environment.join(", ")));
+    }
+    let sharers = system.sharers(worker);
+    if !sharers.is_empty() {
+        parts.push(format!("shares memory with {}", sharers.join(", ")));
     }
     if is_only_told(system, worker) {
         parts.push("is NOT killed when it breaks the rules of a link".to_owned());
@@ -300,6 +304,9 @@ pub(crate) fn worker(system: &System, worker: &Worker) -> String {
     if worker.has_spare() {
         line("has a spare: a second process of each instance, which waits to be the next life".into());
     }
+    if let Some(domain) = &worker.trust_domain {
+        line(trust_domain(domain));
+    }
     for actor in &worker.actors {
         let mailbox = actor.mailbox;
         line(format!(
@@ -316,6 +323,17 @@ pub(crate) fn worker(system: &System, worker: &Worker) -> String {
     line(limits(&worker.sandbox));
     line(restarts(system, worker));
     out
+}
+
+/// Returns what it is to be in a trust domain.
+fn trust_domain(domain: &TrustDomain) -> String {
+    let looks = Some(domain.busy_poll).filter(|busy_poll| !busy_poll.is_zero());
+    let looks =
+        looks.map_or(String::new(), |time| format!(", looked into for {time:?} before its worker sleeps"));
+    match domain.link {
+        LinkKind::Ring => format!("in the trust domain {}: links within it share memory{looks}", domain.name),
+        LinkKind::Socket => format!("in the trust domain {}: links within it are sockets", domain.name),
+    }
 }
 
 /// Returns how much a worker may use, with what holds where nothing is declared.

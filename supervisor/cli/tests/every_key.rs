@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 /// Lines that say what holds in any case: by default, by the preset, or by another key that is there.
-const USUAL: [&str; 13] = [
+const USUAL: [&str; 14] = [
     "strategy = \"one_for_one\"",
     "strategy = \"one_for_one\"",
+    "link = \"ring\"",
     "kind = \"resident\"",
     "after = []",
     "privileged = false",

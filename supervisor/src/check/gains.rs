@@ -38,6 +38,8 @@ fn of_worker(old: &Worker, new: &Worker) -> Vec<String> {
     let goes_free = |worker: &Worker| worker.on_violation == OnViolation::Log;
     gain(goes_free(new) && !goes_free(old), "is not killed when it breaks the rules of a link");
     gain(new.crash_may_stop_all && !old.crash_may_stop_all, "its crash may stop everything");
+    let domain = |worker: &Worker| worker.trust_domain.as_ref().map(|domain| domain.name.clone());
+    gain(domain(new).is_some() && domain(new) != domain(old), "shares memory with others of a trust domain");
     gain(new.may.contains(&May::Status) && !old.may.contains(&May::Status), "may see the process tree");
     let loaded = new.credentials.iter().filter(|(name, path)| old.credentials.get(*name) != Some(*path));
     found.extend(loaded.map(|(name, path)| format!("is handed the credential {name}, {}", path.display())));

@@ -166,7 +166,7 @@ fn no_worker(system: &System, name: &str, key: &str) -> Diagnostic {
 }
 
 /// Asks whether the nearest name was meant, or says something else where none is near.
-pub(super) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>, otherwise: &str) -> String {
+pub(crate) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>, otherwise: &str) -> String {
     match nearest(name, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None => otherwise.into(),

@@ -6,7 +6,7 @@ use bailiwick_core::berth::Berth;
 use bailiwick_core::reopening::{Action, Event};
 use bailiwick_core::tree::{ChildId, Incarnation};
 use bailiwick_sys::slate::Slate;
-use bailiwick_sys::socket;
+use bailiwick_sys::{ring_pair, socket};
 use bailiwick_wire::bootstrap::{Bootstrap, Peer, Terms};
 use bailiwick_wire::control::ToWorker;
 
@@ -41,7 +41,7 @@ impl Daemon {
             exports: terms.exports.clone(),
             imports: terms.imports.clone(),
             limits: terms.limits,
-            ..seat.worker.as_peer(peer.0, seat.instance)
+            ..seat.worker.as_peer(peer.0, seat.instance, &self.roster.seat(child).worker)
         }
     }
 
@@ -66,8 +66,7 @@ impl Daemon {
         for action in actions {
             match action {
                 Action::Announce { by, peer, pause, times } => {
-                    let (by, peer) = (self.name(by), self.name(peer));
-                    self.say(&format!("{by} closed its link with {peer}, which broke the protocol: time {times} in a row, a fresh link in {pause:.1?}"));
+                    self.say(&format!("{} closed its link with {}, which broke the protocol: time {times} in a row, a fresh link in {pause:.1?}", self.name(by), self.name(peer)));
                 }
                 Action::Make(one, other) => self.link(one, other),
             }
@@ -75,10 +74,11 @@ impl Daemon {
     }
 
     pub(super) fn link(&mut self, one: Incarnation, other: Incarnation) {
-        match socket::pair(socket::Kind::SeqPacket) {
+        let shared = self.roster.seat(one.child).worker.shared_bytes(&self.roster.seat(other.child).worker);
+        match ring_pair::link(shared) {
             Ok((left, right)) => {
-                self.hand_over(one, other, left);
-                self.hand_over(other, one, right);
+                self.hand_over(one, other, (left, shared > 0));
+                self.hand_over(other, one, (right, shared > 0));
             }
             Err(failed) => {
                 self.complain(one, &failed);
@@ -88,7 +88,7 @@ impl Daemon {
         }
     }
 
-    fn hand_over(&mut self, to: Incarnation, peer: Incarnation, end: OwnedFd) {
+    fn hand_over(&mut self, to: Incarnation, peer: Incarnation, (end, ring): (OwnedFd, bool)) {
         let beside = self.broker.is_beside(peer);
         let takes_fds = self.broker.between(to.child, peer.child).is_none_or(Terms::take_fds);
         // The users of two workers differ as root alone, and only then the kernel has something to say.
@@ -96,7 +96,7 @@ impl Daemon {
             self.uid(peer).filter(|uid| self.roster.is_privileged(to.child) && self.uid(to) != Some(*uid));
         let is_told = socket::restrict(end.as_fd(), takes_fds, uid.is_some());
         let uid = uid.filter(|_| is_told);
-        let order = ToWorker::Link { peer: peer.child.0, generation: peer.generation, beside, uid };
+        let order = ToWorker::Link { peer: peer.child.0, generation: peer.generation, beside, uid, ring };
         self.order(to, order, Some(end));
     }
 

@@ -9,7 +9,7 @@ use super::fields::{Fields, Reader};
 use super::names::named;
 use super::values::{Policy, Uids};
 use super::vocabulary::Table;
-use super::{grant, listen, worker};
+use super::{grant, listen, trust_domain, worker};
 use crate::check::Diagnostic;
 use crate::spec::{Group, System};
 
@@ -31,7 +31,9 @@ pub(super) fn read<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, name: &str)
         system.groups.push(group(&mut fields, entry.name));
         fields.finish();
     }
+    let domains = trust_domain::all(&mut top);
     system.workers = worker::all(&mut top);
+    trust_domain::join(&mut system.workers, &domains, &mut top);
     system.workers.iter_mut().for_each(|worker| worker.suit(system.profile));
     system.grants = grant::all(&mut top);
     system.listeners = listen::all(&mut top);

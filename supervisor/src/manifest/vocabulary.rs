@@ -6,6 +6,7 @@ pub(super) enum Table {
     Manifest,
     Supervisor,
     Group,
+    TrustDomain,
     Worker,
     Backoff,
     On,
@@ -37,6 +38,7 @@ impl Table {
             Self::Manifest => "the manifest",
             Self::Supervisor => "the supervisor",
             Self::Group => "a group",
+            Self::TrustDomain => "a trust domain",
             Self::Worker => "a worker",
             Self::Backoff => "a backoff",
             Self::Sandbox => "a sandbox",
@@ -73,7 +75,7 @@ const LATER: &[(Table, &str)] = &[
     (
         Table::Worker,
         "threads on_need_restart \
-         trust_domain log link survive \
+         log link survive \
          extend_timeout schedule",
     ),
     (Table::Channel, "frame_deadline"),
@@ -128,6 +130,12 @@ const ADVICE: &[(Table, &str, &str)] = &[
     (Table::Group, "intensity", "it is called `max_restarts`"),
     (Table::Group, "workers", "a worker names its group: `group = \"NAME\"` in `[worker.NAME]`"),
     (Table::Group, "restart", "it is a key of a worker; a group has `strategy`"),
+    (
+        Table::TrustDomain,
+        "workers",
+        "a worker names its trust domain: `trust_domain = \"NAME\"` in `[worker.NAME]`",
+    ),
+    (Table::Worker, "busy_poll", "it stands in `[trust_domain.NAME]`"),
     (Table::Worker, "max_restarts", "budgets belong to groups: put the worker into a `[group.NAME]`"),
     (Table::Worker, "period", "budgets belong to groups: put the worker into a `[group.NAME]`"),
     (Table::Worker, "strategy", "strategies belong to groups: put the worker into a `[group.NAME]`"),

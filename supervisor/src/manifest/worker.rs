@@ -13,7 +13,7 @@ use super::values::{Account, Bytes, Choice};
 use super::vocabulary::Table;
 use super::{actor, confinement, contradictions, environment, file_view, limits, program};
 use crate::check::{Diagnostic, quote};
-use crate::spec::{Backoff, Exec, MessageLimits, Reactions, Sandbox, WhileDown, Worker};
+use crate::spec::{Backoff, Exec, MessageLimits, Reactions, Sandbox, TrustDomain, WhileDown, Worker};
 
 /// The most workers of one system.
 const MAX_WORKERS: usize = 256;
@@ -74,6 +74,7 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     fields.set("working_directory", &mut worker.working_directory);
     fields.set("may", &mut worker.may);
     worker.crash_may_stop_all = fields.read::<All>("crash_may_stop").is_some();
+    worker.trust_domain = fields.read::<String>("trust_domain").map(|name| TrustDomain::new(&name));
     environment::read(fields, &mut worker);
     environment::credentials(fields, &mut worker);
     if let Some(mut table) = fields.table("backoff", Table::Backoff) {

@@ -101,8 +101,8 @@ impl Worker {
         }
     }
 
-    /// Returns what others are told of one instance, but for what is between the two.
-    pub(crate) fn as_peer(&self, number: u16, instance: u16) -> bootstrap::Peer {
+    /// Returns what another worker is told of one instance, but for what is between the two.
+    pub(crate) fn as_peer(&self, number: u16, instance: u16, told: &Worker) -> bootstrap::Peer {
         bootstrap::Peer {
             number,
             worker: self.name.clone(),
@@ -117,6 +117,7 @@ impl Worker {
                 bytes: self.while_down.bytes,
             },
             on_demand: self.start == Start::OnDemand,
+            busy_poll_us: told.busy_poll_us(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod c_descriptors;
 mod c_handed;
 mod d_lent;
 mod d_memory;
+mod d_ring;
 mod deputies;
 mod e_open_files;
 mod e_reaching;

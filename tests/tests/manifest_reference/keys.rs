@@ -140,6 +140,26 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        title: "[trust_domain.NAME]",
+        what: "Workers that trust each other with memory. Each of them can write what the others read of it at any time, and read what they write to it; what is written is checked as ever, so this harms only the messages between the two. Between whom no grant stands, nothing is shared.",
+        table: "TrustDomain",
+        head: "[trust_domain.d]\n",
+        keys: &[
+            (
+                "link",
+                "`\"ring\"`",
+                "\"socket\"",
+                "What carries the messages of a link between two of them: `ring` memory that both write, with a socket beside it; `socket` a socket alone, as for everyone else.",
+            ),
+            (
+                "busy_poll",
+                "`\"0s\"`",
+                "\"50us\"",
+                "How long either end looks for messages before it sleeps, at most 1ms: half as long after each time that it was in vain, and longer again when it paid. It costs processor time, and saves the time that waking takes.",
+            ),
+        ],
+    },
+    Section {
         title: "[worker.NAME]",
         what: "A process, or several alike. Workers start in the order of the manifest as far as `needs`, `wants` and `after` allow, and stop in reverse.",
         table: "Worker",
@@ -189,6 +209,12 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "How many processes of it there may be, if it is the template of a pool.",
             ),
             ("group", "the root group", "\"front\"", "Whose restart budget its failures charge."),
+            (
+                "trust_domain",
+                "none",
+                "\"core\"",
+                "Whom it trusts with memory: its links with others of the same trust domain are as `[trust_domain.NAME]` says. Not for a worker that holds a privilege.",
+            ),
             (
                 "needs",
                 "`[]`",

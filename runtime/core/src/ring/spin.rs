@@ -16,6 +16,11 @@ impl Spin {
         Self { limit, span: limit }
     }
 
+    /// Returns whether it never spins.
+    pub fn is_off(&self) -> bool {
+        self.limit.is_zero()
+    }
+
     /// Returns how long to look before the next sleep.
     pub fn span(&self) -> Duration {
         self.span

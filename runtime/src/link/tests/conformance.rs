@@ -7,7 +7,7 @@ use futures::StreamExt;
 
 use super::desk::{BellRef, DeskRef};
 use super::spans::Spans;
-use super::worlds::{Granted, Kind, Memory, Socket};
+use super::worlds::{BusyRing, Granted, Kind, Memory, Ring, Socket};
 use crate::prelude::*;
 
 /// More time than anything here takes; a watchdog, no measurement.
@@ -20,6 +20,12 @@ macro_rules! suite {
         }
         mod socket {
             $(#[test] fn $name() { super::$name::<super::Socket>(); })*
+        }
+        mod ring {
+            $(#[test] fn $name() { super::$name::<super::Ring>(); })*
+        }
+        mod busy_ring {
+            $(#[test] fn $name() { super::$name::<super::BusyRing>(); })*
         }
     };
 }

@@ -12,7 +12,7 @@ use bailiwick_sys::socket::{Kind, ReceiveError, pair, receive, send};
 use tokio::sync::Notify;
 
 use super::desk::{BellRef, DeskRef};
-use super::worlds::{Both, NUMBER, run};
+use super::worlds::{Both, Carried, NUMBER, run_with};
 
 const SOON: Duration = Duration::from_secs(30);
 /// How long what may come of a flipped bit is awaited.
@@ -22,7 +22,7 @@ const STEP: usize = 13;
 
 #[test]
 fn b5_a_flipped_bit_costs_at_most_the_link() {
-    run(None, async |both, cx| {
+    run_with(Both::new(None, Carried::Socket), async |both, cx| {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         let bell: BellRef = cx.peer("right/bell").unwrap();
         assert_eq!(bell.ring().ask(SOON).await, Ok(1));
@@ -45,7 +45,7 @@ fn b5_of_a_million_packets_that_are_changed_on_the_way_each_costs_at_most_the_li
     let wanted = std::env::var("MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(MUTATIONS);
     let seed =
         std::env::var("SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    run(None, async |both, cx| {
+    run_with(Both::new(None, Carried::Socket), async |both, cx| {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         let bell: BellRef = cx.peer("right/bell").unwrap();
         assert_eq!(bell.ring().ask(SOON).await, Ok(1));

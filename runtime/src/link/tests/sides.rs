@@ -30,7 +30,7 @@ fn is_up(desk: &DeskRef) -> bool {
 }
 
 /// Runs a test with a desk that was asked once, in a first life.
-fn desk(test: impl AsyncFnOnce(&mut Both, Context, DeskRef)) {
+fn desk(test: impl AsyncFn(&mut Both, Context, DeskRef)) {
     run(None, async |both, cx| {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         assert_eq!(desk.add(0).ask(SOON).await, Ok(1));

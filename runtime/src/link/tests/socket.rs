@@ -16,9 +16,10 @@ use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::fault::Fault;
 use bailiwick_wire::reason::DownCause;
 
-use super::super::socket::{Mover, receive_all, watch};
+use super::super::mover::Mover;
+use super::super::socket::{halves, receive_all};
 use super::desk::{BellRef, DeskRef};
-use super::worlds::{Both, NUMBER, run, run_with, slot};
+use super::worlds::{Both, Carried, NUMBER, run, run_with, slot};
 use crate::CloseCause;
 use crate::prelude::*;
 
@@ -92,7 +93,7 @@ fn garbage_closes_the_link_and_is_told_by_who_may_accuse() {
 
 #[test]
 fn a_packet_of_another_user_is_no_packet_of_the_peer() {
-    run(None, async |both, cx| {
+    run_with(Both::new(None, Carried::Socket), async |both, cx| {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
         let own = effective_uid();
@@ -217,9 +218,9 @@ fn a_task_whose_transport_was_replaced_takes_no_wake_up_of_its_successor() {
         let peer = both.left.peers.peer_of(NUMBER).unwrap();
         let [(_old_end, mut replaced), (_end, mut present)] = [2, 3].map(|generation| {
             let (near, far) = pair(Kind::SeqPacket).unwrap();
-            let socket = Arc::new(watch(near).unwrap());
-            let serial = peer.turn(|turn| turn.begin_transport(generation, Arc::clone(&socket)));
-            (far, Box::pin(Mover::new(Arc::clone(&peer), serial, socket, None).run()))
+            let (source, sink) = halves(near).unwrap();
+            let serial = peer.turn(|turn| turn.begin_transport(generation, sink));
+            (far, Box::pin(Mover::new(Arc::clone(&peer), serial, source, None).run()))
         });
         let woken = Arc::new(Woken::default());
         // The executor may well come to the older one last.

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use bailiwick_core::ring::LINK_BYTES;
 use bailiwick_supervisor::control::Status;
 use bailiwick_supervisor::spec::Grant;
-use bailiwick_sys::socket::{Kind as SocketKind, pair};
+use bailiwick_sys::ring_pair;
 use bailiwick_wire::Limits;
 use bailiwick_wire::bootstrap;
 use bailiwick_wire::control::ToSupervisor;
@@ -89,13 +90,68 @@ pub(super) struct Socket;
 
 impl Kind for Socket {
     fn run(granted: Granted, test: impl AsyncFnOnce(Context)) {
-        run(granted, async |_, cx| test(cx).await);
+        run_with(Both::new(granted, Carried::Socket), async |_, cx| test(cx).await);
     }
 }
 
-/// Runs a test in the left worker with both at hand.
-pub(super) fn run(granted: Granted, test: impl AsyncFnOnce(&mut Both, Context)) {
-    run_with(Both::new(granted), test);
+/// Both workers joined by a ring.
+pub(super) struct Ring;
+
+impl Kind for Ring {
+    fn run(granted: Granted, test: impl AsyncFnOnce(Context)) {
+        run_with(Both::new(granted, Carried::Ring(Duration::ZERO)), async |_, cx| test(cx).await);
+    }
+}
+
+/// Both workers joined by a ring, which look before they sleep.
+pub(super) struct BusyRing;
+
+impl Kind for BusyRing {
+    fn run(granted: Granted, test: impl AsyncFnOnce(Context)) {
+        run_with(Both::new(granted, Carried::Ring(BUSY_POLL)), async |_, cx| test(cx).await);
+    }
+}
+
+const BUSY_POLL: Duration = Duration::from_micros(50);
+
+/// What carries the packets of a link.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Carried {
+    Socket,
+    /// Memory that both look into for so long before they sleep.
+    Ring(Duration),
+}
+
+impl Carried {
+    pub(super) const ALL: [Self; 3] = [Self::Socket, Self::Ring(Duration::ZERO), Self::Ring(BUSY_POLL)];
+
+    /// Makes both ends of a link.
+    pub(super) fn ends(self) -> (OwnedFd, OwnedFd) {
+        let shared_bytes = if matches!(self, Self::Ring(_)) { LINK_BYTES } else { 0 };
+        ring_pair::link(shared_bytes).expect("sockets and memory can be made")
+    }
+
+    /// Gives a worker its end.
+    pub(super) fn hand_over(self, end: OwnedFd, to: &Worker, life: (u32, bool)) {
+        let linked = match self {
+            Self::Socket => to.peers.linked(NUMBER, life, end, None),
+            Self::Ring(_) => to.peers.linked_by_ring(NUMBER, life, end),
+        };
+        linked.expect("the executor watches sockets");
+    }
+
+    fn busy_poll_us(self) -> u32 {
+        let Self::Ring(busy_poll) = self else { return 0 };
+        u32::try_from(busy_poll.as_micros()).expect("a short time")
+    }
+}
+
+/// Runs a test in the left worker with both at hand, over each kind of link between processes.
+pub(super) fn run(granted: Granted, test: impl AsyncFn(&mut Both, Context)) {
+    for carried in Carried::ALL {
+        eprintln!("over {carried:?}");
+        run_with(Both::new(granted, carried), &test);
+    }
 }
 
 /// Runs a test in the left worker of the two that are made.
@@ -113,6 +169,7 @@ pub(super) struct Both {
     pub(super) left: Arc<Worker>,
     pub(super) right: Arc<Worker>,
     granted: Granted,
+    pub(super) carried: Carried,
     /// The generation of the right worker, and the highest that there was.
     generation: u32,
     risen: u32,
@@ -127,18 +184,23 @@ pub(super) struct Worker {
 }
 
 impl Both {
-    pub(super) async fn new(granted: Granted) -> Self {
+    pub(super) async fn new(granted: Granted, carried: Carried) -> Self {
         let imports = vec![slot("desk", None), slot("bell", None)];
-        let left = Worker::new("left", vec![slot("desk", None)], imports, vec![desk()]).await;
-        let right = Self::right(granted).await;
-        Self { left: Arc::new(left), right: Arc::new(right), granted, generation: 1, risen: 1 }
+        let left = Worker::new("left", vec![slot("desk", None)], imports, vec![desk()], carried).await;
+        let right = Self::right(granted, carried).await;
+        Self::of(left, right, granted, carried)
+    }
+
+    fn of(left: Worker, right: Worker, granted: Granted, carried: Carried) -> Self {
+        Self { left: Arc::new(left), right: Arc::new(right), granted, carried, generation: 1, risen: 1 }
     }
 
     /// As the left worker's bootstrap has the desk of the right one, and as the right worker's has it.
     pub(super) async fn with_desk(imported: bootstrap::Slot, exported: bootstrap::Slot) -> Self {
-        let left = Worker::new("left", Vec::new(), vec![imported], Vec::new()).await;
-        let right = Worker::new("right", vec![exported], Vec::new(), vec![desk()]).await;
-        Self { left: Arc::new(left), right: Arc::new(right), granted: None, generation: 1, risen: 1 }
+        let carried = Carried::Socket;
+        let left = Worker::new("left", Vec::new(), vec![imported], Vec::new(), carried).await;
+        let right = Worker::new("right", vec![exported], Vec::new(), vec![desk()], carried).await;
+        Self::of(left, right, None, carried)
     }
 
     /// As either worker's bootstrap has the limits on their messages.
@@ -148,31 +210,28 @@ impl Both {
         let left = Worker::with_peers("left", &[told], none()).await;
         let told = bootstrap::Peer { limits: right, exports: desks(), ..peer(NUMBER, "left", 1, 1) };
         let right = Worker::with_peers("right", &[told], vec![desk()]).await;
-        Self { left: Arc::new(left), right: Arc::new(right), granted: None, generation: 1, risen: 1 }
+        Self::of(left, right, None, Carried::Socket)
     }
 
-    async fn right(granted: Granted) -> Worker {
+    async fn right(granted: Granted, carried: Carried) -> Worker {
         let exports = vec![slot("desk", granted), slot("bell", None)];
-        Worker::new("right", exports, vec![slot("desk", None)], vec![desk(), bell()]).await
+        Worker::new("right", exports, vec![slot("desk", None)], vec![desk(), bell()], carried).await
     }
 
     /// Hands a fresh link to both.
     pub(super) fn link(&self) {
-        let (left, right) = pair(SocketKind::SeqPacket).expect("sockets can be made");
-        self.left
-            .peers
-            .linked(NUMBER, (self.generation, false), left, None)
-            .expect("the executor watches sockets");
-        self.right.peers.linked(NUMBER, (1, false), right, None).expect("the executor watches sockets");
+        let (left, right) = self.carried.ends();
+        self.carried.hand_over(left, &self.left, (self.generation, false));
+        self.carried.hand_over(right, &self.right, (1, false));
     }
 
     /// Starts a second life of the right worker beside the first; it has its link, and nothing is sent to it.
     pub(super) async fn rise(&mut self) -> Arc<Worker> {
-        let next = Arc::new(Self::right(self.granted).await);
-        let (left, right) = pair(SocketKind::SeqPacket).expect("sockets can be made");
+        let next = Arc::new(Self::right(self.granted, self.carried).await);
+        let (left, right) = self.carried.ends();
         self.risen += 1;
-        self.left.peers.linked(NUMBER, (self.risen, true), left, None).expect("the executor watches sockets");
-        next.peers.linked(NUMBER, (1, false), right, None).expect("the executor watches sockets");
+        self.carried.hand_over(left, &self.left, (self.risen, true));
+        self.carried.hand_over(right, &next, (1, false));
         next
     }
 
@@ -186,7 +245,8 @@ impl Both {
 
     /// Kills the right worker and starts its next incarnation, which is not linked yet. Returns the dead one.
     pub(super) async fn kill_right(&mut self) -> Arc<Worker> {
-        let dead = std::mem::replace(&mut self.right, Arc::new(Self::right(self.granted).await));
+        let dead =
+            std::mem::replace(&mut self.right, Arc::new(Self::right(self.granted, self.carried).await));
         // Its actors stay as they are until the test ends; nothing of theirs gets out any more.
         dead.peers.vanish();
         self.left.peers.died(NUMBER, self.generation, DownCause::Signalled(9));
@@ -202,9 +262,11 @@ impl Worker {
         exports: Vec<bootstrap::Slot>,
         imports: Vec<bootstrap::Slot>,
         hosted: Vec<Hosted>,
+        carried: Carried,
     ) -> Self {
         let other = if name == "left" { "right" } else { "left" };
-        let peer = bootstrap::Peer { exports, imports, ..peer(NUMBER, other, 1, 1) };
+        let busy_poll_us = carried.busy_poll_us();
+        let peer = bootstrap::Peer { exports, imports, busy_poll_us, ..peer(NUMBER, other, 1, 1) };
         Self::with_peers(name, &[peer], hosted).await
     }
 
@@ -270,6 +332,7 @@ pub(super) fn peer(number: u16, worker: &str, instance: u16, instances: u16) -> 
         limits: Limits::LINK,
         while_down,
         on_demand: false,
+        busy_poll_us: 0,
     }
 }
 

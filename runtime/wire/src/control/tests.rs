@@ -27,9 +27,10 @@ fn from_worker() -> Vec<ToSupervisor> {
 fn from_supervisor() -> Vec<ToWorker> {
     vec![
         ToWorker::Go,
-        ToWorker::Link { peer: 1, generation: 2, beside: false, uid: None },
-        ToWorker::Link { peer: 1, generation: 2, beside: true, uid: None },
-        ToWorker::Link { peer: 1, generation: 2, beside: true, uid: Some(0x0304) },
+        ToWorker::Link { peer: 1, generation: 2, beside: false, uid: None, ring: false },
+        ToWorker::Link { peer: 1, generation: 2, beside: true, uid: None, ring: false },
+        ToWorker::Link { peer: 1, generation: 2, beside: true, uid: Some(0x0304), ring: false },
+        ToWorker::Link { peer: 1, generation: 2, beside: false, uid: None, ring: true },
         ToWorker::PeerDown { peer: 1, generation: 2, cause: 3 },
         ToWorker::Kept { name: "http".into() },
         ToWorker::Drain,
@@ -81,6 +82,7 @@ fn the_bytes_of_each_record_are_golden() {
         "8200010002",
         "820001000200000001",
         "8200010002000000030000000403",
+        "820001000200000004",
         "830001000200000003",
         "8400000000000000000000000000000068747470",
         "85",
@@ -144,8 +146,9 @@ fn a_worker_cannot_say_what_only_the_supervisor_says() {
 
 #[test]
 fn a_link_is_beside_another_or_not_and_nothing_else() {
-    for detail in [4, 5, 256, u32::MAX] {
-        let mut bytes = ToWorker::Link { peer: 1, generation: 2, beside: true, uid: None }.to_bytes();
+    for detail in [8, 9, 256, u32::MAX] {
+        let mut bytes =
+            ToWorker::Link { peer: 1, generation: 2, beside: true, uid: None, ring: false }.to_bytes();
         bytes[8..12].copy_from_slice(&u32::to_le_bytes(detail));
         assert_eq!(ToWorker::from_bytes(&bytes), Err(ControlError::Reserve { kind: 130 }), "{detail}");
     }

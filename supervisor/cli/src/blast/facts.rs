@@ -58,6 +58,7 @@ fn of_worker(system: &System, worker: &Worker, base: &Path) -> Vec<String> {
     worker.kept.iter().for_each(|name| say(format!("is handed {name}")));
     worker.credentials.keys().for_each(|name| say(format!("holds the credential {name}")));
     worker.pass_environment.iter().for_each(|name| say(format!("is passed the variable {name}")));
+    system.sharers(worker).into_iter().for_each(|other| say(format!("shares memory with {other}")));
     if explain::is_only_told(system, worker) {
         say("is not killed when it breaks the rules of a link".into());
     }

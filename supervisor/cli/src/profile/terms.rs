@@ -63,6 +63,7 @@ pub(super) fn of_worker(worker: &Worker) -> Vec<Term> {
 }
 
 fn values(worker: &Worker) -> Values {
+    let domain = worker.trust_domain.as_ref();
     let mut all = vec![
         ("kind", word(worker.kind)),
         ("instances", worker.instances.to_string()),
@@ -88,6 +89,9 @@ fn values(worker: &Worker) -> Values {
         ("stuck_after", or_never(worker.stuck_after)),
         ("liveness_timeout", or_never(worker.liveness_timeout)),
         ("on_sigstop", word(worker.on_sigstop)),
+        ("trust_domain", text(domain.map(|domain| &domain.name))),
+        ("trust_domain.link", text(domain.map(|domain| word(domain.link)))),
+        ("trust_domain.busy_poll", text(domain.map(|domain| format!("{:?}", domain.busy_poll)))),
         ("channel.on_violation", word(worker.on_violation)),
         ("channel.max_frame", worker.channel.frame_bytes.to_string()),
         ("channel.max_depth", worker.channel.depth.to_string()),

@@ -9,7 +9,7 @@ use bailiwick_supervisor::spec::{
     DIGEST_BYTES, Denial, Exec, Families, FdKind, FileView, Grant, Group, HidePid, KeyringMode, Kind, Limits,
     Listener, Mailbox, May, MessageLimits, Namespace, OnExhausted, OnFull, OnSigstop, OnViolation, Once,
     Preset, ProcSubset, Profile, ProtectHome, ProtectSystem, Rate, Reaction, Reactions, RestartType, Sandbox,
-    Shares, Start, StopSignal, Strategy, System, Temporary, WhileDown, Worker,
+    Shares, Start, StopSignal, Strategy, System, Temporary, TrustDomain, WhileDown, Worker,
 };
 
 use super::{document, everything, namespaces};
@@ -180,6 +180,7 @@ fn every_field_of_a_worker_is_told() {
         actor_terms: ActorTerms { max_restarts: 77, ..ActorTerms::default() },
         while_down: WhileDown { messages: 77, ..WhileDown::default() },
         channel: MessageLimits { depth: 77, ..MessageLimits::LINK },
+        trust_domain: Some(TrustDomain::new("core")),
         environment: [("LANG".to_owned(), "C".to_owned())].into(),
         pass_environment: vec!["TZ".into()],
         credentials: [("tls".to_owned(), "/etc/key".into())].into(),

@@ -1,0 +1,75 @@
+//! The half that writes.
+
+use std::io::IoSlice;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use bailiwick_core::ring::{WriteError, Writer};
+use bailiwick_sys::socket::send;
+
+use super::lane::Lane;
+use super::{BELL, DESCRIPTORS};
+use crate::link::outbox::{Outbox, Packet};
+use crate::link::socket::{Socket, stopped};
+use crate::link::transport::Stopped;
+
+pub(in crate::link) struct RingSink {
+    writer: Writer<Lane>,
+    socket: Arc<Socket>,
+    /// The reader was to be woken, and the kernel had no memory for that.
+    owes_bell: bool,
+}
+
+impl RingSink {
+    pub(super) fn new(writer: Writer<Lane>, socket: Arc<Socket>) -> Self {
+        Self { writer, socket, owes_bell: false }
+    }
+
+    pub(in crate::link) fn write(&mut self, outbox: &mut Outbox) -> (u64, Stopped) {
+        let mut frames = 0;
+        let stopped = loop {
+            let Some(packet) = outbox.first() else { break Stopped::Done };
+            match self.packet(packet) {
+                Ok(()) => frames += outbox.written(),
+                Err(stopped) => break stopped,
+            }
+        };
+        (frames, self.wake().err().unwrap_or(stopped))
+    }
+
+    /// Publishes one packet. Its descriptors leave before it, so that they are there when it is read; and they do not leave
+    /// before there is room for it.
+    fn packet(&mut self, packet: &Packet) -> Result<(), Stopped> {
+        let bytes = packet.bytes.len();
+        if !self.writer.has_room(bytes).map_err(refused)? && self.writer.sleep(bytes).map_err(refused)? {
+            return Err(Stopped::RingFull);
+        }
+        let fds: Vec<_> = packet.fds.iter().map(|fd| fd.as_fd()).collect();
+        if !fds.is_empty() {
+            send(self.socket.as_fd(), &[IoSlice::new(&[DESCRIPTORS])], &fds)
+                .map_err(|error| stopped(&error))?;
+        }
+        let count = u16::try_from(fds.len()).expect("a packet of the outbox has few descriptors");
+        self.writer.write(&packet.bytes, count).map_err(refused)
+    }
+
+    /// Wakes the reader if it has said that it sleeps.
+    fn wake(&mut self) -> Result<(), Stopped> {
+        if !self.writer.must_ring() && !self.owes_bell {
+            return Ok(());
+        }
+        let rung = send(self.socket.as_fd(), &[IoSlice::new(&[BELL])], &[]);
+        self.owes_bell = rung.is_err_and(|error| stopped(&error) == Stopped::NoRoom);
+        // A full socket has something in it that wakes the reader; the end of a closed one is found by reading.
+        if self.owes_bell { Err(Stopped::NoRoom) } else { Ok(()) }
+    }
+}
+
+fn refused(error: WriteError) -> Stopped {
+    match error {
+        WriteError::Full => Stopped::RingFull,
+        WriteError::Forged(_) => Stopped::Forged,
+        // The outbox makes no such packet; this transport could not carry it.
+        WriteError::Unfit => Stopped::Gone,
+    }
+}

@@ -1,0 +1,107 @@
+//! What carries packets between two workers: one small interface, two kinds.
+//!
+//! | kind | packets | descriptors | who waits is woken |
+//! | --- | --- | --- | --- |
+//! | [`socket`](super::socket) | are those of a packet socket | go along | by the socket |
+//! | [`ring`](super::ring) | lie in memory that both share | go over the socket beside it, before their packet | by a byte over that socket, if it has said that it sleeps |
+//!
+//! The reading half belongs to the task that moves the bytes, the writing half to the state of the peer: whoever ends a link
+//! writes its last words under the lock. Either kind delivers packets whole, in their order, and all of them before the end.
+
+use std::task::{Context, Poll};
+
+use bailiwick_sys::socket::Packet;
+
+use super::outbox::Outbox;
+use super::ring::{RingSink, RingSource};
+use super::socket::{SocketSink, SocketSource};
+
+/// The half that reads.
+pub(super) enum Source {
+    /// From a socket.
+    Socket(SocketSource),
+    /// From a ring.
+    Ring(Box<RingSource>),
+}
+
+/// The half that writes.
+pub(super) enum Sink {
+    /// To a socket.
+    Socket(SocketSink),
+    /// To a ring.
+    Ring(Box<RingSink>),
+}
+
+/// What came of a look for a packet.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// A packet; it stands at the beginning of the buffer.
+    Packet(Packet),
+    /// None, but something else: it is to be looked again.
+    Again,
+    /// Nothing is left, and nothing more will come.
+    Ended,
+    /// The peer wrote what carries no packets.
+    Forged,
+}
+
+/// Why writing stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// Nothing is left.
+    Done,
+    /// The socket is full.
+    Full,
+    /// The ring is full; the peer will tell when it is not.
+    RingFull,
+    /// For now the kernel will not carry more.
+    NoRoom,
+    /// The transport is gone.
+    Gone,
+    /// The peer wrote what nobody who reads packets writes.
+    Forged,
+}
+
+impl Source {
+    /// Looks for a packet. The task is woken when there may be one.
+    pub(super) fn poll(&mut self, task: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Read> {
+        match self {
+            Self::Socket(source) => source.poll(task, buffer),
+            Self::Ring(source) => source.poll(task, buffer),
+        }
+    }
+
+    /// Looks for a packet of a peer that is dead: what it wrote is there, and the rest is [`Read::Ended`].
+    pub(super) fn read_last(&mut self, buffer: &mut [u8]) -> Read {
+        match self {
+            Self::Socket(source) => source.read_last(buffer),
+            Self::Ring(source) => source.read_last(buffer),
+        }
+    }
+
+    /// Ready unless the socket was full when it was last written to. The task is woken when it no longer is.
+    pub(super) fn poll_writable(&self, task: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Socket(source) => source.socket().poll_writable(task),
+            Self::Ring(source) => source.socket().poll_writable(task),
+        }
+    }
+
+    /// Notes that the socket is full.
+    pub(super) fn is_full(&self) {
+        match self {
+            Self::Socket(source) => source.socket().is_full(),
+            Self::Ring(source) => source.socket().is_full(),
+        }
+    }
+}
+
+impl Sink {
+    /// Writes packets until nothing is left or no more goes. Returns how many frames left.
+    pub(super) fn write(&mut self, outbox: &mut Outbox) -> (u64, Stopped) {
+        match self {
+            Self::Socket(sink) => sink.write(outbox),
+            Self::Ring(sink) => sink.write(outbox),
+        }
+    }
+}

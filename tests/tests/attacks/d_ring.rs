@@ -1,0 +1,156 @@
+//! D. Shared memory: the rings of a trust domain.
+
+use std::fs;
+
+use bailiwick_core::ring::{LANE_WORDS, LINK_BYTES};
+use bailiwick_tests::harness::{Process, needs_root};
+use nix::libc;
+use nix::sys::signal::Signal;
+
+use crate::support::{Arg, Scene, modes, wait_until};
+
+/// Whoever is in it shares memory.
+const SHARED: &str = "[trust_domain.shared]\n";
+const WITHIN: &str = "trust_domain = \"shared\"\n";
+
+/// The memory of the one ring that a process has: which file it is, and where it stands.
+fn ring_of(process: Process) -> Option<(String, i64)> {
+    let maps = fs::read_to_string(format!("/proc/{}/maps", process.0)).ok()?;
+    maps.lines().filter(|line| line.contains("rw-s") && line.contains("memfd:")).find_map(|line| {
+        let mut words = line.split_whitespace();
+        let (start, end) = words.next()?.split_once('-')?;
+        let address = |text| i64::from_str_radix(text, 16).ok();
+        let (start, end) = (address(start)?, address(end)?);
+        let is_ring = end - start == LINK_BYTES.next_multiple_of(4096) as i64;
+        is_ring.then(|| (words.nth(3).unwrap_or_default().to_owned(), start))
+    })
+}
+
+/// Waits for the ring of a worker.
+fn ring(scene: &Scene, worker: &str) -> (String, i64) {
+    let mut found = None;
+    wait_until("the ring of a worker", || {
+        found = ring_of(scene.pid(worker));
+        found.is_some()
+    });
+    found.expect("it was waited for")
+}
+
+/// How long a ring is in a process.
+fn length() -> Arg {
+    Arg::Number(LINK_BYTES.next_multiple_of(4096) as i64)
+}
+
+/// Has evil map its ring a second time, so that it keeps the memory when its runtime gives it up.
+fn copy_of_ring(scene: &mut Scene) -> Option<i64> {
+    let (_, start) = ring_of(scene.pid("evil"))?;
+    let again = [start.into(), 0.into(), length(), libc::MREMAP_MAYMOVE.into()];
+    let copy = scene.evil.call(libc::SYS_mremap, &again);
+    copy.did().then(|| copy.number())
+}
+
+/// Where a word of one of both ways stands.
+fn word(start: i64, lane: usize, at: usize) -> i64 {
+    start + 8 * (lane * LANE_WORDS + at) as i64
+}
+
+const TAIL: usize = 0;
+const HEAD: usize = 32;
+
+/// Control: the two have the same memory, and what evil writes there is in the victim's. It writes half a packet, and is stopped
+/// and killed in the midst of it; nobody waits for it.
+#[test]
+fn d5_who_is_stopped_or_killed_in_the_midst_of_a_ring_holds_nobody_up() {
+    if needs_root("only root sees where the ring is") {
+        return;
+    }
+    for &mode in modes() {
+        let manifest = Scene::manifest(SHARED, &format!("on_sigstop = \"ignore\"\n{WITHIN}"));
+        let manifest = manifest.replace("[worker.victim]\n", &format!("[worker.victim]\n{WITHIN}"));
+        let mut scene = Scene::of_manifest(mode, &manifest);
+        let ((file, start), (theirs, place)) = (ring(&scene, "evil"), ring(&scene, "victim"));
+        assert_eq!(file, theirs, "{mode:?}: the same memory");
+        // Behind everything that was published, on the way to the victim and on the way back.
+        for lane in 0..2 {
+            scene.evil.poke(word(start, lane, LANE_WORDS / 2), &[0xee; 64]);
+            let memory = fs::File::open(format!("/proc/{}/mem", scene.pid("victim").0)).expect("root may");
+            let mut seen = [0; 64];
+            let at = word(place, lane, LANE_WORDS / 2);
+            std::os::unix::fs::FileExt::read_exact_at(&memory, &mut seen, at as u64).expect("it is mapped");
+            assert_eq!(seen, [0xee; 64], "{mode:?}");
+        }
+        let answers = |scene: &Scene| {
+            scene.journal().since(0).iter().filter(|line| line.text.contains("of victim ok")).count()
+        };
+        let evil = scene.pid("evil");
+        evil.signal(Signal::SIGSTOP);
+        let before = answers(&scene);
+        wait_until("answers while evil is stopped", || answers(&scene) >= before + 50);
+        assert_eq!(scene.pid("evil"), evil, "{mode:?}");
+        evil.signal(Signal::SIGCONT);
+        scene.evil.poke(word(start, 0, LANE_WORDS / 2), &[0; 64]);
+        evil.signal(Signal::SIGKILL);
+        scene.meet_again(2);
+        wait_until("a ring of its own for the next life", || ring(&scene, "evil").0 != file);
+        scene.assert_unharmed();
+    }
+}
+
+/// Control: asks of 60,000 bytes are answered over the ring. Evil claims to have read what it has not, and what there never was:
+/// it loses what it is sent, and the link.
+#[test]
+fn d1_d7_who_claims_to_have_read_what_it_has_not_loses_what_it_is_sent_and_the_link() {
+    if needs_root("only root sees where the ring is") {
+        return;
+    }
+    for &mode in modes() {
+        let caller = format!(
+            "[worker.caller]\nexec = \"tw\"\n{WITHIN}\
+             actor.flight = {{ type = \"Pilot\", args = {{ target = \"evil/life\", pause_ms = 1, bytes = 60000 }} }}\n\
+             [[grant]]\nfrom = \"caller\"\nto = \"evil\"\n"
+        );
+        let life = "actor.life = { type = \"Life\", args = {} }\n";
+        let mut scene = Scene::of_manifest(
+            mode,
+            &Scene::manifest(&format!("{SHARED}{caller}"), &format!("{WITHIN}{life}")),
+        );
+        let of_evil = |scene: &Scene, how: &str| {
+            let lines = scene.journal().since(0);
+            lines.iter().filter(|line| line.text.contains("of evil") && line.text.contains(how)).count()
+        };
+        let closed = |scene: &Scene, by: &str| {
+            let lines = scene.journal().since(0);
+            let is_by = |text: &str| {
+                text.split_once(" closed its link with").is_some_and(|(who, _)| who.contains(by))
+            };
+            lines.iter().filter(|line| is_by(&line.text)).count()
+        };
+        wait_until("answers over the ring", || of_evil(&scene, " ok ") > 10);
+        let caller = scene.pid("caller");
+        // All that was published, then what never was; on the way to evil, and on the way back, where it deceives itself.
+        // A link that is made anew may have its ways in another order than the first.
+        let lies = [(None, 0), (None, 1), (Some(u64::MAX), 0), (Some(1 << 40), 0), (Some(1 << 40), 1)];
+        for (claim, lane) in lies {
+            let before = closed(&scene, "");
+            let (mut copy, mut rounds) = (None, 0);
+            wait_until("the link to be closed, or lies enough", || {
+                copy = copy.or_else(|| copy_of_ring(&mut scene));
+                let Some(start) = copy else { return false };
+                rounds += 1;
+                let tail = scene.evil.peek(word(start, lane, TAIL), 8);
+                let claimed = claim.map_or(tail, |claim: u64| claim.to_ne_bytes().to_vec());
+                scene.evil.poke(word(start, lane, HEAD), &claimed);
+                closed(&scene, "") > before || (claim.is_none() && rounds > 200)
+            });
+            // The next is to be the memory of the fresh link.
+            let copy = copy.expect("it lied in it");
+            assert!(scene.evil.call(libc::SYS_munmap, &[copy.into(), length()]).did());
+            let before = of_evil(&scene, " ok ");
+            wait_until("answers over a fresh ring", || of_evil(&scene, " ok ") > before + 10);
+            assert_eq!(scene.pid("caller"), caller, "{mode:?} {claim:?}");
+        }
+        let by = ["caller", "evil"].map(|by| closed(&scene, by));
+        assert!(by.iter().all(|count| *count > 0), "each found what was forged on its way: {by:?}");
+        scene.assert_unharmed();
+    }
+}
