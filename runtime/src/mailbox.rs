@@ -81,6 +81,8 @@ impl From<spec::Mailbox> for Mailbox {
         let on_full = match spec.on_full {
             spec::OnFull::Wait => OnFull::Wait,
             spec::OnFull::Reject => OnFull::Reject,
+            spec::OnFull::DropOldest => OnFull::DropOldest,
+            spec::OnFull::DropNewest => OnFull::DropNewest,
         };
         Self { capacity: spec.capacity, capacity_bytes: spec.capacity_bytes.into(), on_full }
     }

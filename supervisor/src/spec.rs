@@ -319,16 +319,6 @@ pub struct Mailbox {
     pub on_full: OnFull,
 }
 
-/// What a full mailbox does to a sender.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnFull {
-    /// The send waits.
-    #[default]
-    Wait,
-    /// The send fails with `NotDelivered(Full)`.
-    Reject,
-}
-
 /// One entry of the grant table: who may send what to whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -384,6 +374,7 @@ pub use bailiwick_sys::landlock::ruleset::Scoped;
 pub use bailiwick_sys::limits::Limits;
 pub use bailiwick_sys::listen::Address;
 pub use bailiwick_sys::shares::Shares;
+pub use bailiwick_wire::bootstrap::OnFull;
 pub use bailiwick_wire::operator::{DIGEST_BYTES, Digest};
 pub use bailiwick_wire::{FdKind, Limits as MessageLimits};
 

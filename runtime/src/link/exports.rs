@@ -132,9 +132,12 @@ pub(super) fn export(
             let bytes = mailbox.bytes().try_into().unwrap_or(u32::MAX);
             (Grant { messages: mailbox.capacity().max(1), bytes, fds: FIRST.fds }, false)
         }
-        // The policy is the mailbox's: the sender is never held up.
+        // More than twice what the mailbox holds: of what comes while it is full, as much is dropped as comes, and half of all
+        // that was lent goes back together. So the sender is held up by nobody who does not take; but for descriptors.
         OnFull::DropOldest | OnFull::DropNewest => {
-            (Grant { messages: mailbox.capacity().max(FIRST.messages), ..FIRST }, true)
+            let bytes = mailbox.bytes().try_into().unwrap_or(u32::MAX);
+            let whole = Grant { messages: mailbox.capacity(), bytes, fds: 0 };
+            (whole.plus(whole).plus(FIRST), true)
         }
     };
     (Export { granted, wait, ..Export::plain(methods, first, asks) }, places)

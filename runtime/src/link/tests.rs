@@ -6,6 +6,7 @@ mod desk;
 mod fire;
 mod limits;
 mod mutation;
+mod policies;
 mod pool;
 mod ring;
 mod sides;

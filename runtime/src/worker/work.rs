@@ -281,7 +281,7 @@ fn mailbox(actor: &Actor) -> Option<Mailbox> {
     let stated = spec::Mailbox {
         capacity: actor.mailbox_messages,
         capacity_bytes: actor.mailbox_bytes,
-        on_full: if actor.mailbox_rejects { spec::OnFull::Reject } else { spec::OnFull::Wait },
+        on_full: actor.on_full,
     };
     (stated != spec::Mailbox::default()).then(|| stated.into())
 }

@@ -87,12 +87,26 @@ pub struct Actor {
     pub mailbox_messages: u32,
     /// Bytes its mailbox holds.
     pub mailbox_bytes: u32,
-    /// Whether a full mailbox refuses instead of letting senders wait.
-    pub mailbox_rejects: bool,
+    /// What a full mailbox does to a sender.
+    pub on_full: OnFull,
     /// When its end is answered by a restart; `None` leaves that to its factory.
     pub restart: Option<Restart>,
     /// Whether its end may end the worker; otherwise its factory says.
     pub significant: bool,
+}
+
+/// What a full mailbox does to a sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnFull {
+    /// The send waits.
+    #[default]
+    Wait,
+    /// The send fails with `NotDelivered(Full)`.
+    Reject,
+    /// The oldest message that waits becomes a dead letter.
+    DropOldest,
+    /// The new message becomes a dead letter.
+    DropNewest,
 }
 
 /// What a worker makes of the failures of its actors.

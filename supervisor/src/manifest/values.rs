@@ -479,7 +479,10 @@ choices! {
     OnExhausted {
         "cool_down" = OnExhausted::CoolDown, "fail" = OnExhausted::Fail, "escalate" = OnExhausted::Escalate
     } later [];
-    OnFull { "wait" = OnFull::Wait, "reject" = OnFull::Reject } later ["drop_oldest", "drop_newest"];
+    OnFull {
+        "wait" = OnFull::Wait, "reject" = OnFull::Reject, "drop_oldest" = OnFull::DropOldest,
+        "drop_newest" = OnFull::DropNewest
+    } later [];
     Start { "boot" = Start::Boot, "on_demand" = Start::OnDemand } later [];
     Policy { "require" = Policy::Require, "best-effort" = Policy::BestEffort } later [];
     KeyringMode { "private" = KeyringMode::Private, "inherit" = KeyringMode::Inherit } later ["shared"];

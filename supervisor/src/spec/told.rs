@@ -3,7 +3,7 @@
 use bailiwick_wire::bootstrap::{self, Slot};
 
 use super::{
-    Actor, AutoShutdown, Grant, Kind, OnExhausted, OnFull, Once, RestartType, Start, Strategy, System, Worker,
+    Actor, AutoShutdown, Grant, Kind, OnExhausted, Once, RestartType, Start, Strategy, System, Worker,
 };
 
 impl Grant {
@@ -41,7 +41,7 @@ impl From<&Actor> for bootstrap::Actor {
             args: actor.args.as_ref().map(|args| (args.text.clone(), args.line)),
             mailbox_messages: actor.mailbox.capacity,
             mailbox_bytes: actor.mailbox.capacity_bytes,
-            mailbox_rejects: actor.mailbox.on_full == OnFull::Reject,
+            on_full: actor.mailbox.on_full,
             restart: actor.restart.map(|restart| match restart {
                 RestartType::Permanent => bootstrap::Restart::Permanent,
                 RestartType::Transient => bootstrap::Restart::Transient,

@@ -615,7 +615,7 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "on_full",
                 "`\"wait\"`",
                 "\"reject\"",
-                "What a full one does: `wait` lets the sender wait up to its deadline; `reject` fails the send with `NotDelivered(Full)`.",
+                "What a full one does: `wait` lets the sender wait up to its deadline; `reject` fails the send with `NotDelivered(Full)`; `drop_oldest` and `drop_newest` make a dead letter of the message that waits longest, or of the new one, and hold nobody up.",
             ),
         ],
     },

@@ -41,7 +41,11 @@ pub(super) trait Kind {
 
 /// The desk has room for four messages.
 pub(super) fn desk() -> Hosted {
-    DeskRef::serve(Clerk::default).named("desk").mailbox(MAILBOX).into()
+    desk_with(MAILBOX)
+}
+
+fn desk_with(mailbox: Mailbox) -> Hosted {
+    DeskRef::serve(Clerk::default).named("desk").mailbox(mailbox).into()
 }
 
 fn bell() -> Hosted {
@@ -211,6 +215,14 @@ impl Both {
         let told = bootstrap::Peer { limits: right, exports: desks(), ..peer(NUMBER, "left", 1, 1) };
         let right = Worker::with_peers("right", &[told], vec![desk()]).await;
         Self::of(left, right, None, Carried::Socket)
+    }
+
+    /// With this mailbox of the right worker's desk.
+    pub(super) async fn with_mailbox(mailbox: Mailbox, carried: Carried) -> Self {
+        let desks = || vec![slot("desk", None)];
+        let left = Worker::new("left", Vec::new(), desks(), Vec::new(), carried).await;
+        let right = Worker::new("right", desks(), Vec::new(), vec![desk_with(mailbox)], carried).await;
+        Self::of(left, right, None, carried)
     }
 
     async fn right(granted: Granted, carried: Carried) -> Worker {
