@@ -17,7 +17,7 @@ use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
 /// Messages in every run of the tests, half of them tells.
-const USUAL: u64 = 40_000;
+const USUAL: u64 = 30_000;
 /// What a mailbox holds, so that no more can be on their way when its process is killed.
 const MAILBOX: u64 = 1024;
 
@@ -120,13 +120,15 @@ fn ledger(place: &Path) -> (Vec<u64>, Vec<u64>) {
     (tells, asks.into_iter().map(|entry| entry & !ASKED).collect())
 }
 
-fn under_fire(keys: &str) {
+/// With these keys of both workers, and the tables that they speak of.
+fn under_fire(keys: &str, tables: &str) {
     let messages = number("FIRE").unwrap_or(USUAL);
     let seed = number("FIRE_SEED").unwrap_or_else(|| fastrand::u64(..u64::MAX / 2));
     println!("FIRE_SEED={seed}");
     let place = place();
     let (tells, asks) = (messages.div_ceil(2), messages / 2);
-    let manifest = SYSTEM
+    let manifest = [tables, SYSTEM]
+        .concat()
         .replace("exec = \"tw\"\n", &format!("exec = \"tw\"\n{keys}"))
         .replace("PLACE", &place.path().display().to_string())
         .replace("TELLS", &tells.to_string())
@@ -183,5 +185,15 @@ fn assert_fates(fates: &[u8], asks: u64, mut entered: Vec<u64>) {
 
 #[test]
 fn over_a_socket_every_message_is_accounted_for() {
-    under_fire("");
+    under_fire("", "");
+}
+
+#[test]
+fn over_a_ring_every_message_is_accounted_for() {
+    under_fire("trust_domain = \"near\"\n", "[trust_domain.near]\n");
+}
+
+#[test]
+fn over_a_ring_that_is_polled_every_message_is_accounted_for() {
+    under_fire("trust_domain = \"near\"\n", "[trust_domain.near]\nbusy_poll = \"50us\"\n");
 }

@@ -43,7 +43,7 @@ fn overrun(on_full: OnFull, carried: Carried) -> (Vec<u32>, u64) {
 
 #[test]
 fn a_mailbox_that_drops_the_oldest_holds_nobody_up_in_another_worker_and_keeps_the_newest() {
-    for carried in [Carried::Socket, Carried::Ring] {
+    for carried in Carried::ALL {
         let (list, dropped) = overrun(OnFull::DropOldest, carried);
         assert_eq!(dropped + list.len() as u64, u64::from(SENT));
         assert_eq!(list, (SENT - ROOM..SENT).collect::<Vec<_>>());
@@ -52,7 +52,7 @@ fn a_mailbox_that_drops_the_oldest_holds_nobody_up_in_another_worker_and_keeps_t
 
 #[test]
 fn a_mailbox_that_drops_the_newest_holds_nobody_up_in_another_worker_and_keeps_the_oldest() {
-    for carried in [Carried::Socket, Carried::Ring] {
+    for carried in Carried::ALL {
         let (list, dropped) = overrun(OnFull::DropNewest, carried);
         assert_eq!(dropped + list.len() as u64, u64::from(SENT));
         assert_eq!(list, (0..ROOM).collect::<Vec<_>>());
