@@ -247,7 +247,7 @@ impl Mover {
             });
             match stopped {
                 Stopped::Done => return self.peer.emptied.notify_waiters(),
-                Stopped::Full => self.source.is_full(),
+                Stopped::Full => self.source.is_full(task),
                 Stopped::NoRoom => {
                     let mut pause = Box::pin(sleep(NO_ROOM_PAUSE));
                     if pause.as_mut().poll(task).is_pending() {

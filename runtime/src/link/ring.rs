@@ -19,7 +19,6 @@ pub(super) use source::RingSource;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bailiwick_core::ring::{LINK_BYTES, Reader, Writer};
@@ -41,7 +40,7 @@ const DESCRIPTORS: u8 = 1;
 /// When there is no memory in it, it cannot be mapped, or the executor cannot watch the socket.
 pub(super) fn halves(socket: OwnedFd, busy_poll: Duration) -> io::Result<(Source, Sink)> {
     let (memory, end) = take(socket.as_fd(), LINK_BYTES).map_err(|failed| io::Error::from(failed.errno))?;
-    let socket = Arc::new(Socket::watch(socket)?);
+    let socket = Socket::watch(socket)?;
     let [first, second] = Lane::both(memory);
     let (ours, theirs) = match end {
         End::First => (first, second),
@@ -49,6 +48,7 @@ pub(super) fn halves(socket: OwnedFd, busy_poll: Duration) -> io::Result<(Source
     };
     let ends = Writer::new(ours).zip(Reader::new(theirs));
     let (writer, reader) = ends.expect("the room of a lane is a power of two");
-    let source = RingSource::new(reader, Arc::clone(&socket), busy_poll);
-    Ok((Source::Ring(Box::new(source)), Sink::Ring(Box::new(RingSink::new(writer, socket)))))
+    let sink = RingSink::new(writer, socket.shared());
+    let source = RingSource::new(reader, socket, busy_poll);
+    Ok((Source::Ring(Box::new(source)), Sink::Ring(Box::new(sink))))
 }

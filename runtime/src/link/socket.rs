@@ -2,46 +2,61 @@
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bailiwick_sys::socket::{Packet, ReceiveError, SendError, receive, send};
 use tokio::io::Interest;
-use tokio::net::UnixDatagram;
+use tokio::io::unix::AsyncFd;
 
 use super::outbox::Outbox;
 use super::transport::{Read, Sink, Source, Stopped};
 
 /// A socket of packets that the executor watches. Only the readiness is the executor's business: sending and
 /// receiving are our own, for the sake of descriptors.
-pub(super) struct Socket(UnixDatagram);
+///
+/// It is watched for room only while it is full: whoever is watched for room is woken by each packet that its peer reads.
+pub(super) struct Socket {
+    fd: Arc<OwnedFd>,
+    /// None once the executor could not watch it any more: it has ended then.
+    watch: Option<AsyncFd<Arc<OwnedFd>>>,
+    awaits_room: bool,
+}
 
 /// The half that reads.
-pub(super) struct SocketSource(Arc<Socket>);
+pub(super) struct SocketSource(Socket);
 
 /// The half that writes.
-pub(super) struct SocketSink(Arc<Socket>);
+pub(super) struct SocketSink(Arc<OwnedFd>);
 
 /// Has the executor of the calling thread watch a socket, and returns the two halves of the transport that it is.
 ///
 /// # Errors
 /// When the executor cannot watch it.
 pub(super) fn halves(socket: OwnedFd) -> io::Result<(Source, Sink)> {
-    let socket = Arc::new(Socket::watch(socket)?);
-    Ok((Source::Socket(SocketSource(Arc::clone(&socket))), Sink::Socket(SocketSink(socket))))
+    let socket = Socket::watch(socket)?;
+    let sink = SocketSink(socket.shared());
+    Ok((Source::Socket(SocketSource(socket)), Sink::Socket(sink)))
 }
 
 impl Socket {
     /// Has the executor of the calling thread watch a socket.
     pub(super) fn watch(socket: OwnedFd) -> io::Result<Self> {
-        let socket = net::UnixDatagram::from(socket);
+        let socket = UnixDatagram::from(socket);
         socket.set_nonblocking(true)?;
-        UnixDatagram::from_std(socket).map(Self)
+        let fd: Arc<OwnedFd> = Arc::new(socket.into());
+        let watch = Some(watched(&fd, Interest::READABLE)?);
+        Ok(Self { fd, watch, awaits_room: false })
+    }
+
+    /// Returns it for who writes.
+    pub(super) fn shared(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.fd)
     }
 
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.fd.as_fd()
     }
 
     /// Receives one packet; `None` at the end.
@@ -50,40 +65,55 @@ impl Socket {
         task: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<Result<Option<Packet>, ReceiveError>> {
+        let Some(watch) = &self.watch else { return Poll::Ready(Ok(None)) };
         loop {
-            if ready!(self.0.poll_recv_ready(task)).is_err() {
-                return Poll::Ready(Ok(None));
-            }
-            let mut received = Err(ReceiveError::WouldBlock);
-            // The executor watches again if there is nothing.
-            let _ = self.0.try_io(Interest::READABLE, || {
-                received = receive_all(self.as_fd(), buffer);
-                let is_empty = matches!(received, Err(ReceiveError::WouldBlock));
-                if is_empty { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-            });
-            if !matches!(received, Err(ReceiveError::WouldBlock)) {
-                return Poll::Ready(received);
+            let Ok(mut guard) = ready!(watch.poll_read_ready(task)) else { return Poll::Ready(Ok(None)) };
+            match receive_all(self.fd.as_fd(), buffer) {
+                // The executor watches again.
+                Err(ReceiveError::WouldBlock) => guard.clear_ready(),
+                received => return Poll::Ready(received),
             }
         }
     }
 
-    pub(super) fn poll_writable(&self, task: &mut Context<'_>) -> Poll<()> {
-        match self.0.poll_send_ready(task) {
-            Poll::Ready(Ok(())) => Poll::Ready(()),
-            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+    /// Ready unless it was full and still is.
+    pub(super) fn poll_writable(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        if !self.awaits_room {
+            return Poll::Ready(());
         }
+        // Where it is not watched any more, reading comes to the end.
+        let Some(watch) = &self.watch else { return Poll::Pending };
+        if ready!(watch.poll_write_ready(task)).is_ok() {
+            self.watch_for(Interest::READABLE, task);
+        }
+        Poll::Ready(())
     }
 
-    /// Tells the executor that the socket was full, so that it watches it again.
-    pub(super) fn is_full(&self) {
-        let full = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-        let _ = self.0.try_io(Interest::WRITABLE, full);
+    /// Notes that it is full: the task is woken when it no longer is.
+    pub(super) fn is_full(&mut self, task: &Context<'_>) {
+        self.watch_for(Interest::READABLE | Interest::WRITABLE, task);
+    }
+
+    fn watch_for(&mut self, interest: Interest, task: &Context<'_>) {
+        // The executor watches a descriptor once.
+        self.watch = None;
+        self.watch = watched(&self.fd, interest).ok();
+        self.awaits_room = interest.is_writable();
+        // Who was to be woken by the former watch is woken by none: it has to look again.
+        task.waker().wake_by_ref();
     }
 }
 
+/// Has the executor of the calling thread watch a descriptor for this.
+// What is deprecated takes whatever calls itself a descriptor; this one is open as long as somebody holds it.
+#[allow(deprecated)]
+fn watched(fd: &Arc<OwnedFd>, interest: Interest) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
+    AsyncFd::with_interest(Arc::clone(fd), interest)
+}
+
 impl SocketSource {
-    pub(super) fn socket(&self) -> &Socket {
-        &self.0
+    pub(super) fn socket(&mut self) -> &mut Socket {
+        &mut self.0
     }
 
     pub(super) fn poll(&mut self, task: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Read> {

@@ -80,7 +80,7 @@ impl Source {
     }
 
     /// Ready unless the socket was full when it was last written to. The task is woken when it no longer is.
-    pub(super) fn poll_writable(&self, task: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_writable(&mut self, task: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Socket(source) => source.socket().poll_writable(task),
             Self::Ring(source) => source.socket().poll_writable(task),
@@ -88,10 +88,10 @@ impl Source {
     }
 
     /// Notes that the socket is full.
-    pub(super) fn is_full(&self) {
+    pub(super) fn is_full(&mut self, task: &Context<'_>) {
         match self {
-            Self::Socket(source) => source.socket().is_full(),
-            Self::Ring(source) => source.socket().is_full(),
+            Self::Socket(source) => source.socket().is_full(task),
+            Self::Ring(source) => source.socket().is_full(task),
         }
     }
 }

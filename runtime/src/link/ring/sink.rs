@@ -1,7 +1,7 @@
 //! The half that writes.
 
 use std::io::IoSlice;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use bailiwick_core::ring::{WriteError, Writer};
@@ -10,18 +10,18 @@ use bailiwick_sys::socket::send;
 use super::lane::Lane;
 use super::{BELL, DESCRIPTORS};
 use crate::link::outbox::{Outbox, Packet};
-use crate::link::socket::{Socket, stopped};
+use crate::link::socket::stopped;
 use crate::link::transport::Stopped;
 
 pub(in crate::link) struct RingSink {
     writer: Writer<Lane>,
-    socket: Arc<Socket>,
+    socket: Arc<OwnedFd>,
     /// The reader was to be woken, and the kernel had no memory for that.
     owes_bell: bool,
 }
 
 impl RingSink {
-    pub(super) fn new(writer: Writer<Lane>, socket: Arc<Socket>) -> Self {
+    pub(super) fn new(writer: Writer<Lane>, socket: Arc<OwnedFd>) -> Self {
         Self { writer, socket, owes_bell: false }
     }
 

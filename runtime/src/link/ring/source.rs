@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use crate::link::transport::{Read, Stopped};
 
 pub(in crate::link) struct RingSource {
     reader: Reader<Lane>,
-    socket: Arc<Socket>,
+    socket: Socket,
     /// Descriptors whose packet was not read yet.
     early: VecDeque<Descriptors>,
     /// The peer has closed the socket: what it had published by then is all that there will be.
@@ -48,13 +47,13 @@ struct Watch {
 }
 
 impl RingSource {
-    pub(super) fn new(reader: Reader<Lane>, socket: Arc<Socket>, busy_poll: Duration) -> Self {
+    pub(super) fn new(reader: Reader<Lane>, socket: Socket, busy_poll: Duration) -> Self {
         let watch = Watch { spin: Spin::new(busy_poll), since: None, asleep: None, has_read: false };
         Self { reader, socket, early: VecDeque::new(), is_over: false, owes_bell: false, watch }
     }
 
-    pub(in crate::link) fn socket(&self) -> &Socket {
-        &self.socket
+    pub(in crate::link) fn socket(&mut self) -> &mut Socket {
+        &mut self.socket
     }
 
     pub(in crate::link) fn poll(&mut self, task: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Read> {

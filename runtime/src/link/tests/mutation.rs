@@ -2,9 +2,9 @@
 //! misunderstand a message; it never panics, and over the next link everything works.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::IoSlice;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -50,7 +50,6 @@ fn b5_of_a_million_packets_that_are_changed_on_the_way_each_costs_at_most_the_li
         let bell: BellRef = cx.peer("right/bell").unwrap();
         assert_eq!(bell.ring().ask(SOON).await, Ok(1));
         let mutant = Rc::new(Mutant::new(seed));
-        let mut descriptors = Vec::new();
         while mutant.changed.get() < wanted {
             let changed = mutant.changed.get();
             mutate(both, &desk, &bell, &mutant).await;
@@ -58,13 +57,26 @@ fn b5_of_a_million_packets_that_are_changed_on_the_way_each_costs_at_most_the_li
                 both.link();
                 let outcome = bell.ring().ask(SOON).await;
                 assert!(outcome.is_ok(), "SEED={seed}, after {} packets: {outcome:?}", mutant.changed.get());
-                descriptors.push(std::fs::read_dir("/proc/self/fd").unwrap().count());
+                // Another link has taken their place.
+                let open = still_open(&mutant.handed.take());
+                assert!(open <= 2, "SEED={seed}, after {} packets: {open} are open", mutant.changed.get());
             }
         }
-        // Other tests of this process have some 300, or more for a while; what one link in each round loses stays.
-        let lost = descriptors.split_off(descriptors.len() / 2).into_iter().min();
-        assert!(lost.is_some_and(|count| count < 600), "SEED={seed}: {lost:?} descriptors are open");
     });
+}
+
+/// Returns which socket it is, however many descriptors there are of it.
+fn place(socket: &OwnedFd) -> String {
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd())).unwrap();
+    link.to_str().unwrap().to_owned()
+}
+
+/// Returns how many of these sockets this process has.
+fn still_open(sockets: &BTreeSet<String>) -> usize {
+    let links = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    // What was closed meanwhile leads nowhere.
+    let open = links.filter_map(|fd| std::fs::read_link(fd.path()).ok()?.into_os_string().into_string().ok());
+    open.filter(|link| sockets.contains(link)).count()
 }
 
 /// After so many packets it is looked whether everything works.
@@ -79,6 +91,7 @@ const TURNS: u32 = 300;
 async fn mutate(both: &Both, desk: &DeskRef, bell: &BellRef, mutant: &Rc<Mutant>) {
     let (left, near) = pair(Kind::SeqPacket).unwrap();
     let (far, right) = pair(Kind::SeqPacket).unwrap();
+    mutant.handed.borrow_mut().extend([&left, &right].map(place));
     both.left.peers.linked(NUMBER, (1, false), left, None).unwrap();
     both.right.peers.linked(NUMBER, (1, false), right, None).unwrap();
     let file = || std::fs::File::open("/dev/null").unwrap();
@@ -126,6 +139,8 @@ struct Mutant {
     /// Packets of earlier links too.
     seen: RefCell<VecDeque<Vec<u8>>>,
     held: RefCell<Option<Vec<u8>>>,
+    /// The ends of links that were handed over.
+    handed: RefCell<BTreeSet<String>>,
 }
 
 /// Numbers at the edge of something.
@@ -135,7 +150,13 @@ const HEADER: usize = bailiwick_wire::frame::HEADER_BYTES;
 impl Mutant {
     fn new(seed: u64) -> Self {
         let chance = fastrand::Rng::with_seed(seed).into();
-        Self { chance, changed: Cell::default(), seen: Default::default(), held: Default::default() }
+        Self {
+            chance,
+            changed: Cell::default(),
+            seen: Default::default(),
+            held: Default::default(),
+            handed: Default::default(),
+        }
     }
 
     /// Returns what is sent instead of a packet.
