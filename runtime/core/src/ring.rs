@@ -36,8 +36,9 @@ pub use writer::{WriteError, Writer};
 pub const CONTROL_WORDS: usize = 64;
 /// Bytes in a word.
 pub const WORD_BYTES: usize = 8;
-/// Words of one way of a link: 256 KiB of packets, so that two of the largest fit, and both ways stay in a core's cache.
-pub const LANE_WORDS: usize = CONTROL_WORDS + (256 << 10) / WORD_BYTES;
+/// Words of one way of a link: 512 KiB, so that three of the largest packets fit, and who writes the next need not wait
+/// until the one before it is read.
+pub const LANE_WORDS: usize = CONTROL_WORDS + (512 << 10) / WORD_BYTES;
 /// The memory of a link: one way, then the other.
 pub const LINK_BYTES: usize = 2 * LANE_WORDS * WORD_BYTES;
 

@@ -134,5 +134,7 @@ fn machine() -> String {
     let (kernel, load) = (read("/proc/sys/kernel/osrelease"), read("/proc/loadavg"));
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
     let load = load.split(' ').next().unwrap_or_default();
-    format!("{processors} processors, Linux {}, load {load} before", kernel.trim())
+    // What a build of it is called says nothing to others.
+    let kernel: Vec<_> = kernel.trim().split('.').take(2).collect();
+    format!("{processors} processors, Linux {}, load {load} before", kernel.join("."))
 }

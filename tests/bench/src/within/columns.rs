@@ -2,6 +2,8 @@
 
 #[cfg(feature = "actix")]
 mod actix;
+#[cfg(feature = "kameo")]
+mod kameo;
 mod mpsc;
 mod ours;
 #[cfg(feature = "ractor")]
@@ -39,6 +41,8 @@ pub fn all() -> Vec<&'static dyn Column> {
         &const { within::<xtra::Xtra>("xtra", "xtra", Kind::Peer, MILLION) },
         #[cfg(feature = "ractor")]
         &const { within::<ractor::Ractor>("ractor", "ractor (unbounded)", Kind::Peer, MILLION / 10) },
+        #[cfg(feature = "kameo")]
+        &const { within::<kameo::Kameo>("kameo", "kameo", Kind::Peer, MILLION / 10) },
     ]
 }
 
