@@ -1,10 +1,12 @@
 //! What a test sees of the spans that handled messages make.
 
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use tracing::Dispatch;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
@@ -25,8 +27,15 @@ pub(super) struct Span {
 impl Spans {
     /// Runs `test` on this thread and returns what it made.
     pub(super) fn of(test: impl FnOnce()) -> Vec<Span> {
+        // While there is only one subscriber, whoever comes to a span first has asked its own thread whether anybody wants it,
+        // for all threads.
+        static OTHERS: OnceLock<[Dispatch; 2]> = OnceLock::new();
+        OTHERS.get_or_init(|| [(); 2].map(|()| Dispatch::new(NoSubscriber::new())));
         let spans = Self::default();
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(spans.clone()), test);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(spans.clone()), || {
+            tracing::callsite::rebuild_interest_cache();
+            test();
+        });
         let found = spans.0.lock().expect("no test panics with the lock held");
         found.clone()
     }
