@@ -1,6 +1,7 @@
 //! Workers of the runtime under keys that narrow their system calls: they live, and what is not in their list ends them.
 
 use bailiwick_supervisor::control::{Cause, State};
+use bailiwick_tests::harness::WITHOUT_ROOT;
 use bailiwick_tests::run;
 use bailiwick_wire::crash::End;
 use nix::sys::signal::Signal;
@@ -73,5 +74,38 @@ fn a_worker_that_cannot_change_its_handlers_dies_at_once_of_what_it_did() {
             assert_eq!(told.contains("has overflowed its stack"), way == "overflow", "{told}");
             supervised.stop();
         }
+    }
+}
+
+/// What a worker with these keys reads of its control groups.
+fn groups(around: &[&str], keys: &str) -> Vec<String> {
+    let manifest = format!(
+        "[worker.reader]\nkind = \"command\"\n\
+        command = [\"/bin/sh\", \"-c\", \"cat /proc/self/cgroup; echo read; exec sleep 1000000\"]\n{keys}\n"
+    );
+    let mut supervised = run!(around, &manifest);
+    supervised.journal().wait_for(0, "reader | read");
+    let told = supervised.journal().wait_until("what it read", |lines| {
+        let told = lines.iter().filter_map(|line| line.text.split_once("reader | "));
+        Some(told.map(|(_, text)| text.to_owned()).filter(|text| text != "read").collect::<Vec<_>>())
+    });
+    supervised.stop();
+    assert!(!told.is_empty(), "there is none");
+    told
+}
+
+/// Control: what has no sandbox reads it. Seen to fail without a namespace of its own.
+#[test]
+fn who_starts_programs_does_not_learn_where_its_group_is_among_those_of_the_machine() {
+    let is_root = nix::unistd::geteuid().is_root();
+    let is_below = |group: &String| !group.ends_with(":/");
+    if is_root {
+        let open = groups(&[], "privileged = true\nsandbox.preset = \"none\"\n");
+        assert!(open.iter().any(is_below), "{open:?}");
+    }
+    let modes: &[&[&str]] = if is_root { &[&[], &WITHOUT_ROOT] } else { &[&[]] };
+    for around in modes {
+        let own = groups(around, "sandbox.preset = \"exec\"\n");
+        assert!(!own.iter().any(is_below), "{around:?}: {own:?}");
     }
 }

@@ -27,6 +27,8 @@ pub enum Namespace {
     Ipc,
     /// The names of host and domain.
     Hostname,
+    /// What of the tree of control groups is above its own.
+    ControlGroups,
 }
 
 /// Namespaces with nothing in them, for all workers together. What the kernel refuses is `None`.
@@ -47,6 +49,7 @@ impl Namespace {
             Self::Network => libc::CLONE_NEWNET,
             Self::Ipc => libc::CLONE_NEWIPC,
             Self::Hostname => libc::CLONE_NEWUTS,
+            Self::ControlGroups => libc::CLONE_NEWCGROUP,
         }
     }
 
@@ -57,6 +60,7 @@ impl Namespace {
             Self::Network => "join network namespace",
             Self::Ipc => "join ipc namespace",
             Self::Hostname => "join hostname namespace",
+            Self::ControlGroups => "join control group namespace",
         }
     }
 
@@ -67,6 +71,7 @@ impl Namespace {
             Self::Network => "own network namespace",
             Self::Ipc => "own ipc namespace",
             Self::Hostname => "own hostname namespace",
+            Self::ControlGroups => "own control group namespace",
         }
     }
 
@@ -77,6 +82,7 @@ impl Namespace {
             Self::Network => c"/proc/self/ns/net",
             Self::Ipc => c"/proc/self/ns/ipc",
             Self::Hostname => c"/proc/self/ns/uts",
+            Self::ControlGroups => c"/proc/self/ns/cgroup",
         }
     }
 
@@ -117,7 +123,7 @@ impl Commons {
             Namespace::Network => &self.network,
             Namespace::Ipc => &self.ipc,
             Namespace::Hostname => &self.hostname,
-            Namespace::Mount => return None,
+            Namespace::Mount | Namespace::ControlGroups => return None,
         };
         made.as_ref().map(AsFd::as_fd)
     }

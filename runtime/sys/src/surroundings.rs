@@ -85,6 +85,8 @@ impl Surroundings {
             None => scenery.folder(proc.at()),
         }
         self.fresh.push(proc);
+        // Which would tell it where its group is among all of the machine's.
+        self.own.push(Namespace::ControlGroups);
     }
 
     /// Has each start find nothing in a folder of the view.
