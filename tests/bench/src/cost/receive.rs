@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bailiwick_core::credit::{Grant, Size};
 use bailiwick_core::link::{
-    Action, Config, Event, Export, ExportId, Frame, Import, ImportId, Limits as LinkLimits, Link, Method,
-    MethodName, Methods, Once, Target, WhileDown,
+    Action, Config, Delivery, Event, Export, Frame, Import, ImportId, Limits as LinkLimits, Link, Message,
+    Method, MethodName, Methods, Once, Target, WhileDown,
 };
 use bailiwick_core::pace::Rate;
 use bailiwick_core::time;
@@ -161,7 +161,7 @@ fn once(bytes: usize) -> f64 {
         let mut receiver = Receiver::of(Export { once: Once::Ever, ..plain() });
         let began = Instant::now();
         for method in 0..methods {
-            receiver.check(method, bytes);
+            drop(black_box(receiver.check(method, bytes)));
             receiver.actions.clear();
         }
         took += began.elapsed();
@@ -207,19 +207,22 @@ impl Receiver {
     /// Returns the nanoseconds of the check of one message, and those of giving its credit back once it is taken.
     fn receive(&mut self, bytes: usize) -> (f64, f64) {
         let (mut checking, mut giving) = (Duration::ZERO, Duration::ZERO);
+        let mut delivered: Vec<Delivery> = Vec::with_capacity(PACKET as usize);
         for _ in 0..MESSAGES / PACKET {
             // The clock is read once for a packet.
             self.now += Duration::from_micros(50);
+            delivered.clear();
             let began = Instant::now();
-            (0..PACKET).for_each(|_| self.check(0, bytes));
+            delivered.extend((0..PACKET).filter_map(|_| self.check(0, bytes)));
+            self.link.settle(self.now, &mut self.actions);
             let checked = Instant::now();
-            let delivered: Vec<ExportId> = self.actions.drain(..).filter_map(delivered).collect();
             assert_eq!(delivered.len(), PACKET as usize, "every message is delivered");
+            let export = delivered[0].export;
             let taken = Instant::now();
-            for export in delivered {
-                let event = Event::Taken { export, size: size(bytes) };
-                self.link.handle(self.now, event, &mut self.actions);
-            }
+            // An actor gives back the room of as many together.
+            let room = Grant { messages: PACKET, bytes: PACKET * size(bytes).bytes, fds: 0 };
+            self.link.taken_together(self.now, export, room, &mut self.actions);
+            self.link.settle(self.now, &mut self.actions);
             giving += taken.elapsed();
             checking += checked - began;
             self.actions.clear();
@@ -227,9 +230,10 @@ impl Receiver {
         (nanos(checking) / f64::from(MESSAGES), nanos(giving) / f64::from(MESSAGES))
     }
 
-    fn check(&mut self, method: u16, bytes: usize) {
-        let frame = Frame::Tell { target: self.target, method, size: size(bytes) };
-        self.link.handle(self.now, black_box(Event::Received(frame)), &mut self.actions);
+    /// Checks a message as a link does of which nothing else came.
+    fn check(&mut self, method: u16, bytes: usize) -> Option<Delivery> {
+        let message = Message { target: self.target, method, size: size(bytes), ask: None };
+        self.link.message_arrived(self.now, black_box(&message), &mut self.actions)
     }
 }
 
@@ -242,11 +246,4 @@ fn frames(actions: &mut Vec<Action>) -> impl Iterator<Item = Frame> {
         Action::Send(frame) => Some(frame),
         _ => None,
     })
-}
-
-fn delivered(action: Action) -> Option<ExportId> {
-    match action {
-        Action::Deliver { export, .. } => Some(export),
-        _ => None,
-    }
 }
