@@ -6,7 +6,7 @@ use bailiwick_wire::frame::{Header, Kind};
 use nix::libc;
 
 use crate::a_identity::{assert_deadly, well_formed};
-use crate::support::{Answer, Arg, Evil, Free, Scene, modes};
+use crate::support::{Answer, Arg, Evil, Free, Scene, modes, wait_until};
 use crate::wire::LINE;
 
 fn header(kind: Kind, fds: u16) -> Vec<u8> {
@@ -72,10 +72,15 @@ fn c5_descriptors_of_every_kind_that_the_supervisor_is_to_keep_harm_nobody() {
         }
         for (life, attached) in [(5, vec![]), (6, vec![0, 0]), (7, vec![0; 253])] {
             let keep = ToSupervisor::Keep { name: "odd".to_owned() };
-            let sent = match &attached[..] {
-                [] => scene.evil.send(LINE, &keep.to_bytes()),
-                some => scene.evil.send_with(LINE, &keep.to_bytes(), some),
-            };
+            let mut sent = Answer::Died;
+            // Where the supervisor has not yet read what was said before, there is no room.
+            wait_until("a word to be taken", || {
+                sent = match &attached[..] {
+                    [] => scene.evil.send(LINE, &keep.to_bytes()),
+                    some => scene.evil.send_with(LINE, &keep.to_bytes(), some),
+                };
+                !sent.is_refused(&["EAGAIN"])
+            });
             assert_ne!(sent, Answer::Refused("EPERM".to_owned()));
             scene.meet_again(life);
             assert_eq!(scene.worker("evil").last_cause, Some(Cause::Protocol), "{mode:?}");
