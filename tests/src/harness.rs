@@ -16,6 +16,7 @@ mod skip;
 mod stopwatch;
 mod strike;
 mod supervised;
+mod wanted;
 
 #[cfg(target_arch = "x86_64")]
 pub use self::births::{Birth, Births, Call, Fault};
@@ -28,6 +29,7 @@ pub use self::skip::needs_root;
 pub use self::stopwatch::Stopwatch;
 pub use self::strike::strike;
 pub use self::supervised::{Ended, Supervised};
+pub use self::wanted::wanted;
 
 /// The beginning of a command line that gives the folder of the executable that follows to another user than root, and
 /// executes it as that one.

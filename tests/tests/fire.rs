@@ -4,7 +4,6 @@
 //! `FIRE=10000000 cargo test --release -p bailiwick-tests --test fire` fires so many; a failure names its seed, and
 //! `FIRE_SEED=…` draws the same moments again.
 
-use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -12,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bailiwick_tests::fixture::{ASKED, Fate};
-use bailiwick_tests::harness::{Process, Supervised};
+use bailiwick_tests::harness::{Process, Supervised, wanted};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
@@ -40,10 +39,6 @@ actor.gun = { type = "Gunner", args = { target = "marker", tells = TELLS, asks =
 from = "gunner"
 to = "marker"
 "#;
-
-fn number(variable: &str) -> Option<u64> {
-    env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
-}
 
 /// What the sender says in the end.
 struct Accounts {
@@ -122,8 +117,8 @@ fn ledger(place: &Path) -> (Vec<u64>, Vec<u64>) {
 
 /// With these keys of both workers, and the tables that they speak of.
 fn under_fire(keys: &str, tables: &str) {
-    let messages = number("FIRE").unwrap_or(USUAL);
-    let seed = number("FIRE_SEED").unwrap_or_else(|| fastrand::u64(..u64::MAX / 2));
+    let messages = wanted("FIRE").unwrap_or(USUAL);
+    let seed = wanted("FIRE_SEED").unwrap_or_else(|| fastrand::u64(..u64::MAX / 2));
     println!("FIRE_SEED={seed}");
     let place = place();
     let (tells, asks) = (messages.div_ceil(2), messages / 2);

@@ -19,6 +19,9 @@ const GLANCE: Duration = Duration::from_millis(10);
 /// What a pipe holds at most.
 const PIPE: usize = 64 << 10;
 
+/// What a pilot prints of an answer.
+const ANSWERED: &str = " ok after ";
+
 /// One line.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -132,6 +135,16 @@ impl Journal {
             lines = self.shared.more.wait_timeout(lines, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
         }
         lines.get(from..).unwrap_or_default().to_vec()
+    }
+
+    /// Returns the last lines, up to so many, without the answers that pilots count.
+    pub fn end(&self, lines: usize) -> String {
+        let told = self.since(0);
+        let telling: Vec<_> =
+            told.iter().map(|line| &line.text).filter(|text| !text.contains(ANSWERED)).collect();
+        telling[telling.len().saturating_sub(lines)..]
+            .iter()
+            .fold(String::new(), |end, text| end + text + "\n")
     }
 
     /// Waits for a line that contains `text`, from line number `from` on.

@@ -20,6 +20,9 @@ use super::{Journal, PATIENCE, Process, Remains, copy_program};
 /// How long an order of an operator may take before the test has failed.
 const ORDER: Duration = Duration::from_secs(50);
 
+/// How many lines of the journal a test that fails leaves.
+const TOLD_OF_A_FAILURE: usize = 60;
+
 /// A running supervisor.
 #[derive(Debug)]
 pub struct Supervised {
@@ -393,6 +396,14 @@ impl Drop for Supervised {
         if self.ended.is_none() {
             let _ = self.child.kill();
             let _ = self.child.wait();
+        }
+        if thread::panicking() {
+            // What failed is often told here only: by whom a worker was killed, and for what.
+            eprintln!(
+                "the end of what {} said:\n{}",
+                self.path().display(),
+                self.journal.end(TOLD_OF_A_FAILURE)
+            );
         }
         self.remains().clear();
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use bailiwick_core::ring::{LANE_WORDS, LINK_BYTES};
+use bailiwick_core::ring::{CONTROL_WORDS, LANE_WORDS, LINK_BYTES};
 use bailiwick_tests::harness::{Process, needs_root};
 use nix::libc;
 use nix::sys::signal::Signal;
@@ -70,14 +70,18 @@ fn d5_who_is_stopped_or_killed_in_the_midst_of_a_ring_holds_nobody_up() {
         let mut scene = Scene::of_manifest(mode, &manifest);
         let ((file, start), (theirs, place)) = (ring(&scene, "evil"), ring(&scene, "victim"));
         assert_eq!(file, theirs, "{mode:?}: the same memory");
-        // Behind everything that was published, on the way to the victim and on the way back.
+        // Where the next packet is to stand, on the way to the victim and on the way back: a head, and not all that it promises.
+        let half = [1000_u64.to_ne_bytes(), [0xee; 8]].concat();
         for lane in 0..2 {
-            scene.evil.poke(word(start, lane, LANE_WORDS / 2), &[0xee; 64]);
+            let tail = scene.evil.peek(word(start, lane, TAIL), 8);
+            let next = u64::from_ne_bytes(tail.try_into().expect("a word")) as usize;
+            let next = CONTROL_WORDS + next % (LANE_WORDS - CONTROL_WORDS);
+            scene.evil.poke(word(start, lane, next), &half);
             let memory = fs::File::open(format!("/proc/{}/mem", scene.pid("victim").0)).expect("root may");
-            let mut seen = [0; 64];
-            let at = word(place, lane, LANE_WORDS / 2);
+            let mut seen = [0; 16];
+            let at = word(place, lane, next);
             std::os::unix::fs::FileExt::read_exact_at(&memory, &mut seen, at as u64).expect("it is mapped");
-            assert_eq!(seen, [0xee; 64], "{mode:?}");
+            assert_eq!(seen[..], half, "{mode:?}");
         }
         let answers = |scene: &Scene| {
             scene.journal().since(0).iter().filter(|line| line.text.contains("of victim ok")).count()
@@ -88,7 +92,6 @@ fn d5_who_is_stopped_or_killed_in_the_midst_of_a_ring_holds_nobody_up() {
         wait_until("answers while evil is stopped", || answers(&scene) >= before + 50);
         assert_eq!(scene.pid("evil"), evil, "{mode:?}");
         evil.signal(Signal::SIGCONT);
-        scene.evil.poke(word(start, 0, LANE_WORDS / 2), &[0; 64]);
         evil.signal(Signal::SIGKILL);
         scene.meet_again(2);
         wait_until("a ring of its own for the next life", || ring(&scene, "evil").0 != file);

@@ -136,10 +136,11 @@ impl Scene {
             wrapper.extend(["sh", "-c", AS_SOMEBODY, &user]);
         }
         let supervised = run!(&wrapper, manifest);
-        for worker in ["victim", "priv", "pilot", "second", "evil"] {
+        for worker in ["victim", "priv", "pilot", "second"] {
             supervised.wait_for_life(worker, 1);
         }
-        let evil = Evil::at(&supervised.path().join("orders.sock"));
+        let life = supervised.wait_for_life("evil", 1);
+        let evil = Evil::at(&supervised.path().join("orders.sock"), life.pid.expect("it is ready"));
         let before = Books::of(supervised.process());
         let mut scene = Self { supervised, mode, evil, stopwatch: Stopwatch::start(), before, asking: None };
         scene.watch();
@@ -208,8 +209,8 @@ impl Scene {
 
     /// Connects to the present life of evil.
     pub(crate) fn meet_again(&mut self, generation: u32) {
-        self.supervised.wait_for_life("evil", generation);
-        self.evil = Evil::at(&self.supervised.path().join("orders.sock"));
+        let life = self.supervised.wait_for_life("evil", generation);
+        self.evil = Evil::at(&self.path().join("orders.sock"), life.pid.expect("it is ready"));
     }
 
     /// Makes evil do one after the other, in another life where one was its last; tells what came of each.
@@ -346,7 +347,7 @@ impl Free {
         let socket = folder.path().join("orders.sock");
         let mut command = Self::command(&folder, user, &["evil"]);
         let child = command.arg(&socket).stdout(output).spawn().expect("it can be started");
-        let evil = Evil::at(&socket);
+        let evil = Evil::at(&socket, child.id());
         Self { folder, children: vec![child], user, evil }
     }
 
@@ -424,6 +425,7 @@ pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
 /// A connection to hostile code that does what it is told.
 pub(crate) struct Evil {
     stream: BufReader<UnixStream>,
+    process: Process,
 }
 
 /// What came of an order.
@@ -493,7 +495,7 @@ pub(crate) enum Arg {
 impl Evil {
     /// Connects, as soon as somebody listens.
     #[track_caller]
-    pub(crate) fn at(path: &Path) -> Self {
+    pub(crate) fn at(path: &Path, pid: u32) -> Self {
         let until = Instant::now() + PATIENCE;
         let stream = loop {
             match UnixStream::connect(path) {
@@ -503,7 +505,16 @@ impl Evil {
             thread::park_timeout(Duration::from_millis(2));
         };
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(stream), process: Process(pid) }
+    }
+
+    /// Waits until its runtime waits: what it was woken for before it has come to.
+    #[track_caller]
+    pub(crate) fn wait_for_rest(&self) {
+        wait_until("the runtime of evil to rest", || {
+            let state = self.process.status().remove("State").unwrap_or_default();
+            !state.starts_with(['R', 'D'])
+        });
     }
 
     /// Has an order carried out.

@@ -302,6 +302,9 @@ impl Evil {
                 self.call(libc::SYS_epoll_ctl, &[queue.into(), 2.into(), (*copy).into(), Arg::Room(16)]);
             }
         }
+        // It may have been woken for this socket already, and on a busy machine it comes to it late: between what evil waits for
+        // and what evil reads.
+        self.wait_for_rest();
     }
 }
 

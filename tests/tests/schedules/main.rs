@@ -9,9 +9,9 @@ mod schedule;
 mod shape;
 mod world;
 
-use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use bailiwick_tests::harness::wanted;
 use schedule::Schedule;
 use shape::Shape;
 use world::World;
@@ -22,18 +22,14 @@ const SLOW: &str = "ready_after_ms = 10, ";
 /// Schedules of each shape in every run of the tests.
 const USUAL: u64 = 6;
 
-fn number(variable: &str) -> Option<u64> {
-    env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
-}
-
 /// Runs schedules over workers of this shape.
 fn run(shape: Shape) {
-    let seeds = match number("SCHEDULE_SEED") {
+    let seeds = match wanted("SCHEDULE_SEED") {
         Some(seed) => seed..=seed,
         // Others in every run: what holds for any schedule is not shown by the same few.
         None => {
             let first = fastrand::u64(..u64::MAX / 2);
-            first..=first + number("SCHEDULES").unwrap_or(USUAL) - 1
+            first..=first + wanted("SCHEDULES").unwrap_or(USUAL) - 1
         }
     };
     println!("seeds {seeds:?}");

@@ -121,6 +121,21 @@ impl<'r, 'de> Item<'r, 'de> {
         Ok(Item { place, ..self })
     }
 
+    /// Reads what is of this type: an error that travels out of it notes that.
+    #[inline(always)]
+    fn within<T>(
+        self,
+        name: &'static str,
+        read: impl FnOnce(Item<'_, 'de>) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let Item { reader, place } = self;
+        let read = read(Item { reader: &mut *reader, place });
+        if read.is_err() {
+            reader.budget.step(Step::Type(name));
+        }
+        read
+    }
+
     /// Reads a row of fields.
     #[inline(always)]
     pub(super) fn fields<V: Visitor<'de>>(
@@ -132,19 +147,6 @@ impl<'r, 'de> Item<'r, 'de> {
         let Item { reader, place } = self.below()?;
         visitor.visit_seq(Fields { reader, place, names, count, next: 0 })
     }
-}
-
-/// Notes the type that an error travels out of.
-macro_rules! within {
-    ($reader:ident, $name:expr, $result:expr) => {
-        match $result {
-            Ok(value) => Ok(value),
-            Err(error) => {
-                $reader.budget.step(Step::Type($name));
-                Err(error)
-            }
-        }
-    };
 }
 
 macro_rules! items {
@@ -261,8 +263,7 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Failed> {
-        let Item { reader, place } = self.open::<V::Value>()?.below()?;
-        within!(reader, name, visitor.visit_newtype_struct(Item { reader: &mut *reader, place }))
+        self.open::<V::Value>()?.below()?.within(name, |item| visitor.visit_newtype_struct(item))
     }
 
     #[inline]
@@ -284,8 +285,7 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Failed> {
-        let Item { reader, place } = self.open::<V::Value>()?;
-        within!(reader, name, Item { reader: &mut *reader, place }.fields(len, &[], visitor))
+        self.open::<V::Value>()?.within(name, |item| item.fields(len, &[], visitor))
     }
 
     #[inline]
@@ -303,8 +303,7 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Failed> {
-        let Item { reader, place } = self.open::<V::Value>()?;
-        within!(reader, name, Item { reader: &mut *reader, place }.fields(names.len(), names, visitor))
+        self.open::<V::Value>()?.within(name, |item| item.fields(names.len(), names, visitor))
     }
 
     #[inline(always)]
@@ -314,8 +313,7 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Failed> {
-        let Item { reader, place } = self.open::<V::Value>()?;
-        within!(reader, name, visitor.visit_enum(Variant(Item { reader: &mut *reader, place })))
+        self.open::<V::Value>()?.within(name, |item| visitor.visit_enum(Variant(item)))
     }
 
     fn is_human_readable(&self) -> bool {
