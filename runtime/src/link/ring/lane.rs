@@ -73,7 +73,9 @@ impl Words for Lane {
 mod tests {
     use std::os::fd::AsFd;
 
-    use bailiwick_core::ring::{CONTROL_WORDS, LINK_BYTES};
+    use std::sync::atomic::AtomicBool;
+
+    use bailiwick_core::ring::{CONTROL_WORDS, LINK_BYTES, Reader, Writer};
     use bailiwick_sys::shared_words::make;
 
     use super::*;
@@ -96,4 +98,58 @@ mod tests {
         }
         assert!((0..LANE_WORDS).all(|at| other.acquire(at) == 0));
     }
+
+    /// Whoever looked twice at one of these words would sooner or later use another than it has checked.
+    #[test]
+    fn what_changes_while_it_is_read_is_looked_at_once() {
+        let memory = make(LINK_BYTES).unwrap();
+        let shared = Arc::new(SharedWords::map(memory.as_fd(), LINK_BYTES).unwrap());
+        let lane = |number| Lane { memory: Arc::clone(&shared), from: number * LANE_WORDS };
+        let (read, written, over) = (lane(0), lane(1), AtomicBool::new(false));
+        // What one packet promises, and where it ends; and what was taken of another.
+        let lies = [
+            (&read, CONTROL_WORDS, [8, 1 << 20, 0, 8]),
+            (&read, 0, [2, 2, 1 << 20, u64::MAX]),
+            (&written, 32, [0, 1 << 40, 0, u64::MAX]),
+        ];
+        let mut writer = Writer::new(lane(1)).unwrap();
+        writer.write(&vec![7; (LANE_WORDS - CONTROL_WORDS - 20) * WORD_BYTES], 0).unwrap();
+        let mut came = [0; 4];
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    for number in 0..4 {
+                        lies.iter().for_each(|(lane, at, words)| lane.release(*at, words[number]));
+                    }
+                }
+            });
+            let _over = Over(&over);
+            let mut buffer = [0; 64];
+            while came.iter().any(|count| *count < LOOKS) {
+                let record = Reader::new(lane(0)).unwrap().read(&mut buffer);
+                if let Ok(Some(record)) = record {
+                    assert_eq!(record.bytes, 8);
+                }
+                let room = writer.has_room(1000);
+                assert_ne!(room, Ok(true));
+                came[usize::from(record.is_err())] += 1;
+                came[2 + usize::from(room.is_err())] += 1;
+                if came[0] % 256 == 0 {
+                    std::thread::yield_now();
+                }
+            }
+        });
+    }
+
+    /// Ends the thread that lies, also when what is tested has failed.
+    struct Over<'a>(&'a AtomicBool);
+
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// How often each of what can come of a look is waited for.
+    const LOOKS: u32 = 50_000;
 }
