@@ -3,8 +3,7 @@
 //! `cargo run --release -- compare` measures every system that is built in, in rounds that take turns, and prints tables
 //! with ratios (`--features peers` builds the peers in; `compare --help` says what can be chosen). `page` writes
 //! `docs/results.md` and draws its pictures from what `compare --save` kept. `many` has 200 workers, `gallery` asks the
-//! gallery for thumbnails, `cost` says what isolation costs, and `ring` compares the kinds of links. Compare only within
-//! one run: the machine sets the times.
+//! gallery for thumbnails, and `cost` says what isolation costs. Compare only within one run: the machine sets the times.
 
 mod compare;
 mod cost;
@@ -14,7 +13,6 @@ mod lives;
 mod many;
 mod page;
 mod protocol;
-mod ring;
 mod within;
 mod workload;
 
@@ -29,7 +27,6 @@ fn main() -> ExitCode {
         return match name.split('.').next() {
             Some(many::NAME) => many::run(None),
             Some(name) if cost::is_ours(name) => cost::run(),
-            Some(name) if ring::is_ours(name) => ring::run(None),
             Some(ours::FRONT | ours::ECHO) => ours::work(),
             other => panic!("no worker is called {other:?}"),
         };
@@ -45,13 +42,11 @@ fn main() -> ExitCode {
         "many" => many::print(),
         "gallery" => gallery::print(),
         "cost" => cost::print(),
-        "ring" => ring::print(),
-        "ours-ring" => return ring::run(rest.first().map(String::as_str)),
         "cost-system" => return cost::run(),
         "ours-many" => return many::run(rest.first().map(String::as_str)),
         "floor-many" => many::floor(),
         other => {
-            eprintln!("{other} is unknown: compare, page, many, gallery, cost, ring");
+            eprintln!("{other} is unknown: compare, page, many, gallery, cost");
             return ExitCode::from(2);
         }
     }

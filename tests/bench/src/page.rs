@@ -101,7 +101,7 @@ const TAIL: &str = "\
 | system | as |
 |---|---|
 | *blocking Unix stream*, *tokio Unix stream* | a length and bincode; writers coalesce up to 64 KiB, readers take all there is; one thread each; a kill is answered by starting the process again |
-| Bailiwick | two sealed workers under one supervisor, a link with grants and budgets, `Blob` for payloads; *payloads copied* sends `Vec<u8>` |
+| Bailiwick | two sealed workers under one supervisor, a link with grants and budgets, `Blob` for payloads; *payloads copied* sends `Vec<u8>`; *ring* has both workers in one trust domain, whose messages go through shared memory, and *polled* looks for them for up to 50 us before it sleeps |
 | ipc-channel | a channel each way, a bytes channel for payloads |
 | tarpc | bincode over a Unix socket, as in its example of a transport; calls are answered, so 64 are on their way for one-way messages |
 | ractor_cluster | two nodes over its external transport on a Unix socket; the actor is found in a process group |

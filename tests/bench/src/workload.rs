@@ -42,6 +42,11 @@ impl Told {
     }
 }
 
+/// Returns the executor that every system is given: one thread.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built")
+}
+
 /// Measured values in ascending order.
 pub struct Samples(Vec<f64>);
 
@@ -70,6 +75,11 @@ impl Samples {
     /// Returns the median, 0 without values.
     pub fn p50(&self) -> f64 {
         self.at(0.50)
+    }
+
+    /// Returns the 99th percentile, 0 without values.
+    pub fn p99(&self) -> f64 {
+        self.at(0.99)
     }
 
     fn at(&self, share: f64) -> f64 {

@@ -1,6 +1,5 @@
 //! The columns, in the order of tables.
 
-mod blocking;
 #[cfg(feature = "ipc-channel")]
 mod ipc_channels;
 pub mod ours;
@@ -16,11 +15,13 @@ use crate::within;
 /// Returns all that this build has.
 pub fn all() -> Vec<&'static dyn Column> {
     let mut columns: Vec<&'static dyn Column> = vec![
-        &blocking::BlockingStream,
-        &stream::TokioStream,
+        &stream::BLOCKING,
+        &stream::TOKIO,
         &ours::Ours::Sealed,
         &ours::Ours::Copied,
         &ours::Ours::Open,
+        &ours::Ours::Ring,
+        &ours::Ours::Polled,
         #[cfg(feature = "ipc-channel")]
         &ipc_channels::IpcChannels,
         #[cfg(feature = "tarpc")]

@@ -57,13 +57,17 @@ fn latency(results: &Results) -> Picture {
     }
 }
 
+/// Returns the lines of values against the points at which they were measured.
+fn swept(results: &Results, workload: Workload, read: impl Fn(f64) -> f64) -> Vec<Line> {
+    lines(results, workload, |x, column| Some((x as f64, read(results.value(workload, x, column)?))))
+}
+
 fn sizes(results: &Results) -> Picture {
-    let at = |x: u64, column: &str| Some((x as f64, results.value(Workload::Size, x, column)?));
     Picture {
         title: "Throughput against size, read by the receiver",
         x: Axis { title: "bytes of one message", text: |x| tables::readable_size(x as u64) },
         y: Axis { title: "GB/s", text: round },
-        lines: lines(results, Workload::Size, at),
+        lines: swept(results, Workload::Size, |rate| rate),
     }
 }
 
@@ -81,22 +85,20 @@ fn load(results: &Results) -> Picture {
 }
 
 fn actors(results: &Results) -> Picture {
-    let at = |x: u64, column: &str| Some((x as f64, results.value(Workload::InActors, x, column)?));
     Picture {
         title: "Cost of a message against the number of actors in one process",
         x: Axis { title: "actors", text: |x| tables::readable(x) },
         y: Axis { title: "ns", text: |ns| tables::readable(ns) },
-        lines: lines(results, Workload::InActors, at),
+        lines: swept(results, Workload::InActors, |ns| ns),
     }
 }
 
 fn workers(results: &Results) -> Picture {
-    let at = |x: u64, column: &str| Some((x as f64, 1e9 / results.value(Workload::Workers, x, column)?));
     Picture {
         title: "Cost of a message against the number of workers",
         x: Axis { title: "workers", text: |x| tables::readable(x) },
         y: Axis { title: "ns", text: |ns| tables::readable(ns) },
-        lines: lines(results, Workload::Workers, at),
+        lines: swept(results, Workload::Workers, |rate| 1e9 / rate),
     }
 }
 

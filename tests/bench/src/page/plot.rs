@@ -45,7 +45,13 @@ const CHART_WIDTH: u32 = 700;
 const LEGEND_STEP: i32 = 22;
 const TEXT: &str = "sans-serif";
 /// Ours, the most visible ones.
-const OURS: [RGBColor; 3] = [RGBColor(200, 30, 30), RGBColor(240, 130, 40), RGBColor(150, 20, 90)];
+const OURS: [RGBColor; 5] = [
+    RGBColor(200, 30, 30),
+    RGBColor(240, 130, 40),
+    RGBColor(150, 20, 90),
+    RGBColor(230, 90, 140),
+    RGBColor(120, 60, 20),
+];
 /// The floors, in the background.
 const FLOORS: [RGBColor; 3] = [RGBColor(120, 120, 120), RGBColor(60, 60, 60), RGBColor(170, 170, 170)];
 const PEERS: [RGBColor; 6] = [

@@ -1,6 +1,7 @@
 //! Bailiwick: actors in two sandboxed workers under one supervisor, with grants, budgets and back-pressure.
 //!
-//! The measuring process is the supervisor; its main worker, the front, measures, and writes what it found for it.
+//! The measuring process is the supervisor; its main worker, the front, measures, and writes what it found for it. What is
+//! about messages is measured in a sealed front, which has a file to read and a folder to write besides.
 
 use std::fs;
 use std::panic::AssertUnwindSafe;
@@ -18,7 +19,7 @@ use crate::compare::client::{self, Client};
 use crate::compare::column::{Column, Kind, is_about_messages};
 use crate::compare::lives::{LIVES, median};
 use crate::compare::task::{Measured, Task};
-use crate::compare::workloads::Workload;
+use crate::compare::workloads::{MIB, Workload};
 use crate::cost::is_root;
 use crate::lives::{replaced_ms, started_ms};
 use crate::protocol::{EchoRef, Echoing};
@@ -34,6 +35,10 @@ pub enum Ours {
     Copied,
     /// No sandbox.
     Open,
+    /// Sealed workers that share memory: a ring beside the socket.
+    Ring,
+    /// The same, looking into it before they sleep.
+    Polled,
 }
 
 /// The name of the main worker.
@@ -43,9 +48,15 @@ pub const ECHO: &str = "compare-echo";
 /// Where the front reads what to measure, seen from the folder that everybody starts in.
 const ORDER: &str = "order.json";
 /// Where it writes what it found.
-const FOUND: &str = "found.json";
+const FOUND: &str = "found/found.json";
+/// The folder of that.
+const FOUND_DIR: &str = "found";
 const STATE_DIR: &str = "state";
+/// Bytes around a payload, and a few more.
+const SURROUNDINGS: u64 = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
+/// For how long at most who polls looks into the ring before it sleeps.
+const BUSY_POLL: Duration = Duration::from_micros(50);
 
 impl Column for Ours {
     fn name(&self) -> &'static str {
@@ -53,6 +64,8 @@ impl Column for Ours {
             Self::Sealed => "ours",
             Self::Copied => "ours-copied",
             Self::Open => "ours-open",
+            Self::Ring => "ours-ring",
+            Self::Polled => "ours-ring-polling",
         }
     }
 
@@ -61,6 +74,8 @@ impl Column for Ours {
             Self::Sealed => "**Bailiwick**, sealed, socket",
             Self::Copied => "**Bailiwick**, payloads copied",
             Self::Open => "**Bailiwick**, no sandbox",
+            Self::Ring => "**Bailiwick**, sealed, ring",
+            Self::Polled => "**Bailiwick**, sealed, ring, polled",
         }
     }
 
@@ -74,12 +89,14 @@ impl Column for Ours {
             Self::Sealed => is_about_messages(workload) || is_about_lives || workload == Workload::Workers,
             Self::Copied => workload == Workload::Size,
             Self::Open => is_about_lives || workload == Workload::Ask,
+            Self::Ring | Self::Polled => is_about_messages(workload),
         }
     }
 
     fn measure(&self, task: &Task) -> Option<Measured> {
         let order = serde_json::to_string(&(self, task)).expect("an order is plain");
         fs::write(ORDER, order).expect("the folder is ours");
+        fs::create_dir(FOUND_DIR).expect("the folder is ours");
         let _told_by_the_file = program(*self, task).run();
         let found = fs::read_to_string(FOUND).expect("the front writes what it found");
         serde_json::from_str(&found).expect("the front writes figures")
@@ -88,9 +105,8 @@ impl Column for Ours {
 
 /// Runs as one of the workers.
 pub fn work() -> ExitCode {
-    // Only the front is told, and only the front asks.
-    let (ours, task) = order().unwrap_or((Ours::Sealed, Task { workload: Workload::Ask, x: 0, millis: 0 }));
-    program(ours, &task).run()
+    // A worker is what the supervisor made of it; what to measure the front reads when it runs.
+    program(Ours::Sealed, &Task { workload: Workload::Ask, x: 0, millis: 0 }).run()
 }
 
 fn order() -> Option<(Ours, Task)> {
@@ -99,8 +115,7 @@ fn order() -> Option<(Ours, Task)> {
 
 /// The budget is so large, and the pause so short, that only the restart itself is measured.
 fn program(ours: Ours, task: &Task) -> Program {
-    let sandbox = if ours == Ours::Open { unconfined() } else { Sandbox::sealed() };
-    let echo = Worker::new(ECHO, sandbox)
+    let echo = Worker::new(ECHO, ours.sandbox())
         .serve(EchoRef::serve(Echoing::default))
         .instances(task.others())
         .group("measured")
@@ -109,9 +124,29 @@ fn program(ours: Ours, task: &Task) -> Program {
         .state_dir(STATE_DIR)
         .group(Group::new("measured").budget(1_000, Duration::from_secs(1)))
         .add(echo)
-        // It kills the other worker, and writes what it found, so it is not confined.
-        .main(FRONT, unconfined().grant(ECHO), front);
+        .main(FRONT, ours.front(task.workload).grant(ECHO), front);
     if is_root() { program } else { program.allow_degraded() }
+}
+
+impl Ours {
+    /// What both workers are, unless one needs more.
+    fn sandbox(self) -> Sandbox {
+        match self {
+            Self::Sealed | Self::Copied => Sandbox::sealed(),
+            Self::Open => unconfined(),
+            Self::Ring => Sandbox::sealed().trust_domain("measured", Duration::ZERO),
+            Self::Polled => Sandbox::sealed().trust_domain("measured", BUSY_POLL),
+        }
+    }
+
+    fn front(self, workload: Workload) -> Sandbox {
+        match workload {
+            // It kills the other worker.
+            Workload::Start | Workload::Restart => unconfined(),
+            _ if self == Self::Open => unconfined(),
+            _ => self.sandbox().read(ORDER).write(FOUND_DIR),
+        }
+    }
 }
 
 fn unconfined() -> Sandbox {
@@ -139,6 +174,9 @@ async fn find(cx: Context) -> Result<(), ActorError> {
                 // Before it is up, what is told has to wait in a short queue.
                 client.ask(Note::asking(0)).await;
             }
+            // The largest message that is copied is a MiB with all that surrounds its payload.
+            let is_too_large = ours == Ours::Copied && task.x == MIB;
+            let task = Task { x: task.x - if is_too_large { SURROUNDINGS } else { 0 }, ..task };
             client::measure(&clients, &task).await
         }
     };

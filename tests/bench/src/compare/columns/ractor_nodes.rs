@@ -13,7 +13,7 @@ use crate::compare::lives;
 use crate::compare::payload;
 use crate::compare::task::{Measured, Task};
 use crate::compare::workloads::Workload;
-use crate::workload::{Note, Told};
+use crate::workload::{self, Note, Told};
 
 /// The column.
 pub struct RactorNodes;
@@ -161,8 +161,7 @@ async fn open(task: &Task) -> (Remote, Other) {
 struct Runtime(tokio::runtime::Runtime);
 
 fn runtime() -> Runtime {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    Runtime(runtime.expect("a runtime can be built"))
+    Runtime(workload::runtime())
 }
 
 impl Runtime {

@@ -17,7 +17,7 @@ use crate::compare::lives;
 use crate::compare::payload::{self, Bytes};
 use crate::compare::task::{Measured, Task};
 use crate::compare::workloads::Workload;
-use crate::workload::{Note, Told};
+use crate::workload::{Note, Told, runtime};
 
 /// The column.
 pub struct TarpcCalls;
@@ -114,10 +114,6 @@ fn framed(
     stream.set_nonblocking(true).expect("a socket can be made non-blocking");
     let stream = UnixStream::from_std(stream).expect("a runtime is entered");
     LengthDelimitedCodec::builder().max_frame_length(FRAME_MAX).new_framed(stream)
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built")
 }
 
 impl Client for Caller {

@@ -8,7 +8,7 @@ use kameo::mailbox;
 use kameo::message::{Context, Message};
 
 use crate::within::{Actors, Tally};
-use crate::workload::Note;
+use crate::workload::{self, Note};
 
 /// A tokio runtime of one thread.
 pub struct Kameo;
@@ -70,11 +70,7 @@ impl Actors for Kameo {
     type Ref = ActorRef<Hopper>;
 
     fn run<T>(body: impl AsyncFnOnce(&mut Self) -> T) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime can be built");
-        runtime.block_on(async { body(&mut Self).await })
+        workload::runtime().block_on(async { body(&mut Self).await })
     }
 
     async fn spawn(&mut self, tally: &Arc<Tally>) -> Option<Self::Ref> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef, Message, RpcReplyPort, call};
 
 use crate::within::{Actors, Tally};
-use crate::workload::Note;
+use crate::workload::{self, Note};
 
 /// A tokio runtime of one thread.
 pub struct Ractor;
@@ -60,11 +60,7 @@ impl Actors for Ractor {
     type Ref = ActorRef<Say>;
 
     fn run<T>(body: impl AsyncFnOnce(&mut Self) -> T) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime can be built");
-        runtime.block_on(async { body(&mut Self).await })
+        workload::runtime().block_on(async { body(&mut Self).await })
     }
 
     async fn spawn(&mut self, tally: &Arc<Tally>) -> Option<Self::Ref> {
