@@ -57,7 +57,13 @@ impl Lending {
     /// Lends up to the capacity of a mailbox.
     pub(super) fn of(mailbox: &Mailbox) -> Self {
         let bytes = mailbox.bytes().try_into().unwrap_or(u32::MAX);
-        Self(Mutex::new(Grant { messages: mailbox.capacity(), bytes, fds: 0 }))
+        Self(Mutex::new(match mailbox.policy() {
+            // Each sender has the whole room from the start: with more, it would send what is refused here.
+            OnFull::Reject => Grant::NONE,
+            OnFull::Wait | OnFull::DropOldest | OnFull::DropNewest => {
+                Grant { messages: mailbox.capacity(), bytes, fds: 0 }
+            }
+        }))
     }
 
     /// Takes as much of a wish as is there.

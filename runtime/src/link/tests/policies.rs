@@ -58,3 +58,56 @@ fn a_mailbox_that_drops_the_newest_holds_nobody_up_in_another_worker_and_keeps_t
         assert_eq!(list, (0..ROOM).collect::<Vec<_>>());
     }
 }
+
+/// Has a desk taken as much as it has room for, so that its sender would be lent more, and fills it while it is busy; returns
+/// how much of that was sent, and how much was not taken in the end.
+fn overfill(carried: Carried) -> (u64, u64) {
+    let (mut sent, mut lost) = (0, 0);
+    let mailbox = Mailbox::bounded(ROOM).on_full(OnFull::Reject);
+    run_with(Both::with_mailbox(mailbox, carried), async |both, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        let taken = || both.right.node.shared.workload.taken();
+        for number in 0..ROOM {
+            desk.add(number).tell().await.unwrap();
+        }
+        while taken() < u64::from(ROOM) {
+            tokio::task::yield_now().await;
+        }
+        // What is given back comes some time later.
+        let hang = tokio::task::spawn_local({
+            let desk = desk.clone();
+            async move {
+                while let Err(AskError::NotDelivered(NotDelivered::Full)) = desk.hang().ask(SOON).await {
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        while taken() == u64::from(ROOM) {
+            tokio::task::yield_now().await;
+        }
+        let before = taken();
+        for number in 0..SENT {
+            match desk.add(number).tell().await {
+                Ok(()) => sent += 1,
+                Err(refused) => assert_eq!(refused, NotDelivered::Full),
+            }
+            tokio::task::yield_now().await;
+        }
+        hang.abort();
+        let letters = || both.right.node.shared.dead_letters.counts().values().sum::<u64>();
+        while taken() + letters() < before + sent {
+            tokio::task::yield_now().await;
+        }
+        lost = letters();
+    });
+    (sent, lost)
+}
+
+#[test]
+fn a_mailbox_that_rejects_has_its_sender_in_another_worker_refused_and_loses_nothing_that_was_sent() {
+    for carried in Carried::ALL {
+        let (sent, lost) = overfill(carried);
+        assert!((1..=u64::from(ROOM)).contains(&sent), "{sent} sent over {carried:?}");
+        assert_eq!(lost, 0, "of {sent} over {carried:?}");
+    }
+}
