@@ -7,6 +7,7 @@ mod courier;
 mod death;
 mod deputy;
 mod evil;
+mod flood;
 mod foreign;
 mod gunner;
 mod hostile;
@@ -32,6 +33,7 @@ pub use self::deputy::{
     Careful, Careless, Charge, Dupe, DupeRef, Guest, GuestRef, Key, Order, Refused, Warden, WardenRef,
 };
 pub use self::evil::{Evil, Mask, MaskRef};
+pub use self::flood::{Beside, BesideRef, Hose, Neighbour, Pour, PourRef, Sip, SipRef, Sipper, Spill};
 pub use self::gunner::{ASKED, Butts, Fate, Fire, Gun, GunRef, Gunner, Marker, Range, RangeRef};
 use self::hostile::Attack;
 pub use self::life::{Knobs, Life, Probe, ProbeRef};
@@ -78,6 +80,9 @@ fn program() -> Program {
         .register("Chatter", SpeakRef::serve(Chatter::new).with_args::<Topics>().with_lifecycle())
         .register("Gunner", GunRef::serve(Gunner::new).with_args::<Fire>().with_lifecycle())
         .register("Marker", RangeRef::serve(Marker::new).with_args::<Butts>())
+        .register("Sipper", SipRef::serve(Sipper::default))
+        .register("Neighbour", BesideRef::serve(Neighbour::default))
+        .register("Hose", PourRef::serve(Hose::new).with_args::<Spill>().with_lifecycle())
         .register("Clerk", BookRef::serve(Clerk::new).with_args::<Desk>().with_lifecycle())
 }
 

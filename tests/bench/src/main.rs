@@ -3,7 +3,8 @@
 //! `cargo run --release -- compare` measures every system that is built in, in rounds that take turns, and prints tables
 //! with ratios (`--features peers` builds the peers in; `compare --help` says what can be chosen). `page` writes
 //! `docs/results.md` and draws its pictures from what `compare --save` kept. `many` has 200 workers, `gallery` asks the
-//! gallery for thumbnails, and `cost` says what isolation costs. Compare only within one run: the machine sets the times.
+//! gallery for thumbnails, `cost` says what isolation costs, and `overload` what a flooded actor costs the one beside it.
+//! Compare only within one run: the machine sets the times.
 
 mod compare;
 mod cost;
@@ -11,6 +12,7 @@ mod folder;
 mod gallery;
 mod lives;
 mod many;
+mod overload;
 mod page;
 mod protocol;
 mod within;
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         return match name.split('.').next() {
             Some(many::NAME) => many::run(None),
             Some(name) if cost::is_ours(name) => cost::run(),
+            Some(name) if overload::is_ours(name) => overload::run(),
             Some(ours::FRONT | ours::ECHO) => ours::work(),
             other => panic!("no worker is called {other:?}"),
         };
@@ -42,11 +45,13 @@ fn main() -> ExitCode {
         "many" => many::print(),
         "gallery" => gallery::print(),
         "cost" => cost::print(),
+        "overload" => overload::print(),
+        overload::ROLE => return overload::run(),
         "cost-system" => return cost::run(),
         "ours-many" => return many::run(rest.first().map(String::as_str)),
         "floor-many" => many::floor(),
         other => {
-            eprintln!("{other} is unknown: compare, page, many, gallery, cost");
+            eprintln!("{other} is unknown: compare, page, many, gallery, cost, overload");
             return ExitCode::from(2);
         }
     }
