@@ -1,10 +1,9 @@
-//! One thread that runs actors: a current-thread runtime with a local set, because actors need not be `Send`.
+//! One thread that runs actors: a runtime of that thread alone, because actors need not be `Send`.
 
 use std::cell::Cell;
 use std::io;
 
-use tokio::runtime::{Builder, Runtime};
-use tokio::task::LocalSet;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
 use crate::progress;
 
@@ -30,27 +29,29 @@ pub(crate) fn role() -> Role {
 
 /// The runtime of the current thread.
 pub(crate) struct Executor {
-    runtime: Runtime,
-    local: LocalSet,
+    runtime: LocalRuntime,
     role: Role,
 }
 
 impl Executor {
     /// Makes the executor of the calling thread.
     pub(crate) fn new(role: Role) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { runtime, local: LocalSet::new(), role })
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .on_thread_park(progress::rest)
+            .on_thread_unpark(progress::awake)
+            .build_local(LocalOptions::default())?;
+        Ok(Self { runtime, role })
     }
 
     /// Runs `main` and everything that is started here, until `main` ends.
     pub(crate) fn block_on<F: Future>(self, main: F) -> F::Output {
         crate::panics::note_locations();
-        let Self { runtime, local, role } = self;
+        let Self { runtime, role } = self;
         let _role = InRole(ROLE.replace(role));
-        let output = runtime.block_on(progress::of_executor(local.run_until(main)));
+        let output = runtime.block_on(progress::of_executor(main));
         // What still runs is dropped here, on its own thread and in its runtime.
-        let _entered = runtime.enter();
-        drop(local);
+        drop(runtime);
         output
     }
 }
@@ -63,3 +64,6 @@ impl Drop for InRole {
         ROLE.set(self.0);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,7 @@ mod actor;
 mod address;
 mod args;
 mod asked;
+mod beat;
 mod beneath;
 mod blob;
 mod call;

@@ -1,8 +1,9 @@
 //! What this thread does right now, written where the supervisor looks: what hangs cannot be asked.
 //!
-//! One poll is what may hang: between two polls a task waits, which is never a fault. Each poll of the executor, and in
-//! it each poll of users' code that an actor is made of, leaves its beginning and its name. Threads of blocking actors
-//! leave nothing: they may take as long as they like.
+//! One poll is what may hang: between two polls a task waits, which is never a fault. That the thread has something to
+//! run leaves a beginning, which each poll of users' code that an actor is made of moves and names, and the
+//! [beat](crate::beat) of the executor while others run. Threads of blocking actors leave nothing: they may take as long as
+//! they like.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -13,17 +14,19 @@ use bailiwick_sys::events::coarse_ns;
 use bailiwick_wire::schema::ProtocolSchema;
 use bailiwick_wire::slate::Desk;
 
+use crate::beat::Beat;
 use crate::cell;
 use crate::envelope::method_name;
 
 thread_local! {
-    static HERE: Here = const { Here { desk: Cell::new(None), named: Cell::new(None) } };
+    static HERE: Here = const { Here { desk: Cell::new(None), named: Cell::new(None), beat: Beat::new() } };
 }
 
 /// Where the thread writes, and whose name stands there.
 struct Here {
     desk: Cell<Option<Desk<'static>>>,
     named: Cell<Option<(*const cell::Cell, Work)>>,
+    beat: Beat,
 }
 
 /// What an actor is at.
@@ -57,18 +60,43 @@ pub(crate) fn forget_name() {
     HERE.with(|here| here.named.set(None));
 }
 
-/// Awaits `future`, whose polls are those of the executor.
+/// Awaits the future that the executor of this thread ends with.
 pub(crate) async fn of_executor<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    poll_fn(|task| match HERE.with(|here| here.desk.get()) {
-        None => future.as_mut().poll(task),
-        Some(desk) => {
-            desk.begin(coarse_ns(), false);
-            let _rests = OnDrop(|| desk.rest());
-            future.as_mut().poll(task)
-        }
+    let _ended = OnDrop(|| {
+        rest();
+        HERE.with(|here| here.beat.end());
+    });
+    poll_fn(|task| {
+        HERE.with(|here| {
+            if let Some(desk) = here.desk.get() {
+                desk.begin(coarse_ns(), false);
+            }
+            here.beat.go_on(task);
+        });
+        future.as_mut().poll(task)
     })
     .await
+}
+
+/// Says that the thread has nothing to run.
+pub(crate) fn rest() {
+    HERE.with(|here| {
+        if let Some(desk) = here.desk.get() {
+            desk.rest();
+        }
+        here.beat.rest();
+    });
+}
+
+/// Says that the thread has something to run again.
+pub(crate) fn awake() {
+    HERE.with(|here| {
+        if let Some(desk) = here.desk.get() {
+            desk.begin(coarse_ns(), false);
+        }
+        here.beat.awake();
+    });
 }
 
 /// Awaits `future`, whose polls are of an actor's work.

@@ -63,7 +63,7 @@ impl Closing {
     }
 }
 
-/// Answers requests with `answer` until `closing` is ordered. Must run inside a `LocalSet`.
+/// Answers requests with `answer` until `closing` is ordered. Must run on an executor of actors.
 pub(crate) async fn serve<A, F>(listener: TcpListener, answer: A, closing: Closing)
 where
     A: Fn(Request<Incoming>) -> F + Clone + 'static,
