@@ -13,6 +13,7 @@
 //! | `mover` | the task of one transport |
 //! | `transport` | what moves packets: one interface, two kinds |
 //! | `socket`, `ring` | the kinds |
+//! | `pages` | which asks were begun with, for who outlives the other |
 //! | `peer` | the lock, the machine, one turn |
 //! | `sides` | the two lives that a peer may have at a time |
 //! | `perform` | what the machine orders |
@@ -33,6 +34,7 @@ mod imports;
 mod inbox;
 mod mover;
 mod outbox;
+mod pages;
 pub(crate) mod peer;
 pub(crate) mod peers;
 mod perform;

@@ -146,11 +146,13 @@ fn under_fire(keys: &str, tables: &str) {
     assert!(fired <= entered + refused + lost + unknown, "some vanished: {words}");
     assert!(unknown <= kills * MAILBOX, "more than there can be credit for: {words}");
     assert!(kills > 0, "there was fire: {words}");
-    assert_fates(&fs::read(place.path().join("gunner/fates")).expect("it was written"), asks, asked);
+    let fates = fs::read(place.path().join("gunner/fates")).expect("it was written");
+    assert_fates(&fates, asks, asked, kills);
 }
 
-/// Checks that each ask has one fate, and that it is the true one.
-fn assert_fates(fates: &[u8], asks: u64, mut entered: Vec<u64>) {
+/// Checks that each ask has one fate, and that it is the true one; and that nothing is unknown but what was begun with: what
+/// was entered, and at each kill one that was about to be.
+fn assert_fates(fates: &[u8], asks: u64, mut entered: Vec<u64>, kills: u64) {
     assert_eq!(fates.len() as u64, asks);
     // The last ones only asked whether all was taken.
     entered.retain(|number| *number < asks);
@@ -158,7 +160,7 @@ fn assert_fates(fates: &[u8], asks: u64, mut entered: Vec<u64>) {
     let count = entered.len();
     entered.dedup();
     assert_eq!(entered.len(), count, "an ask was handled twice");
-    let mut counts = [0_u64; 3];
+    let (mut counts, mut about_to_be) = ([0_u64; 3], 0);
     for (number, fate) in (0_u64..).zip(fates) {
         let was_entered = entered.binary_search(&number).is_ok();
         match *fate {
@@ -170,12 +172,18 @@ fn assert_fates(fates: &[u8], asks: u64, mut entered: Vec<u64>) {
                 counts[1] += 1;
                 assert!(!was_entered, "{number} was handled, and is said not to have been delivered");
             }
-            fate if fate == Fate::Unknown as u8 => counts[2] += 1,
+            fate if fate == Fate::Unknown as u8 => {
+                counts[2] += 1;
+                about_to_be += u64::from(!was_entered);
+            }
             other => panic!("{number} has no fate: {other}"),
         }
     }
     let [answered, refused, unknown] = counts;
-    println!("{asks} asked: {answered} answered, {refused} not delivered, {unknown} unknown");
+    println!(
+        "{asks} asked: {answered} answered, {refused} not delivered, {unknown} unknown, of which {about_to_be} were not entered"
+    );
+    assert!(about_to_be <= kills, "of {unknown} unknown {about_to_be} were not begun with, at {kills} kills");
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod handling;
 mod life;
 mod limbo;
 mod naming;
+mod page;
 mod readiness;
 mod sending;
 mod short;
@@ -50,6 +51,7 @@ pub use frame::{
 };
 pub use handling::Asked;
 pub use life::WORD_WAIT;
+pub use page::Page;
 pub use short::{Delivery, Message};
 pub use tables::{Export, ExportId, Import, ImportId, Methods, Once, STATIC_SLOTS};
 
@@ -113,6 +115,8 @@ pub struct Link {
     last_peer: Option<u32>,
     /// The supervisor told the peer's death; what it wrote is still being read.
     dying: Option<Cause>,
+    /// With which asks it had begun, as far as is known.
+    page: Page,
     /// The transport ended by itself, and everything is read; until then the supervisor may say that the peer died.
     lost_until: Option<Instant>,
     /// Why nothing is worth waiting for until the next transport: the hellos did not agree, or no grant is left.
@@ -188,6 +192,7 @@ impl Link {
             peer: None,
             last_peer: None,
             dying: None,
+            page: Page::UNREAD,
             lost_until: None,
             refused: None,
             awaited: false,
@@ -308,7 +313,7 @@ impl Link {
     pub fn handle(&mut self, now: Instant, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Linked { generation } => self.linked(generation, actions),
-            Event::PeerDied { generation, cause } => self.peer_died(generation, cause, actions),
+            Event::PeerDied { generation, cause, page } => self.peer_died(generation, cause, page, actions),
             Event::Emptied => self.emptied(actions),
             Event::Lost => self.lost(now, actions),
             Event::Received(frame) => self.received(now, frame, actions),

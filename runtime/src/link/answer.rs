@@ -33,7 +33,13 @@ impl Peer {
 
 impl RemoteAsks for Peer {
     fn start(&self, asked: Asked) -> bool {
-        self.lock().handlers.is_open(asked)
+        let state = self.lock();
+        // Without a transport nothing is open.
+        let Some(transport) = state.transport.as_ref().filter(|_| state.handlers.is_open(asked)) else {
+            return false;
+        };
+        transport.pages.begin(asked.ticket);
+        true
     }
 
     fn poll_abandoned(&self, asked: Asked, waker: &Waker) -> bool {

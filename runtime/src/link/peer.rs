@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use bailiwick_core::asks::Ticket as SendId;
 use bailiwick_core::credit::{Grant, Size};
-use bailiwick_core::link::{Action, Config, Event, ExportId, ImportId, Link};
+use bailiwick_core::link::{Action, Config, Event, ExportId, ImportId, Link, Page};
 use bailiwick_core::time;
 use bailiwick_wire::Limits;
 use bailiwick_wire::audit::Evidence;
@@ -28,6 +28,7 @@ use super::frames::Words;
 use super::handlers::Handlers;
 use super::imports::Imported;
 use super::outbox::Outbox;
+use super::pages::Pages;
 use super::reasons::PeerState;
 use super::sends::{Kept, Parcel, Sending, Sent};
 use super::transport::Sink;
@@ -104,6 +105,7 @@ pub(super) struct State {
 pub(super) struct Transport {
     pub(super) serial: u32,
     pub(super) sink: Sink,
+    pub(super) pages: Pages,
     /// The peer is dead: read until nothing is left.
     pub(super) dying: bool,
 }
@@ -435,7 +437,7 @@ impl Turn<'_> {
     }
 
     /// Greets over a fresh transport and returns its number.
-    pub(super) fn begin_transport(&mut self, generation: u32, sink: Sink) -> u32 {
+    pub(super) fn begin_transport(&mut self, generation: u32, sink: Sink, pages: Pages) -> u32 {
         self.event(Event::Linked { generation });
         self.state.peer.generation = generation;
         self.state.was_wanted = false;
@@ -443,8 +445,14 @@ impl Turn<'_> {
         // The task that was woken may be that of the transport before.
         self.state.writer_is_woken = false;
         let serial = self.state.serial;
-        self.state.transport = Some(Transport { serial, sink, dying: false });
+        self.state.transport = Some(Transport { serial, sink, pages, dying: false });
         serial
+    }
+
+    /// Reads what the peer, which is dead, has said of this side's asks.
+    pub(super) fn page(&self) -> Page {
+        let pages = self.state.transport.as_ref().map(|transport| &transport.pages);
+        pages.map_or(Page::UNREAD, |pages| pages.read(self.state.sends.len()))
     }
 
     /// Tells the supervisor once that a message waits for a peer that starts on demand and does not take it now.

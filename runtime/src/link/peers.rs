@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bailiwick_core::link::{Cause, Config, Event, Export, ImportId, WhileDown};
+use bailiwick_core::link::{Cause, Config, Event, Export, ImportId, Page, WhileDown};
 use bailiwick_supervisor::check::nearest;
 use bailiwick_wire::bootstrap;
 use bailiwick_wire::reason::DownCause;
@@ -18,9 +18,9 @@ use tokio::task::JoinHandle;
 use super::exports::{Behind, Exported, Lending, export, on_terms};
 use super::imports::{Import, Origin, Way};
 use super::mover::Mover;
-use super::peer::{Peer, Report, Who};
+use super::peer::{Peer, Report, Turn, Who};
 use super::sides::Sides;
-use super::transport::{Sink, Source};
+use super::transport::Joined;
 use super::{ring, socket};
 use crate::address::Address;
 use crate::cell::Cell;
@@ -228,7 +228,7 @@ impl Peers {
     /// [`Peers::succeed`]. Where a user is named, the kernel has to say that every packet is that user's. Called on the executor that is to move its bytes.
     ///
     /// # Errors
-    /// When the executor cannot watch the socket.
+    /// When there is no memory in it, it cannot be mapped, or the executor cannot watch the socket.
     pub(crate) fn linked(
         &self,
         number: u16,
@@ -237,30 +237,25 @@ impl Peers {
         uid: Option<u32>,
     ) -> io::Result<()> {
         let Some(known) = self.by_number(number) else { return Ok(()) };
-        self.begin(&known, (generation, beside), socket::halves(socket)?, uid);
+        self.begin(&known, (generation, beside), socket::join(socket)?, uid);
         Ok(())
     }
 
-    /// Takes a fresh link that shares memory, as [`Peers::linked`] does one that does not.
+    /// Takes a fresh link with a ring, as [`Peers::linked`] does one without.
     ///
     /// # Errors
     /// When there is no memory in it, it cannot be mapped, or the executor cannot watch the socket.
     pub(crate) fn linked_by_ring(&self, number: u16, life: (u32, bool), socket: OwnedFd) -> io::Result<()> {
         let Some(known) = self.by_number(number) else { return Ok(()) };
         let busy_poll = Duration::from_micros(known.told.busy_poll_us.into());
-        self.begin(&known, life, ring::halves(socket, busy_poll)?, None);
+        self.begin(&known, life, ring::join(socket, busy_poll)?, None);
         Ok(())
     }
 
-    fn begin(
-        &self,
-        known: &Known,
-        (generation, beside): (u32, bool),
-        (source, sink): (Source, Sink),
-        uid: Option<u32>,
-    ) {
+    fn begin(&self, known: &Known, (generation, beside): (u32, bool), joined: Joined, uid: Option<u32>) {
         let side = self.side_for(known, generation, beside);
-        let serial = side.turn(|turn| turn.begin_transport(generation, sink));
+        let Joined { source, sink, pages } = joined;
+        let serial = side.turn(|turn| turn.begin_transport(generation, sink, pages));
         let mover = tokio::spawn(Mover::new(side, serial, source, uid).run());
         let mut movers = lock(&self.movers);
         movers.retain(|mover| !mover.is_finished());
@@ -283,12 +278,18 @@ impl Peers {
 
     /// Notes the supervisor's word that an incarnation of a peer is dead. What it wrote is read first.
     pub(crate) fn died(&self, number: u16, generation: u32, cause: DownCause) {
+        self.over(number, generation, cause, |turn| turn.page());
+    }
+
+    /// Notes that nothing more is expected of an incarnation of a peer, of which this is known.
+    fn over(&self, number: u16, generation: u32, cause: DownCause, page: impl FnOnce(&Turn<'_>) -> Page) {
         let Some(known) = self.by_number(number) else { return };
         let of_life = known.sides.of(generation);
         let side = of_life.unwrap_or_else(|| known.sides.routed());
         side.turn(|turn| {
             (turn.state.peer.cause, turn.state.peer.ended) = (cause, generation);
-            turn.event(Event::PeerDied { generation, cause: Cause(0) });
+            let page = if of_life.is_some() { page(turn) } else { Page::UNREAD };
+            turn.event(Event::PeerDied { generation, cause: Cause(0), page });
             // The transport of another life goes on.
             if let Some(transport) = turn.state.transport.as_mut().filter(|_| of_life.is_some()) {
                 transport.dying = true;
@@ -302,10 +303,10 @@ impl Peers {
     pub(crate) async fn part(&self, number: u16) {
         let Some(known) = self.by_number(number) else { return };
         for side in known.sides.all() {
-            // What it wrote until then still counts, as if it had stopped.
+            // What it wrote until then still counts, as if it had stopped; but it lives, and may begin with what it has.
             let live = Some(side.lock()).filter(|state| state.transport.is_some());
             if let Some(generation) = live.map(|state| state.peer.generation) {
-                self.died(number, generation, DownCause::Stopped);
+                self.over(number, generation, DownCause::Stopped, |_| Page::UNREAD);
             }
             side.read_out().await;
         }
@@ -319,13 +320,16 @@ impl Peers {
         }
     }
 
-    /// Closes every transport without a word, as the end of this process would.
+    /// Closes every transport without a word, as the end of this process would, and begins with no ask any more.
     #[cfg(test)]
     pub(super) fn vanish(&self) {
         for side in self.sides() {
-            let transport = side.lock().transport.take();
+            let (transport, handlers) = {
+                let mut state = side.lock();
+                (state.transport.take(), std::mem::take(&mut state.handlers))
+            };
             side.writer.wake();
-            drop(transport);
+            drop((transport, handlers));
         }
     }
 

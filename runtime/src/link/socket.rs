@@ -6,12 +6,14 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bailiwick_sys::link_pair::take;
 use bailiwick_sys::socket::{Packet, ReceiveError, SendError, receive, send};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::outbox::Outbox;
-use super::transport::{Read, Sink, Source, Stopped};
+use super::pages::Pages;
+use super::transport::{Joined, Read, Sink, Source, Stopped};
 
 /// A socket of packets that the executor watches. Only the readiness is the executor's business: sending and
 /// receiving are our own, for the sake of descriptors.
@@ -30,14 +32,16 @@ pub(super) struct SocketSource(Socket);
 /// The half that writes.
 pub(super) struct SocketSink(Arc<OwnedFd>);
 
-/// Has the executor of the calling thread watch a socket, and returns the two halves of the transport that it is.
+/// Takes the memory out of an end of a link, and has the executor of the calling thread watch its socket.
 ///
 /// # Errors
-/// When the executor cannot watch it.
-pub(super) fn halves(socket: OwnedFd) -> io::Result<(Source, Sink)> {
+/// When there is no memory in it, it cannot be mapped, or the executor cannot watch the socket.
+pub(super) fn join(socket: OwnedFd) -> io::Result<Joined> {
+    let (memory, end) = take(socket.as_fd(), 0).map_err(|failed| io::Error::from(failed.errno))?;
     let socket = Socket::watch(socket)?;
-    let sink = SocketSink(socket.shared());
-    Ok((Source::Socket(SocketSource(socket)), Sink::Socket(sink)))
+    let sink = Sink::Socket(SocketSink(socket.shared()));
+    let source = Source::Socket(SocketSource(socket));
+    Ok(Joined { source, sink, pages: Pages::new(Arc::new(memory), end) })
 }
 
 impl Socket {

@@ -1,6 +1,7 @@
 //! Two workers in one process, joined by each kind of link.
 
 mod allocations;
+mod begun;
 mod conformance;
 mod desk;
 mod fire;

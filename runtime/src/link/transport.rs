@@ -13,8 +13,16 @@ use std::task::{Context, Poll};
 use bailiwick_sys::socket::Packet;
 
 use super::outbox::Outbox;
+use super::pages::Pages;
 use super::ring::{RingSink, RingSource};
 use super::socket::{SocketSink, SocketSource};
+
+/// One end of a link, as its worker has it.
+pub(super) struct Joined {
+    pub(super) source: Source,
+    pub(super) sink: Sink,
+    pub(super) pages: Pages,
+}
 
 /// The half that reads.
 pub(super) enum Source {

@@ -6,7 +6,7 @@ use bailiwick_core::berth::Berth;
 use bailiwick_core::reopening::{Action, Event};
 use bailiwick_core::tree::{ChildId, Incarnation};
 use bailiwick_sys::slate::Slate;
-use bailiwick_sys::{ring_pair, socket};
+use bailiwick_sys::{link_pair, socket};
 use bailiwick_wire::bootstrap::{Bootstrap, Peer, Terms};
 use bailiwick_wire::control::ToWorker;
 
@@ -74,11 +74,11 @@ impl Daemon {
     }
 
     pub(super) fn link(&mut self, one: Incarnation, other: Incarnation) {
-        let shared = self.roster.seat(one.child).worker.shared_bytes(&self.roster.seat(other.child).worker);
-        match ring_pair::link(shared) {
+        let ring = self.roster.seat(one.child).worker.ring_bytes(&self.roster.seat(other.child).worker);
+        match link_pair::link(ring) {
             Ok((left, right)) => {
-                self.hand_over(one, other, (left, shared > 0));
-                self.hand_over(other, one, (right, shared > 0));
+                self.hand_over(one, other, (left, ring > 0));
+                self.hand_over(other, one, (right, ring > 0));
             }
             Err(failed) => {
                 self.complain(one, &failed);

@@ -38,9 +38,9 @@ impl TrustDomain {
 }
 
 impl Worker {
-    /// Returns how many bytes a link between an instance of this worker and one of another shares; none if the messages
-    /// go over its socket.
-    pub fn shared_bytes(&self, other: &Self) -> usize {
+    /// Returns how many bytes the ring of a link between an instance of this worker and one of another has; none if the
+    /// messages go over its socket.
+    pub fn ring_bytes(&self, other: &Self) -> usize {
         if self.shares_memory_with(other) { LINK_BYTES } else { 0 }
     }
 

@@ -31,6 +31,10 @@ fn fresh_links(evil: &mut Evil, count: usize) -> Vec<i64> {
             links.extend(attached);
         }
     }
+    // Their memory was laid into them first.
+    for link in &links {
+        evil.receive(*link, place).expect("the supervisor made it");
+    }
     links
 }
 

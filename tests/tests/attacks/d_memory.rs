@@ -4,19 +4,16 @@ use std::fs;
 use std::process::Command;
 
 use bailiwick_tests::harness::{Process, needs_root};
+use bailiwick_wire::slate::SLATE_BYTES;
 use nix::libc;
 
+use crate::maps::shared;
 use crate::support::{Answer, Scene, modes};
 
-/// Where the slate stands in a process, and how long it is: the one shared mapping of a memory file that may be written.
+/// Where the slate stands in a process, and how long it is.
 fn slate_of(process: Process) -> (i64, usize) {
-    let maps = fs::read_to_string(format!("/proc/{}/maps", process.0)).expect("root may look");
-    let line =
-        maps.lines().find(|line| line.contains("rw-s") && line.contains("memfd:")).expect("it has a slate");
-    let (range, _) = line.split_once(' ').expect("a range");
-    let (start, end) = range.split_once('-').expect("a range");
-    let address = |text| i64::from_str_radix(text, 16).expect("an address");
-    (address(start), usize::try_from(address(end) - address(start)).expect("it is not empty"))
+    let (_, start) = shared(process, SLATE_BYTES).into_iter().next().expect("it has a slate");
+    (start, SLATE_BYTES)
 }
 
 /// What stands on a slate, to whoever has a descriptor of it.

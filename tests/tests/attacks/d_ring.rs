@@ -3,27 +3,24 @@
 use std::fs;
 
 use bailiwick_core::ring::{CONTROL_WORDS, LANE_WORDS, LINK_BYTES};
+use bailiwick_sys::link_pair::memory_bytes;
 use bailiwick_tests::harness::{Process, needs_root};
 use nix::libc;
 use nix::sys::signal::Signal;
 
+use crate::maps::shared;
 use crate::support::{Arg, Scene, modes, wait_until};
 
 /// Whoever is in it shares memory.
 const SHARED: &str = "[trust_domain.shared]\n";
 const WITHIN: &str = "trust_domain = \"shared\"\n";
 
+/// How much memory a link with a ring has.
+const BYTES: usize = memory_bytes(LINK_BYTES);
+
 /// The memory of the one ring that a process has: which file it is, and where it stands.
 fn ring_of(process: Process) -> Option<(String, i64)> {
-    let maps = fs::read_to_string(format!("/proc/{}/maps", process.0)).ok()?;
-    maps.lines().filter(|line| line.contains("rw-s") && line.contains("memfd:")).find_map(|line| {
-        let mut words = line.split_whitespace();
-        let (start, end) = words.next()?.split_once('-')?;
-        let address = |text| i64::from_str_radix(text, 16).ok();
-        let (start, end) = (address(start)?, address(end)?);
-        let is_ring = end - start == LINK_BYTES.next_multiple_of(4096) as i64;
-        is_ring.then(|| (words.nth(3).unwrap_or_default().to_owned(), start))
-    })
+    shared(process, BYTES).into_iter().next()
 }
 
 /// Waits for the ring of a worker.
@@ -38,7 +35,7 @@ fn ring(scene: &Scene, worker: &str) -> (String, i64) {
 
 /// How long a ring is in a process.
 fn length() -> Arg {
-    Arg::Number(LINK_BYTES.next_multiple_of(4096) as i64)
+    Arg::Number(BYTES.next_multiple_of(4096) as i64)
 }
 
 /// Has evil map its ring a second time, so that it keeps the memory when its runtime gives it up.

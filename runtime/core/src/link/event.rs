@@ -7,6 +7,7 @@ use super::failure::{Failure, NotDelivered};
 use super::fault::Fault;
 use super::frame::{Cause, CloseReason, Frame, Method, Refusal, Target, WatchId};
 use super::handling::Asked;
+use super::page::Page;
 use super::tables::{Export, ExportId, Import, ImportId};
 use crate::asks::Ticket;
 use crate::credit::{Grant, Size};
@@ -27,6 +28,8 @@ pub enum Event {
         generation: u32,
         /// Why.
         cause: Cause,
+        /// What its page says, read after its death.
+        page: Page,
     },
     /// Nothing that the dead peer wrote is left to read.
     Emptied,

@@ -12,7 +12,7 @@ pub enum Failure {
 /// Why a message was certainly not handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NotDelivered {
-    /// The peer is down, and nothing of the message was written.
+    /// The peer is down, and nothing of the message was written, or no handler had begun with it.
     PeerDown,
     /// The link was closed before anything of the message was written.
     LinkClosed,

@@ -8,6 +8,8 @@ use super::failure::{Failure, NotDelivered, Unknown};
 use super::fault::Fault;
 use super::frame::{Cause, CloseReason, Frame, Hello, Refusal, Target, VERSION};
 use super::handling::Asked;
+use super::page::Page;
+use super::sending::Kind;
 use super::tables::ExportId;
 use super::{Link, State};
 use crate::asks::Ticket;
@@ -103,14 +105,14 @@ impl Link {
     }
 
     /// Notes the supervisor's word. What the dead wrote is read first.
-    pub(super) fn peer_died(&mut self, generation: u32, cause: Cause, actions: &mut Vec<Action>) {
+    pub(super) fn peer_died(&mut self, generation: u32, cause: Cause, page: Page, actions: &mut Vec<Action>) {
         if self.peer != Some(generation) || self.dying.is_some() {
             return;
         }
         match self.state {
             State::Closed => self.tell_down(Some(cause), actions),
             State::Greeting { .. } | State::Open | State::Draining { .. } => {
-                self.dying = Some(cause);
+                (self.dying, self.page) = (Some(cause), page);
                 if self.lost_until.is_some() {
                     self.emptied(actions);
                 }
@@ -191,15 +193,19 @@ impl Link {
         }
     }
 
-    /// Resolves what was ordered on the transport that ended: what never left this process was not delivered.
+    /// Resolves what was ordered on the transport that ended: what never left this process was not delivered, nor what
+    /// the dead had not begun with.
     fn resolve_sent(&mut self, dead: bool, is_unread: bool, actions: &mut Vec<Action>) {
-        let sent: Vec<(Ticket, u64)> = self
-            .pending
-            .iter()
-            .filter_map(|(ticket, pending)| pending.sent.map(|seq| (ticket, seq)))
-            .collect();
-        for (ticket, seq) in sent {
-            let failure = match (seq >= self.written || is_unread, dead) {
+        let page = core::mem::take(&mut self.page);
+        let sent = self.pending.iter().filter_map(|(ticket, pending)| {
+            let is_unwritten = pending.sent? >= self.written;
+            // Who has opened a stream has begun, whatever it says.
+            let is_excluded = pending.kind == Kind::Ask(None) && page.excludes(ticket);
+            Some((ticket, is_unwritten || is_unread || is_excluded))
+        });
+        let sent: Vec<(Ticket, bool)> = sent.collect();
+        for (ticket, is_unhandled) in sent {
+            let failure = match (is_unhandled, dead) {
                 (true, true) => Failure::NotDelivered(NotDelivered::PeerDown),
                 (true, false) => Failure::NotDelivered(NotDelivered::LinkClosed),
                 (false, true) => Failure::Unknown(Unknown::PeerDown),

@@ -138,17 +138,17 @@ fn steps(world: &World, messages: &[Message], actors: u32) -> Vec<World> {
 
 #[test]
 fn two_asks_and_a_crash_at_every_point() {
-    assert_eq!(explore(&[AskWithin(0), Ask(0)], 1, 0), 20_274);
+    assert_eq!(explore(&[AskWithin(0), Ask(0)], 1, 0), 19_695);
 }
 
 #[test]
 fn an_ask_and_a_crash_and_words_of_readiness_at_every_point() {
-    assert_eq!(explore(&[AskWithin(0)], 1, 2), 36_270);
+    assert_eq!(explore(&[AskWithin(0)], 1, 2), 36_278);
 }
 
 #[test]
 fn three_messages_to_two_actors_and_a_crash_at_every_point() {
-    assert_eq!(explore(&[Ask(0), Tell(0), Ask(1)], 2, 0), 99_637);
+    assert_eq!(explore(&[Ask(0), Tell(0), Ask(1)], 2, 0), 90_765);
 }
 
 /// Visits everything that can be reached and returns how many states that are.

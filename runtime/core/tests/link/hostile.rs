@@ -4,8 +4,8 @@ use bailiwick_core::asks::Ticket;
 use bailiwick_core::credit::{Grant, Size};
 use bailiwick_core::link::{
     Action, Cause, CloseReason, Closed, Config, Event, Export, Failure, Fault, Frame, Hello, Import,
-    ImportId, Limits, Link, Method, MethodName, Methods, NotDelivered, Offer, Patience, Send, Target, Terms,
-    VERSION, WatchId,
+    ImportId, Limits, Link, Method, MethodName, Methods, NotDelivered, Offer, Outcome, Page, Patience, Send,
+    Target, Terms, Unknown, VERSION, WatchId,
 };
 use bailiwick_core::time::Instant;
 use proptest::prelude::*;
@@ -258,5 +258,44 @@ proptest! {
         link.handle(Instant::START, Event::Close, &mut actions);
         open_asks -= actions.iter().filter(|action| matches!(action, Action::Resolve { .. })).count() as u32;
         prop_assert_eq!((open_asks, link.outstanding()), (0, 0), "of {} asks", asks);
+    }
+}
+
+proptest! {
+    #[test]
+    fn d1_whatever_a_dead_peer_has_said_each_of_its_asks_ends_once_and_what_it_opened_was_begun_with(
+        words in prop::collection::vec(prop_oneof![0..3u64, any::<u64>()], 0..5),
+    ) {
+        let mut link = open(false);
+        let (mut tickets, mut actions) = (Vec::new(), Vec::new());
+        for _ in 0..4 {
+            let ticket = link.vacant_ticket().expect("the table has room");
+            let (import, patience, size) = (ImportId(0), Patience::Wait, SMALL);
+            let send = Send { ticket, import, method: 0, size, patience, deadline: None };
+            link.handle(Instant::START, Event::Ask(send), &mut actions);
+            tickets.push(ticket);
+        }
+        for event in [
+            Event::Written { frames: 100 },
+            Event::Received(Frame::Opened { correlation: tickets[3] }),
+            Event::PeerDied { generation: 1, cause: Cause(9), page: Page::new(words.clone()) },
+        ] {
+            link.handle(Instant::START, event, &mut actions);
+        }
+        let has_ended = actions.iter().any(|action| matches!(action, Action::Resolve { .. }));
+        prop_assert!(!has_ended, "before everything is read");
+        actions.clear();
+        link.handle(Instant::START, Event::Emptied, &mut actions);
+        for (index, ticket) in tickets.into_iter().enumerate() {
+            let excluded = index < 3 && words.get(index) == Some(&0);
+            let failure = if excluded {
+                Failure::NotDelivered(NotDelivered::PeerDown)
+            } else {
+                Failure::Unknown(Unknown::PeerDown)
+            };
+            let outcome = Outcome::Failed(failure);
+            let ends = actions.iter().filter(|action| matches!(action, Action::Resolve { ticket: ended, .. } if *ended == ticket));
+            prop_assert_eq!(ends.collect::<Vec<_>>(), [&Action::Resolve { ticket, outcome }]);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A simulation of two workers: two link machines, drivers that keep payloads, and pipes between them.
 //!
 //! The simulation checks as it goes: no honest side is ever found at fault, each ask ends at most once, what
-//! was reported as not delivered is never started, messages to one actor arrive in the order sent and never
+//! was reported as not delivered is never started, what a peer's death leaves unknown was started, messages to one actor arrive in the order sent and never
 //! twice, nothing is delivered over a closed transport, and `Down` comes once, after the last message.
 
 // Said with its path, so that the fuzz targets can take this file in too.
@@ -17,7 +17,7 @@ use bailiwick_core::asks::Ticket;
 use bailiwick_core::credit::{Grant, Size};
 use bailiwick_core::link::{
     Asked, Cause, Config, Event, Export, ExportId, Failure, Frame, Import, ImportId, Link, Method,
-    MethodName, NotDelivered, Outcome, Patience, Send, Unknown, WatchId,
+    MethodName, NotDelivered, Outcome, Page, Patience, Send, Unknown, WatchId,
 };
 use bailiwick_core::time::Instant;
 
@@ -76,6 +76,10 @@ pub(crate) struct Side {
     /// Asks that have not ended.
     asking: BTreeMap<Ticket, Number>,
     pub(crate) mailboxes: Vec<VecDeque<Letter>>,
+    /// What this side has said over the transport: with which asks its handlers have begun, by index.
+    page: Vec<u64>,
+    /// What the incarnation before it had said.
+    last_page: Vec<u64>,
     /// Asks whose handlers run.
     pub(crate) handlers: Vec<Asked>,
     pub(crate) streams: Vec<(Asked, u32)>,
@@ -137,6 +141,8 @@ impl Side {
             kept: BTreeMap::new(),
             asking: BTreeMap::new(),
             mailboxes: vec![VecDeque::new(); actors as usize],
+            page: Vec::new(),
+            last_page: Vec::new(),
             handlers: Vec::new(),
             streams: Vec::new(),
             watching: BTreeSet::new(),
@@ -156,6 +162,16 @@ impl Side {
         }
         assert_eq!(nothing, []);
         side
+    }
+
+    /// Begins to handle an ask, and says so first.
+    fn begin(&mut self, asked: Asked) {
+        let index = usize::from(asked.ticket.index());
+        if self.page.len() <= index {
+            self.page.resize(index + 1, 0);
+        }
+        self.page[index] = asked.ticket.epoch();
+        self.handlers.push(asked);
     }
 
     /// Tells whether bytes of this worker's are still to be read by the peer.
@@ -207,6 +223,7 @@ impl Pair {
                 side.out.clear();
             }
             side.ordered = 0;
+            side.page.clear();
         }
         for who in [Who::Left, Who::Right] {
             self.sides[who as usize].connected = true;
@@ -335,7 +352,7 @@ impl Pair {
         );
         assert!(!fate.undelivered.contains_key(&number), "an undelivered tell was handled");
         if let Some(asked) = asked {
-            self.sides[who as usize].handlers.push(asked);
+            self.sides[who as usize].begin(asked);
         }
         true
     }
@@ -357,6 +374,7 @@ impl Pair {
         let first = Grant { messages: 2, bytes: 100, fds: 0 };
         let mut fresh = Side::new(old.config, old.actors, first, true, old.generation + 1);
         fresh.pipe = old.pipe.clone();
+        fresh.last_page = old.page.clone();
         let lost: Vec<_> = old.asking.values().copied().collect();
         self.sides[who as usize] = fresh;
         // The dead ask no more; nobody waits for their answers.
@@ -369,7 +387,11 @@ impl Pair {
     /// Tells the other side of `who` that its last incarnation is dead.
     pub(crate) fn tell_death(&mut self, who: Who) {
         let generation = self.side(who).generation - 1;
-        self.feed(who.other(), Event::PeerDied { generation, cause: Cause(9) }, None);
+        let mut page = self.side(who).last_page.clone();
+        // There is no index that was not sent, and of an ask that never began nothing was said.
+        page.resize(self.fate(who.other()).sent as usize, 0);
+        let page = Page::new(page);
+        self.feed(who.other(), Event::PeerDied { generation, cause: Cause(9), page }, None);
     }
 
     /// Lets the survivor read what the dead wrote to the end.
@@ -453,7 +475,7 @@ impl Pair {
     }
 }
 
-/// The outcome of an ask whose answer will never be known.
+/// The outcome of an ask that was begun with and whose answer will never be known.
 pub(crate) const LOST: Outcome = Outcome::Failed(Failure::Unknown(Unknown::PeerDown));
-/// The outcome of an ask that never left.
-pub(crate) const NEVER_LEFT: Outcome = Outcome::Failed(Failure::NotDelivered(NotDelivered::PeerDown));
+/// The outcome of an ask that never left, or that was never begun with.
+pub(crate) const UNHANDLED: Outcome = Outcome::Failed(Failure::NotDelivered(NotDelivered::PeerDown));

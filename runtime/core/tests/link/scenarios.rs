@@ -11,7 +11,7 @@ use bailiwick_core::link::{
 };
 use bailiwick_core::time::Instant;
 
-use crate::pair::{ASKS, LOST, MESSAGE, METHOD, NEVER_LEFT, Pair, SCHEMA, Who};
+use crate::pair::{ASKS, LOST, MESSAGE, METHOD, Pair, SCHEMA, UNHANDLED, Who};
 
 const FIRST: Grant = Grant { messages: 2, bytes: 100, fds: 0 };
 
@@ -113,6 +113,7 @@ fn death_of_the_peer_ends_its_asks_at_once_and_tells_it_after_the_last_message()
     pair.settle();
     pair.take(Who::Right, 0);
     pair.reply(Who::Right);
+    pair.take(Who::Right, 0);
     pair.tell(Who::Right, 0, Patience::Wait);
     pair.flush(Who::Right);
     pair.crash(Who::Right);
@@ -132,13 +133,47 @@ fn death_of_the_peer_ends_its_asks_at_once_and_tells_it_after_the_last_message()
 }
 
 #[test]
+fn what_waited_for_its_turn_when_the_peer_died_is_not_delivered() {
+    for lost_first in [false, true] {
+        let mut pair = opened(1);
+        let (begun, waited) = (pair.ask(Who::Left, 0, None), pair.ask(Who::Left, 0, None));
+        pair.settle();
+        pair.take(Who::Right, 0);
+        pair.crash(Who::Right);
+        if lost_first {
+            pair.feed(Who::Left, Event::Lost, None);
+        }
+        pair.tell_death(Who::Right);
+        pair.empty(Who::Left);
+        let ended = &pair.fate(Who::Left).ended;
+        assert_eq!((ended[&begun], ended[&waited]), (LOST, UNHANDLED));
+    }
+}
+
+#[test]
+fn of_a_use_of_an_index_the_page_says_nothing_that_holds_for_the_next() {
+    let mut pair = opened(1);
+    for outcome in [Outcome::Replied, UNHANDLED] {
+        let number = pair.ask(Who::Left, 0, None);
+        pair.settle();
+        if outcome == UNHANDLED {
+            pair.crash(Who::Right);
+            pair.tell_death(Who::Right);
+            pair.empty(Who::Left);
+        }
+        pair.finish();
+        assert_eq!(pair.fate(Who::Left).ended[&number], outcome);
+    }
+}
+
+#[test]
 fn what_never_left_the_process_is_not_delivered() {
     let mut pair = opened(1);
     let number = pair.ask(Who::Left, 0, None);
     pair.crash(Who::Right);
     pair.tell_death(Who::Right);
     pair.empty(Who::Left);
-    assert_eq!(pair.fate(Who::Left).ended[&number], NEVER_LEFT);
+    assert_eq!(pair.fate(Who::Left).ended[&number], UNHANDLED);
 }
 
 #[test]
@@ -146,7 +181,7 @@ fn a_peer_that_is_down_takes_as_many_as_may_wait_and_no_more() {
     let while_down = WhileDown { messages: 2, bytes: 1000 };
     let mut pair = Pair::new(Config { while_down, ..Config::default() }, 1, FIRST);
     let numbers: Vec<_> = (0..3).map(|_| pair.ask(Who::Left, 0, None)).collect();
-    assert_eq!(pair.fate(Who::Left).ended[&numbers[2]], NEVER_LEFT);
+    assert_eq!(pair.fate(Who::Left).ended[&numbers[2]], UNHANDLED);
     pair.open();
     pair.finish();
     assert_eq!(pair.fate(Who::Left).ended[&numbers[1]], Outcome::Replied);
@@ -159,7 +194,7 @@ fn a_peer_that_is_down_takes_as_many_as_may_wait_and_no_more() {
     let while_down = WhileDown { messages: 0, bytes: 0 };
     let mut pair = Pair::new(Config { while_down, ..Config::default() }, 1, FIRST);
     let number = pair.ask(Who::Left, 0, None);
-    assert_eq!(pair.fate(Who::Left).ended[&number], NEVER_LEFT);
+    assert_eq!(pair.fate(Who::Left).ended[&number], UNHANDLED);
 }
 
 #[test]

@@ -15,9 +15,8 @@ pub(super) struct Lane {
 
 impl Lane {
     /// Returns both ways of a link's memory.
-    pub(super) fn both(memory: SharedWords) -> [Self; 2] {
-        let memory = Arc::new(memory);
-        [0, LANE_WORDS].map(|from| Self { memory: Arc::clone(&memory), from })
+    pub(super) fn both(memory: &Arc<SharedWords>) -> [Self; 2] {
+        [0, LANE_WORDS].map(|from| Self { memory: Arc::clone(memory), from })
     }
 
     fn words(&self) -> &[AtomicU64] {
@@ -83,7 +82,8 @@ mod tests {
     #[test]
     fn bytes_come_back_of_every_length_and_place_and_touch_no_others() {
         let memory = make(LINK_BYTES).unwrap();
-        let [one, other] = Lane::both(SharedWords::map(memory.as_fd(), LINK_BYTES).unwrap());
+        let memory = SharedWords::map(memory.as_fd(), LINK_BYTES).unwrap();
+        let [one, other] = Lane::both(&Arc::new(memory));
         let end = LANE_WORDS - 5;
         for (at, length) in
             [CONTROL_WORDS, 1000, end].into_iter().flat_map(|at| (0..=40).map(move |n| (at, n)))

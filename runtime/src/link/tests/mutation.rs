@@ -65,6 +65,18 @@ fn b5_of_a_million_packets_that_are_changed_on_the_way_each_costs_at_most_the_li
     });
 }
 
+/// Makes a link in whose midst somebody stands: the left end, what is heard and said there, the same of the right end, and
+/// that end.
+fn ends() -> [OwnedFd; 4] {
+    let (left, near) = Carried::Socket.ends();
+    let (far, right) = pair(Kind::SeqPacket).unwrap();
+    // The memory is that of both ends.
+    let mut number = [0];
+    let packet = receive(near.as_fd(), &mut number).unwrap().expect("it was laid into it");
+    send(far.as_fd(), &[IoSlice::new(&number)], &[packet.fds[0].as_fd()]).unwrap();
+    [left, near, far, right]
+}
+
 /// Returns which socket it is, however many descriptors there are of it.
 fn place(socket: &OwnedFd) -> String {
     let link = std::fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd())).unwrap();
@@ -89,8 +101,7 @@ const TURNS: u32 = 300;
 /// Links both anew through somebody who changes every third packet that goes to the right, and says all sorts of things,
 /// until nothing goes either way any more.
 async fn mutate(both: &Both, desk: &DeskRef, bell: &BellRef, mutant: &Rc<Mutant>) {
-    let (left, near) = pair(Kind::SeqPacket).unwrap();
-    let (far, right) = pair(Kind::SeqPacket).unwrap();
+    let [left, near, far, right] = ends();
     mutant.handed.borrow_mut().extend([&left, &right].map(place));
     both.left.peers.linked(NUMBER, (1, false), left, None).unwrap();
     both.right.peers.linked(NUMBER, (1, false), right, None).unwrap();
@@ -208,8 +219,7 @@ impl Mutant {
 /// Links both anew through a relay that may flip a bit, and asks twice; whatever comes of it, it comes. Returns how
 /// many bytes went to the right.
 async fn exchange(both: &Both, desk: &DeskRef, bit: Option<usize>) -> usize {
-    let (left, near) = pair(Kind::SeqPacket).unwrap();
-    let (far, right) = pair(Kind::SeqPacket).unwrap();
+    let [left, near, far, right] = ends();
     both.left.peers.linked(NUMBER, (1, false), left, None).unwrap();
     both.right.peers.linked(NUMBER, (1, false), right, None).unwrap();
     let watched = Rc::new(Watched::default());

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use bailiwick_sys::socket::{Kind, pair};
 use bailiwick_wire::bootstrap;
 use bailiwick_wire::reason::DownCause;
 
 use super::desk::DeskRef;
-use super::worlds::{NUMBER, Worker, block_on, desk, peer, slot};
+use super::worlds::{Carried, NUMBER, Worker, block_on, desk, peer, slot};
 use crate::prelude::*;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -28,7 +27,7 @@ impl Pool {
         for number in [1, 2] {
             let own = bootstrap::Peer { exports: imports(), ..peer(NUMBER, "left", 1, 1) };
             let right = Worker::with_peers("right", &[own], vec![desk()]).await;
-            let (ours, theirs) = pair(Kind::SeqPacket).expect("sockets can be made");
+            let (ours, theirs) = Carried::Socket.ends();
             left.peers.linked(number, (1, false), ours, None).expect("the executor watches sockets");
             right.peers.linked(NUMBER, (1, false), theirs, None).expect("the executor watches sockets");
             rights.push(right);
@@ -83,6 +82,27 @@ fn an_ask_that_came_back_unhandled_is_sent_to_the_other_instance() {
 }
 
 #[test]
+fn an_ask_that_waited_at_an_instance_that_dies_is_sent_to_the_other() {
+    run(async |pool, desk| {
+        let hang = || desk.instance(1).unwrap().hang().ask(Duration::from_secs(3600));
+        let (hanging, asks) = (tokio::task::spawn_local(hang()), (0..4).map(|n| desk.add(n).ask(SOON)));
+        let asks = tokio::task::spawn_local(futures::future::join_all(asks));
+        while !pool.rights[0].peers.are_busy() {
+            tokio::task::yield_now().await;
+        }
+        desk.instance(2).unwrap().list().ask(SOON).await.unwrap();
+        assert!(!asks.is_finished(), "some wait behind what hangs");
+        pool.rights[0].peers.vanish();
+        pool.left.peers.died(1, 1, DownCause::Signalled(9));
+        for answer in asks.await.unwrap() {
+            answer.unwrap();
+        }
+        assert!(matches!(hanging.await.unwrap(), Err(AskError::Unknown(_))), "that one had begun");
+        assert_eq!(desk.instance(2).unwrap().list().ask(SOON).await.unwrap().len(), 5);
+    });
+}
+
+#[test]
 fn an_instance_that_is_down_is_left_out_while_another_runs() {
     run(async |pool, desk| {
         pool.rights[0].peers.vanish();
@@ -104,7 +124,7 @@ fn a_place_that_nobody_has_is_left_out_while_another_instance_begins() {
         let left = Worker::with_peers("left", &peers, Vec::new()).await;
         let own = bootstrap::Peer { exports: vec![slot("desk", None)], ..peer(NUMBER, "left", 1, 1) };
         let right = Worker::with_peers("right", &[own], vec![desk()]).await;
-        let (ours, theirs) = pair(Kind::SeqPacket).expect("sockets can be made");
+        let (ours, theirs) = Carried::Socket.ends();
         left.peers.linked(2, (1, false), ours, None).expect("the executor watches sockets");
         left.node
             .run_main(async |cx| {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bailiwick_core::ring::{CONTROL_WORDS, LANE_WORDS, LINK_BYTES};
-use bailiwick_sys::ring_pair::{End, link, take};
+use bailiwick_sys::link_pair::{End, link, take};
 use bailiwick_sys::shared_words::SharedWords;
 use bailiwick_sys::socket::send;
 use bailiwick_wire::audit::Evidence;

@@ -17,7 +17,8 @@ use bailiwick_wire::fault::Fault;
 use bailiwick_wire::reason::DownCause;
 
 use super::super::mover::Mover;
-use super::super::socket::{halves, receive_all};
+use super::super::socket::{join, receive_all};
+use super::super::transport::Joined;
 use super::desk::{BellRef, DeskRef};
 use super::worlds::{Both, Carried, NUMBER, run, run_with, slot};
 use crate::CloseCause;
@@ -75,7 +76,7 @@ fn garbage_closes_the_link_and_is_told_by_who_may_accuse() {
     run(None, async |both, cx| {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
-        let (hostile, ours) = pair(Kind::SeqPacket).unwrap();
+        let (hostile, ours) = Carried::Socket.ends();
         both.left.peers.linked(NUMBER, (1, false), ours, None).unwrap();
         send(hostile.as_fd(), &[IoSlice::new(&[0xff; 100])], &[]).unwrap();
         let mut ready = tokio::time::interval(Duration::from_millis(1));
@@ -98,7 +99,7 @@ fn a_packet_of_another_user_is_no_packet_of_the_peer() {
         assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
         let own = effective_uid();
         for (uid, told) in [(own, 0), (own + 1, 1)] {
-            let (theirs, ours) = pair(Kind::SeqPacket).unwrap();
+            let (theirs, ours) = Carried::Socket.ends();
             pass_credentials(ours.as_fd()).unwrap();
             both.left.peers.linked(NUMBER, (1, false), ours, Some(uid)).unwrap();
             both.right.peers.linked(NUMBER, (1, false), theirs, None).unwrap();
@@ -135,7 +136,7 @@ fn what_waits_for_a_peer_that_never_greets_ends_as_dead_letters() {
     run(None, async |both, cx| {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
-        let (_silent, ours) = pair(Kind::SeqPacket).unwrap();
+        let (_silent, ours) = Carried::Socket.ends();
         both.left.peers.linked(NUMBER, (1, false), ours, None).unwrap();
         for number in 0..100 {
             desk.add(number).try_tell().unwrap();
@@ -217,9 +218,9 @@ fn a_task_whose_transport_was_replaced_takes_no_wake_up_of_its_successor() {
     run(None, async |both, _cx| {
         let peer = both.left.peers.peer_of(NUMBER).unwrap();
         let [(_old_end, mut replaced), (_end, mut present)] = [2, 3].map(|generation| {
-            let (near, far) = pair(Kind::SeqPacket).unwrap();
-            let (source, sink) = halves(near).unwrap();
-            let serial = peer.turn(|turn| turn.begin_transport(generation, sink));
+            let (near, far) = Carried::Socket.ends();
+            let Joined { source, sink, pages } = join(near).unwrap();
+            let serial = peer.turn(|turn| turn.begin_transport(generation, sink, pages));
             (far, Box::pin(Mover::new(Arc::clone(&peer), serial, source, None).run()))
         });
         let woken = Arc::new(Woken::default());

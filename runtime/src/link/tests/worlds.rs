@@ -9,7 +9,7 @@ use std::time::Duration;
 use bailiwick_core::ring::LINK_BYTES;
 use bailiwick_supervisor::control::Status;
 use bailiwick_supervisor::spec::Grant;
-use bailiwick_sys::ring_pair;
+use bailiwick_sys::link_pair;
 use bailiwick_wire::Limits;
 use bailiwick_wire::bootstrap;
 use bailiwick_wire::control::ToSupervisor;
@@ -131,8 +131,8 @@ impl Carried {
 
     /// Makes both ends of a link.
     pub(super) fn ends(self) -> (OwnedFd, OwnedFd) {
-        let shared_bytes = if matches!(self, Self::Ring(_)) { LINK_BYTES } else { 0 };
-        ring_pair::link(shared_bytes).expect("sockets and memory can be made")
+        let ring_bytes = if matches!(self, Self::Ring(_)) { LINK_BYTES } else { 0 };
+        link_pair::link(ring_bytes).expect("sockets and memory can be made")
     }
 
     /// Gives a worker its end.

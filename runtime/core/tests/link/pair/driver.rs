@@ -3,7 +3,7 @@
 use bailiwick_core::link::{Action, Closed, Event, Failure, Frame, Outcome};
 use bailiwick_core::time::Instant;
 
-use super::{Letter, Number, Pair, Who, short};
+use super::{LOST, Letter, Number, Pair, Who, short};
 
 impl Pair {
     /// Gives `who` an event and does what follows. `number` is the message that the event is about.
@@ -55,6 +55,9 @@ impl Pair {
                 let number = side.asking.remove(ticket).expect("only what is asked ends, and once");
                 if let Outcome::Failed(Failure::NotDelivered(_)) = outcome {
                     assert!(!fate.started.contains(&number), "{number} was started, and is {outcome:?}");
+                }
+                if *outcome == LOST {
+                    assert!(fate.started.contains(&number), "{number} was not started, which the dead told");
                 }
                 assert_eq!(fate.ended.insert(number, *outcome), None, "an ask ended twice");
             }
