@@ -24,9 +24,10 @@ pub(crate) struct Cell {
     path: Box<str>,
     generation: AtomicU32,
     pub(crate) queue: Queue,
-    watchers: Mutex<Watchers>,
+    /// Made at the first use, for most actors are watched by nobody.
+    watchers: Mutex<Option<Box<Watchers>>>,
     /// How chains of asks name it, made when the first nested ask needs it.
-    waiting: OnceLock<Waiting>,
+    waiting: OnceLock<Box<Waiting>>,
     /// The thread on which the actor lives, known once it does.
     thread: OnceLock<ThreadId>,
     /// Whether this is the address of a main function and no actor.
@@ -82,7 +83,7 @@ impl Cell {
     pub(crate) fn waiting(&self) -> &Waiting {
         self.waiting.get_or_init(|| {
             let name = ActorName::new(&self.node.worker, self.node.instance, &self.path, None).to_string();
-            Waiting { id: id_of(&name), name: Some(name.into()) }
+            Box::new(Waiting { id: id_of(&name), name: Some(name.into()) })
         })
     }
 
@@ -101,15 +102,15 @@ impl Cell {
 
     /// Tells all who watch that the incarnation has ended.
     pub(crate) fn incarnation_ended(&self, cause: &Cause) {
-        let watches = mem::take(&mut self.lock().watches);
-        for (_, notify) in watches {
+        let watches = self.lock().as_mut().map(|watchers| mem::take(&mut watchers.watches));
+        for (_, notify) in watches.into_iter().flatten() {
             notify(self.down(cause.clone()));
         }
     }
 
     /// Brings the actor back after its end, because its siblings start anew.
     pub(crate) fn revive(&self) {
-        self.lock().ended = None;
+        self.lock().get_or_insert_default().ended = None;
         self.queue.open();
     }
 
@@ -121,6 +122,7 @@ impl Cell {
         }
         let (watches, finale) = {
             let mut watchers = self.lock();
+            let watchers = watchers.get_or_insert_default();
             watchers.ended = Some(cause.clone());
             (mem::take(&mut watchers.watches), mem::take(&mut watchers.finale))
         };
@@ -134,11 +136,12 @@ impl Cell {
 
     /// Calls `finale` once the actor has ended for good; at once if it has.
     pub(crate) fn at_end(&self, finale: Box<dyn FnOnce() + Send>) {
-        let mut watchers = self.lock();
+        let mut locked = self.lock();
+        let watchers = locked.get_or_insert_default();
         if watchers.ended.is_none() {
             watchers.finale.push(finale);
         } else {
-            drop(watchers);
+            drop(locked);
             finale();
         }
     }
@@ -161,12 +164,12 @@ impl Cell {
 
     /// Returns whether no further incarnation will come.
     pub(crate) fn is_ended(&self) -> bool {
-        self.lock().ended.is_some()
+        self.lock().as_ref().is_some_and(|watchers| watchers.ended.is_some())
     }
 
     /// Returns why no further incarnation will come.
     pub(crate) fn ended(&self) -> Option<Cause> {
-        self.lock().ended.clone()
+        self.lock().as_ref()?.ended.clone()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -181,7 +184,7 @@ impl Cell {
         self.this.upgrade().expect("whoever calls a method of the cell holds it")
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Watchers> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Box<Watchers>>> {
         self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -205,22 +208,25 @@ impl Outlet for Cell {
     }
 
     fn watch(&self, id: WatchId, notify: Notify) {
-        let mut watchers = self.lock();
+        let mut locked = self.lock();
+        let watchers = locked.get_or_insert_default();
         match &watchers.ended {
             None => watchers.watches.push((id, notify)),
             Some(cause) => {
                 let cause = cause.clone();
-                drop(watchers);
+                drop(locked);
                 notify(self.down(cause));
             }
         }
     }
 
     fn unwatch(&self, id: WatchId) {
-        let mut watchers = self.lock();
-        let position = watchers.watches.iter().position(|(known, _)| *known == id);
-        let forgotten = position.map(|at| watchers.watches.swap_remove(at));
-        drop(watchers);
+        let mut locked = self.lock();
+        let forgotten = locked.as_mut().and_then(|watchers| {
+            let at = watchers.watches.iter().position(|(known, _)| *known == id)?;
+            Some(watchers.watches.swap_remove(at))
+        });
+        drop(locked);
         drop(forgotten);
     }
 }

@@ -44,6 +44,21 @@ impl Executor {
         Ok(Self { runtime, role })
     }
 
+    /// Runs `main` as one of the tasks of this thread, until it ends. To wake what the runtime itself awaits, as
+    /// [`Self::block_on`] does, takes one more look at what came from outside each time.
+    pub(crate) fn run<F: Future<Output: 'static> + 'static>(self, main: F) -> F::Output {
+        self.block_on(async {
+            match tokio::task::spawn_local(main).await {
+                Ok(output) => output,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The runtime shuts down, and with it whoever awaits this.
+                    Err(_) => std::future::pending().await,
+                },
+            }
+        })
+    }
+
     /// Runs `main` and everything that is started here, until `main` ends.
     pub(crate) fn block_on<F: Future>(self, main: F) -> F::Output {
         crate::panics::note_locations();

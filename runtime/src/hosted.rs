@@ -127,7 +127,7 @@ impl<P, A: 'static, D: Dispatch<A>, T: FactoryArgs> From<Served<P, A, D, T>> for
                 Place::Beside => {
                     tokio::task::spawn_local(life.run());
                 }
-                Place::Alone(executor) => executor.block_on(life.run()),
+                Place::Alone(executor) => executor.run(life.run()),
             }
         });
         let check_args = |actor: &str, args: Option<&Args>| T::decode(actor, args).map(drop);

@@ -43,7 +43,8 @@ struct State {
     /// A rendezvous is possible only while the actor stands here and waits.
     actor_waits: bool,
     actor: Option<Waker>,
-    closed: Option<NotDelivered>,
+    /// Boxed, for most are open for as long as they are there.
+    closed: Option<Box<NotDelivered>>,
 }
 
 impl Queue {
@@ -72,7 +73,7 @@ impl Queue {
     ) -> Result<Accepted, Box<Refused>> {
         let mut state = self.lock();
         if let Some(reason) = &state.closed {
-            let reason = reason.clone();
+            let reason = NotDelivered::clone(reason);
             return Err(Box::new(Refused { envelope, reason }));
         }
         if state.parked.is_empty() && self.fits(&state, &envelope) {
@@ -135,7 +136,7 @@ impl Queue {
     pub(crate) fn signal(&self, signal: Signal) {
         let mut state = self.lock();
         if let Signal::Drain = signal {
-            state.closed.get_or_insert(NotDelivered::Draining);
+            state.closed.get_or_insert_with(|| Box::new(NotDelivered::Draining));
         }
         state.lane.push_back(signal);
         self.has_signal.store(true, Ordering::Relaxed);
@@ -258,7 +259,7 @@ impl Queue {
 
     /// Returns whether an order to drain has come.
     pub(crate) fn is_draining(&self) -> bool {
-        self.lock().closed == Some(NotDelivered::Draining)
+        self.lock().closed.as_deref() == Some(&NotDelivered::Draining)
     }
 
     /// Returns whether nothing at all waits.
@@ -288,7 +289,7 @@ impl Queue {
     /// Ends the queue: what waits and all that comes is refused, until it is opened again. Returns what waited.
     pub(crate) fn close(&self, reason: NotDelivered) -> Vec<Envelope> {
         let mut state = self.lock();
-        state.closed = Some(reason.clone());
+        state.closed = Some(Box::new(reason.clone()));
         let mut store = mem::take(&mut state.store);
         let parked = mem::take(&mut state.parked);
         // Who is kept for the sake of its siblings still follows these.

@@ -297,8 +297,14 @@ impl<A, P: ServedBy<A>> Dispatch<A> for One<P> {
         incoming.claim::<P>()
     }
 
-    async fn dispatch(actor: &mut A, message: Self::Message, cx: &mut Context, reply: &Reply) {
-        P::dispatch(actor, message, cx, reply).await;
+    // Not a future around a future, which would hold the message once more.
+    fn dispatch(
+        actor: &mut A,
+        message: Self::Message,
+        cx: &mut Context,
+        reply: &Reply,
+    ) -> impl Future<Output = ()> {
+        P::dispatch(actor, message, cx, reply)
     }
 }
 

@@ -22,21 +22,21 @@ pub(crate) fn of_message(current: Option<TraceContext>) -> Option<TraceContext> 
     }
 }
 
-/// Makes the span of one handled message. Messages that the handler sends then name it as their parent.
+/// Makes the span of one handled message, if somebody wants it. Messages that the handler sends then name it as their parent.
 pub(crate) fn handle(
     cell: &Cell,
     protocol: &'static ProtocolSchema,
     method: u16,
     trace: &mut Option<TraceContext>,
-) -> Span {
+) -> Option<Box<Span>> {
     if !is_wanted() {
-        return Span::none();
+        return None;
     }
     let came = of_message(*trace).unwrap_or_default();
     // The low half of such an id is chance.
     let own = Uuid::now_v7().as_u64_pair().1;
     *trace = Some(TraceContext { span: own.to_be_bytes(), ..came });
-    tracing::debug_span!(
+    let span = tracing::debug_span!(
         target: "bailiwick::actor",
         "handle",
         actor = %cell.name(),
@@ -45,7 +45,8 @@ pub(crate) fn handle(
         trace_id = %format_args!("{:032x}", u128::from_be_bytes(came.trace)),
         span_id = %format_args!("{own:016x}"),
         parent_id = %format_args!("{:016x}", u64::from_be_bytes(came.span)),
-    )
+    );
+    Some(Box::new(span))
 }
 
 fn is_wanted() -> bool {

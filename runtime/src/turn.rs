@@ -25,7 +25,7 @@ use bailiwick_wire::schema::ProtocolSchema;
 /// The state that lasts from one message to the next.
 pub(crate) struct Turns {
     cell: Arc<Cell>,
-    /// Always there, except while the handler is polled.
+    /// There from the first message on, except while the handler is polled.
     scope: Option<Box<Scope>>,
     hand: Hand,
     /// Messages handled since the executor last ran something else.
@@ -36,8 +36,10 @@ pub(crate) struct Turns {
 struct Opened {
     protocol: &'static ProtocolSchema,
     method: u16,
-    body: Body,
+    /// Until it is read.
+    body: Option<Body>,
     reply: Reply,
+    deadline: Option<Instant>,
 }
 
 /// How a handler ended.
@@ -58,8 +60,7 @@ enum Handled {
 
 impl Turns {
     pub(crate) fn new(cell: Arc<Cell>) -> Self {
-        let scope = Scope { actor: Some(Arc::clone(&cell)), ..Scope::default() };
-        Self { hand: Hand::new(Arc::clone(&cell)), cell, scope: Some(Box::new(scope)), run: 0 }
+        Self { hand: Hand::new(Arc::clone(&cell)), cell, scope: None, run: 0 }
     }
 
     /// Waits for what comes next.
@@ -91,9 +92,9 @@ impl Turns {
         actor: &mut A,
         cx: &mut Context,
     ) -> Result<(), Cause> {
-        let Some(opened) = self.open() else { return Ok(()) };
-        let Opened { protocol, method, body, reply } = opened;
-        let handled = self.run_handler::<A, D>(actor, cx, (protocol, method, body), &reply).await;
+        let Some(mut opened) = self.open() else { return Ok(()) };
+        let handled = self.run_handler::<A, D>(actor, cx, &mut opened).await;
+        let Opened { protocol, method, reply, .. } = opened;
         match handled {
             Handled::Finished | Handled::Abandoned => {}
             Handled::Undecodable(reason) => self.lose(protocol, method, reason, &reply),
@@ -132,30 +133,32 @@ impl Turns {
             return None;
         }
         let Envelope { protocol, method, body, reply, deadline, chain, trace, .. } = envelope;
-        let scope = self.scope.get_or_insert_default();
+        let scope = self.scope.get_or_insert_with(|| {
+            let actor = Some(Arc::clone(&self.cell));
+            Box::new(Scope { actor, ..Scope::default() })
+        });
         (scope.deadline, scope.before, scope.trace) = (deadline, chain, trace.map(|trace| *trace));
-        reply.start().then_some(Opened { protocol, method, body, reply })
+        reply.start().then_some(Opened { protocol, method, body: Some(body), reply, deadline })
     }
 
     async fn run_handler<A, D: Dispatch<A>>(
         &mut self,
         actor: &mut A,
         cx: &mut Context,
-        (protocol, method, body): (&'static ProtocolSchema, u16, Body),
-        reply: &Reply,
+        opened: &mut Opened,
     ) -> Handled {
-        let current = self.scope.get_or_insert_default();
-        let deadline = current.deadline;
+        let &mut Opened { protocol, method, ref mut body, ref reply, deadline } = opened;
         let work = Work::Method(protocol, method);
+        let current = self.scope.get_or_insert_default();
         let span = trace::handle(&self.cell, protocol, method, &mut current.trace);
         let (scope, cell, hand) = (&mut self.scope, &self.cell, &mut self.hand);
         let mut expiry: Option<Pin<Box<Sleep>>> = None;
-        let mut unread = Some((body, actor, cx));
+        let mut idle = Some((actor, cx));
         let mut handler = pin!(None);
         let handled = poll_fn(|task| {
             // The message is decoded within the first poll, so that it is part of what is watched, caught and bounded.
             let poll = || {
-                if let Some((body, actor, cx)) = unread.take() {
+                if let (Some(body), Some((actor, cx))) = (body.take(), idle.take()) {
                     match D::claim(Incoming { protocol, method, body: hand.unread(body) }) {
                         Ok(Ok(message)) => handler.set(Some(D::dispatch(actor, message, cx, reply))),
                         Ok(Err(undecodable)) => return Poll::Ready(Handled::Undecodable(undecodable)),
@@ -167,7 +170,10 @@ impl Turns {
                 };
                 running.poll(task).map(|()| Handled::Finished)
             };
-            let poll = || span.in_scope(|| Scope::enter(scope, poll));
+            let poll = || match &span {
+                None => Scope::enter(scope, poll),
+                Some(span) => span.in_scope(|| Scope::enter(scope, poll)),
+            };
             match catch(|| progress::one_poll(cell, work, poll)) {
                 Err(cause) => return Poll::Ready(Handled::Panicked(cause)),
                 Ok(Poll::Ready(handled)) => return Poll::Ready(handled),

@@ -137,7 +137,7 @@ fn work(line: Line, registry: Registry) -> Result<ExitCode, StartError> {
     threads.into_iter().for_each(backtrace::list_threads_by);
     let executor = Executor::new(Role::Shared)?;
     let (line, start) = (Arc::new(line), work::Start { bootstrap, given, early });
-    let ended = executor.block_on(work::run(line, signals, start, registry))?;
+    let ended = executor.run(work::run(line, signals, start, registry))?;
     match ended {
         // Whoever sent the signal, it was not the supervisor: it is to see that the signal was obeyed.
         work::Ended::BySignal => Ok(die_of_sigterm()),

@@ -58,3 +58,22 @@ fn an_ask_allocates_its_message_and_where_the_answer_meets_the_asker() {
     });
     assert!((1.9..=2.01).contains(&each), "{each} allocations");
 }
+
+/// What an actor holds that was never sent anything: its queue and name, its task, its place among its siblings.
+#[test]
+fn an_actor_that_idles_takes_little_memory() {
+    let [few, many] = [1_000, 11_000].map(|count| {
+        let held = allocation_counter::measure(|| {
+            bailiwick::local(async |mut cx| {
+                let mut counters = Vec::with_capacity(11_000);
+                for _ in 0..count {
+                    counters.push(cx.spawn(CountRef::serve(Counter::default)).unwrap());
+                    tokio::task::yield_now().await;
+                }
+            });
+        });
+        held.bytes_max
+    });
+    let each = many.saturating_sub(few) / 10_000;
+    assert!((500..=1_900).contains(&each), "{each} bytes");
+}
