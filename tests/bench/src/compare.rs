@@ -25,7 +25,7 @@ use std::process::ExitCode;
 pub use column::{Column, Kind};
 pub use results::Results;
 pub use task::{Measured, QUANTILES, Span, Task};
-pub use workloads::{MIB, Place, Workload};
+pub use workloads::{MANY_ACTORS, MIB, Place, Workload};
 
 use options::Options;
 
@@ -71,7 +71,7 @@ pub fn answer(arguments: &[String]) {
 
 /// Returns what a column told its other process besides the task.
 #[cfg_attr(
-    not(any(feature = "kameo", feature = "ipc-channel")),
+    not(any(feature = "iceoryx2", feature = "kameo", feature = "ipc-channel")),
     expect(dead_code, reason = "some peers meet by a name")
 )]
 pub fn told_besides() -> Vec<String> {

@@ -102,11 +102,13 @@ const TAIL: &str = "\
 |---|---|
 | *blocking Unix stream*, *tokio Unix stream* | a length and bincode; writers coalesce up to 64 KiB, readers take all there is; one thread each; a kill is answered by starting the process again |
 | Bailiwick | two sealed workers under one supervisor, a link with grants and budgets, `Blob` for payloads; *payloads copied* sends `Vec<u8>`; *ring* has both workers in one trust domain, whose messages go through shared memory, and *polled* looks for them for up to 50 us before it sleeps |
+| iceoryx2 | publish and subscribe each way, slices of bytes with bincode in them, room for 2048 (64 MiB where payloads are large), senders wait for room; *polling* looks again and again, *events* sleeps until there is one, sent with each flush |
 | ipc-channel | a channel each way, a bytes channel for payloads |
 | tarpc | bincode over a Unix socket, as in its example of a transport; calls are answered, so 64 are on their way for one-way messages |
 | ractor_cluster | two nodes over its external transport on a Unix socket; the actor is found in a process group |
 | kameo, remote | a swarm of its own over TCP on loopback; tells are sent with `send_ack`, so 64 are on their way; its start is measured once a round |
-| in one process | all on one thread of tokio (actix: on its own system); mailboxes of 1024 where they are bounded; actix is told by `try_send`, since `do_send` is not bounded |
+| Bailiwick, in a sealed worker | the same actors as in one process, spawned by the front of a supervised system (without a sandbox where it looks at its own memory) |
+| in one process | all on one thread of tokio (actix: on its own system); mailboxes of 1024 where they are bounded; actix is told by `try_send`, since `do_send` is not bounded; as many actors as are asked about are made, each takes a message, and all of them end, again and again until 100,000 were made; memory is that of the first time |
 
 *none* is what a system does not do: none of the peers between processes starts or restarts a worker. Their start is that of a
 process by the standard library until its first answer; ours is from the order to the supervisor.

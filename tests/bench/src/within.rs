@@ -4,14 +4,15 @@ pub mod columns;
 mod tally;
 
 pub use columns::all as columns;
+pub use columns::ours::Local;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::compare::{Measured, Span, Task, Workload};
 use crate::workload::Note;
-pub use tally::Tally;
+pub use tally::{Member, Tally};
 
 /// A framework for actors, and the thread that it runs them on.
 pub trait Actors: Sized {
@@ -36,30 +37,39 @@ pub trait Actors: Sized {
 
     /// Sends so many hops, each counted by who takes it, which passes on one less.
     fn pass(to: &Self::Ref, hops: u64) -> impl Future<Output = ()>;
+
+    /// Has an actor end that nobody else reaches; most do when that is so.
+    async fn stop(actor: Self::Ref) {
+        drop(actor);
+    }
 }
 
 /// Actors of the ring, and receivers of the fan-out.
 const MANY: usize = 1000;
-/// Actors that are made to measure how fast that is, and how much memory one takes.
+/// Actors that are made to measure how fast that is: so many at a time as are asked about, again and again.
 const SPAWNED: usize = 100_000;
 /// Actors that are sent to before everybody else gets a turn.
 const TURN: u64 = 1000;
 
 /// Measures what is asked for.
 pub fn measure<A: Actors>(task: &Task) -> Option<Measured> {
-    A::run(async |actors: &mut A| {
-        let value = match task.workload {
-            Workload::InAsk => asks(actors, task).await,
-            Workload::InTell => tells(actors, task).await,
-            Workload::InSpawn => spawns(actors).await.map(|(rate, _)| rate),
-            Workload::InBytes => spawns(actors).await.map(|(_, bytes)| bytes),
-            Workload::InRing => ring(actors, task).await,
-            Workload::InFanOut => to_many(actors, task, MANY).await,
-            Workload::InActors => to_many(actors, task, task.x as usize).await.map(|rate| 1e9 / rate),
-            other => unreachable!("{other:?} is between processes"),
-        };
-        value.map(Measured::value)
-    })
+    A::run(async |actors: &mut A| measure_in(actors, task).await)
+}
+
+/// Measures what is asked for in a framework that runs.
+pub async fn measure_in<A: Actors>(actors: &mut A, task: &Task) -> Option<Measured> {
+    let value = match task.workload {
+        Workload::InAsk => asks(actors, task).await,
+        Workload::InTell => tells(actors, task).await,
+        Workload::InSpawn => lives(actors, task).await.map(|lives| lives.spawns),
+        Workload::InBytes => lives(actors, task).await.and_then(|lives| lives.bytes),
+        Workload::InStop => lives(actors, task).await.map(|lives| lives.stops),
+        Workload::InRing => ring(actors, task).await,
+        Workload::InFanOut => to_many(actors, task, MANY).await,
+        Workload::InActors => to_many(actors, task, task.x as usize).await.map(|rate| 1e9 / rate),
+        other => unreachable!("{other:?} is between processes"),
+    };
+    value.map(Measured::value)
 }
 
 async fn asks<A: Actors>(actors: &mut A, task: &Task) -> Option<f64> {
@@ -98,27 +108,58 @@ async fn tells<A: Actors>(actors: &mut A, task: &Task) -> Option<f64> {
     Some(rate)
 }
 
-/// Returns actors made in a second, and the bytes that each takes.
-async fn spawns<A: Actors>(actors: &mut A) -> Option<(f64, f64)> {
+/// What it takes that actors come and go.
+struct Lives {
+    /// Actors made in a second.
+    spawns: f64,
+    /// Actors that ended in a second.
+    stops: f64,
+    /// What each takes of memory that nobody had used before; none in a sandbox that shows no memory.
+    bytes: Option<f64>,
+}
+
+/// Makes so many actors, has each take a message, and has all of them end, until enough were made.
+async fn lives<A: Actors>(actors: &mut A, task: &Task) -> Option<Lives> {
     let tally = Arc::new(Tally::default());
-    let mut made = Vec::with_capacity(SPAWNED);
-    let before = resident();
-    let began = Instant::now();
-    for _ in 0..SPAWNED {
-        made.push(actors.spawn(&tally).await?);
-        // Each is made in full before the clock is stopped.
-        if made.len().is_multiple_of(MANY) {
-            tokio::task::yield_now().await;
+    let count = task.x as usize;
+    let (mut spawning, mut stopping, mut bytes) = (Duration::ZERO, Duration::ZERO, None);
+    let mut made = Vec::with_capacity(count);
+    // Its own pages are there before anything is counted.
+    made.resize_with(count, || None);
+    let mut total = 0;
+    while total < SPAWNED.max(count) {
+        let before = resident();
+        let began = Instant::now();
+        for (at, place) in made.iter_mut().enumerate() {
+            *place = Some(actors.spawn(&tally).await?);
+            // Each is made in full before the clock is stopped.
+            if (at + 1).is_multiple_of(MANY) {
+                tokio::task::yield_now().await;
+            }
         }
+        tokio::task::yield_now().await;
+        spawning += began.elapsed();
+        if total == 0 {
+            let grown = resident().zip(before).map(|(now, before)| now.saturating_sub(before));
+            bytes = grown.map(|grown| grown as f64 / count as f64);
+        }
+        for actor in made.iter().flatten() {
+            A::tell(actor, Note::telling(0)).await;
+        }
+        tally.reached(count as u64).await;
+        let began = Instant::now();
+        for (at, place) in made.iter_mut().enumerate() {
+            A::stop(place.take()?).await;
+            if (at + 1).is_multiple_of(MANY) {
+                tokio::task::yield_now().await;
+            }
+        }
+        tally.left().await;
+        stopping += began.elapsed();
+        total += count;
     }
-    tokio::task::yield_now().await;
-    let rate = SPAWNED as f64 / began.elapsed().as_secs_f64();
-    let bytes = resident().saturating_sub(before) as f64 / SPAWNED as f64;
-    for actor in &made {
-        A::tell(actor, Note::telling(0)).await;
-    }
-    tally.reached(SPAWNED as u64).await;
-    Some((rate, bytes))
+    let rate = |time: Duration| total as f64 / time.as_secs_f64();
+    Some(Lives { spawns: rate(spawning), stops: rate(stopping), bytes })
 }
 
 async fn ring<A: Actors>(actors: &mut A, task: &Task) -> Option<f64> {
@@ -169,9 +210,9 @@ async fn to_many<A: Actors>(actors: &mut A, task: &Task, count: usize) -> Option
     Some(rate)
 }
 
-/// The bytes of this process that are in memory.
-fn resident() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("it runs");
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    pages.expect("a number") * rustix::param::page_size() as u64
+/// The bytes of this process that are in memory; none where there is no /proc.
+fn resident() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages = statm.split(' ').nth(1)?.parse::<u64>().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
 }

@@ -52,7 +52,7 @@ pub fn start(column: &str, task: &Task) -> (Other, UnixStream) {
 
 /// Starts the process that answers for a column and is told `arguments`; its standard output can be read.
 #[cfg_attr(
-    not(any(feature = "kameo", feature = "ipc-channel")),
+    not(any(feature = "iceoryx2", feature = "kameo", feature = "ipc-channel")),
     expect(dead_code, reason = "some peers meet by a name")
 )]
 pub fn start_with(column: &str, task: &Task, arguments: &[&str]) -> Other {

@@ -1,5 +1,7 @@
 //! The columns, in the order of tables.
 
+#[cfg(feature = "iceoryx2")]
+mod iceoryx;
 #[cfg(feature = "ipc-channel")]
 mod ipc_channels;
 pub mod ours;
@@ -22,8 +24,13 @@ pub fn all() -> Vec<&'static dyn Column> {
         &ours::Ours::Open,
         &ours::Ours::Ring,
         &ours::Ours::Polled,
+        &ours::Ours::Within,
         #[cfg(feature = "ipc-channel")]
         &ipc_channels::IpcChannels,
+        #[cfg(feature = "iceoryx2")]
+        &iceoryx::Iceoryx::Polling,
+        #[cfg(feature = "iceoryx2")]
+        &iceoryx::Iceoryx::Events,
         #[cfg(feature = "tarpc")]
         &tarpc_calls::TarpcCalls,
         #[cfg(feature = "ractor")]

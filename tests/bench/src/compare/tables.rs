@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::column::Kind;
 use super::results::Results;
-use super::workloads::{MIB, Place, Workload};
+use super::workloads::{MANY_ACTORS, MIB, Place, Workload};
 
 /// The floor that ratios are to.
 const FLOORS: [&str; 2] = ["tokio", "mpsc"];
@@ -22,12 +22,13 @@ const BETWEEN: [Entry; 6] = [
     (Workload::Start, 0),
     (Workload::Restart, 0),
 ];
-const WITHIN: [Entry; 7] = [
+const WITHIN: [Entry; 8] = [
     (Workload::InAsk, 0),
     (Workload::InTell, 1),
     (Workload::InTell, 4),
-    (Workload::InSpawn, 0),
-    (Workload::InBytes, 0),
+    (Workload::InSpawn, MANY_ACTORS),
+    (Workload::InBytes, MANY_ACTORS),
+    (Workload::InStop, MANY_ACTORS),
     (Workload::InRing, 0),
     (Workload::InFanOut, 0),
 ];
@@ -76,7 +77,9 @@ pub fn title((workload, x): Entry) -> String {
     match workload {
         Workload::Ask => "ask, one in flight, p50 / p99, us".to_owned(),
         Workload::Size => format!("{}, {}, {}", about.title, readable_size(x), about.unit),
-        Workload::InTell => format!("{} {x}, {}", about.title, about.unit),
+        Workload::InTell | Workload::InSpawn | Workload::InBytes | Workload::InStop => {
+            format!("{} {x}, {}", about.title, about.unit)
+        }
         _ => format!("{}, {}", about.title, about.unit),
     }
 }

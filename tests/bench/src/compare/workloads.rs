@@ -26,10 +26,12 @@ pub enum Workload {
     InAsk,
     /// Messages without a reply into a mailbox of 1024, from so many producers.
     InTell,
-    /// Making actors.
+    /// Making so many actors.
     InSpawn,
-    /// Memory of an actor that does nothing.
+    /// Memory of one of so many actors that do nothing.
     InBytes,
+    /// Having so many actors end.
+    InStop,
     /// One message that goes around a thousand actors.
     InRing,
     /// One actor sends to a thousand.
@@ -74,11 +76,15 @@ pub struct Description {
 const SIZES: &[u64] = &[16, 64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, MIB, 4 << 20, 16 << 20];
 /// A mebibyte, for which there is a goal.
 pub const MIB: u64 = 1 << 20;
+/// Actors in one process.
+const ACTORS: &[u64] = &[1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
+/// As many actors as a goal is about.
+pub const MANY_ACTORS: u64 = 100_000;
 const ONE: &[u64] = &[0];
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Ask,
         Self::OneWay,
         Self::Asks,
@@ -91,6 +97,7 @@ impl Workload {
         Self::InTell,
         Self::InSpawn,
         Self::InBytes,
+        Self::InStop,
         Self::InRing,
         Self::InFanOut,
         Self::InActors,
@@ -99,6 +106,11 @@ impl Workload {
     /// Returns where it takes place.
     pub fn place(self) -> Place {
         if self < Self::InAsk { Place::Between } else { Place::Within }
+    }
+
+    /// Returns whether its points are numbers of actors.
+    pub fn is_about_actors(self) -> bool {
+        matches!(self, Self::InSpawn | Self::InBytes | Self::InStop | Self::InActors)
     }
 
     /// Returns what it is called.
@@ -118,14 +130,13 @@ impl Workload {
             }
             Self::InAsk => ("in-ask", "ask", "us", true, ONE),
             Self::InTell => ("in-tell", "tell, bounded, producers", "messages/s", false, &[1, 4][..]),
-            Self::InSpawn => ("in-spawn", "spawn", "actors/s", false, ONE),
-            Self::InBytes => ("in-bytes", "idle actor", "bytes", true, ONE),
+            Self::InSpawn => ("in-spawn", "spawn, so many", "actors/s", false, ACTORS),
+            // What fewer take is less than the kernel counts.
+            Self::InBytes => ("in-bytes", "idle actor, of so many", "bytes", true, &ACTORS[3..]),
+            Self::InStop => ("in-stop", "stop, so many", "actors/s", false, ACTORS),
             Self::InRing => ("in-ring", "ring of 1000", "hops/s", false, ONE),
             Self::InFanOut => ("in-fan-out", "fan-out 1 to 1000", "deliveries/s", false, ONE),
-            Self::InActors => {
-                let points = &[1, 10, 100, 1_000, 10_000, 100_000, 1_000_000][..];
-                ("in-actors", "message to one of so many actors", "ns", true, points)
-            }
+            Self::InActors => ("in-actors", "message to one of so many actors", "ns", true, ACTORS),
         };
         Description { name, title, unit, less_is_better, points }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::compare::{MIB, Results, Workload, tables};
+use crate::compare::{MANY_ACTORS, MIB, Results, Workload, tables};
 
 /// One goal.
 struct Goal {
@@ -54,13 +54,13 @@ const GOALS: &[Goal] = &[
     at_least("tell, bounded, one producer", 16e6, "messages/s", |r| {
         of(r, Workload::InTell, 1, "ours-within")
     }),
-    at_least("spawn", 2e6, "actors/s", |r| of(r, Workload::InSpawn, 0, "ours-within")),
-    at_most("idle actor", 700.0, "bytes", |r| of(r, Workload::InBytes, 0, "ours-within")),
+    at_least("spawn", 2e6, "actors/s", |r| of(r, Workload::InSpawn, MANY_ACTORS, "ours-within")),
+    at_most("idle actor", 700.0, "bytes", |r| of(r, Workload::InBytes, MANY_ACTORS, "ours-within")),
     at_least("ring of 1000", 9e6, "hops/s", |r| of(r, Workload::InRing, 0, "ours-within")),
     at_least("fan-out 1 to 1000", 9e6, "deliveries/s", |r| of(r, Workload::InFanOut, 0, "ours-within")),
     at_most("a message to one of 100,000 actors, beside one to the only one", 1.2, "times", |r| {
         let cost = |x| of(r, Workload::InActors, x, "ours-within");
-        Some(cost(100_000)? / cost(1)?)
+        Some(cost(MANY_ACTORS)? / cost(1)?)
     }),
     at_most("a message to one of 64 workers, beside one to the only one", 1.2, "times", |r| {
         let rate = |x| of(r, Workload::Workers, x, "ours");

@@ -5,7 +5,7 @@ mod actix;
 #[cfg(feature = "kameo")]
 mod kameo;
 mod mpsc;
-mod ours;
+pub mod ours;
 #[cfg(feature = "ractor")]
 mod ractor;
 #[cfg(feature = "xtra")]
@@ -60,7 +60,7 @@ impl Column for Within {
     }
 
     fn can(&self, workload: Workload, x: u64) -> bool {
-        workload.place() == Place::Within && (workload != Workload::InActors || x <= self.actors_max)
+        workload.place() == Place::Within && (!workload.is_about_actors() || x <= self.actors_max)
     }
 
     fn measure(&self, task: &Task) -> Option<Measured> {

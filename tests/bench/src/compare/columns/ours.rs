@@ -23,6 +23,7 @@ use crate::compare::workloads::{MIB, Workload};
 use crate::cost::is_root;
 use crate::lives::{replaced_ms, started_ms};
 use crate::protocol::{EchoRef, Echoing};
+use crate::within::{self, Local};
 use crate::workload::{Note, Told};
 
 /// The workers and the link between them. Another kind of link is another variant here and a line in `program`.
@@ -39,6 +40,8 @@ pub enum Ours {
     Ring,
     /// The same, looking into it before they sleep.
     Polled,
+    /// Actors of one sealed worker.
+    Within,
 }
 
 /// The name of the main worker.
@@ -66,6 +69,7 @@ impl Column for Ours {
             Self::Open => "ours-open",
             Self::Ring => "ours-ring",
             Self::Polled => "ours-ring-polling",
+            Self::Within => "ours-in-worker",
         }
     }
 
@@ -76,6 +80,7 @@ impl Column for Ours {
             Self::Open => "**Bailiwick**, no sandbox",
             Self::Ring => "**Bailiwick**, sealed, ring",
             Self::Polled => "**Bailiwick**, sealed, ring, polled",
+            Self::Within => "**Bailiwick**, in a sealed worker",
         }
     }
 
@@ -90,6 +95,7 @@ impl Column for Ours {
             Self::Copied => workload == Workload::Size,
             Self::Open => is_about_lives || workload == Workload::Ask,
             Self::Ring | Self::Polled => is_about_messages(workload),
+            Self::Within => workload.is_about_actors(),
         }
     }
 
@@ -132,7 +138,7 @@ impl Ours {
     /// What both workers are, unless one needs more.
     fn sandbox(self) -> Sandbox {
         match self {
-            Self::Sealed | Self::Copied => Sandbox::sealed(),
+            Self::Sealed | Self::Copied | Self::Within => Sandbox::sealed(),
             Self::Open => unconfined(),
             Self::Ring => Sandbox::sealed().trust_domain("measured", Duration::ZERO),
             Self::Polled => Sandbox::sealed().trust_domain("measured", BUSY_POLL),
@@ -143,6 +149,8 @@ impl Ours {
         match workload {
             // It kills the other worker.
             Workload::Start | Workload::Restart => unconfined(),
+            // It looks at its own memory.
+            Workload::InBytes => unconfined(),
             _ if self == Self::Open => unconfined(),
             _ => self.sandbox().read(ORDER).write(FOUND_DIR),
         }
@@ -164,6 +172,7 @@ async fn find(cx: Context) -> Result<(), ActorError> {
     let (ours, task) = order().ok_or_else(|| ActorError::message("no order"))?;
     let pool: EchoRef = cx.peer(ECHO)?;
     let measured = match task.workload {
+        _ if ours == Ours::Within => within::measure_in(&mut Local::of(cx), &task).await,
         Workload::Start | Workload::Restart => Some(lives(&pool, &task).await?),
         _ => {
             let member = |number| pool.instance(number).unwrap_or_else(|| pool.clone());

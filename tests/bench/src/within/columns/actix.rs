@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Message, System};
 
-use crate::within::{Actors, Tally};
+use crate::within::{Actors, Member, Tally};
 use crate::workload::Note;
 
 /// The system of one thread.
@@ -12,7 +12,7 @@ pub struct Actix;
 
 /// An actor of the measurements.
 pub struct Hopper {
-    tally: Arc<Tally>,
+    tally: Member,
     next: Option<Addr<Hopper>>,
 }
 
@@ -89,7 +89,7 @@ impl Actors for Actix {
     }
 
     async fn spawn(&mut self, tally: &Arc<Tally>) -> Option<Self::Ref> {
-        Some(Hopper { tally: Arc::clone(tally), next: None }.start())
+        Some(Hopper { tally: Member::of(tally), next: None }.start())
     }
 
     async fn ask(to: &Self::Ref, note: Note) -> Note {

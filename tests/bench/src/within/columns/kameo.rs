@@ -7,7 +7,7 @@ use kameo::actor::{ActorRef, Spawn};
 use kameo::mailbox;
 use kameo::message::{Context, Message};
 
-use crate::within::{Actors, Tally};
+use crate::within::{Actors, Member, Tally};
 use crate::workload::{self, Note};
 
 /// A tokio runtime of one thread.
@@ -16,7 +16,7 @@ pub struct Kameo;
 /// An actor of the measurements.
 #[derive(Actor)]
 pub struct Hopper {
-    tally: Arc<Tally>,
+    tally: Member,
     next: Option<ActorRef<Hopper>>,
 }
 
@@ -74,7 +74,7 @@ impl Actors for Kameo {
     }
 
     async fn spawn(&mut self, tally: &Arc<Tally>) -> Option<Self::Ref> {
-        let actor = Hopper { tally: Arc::clone(tally), next: None };
+        let actor = Hopper { tally: Member::of(tally), next: None };
         Some(Hopper::spawn_with_mailbox(actor, mailbox::bounded(CAPACITY)))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
-use crate::within::{Actors, Tally};
+use crate::within::{Actors, Member, Tally};
 use crate::workload::Note;
 
 /// Tasks of one thread.
@@ -31,7 +31,7 @@ impl Actors for Mpsc {
 
     async fn spawn(&mut self, tally: &Arc<Tally>) -> Option<Self::Ref> {
         let (sender, receiver) = mpsc::channel(CAPACITY);
-        tokio::task::spawn_local(actor(receiver, Arc::clone(tally)));
+        tokio::task::spawn_local(actor(receiver, Member::of(tally)));
         Some(sender)
     }
 
@@ -58,7 +58,7 @@ async fn send(to: &mpsc::Sender<Message>, message: Message) {
     assert!(to.send(message).await.is_ok(), "the task lives");
 }
 
-async fn actor(mut receiver: mpsc::Receiver<Message>, tally: Arc<Tally>) {
+async fn actor(mut receiver: mpsc::Receiver<Message>, tally: Member) {
     let mut next = None;
     while let Some(message) = receiver.recv().await {
         match message {

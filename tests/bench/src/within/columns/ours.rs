@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bailiwick::prelude::*;
 
-use crate::within::{Actors, Tally};
+use crate::within::{Actors, Member, Tally};
 use crate::workload::Note;
 
 /// The context that spawns.
@@ -22,10 +22,12 @@ pub trait Hop {
     async fn follow(&mut self, next: HopRef);
     /// Counts the hop, and passes on one less.
     async fn pass(&mut self, hops: u64);
+    /// Ends.
+    async fn leave(&mut self, cx: &mut Context);
 }
 
 struct Hopper {
-    tally: Arc<Tally>,
+    tally: Member,
     next: Option<HopRef>,
 }
 
@@ -51,6 +53,17 @@ impl Hop for Hopper {
             next.pass(hops - 1).tell().await.expect("the next one lives");
         }
     }
+
+    async fn leave(&mut self, cx: &mut Context) {
+        cx.stop();
+    }
+}
+
+impl Local {
+    /// Spawns in this context, which somebody else runs.
+    pub fn of(cx: Context) -> Self {
+        Self(cx)
+    }
 }
 
 impl Actors for Local {
@@ -62,7 +75,7 @@ impl Actors for Local {
 
     async fn spawn(&mut self, tally: &Arc<Tally>) -> Option<Self::Ref> {
         let tally = Arc::clone(tally);
-        self.0.spawn(HopRef::serve(move || Hopper { tally: Arc::clone(&tally), next: None })).ok()
+        self.0.spawn(HopRef::serve(move || Hopper { tally: Member::of(&tally), next: None })).ok()
     }
 
     async fn ask(to: &Self::Ref, note: Note) -> Note {
@@ -79,5 +92,9 @@ impl Actors for Local {
 
     async fn pass(to: &Self::Ref, hops: u64) {
         to.pass(hops).tell().await.expect("the actor lives");
+    }
+
+    async fn stop(actor: Self::Ref) {
+        actor.leave().tell().await.expect("the actor lives");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, Message, RpcReplyPort, call};
 
-use crate::within::{Actors, Tally};
+use crate::within::{Actors, Member, Tally};
 use crate::workload::{self, Note};
 
 /// A tokio runtime of one thread.
@@ -14,7 +14,7 @@ struct Hopper;
 
 /// What an actor of the measurements holds.
 pub struct State {
-    tally: Arc<Tally>,
+    tally: Member,
     next: Option<ActorRef<Say>>,
 }
 
@@ -34,7 +34,7 @@ impl Actor for Hopper {
     type Arguments = Arc<Tally>;
 
     async fn pre_start(&self, _: ActorRef<Say>, tally: Arc<Tally>) -> Result<State, ActorProcessingErr> {
-        Ok(State { tally, next: None })
+        Ok(State { tally: Member::of(&tally), next: None })
     }
 
     async fn handle(&self, _: ActorRef<Say>, said: Say, state: &mut State) -> Result<(), ActorProcessingErr> {
@@ -82,5 +82,9 @@ impl Actors for Ractor {
 
     async fn pass(to: &Self::Ref, hops: u64) {
         to.cast(Say::Pass(hops)).expect("the actor lives");
+    }
+
+    async fn stop(actor: Self::Ref) {
+        actor.stop(None);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use xtra::{Actor, Address, Context, Handler, Mailbox};
 
-use crate::within::{Actors, Tally};
+use crate::within::{Actors, Member, Tally};
 use crate::workload::Note;
 
 /// A tokio runtime of one thread.
@@ -13,7 +13,7 @@ pub struct Xtra;
 /// An actor of the measurements.
 #[derive(Actor)]
 pub struct Hopper {
-    tally: Arc<Tally>,
+    tally: Member,
     next: Option<Address<Hopper>>,
 }
 
@@ -70,7 +70,7 @@ impl Actors for Xtra {
     }
 
     async fn spawn(&mut self, tally: &Arc<Tally>) -> Option<Self::Ref> {
-        let actor = Hopper { tally: Arc::clone(tally), next: None };
+        let actor = Hopper { tally: Member::of(tally), next: None };
         Some(xtra::spawn_tokio(actor, Mailbox::bounded(CAPACITY)))
     }
 
