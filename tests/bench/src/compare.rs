@@ -71,7 +71,7 @@ pub fn answer(arguments: &[String]) {
 
 /// Returns what a column told its other process besides the task.
 #[cfg_attr(
-    not(any(feature = "iceoryx2", feature = "kameo", feature = "ipc-channel")),
+    not(any(feature = "iceoryx2", feature = "ipc-channel")),
     expect(dead_code, reason = "some peers meet by a name")
 )]
 pub fn told_besides() -> Vec<String> {

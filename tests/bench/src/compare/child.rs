@@ -18,12 +18,6 @@ impl Other {
         assert!(ended.success(), "the answering process ended with {ended}");
     }
 
-    /// Returns its standard output, the first time.
-    #[cfg_attr(not(feature = "kameo"), expect(dead_code, reason = "some peers say where they listen"))]
-    pub fn output(&mut self) -> Option<std::process::ChildStdout> {
-        self.0.stdout.take()
-    }
-
     fn end(&mut self) {
         // It may have ended by itself.
         let _ended = self.0.kill();
@@ -50,9 +44,9 @@ pub fn start(column: &str, task: &Task) -> (Other, UnixStream) {
     (spawn(column, task, Stdio::from(OwnedFd::from(theirs)), &[]), ours)
 }
 
-/// Starts the process that answers for a column and is told `arguments`; its standard output can be read.
+/// Starts the process that answers for a column and is told `arguments`.
 #[cfg_attr(
-    not(any(feature = "iceoryx2", feature = "kameo", feature = "ipc-channel")),
+    not(any(feature = "iceoryx2", feature = "ipc-channel")),
     expect(dead_code, reason = "some peers meet by a name")
 )]
 pub fn start_with(column: &str, task: &Task, arguments: &[&str]) -> Other {
@@ -64,9 +58,6 @@ fn spawn(column: &str, task: &Task, input: Stdio, arguments: &[&str]) -> Other {
     let mut command = command("answer", &[column, &task]);
     // Whoever starts it may be a worker, whose role is not the child's.
     command.args(arguments).env_clear().stdin(input);
-    if !arguments.is_empty() {
-        command.stdout(Stdio::piped());
-    }
     Other(command.spawn().expect("we can execute ourselves"))
 }
 
