@@ -2,6 +2,8 @@
 
 use bailiwick_supervisor::spec;
 
+pub use bailiwick_wire::bootstrap::OnFull;
+
 /// The bounds of the queue in front of one actor.
 ///
 /// ```
@@ -18,21 +20,6 @@ pub struct Mailbox {
     on_full: OnFull,
 }
 
-/// What a full mailbox does to a sender.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnFull {
-    /// The send waits until there is room. `try_tell` is refused instead.
-    #[default]
-    Wait,
-    /// The send fails with `NotDelivered(Full)`.
-    Reject,
-    /// The oldest message that waits becomes a dead letter.
-    DropOldest,
-    /// The new message becomes a dead letter.
-    DropNewest,
-}
-
 impl Mailbox {
     /// Holds up to `capacity` messages and 4 MiB; senders wait when it is full.
     pub const fn bounded(capacity: u32) -> Self {
@@ -42,6 +29,12 @@ impl Mailbox {
     /// Holds nothing: a send completes when the actor takes the message.
     pub const fn rendezvous() -> Self {
         Self::bounded(0)
+    }
+
+    /// Holds whatever comes from actors of the same worker, until memory ends. What comes from other workers is bounded all the
+    /// same, as by [`Mailbox::default`]: none of them can fill it.
+    pub const fn unbounded() -> Self {
+        Self::bounded(u32::MAX).capacity_bytes(u64::MAX)
     }
 
     /// Holds up to `bytes` bytes of messages. One message larger than that is taken by an empty mailbox.
@@ -58,6 +51,16 @@ impl Mailbox {
     #[must_use]
     pub const fn capacity(&self) -> u32 {
         self.capacity
+    }
+
+    /// Returns what of it may be lent to senders in other workers: never more than bounds that there are by default, where there
+    /// are none.
+    pub(crate) fn lendable(self) -> Self {
+        let most = Self::default();
+        let capacity = if self.capacity == u32::MAX { most.capacity } else { self.capacity };
+        let capacity_bytes =
+            if self.capacity_bytes == u64::MAX { most.capacity_bytes } else { self.capacity_bytes };
+        Self { capacity, capacity_bytes, ..self }
     }
 
     pub(crate) const fn bytes(&self) -> u64 {
@@ -78,13 +81,9 @@ impl Default for Mailbox {
 
 impl From<spec::Mailbox> for Mailbox {
     fn from(spec: spec::Mailbox) -> Self {
-        let on_full = match spec.on_full {
-            spec::OnFull::Wait => OnFull::Wait,
-            spec::OnFull::Reject => OnFull::Reject,
-            spec::OnFull::DropOldest => OnFull::DropOldest,
-            spec::OnFull::DropNewest => OnFull::DropNewest,
-        };
-        Self { capacity: spec.capacity, capacity_bytes: spec.capacity_bytes.into(), on_full }
+        let spec::Mailbox { capacity, capacity_bytes, on_full } = spec;
+        let capacity_bytes = if capacity_bytes == u32::MAX { u64::MAX } else { capacity_bytes.into() };
+        Self { capacity, capacity_bytes, on_full }
     }
 }
 

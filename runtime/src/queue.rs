@@ -90,9 +90,6 @@ impl Queue {
                 Self::wake_actor(state);
                 Ok(Accepted::Parked(ticket))
             }
-            (OnFull::Wait, Room::Now) | (OnFull::Reject, _) => {
-                Err(Box::new(Refused { envelope, reason: NotDelivered::Full }))
-            }
             (OnFull::DropNewest, _) => {
                 drop(state);
                 dropped(envelope);
@@ -110,6 +107,8 @@ impl Queue {
                 oldest.into_iter().for_each(dropped);
                 Ok(Accepted::Queued)
             }
+            // Whoever neither waits nor takes another's place is refused.
+            (_, _) => Err(Box::new(Refused { envelope, reason: NotDelivered::Full })),
         }
     }
 

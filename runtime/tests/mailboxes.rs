@@ -147,6 +147,18 @@ fn a_rendezvous_completes_when_the_actor_takes_the_message() {
 }
 
 #[test]
+fn a_mailbox_without_bounds_takes_whatever_comes() {
+    bailiwick::local(async |mut cx| {
+        let (log, gate) = held(&mut cx, Mailbox::unbounded()).await;
+        for number in 0..5_000 {
+            log.note(number).try_tell().unwrap();
+        }
+        log.take_bytes([0; 32]).try_tell().unwrap();
+        assert_eq!(noted(&log, &gate).await, (0..5_000).collect::<Vec<_>>());
+    });
+}
+
+#[test]
 fn a_mailbox_that_drops_the_oldest_keeps_the_newest_and_counts_the_rest_as_dead() {
     bailiwick::local(async |mut cx| {
         let (log, gate) = held(&mut cx, Mailbox::bounded(3).on_full(OnFull::DropOldest)).await;

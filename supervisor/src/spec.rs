@@ -311,9 +311,9 @@ pub struct Args {
 /// The bounds of a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mailbox {
-    /// Messages it holds.
+    /// Messages it holds; zero is none, `u32::MAX` any number.
     pub capacity: u32,
-    /// Bytes it holds.
+    /// Bytes it holds; `u32::MAX` any number.
     pub capacity_bytes: u32,
     /// What a full mailbox does to a sender.
     pub on_full: OnFull,

@@ -56,13 +56,14 @@ pub(super) struct Lending(Mutex<Grant>);
 impl Lending {
     /// Lends up to the capacity of a mailbox.
     pub(super) fn of(mailbox: &Mailbox) -> Self {
+        let mailbox = mailbox.lendable();
         let bytes = mailbox.bytes().try_into().unwrap_or(u32::MAX);
         Self(Mutex::new(match mailbox.policy() {
-            // Each sender has the whole room from the start: with more, it would send what is refused here.
-            OnFull::Reject => Grant::NONE,
             OnFull::Wait | OnFull::DropOldest | OnFull::DropNewest => {
                 Grant { messages: mailbox.capacity(), bytes, fds: 0 }
             }
+            // Each sender has the whole room from the start: with more, it would send what is refused here.
+            _ => Grant::NONE,
         }))
     }
 
@@ -125,6 +126,7 @@ pub(super) fn export(
     asks: u32,
 ) -> (Export, Vec<(&'static ProtocolSchema, u16)>) {
     let (methods, places) = flatten(protocols);
+    let mailbox = mailbox.lendable();
     let is_granted = |&(protocol, index): &(&'static ProtocolSchema, u16)| {
         let name = protocol.methods[usize::from(index)].name;
         granted.is_none_or(|granted| granted.iter().any(|method| method == name))
@@ -133,17 +135,17 @@ pub(super) fn export(
     let granted = all.fold(Methods::NONE, |methods, (_, index)| methods.with(index));
     let (first, wait) = match mailbox.policy() {
         OnFull::Wait => (Grant { messages: mailbox.capacity().clamp(1, FIRST.messages), ..FIRST }, true),
-        // Who may not wait needs the whole room from the start, or it is refused while there is some.
-        OnFull::Reject => {
-            let bytes = mailbox.bytes().try_into().unwrap_or(u32::MAX);
-            (Grant { messages: mailbox.capacity().max(1), bytes, fds: FIRST.fds }, false)
-        }
         // More than twice what the mailbox holds: of what comes while it is full, as much is dropped as comes, and half of all
         // that was lent goes back together. So the sender is held up by nobody who does not take; but for descriptors.
         OnFull::DropOldest | OnFull::DropNewest => {
             let bytes = mailbox.bytes().try_into().unwrap_or(u32::MAX);
             let whole = Grant { messages: mailbox.capacity(), bytes, fds: 0 };
             (whole.plus(whole).plus(FIRST), true)
+        }
+        // Who may not wait needs the whole room from the start, or it is refused while there is some.
+        _ => {
+            let bytes = mailbox.bytes().try_into().unwrap_or(u32::MAX);
+            (Grant { messages: mailbox.capacity().max(1), bytes, fds: FIRST.fds }, false)
         }
     };
     (Export { granted, wait, ..Export::plain(methods, first, asks) }, places)

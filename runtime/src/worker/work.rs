@@ -272,7 +272,7 @@ fn shortened(mailbox: Mailbox, max_messages: u32) -> Mailbox {
         OnFull::Wait if max_messages > 0 => {
             Mailbox::bounded(mailbox.capacity().min(max_messages)).capacity_bytes(mailbox.bytes())
         }
-        OnFull::Wait | OnFull::Reject | OnFull::DropOldest | OnFull::DropNewest => mailbox,
+        _ => mailbox,
     }
 }
 

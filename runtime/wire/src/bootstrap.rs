@@ -97,8 +97,9 @@ pub struct Actor {
 
 /// What a full mailbox does to a sender.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum OnFull {
-    /// The send waits.
+    /// The send waits until there is room. `try_tell` is refused instead.
     #[default]
     Wait,
     /// The send fails with `NotDelivered(Full)`.

@@ -308,11 +308,12 @@ pub(crate) fn worker(system: &System, worker: &Worker) -> String {
         line(trust_domain(domain));
     }
     for actor in &worker.actors {
-        let mailbox = actor.mailbox;
-        line(format!(
-            "actor {}: {}, a mailbox of {} messages",
-            actor.name, actor.type_name, mailbox.capacity
-        ));
+        let mailbox = match actor.mailbox.capacity {
+            0 => "no mailbox: whoever sends waits until a message is taken".to_owned(),
+            u32::MAX => "a mailbox without bounds for its own worker".to_owned(),
+            messages => format!("a mailbox of {messages} messages"),
+        };
+        line(format!("actor {}: {}, {mailbox}", actor.name, actor.type_name));
     }
     line(format!(
         "must be ready within {} of its start; has {} to drain and {} to stop before it is killed",

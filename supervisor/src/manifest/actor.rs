@@ -38,11 +38,29 @@ fn actor(fields: &mut Fields<'_, '_>, name: &str) -> Actor {
         table.set_within("capacity_bytes", Bytes(4 << 10)..=Bytes(1 << 30), &mut bytes);
         table.set("on_full", &mut mailbox.on_full);
         mailbox.capacity_bytes = u32::try_from(bytes.0).unwrap_or(mailbox.capacity_bytes);
+        unbound(&mut table, &mut mailbox);
         table.finish();
     }
     let (restart, mut significant) = (fields.read("restart"), false);
     fields.set("significant", &mut significant);
     Actor { name: name.to_owned(), type_name, args, mailbox, restart, significant }
+}
+
+/// Takes the bounds off, if that is said; then nothing is to be said of them.
+fn unbound(table: &mut Fields<'_, '_>, mailbox: &mut Mailbox) {
+    if table.read("unbounded") != Some(true) {
+        return;
+    }
+    (mailbox.capacity, mailbox.capacity_bytes) = (u32::MAX, u32::MAX);
+    for bound in ["capacity", "capacity_bytes", "on_full"] {
+        if table.take(bound).is_some() {
+            let error = Diagnostic::error("a mailbox without bounds has a bound")
+                .at_key(table.key("unbounded"), "it is never full")
+                .at_key(table.key(bound), "and here it may be")
+                .help("leave one of the two out");
+            table.reader.refuse(error);
+        }
+    }
 }
 
 /// Reads how the actors of a worker are supervised.

@@ -617,6 +617,12 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "\"reject\"",
                 "What a full one does: `wait` lets the sender wait up to its deadline; `reject` fails the send with `NotDelivered(Full)`; `drop_oldest` and `drop_newest` make a dead letter of the message that waits longest, or of the new one, and hold nobody up.",
             ),
+            (
+                "unbounded",
+                "`false`",
+                "true",
+                "It holds whatever comes from actors of the same worker, until memory ends. What comes from other workers is bounded by credit, as with the defaults above. The other keys are then not said.",
+            ),
         ],
     },
     Section {

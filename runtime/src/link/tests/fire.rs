@@ -83,7 +83,7 @@ fn every_ask_has_one_fate_and_it_is_the_true_one() {
                     tokio::task::yield_now().await;
                 }
             }
-            for _ in 0..pauses.u32(..60) {
+            for _ in 0..pauses.u32(..4) {
                 tokio::task::yield_now().await;
             }
             dead.push(both.kill_right().await);
@@ -122,6 +122,6 @@ fn every_ask_has_one_fate_and_it_is_the_true_one() {
             }
         }
         assert_eq!(fates.len() as u32, KILLS * ASKS_PER_LIFE);
-        assert!(counts[0] > 0 && counts[2] > 0, "answered, not delivered, unknown: {counts:?}");
+        assert!(counts.iter().all(|count| *count > 0), "answered, not delivered, unknown: {counts:?}");
     });
 }

@@ -111,3 +111,29 @@ fn a_mailbox_that_rejects_has_its_sender_in_another_worker_refused_and_loses_not
         assert_eq!(lost, 0, "of {sent} over {carried:?}");
     }
 }
+
+#[test]
+fn a_mailbox_without_bounds_is_one_for_its_own_worker_and_no_other() {
+    for carried in Carried::ALL {
+        run_with(Both::with_mailbox(Mailbox::unbounded(), carried), async |both, cx| {
+            let (desk, own): (DeskRef, _) = (cx.peer("right/desk").unwrap(), both.right.desk());
+            assert_eq!(desk.list().ask(SOON).await, Ok(vec![]), "the link is open");
+            // It has taken so many that its sender is lent as much as ever.
+            for number in 0..4 * SENT {
+                desk.add(number).tell().await.unwrap();
+            }
+            assert_eq!(desk.list().ask(SOON).await.unwrap().len() as u32, 4 * SENT);
+            let hang = tokio::task::spawn_local(desk.hang().ask(SOON));
+            while both.right.node.shared.workload.taken() <= u64::from(4 * SENT) + 2 {
+                tokio::task::yield_now().await;
+            }
+            for number in 0..SENT {
+                own.add(number).try_tell().unwrap();
+            }
+            let sent = (0..SENT).take_while(|number| desk.add(*number).try_tell().is_ok()).count();
+            // What the defaults hold, and what each sender has from the start.
+            assert!((1..=1_024 + 16).contains(&sent), "{sent} over {carried:?}");
+            hang.abort();
+        });
+    }
+}

@@ -192,8 +192,8 @@ fn of_actor(actor: &Actor) -> Values {
         ("args", text(args)),
         ("restart", actor.restart.map_or_else(|| "as its factory says".to_owned(), word)),
         ("significant", actor.significant.to_string()),
-        ("mailbox.capacity", mailbox.capacity.to_string()),
-        ("mailbox.capacity_bytes", mailbox.capacity_bytes.to_string()),
+        ("mailbox.capacity", or_infinity(mailbox.capacity)),
+        ("mailbox.capacity_bytes", or_infinity(mailbox.capacity_bytes)),
         ("mailbox.on_full", word(mailbox.on_full)),
     ]
 }
@@ -325,6 +325,10 @@ fn word(variant: impl Debug) -> String {
         word.extend(letter.to_lowercase());
     }
     word
+}
+
+fn or_infinity(limit: u32) -> String {
+    if limit == u32::MAX { "infinity".to_owned() } else { limit.to_string() }
 }
 
 fn time(time: Duration) -> String {
