@@ -111,7 +111,7 @@ impl<R> Call<R> {
             Some((scope, deadline)) => (Some(deadline), scope.chain(), scope.trace),
             None => (None, None, Scope::current_trace()),
         };
-        let (body, trace) = (Body::Value(message), trace::of_message(trace).map(Box::new));
+        let (body, trace) = (Body::value(message), trace::of_message(trace).map(Box::new));
         (address, Envelope { protocol, method, body, reply, deadline, chain, trace, credit: None })
     }
 }

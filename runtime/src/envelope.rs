@@ -38,7 +38,8 @@ pub(crate) struct Envelope {
 
 /// The arguments: moved within the process, or as they came from a link, decoded in the actor's turn.
 pub(crate) enum Body {
-    Value(Box<dyn Message>),
+    /// With what the message counts for, so that nobody has to ask it.
+    Value(Box<dyn Message>, u32),
     Bytes(Box<Payload<'static>>),
     /// The bytes lie in the mailbox, and nothing came beside them.
     Stored(Stored),
@@ -53,10 +54,16 @@ pub(crate) struct Stored {
 }
 
 impl Body {
+    /// Makes a body of a value that has not left the process.
+    pub(crate) fn value(message: Box<dyn Message>) -> Self {
+        let bytes = u32::try_from(message.size()).unwrap_or(u32::MAX);
+        Self::Value(message, bytes)
+    }
+
     /// Returns what the message counts for in a mailbox's byte limit: what it takes in memory, not what it points to.
     pub(crate) fn size(&self) -> usize {
         match self {
-            Self::Value(message) => message.size(),
+            Self::Value(_, bytes) => *bytes as usize,
             Self::Bytes(payload) => payload.bytes.len(),
             Self::Stored(stored) => stored.bytes as usize,
         }

@@ -100,7 +100,7 @@ impl Hand {
     /// Returns the arguments of the message that was taken last.
     pub(crate) fn unread(&self, body: Body) -> Unread<'_> {
         match body {
-            Body::Value(message) => Unread::Value(message),
+            Body::Value(message, _) => Unread::Value(message),
             Body::Bytes(payload) => Unread::Bytes(*payload),
             Body::Stored(stored) => {
                 let bytes = self.store.bytes(self.place.clone()).into();

@@ -160,7 +160,7 @@ pub(crate) fn owning(envelope: Envelope, bytes: &[u8]) -> Envelope {
             let body = Body::Bytes(Box::new(Payload { bytes, beside, limits: stored.limits }));
             Envelope { body, ..envelope }
         }
-        Body::Value(_) | Body::Bytes(_) => envelope,
+        Body::Value(..) | Body::Bytes(_) => envelope,
     }
 }
 

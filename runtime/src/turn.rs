@@ -148,14 +148,15 @@ impl Turns {
         opened: &mut Opened,
     ) -> Handled {
         let &mut Opened { protocol, method, ref mut body, ref reply, deadline } = opened;
-        let work = Work::Method(protocol, method);
         let current = self.scope.get_or_insert_default();
         let span = trace::handle(&self.cell, protocol, method, &mut current.trace);
         let (scope, cell, hand) = (&mut self.scope, &self.cell, &mut self.hand);
         let mut expiry: Option<Pin<Box<Sleep>>> = None;
         let mut idle = Some((actor, cx));
-        let mut handler = pin!(None);
-        let handled = poll_fn(|task| {
+        let mut place = pin!(None);
+        let mut handler = place.as_mut();
+        // All that lasts from one poll to the next is in here, and nowhere else: an actor that waits has room for it too.
+        let handled = poll_fn(move |task| {
             // The message is decoded within the first poll, so that it is part of what is watched, caught and bounded.
             let poll = || {
                 if let (Some(body), Some((actor, cx))) = (body.take(), idle.take()) {
@@ -174,7 +175,7 @@ impl Turns {
                 None => Scope::enter(scope, poll),
                 Some(span) => span.in_scope(|| Scope::enter(scope, poll)),
             };
-            match catch(|| progress::one_poll(cell, work, poll)) {
+            match catch(|| progress::one_poll(cell, Work::Method(protocol, method), poll)) {
                 Err(cause) => return Poll::Ready(Handled::Panicked(cause)),
                 Ok(Poll::Ready(handled)) => return Poll::Ready(handled),
                 Ok(Poll::Pending) => hand.lay_down(),
@@ -192,7 +193,7 @@ impl Turns {
         })
         .await;
         // An unfinished handler is dropped here, and its destructors may panic too.
-        match catch(|| handler.set(None)) {
+        match catch(|| place.set(None)) {
             Ok(()) => handled,
             Err(cause) => Handled::Panicked(cause),
         }

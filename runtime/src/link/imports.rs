@@ -162,7 +162,7 @@ fn traced(trace: Option<&TraceContext>) -> Option<Box<Extensions>> {
 
 fn encode(body: &Body, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, NotDelivered> {
     match body {
-        Body::Value(message) => message.encode(limits, out).map_err(|error| error.reason()),
+        Body::Value(message, _) => message.encode(limits, out).map_err(|error| error.reason()),
         Body::Bytes(payload) if payload.beside.left() == (0, 0) => {
             out.extend_from_slice(&payload.bytes);
             Ok(Outgoing::default())
