@@ -4,6 +4,9 @@
 //! `OVERLOAD=60 cargo test --release -p bailiwick-tests --test overload -- --test-threads 1` floods for so many seconds each
 //! time. How long the one beside it takes to answer is measured by `cargo run --release -- overload` in `tests/bench`.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,8 +15,10 @@ use bailiwick_tests::run;
 
 /// Of each flood in every run of the tests.
 const USUAL: Duration = Duration::from_secs(1);
-/// What a flood may take beyond its time, until all that was sent has ended.
+/// What a flood may take beyond its time, until it was enough and all that was sent has ended.
 const REST: Duration = Duration::from_secs(60);
+/// Messages that are too much in each flood, however busy the machine is.
+const LEAST: u64 = 4 * CAPACITY;
 /// The pause from one look at the memory to the next.
 const GLANCE: Duration = Duration::from_millis(20);
 /// What a process may grow by once the flood has been there for a quarter of its time. A message has a kilobyte, and on a busy
@@ -30,7 +35,8 @@ actor.beside = { type = "Neighbour" }
 [worker.source]
 exec = "tw"
 needs = ["sink"]
-actor.hose = { type = "Hose", args = { target = "sink", millis = MILLIS } }
+sandbox.read_only_paths = ["PLACE"]
+actor.hose = { type = "Hose", args = { target = "sink", end = "PLACE/end", least = LEAST } }
 [[grant]]
 from = "source"
 to = "sink"
@@ -98,28 +104,33 @@ impl Memory {
     }
 }
 
-/// Watches the processes of a flood, from its first quarter on, until it is said what became of all.
-fn watch(supervised: &Supervised, span: Duration) -> (Accounts, Memory) {
+/// Lets so much time pass.
+fn rest(pause: Duration) {
+    let until = Instant::now() + pause;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        thread::park_timeout(left);
+    }
+}
+
+/// Watches the processes of a flood, from its first quarter on, until it is said what became of all. The file `end` ends it.
+fn watch(supervised: &Supervised, span: Duration, end: &Path) -> (Accounts, Memory) {
     supervised.journal().wait_for(0, "pouring");
+    rest(span / 4);
+    let (sink, source) = (supervised.pid("sink"), supervised.pid("source"));
+    let processes = [("supervisor", supervised.process()), ("sink", sink), ("source", source)];
+    let mut memory = Memory::of(processes);
     let began = Instant::now();
-    let mut memory: Option<Memory> = None;
     loop {
-        match &mut memory {
-            Some(memory) => memory.look(),
-            None if began.elapsed() >= span / 4 => {
-                let (sink, source) = (supervised.pid("sink"), supervised.pid("source"));
-                let supervisor = supervised.process();
-                let processes = [("supervisor", supervisor), ("sink", sink), ("source", source)];
-                memory = Some(Memory::of(processes));
-            }
-            None => {}
+        memory.look();
+        if began.elapsed() >= span * 3 / 4 {
+            fs::write(end, "").expect("its folder is ours");
         }
         let said = supervised.journal().since(0);
         if let Some(accounts) = said.iter().find_map(|line| Accounts::read(&line.text)) {
-            return (accounts, memory.expect("it took longer than a quarter of its time"));
+            return (accounts, memory);
         }
         assert!(began.elapsed() < span + REST, "it has not come to an end:\n{}", supervised.journal());
-        thread::park_timeout(GLANCE);
+        rest(GLANCE);
     }
 }
 
@@ -128,14 +139,17 @@ fn flood(policy: &str) -> [Accounts; 2] {
     let span = wanted("OVERLOAD").map_or(USUAL, Duration::from_secs);
     let ring = ("trust_domain = \"near\"\n", "[trust_domain.near]\n");
     [("", ""), ring].map(|(keys, tables)| {
+        let place = tempfile::tempdir().expect("a temporary folder can be made");
+        fs::set_permissions(place.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
         let manifest = [tables, SYSTEM]
             .concat()
             .replace("exec = \"tw\"\n", &format!("exec = \"tw\"\n{keys}"))
             .replace("CAPACITY", &CAPACITY.to_string())
             .replace("POLICY", policy)
-            .replace("MILLIS", &span.as_millis().to_string());
+            .replace("LEAST", &LEAST.to_string())
+            .replace("PLACE", &place.path().display().to_string());
         let mut supervised = run!(&manifest);
-        let (accounts, memory) = watch(&supervised, span);
+        let (accounts, memory) = watch(&supervised, span, &place.path().join("end"));
         for worker in ["sink", "source"] {
             assert_eq!(supervised.worker(worker).generation, 1, "{}", supervised.journal());
         }
@@ -148,7 +162,7 @@ fn flood(policy: &str) -> [Accounts; 2] {
         println!("{words}");
         memory.assert_flat(&words);
         accounts.assert_complete();
-        assert!(taken > CAPACITY, "it was taken from all the while: {words}");
+        assert!(taken > 0, "it was taken from: {words}");
         assert!(asked > 2, "who is asked beside it answers: {words}");
         accounts
     })
@@ -158,6 +172,7 @@ fn flood(policy: &str) -> [Accounts; 2] {
 fn who_floods_a_mailbox_that_lets_wait_is_held_up_and_nobody_grows() {
     for accounts in flood("wait") {
         assert_eq!((accounts.taken, accounts.refused), (accounts.sent, 0));
+        assert!(accounts.sent >= LEAST, "it was flooded: {} sent", accounts.sent);
     }
 }
 
@@ -166,7 +181,7 @@ fn who_floods_a_mailbox_that_lets_wait_is_held_up_and_nobody_grows() {
 fn who_floods_a_mailbox_that_rejects_is_refused_and_nobody_grows() {
     for accounts in flood("reject") {
         assert_eq!((accounts.dropped, accounts.letters), (0, 0));
-        assert!(accounts.refused > CAPACITY, "it was flooded: {} refused", accounts.refused);
+        assert!(accounts.refused >= LEAST, "it was flooded: {} refused", accounts.refused);
     }
 }
 
@@ -175,7 +190,7 @@ fn who_floods_a_mailbox_that_rejects_is_refused_and_nobody_grows() {
 fn who_floods_a_mailbox_that_drops_the_oldest_goes_on_and_nobody_grows() {
     for accounts in flood("drop_oldest") {
         assert_eq!((accounts.refused, accounts.letters), (0, 0));
-        assert!(accounts.dropped > CAPACITY, "it was flooded: {} dropped", accounts.dropped);
+        assert!(accounts.dropped >= LEAST, "it was flooded: {} dropped", accounts.dropped);
     }
 }
 
@@ -184,6 +199,6 @@ fn who_floods_a_mailbox_that_drops_the_oldest_goes_on_and_nobody_grows() {
 fn who_floods_a_mailbox_that_drops_the_newest_goes_on_and_nobody_grows() {
     for accounts in flood("drop_newest") {
         assert_eq!((accounts.refused, accounts.letters), (0, 0));
-        assert!(accounts.dropped > CAPACITY, "it was flooded: {} dropped", accounts.dropped);
+        assert!(accounts.dropped >= LEAST, "it was flooded: {} dropped", accounts.dropped);
     }
 }
