@@ -7,7 +7,8 @@ use bailiwick::prelude::*;
 use futures::StreamExt;
 use futures::channel::mpsc;
 
-const SECOND: Duration = Duration::from_secs(1);
+/// Far longer than any answer takes, even on a busy machine.
+const SOON: Duration = Duration::from_secs(60);
 
 #[protocol]
 trait Desk {
@@ -85,7 +86,7 @@ fn an_answer_may_come_after_the_handler_has_returned() {
     bailiwick::local(async |mut cx| {
         let (desk, _) = desk(&mut cx);
         let (first, second, finished) =
-            futures::join!(desk.begin().ask(SECOND), desk.begin().ask(SECOND), desk.finish(7).ask(SECOND));
+            futures::join!(desk.begin().ask(SOON), desk.begin().ask(SOON), desk.finish(7).ask(SOON));
         assert_eq!((first, second, finished), (Ok(7), Ok(7), Ok(2)));
     });
 }
@@ -94,7 +95,7 @@ fn an_answer_may_come_after_the_handler_has_returned() {
 fn an_answer_that_is_dropped_is_told() {
     bailiwick::local(async |mut cx| {
         let (desk, _) = desk(&mut cx);
-        let (asked, _) = futures::join!(desk.begin().ask(SECOND), desk.forget().ask(SECOND));
+        let (asked, _) = futures::join!(desk.begin().ask(SOON), desk.forget().ask(SOON));
         assert_eq!(asked, Err(AskError::Unknown(Unknown::ReplyDropped)));
     });
 }
@@ -103,7 +104,7 @@ fn an_answer_that_is_dropped_is_told() {
 fn open_answers_end_with_the_incarnation_that_promised_them() {
     bailiwick::local(async |mut cx| {
         let (desk, _) = desk(&mut cx);
-        let (asked, _) = futures::join!(desk.begin().ask(SECOND), desk.break_now().ask(SECOND));
+        let (asked, _) = futures::join!(desk.begin().ask(SOON), desk.break_now().ask(SOON));
         assert_eq!(asked, Err(AskError::Unknown(Unknown::ReplyDropped)));
     });
 }
@@ -113,9 +114,9 @@ fn an_open_answer_knows_that_its_asker_has_gone() {
     bailiwick::local(async |mut cx| {
         tokio::time::pause();
         let (desk, _) = desk(&mut cx);
-        let asked = desk.begin().ask(SECOND).await;
+        let asked = desk.begin().ask(SOON).await;
         assert_eq!(asked, Err(AskError::Unknown(Unknown::Expired)));
-        assert_eq!(desk.abandoned().ask(SECOND).await, Ok(true));
+        assert_eq!(desk.abandoned().ask(SOON).await, Ok(true));
     });
 }
 
@@ -123,10 +124,10 @@ fn an_open_answer_knows_that_its_asker_has_gone() {
 fn replies_come_in_order_and_end() {
     bailiwick::local(async |mut cx| {
         let (desk, _) = desk(&mut cx);
-        let replies = desk.count(100).stream(SECOND).await.unwrap();
+        let replies = desk.count(100).stream(SOON).await.unwrap();
         let all: Vec<_> = replies.map(Result::unwrap).collect().await;
         assert_eq!(all, (1..=100).collect::<Vec<_>>());
-        let none = desk.count(0).stream(SECOND).await.unwrap();
+        let none = desk.count(0).stream(SOON).await.unwrap();
         assert_eq!(none.count().await, 0);
     });
 }
@@ -135,9 +136,9 @@ fn replies_come_in_order_and_end() {
 fn the_actor_answers_others_while_its_replies_flow() {
     bailiwick::local(async |mut cx| {
         let (desk, _) = desk(&mut cx);
-        let mut replies = desk.endless().stream(SECOND).await.unwrap();
+        let mut replies = desk.endless().stream(SOON).await.unwrap();
         assert_eq!(replies.next().await, Some(Ok(1)));
-        assert_eq!(desk.plain(2, 3).ask(SECOND).await, Ok(5));
+        assert_eq!(desk.plain(2, 3).ask(SOON).await, Ok(5));
         assert_eq!(replies.next().await, Some(Ok(2)));
     });
 }
@@ -146,7 +147,7 @@ fn the_actor_answers_others_while_its_replies_flow() {
 fn a_stream_is_dropped_when_nobody_takes_its_replies_any_more() {
     bailiwick::local(async |mut cx| {
         let (desk, mut events) = desk(&mut cx);
-        let mut replies = desk.endless().stream(SECOND).await.unwrap();
+        let mut replies = desk.endless().stream(SOON).await.unwrap();
         assert_eq!(replies.next().await, Some(Ok(1)));
         drop(replies);
         assert_eq!(events.next().await, Some("stream dropped"));
@@ -157,9 +158,9 @@ fn a_stream_is_dropped_when_nobody_takes_its_replies_any_more() {
 fn a_stream_breaks_with_the_incarnation_that_made_it() {
     bailiwick::local(async |mut cx| {
         let (desk, mut events) = desk(&mut cx);
-        let mut replies = desk.endless().stream(SECOND).await.unwrap();
+        let mut replies = desk.endless().stream(SOON).await.unwrap();
         assert_eq!(replies.next().await, Some(Ok(1)));
-        let _ = desk.break_now().ask(SECOND).await;
+        let _ = desk.break_now().ask(SOON).await;
         assert_eq!(events.next().await, Some("stream dropped"));
         let rest: Vec<_> = replies.collect().await;
         assert!(rest.len() <= 17, "no more than what was queued: {}", rest.len());

@@ -11,6 +11,8 @@ use futures::channel::{mpsc, oneshot};
 use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
+/// Far longer than any answer takes, even on a busy machine.
+const SOON: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[protocol]
@@ -63,7 +65,7 @@ impl Node for Plain {
 
     async fn around(&mut self) -> Result<u64, String> {
         let next = self.next.clone().unwrap();
-        next.around().ask(SECOND).await.map_err(|error| error.to_string())?
+        next.around().ask(SOON).await.map_err(|error| error.to_string())?
     }
 }
 
@@ -81,7 +83,7 @@ fn messages_of_one_sender_arrive_in_the_order_sent() {
             node.add(amount).tell().await.unwrap();
         }
         node.add(100).try_tell().unwrap();
-        assert_eq!(node.add(0).ask(SECOND).await, Ok(155));
+        assert_eq!(node.add(0).ask(SOON).await, Ok(155));
     });
 }
 
@@ -90,9 +92,9 @@ fn a_call_that_is_not_sent_does_nothing() {
     bailiwick::local(async |mut cx| {
         let node = cx.spawn(NodeRef::serve(Plain::default)).unwrap();
         drop(node.add(5));
-        let unpolled = node.add(5).ask(SECOND);
+        let unpolled = node.add(5).ask(SOON);
         drop(unpolled);
-        assert_eq!(node.add(1).ask(SECOND).await, Ok(1));
+        assert_eq!(node.add(1).ask(SOON).await, Ok(1));
     });
 }
 
@@ -106,7 +108,7 @@ fn the_handler_is_dropped_when_its_ask_is_dropped() {
             assert_eq!(events.next().await, Some("started"));
         }
         assert_eq!(events.next().await, Some("dropped"));
-        assert_eq!(node.add(1).ask(SECOND).await, Ok(1), "the actor goes on with its state");
+        assert_eq!(node.add(1).ask(SOON).await, Ok(1), "the actor goes on with its state");
     });
 }
 
@@ -115,10 +117,10 @@ fn an_ask_dropped_before_its_turn_is_not_handled() {
     bailiwick::local(async |mut cx| {
         let node = cx.spawn(NodeRef::serve(Plain::default)).unwrap();
         {
-            let mut ask = pin!(node.add(1000).ask(SECOND));
+            let mut ask = pin!(node.add(1000).ask(SOON));
             assert!(ask.as_mut().now_or_never().is_none());
         }
-        assert_eq!(node.add(1).ask(SECOND).await, Ok(1));
+        assert_eq!(node.add(1).ask(SOON).await, Ok(1));
     });
 }
 
@@ -132,7 +134,7 @@ fn a_deadline_that_passes_in_the_mailbox_is_not_delivered_and_in_the_handler_unk
         assert_eq!(second, Err(AskError::NotDelivered(NotDelivered::Expired)));
         assert_eq!(events.next().await, Some("started"));
         assert_eq!(events.next().await, Some("dropped"));
-        assert_eq!(node.add(1).ask(SECOND).await, Ok(1), "what expired in the mailbox was not handled");
+        assert_eq!(node.add(1).ask(SOON).await, Ok(1), "what expired in the mailbox was not handled");
     });
 }
 
@@ -187,9 +189,9 @@ fn a_cycle_of_asks_is_named_at_once() {
         }
         for (at, node) in nodes.iter().enumerate() {
             let wire = WireRef::from_address(node.address().clone());
-            wire.connect(nodes[(at + 1) % 3].clone()).ask(SECOND).await.unwrap();
+            wire.connect(nodes[(at + 1) % 3].clone()).ask(SOON).await.unwrap();
         }
-        let said = nodes[0].around().ask(SECOND).await.unwrap().unwrap_err();
+        let said = nodes[0].around().ask(SOON).await.unwrap().unwrap_err();
         assert_eq!(said, "not delivered: a cycle of asks: local/a -> local/b -> local/c -> local/a");
         assert_eq!(begun.elapsed(), Duration::ZERO);
     });
@@ -219,7 +221,7 @@ fn ask_blocking_works_on_a_thread_of_its_own_and_is_refused_on_an_executor() {
     bailiwick::local(async |mut cx| {
         let node = cx.spawn(NodeRef::serve(Plain::default)).unwrap();
         assert_eq!(
-            node.add(1).ask_blocking(SECOND),
+            node.add(1).ask_blocking(SOON),
             Err(AskError::NotDelivered(NotDelivered::WouldBlockExecutor))
         );
         let there = node.clone();
@@ -247,7 +249,7 @@ fn an_ask_where_no_executor_runs_says_so() {
         sender.send(node).unwrap();
     });
     let node = receiver.now_or_never().unwrap().unwrap();
-    let outcome = node.add(1).ask(SECOND).now_or_never();
+    let outcome = node.add(1).ask(SOON).now_or_never();
     assert_eq!(outcome, Some(Err(AskError::NotDelivered(NotDelivered::NoExecutor))));
     let ended = NotDelivered::Ended { cause: bailiwick::DownCause::Stopped };
     assert_eq!(node.add(1).try_tell(), Err(ended), "the actor ended with its main function");
@@ -270,6 +272,6 @@ fn actors_and_their_futures_need_not_be_send() {
     }
     bailiwick::local(async |mut cx| {
         let shared = cx.spawn(SharedRef::serve(|| Local(Rc::default()))).unwrap();
-        assert_eq!(shared.bump().ask(SECOND).await, Ok(1));
+        assert_eq!(shared.bump().ask(SOON).await, Ok(1));
     });
 }

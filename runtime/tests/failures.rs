@@ -7,6 +7,8 @@ use bailiwick::prelude::*;
 use futures::StreamExt;
 use futures::channel::mpsc;
 
+/// Far longer than any answer takes, even on a busy machine.
+const SOON: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[protocol]
@@ -42,10 +44,10 @@ fn glass(cx: &mut Context) -> FragileRef {
 fn a_panic_is_told_to_its_asker_and_costs_only_the_actors_state() {
     bailiwick::local(async |mut cx| {
         let fragile = glass(&mut cx);
-        assert_eq!(fragile.count().ask(SECOND).await, Ok(1));
-        let broken = fragile.break_now("crack".into()).ask(SECOND).await;
+        assert_eq!(fragile.count().ask(SOON).await, Ok(1));
+        let broken = fragile.break_now("crack".into()).ask(SOON).await;
         assert_eq!(broken, Err(AskError::Unknown(Unknown::Panicked { text: "crack".into() })));
-        assert_eq!(fragile.count().ask(SECOND).await, Ok(1), "made anew by its factory");
+        assert_eq!(fragile.count().ask(SOON).await, Ok(1), "made anew by its factory");
         assert_eq!(fragile.address().to_string(), "local/glass#2");
     });
 }
@@ -55,7 +57,7 @@ fn the_mailbox_is_kept_over_a_restart_and_the_message_is_not_delivered_again() {
     bailiwick::local(async |mut cx| {
         let fragile = glass(&mut cx);
         fragile.break_now("crack".into()).tell().await.unwrap();
-        let (first, second) = futures::join!(fragile.count().ask(SECOND), fragile.count().ask(SECOND));
+        let (first, second) = futures::join!(fragile.count().ask(SOON), fragile.count().ask(SOON));
         assert_eq!((first, second), (Ok(1), Ok(2)));
         assert_eq!(fragile.address().generation(), 2);
     });
@@ -65,18 +67,18 @@ fn the_mailbox_is_kept_over_a_restart_and_the_message_is_not_delivered_again() {
 fn each_watch_brings_exactly_one_down_with_the_cause() {
     bailiwick::local(async |mut cx| {
         let fragile = glass(&mut cx);
-        assert_eq!(fragile.count().ask(SECOND).await, Ok(1));
+        assert_eq!(fragile.count().ask(SOON).await, Ok(1));
         cx.watch(&fragile);
-        let _ = fragile.break_now("once".into()).ask(SECOND).await;
+        let _ = fragile.break_now("once".into()).ask(SOON).await;
         let down = cx.next_down().await;
         assert_eq!((down.address.name().path(), down.generation), ("glass", 1));
         let Cause::Panicked { message, location } = down.cause else { panic!("{:?}", down.cause) };
         assert_eq!(message, "once");
         assert!(location.is_some_and(|place| place.contains("failures.rs")));
 
-        let _ = fragile.break_now("twice".into()).ask(SECOND).await;
+        let _ = fragile.break_now("twice".into()).ask(SOON).await;
         cx.watch(&fragile);
-        fragile.stop().ask(SECOND).await.unwrap();
+        fragile.stop().ask(SOON).await.unwrap();
         let down = cx.next_down().await;
         assert_eq!((down.generation, down.cause), (3, Cause::Stopped), "the second panic was not watched");
     });
@@ -86,7 +88,7 @@ fn each_watch_brings_exactly_one_down_with_the_cause() {
 fn a_watch_on_what_has_ended_is_down_at_once() {
     bailiwick::local(async |mut cx| {
         let fragile = glass(&mut cx);
-        fragile.stop().ask(SECOND).await.unwrap();
+        fragile.stop().ask(SOON).await.unwrap();
         cx.watch(&fragile);
         assert_eq!(cx.next_down().await.cause, Cause::Stopped);
         cx.watch(&fragile);
@@ -102,8 +104,8 @@ fn a_watch_that_was_taken_back_brings_nothing() {
         let watch = cx.watch(&first);
         cx.watch(&second);
         cx.unwatch(&watch);
-        first.stop().ask(SECOND).await.unwrap();
-        second.stop().ask(SECOND).await.unwrap();
+        first.stop().ask(SOON).await.unwrap();
+        second.stop().ask(SOON).await.unwrap();
         assert_eq!(cx.next_down().await.address, *second.address());
     });
 }
@@ -164,14 +166,14 @@ fn a_child_that_spends_its_budget_takes_its_parent_with_it() {
         tokio::time::pause();
         let (nursery, mut events) = nursery(&mut cx);
         assert_eq!(events.next().await.unwrap(), "started local/nursery#1");
-        let child = nursery.child(true).ask(SECOND).await.unwrap();
+        let child = nursery.child(true).ask(SOON).await.unwrap();
         for text in ["first", "second", "third"] {
-            let _ = child.break_now(text.into()).ask(SECOND).await;
+            let _ = child.break_now(text.into()).ask(SOON).await;
         }
         assert_eq!(events.next().await.unwrap(), "local/nursery/child#1 panicked: first");
         assert_eq!(events.next().await.unwrap(), "started local/nursery#2");
-        assert_eq!(nursery.lives().ask(SECOND).await, Ok(2));
-        let ended = child.count().ask(SECOND).await;
+        assert_eq!(nursery.lives().ask(SOON).await, Ok(2));
+        let ended = child.count().ask(SOON).await;
         let cause = bailiwick::DownCause::Panicked;
         assert_eq!(ended, Err(AskError::NotDelivered(NotDelivered::Ended { cause })));
     });
@@ -182,12 +184,12 @@ fn a_child_that_is_never_restarted_ends_alone() {
     bailiwick::local(async |mut cx| {
         let (nursery, mut events) = nursery(&mut cx);
         assert_eq!(events.next().await.unwrap(), "started local/nursery#1");
-        let child = nursery.child(false).ask(SECOND).await.unwrap();
-        let _ = child.break_now("only".into()).ask(SECOND).await;
+        let child = nursery.child(false).ask(SOON).await.unwrap();
+        let _ = child.break_now("only".into()).ask(SOON).await;
         assert_eq!(events.next().await.unwrap(), "local/nursery/child#1 panicked: only");
-        assert_eq!(nursery.lives().ask(SECOND).await, Ok(1));
-        let again = nursery.child(false).ask(SECOND).await.unwrap();
-        assert_eq!(again.count().ask(SECOND).await, Ok(1), "the name is free again");
+        assert_eq!(nursery.lives().ask(SOON).await, Ok(1));
+        let again = nursery.child(false).ask(SOON).await.unwrap();
+        assert_eq!(again.count().ask(SOON).await, Ok(1), "the name is free again");
     });
 }
 
@@ -257,7 +259,7 @@ fn down_comes_after_the_last_message_of_the_dead() {
         let teller = cx.spawn(TellerRef::serve(|| Dying)).unwrap();
         let listening = EarRef::serve(move || Listening(heard.clone())).with_lifecycle();
         let ear = cx.spawn(listening).unwrap();
-        ear.listen_to(teller.clone()).ask(SECOND).await.unwrap();
+        ear.listen_to(teller.clone()).ask(SOON).await.unwrap();
         teller.tell_then_break(ear).tell().await.unwrap();
         let order: Vec<_> = events.take(4).collect().await;
         assert_eq!(order, ["1", "2", "3", "panicked: said all"]);
@@ -269,7 +271,7 @@ fn children_stop_with_their_parent_and_before_it_is_gone() {
     let mut events = bailiwick::local(async |mut cx| {
         let (nursery, mut events) = nursery(&mut cx);
         assert_eq!(events.next().await.unwrap(), "started local/nursery#1");
-        let child = nursery.child(false).ask(SECOND).await.unwrap();
+        let child = nursery.child(false).ask(SOON).await.unwrap();
         cx.watch(&child);
         (events, child, cx)
     })

@@ -7,6 +7,8 @@ use bailiwick::prelude::*;
 use futures::StreamExt;
 use futures::channel::mpsc;
 
+/// Far longer than any answer takes, even on a busy machine.
+const SOON: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
 type Log = mpsc::UnboundedSender<String>;
@@ -145,7 +147,7 @@ impl Scene {
         let house = cx.spawn(HouseRef::serve(make).with_lifecycle().named("house")).unwrap();
         let mut scene = Self { house, events, children: Vec::new() };
         for (index, how) in (0..).zip(children) {
-            scene.children.push(scene.house.child(index).ask(SECOND).await.unwrap());
+            scene.children.push(scene.house.child(index).ask(SOON).await.unwrap());
             if *how != How::Trap("started") {
                 scene.see(1).await;
             }
@@ -160,7 +162,7 @@ impl Scene {
     }
 
     async fn breaks(&self, index: usize) {
-        let broken = self.children[index].break_now().ask(SECOND).await;
+        let broken = self.children[index].break_now().ask(SOON).await;
         assert!(matches!(broken, Err(AskError::Unknown(Unknown::Panicked { .. }))), "{broken:?}");
     }
 
@@ -203,12 +205,12 @@ fn rest_for_one_restarts_those_after_who_failed() {
 fn a_bystander_keeps_its_mailbox_and_its_address_and_loses_its_state() {
     bailiwick::local(async |mut cx| {
         let mut scene = Scene::new(&mut cx, Supervision::one_for_all(), &[How::Plain; 2]).await;
-        assert_eq!(scene.children[1].count().ask(SECOND).await, Ok(1));
-        let (waits, answer) = futures::join!(scene.children[1].wait().ask(SECOND), async {
+        assert_eq!(scene.children[1].count().ask(SOON).await, Ok(1));
+        let (waits, answer) = futures::join!(scene.children[1].wait().ask(SOON), async {
             // By then the other one is in hand.
             tokio::time::sleep(Duration::from_millis(1)).await;
             scene.children[0].break_now().tell().await.unwrap();
-            scene.children[1].count().ask(SECOND).await
+            scene.children[1].count().ask(SOON).await
         });
         assert_eq!(waits, Err(AskError::Unknown(Unknown::ActorStopped)), "it was in hand when it was halted");
         assert_eq!(answer, Ok(1), "it waited, and was handled by the next incarnation");
@@ -235,13 +237,13 @@ fn restart_types_say_who_comes_back() {
     bailiwick::local(async |mut cx| {
         let kinds = [How::Permanent, How::Plain, How::Temporary];
         let mut scene = Scene::new(&mut cx, Supervision::default(), &kinds).await;
-        scene.children[0].stop().ask(SECOND).await.unwrap();
+        scene.children[0].stop().ask(SOON).await.unwrap();
         assert_eq!(scene.see(2).await, "-a#1 +a#2", "a permanent one comes back whenever it ends");
-        scene.children[1].stop().ask(SECOND).await.unwrap();
+        scene.children[1].stop().ask(SOON).await.unwrap();
         assert_eq!(scene.see(1).await, "-b#1");
         scene.breaks(2).await;
         for gone in [1, 2] {
-            let answer = scene.children[gone].count().ask(SECOND).await;
+            let answer = scene.children[gone].count().ask(SOON).await;
             assert!(matches!(answer, Err(AskError::NotDelivered(NotDelivered::Ended { .. }))), "{answer:?}");
         }
         assert_eq!(scene.lives().await, 1);
@@ -253,14 +255,14 @@ fn who_is_done_comes_back_with_its_siblings_and_who_is_temporary_does_not() {
     bailiwick::local(async |mut cx| {
         let kinds = [How::Plain, How::Plain, How::Temporary];
         let mut scene = Scene::new(&mut cx, Supervision::one_for_all(), &kinds).await;
-        scene.children[1].stop().ask(SECOND).await.unwrap();
+        scene.children[1].stop().ask(SOON).await.unwrap();
         assert_eq!(scene.see(1).await, "-b#1");
-        let meanwhile = scene.children[1].count().ask(SECOND).await;
+        let meanwhile = scene.children[1].count().ask(SOON).await;
         assert!(matches!(meanwhile, Err(AskError::NotDelivered(NotDelivered::Ended { .. }))));
         scene.breaks(0).await;
         assert_eq!(scene.see(3).await, "-c#1 +a#2 +b#2");
-        assert_eq!(scene.children[1].count().ask(SECOND).await, Ok(1), "its address holds again");
-        let gone = scene.children[2].count().ask(SECOND).await;
+        assert_eq!(scene.children[1].count().ask(SOON).await, Ok(1), "its address holds again");
+        let gone = scene.children[2].count().ask(SOON).await;
         assert!(matches!(gone, Err(AskError::NotDelivered(NotDelivered::Ended { .. }))));
     });
 }
@@ -300,9 +302,9 @@ fn a_spent_budget_gives_only_the_child_up_if_told_so() {
         let supervision = Supervision::one_for_one().max_restarts(0, SECOND).or_fail();
         let scene = Scene::new(&mut cx, supervision, &[How::Plain; 2]).await;
         scene.breaks(0).await;
-        let gone = scene.children[0].count().ask(SECOND).await;
+        let gone = scene.children[0].count().ask(SOON).await;
         assert!(matches!(gone, Err(AskError::NotDelivered(NotDelivered::Ended { .. }))));
-        assert_eq!((scene.children[1].count().ask(SECOND).await, scene.lives().await), (Ok(1), 1));
+        assert_eq!((scene.children[1].count().ask(SOON).await, scene.lives().await), (Ok(1), 1));
     });
 }
 
@@ -327,7 +329,7 @@ fn a_significant_child_that_ends_as_it_should_ends_its_parent_in_order() {
         cx.watch(&scene.house);
         scene.breaks(1).await;
         assert_eq!(scene.see(1).await, "+b#2", "a failure is no end as it should be");
-        scene.children[1].stop().ask(SECOND).await.unwrap();
+        scene.children[1].stop().ask(SOON).await.unwrap();
         assert_eq!(scene.see(2).await, "-b#2 -a#1");
         assert_eq!(cx.next_down().await.cause, Cause::Stopped);
     });
@@ -351,7 +353,7 @@ fn a_panic_in_stopping_or_in_a_destructor_ends_that_incarnation_and_nothing_else
             let mut scene = Scene::new(&mut cx, Supervision::one_for_all(), &kinds).await;
             scene.breaks(0).await;
             assert_eq!(scene.see(3).await, "-b#1 +a#2 +b#2", "{trap}");
-            assert_eq!(scene.children[1].count().ask(SECOND).await, Ok(1));
+            assert_eq!(scene.children[1].count().ask(SOON).await, Ok(1));
         });
     }
 }
@@ -363,13 +365,9 @@ fn a_panic_in_started_is_a_failure_and_spends_the_budget() {
         let mut scene = Scene::new(&mut cx, supervision, &[How::Trap("started"), How::Plain]).await;
         let seen = scene.see(3).await;
         assert!(["+a#2 +a#3 +b#1", "+a#1 +a#2 +a#3"].contains(&seen.as_str()), "{seen}");
-        let gone = scene.children[0].count().ask(SECOND).await;
+        let gone = scene.children[0].count().ask(SOON).await;
         assert!(matches!(gone, Err(AskError::NotDelivered(NotDelivered::Ended { .. }))));
-        assert_eq!(
-            scene.children[1].count().ask(SECOND).await,
-            Ok(1),
-            "the next begins when it was given up"
-        );
+        assert_eq!(scene.children[1].count().ask(SOON).await, Ok(1), "the next begins when it was given up");
     });
 }
 
@@ -378,7 +376,7 @@ fn messages_to_one_actor_keep_their_order_over_a_restart_of_its_siblings() {
     bailiwick::local(async |mut cx| {
         let mut scene = Scene::new(&mut cx, Supervision::one_for_all(), &[How::Plain; 2]).await;
         scene.children[0].break_now().tell().await.unwrap();
-        let asks = (0..50).map(|_| scene.children[1].count().ask(SECOND));
+        let asks = (0..50).map(|_| scene.children[1].count().ask(SOON));
         let answers: Vec<_> = futures::future::join_all(asks).await.into_iter().flatten().collect();
         assert_eq!(answers.len(), 50, "none was lost");
         let fresh = answers.iter().position(|count| *count == 1).unwrap();

@@ -12,6 +12,8 @@ use std::time::Duration;
 use bailiwick::prelude::*;
 use bailiwick::{Cause, LocalError, PeerError, Worker};
 
+/// Far longer than any answer takes, even on a busy machine.
+const SOON: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[message]
@@ -85,14 +87,14 @@ fn the_first_program_runs_in_one_process() {
             let mut out = tempfile::tempfile()?;
             let thumbs: ThumbsRef = cx.peer("shrinker")?;
             let call = thumbs.shrink(picture.into(), out.try_clone()?.into(), 5);
-            assert_eq!(call.ask(SECOND).await??, 5);
+            assert_eq!(call.ask(SOON).await??, 5);
             let mut copied = String::new();
             out.seek(SeekFrom::Start(0))?;
             out.read_to_string(&mut copied)?;
             assert_eq!(copied, "a pic");
-            let refused = thumbs.shrink(tempfile::tempfile()?.into(), out.into(), 5).ask(SECOND).await?;
+            let refused = thumbs.shrink(tempfile::tempfile()?.into(), out.into(), 5).ask(SOON).await?;
             assert_eq!(refused, Err(BadPicture { bytes: 0 }));
-            assert_eq!(thumbs.whoami().ask(SECOND).await?, "shrinker/thumbs#1");
+            assert_eq!(thumbs.whoami().ask(SOON).await?, "shrinker/thumbs#1");
             Ok(())
         })
         .run_local()
@@ -139,8 +141,8 @@ fn a_grant_of_some_methods_refuses_the_others() {
     let sandbox = Sandbox::sealed().grant_methods("shrinker", ["whoami"]);
     let program = front(sandbox, async |cx: Context| {
         let thumbs: ThumbsRef = cx.peer("shrinker.1")?;
-        assert_eq!(thumbs.whoami().ask(SECOND).await?, "shrinker.1/thumbs#1");
-        let refused = thumbs.break_now().ask(SECOND).await;
+        assert_eq!(thumbs.whoami().ask(SOON).await?, "shrinker.1/thumbs#1");
+        let refused = thumbs.break_now().ask(SOON).await;
         assert_eq!(refused, Err(AskError::NotDelivered(NotDelivered::NotGranted)));
         Ok(())
     });
@@ -159,12 +161,12 @@ fn asks_of_a_pool_go_to_the_instance_with_the_fewest() {
         // Whichever instance has the ask in hand, all others go to the other one.
         let mut names = Vec::new();
         for _ in 0..4 {
-            names.push(pool.whoami().ask(SECOND).await?);
+            names.push(pool.whoami().ask(SOON).await?);
         }
         names.dedup();
         assert_eq!(names.len(), 1, "{names:?}");
         held.abort();
-        assert_eq!(first.whoami().ask(SECOND).await?, "shrinker.1/thumbs#1");
+        assert_eq!(first.whoami().ask(SOON).await?, "shrinker.1/thumbs#1");
         Ok(())
     });
     program.run_local().unwrap();
@@ -174,9 +176,9 @@ fn asks_of_a_pool_go_to_the_instance_with_the_fewest() {
 fn a_pool_sends_once_more_elsewhere_what_one_instance_did_not_take() {
     let program = front(Sandbox::sealed().grant("shrinker"), async |cx: Context| {
         let pool: ThumbsRef = cx.peer("shrinker")?;
-        pool.instance(1).unwrap().stop().ask(SECOND).await?;
+        pool.instance(1).unwrap().stop().ask(SOON).await?;
         for _ in 0..6 {
-            assert_eq!(pool.whoami().ask(SECOND).await?, "shrinker.2/thumbs#1");
+            assert_eq!(pool.whoami().ask(SOON).await?, "shrinker.2/thumbs#1");
             pool.whoami().tell().await?;
         }
         Ok(())
@@ -188,7 +190,7 @@ fn a_pool_sends_once_more_elsewhere_what_one_instance_did_not_take() {
 fn what_waited_at_an_instance_that_stops_is_sent_once_more_elsewhere() {
     let program = front(Sandbox::sealed().grant("shrinker"), async |cx: Context| {
         let pool: ThumbsRef = cx.peer("shrinker")?;
-        let ask = || pool.whoami().ask(SECOND);
+        let ask = || pool.whoami().ask(SOON);
         // The order to stop stands in front of half of the asks, which then come back.
         let stopped = pool.instance(1).unwrap().stop().tell();
         let (stopped, a, b, c, d) = futures::join!(stopped, ask(), ask(), ask(), ask());
@@ -207,8 +209,8 @@ fn one_key_always_belongs_to_one_instance() {
         let pool: ThumbsRef = cx.peer("shrinker")?;
         let mut instances = Vec::new();
         for key in 0..20 {
-            let first = pool.by_key(key).whoami().ask(SECOND).await?;
-            assert_eq!(pool.by_key(key).whoami().ask(SECOND).await?, first);
+            let first = pool.by_key(key).whoami().ask(SOON).await?;
+            assert_eq!(pool.by_key(key).whoami().ask(SOON).await?, first);
             instances.push(first);
         }
         instances.sort();
@@ -228,7 +230,7 @@ fn an_actor_that_gives_up_ends_a_program_without_a_supervisor() {
     let error = program
         .main("front", Sandbox::sealed().grant("shrinker"), async |cx: Context| {
             let thumbs: ThumbsRef = cx.peer("shrinker")?;
-            let _ = thumbs.break_now().ask(SECOND).await;
+            let _ = thumbs.break_now().ask(SOON).await;
             std::future::pending().await
         })
         .run_local()
@@ -271,7 +273,7 @@ fn arguments_reach_the_factory_as_its_own_type() {
     let args = Motto { text: "ho".into(), times: 3 };
     let worker = Worker::new("notes", Sandbox::sealed()).serve_with(served, &args);
     let main = async |cx: Context| {
-        assert_eq!(cx.peer::<NotesRef>("notes")?.note().ask(SECOND).await?, "hohoho");
+        assert_eq!(cx.peer::<NotesRef>("notes")?.note().ask(SOON).await?, "hohoho");
         Ok(())
     };
     Program::new().add(worker).main("front", Sandbox::sealed().grant("notes"), main).run_local().unwrap();
