@@ -74,10 +74,8 @@ pub(super) fn a_killed_supervisor_leaves_nobody() {
 pub(super) fn kill_supervisor(scene: &str) {
     let (mut supervisor, everybody) = supervise(scene);
     supervisor.kill().expect("it is a child of ours");
-    let killed = std::time::Instant::now();
+    // How soon is asserted where the lag of the machine is measured: of the whole supervisor, in the catalogue.
     everybody.iter().for_each(|pidfd| await_readable(pidfd.as_fd()));
-    let bound = std::time::Duration::from_secs(1);
-    assert!(killed.elapsed() < bound, "gone after {:?}, the bound is {bound:?}", killed.elapsed());
     supervisor.wait().expect("it is a child of ours");
 }
 
