@@ -8,6 +8,7 @@ use std::process::Command;
 use std::thread;
 
 use support::gallery::{Gallery, folder, instance_that};
+use support::program::copy_program;
 use tempfile::TempDir;
 
 /// Returns the command line tool, built together with the supervisor that it starts.
@@ -86,7 +87,7 @@ fn clone() -> TempDir {
         fs::copy(picture.path(), gallery.join("pictures").join(picture.file_name())).expect("copied");
     }
     fs::create_dir_all(place.path().join("target/release")).expect("made");
-    fs::copy(env!("CARGO_BIN_EXE_gallery"), place.path().join("target/release/gallery")).expect("copied");
+    copy_program(env!("CARGO_BIN_EXE_gallery"), &place.path().join("target/release/gallery"));
     let text = fs::read_to_string(shipped.join("gallery.toml")).expect("shipped");
     let text = text.replace("127.0.0.1:8080", "127.0.0.1:0").replace("tcp_bind = [8080]", "tcp_bind = [0]");
     fs::write(gallery.join("gallery.toml"), text).expect("written");

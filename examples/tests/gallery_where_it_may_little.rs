@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use support::gallery::{Gallery, folder, folder_in, own_folder_in};
-use support::program::Program;
+use support::program::{Program, copy_program};
 use tempfile::TempDir;
 
 /// A user that this machine need not know.
@@ -22,6 +22,8 @@ fn is_root() -> bool {
 /// Returns a command that runs another one as a user who is not root.
 fn unprivileged() -> Command {
     let mut command = Command::new("setpriv");
+    // Whoever becomes another user has to say anew with whom it ends.
+    command.args(["--pdeathsig", "KILL"]);
     if is_root() {
         command.args(["--reuid", &USER.to_string(), "--regid", &USER.to_string(), "--clear-groups"]);
     }
@@ -30,13 +32,13 @@ fn unprivileged() -> Command {
 
 /// Where user namespaces can be made, makes one in which none can be made; then runs the arguments in it.
 const REFUSED: &str = "echo 0 > /proc/sys/user/max_user_namespaces && \
-    exec setpriv --inh-caps=-all --ambient-caps=-all --bounding-set=-all \"$@\"";
+    exec setpriv --inh-caps=-all --ambient-caps=-all --bounding-set=-all --pdeathsig KILL \"$@\"";
 
 /// Copies the gallery to where every user may run it.
 fn anybodys_gallery() -> TempDir {
     let place = tempfile::tempdir().expect("a temporary folder");
     set_mode(place.path(), 0o755);
-    fs::copy(env!("CARGO_BIN_EXE_gallery"), place.path().join("gallery")).expect("copied");
+    copy_program(env!("CARGO_BIN_EXE_gallery"), &place.path().join("gallery"));
     place
 }
 

@@ -1,6 +1,7 @@
 //! A program under supervision, watched from outside: what it says, and which processes it has.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -45,7 +46,8 @@ pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
 
 impl Program {
     /// Starts `command` and reads all that it says.
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        let mut command = ended_with_us(&command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let journal = Arc::new(Journal::default());
@@ -152,10 +154,25 @@ impl Journal {
     }
 }
 
+/// Has the kernel end the program with the thread that starts it: a test that is killed leaves nothing either.
+fn ended_with_us(command: &Command) -> Command {
+    let mut ended = Command::new("setpriv");
+    ended.args(["--pdeathsig", "KILL"]).arg(command.get_program()).args(command.get_args());
+    ended.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
+    ended
+}
+
 /// Returns the children of a process, ended ones that nobody waited for included.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     listed.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+/// Copies an executable. Another process writes it: a file that this one wrote stays open for writing in whatever its other
+/// threads fork meanwhile, and a file that is open for writing is not executed (ETXTBSY, execve(2)).
+pub(crate) fn copy_program(from: &str, to: &Path) {
+    let copied = Command::new("cp").arg("--").arg(from).arg(to).status();
+    assert!(copied.is_ok_and(|status| status.success()), "{from} can be copied");
 }
 
 /// Kills one process.
