@@ -9,6 +9,7 @@
 mod births;
 mod journal;
 mod load;
+mod patience;
 mod process;
 mod program;
 mod remains;
@@ -20,10 +21,11 @@ mod wanted;
 
 #[cfg(target_arch = "x86_64")]
 pub use self::births::{Birth, Births, Call, Fault};
-pub use self::journal::{Journal, Line, PATIENCE};
+pub use self::journal::{Journal, Line};
 pub use self::load::Load;
+pub use self::patience::{LONGEST, PATIENCE, Watchdog};
 pub use self::process::Process;
-pub use self::program::copy_program;
+pub use self::program::{copy_program, replace_program};
 pub use self::remains::{Remains, trials_of, users_of};
 pub use self::skip::needs_root;
 pub use self::stopwatch::Stopwatch;
@@ -32,11 +34,12 @@ pub use self::supervised::{Ended, Supervised};
 pub use self::wanted::wanted;
 
 /// The beginning of a command line that gives the folder of the executable that follows to another user than root, and
-/// executes it as that one.
+/// executes it as that one. Whoever becomes another user has to say anew with whom it ends.
 pub const WITHOUT_ROOT: [&str; 3] = [
     "sh",
     "-c",
-    "chown 12345:12345 \"${0%/*}\" && exec setpriv --reuid=12345 --regid=12345 --clear-groups \"$0\" \"$@\"",
+    "chown 12345:12345 \"${0%/*}\" && \
+     exec setpriv --reuid=12345 --regid=12345 --clear-groups --pdeathsig KILL \"$0\" \"$@\"",
 ];
 
 /// Runs `bailiwickd` over a manifest whose workers execute `tw`; both are this package's.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use bailiwick_supervisor::control::Verb;
 use bailiwick_supervisor::spec::Digest;
-use bailiwick_tests::harness::Supervised;
+use bailiwick_tests::harness::{Supervised, replace_program};
 use nix::sys::signal::Signal;
 
 fn sha256sum(path: &Path) -> String {
@@ -44,12 +44,7 @@ fn status_has_the_digests_of_manifest_and_executables_as_they_were_opened() {
 
     // Another build takes the place of both files.
     fs::write(&manifest, "").unwrap();
-    let next = supervised.path().join("next");
-    let mut build = fs::read(&program).unwrap();
-    build.push(0);
-    fs::write(&next, build).unwrap();
-    fs::set_permissions(&next, program.metadata().unwrap().permissions()).unwrap();
-    fs::rename(&next, &program).unwrap();
+    replace_program(&program);
     let program_now = sha256sum(&program);
     assert_ne!(program_then, program_now);
 

@@ -102,8 +102,12 @@ fn k6_an_end_while_it_is_looked_at_is_no_offence() {
         backoff = { first = \"1ms\", base = \"1ms\", cap = \"1ms\" }\nenvironment = { TW_ATTACK = \"tamper-end\" }\n\
         actor.life = { type = \"Life\", args = {} }\n";
     let endure = |mut supervised: Supervised| {
-        let lives = |row: &Row| (row.generation > 100).then(|| row.clone());
-        let evil = supervised.wait_for_worker("evil", "ended so often", lives);
+        // Each some of them in time.
+        for some in (20..=100).step_by(20) {
+            let lives = |row: &Row| (row.generation > some).then_some(());
+            supervised.wait_for_worker("evil", "ended so often", lives);
+        }
+        let evil = supervised.worker("evil");
         assert!(matches!(evil.last_cause, Some(Cause::Exit(69))), "{evil:?}");
         let journal = supervised.journal().to_string();
         assert!(!journal.contains("does not hold"), "{journal}");

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// The watchdog of every wait: far longer than anything here takes, even on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+use super::Watchdog;
 
 /// The pause from one look at a condition to the next.
 const GLANCE: Duration = Duration::from_millis(10);
+
+/// The pause from one look at the watchdog to the next.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What a pipe holds at most.
 const PIPE: usize = 64 << 10;
@@ -153,7 +155,7 @@ impl Journal {
     /// If the watchdog barks first.
     #[track_caller]
     pub fn wait_for(&self, from: usize, text: &str) -> Line {
-        let until = Instant::now() + PATIENCE;
+        let watchdog = Watchdog::start();
         let mut looked_at = from;
         let mut lines = self.lines();
         loop {
@@ -162,12 +164,11 @@ impl Journal {
                 return line.clone();
             }
             looked_at = looked_at.max(lines.len());
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if watchdog.barks() {
                 drop(lines);
-                panic!("waited {PATIENCE:?} for a line with {text:?}; so far:\n{self}");
+                panic!("waited {:?} for a line with {text:?}; so far:\n{self}", watchdog.waited());
             }
-            lines = self.shared.more.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
+            lines = self.shared.more.wait_timeout(lines, LOOK).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -178,14 +179,14 @@ impl Journal {
     /// If the watchdog barks first.
     #[track_caller]
     pub fn wait_until<T>(&self, what: &str, mut found: impl FnMut(&[Line]) -> Option<T>) -> T {
-        let until = Instant::now() + PATIENCE;
+        let watchdog = Watchdog::start();
         loop {
             // Looked at without the lock, since the condition may take its time.
             let lines = self.lines().clone();
             if let Some(found) = found(&lines) {
                 return found;
             }
-            assert!(Instant::now() < until, "waited {PATIENCE:?} for {what}; so far:\n{self}");
+            assert!(!watchdog.barks(), "waited {:?} for {what}; so far:\n{self}", watchdog.waited());
             let glance = self.shared.more.wait_timeout_while(self.lines(), GLANCE, |_| true);
             drop(glance.unwrap_or_else(PoisonError::into_inner));
         }

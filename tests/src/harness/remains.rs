@@ -9,7 +9,7 @@ use bailiwick_sys::cgroup::Cgroups;
 use bailiwick_sys::remains::group_name;
 use nix::sys::signal::Signal;
 
-use super::{PATIENCE, Process};
+use super::{LONGEST, Process};
 
 /// How long a supervisor's guardian is given before a test ends by force what it should have ended.
 const GUARDIAN: Duration = Duration::from_secs(4);
@@ -49,7 +49,7 @@ impl Remains {
     /// workers' users, which it keeps to have the same users again.
     pub fn clear(&self) {
         let start = Instant::now();
-        while start.elapsed() < PATIENCE && !self.found().is_empty() {
+        while start.elapsed() < LONGEST && !self.found().is_empty() {
             if start.elapsed() > GUARDIAN {
                 let left = Process::all_below(&self.folder);
                 left.into_iter().for_each(|process| process.signal(Signal::SIGKILL));

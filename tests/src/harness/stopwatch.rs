@@ -1,10 +1,11 @@
 //! The one way in which a test asserts that something did not take too long.
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use super::patience::waited_for_cores;
 
 /// How often the lag is measured.
 const BEAT: Duration = Duration::from_millis(2);
@@ -18,14 +19,6 @@ const SLACK_MAX: Duration = Duration::from_secs(1);
 
 /// How many times something on the way may be as late as the latest beat that was seen.
 const HOPS: u32 = 10;
-
-/// For how long, since this machine started, some task of it was ready to run and had to wait for a core. Zero where the
-/// kernel does not say (`Documentation/accounting/psi.rst`).
-fn waited_for_cores() -> Duration {
-    let pressure = fs::read_to_string("/proc/pressure/cpu").unwrap_or_default();
-    let some = pressure.lines().next().and_then(|line| line.rsplit_once("total="));
-    Duration::from_micros(some.and_then(|(_, total)| total.parse().ok()).unwrap_or(0))
-}
 
 /// Measures a duration and, meanwhile, how late this machine wakes whoever waits and how long its cores were taken.
 #[derive(Debug)]
@@ -56,7 +49,7 @@ impl Stopwatch {
         });
         Self {
             began: Instant::now(),
-            waited_before: waited_for_cores(),
+            waited_before: waited_for_cores().unwrap_or_default(),
             worst_lag_ns,
             over,
             beat: Some(beat),
@@ -84,7 +77,7 @@ impl Stopwatch {
     #[track_caller]
     pub fn assert_took(&self, took: Duration, limit: Duration, what: &str) {
         let lag = Duration::from_nanos(self.worst_lag_ns.load(Ordering::Relaxed));
-        let waited = waited_for_cores().saturating_sub(self.waited_before);
+        let waited = waited_for_cores().unwrap_or_default().saturating_sub(self.waited_before);
         let slack = limit.max(waited).clamp(SLACK, SLACK_MAX) + lag * HOPS;
         assert!(
             took <= limit + slack,

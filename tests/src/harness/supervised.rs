@@ -8,20 +8,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bailiwick_supervisor::control::{Client, ClientError, Outcome, Row, State, Status, Target, Verb};
 use bailiwick_wire::crash::Report;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use super::{Journal, PATIENCE, Process, Remains, copy_program};
+use super::{Journal, LONGEST, Process, Remains, Watchdog, copy_program};
 
 /// How long an order of an operator may take before the test has failed.
-const ORDER: Duration = Duration::from_secs(50);
+const ORDER: Duration = LONGEST;
 
 /// How many lines of the journal a test that fails leaves.
 const TOLD_OF_A_FAILURE: usize = 60;
+
+/// How the names of the folders of tests begin, before the number of the process that makes them.
+const FOLDER: &str = "bw";
 
 /// A running supervisor.
 #[derive(Debug)]
@@ -52,7 +55,10 @@ impl Supervised {
     /// If there is no place for it.
     pub fn folder(executable: &str) -> TempDir {
         let place = Path::new(executable).parent().expect("an executable is in a folder");
-        let folder = tempfile::Builder::new().prefix("bw").tempdir_in(place).expect("the folder can be made");
+        remove_folders_of_the_dead(place);
+        let prefix = format!("{FOLDER}{}-", std::process::id());
+        let folder =
+            tempfile::Builder::new().prefix(&prefix).tempdir_in(place).expect("the folder can be made");
         let own = folder.path().join("tw");
         if fs::hard_link(executable, &own).is_err() {
             copy_program(executable, &own);
@@ -319,14 +325,14 @@ impl Supervised {
     /// If it does not in time.
     #[track_caller]
     pub fn wait(&mut self) -> Ended {
-        let until = Instant::now() + PATIENCE;
+        let watchdog = Watchdog::start();
         loop {
             if let Some(status) = self.ended.or_else(|| self.child.try_wait().expect("it is our child")) {
                 self.ended = Some(status);
                 self.journal.wait_for_end();
                 return Ended::of(status);
             }
-            assert!(Instant::now() < until, "the supervisor does not end; so far:\n{}", self.journal);
+            assert!(!watchdog.barks(), "the supervisor does not end; so far:\n{}", self.journal);
             thread::park_timeout(Duration::from_millis(2));
         }
     }
@@ -359,6 +365,20 @@ impl Supervised {
     /// Returns where to look for what may be left of it.
     pub fn remains(&self) -> Remains {
         Remains::of(self.folder.path(), &self.state_dir())
+    }
+}
+
+/// Removes what is left of tests that were killed: the kernel ends their processes, and nobody removes their folders.
+fn remove_folders_of_the_dead(place: &Path) {
+    let is_of_the_dead = |name: &str| {
+        let (process, _) = name.strip_prefix(FOLDER)?.split_once('-')?;
+        process.parse().ok().map(|process| !Process(process).is_alive())
+    };
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().and_then(is_of_the_dead) == Some(true) {
+            // Another test may be at it as well.
+            let _gone_already = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use bailiwick_tests::harness::Process;
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use crate::support::{Answer, Arg, Attack, Evil, Free, Scene, assert_refused, modes};
+use crate::support::{Answer, Arg, Attack, Evil, Free, Scene, assert_refused, modes, own_address};
 use crate::wire::LINE;
 
 /// What a process may try at a descriptor that it holds so that others who hold it, or are at its other end, wait, are
@@ -159,7 +159,8 @@ fn e17_a_listener_is_not_ended_by_one_of_those_who_hold_it() {
     let refused = UnixStream::connect(&path).expect_err("nobody listens any more");
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     for &mode in modes() {
-        let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+        let free = TcpListener::bind((own_address(), 0)).and_then(|free| free.local_addr());
+        let address = free.expect("a port");
         let shop = format!("[[listen]]\nname = \"shop\"\ntcp = \"{address}\"\n");
         let keys = "kept = [\"orders\", \"shop\"]\n";
         let manifest = Scene::manifest(&shop, "").replace("kept = [\"orders\"]\n", keys);

@@ -1,7 +1,7 @@
 //! I. The kernel's surface.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,9 @@ use bailiwick_tests::harness::{Supervised, needs_root};
 use nix::libc;
 use tempfile::TempDir;
 
-use crate::support::{AT_FDCWD, Answer, Arg, Attack, Evil, Free, Mode, Scene, assert_refused, modes};
+use crate::support::{
+    AT_FDCWD, Answer, Arg, Attack, Evil, Free, Mode, Scene, assert_refused, modes, own_address,
+};
 
 const EXEC: &str = "sandbox.preset = \"exec\"\n";
 
@@ -178,9 +180,14 @@ fn i5_a_worker_has_no_sockets_but_those_that_its_keys_name() {
     }
 }
 
-/// The bytes of an IPv4 address of this machine with a port.
+/// The bytes of an IPv4 address with a port.
+fn at(address: Ipv4Addr, port: u16) -> Vec<u8> {
+    [&2_u16.to_le_bytes()[..], &port.to_be_bytes(), &address.octets(), &[0; 8]].concat()
+}
+
+/// The bytes of the usual address of this machine with a port.
 fn loopback(port: u16) -> Vec<u8> {
-    [&2_u16.to_le_bytes()[..], &port.to_be_bytes(), &[127, 0, 0, 1], &[0; 8]].concat()
+    at(Ipv4Addr::LOCALHOST, port)
 }
 
 /// Makes a socket of this protocol, and connects it.
@@ -267,10 +274,11 @@ fn i6_who_may_bind_a_port_binds_no_other_one() {
     let bind = |evil: &mut Evil, port| {
         let tcp = [libc::AF_INET.into(), libc::SOCK_STREAM.into(), 0.into()];
         let socket = evil.call(libc::SYS_socket, &tcp).number();
-        (socket, evil.call(libc::SYS_bind, &[socket.into(), Arg::Bytes(loopback(port)), 16.into()]))
+        // At the usual address a port may be somebody else's: of those that are given to whoever asks for any.
+        let address = Arg::Bytes(at(own_address(), port));
+        (socket, evil.call(libc::SYS_bind, &[socket.into(), address, 16.into()]))
     };
-    let free_port = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let beyond = free_port().expect("a port").port();
+    let beyond = 46_000;
     assert!(bind(&mut Free::somebody().evil, beyond).1.did());
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").expect("every kernel says so");
     let range: Vec<u16> = range.split_whitespace().map(|port| port.parse().expect("a number")).collect();

@@ -48,8 +48,9 @@ fn k1_what_is_required_and_missing_refuses_the_start_and_is_named() {
 
 /// Runs what follows as root of a user namespace in which nobody else exists, as in a container of an ordinary user.
 const ROOT_OF_ONE: &str = "if test \"$(id -u)\" = 0; then chown 12345:12345 \"${0%/*}\"; \
-    set -- setpriv --reuid=12345 --regid=12345 --clear-groups unshare --user --map-root-user \"$0\" \"$@\"; \
-    else set -- unshare --user --map-root-user \"$0\" \"$@\"; fi; exec \"$@\"";
+    set -- setpriv --reuid=12345 --regid=12345 --clear-groups \
+        unshare --user --map-root-user setpriv --pdeathsig KILL \"$0\" \"$@\"; \
+    else set -- unshare --user --map-root-user setpriv --pdeathsig KILL \"$0\" \"$@\"; fi; exec \"$@\"";
 
 /// Control: what it can give starts, with its sandbox complete. Mode: root of a user namespace of one user. Seen to fail without
 /// the check of what a key asks for.
@@ -104,7 +105,7 @@ fn k1_a_proc_that_the_kernel_refuses_is_told_or_refuses_the_start() {
         return;
     }
     let cover = "mount -t tmpfs none /proc/irq && chown 12345:12345 \"${0%/*}\" && \
-                 exec setpriv --reuid=12345 --regid=12345 --clear-groups \"$0\" \"$@\"";
+                 exec setpriv --reuid=12345 --regid=12345 --clear-groups --pdeathsig KILL \"$0\" \"$@\"";
     let covered = |keys: &str, options: &str| {
         run!(&["unshare", "--mount", "sh", "-c", &format!("{cover} {options}")], &sealed(keys))
     };

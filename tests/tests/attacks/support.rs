@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::chown;
 use std::os::unix::net::UnixStream;
@@ -13,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bailiwick_supervisor::control::{Client, State};
-use bailiwick_tests::harness::{PATIENCE, Process, Stopwatch, Supervised};
+use bailiwick_tests::harness::{LONGEST, Process, Stopwatch, Supervised, Watchdog};
 use bailiwick_tests::run;
 use nix::libc::c_long;
 use tempfile::TempDir;
@@ -32,10 +33,19 @@ pub(crate) fn modes() -> &'static [Mode] {
     if nix::unistd::geteuid().is_root() { &[Mode::Root, Mode::Rootless] } else { &[Mode::Rootless] }
 }
 
-/// Ordinary users that nobody else has: what the kernel counts by user is not shared with other tests.
+/// Ordinary users that nobody else has: what the kernel counts by user is not shared with other tests, and who signals all that
+/// is its user's reaches no other test. Each process that runs tests has numbers of its own, far below those of workers, and
+/// more of them than its tests ask for.
 fn fresh_user() -> u32 {
+    const EACH: u32 = 1 << 10;
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    300_000 + std::process::id() % 100_000 * 16 + NEXT.fetch_add(1, Ordering::Relaxed) % 16
+    1_000_000 + std::process::id() % (1 << 20) * EACH + NEXT.fetch_add(1, Ordering::Relaxed) % EACH
+}
+
+/// An address of this machine that nobody else uses, so that each of its ports is free: the whole network 127/8 is this machine.
+pub(crate) fn own_address() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 64 + high % 64, middle, low)
 }
 
 /// An ordinary user: whoever runs the tests, or if that is root somebody else.
@@ -415,9 +425,9 @@ impl Drop for Free {
 /// Waits until something is so.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
-    let until = Instant::now() + PATIENCE;
+    let watchdog = Watchdog::start();
     while !so() {
-        assert!(Instant::now() < until, "waited {PATIENCE:?} for {what}");
+        assert!(!watchdog.barks(), "waited {:?} for {what}", watchdog.waited());
         thread::park_timeout(Duration::from_millis(2));
     }
 }
@@ -496,15 +506,15 @@ impl Evil {
     /// Connects, as soon as somebody listens.
     #[track_caller]
     pub(crate) fn at(path: &Path, pid: u32) -> Self {
-        let until = Instant::now() + PATIENCE;
+        let watchdog = Watchdog::start();
         let stream = loop {
             match UnixStream::connect(path) {
                 Ok(stream) => break stream,
-                Err(error) => assert!(Instant::now() < until, "{}: {error}", path.display()),
+                Err(error) => assert!(!watchdog.barks(), "{}: {error}", path.display()),
             }
             thread::park_timeout(Duration::from_millis(2));
         };
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        stream.set_read_timeout(Some(LONGEST)).expect("a socket");
         Self { stream: BufReader::new(stream), process: Process(pid) }
     }
 

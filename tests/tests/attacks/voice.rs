@@ -1,9 +1,10 @@
 //! What evil says to a peer, and hears from it, in the place of the runtime that serves the link.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bailiwick::prelude::Protocol;
+use bailiwick_tests::harness::{LONGEST, Watchdog};
 use bailiwick_wire::frame::{Extensions, Frame, Frames, Header, Kind};
 use bailiwick_wire::handshake::{Offer, Use, Uses, method_name};
 use bailiwick_wire::reason::{Failure, NotDelivered, Unknown};
@@ -48,9 +49,9 @@ impl Voice {
     pub(crate) fn to<P: Protocol>(evil: &mut Evil) -> Self {
         let schema = P::schema();
         let uses = uses_of(schema);
-        let until = Instant::now() + PATIENCE;
+        let watchdog = Watchdog::start();
         // One that was closed is made anew.
-        while Instant::now() < until {
+        while !watchdog.barks() {
             if let Some(voice) = Self::find(evil, schema, &uses) {
                 return voice;
             }
@@ -234,7 +235,7 @@ impl Evil {
     #[track_caller]
     pub(crate) fn wait_to_hear(&mut self, socket: i64) -> bool {
         let events = [i32::to_le_bytes(socket as i32), [libc::POLLIN as u8, 0, 0, 0]].concat();
-        let wait = i32::try_from(PATIENCE.as_millis()).expect("short");
+        let wait = i32::try_from((LONGEST / 2).as_millis()).expect("short");
         match self.call(libc::SYS_poll, &[Arg::Bytes(events), 1.into(), wait.into()]) {
             Answer::Did(ready) if ready == "1" => true,
             Answer::Died => false,
@@ -368,8 +369,6 @@ pub(crate) fn encoded(value: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// How long an honest peer may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// The slots in which what is granted here can be.
 const SLOTS: u32 = 3;
 /// More than any packet that comes here.

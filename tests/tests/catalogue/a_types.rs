@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{Cause, Outcome, Row, State, Target, Verb};
-use bailiwick_tests::harness::{Ended, PATIENCE, Stopwatch, Supervised};
+use bailiwick_tests::harness::{Ended, LONGEST, Stopwatch, Supervised};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
@@ -534,7 +534,7 @@ fn wants_waits_for_what_may_come_and_starts_without_what_does_not() {
 /// Has a pool have so many members.
 fn scale(supervised: &Supervised, pool: &str, members: u16) -> Outcome {
     let target = Target::Worker(pool.to_owned());
-    supervised.control().order(Verb::Scale(members), target, PATIENCE).expect("it is answered")
+    supervised.control().order(Verb::Scale(members), target, LONGEST).expect("it is answered")
 }
 
 /// The rows of all members that a pool has.

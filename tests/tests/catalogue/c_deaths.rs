@@ -300,8 +300,9 @@ fn c19_a_worker_that_may_execute_is_killed_all_the_same() {
 fn reports_are_kept_of_the_latest_deaths_only() {
     let keys = "backoff = { first = \"0s\", base = \"1ms\", cap = \"1ms\" }";
     let mut supervised = run!(&worker("a", keys, "exit_early = 1"));
-    supervised.wait_for_crash("a", 60);
-    let reports = supervised.crashes("a");
+    let reports = supervised.journal().wait_until("a report on its sixtieth life", |_| {
+        Some(supervised.crashes("a")).filter(|reports| reports.iter().any(|report| report.generation >= 60))
+    });
     assert_eq!(reports.len(), 50);
     let generations: Vec<_> = reports.iter().map(|report| report.generation).collect();
     assert!(generations.is_sorted() && generations[0] >= 10, "{generations:?}");

@@ -88,8 +88,7 @@ fn c10_a_handler_that_never_ends_is_named_and_its_worker_is_aborted() {
     let mut supervised = run!(&worker("a", &IMPATIENT.replacen("1s", "3s", 1), "spin_ms = 1_000_000_000"));
     supervised.wait_for_life("a", 1);
     let stopwatch = Stopwatch::start();
-    let text = "a#1 is stuck: its actor life has been in Probe.spin for 1.";
-    supervised.journal().wait_for(0, text);
+    supervised.journal().wait_for(0, "a#1 is stuck: its actor life has been in Probe.spin for ");
     stopwatch.assert_within(2 * SECOND, "the news");
     assert!(supervised.worker("a").signs.stuck);
     supervised.journal().wait_for(0, "a#1 ended after");
@@ -156,7 +155,7 @@ fn c11_an_executor_that_waits_for_itself_is_named_and_its_worker_is_aborted() {
 #[test]
 fn c11_a_deadlock_is_told_long_before_its_worker_is_ended() {
     let mut supervised = run!(&worker("a", "", "deadlock = true"));
-    supervised.journal().wait_for(0, "a#1 is stuck: its actor life has been in Probe.deadlock for 1.");
+    supervised.journal().wait_for(0, "a#1 is stuck: its actor life has been in Probe.deadlock for ");
     assert_eq!(supervised.worker("a").restarts, 0);
     supervised.order(Verb::Stop, "a");
     supervised.stop();

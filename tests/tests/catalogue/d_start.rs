@@ -6,7 +6,7 @@ use bailiwick_supervisor::control::{Cause, State};
 use bailiwick_tests::harness::Stopwatch;
 use bailiwick_tests::run;
 
-use crate::support::{check, first_starts, kill, lives, plain, worker};
+use crate::support::{check, first_starts, gate, kill, lives, open, plain, worker};
 
 /// Seen to fail without the deadline of the start.
 #[test]
@@ -35,16 +35,13 @@ fn d7_a_worker_waits_for_what_it_needs_and_is_given_up_with_it() {
 /// Seen to fail without the wait for what it needs.
 #[test]
 fn d7_what_is_waited_for_is_told_and_nothing_is_spawned_before() {
-    let manifest = [
-        worker("b", "", "ready_after_ms = 600"),
-        worker("a", "needs = [\"b\"]", ""),
-        worker("c", "needs = [\"a\"]", ""),
-    ];
+    let manifest = [gate("b"), worker("a", "needs = [\"b\"]", ""), worker("c", "needs = [\"a\"]", "")];
     let mut supervised = run!(&manifest.concat());
     for name in ["a", "c"] {
         let waits = supervised.wait_for_state(name, State::Waiting);
         assert_eq!((waits.generation, waits.pid), (0, None), "{name}");
     }
+    open(&supervised, "b");
     supervised.wait_for_life("c", 1);
     assert_eq!(first_starts(&supervised, 3), ["b#1", "a#1", "c#1"]);
     supervised.stop();

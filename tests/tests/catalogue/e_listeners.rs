@@ -4,7 +4,7 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
-use bailiwick_tests::harness::PATIENCE;
+use bailiwick_tests::harness::LONGEST;
 use bailiwick_tests::run;
 
 use crate::support::{SERVES, foreign, kill};
@@ -12,7 +12,7 @@ use crate::support::{SERVES, foreign, kill};
 /// Reads what the server at a TCP address says, which is its process number.
 pub(crate) fn answer_at(address: &str) -> u32 {
     let stream = TcpStream::connect(address).expect("somebody listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    stream.set_read_timeout(Some(LONGEST)).expect("a socket");
     answer(stream)
 }
 
@@ -62,7 +62,7 @@ fn e13_a_listener_with_a_path_outlives_the_worker_that_serves_it() {
     for generation in [1, 2] {
         let pid = supervised.wait_for_life("a", generation).pid;
         let stream = UnixStream::connect(&path).expect("somebody listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        stream.set_read_timeout(Some(LONGEST)).expect("a socket");
         assert_eq!(Some(answer(stream)), pid);
         if generation == 1 {
             kill(&supervised, "a");

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{ClientError, Outcome, Row, State, Target, Verb};
-use bailiwick_tests::harness::{Ended, PATIENCE, Process, Stopwatch, Supervised, needs_root};
+use bailiwick_tests::harness::{Ended, LONGEST, Process, Stopwatch, Supervised, needs_root};
 use bailiwick_tests::run;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
@@ -27,7 +27,7 @@ fn pool(size: &str) -> String {
 
 fn scale(supervised: &Supervised, members: u16) -> Outcome {
     let pool = Target::Worker("crowd".to_owned());
-    supervised.control().order(Verb::Scale(members), pool, PATIENCE).expect("it is answered")
+    supervised.control().order(Verb::Scale(members), pool, LONGEST).expect("it is answered")
 }
 
 fn members(supervised: &Supervised) -> Vec<Row> {
@@ -203,22 +203,35 @@ fn g_a_reload_while_another_is_under_way_is_refused_and_the_first_ends_as_it_wou
 
 type Answer = Result<(String, Outcome), ClientError>;
 
-/// Orders a reload and holds the process that reads the manifest, with its end, if it is seen before it has ended.
-fn held_reader(supervised: &Supervised) -> Option<(JoinHandle<Answer>, Pid)> {
+/// Orders a reload and holds the process that reads the manifest, from its first moment on and with its end.
+fn held_reader(supervised: &Supervised) -> (JoinHandle<Answer>, Pid) {
+    let supervisor = Pid::from_raw(supervised.process().0.cast_signed());
+    // Its children are held as it is.
+    let options = ptrace::Options::PTRACE_O_TRACEFORK | ptrace::Options::PTRACE_O_TRACEEXIT;
+    ptrace::seize(supervisor, options).expect("root may trace it");
     let control = supervised.control();
     let order = std::thread::spawn(move || control.order_with_words(RELOAD, Duration::from_secs(5)));
-    let reads = |child: &Process| child.descriptors().values().any(|file| file.contains("memfd:manifest"));
-    while !order.is_finished() {
-        let Some(reader) = supervised.process().children().into_iter().find(reads) else { continue };
-        let reader = Pid::from_raw(i32::try_from(reader.0).expect("a pid fits"));
-        let held = ptrace::seize(reader, ptrace::Options::PTRACE_O_TRACEEXIT)
-            .and_then(|()| ptrace::interrupt(reader))
-            .and_then(|()| waitpid(reader, None));
-        if matches!(held, Ok(WaitStatus::PtraceEvent(_, _, event)) if event == nix::libc::PTRACE_EVENT_STOP) {
-            return Some((order, reader));
-        }
+    loop {
+        let signal = match waitpid(supervisor, None).expect("it lives") {
+            WaitStatus::PtraceEvent(_, _, nix::libc::PTRACE_EVENT_FORK) => {
+                let child = ptrace::getevent(supervisor).expect("it is stopped");
+                let child = Pid::from_raw(i32::try_from(child).expect("a pid fits"));
+                let held = waitpid(child, None);
+                assert!(matches!(held, Ok(WaitStatus::PtraceEvent(..))), "{held:?}");
+                let files = Process(child.as_raw().cast_unsigned()).descriptors();
+                if files.values().any(|file| file.contains("memfd:manifest")) {
+                    ptrace::detach(supervisor, None).expect("it is stopped");
+                    return (order, child);
+                }
+                // Who hashes an executable.
+                ptrace::detach(child, None).expect("it is stopped");
+                None
+            }
+            WaitStatus::Stopped(_, signal) => Some(signal),
+            _ => None,
+        };
+        ptrace::cont(supervisor, signal).expect("it is stopped");
     }
-    None
 }
 
 /// Whoever reads the manifest gets its turn late on a busy machine, also to end. Here a debugger holds it at its end.
@@ -233,7 +246,7 @@ fn g_a_reader_that_ends_late_holds_up_nobody_but_the_next_reload() {
     up(&supervised, ["a", "b"]);
     let changed = [plain("a"), plain("c")].concat();
     supervised.rewrite(&changed);
-    let (first, reader) = (0..50).find_map(|_| held_reader(&supervised)).expect("a reader that is held");
+    let (first, reader) = held_reader(&supervised);
     let (text, outcome) = first.join().expect("no panic").expect("an answer");
     assert_eq!(
         (text.as_str(), outcome),

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{Outcome, ReloadMode, Row, State, Verb};
-use bailiwick_tests::harness::{Stopwatch, Supervised};
+use bailiwick_tests::harness::{Stopwatch, Supervised, replace_program};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
 
@@ -384,19 +384,6 @@ fn g_a_hundred_reloads_leave_nothing_behind() {
     supervised.stop();
 }
 
-/// Puts another build in the place of what workers execute.
-fn replace(supervised: &Supervised) {
-    let (program, next) = (supervised.path().join("tw"), supervised.path().join("next"));
-    let change = || -> std::io::Result<()> {
-        let mut build = fs::read(&program)?;
-        build.push(0);
-        fs::write(&next, build)?;
-        fs::set_permissions(&next, program.metadata()?.permissions())?;
-        fs::rename(&next, &program)
-    };
-    change().expect("the folder is ours");
-}
-
 /// Seen to fail without the watch over files; the executable that is held open; the opening anew by order.
 #[test]
 fn g9_a_replaced_executable_is_shown_and_the_same_build_returns_until_an_operator_restarts() {
@@ -405,7 +392,7 @@ fn g9_a_replaced_executable_is_shown_and_the_same_build_returns_until_an_operato
     up(&supervised, ["a", "b"]);
     let old = fs::metadata(format!("/proc/{}/exe", supervised.pid("a").0)).unwrap().ino();
     assert!(!supervised.worker("a").signs.binary_changed);
-    replace(&supervised);
+    replace_program(&program);
     let changed = |row: &Row| row.signs.binary_changed.then_some(());
     ["a", "b"].iter().for_each(|name| supervised.wait_for_worker(name, "outdated", changed));
     supervised.pid("a").signal(Signal::SIGKILL);

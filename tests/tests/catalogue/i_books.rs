@@ -8,7 +8,7 @@ use bailiwick_supervisor::control::{State, Verb};
 use bailiwick_tests::harness::{Line, Stopwatch, Supervised};
 use bailiwick_tests::run;
 
-use crate::support::{kill, worker};
+use crate::support::{gate, kill, open};
 
 /// A sender and one who enters what is sent, with these keys of theirs.
 fn system(sender: &str, clerk: &str, desk: &str) -> String {
@@ -231,10 +231,10 @@ fn i2_who_waits_for_room_in_a_worker_that_dies_goes_on_at_once() {
 #[test]
 fn i2_before_the_first_life_what_is_told_waits_as_in_a_pause() {
     let clerk = "while_down = { messages = 3 }\nafter = [\"gate\"]";
-    let gate = worker("gate", "", "ready_after_ms = 500");
     let system = system("tells = 5, every_ms = 20", clerk, "");
-    let mut supervised = run!(&format!("{system}{gate}"));
+    let mut supervised = run!(&[system, gate("gate")].concat());
     let line = supervised.journal().wait_for(0, " refused ");
+    open(&supervised, "gate");
     let why = "not delivered: the peer is down (not up yet)";
     assert!(line.text.ends_with(why), "{}", line.text);
     supervised.wait_for_life("clerk", 1);

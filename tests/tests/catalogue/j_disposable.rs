@@ -61,13 +61,17 @@ fn j2_no_ask_is_lost_in_a_pool_whose_members_live_for_one() {
 #[test]
 fn j3_a_worker_on_demand_starts_for_the_first_ask_and_is_gone_when_idle() {
     let keys = "start = \"on_demand\"\nidle_stop = \"300ms\"";
-    let mut supervised = run!(&system(keys, "who = 1, rounds = 2, first_ms = 400, pause_ms = 900"));
-    supervised.wait_for_life("pilot", 1);
-    let row = supervised.worker("probe");
-    assert_eq!((row.pid, row.generation), (None, 0), "it starts although nobody wants it");
+    // Each of its lives asks once, when an operator has it begin.
+    let system = system(keys, "who = 1, rounds = 1");
+    let pilot = "[worker.pilot]\n";
+    let mut supervised = run!(&system.replace(pilot, &format!("{pilot}start = \"on_demand\"\n")));
+    let waits = |row: &bailiwick_supervisor::control::Row| (row.state == State::Waiting).then_some(row.pid);
+    assert_eq!(supervised.wait_for_worker("probe", "waiting", waits), None);
+    supervised.order(Verb::Start, "pilot");
     let first = answers(&supervised, 1);
     let asleep = |row: &bailiwick_supervisor::control::Row| row.pid.is_none().then_some(row.generation);
     assert_eq!(supervised.wait_for_worker("probe", "asleep", asleep), 1);
+    supervised.order(Verb::Restart, "pilot");
     let both = answers(&supervised, 2);
     assert_ne!(first[0], both[1]);
     let row = supervised.worker("probe");

@@ -98,6 +98,18 @@ pub(crate) fn foreign(name: &str, keys: &str, steps: &[&str]) -> String {
     )
 }
 
+/// A foreign program that says `begins` and is ready when it gets SIGUSR1, and not before.
+pub(crate) fn gate(name: &str) -> String {
+    let steps = ["ignore=SIGUSR1", "say=begins", "until=SIGUSR1", "notify=READY=1", "wait"];
+    foreign(name, "notify = true", &steps)
+}
+
+/// Lets such a program be ready, which has said that it begins.
+pub(crate) fn open(supervised: &Supervised, gate: &str) {
+    supervised.journal().wait_for(0, &format!("{gate} | begins"));
+    supervised.pid(gate).signal(Signal::SIGUSR1);
+}
+
 /// Keys of a server that says its process number, which in a PID namespace of its own would be the same in each life.
 pub(crate) const SERVES: &str = "kept = [\"http\"]\nsandbox.private_pids = false";
 

@@ -147,8 +147,10 @@ impl World {
         (0..3).for_each(|member| self.go_on(member));
         for reload in self.reloads.drain(..) {
             let outcome = reload.join().expect("it does not panic");
+            // An answer may be late where everything is busy, as to any order.
+            let is_late = matches!(outcome, Err(ClientError::TimedOut { .. }));
             assert!(
-                matches!(outcome, Ok(Outcome::Done | Outcome::TimedOut | Outcome::Refused)),
+                is_late || matches!(outcome, Ok(Outcome::Done | Outcome::TimedOut | Outcome::Refused)),
                 "a reload: {outcome:?}; so far:\n{}",
                 self.supervised.journal()
             );
