@@ -3,11 +3,8 @@
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use tokio::time::Instant;
-
 use crate::address::Address;
-use crate::chain::Chain;
-use crate::envelope::{Body, Envelope};
+use crate::envelope::Envelope;
 use crate::meeting::Abandoned;
 use crate::outcome::{AskError, CloseCause, DownCause, NotDelivered, Unknown};
 use crate::outlet::Room;
@@ -15,41 +12,25 @@ use crate::payload::{self, Portable};
 use crate::reply::Reply;
 use crate::sent::Sent;
 use crate::slot::{Answered, Slot};
-use bailiwick_wire::frame::TraceContext;
-use bailiwick_wire::schema::ProtocolSchema;
 
 /// An ask that was sent and is not yet answered. Dropping it takes the ask back.
 pub(crate) struct Asked<R: Portable> {
     address: Address,
     slot: Arc<Slot<R>>,
     sent: Sent,
-    /// What is needed to send the message once more.
-    stamp: Stamp,
     /// It came back from a member of a pool that failed, and was sent to another.
     went_elsewhere: bool,
-}
-
-/// Everything about a message but itself and its asker.
-struct Stamp {
-    protocol: &'static ProtocolSchema,
-    method: u16,
-    deadline: Option<Instant>,
-    chain: Option<Arc<Chain>>,
-    trace: Option<TraceContext>,
 }
 
 impl<R: Portable> Asked<R> {
     /// Sends the ask that will be answered in `slot`.
     pub(crate) fn begin(
         address: Address,
-        envelope: Envelope,
+        envelope: Box<Envelope>,
         slot: Arc<Slot<R>>,
     ) -> Result<Self, NotDelivered> {
-        let Envelope { protocol, method, deadline, .. } = envelope;
-        let trace = envelope.trace.as_deref().copied();
-        let stamp = Stamp { protocol, method, deadline, chain: envelope.chain.clone(), trace };
         let sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
-        Ok(Self { address, slot, sent, stamp, went_elsewhere: false })
+        Ok(Self { address, slot, sent, went_elsewhere: false })
     }
 
     /// Ready with the outcome, once.
@@ -62,7 +43,7 @@ impl<R: Portable> Asked<R> {
                     payload::decode(payload).map_err(|error| payload::undecodable_reply(&error).into())
                 }
                 Answered::Failed(error) => Err(error),
-                Answered::Bounced(body, reason) => match self.send_again(body, reason) {
+                Answered::Bounced(envelope, reason) => match self.send_again(envelope, reason) {
                     Ok(()) => continue,
                     Err(reason) => Err(reason.into()),
                 },
@@ -77,7 +58,7 @@ impl<R: Portable> Asked<R> {
 
     /// Sends a message that came back unhandled once more, if that is of use: to another member of a pool, or to the
     /// next life of one that ends in order. The deadline bounds how often.
-    fn send_again(&mut self, body: Body, reason: NotDelivered) -> Result<(), NotDelivered> {
+    fn send_again(&mut self, mut envelope: Box<Envelope>, reason: NotDelivered) -> Result<(), NotDelivered> {
         let ends_in_order = matches!(
             reason,
             NotDelivered::Draining
@@ -90,10 +71,7 @@ impl<R: Portable> Asked<R> {
         }
         self.went_elsewhere |= !ends_in_order;
         self.slot = Arc::new(Slot::new());
-        let reply = Reply::local(self.slot.clone());
-        let Stamp { protocol, method, deadline, ref chain, trace } = self.stamp;
-        let (chain, trace) = (chain.clone(), trace.map(Box::new));
-        let envelope = Envelope { protocol, method, body, reply, deadline, chain, trace, credit: None };
+        envelope.reply = Reply::local(self.slot.clone());
         let sent = match is_elsewhere && !ends_in_order {
             true => self.sent.offer_elsewhere(&self.address, envelope),
             false => Sent::offer(&self.address, envelope, Room::Wait),

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::address::Address;
 use crate::asked::{Asked, expired};
-use crate::envelope::{Body, Envelope, Message, method_name};
+use crate::envelope::Envelope;
 use crate::executor::{self, Role};
 use crate::outcome::{AskError, NotDelivered};
 use crate::outlet::Room;
@@ -26,7 +26,6 @@ use crate::sent::Sent;
 use crate::slot::Slot;
 use crate::stream_slot::StreamSlot;
 use crate::trace;
-use bailiwick_wire::schema::ProtocolSchema;
 
 /// A message to an actor that answers with an `R`. Nothing happens until it is sent.
 ///
@@ -62,9 +61,7 @@ use bailiwick_wire::schema::ProtocolSchema;
 #[must_use = "a call does nothing until it is sent: `.ask(deadline)`, `.tell()`, `.try_tell()`"]
 pub struct Call<R> {
     address: Address,
-    protocol: &'static ProtocolSchema,
-    method: u16,
-    message: Box<dyn Message>,
+    envelope: Box<Envelope>,
     reply: PhantomData<fn() -> R>,
 }
 
@@ -72,13 +69,22 @@ impl<R> Call<R> {
     /// Makes a call: what the methods of a typed reference do.
     #[doc(hidden)]
     pub fn new<P: Protocol>(reference: &P, message: P::Message) -> Self {
-        Self {
-            address: reference.address().clone(),
-            protocol: P::schema(),
-            method: message.method(),
-            message: Box::new(message),
-            reply: PhantomData,
-        }
+        // The box is there first, so that everything is written right into it.
+        let envelope = Box::write(
+            Box::new_uninit(),
+            Envelope {
+                protocol: P::schema(),
+                method: message.method(),
+                bytes: u32::try_from(size_of::<P::Message>()).unwrap_or(u32::MAX),
+                reply: Reply::nobody(),
+                deadline: None,
+                chain: None,
+                trace: None,
+                credit: None,
+                message: Some(message),
+            },
+        );
+        Self { address: reference.address().clone(), envelope, reply: PhantomData }
     }
 
     /// Sends it and asks for no reply. Waits while the mailbox has no room.
@@ -89,7 +95,7 @@ impl<R> Call<R> {
     /// # Errors
     /// Why the message certainly is not handled.
     pub async fn tell(self) -> Result<(), NotDelivered> {
-        let (address, envelope) = self.seal(Reply::nobody(), None);
+        let (address, envelope) = self.seal();
         let mut sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
         poll_fn(|task| sent.poll_admitted(task)).await
     }
@@ -99,20 +105,24 @@ impl<R> Call<R> {
     /// # Errors
     /// Why the message certainly is not handled; `Full` if there is no room now.
     pub fn try_tell(self) -> Result<(), NotDelivered> {
-        let (address, envelope) = self.seal(Reply::nobody(), None);
+        let (address, envelope) = self.seal();
         Sent::offer(&address, envelope, Room::Now).map(drop).map_err(|refused| refused.reason)
     }
 
-    /// Makes the message ready to go; `ask` is what an ask inherits and how long it waits.
-    fn seal(self, reply: Reply, ask: Option<(&Scope, Instant)>) -> (Address, Envelope) {
-        let Self { address, protocol, method, message, reply: _ } = self;
+    /// Makes the message ready to go.
+    fn seal(self) -> (Address, Box<Envelope>) {
+        let Self { address, mut envelope, reply: _ } = self;
+        envelope.trace = trace::of_message(Scope::current_trace()).map(Box::new);
+        (address, envelope)
+    }
+
+    /// Makes the message ready to go as an ask, with what that inherits from `scope`.
+    fn seal_ask(self, reply: Reply, scope: &Scope, deadline: Instant) -> (Address, Box<Envelope>) {
+        let Self { address, mut envelope, reply: _ } = self;
         // Only who waits can close a cycle.
-        let (deadline, chain, trace) = match ask {
-            Some((scope, deadline)) => (Some(deadline), scope.chain(), scope.trace),
-            None => (None, None, Scope::current_trace()),
-        };
-        let (body, trace) = (Body::value(message), trace::of_message(trace).map(Box::new));
-        (address, Envelope { protocol, method, body, reply, deadline, chain, trace, credit: None })
+        (envelope.reply, envelope.deadline, envelope.chain) = (reply, Some(deadline), scope.chain());
+        envelope.trace = trace::of_message(scope.trace).map(Box::new);
+        (address, envelope)
     }
 }
 
@@ -133,7 +143,7 @@ impl<R: Portable> Call<R> {
         let deadline = until(&scope, deadline);
         let mut timer = pin!(sleep_until(deadline));
         let slot = Arc::new(Slot::<R>::new());
-        let (address, envelope) = self.seal(Reply::local(slot.clone()), Some((&scope, deadline)));
+        let (address, envelope) = self.seal_ask(Reply::local(slot.clone()), &scope, deadline);
         let mut asked = Asked::begin(address, envelope, slot)?;
         poll_fn(|task| match asked.poll(task.waker()) {
             Poll::Ready(outcome) => Poll::Ready(outcome),
@@ -154,7 +164,7 @@ impl<R: Portable> Call<R> {
         let scope = Scope::current();
         let deadline = until(&scope, deadline);
         let slot = Arc::new(Slot::<R>::new());
-        let (address, envelope) = self.seal(Reply::local(slot.clone()), Some((&scope, deadline)));
+        let (address, envelope) = self.seal_ask(Reply::local(slot.clone()), &scope, deadline);
         let mut asked = Asked::begin(address, envelope, slot)?;
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         loop {
@@ -186,7 +196,7 @@ impl<T: Portable> Call<Replies<T>> {
         let slot = Arc::new(StreamSlot::<T>::new());
         // The stream gives the ask up when it is dropped, so it is there before anything can go wrong.
         let stream = ReplyStream::new(Arc::clone(&slot));
-        let (address, envelope) = self.seal(Reply::local(slot.clone()), Some((&scope, deadline)));
+        let (address, envelope) = self.seal_ask(Reply::local(slot.clone()), &scope, deadline);
         let _sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
         poll_fn(|task| match slot.poll_open(task.waker()) {
             Poll::Ready(opened) => Poll::Ready(opened),
@@ -217,7 +227,7 @@ impl Wake for Unpark {
 
 impl<R> fmt::Debug for Call<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}::{} to {}", self.protocol.name, method_name(self.protocol, self.method), self.address)
+        write!(f, "{:?} to {}", self.envelope, self.address)
     }
 }
 

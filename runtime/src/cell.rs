@@ -7,7 +7,7 @@ use std::thread::ThreadId;
 
 use crate::address::{Address, WatchId};
 use crate::chain::{Waiting, id_of};
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Stored};
 use crate::mailbox::Mailbox;
 use crate::name::ActorName;
 use crate::node::Shared;
@@ -147,14 +147,14 @@ impl Cell {
     }
 
     /// Records a message that was taken and is not handled, and tells its asker.
-    pub(crate) fn lose(&self, envelope: Envelope, reason: NotDelivered) {
+    pub(crate) fn lose(&self, envelope: Box<Envelope>, reason: NotDelivered) {
         self.node.dead_letters.record(&self.name(), envelope.protocol, envelope.method, &reason);
         envelope.refuse(reason);
     }
 
     /// Puts messages that came over a link into the mailbox. Their room was lent to the sender; where others filled the
     /// mailbox meanwhile a message stands in line, and where nobody may stand in line it is a dead letter.
-    pub(crate) fn store<'a>(&self, mut arrivals: impl Iterator<Item = (Envelope, &'a [u8])>) {
+    pub(crate) fn store<'a>(&self, mut arrivals: impl Iterator<Item = (Envelope<Stored>, &'a [u8])>) {
         while let Some((envelope, bytes)) = self.queue.store(&mut arrivals) {
             if let Err(refused) = self.offer(owning(envelope, bytes), Room::Wait) {
                 self.lose(refused.envelope, refused.reason);
@@ -199,7 +199,7 @@ impl Outlet for Cell {
         self.waiting().id
     }
 
-    fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>> {
+    fn offer(&self, envelope: Box<Envelope>, room: Room) -> Result<Accepted, Box<Refused>> {
         self.queue.offer(envelope, room, |dropped| self.lose(dropped, NotDelivered::Dropped))
     }
 

@@ -33,7 +33,7 @@ use crate::progress::{Work, of};
 use crate::protocol::Protocol;
 use crate::served::{Dispatch, FactoryArgs, Served};
 use crate::signal::{Down, Ended, Signal};
-use crate::store::Entry;
+use crate::store::Whole;
 use crate::supervision::Supervision;
 
 /// The surroundings of one incarnation of an actor, or of a main function.
@@ -259,9 +259,9 @@ impl Context {
     pub async fn next_down(&mut self) -> Down {
         loop {
             match poll_fn(|task| self.cell.queue.poll_one(task)).await {
-                Ok(Entry::Ended(ended)) if self.forget_watch(ended.watch) => return ended.down,
-                Ok(Entry::Ended(_)) | Err(_) => {}
-                Ok(Entry::Message(envelope)) => self.cell.lose(envelope, NotDelivered::NoSuchActor),
+                Ok(Whole::Ended(ended)) if self.forget_watch(ended.watch) => return ended.down,
+                Ok(Whole::Ended(_)) | Err(_) => {}
+                Ok(Whole::Message(envelope)) => self.cell.lose(envelope, NotDelivered::NoSuchActor),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! One message on its way: what a mailbox holds and what a link makes of a frame.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use bailiwick_core::credit::Grant;
 use bailiwick_core::link::{Asked, ExportId};
 use bailiwick_wire::Limits;
 use bailiwick_wire::codec::EncodeError;
-use bailiwick_wire::descriptors::Outgoing;
+use bailiwick_wire::descriptors::{Incoming, Outgoing};
 use bailiwick_wire::frame::TraceContext;
 use bailiwick_wire::schema::ProtocolSchema;
 use tokio::time::Instant;
@@ -16,16 +17,18 @@ use tokio::time::Instant;
 use crate::chain::Chain;
 use crate::outcome::{AskError, NotDelivered};
 use crate::payload::{Encode, Payload};
+use crate::protocol::{ProtocolMessage, Unread};
 use crate::reply::Reply;
 
-/// A message with everything that travels with it.
+/// A message with everything that travels with it, in the box that the message is in: only the box is moved.
 ///
 /// Whoever drops it has answered: an ask is then told that nobody handled it, and the credit goes back.
-pub(crate) struct Envelope {
+pub(crate) struct Envelope<M: ?Sized = dyn Message> {
     pub(crate) protocol: &'static ProtocolSchema,
     /// Index of the method within the protocol.
     pub(crate) method: u16,
-    pub(crate) body: Body,
+    /// What the message counts for in a mailbox's byte limit: what it takes in memory, not what it points to.
+    pub(crate) bytes: u32,
     pub(crate) reply: Reply,
     pub(crate) deadline: Option<Instant>,
     /// The asks that wait for this one; `None` for a tell and for an ask from outside of any actor.
@@ -34,53 +37,77 @@ pub(crate) struct Envelope {
     pub(crate) trace: Option<Box<TraceContext>>,
     /// Dropped when the actor takes the message, which gives the room back to the sending worker.
     pub(crate) credit: Option<Credit>,
+    /// The arguments.
+    pub(crate) message: M,
 }
 
-/// The arguments: moved within the process, or as they came from a link, decoded in the actor's turn.
-pub(crate) enum Body {
-    /// With what the message counts for, so that nobody has to ask it.
-    Value(Box<dyn Message>, u32),
-    Bytes(Box<Payload<'static>>),
-    /// The bytes lie in the mailbox, and nothing came beside them.
-    Stored(Stored),
-}
-
-/// Bytes that lie in a mailbox.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stored {
-    pub(crate) bytes: u32,
-    /// What decoding may cost.
-    pub(crate) limits: Limits,
-}
-
-impl Body {
-    /// Makes a body of a value that has not left the process.
-    pub(crate) fn value(message: Box<dyn Message>) -> Self {
-        let bytes = u32::try_from(message.size()).unwrap_or(u32::MAX);
-        Self::Value(message, bytes)
-    }
-
-    /// Returns what the message counts for in a mailbox's byte limit: what it takes in memory, not what it points to.
-    pub(crate) fn size(&self) -> usize {
-        match self {
-            Self::Value(_, bytes) => *bytes as usize,
-            Self::Bytes(payload) => payload.bytes.len(),
-            Self::Stored(stored) => stored.bytes as usize,
-        }
-    }
-}
-
-/// A message value of any protocol.
+/// The arguments of a message of any protocol: a value that was moved within the process, or bytes as they came from a link,
+/// to be decoded in the actor's turn.
 pub(crate) trait Message: Any + Send {
     /// Encodes the arguments. The message keeps its descriptors, so that it can still go elsewhere.
-    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError>;
-    fn size(&self) -> usize;
+    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, NotDelivered>;
+    /// Gives the arguments to whoever is about to read them, once.
+    fn read(&mut self) -> Unread<'_>;
+}
+
+/// The value, until its handler has it.
+impl<M: ProtocolMessage> Message for Option<M> {
+    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, NotDelivered> {
+        let message = self.as_ref().expect("a message that was handled goes nowhere any more");
+        message.encode(limits, out).map_err(|error| error.reason())
+    }
+
+    fn read(&mut self) -> Unread<'_> {
+        Unread::Value(self)
+    }
+}
+
+/// What came from a link with bytes of its own.
+impl Message for Payload<'static> {
+    fn encode(&self, _limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, NotDelivered> {
+        // Only a handler takes descriptors out of a message that came over a link.
+        if self.beside.left() != (0, 0) {
+            return Err(NotDelivered::DescriptorsExhausted);
+        }
+        out.extend_from_slice(&self.bytes);
+        Ok(Outgoing::default())
+    }
+
+    fn read(&mut self) -> Unread<'_> {
+        let Self { bytes, beside, limits } = self;
+        let (bytes, beside) = (std::mem::take(bytes), std::mem::take(beside));
+        Unread::Bytes(Payload { bytes, beside, limits: *limits })
+    }
+}
+
+/// The bytes lie in the mailbox, and nothing came beside them: what decoding them may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored(pub(crate) Limits);
+
+impl Message for Stored {
+    fn encode(&self, _limits: &Limits, _out: &mut Vec<u8>) -> Result<Outgoing, NotDelivered> {
+        // What a mailbox stores has left it before it goes anywhere else.
+        Err(NotDelivered::DescriptorsExhausted)
+    }
+
+    fn read(&mut self) -> Unread<'_> {
+        Unread::Bytes(Payload { bytes: Cow::default(), beside: Incoming::default(), limits: self.0 })
+    }
+}
+
+impl<M> Envelope<M> {
+    /// Puts another message in.
+    pub(crate) fn with<N>(self, message: N) -> Envelope<N> {
+        let Self { protocol, method, bytes, reply, deadline, chain, trace, credit, message: _ } = self;
+        Envelope { protocol, method, bytes, reply, deadline, chain, trace, credit, message }
+    }
 }
 
 impl Envelope {
-    /// Tells the asker that nobody handled the message.
-    pub(crate) fn refuse(self, reason: NotDelivered) {
-        self.reply.bounce(self.body, reason);
+    /// Tells the asker that nobody handled the message, and gives it back to whoever can send it elsewhere.
+    pub(crate) fn refuse(mut self: Box<Self>, reason: NotDelivered) {
+        let (reply, _credit) = (self.reply.take(), self.credit.take());
+        reply.bounce(self, reason);
     }
 }
 
@@ -89,7 +116,7 @@ pub(crate) fn method_name(protocol: &'static ProtocolSchema, method: u16) -> &'s
     protocol.methods.get(usize::from(method)).map_or("?", |method| method.name)
 }
 
-impl fmt::Debug for Envelope {
+impl<M: ?Sized> fmt::Debug for Envelope<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}::{}", self.protocol.name, method_name(self.protocol, self.method))
     }

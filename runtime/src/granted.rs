@@ -32,7 +32,7 @@ impl Outlet for Granted {
         self.cell.id()
     }
 
-    fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>> {
+    fn offer(&self, envelope: Box<Envelope>, room: Room) -> Result<Accepted, Box<Refused>> {
         if self.methods.get(usize::from(envelope.method)) == Some(&true) {
             self.cell.offer(envelope, room)
         } else {

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::cell::Cell;
-use crate::envelope::{Body, Credit, Envelope};
+use crate::envelope::{Credit, Envelope, Message, Stored};
 use crate::payload::Payload;
 use crate::protocol::Unread;
+use crate::reply::Reply;
 use crate::signal::{Ended, Signal};
 use crate::store::{Entry, Store};
 use crate::workload::{Share, Taken};
@@ -35,6 +36,47 @@ pub(crate) enum Next {
     Ended(Box<Ended>),
     /// It is in hand: [`Hand::begin`].
     Message,
+}
+
+/// A message that the actor has begun with.
+pub(crate) enum Begun {
+    Whole(Box<Envelope>),
+    /// Its bytes are in hand.
+    Stored(Box<Envelope<Stored>>),
+}
+
+/// Where its arguments are.
+pub(crate) enum Arguments<'a> {
+    Whole(&'a mut (dyn Message + 'static)),
+    Stored(Stored),
+}
+
+impl Begun {
+    pub(crate) fn envelope(&mut self) -> &mut Envelope {
+        match self {
+            Self::Whole(envelope) => envelope,
+            Self::Stored(envelope) => &mut **envelope,
+        }
+    }
+
+    /// Returns it for whom nobody handles it.
+    pub(crate) fn unhandled(self) -> Box<Envelope> {
+        match self {
+            Self::Whole(envelope) => envelope,
+            Self::Stored(envelope) => envelope,
+        }
+    }
+
+    /// Returns the arguments and the way back.
+    pub(crate) fn parts(&mut self) -> (Arguments<'_>, &Reply) {
+        match self {
+            Self::Whole(envelope) => {
+                let Envelope { message, reply, .. } = &mut **envelope;
+                (Arguments::Whole(message), reply)
+            }
+            Self::Stored(envelope) => (Arguments::Stored(envelope.message), &envelope.reply),
+        }
+    }
 }
 
 impl Hand {
@@ -64,14 +106,22 @@ impl Hand {
     }
 
     /// Takes the message that is first, to begin with it.
-    pub(crate) fn begin(&mut self) -> Option<Envelope> {
-        // Moved once, from where it was put to where it is taken apart: it is large.
+    pub(crate) fn begin(&mut self) -> Option<Begun> {
         let (entry, place) = self.store.pop()?;
         self.place = place;
         self.cell.queue.begun(&self.store);
         match entry {
-            Entry::Message(envelope) => Some(envelope),
+            Entry::Message(envelope) => Some(Begun::Whole(envelope)),
+            Entry::Stored(envelope) => Some(Begun::Stored(envelope)),
             Entry::Ended(_) => None,
+        }
+    }
+
+    /// Notes that a message is done with. Whoever was not answered until now is told.
+    pub(crate) fn done(&mut self, begun: Begun) {
+        match begun {
+            Begun::Whole(envelope) => drop(envelope),
+            Begun::Stored(envelope) => self.store.recycle(envelope),
         }
     }
 
@@ -98,13 +148,12 @@ impl Hand {
     }
 
     /// Returns the arguments of the message that was taken last.
-    pub(crate) fn unread(&self, body: Body) -> Unread<'_> {
-        match body {
-            Body::Value(message, _) => Unread::Value(message),
-            Body::Bytes(payload) => Unread::Bytes(*payload),
-            Body::Stored(stored) => {
+    pub(crate) fn unread<'a>(&'a self, arguments: Arguments<'a>) -> Unread<'a> {
+        match arguments {
+            Arguments::Whole(message) => message.read(),
+            Arguments::Stored(Stored(limits)) => {
                 let bytes = self.store.bytes(self.place.clone()).into();
-                Unread::Bytes(Payload { bytes, beside: Incoming::default(), limits: stored.limits })
+                Unread::Bytes(Payload { bytes, beside: Incoming::default(), limits })
             }
         }
     }

@@ -11,7 +11,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use crate::envelope::Body;
+use crate::envelope::Envelope;
 use crate::outcome::{AskError, NotDelivered};
 use crate::payload::Payload;
 
@@ -27,7 +27,7 @@ pub(crate) trait AskSlot: Any + Send + Sync {
     /// Ends the ask without a reply.
     fn fail(&self, error: AskError);
     /// Gives the message back: it was not handled, and may be sent elsewhere.
-    fn bounce(&self, body: Body, reason: NotDelivered);
+    fn bounce(&self, envelope: Box<Envelope>, reason: NotDelivered);
     /// Brings the reply as it came from a link; for a stream, one item of it.
     fn receive(&self, payload: Payload<'static>);
     /// A stream of replies begins.
@@ -51,7 +51,7 @@ pub(crate) trait Answer: Default + Send + 'static {
     /// Takes in the end of an ask without a reply.
     fn fail(&mut self, error: AskError);
     /// Takes in a message that came back unhandled, or leaves it to be dropped.
-    fn bounce(&mut self, body: Body, reason: NotDelivered) -> Option<Body>;
+    fn bounce(&mut self, envelope: Box<Envelope>, reason: NotDelivered) -> Option<Box<Envelope>>;
     /// Takes in what came from a link, still encoded.
     fn receive(&mut self, payload: Payload<'static>);
 }
@@ -221,8 +221,8 @@ impl<A: Answer> AskSlot for Meeting<A> {
         self.bring(Phase::Ended, |answer| answer.fail(error));
     }
 
-    fn bounce(&self, body: Body, reason: NotDelivered) {
-        self.bring(Phase::Ended, |answer| answer.bounce(body, reason));
+    fn bounce(&self, envelope: Box<Envelope>, reason: NotDelivered) {
+        self.bring(Phase::Ended, |answer| answer.bounce(envelope, reason));
     }
 
     fn receive(&self, payload: Payload<'static>) {

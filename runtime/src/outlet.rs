@@ -23,7 +23,7 @@ pub(crate) trait Outlet: Send + Sync {
     }
     /// Takes a message without waiting. With [`Room::Wait`] one that finds no room is parked: the caller keeps the
     /// ticket, and parked messages are admitted in their order.
-    fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>>;
+    fn offer(&self, envelope: Box<Envelope>, room: Room) -> Result<Accepted, Box<Refused>>;
     /// Takes a parked message out of the line, because its sender has gone. Does nothing if it is no longer there.
     fn withdraw(&self, ticket: &Ticket);
     /// Calls `notify` once when the present incarnation has ended; at once if there is none.
@@ -54,6 +54,6 @@ pub(crate) enum Accepted {
 
 /// A message was given back, with the reason.
 pub(crate) struct Refused {
-    pub(crate) envelope: Envelope,
+    pub(crate) envelope: Box<Envelope>,
     pub(crate) reason: NotDelivered,
 }

@@ -91,16 +91,6 @@ pub trait ProtocolMessage: Send + Sized + 'static {
     fn decode(method: u16, payload: Payload<'_>) -> Result<Self, NotDelivered>;
 }
 
-impl<M: ProtocolMessage> Message for M {
-    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError> {
-        ProtocolMessage::encode(self, limits, out)
-    }
-
-    fn size(&self) -> usize {
-        size_of::<M>()
-    }
-}
-
 /// An actor of type `A` serves this protocol. Implemented by `#[protocol]` for every implementor of the trait.
 #[allow(async_fn_in_trait)] // Actors are never moved between threads, so their futures need not be `Send`.
 #[diagnostic::on_unimplemented(
@@ -123,7 +113,7 @@ pub struct Incoming<'a> {
 
 /// The arguments, about to be read.
 pub(crate) enum Unread<'a> {
-    Value(Box<dyn Message>),
+    Value(&'a mut (dyn Message + 'static)),
     Bytes(Payload<'a>),
 }
 
@@ -132,10 +122,8 @@ impl Incoming<'_> {
     pub(crate) fn claim<P: Protocol>(self) -> Result<Result<P::Message, NotDelivered>, Self> {
         match self.body {
             Unread::Value(message) => {
-                if (&*message as &dyn Any).is::<P::Message>() {
-                    let message: Box<dyn Any> = message;
-                    let message = message.downcast().expect("the type was compared right before");
-                    return Ok(Ok(*message));
+                if let Some(message) = (&mut *message as &mut dyn Any).downcast_mut::<Option<P::Message>>() {
+                    return Ok(Ok(message.take().expect("a message is read once")));
                 }
                 Err(Self { body: Unread::Value(message), ..self })
             }

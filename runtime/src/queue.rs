@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Stored};
 use crate::mailbox::{Mailbox, OnFull};
 use crate::outcome::NotDelivered;
 use crate::outlet::{Accepted, Refused, Room};
 use crate::signal::{Ended, Signal};
-use crate::store::{Entry, Store};
+use crate::store::{Store, Whole};
 use crate::ticket::Ticket;
 
 /// The messages that wait for one actor.
@@ -67,16 +67,16 @@ impl Queue {
     /// handed to `dropped`.
     pub(crate) fn offer(
         &self,
-        envelope: Envelope,
+        envelope: Box<Envelope>,
         room: Room,
-        mut dropped: impl FnMut(Envelope),
+        mut dropped: impl FnMut(Box<Envelope>),
     ) -> Result<Accepted, Box<Refused>> {
         let mut state = self.lock();
         if let Some(reason) = &state.closed {
             let reason = NotDelivered::clone(reason);
             return Err(Box::new(Refused { envelope, reason }));
         }
-        if state.parked.is_empty() && self.fits(&state, &envelope) {
+        if state.parked.is_empty() && self.fits(&state, envelope.bytes) {
             state.store.push(envelope);
             Self::wake_actor(state);
             return Ok(Accepted::Queued);
@@ -84,7 +84,7 @@ impl Queue {
         match (self.bounds.policy(), room) {
             (OnFull::Wait, Room::Wait) => {
                 let ticket = Ticket::default();
-                state.parked.push_back((ticket.clone(), Box::new(envelope)));
+                state.parked.push_back((ticket.clone(), envelope));
                 self.has_line.store(true, Ordering::Relaxed);
                 // The actor may stand ready to take it, where the mailbox itself holds nothing.
                 Self::wake_actor(state);
@@ -97,7 +97,7 @@ impl Queue {
             }
             (OnFull::DropOldest, _) => {
                 let mut oldest = Vec::new();
-                while !self.fits(&state, &envelope)
+                while !self.fits(&state, envelope.bytes)
                     && let Some(one) = state.store.drop_oldest()
                 {
                     oldest.push(one);
@@ -116,12 +116,12 @@ impl Queue {
     /// does not go, with its bytes.
     pub(crate) fn store<'a>(
         &self,
-        arrivals: &mut impl Iterator<Item = (Envelope, &'a [u8])>,
-    ) -> Option<(Envelope, &'a [u8])> {
+        arrivals: &mut impl Iterator<Item = (Envelope<Stored>, &'a [u8])>,
+    ) -> Option<(Envelope<Stored>, &'a [u8])> {
         let mut state = self.lock();
         let mut misfit = None;
         for (envelope, bytes) in arrivals {
-            if state.closed.is_some() || !state.parked.is_empty() || !self.fits(&state, &envelope) {
+            if state.closed.is_some() || !state.parked.is_empty() || !self.fits(&state, envelope.bytes) {
                 misfit = Some((envelope, bytes));
                 break;
             }
@@ -163,14 +163,14 @@ impl Queue {
         if state.store.is_empty() {
             // With a capacity of zero the line is all there is.
             if let Some((ticket, envelope)) = state.parked.pop_front() {
-                hand.push(*envelope);
+                hand.push(envelope);
                 admitted.push(ticket);
             }
         } else if self.bounds.policy() == OnFull::DropOldest {
             // What is in hand cannot be dropped any more.
             match state.store.pop_whole() {
-                Some(Entry::Message(envelope)) => hand.push(envelope),
-                Some(Entry::Ended(ended)) => hand.push_ended(ended),
+                Some(Whole::Message(envelope)) => hand.push(envelope),
+                Some(Whole::Ended(ended)) => hand.push_ended(ended),
                 None => {}
             }
         } else {
@@ -215,7 +215,7 @@ impl Queue {
     }
 
     /// Ready with the next signal or entry, one at a time.
-    pub(crate) fn poll_one(&self, task: &mut Context<'_>) -> Poll<Result<Entry, Signal>> {
+    pub(crate) fn poll_one(&self, task: &mut Context<'_>) -> Poll<Result<Whole, Signal>> {
         let mut hand = Store::default();
         self.poll_take(task, &mut hand).map(|signal| match signal {
             Some(signal) => Err(signal),
@@ -286,7 +286,7 @@ impl Queue {
     }
 
     /// Ends the queue: what waits and all that comes is refused, until it is opened again. Returns what waited.
-    pub(crate) fn close(&self, reason: NotDelivered) -> Vec<Envelope> {
+    pub(crate) fn close(&self, reason: NotDelivered) -> Vec<Box<Envelope>> {
         let mut state = self.lock();
         state.closed = Some(Box::new(reason.clone()));
         let mut store = mem::take(&mut state.store);
@@ -297,12 +297,12 @@ impl Queue {
         state.actor = None;
         drop(state);
         let queued = std::iter::from_fn(|| store.pop_whole()).filter_map(|entry| match entry {
-            Entry::Message(envelope) => Some(envelope),
-            Entry::Ended(_) => None,
+            Whole::Message(envelope) => Some(envelope),
+            Whole::Ended(_) => None,
         });
         let parked = parked.into_iter().map(|(ticket, envelope)| {
             ticket.refuse(reason.clone());
-            *envelope
+            envelope
         });
         queued.chain(parked).collect()
     }
@@ -312,10 +312,10 @@ impl Queue {
         self.lock().closed = None;
     }
 
-    fn fits(&self, state: &State, envelope: &Envelope) -> bool {
+    fn fits(&self, state: &State, bytes: u32) -> bool {
         let messages = state.store.messages() + self.in_hand.load(Ordering::Relaxed);
         let weight = state.store.weight() + self.weight_in_hand.load(Ordering::Relaxed);
-        let weight_fits = messages == 0 || weight + envelope.body.size() as u64 <= self.bounds.bytes();
+        let weight_fits = messages == 0 || weight + u64::from(bytes) <= self.bounds.bytes();
         messages < self.bounds.capacity() && weight_fits
     }
 
@@ -332,10 +332,10 @@ impl Queue {
 
     fn admit_parked(&self, state: &mut State, admitted: &mut Vec<Ticket>) {
         while let Some((_, envelope)) = state.parked.front()
-            && self.fits(state, envelope)
+            && self.fits(state, envelope.bytes)
             && let Some((ticket, envelope)) = state.parked.pop_front()
         {
-            state.store.push(*envelope);
+            state.store.push(envelope);
             admitted.push(ticket);
         }
         self.has_line.store(!state.parked.is_empty(), Ordering::Relaxed);

@@ -8,11 +8,11 @@ use std::task::{Poll, Waker};
 
 use bailiwick_core::link::Asked;
 
-use crate::envelope::{Body, RemoteAsks};
+use crate::envelope::{Envelope, RemoteAsks};
 use crate::later::Later;
 use crate::meeting::AskSlot;
 use crate::outcome::{AskError, DownCause, NotDelivered, Unknown};
-use crate::payload::{self, Portable};
+use crate::payload::{self, Payload, Portable};
 use crate::replies::Replies;
 use crate::slot::Slot;
 use crate::stream_slot::StreamSlot;
@@ -95,11 +95,18 @@ impl Reply {
     }
 
     /// Gives the message back unhandled.
-    pub(crate) fn bounce(&self, body: Body, reason: NotDelivered) {
+    pub(crate) fn bounce(&self, envelope: Box<Envelope>, reason: NotDelivered) {
         match self.to.replace(To::Nobody) {
             To::Nobody => {}
-            To::Local(slot) => slot.bounce(body, reason),
+            To::Local(slot) => slot.bounce(envelope, reason),
             To::Remote(asks, asked) => asks.fail(asked, AskError::NotDelivered(reason)),
+        }
+    }
+
+    /// Gives the reply as it came from a link.
+    pub(crate) fn receive(&self, payload: Payload<'static>) {
+        if let To::Local(slot) = self.to.replace(To::Nobody) {
+            slot.receive(payload);
         }
     }
 

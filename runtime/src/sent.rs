@@ -19,7 +19,11 @@ pub(crate) struct Sent {
 
 impl Sent {
     /// Offers the message; to a pool, once more elsewhere if the first member refuses it.
-    pub(crate) fn offer(address: &Address, envelope: Envelope, room: Room) -> Result<Self, Box<Refused>> {
+    pub(crate) fn offer(
+        address: &Address,
+        envelope: Box<Envelope>,
+        room: Room,
+    ) -> Result<Self, Box<Refused>> {
         let Target::Pool(pool) = &address.0 else {
             return Self::offer_to(address, envelope, room, None);
         };
@@ -39,7 +43,7 @@ impl Sent {
     pub(crate) fn offer_elsewhere(
         &self,
         address: &Address,
-        envelope: Envelope,
+        envelope: Box<Envelope>,
     ) -> Result<Self, Box<Refused>> {
         let (Target::Pool(pool), Some(first)) = (&address.0, &self.chosen) else {
             return Err(nobody(envelope));
@@ -57,7 +61,7 @@ impl Sent {
 
     fn offer_to(
         target: &Address,
-        envelope: Envelope,
+        envelope: Box<Envelope>,
         room: Room,
         chosen: Option<Chosen>,
     ) -> Result<Self, Box<Refused>> {
@@ -101,6 +105,6 @@ impl Drop for Sent {
     }
 }
 
-fn nobody(envelope: Envelope) -> Box<Refused> {
+fn nobody(envelope: Box<Envelope>) -> Box<Refused> {
     Box::new(Refused { envelope, reason: NotDelivered::NoSuchActor })
 }

@@ -2,7 +2,7 @@
 
 use std::task::{Poll, Waker};
 
-use crate::envelope::Body;
+use crate::envelope::Envelope;
 use crate::meeting::{Answer, Meeting, Phase};
 use crate::outcome::{AskError, NotDelivered};
 use crate::payload::Payload;
@@ -20,7 +20,7 @@ pub(crate) enum Answered<R> {
     Bytes(Payload<'static>),
     Failed(AskError),
     /// The message came back unhandled.
-    Bounced(Body, NotDelivered),
+    Bounced(Box<Envelope>, NotDelivered),
 }
 
 impl<R: Send + 'static> Slot<R> {
@@ -48,8 +48,8 @@ impl<R: Send + 'static> Answer for One<R> {
         self.0 = Some(Answered::Failed(error));
     }
 
-    fn bounce(&mut self, body: Body, reason: NotDelivered) -> Option<Body> {
-        self.0 = Some(Answered::Bounced(body, reason));
+    fn bounce(&mut self, envelope: Box<Envelope>, reason: NotDelivered) -> Option<Box<Envelope>> {
+        self.0 = Some(Answered::Bounced(envelope, reason));
         None
     }
 

@@ -1,7 +1,7 @@
 //! Messages in order, with the bytes of those that came over a link: a mailbox's own storage.
 //!
-//! Entries lie in place and bytes one behind the other, so that a mailbox that has been used for a while allocates
-//! nothing for a message, and no message keeps the packet that it came in.
+//! Bytes lie one behind the other, and the boxes of what was handled are used again, so that a mailbox that has been used for a
+//! while allocates nothing for a message, and no message keeps the packet that it came in.
 //!
 //! Invariant: the bytes of the stored entries lie in the order of the entries, from `begin` on.
 
@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::ops::Range;
 
-use crate::envelope::{Body, Envelope};
+use crate::envelope::{Envelope, Stored};
 use crate::payload::Payload;
 use crate::signal::Ended;
 use bailiwick_wire::descriptors::Incoming;
@@ -18,6 +18,9 @@ use bailiwick_wire::descriptors::Incoming;
 #[derive(Default)]
 pub(crate) struct Store {
     entries: VecDeque<Entry>,
+    /// Boxes of stored messages that were handled, for the next ones.
+    #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
+    spare: Vec<Box<Envelope<Stored>>>,
     bytes: Vec<u8>,
     begin: usize,
     /// Messages among the entries; the rest are ends of watched actors.
@@ -28,7 +31,15 @@ pub(crate) struct Store {
 
 /// One of them.
 pub(crate) enum Entry {
-    Message(Envelope),
+    Message(Box<Envelope>),
+    /// Its bytes lie in the store.
+    Stored(Box<Envelope<Stored>>),
+    Ended(Box<Ended>),
+}
+
+/// One of them with all that it carries.
+pub(crate) enum Whole {
+    Message(Box<Envelope>),
     Ended(Box<Ended>),
 }
 
@@ -49,21 +60,37 @@ impl Store {
 
     /// Adds a message that owns what it carries.
     #[inline]
-    pub(crate) fn push(&mut self, envelope: Envelope) {
-        self.messages += 1;
-        self.weight += envelope.body.size() as u64;
+    pub(crate) fn push(&mut self, envelope: Box<Envelope>) {
+        self.count(envelope.bytes);
         self.entries.push_back(Entry::Message(envelope));
     }
 
-    /// Adds a message whose body says that so many bytes are stored: these.
+    /// Adds a message that counts for so many bytes: these.
     #[inline]
-    pub(crate) fn push_stored(&mut self, envelope: Envelope, bytes: &[u8]) {
+    pub(crate) fn push_stored(&mut self, envelope: Envelope<Stored>, bytes: &[u8]) {
         // Only once more is gone than is left, so that no byte is moved often.
         if self.begin > self.bytes.len() / 2 {
             self.bytes.drain(..mem::take(&mut self.begin));
         }
         self.bytes.extend_from_slice(bytes);
-        self.push(envelope);
+        self.count(envelope.bytes);
+        let envelope = match self.spare.pop() {
+            Some(mut spare) => {
+                *spare = envelope;
+                spare
+            }
+            None => Box::new(envelope),
+        };
+        self.entries.push_back(Entry::Stored(envelope));
+    }
+
+    /// Takes the box of a message that was handled.
+    pub(crate) fn recycle(&mut self, envelope: Box<Envelope<Stored>>) {
+        // Whoever was not answered until now is told.
+        drop(envelope.reply.take());
+        if self.spare.len() < ENTRIES_KEPT {
+            self.spare.push(envelope);
+        }
     }
 
     /// Adds the end of a watched actor.
@@ -85,7 +112,7 @@ impl Store {
         let ended = self.entries.pop_front_if(|entry| matches!(entry, Entry::Ended(_)))?;
         match ended {
             Entry::Ended(ended) => Some(ended),
-            Entry::Message(_) => None,
+            Entry::Message(_) | Entry::Stored(_) => None,
         }
     }
 
@@ -95,21 +122,23 @@ impl Store {
     }
 
     /// Takes the first entry out with all that it carries.
-    pub(crate) fn pop_whole(&mut self) -> Option<Entry> {
+    pub(crate) fn pop_whole(&mut self) -> Option<Whole> {
         let (entry, place) = self.pop()?;
         Some(match entry {
-            Entry::Message(envelope) => Entry::Message(owning(envelope, self.bytes(place))),
-            ended @ Entry::Ended(_) => ended,
+            Entry::Message(envelope) => Whole::Message(envelope),
+            Entry::Stored(envelope) => Whole::Message(owning(*envelope, self.bytes(place))),
+            Entry::Ended(ended) => Whole::Ended(ended),
         })
     }
 
     /// Takes the first message out, wherever it stands.
-    pub(crate) fn drop_oldest(&mut self) -> Option<Envelope> {
-        let at = self.entries.iter().position(|entry| matches!(entry, Entry::Message(_)))?;
+    pub(crate) fn drop_oldest(&mut self) -> Option<Box<Envelope>> {
+        let at = self.entries.iter().position(|entry| !matches!(entry, Entry::Ended(_)))?;
         let entry = self.entries.remove(at)?;
         self.leave(&entry);
         match entry {
             Entry::Message(envelope) => Some(envelope),
+            Entry::Stored(envelope) => Some(envelope),
             Entry::Ended(_) => None,
         }
     }
@@ -117,7 +146,9 @@ impl Store {
     /// Puts entries in front that were taken out of here.
     pub(crate) fn put_back(&mut self, mut taken: Store) {
         mem::swap(self, &mut taken);
-        let Store { entries, bytes, begin, messages, weight } = taken;
+        let Store { entries, spare, bytes, begin, messages, weight } = taken;
+        let room = ENTRIES_KEPT.saturating_sub(self.spare.len());
+        self.spare.extend(spare.into_iter().take(room));
         if !entries.is_empty() {
             self.entries.extend(entries);
             self.bytes.extend_from_slice(&bytes[begin..]);
@@ -142,26 +173,28 @@ impl Store {
 
     /// Notes that an entry is out, which was the first with bytes. Returns where these are.
     fn leave(&mut self, entry: &Entry) -> Range<usize> {
-        let Entry::Message(envelope) = entry else { return 0..0 };
+        let (bytes, stored) = match entry {
+            Entry::Message(envelope) => (envelope.bytes, 0),
+            Entry::Stored(envelope) => (envelope.bytes, envelope.bytes as usize),
+            Entry::Ended(_) => return 0..0,
+        };
         self.messages -= 1;
-        self.weight -= envelope.body.size() as u64;
-        let Body::Stored(stored) = envelope.body else { return 0..0 };
-        let place = self.begin..self.begin + stored.bytes as usize;
+        self.weight -= u64::from(bytes);
+        let place = self.begin..self.begin + stored;
         self.begin = place.end;
         place
+    }
+
+    fn count(&mut self, bytes: u32) {
+        self.messages += 1;
+        self.weight += u64::from(bytes);
     }
 }
 
 /// Returns a stored message with bytes of its own, for a place where none are stored.
-pub(crate) fn owning(envelope: Envelope, bytes: &[u8]) -> Envelope {
-    match envelope.body {
-        Body::Stored(stored) => {
-            let (bytes, beside) = (bytes.to_vec().into(), Incoming::default());
-            let body = Body::Bytes(Box::new(Payload { bytes, beside, limits: stored.limits }));
-            Envelope { body, ..envelope }
-        }
-        Body::Value(..) | Body::Bytes(_) => envelope,
-    }
+pub(crate) fn owning(envelope: Envelope<Stored>, bytes: &[u8]) -> Box<Envelope> {
+    let limits = envelope.message.0;
+    Box::new(envelope.with(Payload { bytes: bytes.to_vec().into(), beside: Incoming::default(), limits }))
 }
 
 /// A larger buffer is not kept by a mailbox that is empty.
@@ -177,8 +210,8 @@ mod tests {
 
     use super::*;
     use crate::Protocol;
-    use crate::envelope::Stored;
     use crate::prelude::*;
+    use crate::protocol::Unread;
     use crate::reply::Reply;
 
     #[protocol]
@@ -186,24 +219,40 @@ mod tests {
         async fn write(&mut self, bytes: Vec<u8>);
     }
 
-    fn envelope(body: Body) -> Envelope {
-        let (reply, deadline, chain) = (Reply::nobody(), None, None);
-        let protocol = ClerkRef::schema();
-        Envelope { protocol, method: 0, body, reply, deadline, chain, trace: None, credit: None }
-    }
-
     fn add(store: &mut Store, bytes: &[u8], is_stored: bool) {
-        let limits = bailiwick_wire::Limits::LINK;
-        let stored = envelope(Body::Stored(Stored { bytes: bytes.len() as u32, limits }));
+        let stored = Envelope {
+            protocol: ClerkRef::schema(),
+            method: 0,
+            bytes: bytes.len() as u32,
+            reply: Reply::nobody(),
+            deadline: None,
+            chain: None,
+            trace: None,
+            credit: None,
+            message: Stored(bailiwick_wire::Limits::LINK),
+        };
         if is_stored { store.push_stored(stored, bytes) } else { store.push(owning(stored, bytes)) }
     }
 
-    fn bytes_of(entry: Entry, found: &[u8]) -> Vec<u8> {
-        match entry {
-            Entry::Message(Envelope { body: Body::Bytes(payload), .. }) => payload.bytes.to_vec(),
-            Entry::Message(_) => found.to_vec(),
-            Entry::Ended(_) => panic!("none was put in"),
+    fn bytes_of(envelope: &mut Envelope) -> Vec<u8> {
+        match envelope.message.read() {
+            Unread::Bytes(payload) => payload.bytes.to_vec(),
+            Unread::Value(_) => panic!("none was put in"),
         }
+    }
+
+    /// Takes the first message as an actor does, and gives its box back.
+    fn take(store: &mut Store) -> Option<Vec<u8>> {
+        let (entry, place) = store.pop()?;
+        Some(match entry {
+            Entry::Message(mut envelope) => bytes_of(&mut envelope),
+            Entry::Stored(envelope) => {
+                let bytes = store.bytes(place).to_vec();
+                store.recycle(envelope);
+                bytes
+            }
+            Entry::Ended(_) => panic!("none was put in"),
+        })
     }
 
     proptest! {
@@ -226,9 +275,7 @@ mod tests {
                         mem::swap(&mut waiting, &mut held);
                     }
                     4 | 5 => {
-                        let taken = hand.pop();
-                        let taken = taken.map(|(entry, place)| bytes_of(entry, hand.bytes(place)));
-                        prop_assert_eq!(taken, held.pop_front());
+                        prop_assert_eq!(take(&mut hand), held.pop_front());
                     }
                     6 => {
                         mailbox.put_back(mem::take(&mut hand));
@@ -244,7 +291,10 @@ mod tests {
                     prop_assert_eq!(store.weight() as usize, model.iter().map(Vec::len).sum::<usize>());
                 }
             }
-            let rest = std::iter::from_fn(|| mailbox.pop_whole()).map(|entry| bytes_of(entry, &[]));
+            let rest = std::iter::from_fn(|| match mailbox.pop_whole()? {
+                Whole::Message(mut envelope) => Some(bytes_of(&mut envelope)),
+                Whole::Ended(_) => panic!("none was put in"),
+            });
             prop_assert_eq!(rest.collect::<Vec<_>>(), Vec::from(waiting));
         }
     }
@@ -257,8 +307,8 @@ mod tests {
         store.shrink();
         assert_eq!(store.bytes.capacity(), 0);
         (0..=ENTRIES_KEPT).for_each(|_| add(&mut store, &[], true));
-        while store.pop().is_some() {}
+        while take(&mut store).is_some() {}
         store.shrink();
-        assert_eq!(store.entries.capacity(), 0);
+        assert_eq!((store.entries.capacity(), store.spare.len()), (0, ENTRIES_KEPT));
     }
 }

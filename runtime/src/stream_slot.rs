@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use crate::envelope::Body;
+use crate::envelope::Envelope;
 use crate::meeting::{Answer, Answerer, Meeting, Phase, State};
 use crate::outcome::{AskError, NotDelivered};
 use crate::payload::Payload;
@@ -90,9 +90,9 @@ impl<T: Send + 'static> Answer for Many<T> {
         self.error = Some(error);
     }
 
-    fn bounce(&mut self, body: Body, reason: NotDelivered) -> Option<Body> {
+    fn bounce(&mut self, envelope: Box<Envelope>, reason: NotDelivered) -> Option<Box<Envelope>> {
         self.error = Some(AskError::NotDelivered(reason));
-        Some(body)
+        Some(envelope)
     }
 
     fn receive(&mut self, payload: Payload<'static>) {

@@ -9,8 +9,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::cell::Cell;
 use crate::context::Context;
-use crate::envelope::{Body, Envelope};
-use crate::hand::{Hand, Next};
+use crate::envelope::Envelope;
+use crate::hand::{Begun, Hand, Next};
 use crate::outcome::{AskError, Cause, NotDelivered, Unknown};
 use crate::outlet::Outlet;
 use crate::panics::catch;
@@ -30,16 +30,6 @@ pub(crate) struct Turns {
     hand: Hand,
     /// Messages handled since the executor last ran something else.
     run: u32,
-}
-
-/// A message, and the way back to its asker.
-struct Opened {
-    protocol: &'static ProtocolSchema,
-    method: u16,
-    /// Until it is read.
-    body: Option<Body>,
-    reply: Reply,
-    deadline: Option<Instant>,
 }
 
 /// How a handler ended.
@@ -92,15 +82,15 @@ impl Turns {
         actor: &mut A,
         cx: &mut Context,
     ) -> Result<(), Cause> {
-        let Some(mut opened) = self.open() else { return Ok(()) };
-        let handled = self.run_handler::<A, D>(actor, cx, &mut opened).await;
-        let Opened { protocol, method, reply, .. } = opened;
+        let Some(mut begun) = self.open() else { return Ok(()) };
+        let handled = self.run_handler::<A, D>(actor, cx, &mut begun).await;
+        let &mut Envelope { protocol, method, ref reply, .. } = begun.envelope();
         match handled {
             Handled::Finished | Handled::Abandoned => {}
-            Handled::Undecodable(reason) => self.lose(protocol, method, reason, &reply),
+            Handled::Undecodable(reason) => self.lose(protocol, method, reason, reply),
             Handled::NotServed => {
                 let reason = NotDelivered::NotServed { protocol: protocol.name.to_owned() };
-                self.lose(protocol, method, reason, &reply);
+                self.lose(protocol, method, reason, reply);
             }
             Handled::Expired => reply.fail(AskError::Unknown(Unknown::Expired)),
             Handled::Stopped => reply.fail(AskError::Unknown(Unknown::ActorStopped)),
@@ -109,6 +99,7 @@ impl Turns {
                 return Err(cause);
             }
         }
+        self.hand.done(begun);
         Ok(())
     }
 
@@ -118,10 +109,11 @@ impl Turns {
     }
 
     /// Unpacks a message for its handler, unless nobody waits for it any more.
-    fn open(&mut self) -> Option<Opened> {
-        let mut envelope = self.hand.begin()?;
+    fn open(&mut self) -> Option<Begun> {
+        let mut begun = self.hand.begin()?;
+        let envelope = begun.envelope();
         if envelope.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            self.cell.lose(envelope, NotDelivered::Expired);
+            self.cell.lose(begun.unhandled(), NotDelivered::Expired);
             return None;
         }
         if let Some(credit) = envelope.credit.take()
@@ -129,38 +121,39 @@ impl Turns {
             && envelope.reply.is_awaited()
         {
             // The asker sends it again, to a life that can take it. A tell has nobody who could.
-            self.cell.lose(envelope, NotDelivered::Draining);
+            self.cell.lose(begun.unhandled(), NotDelivered::Draining);
             return None;
         }
-        let Envelope { protocol, method, body, reply, deadline, chain, trace, .. } = envelope;
         let scope = self.scope.get_or_insert_with(|| {
             let actor = Some(Arc::clone(&self.cell));
             Box::new(Scope { actor, ..Scope::default() })
         });
-        (scope.deadline, scope.before, scope.trace) = (deadline, chain, trace.map(|trace| *trace));
-        reply.start().then_some(Opened { protocol, method, body: Some(body), reply, deadline })
+        (scope.deadline, scope.before) = (envelope.deadline, envelope.chain.take());
+        scope.trace = envelope.trace.take().map(|trace| *trace);
+        envelope.reply.start().then_some(begun)
     }
 
     async fn run_handler<A, D: Dispatch<A>>(
         &mut self,
         actor: &mut A,
         cx: &mut Context,
-        opened: &mut Opened,
+        begun: &mut Begun,
     ) -> Handled {
-        let &mut Opened { protocol, method, ref mut body, ref reply, deadline } = opened;
+        let &mut Envelope { protocol, method, deadline, .. } = begun.envelope();
+        let (arguments, reply) = begun.parts();
         let current = self.scope.get_or_insert_default();
         let span = trace::handle(&self.cell, protocol, method, &mut current.trace);
         let (scope, cell, hand) = (&mut self.scope, &self.cell, &mut self.hand);
         let mut expiry: Option<Pin<Box<Sleep>>> = None;
-        let mut idle = Some((actor, cx));
+        let mut idle = Some((actor, cx, arguments));
         let mut place = pin!(None);
         let mut handler = place.as_mut();
         // All that lasts from one poll to the next is in here, and nowhere else: an actor that waits has room for it too.
         let handled = poll_fn(move |task| {
             // The message is decoded within the first poll, so that it is part of what is watched, caught and bounded.
             let poll = || {
-                if let (Some(body), Some((actor, cx))) = (body.take(), idle.take()) {
-                    match D::claim(Incoming { protocol, method, body: hand.unread(body) }) {
+                if let Some((actor, cx, arguments)) = idle.take() {
+                    match D::claim(Incoming { protocol, method, body: hand.unread(arguments) }) {
                         Ok(Ok(message)) => handler.set(Some(D::dispatch(actor, message, cx, reply))),
                         Ok(Err(undecodable)) => return Poll::Ready(Handled::Undecodable(undecodable)),
                         Err(_) => return Poll::Ready(Handled::NotServed),

@@ -17,7 +17,7 @@ use super::peer::{Peer, Watching};
 use super::reasons;
 use crate::address::WatchId;
 use crate::cell::Cell;
-use crate::envelope::{Body, Credit, Envelope, Stored};
+use crate::envelope::{Credit, Envelope, Stored};
 use crate::outcome::{AskError, Cause};
 use crate::outlet::{Outlet, Room};
 use crate::payload::Payload;
@@ -39,17 +39,17 @@ pub(super) enum Effect {
     /// Put messages of the packet into a mailbox: these of the landings.
     Land(Arc<Cell>, Range<usize>),
     /// Bring the reply; the message is done with.
-    Receive(Reply, Body, Payload<'static>),
+    Receive(Box<Envelope>, Payload<'static>),
     /// Bring an item of a stream that goes on.
     Item(Arc<dyn crate::meeting::AskSlot>, Payload<'static>),
     /// Tell that a stream begins.
     Opened(Arc<dyn crate::meeting::AskSlot>),
     /// End a stream in order.
-    Ended(Reply, Body),
+    Ended(Box<Envelope>),
     /// End an ask without a reply.
-    Fail(Reply, Body, AskError),
+    Fail(Box<Envelope>, AskError),
     /// Give a message back that was written and certainly not handled.
-    Bounce(Reply, Body, NotDelivered),
+    Bounce(Box<Envelope>, NotDelivered),
     /// Give a message back that waited.
     GiveBack(Box<Envelope>, Option<Ticket>, NotDelivered),
     /// Count a tell as a dead letter that never left this process.
@@ -59,7 +59,7 @@ pub(super) enum Effect {
     /// Count tells whose end nobody knows.
     Unknown(u64),
     /// A message that waited is written; what is left of it goes.
-    Admitted(Option<Ticket>, Option<Body>),
+    Admitted(Option<Ticket>, Option<Box<Envelope>>),
     /// Wake who waits.
     Wake(Waker),
     /// Tell the end of a watched actor.
@@ -89,7 +89,7 @@ pub(super) struct Landing {
 
 impl Landing {
     /// Returns the message as its mailbox takes it, which copies the bytes.
-    fn envelope<'a>(&self, peer: &Arc<Peer>, packet: &'a [u8]) -> (Envelope, &'a [u8]) {
+    fn envelope<'a>(&self, peer: &Arc<Peer>, packet: &'a [u8]) -> (Envelope<Stored>, &'a [u8]) {
         let bytes = packet.get(self.place.clone()).unwrap_or_default();
         // It is part of a packet, which is shorter than that.
         let length = bytes.len() as u32;
@@ -101,12 +101,13 @@ impl Landing {
         let envelope = Envelope {
             protocol: self.protocol,
             method: self.method,
-            body: Body::Stored(Stored { bytes: length, limits: self.limits }),
+            bytes: length,
             reply,
             deadline: self.deadline,
             chain: None,
             trace: None,
             credit: Some(Credit::new(Arc::clone(peer) as _, self.export, room)),
+            message: Stored(self.limits),
         };
         (envelope, bytes)
     }
@@ -152,26 +153,15 @@ pub(super) fn run_all(peer: &Arc<Peer>, effects: &mut Effects, packet: &[u8]) {
 
 fn run(peer: &Arc<Peer>, effect: Effect) {
     match effect {
-        Effect::Deliver(cell, envelope) => deliver(&cell, *envelope),
+        Effect::Deliver(cell, envelope) => deliver(&cell, envelope),
         // Only who has the packet at hand can do that.
         Effect::Land(..) => {}
-        Effect::Receive(reply, body, payload) => {
-            if let Some(slot) = reply.local_slot() {
-                slot.receive(payload);
-            }
-            drop(body);
-        }
+        Effect::Receive(envelope, payload) => envelope.reply.receive(payload),
         Effect::Item(slot, payload) => slot.receive(payload),
         Effect::Opened(slot) => slot.open(),
-        Effect::Ended(reply, body) => {
-            reply.end();
-            drop(body);
-        }
-        Effect::Fail(reply, body, error) => {
-            reply.fail(error);
-            drop(body);
-        }
-        Effect::Bounce(reply, body, reason) => reply.bounce(body, reason),
+        Effect::Ended(envelope) => envelope.reply.end(),
+        Effect::Fail(envelope, error) => envelope.reply.fail(error),
+        Effect::Bounce(envelope, reason) => envelope.refuse(reason),
         Effect::GiveBack(envelope, line, reason) => {
             // Who stands in line is told; who was let go believes that the message is on its way.
             match line {
@@ -179,17 +169,17 @@ fn run(peer: &Arc<Peer>, effect: Effect) {
                     line.refuse(reason.clone());
                     envelope.refuse(reason);
                 }
-                None => peer.lose(*envelope, reason),
+                None => peer.lose(envelope, reason),
             }
         }
         Effect::Lost(protocol, method, reason) => peer.record(protocol, method, &reason),
         Effect::Refused(reason) => peer.count(|letters| letters.count(&reason)),
         Effect::Unknown(tells) => peer.count(|letters| letters.count_unknown(tells)),
-        Effect::Admitted(line, body) => {
+        Effect::Admitted(line, left) => {
             if let Some(line) = line {
                 line.admit();
             }
-            drop(body);
+            drop(left);
         }
         Effect::Wake(waker) => waker.wake(),
         Effect::Down(Watching { notify, address }, generation, cause) => {
@@ -211,7 +201,7 @@ fn run(peer: &Arc<Peer>, effect: Effect) {
 
 /// Puts a message into its mailbox. Its room was lent to the sender; where others filled the mailbox meanwhile
 /// it stands in line, and where nobody may stand in line it is a dead letter.
-fn deliver(cell: &Cell, envelope: Envelope) {
+fn deliver(cell: &Cell, envelope: Box<Envelope>) {
     if let Err(refused) = cell.offer(envelope, Room::Wait) {
         cell.lose(refused.envelope, refused.reason);
     }

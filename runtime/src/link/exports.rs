@@ -45,7 +45,7 @@ pub(super) enum Behind {
 /// What came for an actor that does not run yet.
 #[derive(Default)]
 pub(super) struct Early {
-    messages: VecDeque<Envelope>,
+    messages: VecDeque<Box<Envelope>>,
     watches: Vec<WatchId>,
 }
 
@@ -182,11 +182,11 @@ impl Turn<'_> {
     }
 
     /// Hands a message to the actor, or keeps it until the actor runs.
-    pub(super) fn hand_over(&mut self, export: ExportId, envelope: Envelope) {
+    pub(super) fn hand_over(&mut self, export: ExportId, envelope: Box<Envelope>) {
         match self.state.exports.get_mut(export.target.slot as usize) {
             Some(Some(exported)) => match &mut exported.actor {
                 Behind::Cell(cell) => {
-                    self.effects.push(Effect::Deliver(Arc::clone(cell), Box::new(envelope)));
+                    self.effects.push(Effect::Deliver(Arc::clone(cell), envelope));
                 }
                 Behind::Early(_, early) => early.messages.push_back(envelope),
             },
@@ -202,7 +202,7 @@ impl Turn<'_> {
             if name == cell.path() {
                 let Early { messages, watches: early } = std::mem::take(early);
                 exported.actor = Behind::Cell(Arc::clone(cell));
-                let deliver = |envelope| Effect::Deliver(Arc::clone(cell), Box::new(envelope));
+                let deliver = |envelope| Effect::Deliver(Arc::clone(cell), envelope);
                 self.effects.extend(messages.into_iter().map(deliver));
                 watches.extend(early);
             }

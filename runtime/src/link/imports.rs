@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bailiwick_core::link::{self, Event, Fingerprint, ImportId, MethodName, Patience};
-use bailiwick_wire::descriptors::{AnyAddress, Outgoing};
+use bailiwick_wire::descriptors::AnyAddress;
 use bailiwick_wire::frame::{Addresses, AskChain, Extensions, TraceContext};
 use bailiwick_wire::reason::NotDelivered;
 use bailiwick_wire::schema::{MethodSchema, ProtocolSchema};
-use bailiwick_wire::{FdKinds, Limit, Limits, bootstrap};
+use bailiwick_wire::{FdKinds, Limit, bootstrap};
 
 use super::exports::as_method;
 use super::peer::{Peer, Turn, Watching};
@@ -16,7 +16,7 @@ use super::sends::{From, Parcel, SendOutcome, Sent, Terms};
 use super::sides::Sides;
 use crate::address::{Address, WatchId};
 use crate::chain::id_of;
-use crate::envelope::{Body, Envelope};
+use crate::envelope::Envelope;
 use crate::name::ActorName;
 use crate::outlet::{Accepted, Notify, Outlet, Refused, Room};
 use crate::ticket::Ticket;
@@ -124,7 +124,7 @@ impl Import {
     fn parcel(&self, envelope: &Envelope) -> Result<Parcel, NotDelivered> {
         let peer = self.way.peer();
         let (mut bytes, limits) = peer.encoder();
-        let beside = encode(&envelope.body, &limits, &mut bytes)?;
+        let beside = envelope.message.encode(&limits, &mut bytes)?;
         let is_bare =
             !envelope.reply.is_awaited() && beside.descriptors.is_empty() && envelope.chain.is_none();
         if is_bare {
@@ -160,18 +160,6 @@ fn traced(trace: Option<&TraceContext>) -> Option<Box<Extensions>> {
     trace.is_some().then(|| Box::new(Extensions { trace: trace.copied(), ..Extensions::default() }))
 }
 
-fn encode(body: &Body, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, NotDelivered> {
-    match body {
-        Body::Value(message, _) => message.encode(limits, out).map_err(|error| error.reason()),
-        Body::Bytes(payload) if payload.beside.left() == (0, 0) => {
-            out.extend_from_slice(&payload.bytes);
-            Ok(Outgoing::default())
-        }
-        // Only a handler takes descriptors out of a message that came over a link, and what a mailbox stores has left it.
-        Body::Bytes(_) | Body::Stored(_) => Err(NotDelivered::DescriptorsExhausted),
-    }
-}
-
 impl Outlet for Import {
     fn name(&self) -> ActorName {
         let peer = self.way.peer();
@@ -191,7 +179,7 @@ impl Outlet for Import {
         self.way.peer().lock().link.is_opening()
     }
 
-    fn offer(&self, envelope: Envelope, room: Room) -> Result<Accepted, Box<Refused>> {
+    fn offer(&self, envelope: Box<Envelope>, room: Room) -> Result<Accepted, Box<Refused>> {
         let mut parcel = match self.parcel(&envelope) {
             Ok(parcel) => parcel,
             Err(reason) => return Err(Box::new(Refused { envelope, reason })),

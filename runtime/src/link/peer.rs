@@ -302,7 +302,7 @@ impl Peer {
     }
 
     /// Records a message to an actor of the peer's that was accepted and will reach nobody.
-    pub(super) fn lose(&self, envelope: Envelope, reason: NotDelivered) {
+    pub(super) fn lose(&self, envelope: Box<Envelope>, reason: NotDelivered) {
         self.record(envelope.protocol, envelope.method, &reason);
         envelope.refuse(reason);
     }

@@ -25,7 +25,7 @@ use super::peer::{Hand, Turn};
 use super::reasons;
 use super::sends::{Kept, Parcel, SendOutcome, Sending, Terms};
 use crate::chain::Chain;
-use crate::envelope::{Body, Credit, Envelope};
+use crate::envelope::{Credit, Envelope};
 use crate::fd::observe;
 use crate::outcome::AskError;
 use crate::payload::Payload;
@@ -209,17 +209,16 @@ impl Turn<'_> {
         ticket: SendId,
         frame: &Frame,
         parcel: &mut Parcel,
-        envelope: Envelope,
-    ) -> Option<Body> {
-        let Envelope { body, reply, .. } = envelope;
+        envelope: Box<Envelope>,
+    ) -> Option<Box<Envelope>> {
         let (left, remaining) = if let Frame::Ask { remaining, .. } = frame {
             // An asker that gave up in this very moment says that nothing was handled. The message goes all the
             // same, for its credit is spent, but without any time left, so that nobody will handle it.
-            let waits = reply.local_slot().is_none_or(|slot| slot.start());
-            self.put_sending(ticket, Sending::Asked(reply, body, parcel.terms));
+            let waits = envelope.reply.local_slot().is_none_or(|slot| slot.start());
+            self.put_sending(ticket, Sending::Asked(envelope, parcel.terms));
             (None, if waits { *remaining } else { Some(Duration::ZERO) })
         } else {
-            (Some(body), None)
+            (Some(envelope), None)
         };
         self.name_addresses(parcel);
         self.post(frames::header(frame), parcel, remaining);
@@ -270,12 +269,12 @@ impl Turn<'_> {
             Sending::Kept(kept) => {
                 let Kept { parcel, envelope, line, .. } = *kept;
                 let reason = self.not_delivered(reason, parcel.bytes.len() as u64);
-                self.effects.push(Effect::GiveBack(Box::new(envelope), line, reason));
+                self.effects.push(Effect::GiveBack(envelope, line, reason));
                 self.effects.push(Effect::Drop(Box::new(parcel.beside)));
             }
-            Sending::Asked(reply, body, terms) => {
+            Sending::Asked(envelope, terms) => {
                 let reason = self.or_moved_on(self.not_delivered(reason, 0), terms);
-                self.effects.push(Effect::Bounce(reply, body, reason));
+                self.effects.push(Effect::Bounce(envelope, reason));
             }
             Sending::Nothing => {}
         }
@@ -297,16 +296,16 @@ impl Turn<'_> {
             Outcome::Replied => {
                 let payload = self.take_payload(hand, self.reply_fds(ticket));
                 match (self.take_sending(ticket), payload) {
-                    (Sending::Asked(reply, body, _), Some(payload)) => {
-                        self.effects.push(Effect::Receive(reply, body, payload));
+                    (Sending::Asked(envelope, _), Some(payload)) => {
+                        self.effects.push(Effect::Receive(envelope, payload));
                     }
                     other => self.effects.push(Effect::Drop(Box::new(other))),
                 }
                 return;
             }
             Outcome::Ended => {
-                if let Sending::Asked(reply, body, _) = self.take_sending(ticket) {
-                    self.effects.push(Effect::Ended(reply, body));
+                if let Sending::Asked(envelope, _) = self.take_sending(ticket) {
+                    self.effects.push(Effect::Ended(envelope));
                 }
                 return;
             }
@@ -319,9 +318,9 @@ impl Turn<'_> {
                 self.fail(ticket, AskError::Unknown(reason));
             }
             (Some(AskError::NotDelivered(reason)), _) => {
-                if let Sending::Asked(reply, body, terms) = self.take_sending(ticket) {
+                if let Sending::Asked(envelope, terms) = self.take_sending(ticket) {
                     let reason = self.or_moved_on(reason, terms);
-                    self.effects.push(Effect::Bounce(reply, body, reason));
+                    self.effects.push(Effect::Bounce(envelope, reason));
                 }
             }
             (Some(error @ AskError::Unknown(_)), _) => self.fail(ticket, error),
@@ -329,8 +328,8 @@ impl Turn<'_> {
     }
 
     fn fail(&mut self, ticket: SendId, error: AskError) {
-        if let Sending::Asked(reply, body, _) = self.take_sending(ticket) {
-            self.effects.push(Effect::Fail(reply, body, error));
+        if let Sending::Asked(envelope, _) = self.take_sending(ticket) {
+            self.effects.push(Effect::Fail(envelope, error));
         }
     }
 
@@ -342,13 +341,13 @@ impl Turn<'_> {
                 let Kept { parcel, envelope, .. } = *kept;
                 self.effects.push(Effect::Drop(Box::new((parcel.beside, envelope))));
             }
-            Sending::Asked(reply, body, _) => self.effects.push(Effect::Drop(Box::new((reply, body)))),
+            Sending::Asked(envelope, _) => self.effects.push(Effect::Drop(Box::new(envelope))),
         }
     }
 
     fn asker(&self, ticket: SendId) -> Option<std::sync::Arc<dyn crate::meeting::AskSlot>> {
         match self.state.sends.get(usize::from(ticket.index())) {
-            Some(Sending::Asked(reply, ..)) => reply.local_slot(),
+            Some(Sending::Asked(envelope, _)) => envelope.reply.local_slot(),
             Some(Sending::Kept(_) | Sending::Nothing) | None => None,
         }
     }
@@ -356,7 +355,7 @@ impl Turn<'_> {
     /// Returns the kinds of descriptors that the grant names for the reply to an ask.
     fn reply_fds(&self, ticket: SendId) -> Option<FdKinds> {
         match self.state.sends.get(usize::from(ticket.index())) {
-            Some(Sending::Asked(_, _, terms)) => terms.reply_fds,
+            Some(Sending::Asked(_, terms)) => terms.reply_fds,
             Some(Sending::Kept(_) | Sending::Nothing) | None => None,
         }
     }
@@ -399,23 +398,25 @@ impl Turn<'_> {
         let Some(payload) = self.take_payload(hand, granted) else {
             return self.effects.push(Effect::Drop(Box::new((reply, credit))));
         };
-        let envelope = Envelope {
+        let envelope: Box<Envelope> = Box::new(Envelope {
             protocol,
             method,
-            body: Body::Bytes(Box::new(payload)),
+            // It is within the limits of its link.
+            bytes: payload.bytes.len() as u32,
             reply,
             deadline: deadline.and_then(|at| self.peer.deadline(at)),
             chain: Chain::from_ids(extensions.chain.entries().iter().copied()),
             trace: extensions.trace.map(Box::new),
             credit,
-        };
+            message: payload,
+        });
         if let Some(chain) = self.cycle(export, &envelope) {
             let reason = NotDelivered::Cycle { chain };
-            return self.effects.push(Effect::GiveBack(Box::new(envelope), None, reason));
+            return self.effects.push(Effect::GiveBack(envelope, None, reason));
         }
         if fds_lost {
             let reason = NotDelivered::DescriptorsExhausted;
-            self.effects.push(Effect::GiveBack(Box::new(envelope), None, reason));
+            self.effects.push(Effect::GiveBack(envelope, None, reason));
             return;
         }
         self.hand_over(export, envelope);

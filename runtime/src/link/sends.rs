@@ -11,8 +11,7 @@ use bailiwick_wire::reason::NotDelivered;
 use super::effect::Effect;
 use super::frames;
 use super::peer::{Hand, Turn};
-use crate::envelope::{Body, Envelope};
-use crate::reply::Reply;
+use crate::envelope::Envelope;
 use crate::ticket::Ticket;
 
 /// What is kept for one ticket.
@@ -23,7 +22,7 @@ pub(super) enum Sending {
     /// It waits for room or for the link.
     Kept(Box<Kept>),
     /// It is written; the answer goes here. The message stays, for it may come back and be sent elsewhere.
-    Asked(Reply, Body, Terms),
+    Asked(Box<Envelope>, Terms),
 }
 
 /// What is known of where a message goes.
@@ -38,7 +37,7 @@ pub(super) struct Terms {
 /// A message that waits.
 pub(super) struct Kept {
     pub(super) parcel: Parcel,
-    pub(super) envelope: Envelope,
+    pub(super) envelope: Box<Envelope>,
     /// The sender's place in line; the sender of one that is buffered has none.
     pub(super) line: Option<Ticket>,
     pub(super) ticket: SendId,
@@ -66,10 +65,10 @@ impl Parcel {
 pub(super) struct Sent {
     pub(super) ticket: SendId,
     pub(super) parcel: Parcel,
-    pub(super) envelope: Option<Envelope>,
+    pub(super) envelope: Option<Box<Envelope>>,
     pub(super) from: From,
     /// What is left of a message that was written.
-    pub(super) left: Option<Body>,
+    pub(super) left: Option<Box<Envelope>>,
     pub(super) outcome: SendOutcome,
 }
 
@@ -97,7 +96,7 @@ impl Turn<'_> {
     pub(super) fn send_at_once(
         &mut self,
         import: ImportId,
-        message: &mut Option<Envelope>,
+        message: &mut Option<Box<Envelope>>,
         parcel: &mut Parcel,
     ) -> bool {
         let Some(envelope) = message else { return false };
@@ -128,7 +127,13 @@ impl Turn<'_> {
     }
 
     /// Gives a message to the machine. Returns what became of it, and the envelope if it was refused.
-    pub(super) fn send(&mut self, import: ImportId, envelope: Envelope, parcel: Parcel, from: From) -> Sent {
+    pub(super) fn send(
+        &mut self,
+        import: ImportId,
+        envelope: Box<Envelope>,
+        parcel: Parcel,
+        from: From,
+    ) -> Sent {
         let (protocol, method) = (envelope.protocol, envelope.method);
         let (is_ask, asker) = (envelope.reply.is_awaited(), envelope.reply.local_slot());
         let deadline = envelope.deadline.map(|deadline| self.peer.instant(deadline));
@@ -178,7 +183,7 @@ impl Turn<'_> {
             (SendOutcome::Kept(_) | SendOutcome::Buffered, _) => {}
             (SendOutcome::Written, _) => self.effects.push(Effect::Admitted(line, left)),
             (SendOutcome::Refused(reason), Some(envelope)) => {
-                self.effects.push(Effect::GiveBack(Box::new(envelope), line, reason));
+                self.effects.push(Effect::GiveBack(envelope, line, reason));
             }
             (SendOutcome::Refused(_), None) => {}
         }

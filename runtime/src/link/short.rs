@@ -102,10 +102,10 @@ impl Turn<'_> {
 
     /// Brings the asker its reply.
     fn receive(&mut self, ticket: SendId, bytes: &[u8]) {
-        if let Sending::Asked(reply, body, _) = self.take_sending(ticket) {
+        if let Sending::Asked(envelope, _) = self.take_sending(ticket) {
             let (bytes, beside) = (bytes.to_vec().into(), Incoming::default());
             let payload = Payload { bytes, beside, limits: self.state.limits };
-            self.effects.push(Effect::Receive(reply, body, payload));
+            self.effects.push(Effect::Receive(envelope, payload));
         }
     }
 }
