@@ -182,7 +182,7 @@ fn g_a_foreign_program_restarts_for_other_arguments_and_for_nothing_else() {
 #[test]
 fn g_a_reload_while_another_is_under_way_is_refused_and_the_first_ends_as_it_would() {
     let slow = |knobs| {
-        worker("a", "reload_timeout = \"1500ms\"\ndrain_timeout = \"0s\"\nstop_timeout = \"100ms\"", knobs)
+        worker("a", "reload_timeout = \"4s\"\ndrain_timeout = \"0s\"\nstop_timeout = \"100ms\"", knobs)
     };
     let mut supervised = run!(&[slow(""), plain("b")].concat());
     let before = up(&supervised, ["a", "b"]);
@@ -270,7 +270,7 @@ fn g_a_reader_that_ends_late_holds_up_nobody_but_the_next_reload() {
 /// Seen to fail without the look whether everything stops.
 #[test]
 fn g_a_system_that_stops_takes_no_reload() {
-    let manifest = worker("a", "drain_timeout = \"0s\"\nstop_timeout = \"20s\"", "stop_after_ms = 2000");
+    let manifest = worker("a", "drain_timeout = \"0s\"\nstop_timeout = \"40s\"", "stubborn = true");
     let mut supervised = run!(&manifest);
     up(&supervised, ["a"]);
     supervised.signal(Signal::SIGTERM);
@@ -279,6 +279,7 @@ fn g_a_system_that_stops_takes_no_reload() {
     assert_eq!((text.as_str(), outcome), ("", Outcome::ShuttingDown));
     supervised.process().signal(Signal::SIGHUP);
     supervised.journal().wait_for(0, "reload: refused the system is stopping");
+    crate::support::kill(&supervised, "a");
     assert_eq!(supervised.wait(), Ended::Code(0));
     supervised.assert_nothing_is_left();
 }

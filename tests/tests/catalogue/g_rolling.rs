@@ -86,7 +86,7 @@ fn g11_a_life_is_replaced_under_load_and_no_ask_is_lost() {
 /// Seen to fail without links that nobody sends over yet.
 #[test]
 fn g12_a_newcomer_that_is_never_ready_is_rolled_back_and_nobody_notices() {
-    let mut supervised = run!(&system("start_timeout = \"1s\"", "never_ready_again = true"));
+    let mut supervised = run!(&system("start_timeout = \"3s\"", "never_ready_again = true"));
     let pid = supervised.wait_for_life("probe", 1).pid.expect("it lives");
     wait_for_answers(&supervised, pid);
     assert!(matches!(roll(&supervised), Ok(Outcome::RolledBack)), "so far:\n{}", supervised.journal());
@@ -186,7 +186,7 @@ fn assert_newcomer_is_next(running: usize) {
 fn g14_a_predecessor_that_is_killed_while_it_drains_is_told_of_and_harms_nobody() {
     let keys = "drain_timeout = \"60s\"";
     let mut supervised =
-        run!(&system(keys, "say = \"begins\"").replace("who = 2, pause_ms = 1", "hold_ms = 1500"));
+        run!(&system(keys, "say = \"begins\"").replace("who = 2, pause_ms = 1", "hold_ms = 6000"));
     let pid = supervised.wait_for_life("probe", 1).pid.expect("it lives");
     supervised.journal().wait_until("an ask in hand", |lines| {
         lines.iter().any(|line| line.text.ends_with("holds an ask")).then_some(())
@@ -234,7 +234,7 @@ fn g15_what_is_rolled_back_leaves_the_build_as_it_was() {
 /// Has a newcomer that runs another build rolled back, and looks at what the next life runs.
 fn assert_build_stays(keys: &str) {
     let mut supervised =
-        run!(&system(&format!("start_timeout = \"1s\"\n{keys}"), "never_ready_again = true"));
+        run!(&system(&format!("start_timeout = \"3s\"\n{keys}"), "never_ready_again = true"));
     let inode = |pid: u32| fs::metadata(format!("/proc/{pid}/exe")).map(|found| found.ino()).ok();
     supervised.wait_for_life("probe", 1);
     let (program, next) = (supervised.path().join("tw"), supervised.path().join("next"));
