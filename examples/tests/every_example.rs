@@ -88,6 +88,17 @@ fn counter_counts_in_another_process() {
 }
 
 #[test]
+fn rendezvous_has_each_job_wait_for_the_one_before_it() {
+    let said = said_anywhere(env!("CARGO_BIN_EXE_rendezvous"));
+    let taken = said.iter().filter_map(|line| line.strip_suffix(" ms")?.rsplit(' ').next()?.parse().ok());
+    let taken: Vec<u64> = taken.collect();
+    assert_eq!(taken.len(), 5, "{said:?}");
+    // Each takes 200 ms; how much longer it takes here nobody knows, nor whether the sixth is taken back in time.
+    assert!((0..).step_by(200).zip(&taken).all(|(least, after)| *after >= least), "{said:?}");
+    assert!(said.last().is_some_and(|line| line.ends_with(" jobs were done")), "{said:?}");
+}
+
+#[test]
 fn watch_and_restart_tells_the_end_once_and_goes_on() {
     let expected = [
         "worked 1 times in this life",

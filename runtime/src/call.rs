@@ -15,7 +15,7 @@ use crate::address::Address;
 use crate::asked::{Asked, expired};
 use crate::envelope::Envelope;
 use crate::executor::{self, Role};
-use crate::outcome::{AskError, NotDelivered};
+use crate::outcome::{AskError, NotDelivered, TellError};
 use crate::outlet::Room;
 use crate::payload::Portable;
 use crate::protocol::{Protocol, ProtocolMessage};
@@ -87,14 +87,20 @@ impl<R> Call<R> {
         Self { address: reference.address().clone(), envelope, reply: PhantomData }
     }
 
-    /// Sends it and asks for no reply. Waits while the mailbox has no room.
+    /// Sends it and asks for no reply. Waits while the mailbox has no room; where the mailbox is a
+    /// [rendezvous](crate::Mailbox::rendezvous), until the actor takes the message.
     ///
-    /// Dropping the future before it is ready takes the message back. `Ok` means that the message is in the mailbox,
-    /// or on its way to another worker's; not that it is handled.
+    /// Dropping the future before it is ready takes the message back, as long as no handler has begun with it. `Ok` means
+    /// that the message is in the mailbox, or on its way to another worker's, or, with a rendezvous, that the actor has
+    /// taken it; not that it is handled.
     ///
     /// # Errors
-    /// Why the message certainly is not handled.
-    pub async fn tell(self) -> Result<(), NotDelivered> {
+    /// [`TellError::NotDelivered`] if the message certainly is not handled; [`TellError::Unknown`], of a rendezvous in
+    /// another worker alone, if the link ended before either was known.
+    ///
+    /// [`TellError::NotDelivered`]: crate::TellError::NotDelivered
+    /// [`TellError::Unknown`]: crate::TellError::Unknown
+    pub async fn tell(self) -> Result<(), TellError> {
         let (address, envelope) = self.seal();
         let mut sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
         poll_fn(|task| sent.poll_admitted(task)).await
@@ -103,7 +109,8 @@ impl<R> Call<R> {
     /// Sends it without waiting and asks for no reply.
     ///
     /// # Errors
-    /// Why the message certainly is not handled; `Full` if there is no room now.
+    /// Why the message certainly is not handled; `Full` if there is no room now, and always with a
+    /// [rendezvous](crate::Mailbox::rendezvous).
     pub fn try_tell(self) -> Result<(), NotDelivered> {
         let (address, envelope) = self.seal();
         Sent::offer(&address, envelope, Room::Now).map(drop).map_err(|refused| refused.reason)

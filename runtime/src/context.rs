@@ -26,7 +26,7 @@ use crate::family::{Children, Family};
 use crate::fd::{Descriptor, observe};
 use crate::hosted::Hosted;
 use crate::node::{PeerError, Shared, SpawnError, Stop};
-use crate::outcome::{Cause, NotDelivered};
+use crate::outcome::{Cause, NotDelivered, TellError};
 use crate::outlet::Outlet;
 use crate::panics::catch_async;
 use crate::progress::{Work, of};
@@ -538,9 +538,9 @@ pub(crate) async fn stop(cell: &Arc<Cell>, how: Stop) {
 }
 
 /// A timer's or stream's message that does not arrive has no sender to tell.
-fn report(sent: Result<(), NotDelivered>) {
+fn report(sent: Result<(), TellError>) {
     if let Err(reason) = sent {
-        tracing::debug!(target: "bailiwick::actor", %reason, "a timer's message was not delivered");
+        tracing::debug!(target: "bailiwick::actor", %reason, "of a timer's message");
     }
 }
 

@@ -165,6 +165,8 @@ pub(crate) trait CreditSink: Send + Sync {
 pub(crate) trait RemoteAsks: Send + Sync {
     /// Called right before the handler runs; `false` if the asker has given up, and then nothing is handled.
     fn start(&self, asked: Asked) -> bool;
+    /// Called right before the handler of a rendezvous runs, whose sender is told so; `false` if it has given up.
+    fn taken(&self, asked: Asked) -> bool;
     /// Returns whether the asker has given up; if not, wakes `waker` when it does.
     fn poll_abandoned(&self, asked: Asked, waker: &std::task::Waker) -> bool;
     /// Sends the only reply; one that cannot be encoded fails with

@@ -122,7 +122,7 @@ pub use local::local;
 pub use mailbox::{Mailbox, OnFull};
 pub use name::{ActorName, NameError};
 pub use node::{PeerError, SpawnError};
-pub use outcome::{AskError, Cause, CloseCause, DownCause, NotDelivered, Unknown};
+pub use outcome::{AskError, Cause, CloseCause, DownCause, NotDelivered, TellError, Unknown};
 pub use payload::Portable;
 pub use program::{Group, LocalError, Program, Worker};
 pub use protocol::{Protocol, ProtocolMessage, ServedBy};

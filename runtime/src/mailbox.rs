@@ -26,7 +26,8 @@ impl Mailbox {
         Self { capacity, capacity_bytes: BYTES_DEFAULT, on_full: OnFull::Wait }
     }
 
-    /// Holds nothing: a send completes when the actor takes the message.
+    /// Holds nothing: a send completes when the actor takes the message, whichever worker it comes from. A sender that does not
+    /// wait is always refused.
     pub const fn rendezvous() -> Self {
         Self::bounded(0)
     }
@@ -61,6 +62,11 @@ impl Mailbox {
         let capacity_bytes =
             if self.capacity_bytes == u64::MAX { most.capacity_bytes } else { self.capacity_bytes };
         Self { capacity, capacity_bytes, ..self }
+    }
+
+    /// Tells whether a message waits outside of it until the actor takes it.
+    pub(crate) const fn is_rendezvous(&self) -> bool {
+        self.capacity == 0 && matches!(self.on_full, OnFull::Wait)
     }
 
     pub(crate) const fn bytes(&self) -> u64 {

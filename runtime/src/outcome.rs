@@ -4,6 +4,9 @@ use thiserror::Error;
 
 pub use bailiwick_wire::reason::{CloseCause, DownCause, Failure as AskError, NotDelivered, Unknown};
 
+/// How a tell can end other than by being delivered.
+pub type TellError = AskError;
+
 /// Why an incarnation of an actor ended.
 ///
 /// ```

@@ -11,7 +11,7 @@ pub use crate::error::ActorError;
 pub use crate::fd::{Directory, Fd};
 pub use crate::later::{Answer, Later};
 pub use crate::mailbox::{Mailbox, OnFull};
-pub use crate::outcome::{AskError, Cause, NotDelivered, Unknown};
+pub use crate::outcome::{AskError, Cause, NotDelivered, TellError, Unknown};
 pub use crate::program::Program;
 pub use crate::protocol::Protocol;
 pub use crate::replies::{Replies, ReplyStream};

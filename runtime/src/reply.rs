@@ -29,6 +29,8 @@ enum To {
     Local(Arc<dyn AskSlot>),
     /// An ask that came over a link.
     Remote(Arc<dyn RemoteAsks>, Asked),
+    /// A tell that came over a link, whose sender is told when the actor takes it.
+    Receipt(Arc<dyn RemoteAsks>, Asked),
 }
 
 impl Reply {
@@ -42,6 +44,10 @@ impl Reply {
 
     pub(crate) fn remote(asks: Arc<dyn RemoteAsks>, asked: Asked) -> Self {
         Self::to(To::Remote(asks, asked))
+    }
+
+    pub(crate) fn receipt(asks: Arc<dyn RemoteAsks>, asked: Asked) -> Self {
+        Self::to(To::Receipt(asks, asked))
     }
 
     fn to(to: To) -> Self {
@@ -62,17 +68,24 @@ impl Reply {
     pub(crate) fn local_slot(&self) -> Option<Arc<dyn AskSlot>> {
         match &*self.to.borrow() {
             To::Local(slot) => Some(Arc::clone(slot)),
-            To::Nobody | To::Remote(..) => None,
+            To::Nobody | To::Remote(..) | To::Receipt(..) => None,
         }
     }
 
     /// Called right before the handler runs; `false` if the asker has given up.
     pub(crate) fn start(&self) -> bool {
         self.started.set(true);
-        match &mut *self.to.borrow_mut() {
+        let mut to = self.to.borrow_mut();
+        match &*to {
             To::Nobody => true,
             To::Local(slot) => slot.start(),
             To::Remote(asks, asked) => asks.start(*asked),
+            To::Receipt(asks, asked) => {
+                let waits = asks.taken(*asked);
+                // From here on it is a tell as any other.
+                *to = To::Nobody;
+                waits
+            }
         }
     }
 
@@ -81,7 +94,7 @@ impl Reply {
         match &mut *self.to.borrow_mut() {
             To::Nobody => false,
             To::Local(slot) => slot.poll_abandoned(waker),
-            To::Remote(asks, asked) => asks.poll_abandoned(*asked, waker),
+            To::Remote(asks, asked) | To::Receipt(asks, asked) => asks.poll_abandoned(*asked, waker),
         }
     }
 
@@ -90,7 +103,7 @@ impl Reply {
         match self.to.replace(To::Nobody) {
             To::Nobody => {}
             To::Local(slot) => slot.fail(error),
-            To::Remote(asks, asked) => asks.fail(asked, error),
+            To::Remote(asks, asked) | To::Receipt(asks, asked) => asks.fail(asked, error),
         }
     }
 
@@ -99,7 +112,9 @@ impl Reply {
         match self.to.replace(To::Nobody) {
             To::Nobody => {}
             To::Local(slot) => slot.bounce(envelope, reason),
-            To::Remote(asks, asked) => asks.fail(asked, AskError::NotDelivered(reason)),
+            To::Remote(asks, asked) | To::Receipt(asks, asked) => {
+                asks.fail(asked, AskError::NotDelivered(reason));
+            }
         }
     }
 
@@ -114,7 +129,7 @@ impl Reply {
     #[doc(hidden)]
     pub fn send<R: Portable>(&self, value: R) {
         match self.to.replace(To::Nobody) {
-            To::Nobody => {}
+            To::Nobody | To::Receipt(..) => {}
             To::Local(slot) => {
                 let slot: Arc<dyn Any + Send + Sync> = slot;
                 if let Ok(slot) = slot.downcast::<Slot<R>>() {
@@ -143,7 +158,7 @@ impl Reply {
     /// Tells the asker that a stream begins.
     pub(crate) fn open(&self) {
         match &mut *self.to.borrow_mut() {
-            To::Nobody => {}
+            To::Nobody | To::Receipt(..) => {}
             To::Local(slot) => slot.open(),
             To::Remote(asks, asked) => asks.open(*asked),
         }
@@ -152,7 +167,7 @@ impl Reply {
     /// Ready with `true` when an item may be sent, with `false` when nobody takes any more.
     pub(crate) fn poll_room<T: Portable>(&self, waker: &Waker) -> Poll<bool> {
         match &mut *self.to.borrow_mut() {
-            To::Nobody => Poll::Ready(false),
+            To::Nobody | To::Receipt(..) => Poll::Ready(false),
             To::Local(slot) => match stream_slot::<T>(slot) {
                 Some(slot) => slot.poll_room(waker),
                 None => Poll::Ready(false),
@@ -164,7 +179,7 @@ impl Reply {
     /// Sends one item of a stream. An item that cannot be encoded ends the stream.
     pub(crate) fn item<T: Portable>(&self, item: T) {
         let unencodable = match &mut *self.to.borrow_mut() {
-            To::Nobody => None,
+            To::Nobody | To::Receipt(..) => None,
             To::Local(slot) => {
                 if let Some(slot) = stream_slot::<T>(slot) {
                     slot.push(item);
@@ -183,7 +198,7 @@ impl Reply {
     /// Ends a stream in order.
     pub(crate) fn end(&self) {
         match self.to.replace(To::Nobody) {
-            To::Nobody => {}
+            To::Nobody | To::Receipt(..) => {}
             To::Local(slot) => slot.end(),
             To::Remote(asks, asked) => asks.end(asked),
         }
@@ -208,7 +223,7 @@ impl Drop for Reply {
         match to {
             To::Nobody => {}
             To::Local(slot) => slot.fail(error()),
-            To::Remote(asks, asked) => asks.fail(asked, error()),
+            To::Remote(asks, asked) | To::Receipt(asks, asked) => asks.fail(asked, error()),
         }
     }
 }

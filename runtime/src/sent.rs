@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use crate::address::{Address, Target};
 use crate::envelope::Envelope;
-use crate::outcome::NotDelivered;
+use crate::outcome::{AskError, NotDelivered};
 use crate::outlet::{Accepted, Outlet, Refused, Room};
 use crate::pool::Chosen;
 use crate::ticket::Ticket;
@@ -83,8 +83,8 @@ impl Sent {
         Ok(Self { line, chosen })
     }
 
-    /// Ready once the message has its place, or will never have one.
-    pub(crate) fn poll_admitted(&mut self, task: &mut Context<'_>) -> Poll<Result<(), NotDelivered>> {
+    /// Ready once the message has its place, or will never have one; for a rendezvous, once the actor has it.
+    pub(crate) fn poll_admitted(&mut self, task: &mut Context<'_>) -> Poll<Result<(), AskError>> {
         let Some((_, ticket)) = &self.line else { return Poll::Ready(Ok(())) };
         let admitted = ticket.poll(task);
         if admitted.is_ready() {

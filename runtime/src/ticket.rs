@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::outcome::NotDelivered;
+use crate::outcome::{AskError, NotDelivered};
 
 /// The sender's and the mailbox's common view of one parked message.
 #[derive(Clone, Default)]
@@ -11,7 +11,7 @@ pub(crate) struct Ticket(Arc<Mutex<Place>>);
 
 #[derive(Default)]
 struct Place {
-    outcome: Option<Result<(), NotDelivered>>,
+    outcome: Option<Result<(), AskError>>,
     sender: Option<Waker>,
 }
 
@@ -23,11 +23,16 @@ impl Ticket {
 
     /// The message will never have room.
     pub(crate) fn refuse(&self, reason: NotDelivered) {
-        self.resolve(Err(reason));
+        self.fail(reason.into());
+    }
+
+    /// The message will never have room, or may have been taken; nobody knows.
+    pub(crate) fn fail(&self, error: AskError) {
+        self.resolve(Err(error));
     }
 
     /// Ready once the message has been admitted or refused.
-    pub(crate) fn poll(&self, task: &mut Context<'_>) -> Poll<Result<(), NotDelivered>> {
+    pub(crate) fn poll(&self, task: &mut Context<'_>) -> Poll<Result<(), AskError>> {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match place.outcome.take() {
             Some(outcome) => Poll::Ready(outcome),
@@ -42,7 +47,7 @@ impl Ticket {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    fn resolve(&self, outcome: Result<(), NotDelivered>) {
+    fn resolve(&self, outcome: Result<(), AskError>) {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         place.outcome = Some(outcome);
         let sender = place.sender.take();

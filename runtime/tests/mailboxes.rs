@@ -97,7 +97,7 @@ fn a_mailbox_that_rejects_takes_its_capacity_and_not_one_more() {
         let (log, gate) = held(&mut cx, Mailbox::bounded(3).on_full(OnFull::Reject)).await;
         let outcomes: Vec<_> = (1..=4).map(|number| log.note(number).try_tell()).collect();
         assert_eq!(outcomes, [Ok(()), Ok(()), Ok(()), Err(NotDelivered::Full)]);
-        assert_eq!(log.note(5).tell().await, Err(NotDelivered::Full), "it does not wait either");
+        assert_eq!(log.note(5).tell().await, Err(NotDelivered::Full.into()), "it does not wait either");
         assert_eq!(log.noted().ask(SOON).await, Err(AskError::NotDelivered(NotDelivered::Full)));
         assert_eq!(noted(&log, &gate).await, [1, 2, 3]);
     });

@@ -2,6 +2,7 @@
 
 use std::task::{Poll, Waker};
 
+use bailiwick_core::credit::Size;
 use bailiwick_core::link::{Asked, Event};
 use bailiwick_wire::codec::EncodeError;
 use bailiwick_wire::reason::NotDelivered;
@@ -40,6 +41,20 @@ impl RemoteAsks for Peer {
         };
         transport.pages.begin(asked.ticket);
         true
+    }
+
+    fn taken(&self, asked: Asked) -> bool {
+        let is_awaited = self.start(asked);
+        if is_awaited {
+            self.turn(|turn| {
+                turn.state.handlers.end(asked);
+                if let Some(frame) = turn.state.link.answer(asked, Size::default()) {
+                    turn.write_answer(&frame, &mut Parcel::default());
+                }
+                turn.settle();
+            });
+        }
+        is_awaited
     }
 
     fn poll_abandoned(&self, asked: Asked, waker: &Waker) -> bool {

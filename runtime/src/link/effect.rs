@@ -52,6 +52,8 @@ pub(super) enum Effect {
     Bounce(Box<Envelope>, NotDelivered),
     /// Give a message back that waited.
     GiveBack(Box<Envelope>, Option<Ticket>, NotDelivered),
+    /// Tell the sender that the actor did not take its message, or may not have; where nobody waits, it is counted.
+    Missed(Option<Ticket>, Box<Envelope>, AskError),
     /// Count a tell as a dead letter that never left this process.
     Lost(&'static ProtocolSchema, u16, NotDelivered),
     /// Count a message of the peer's that was for nobody here.
@@ -172,6 +174,11 @@ fn run(peer: &Arc<Peer>, effect: Effect) {
                 None => peer.lose(envelope, reason),
             }
         }
+        Effect::Missed(line, envelope, error) => match (line, error) {
+            (Some(line), error) => line.fail(error),
+            (None, AskError::NotDelivered(reason)) => peer.lose(envelope, reason),
+            (None, AskError::Unknown(_)) => peer.count(|letters| letters.count_unknown(1)),
+        },
         Effect::Lost(protocol, method, reason) => peer.record(protocol, method, &reason),
         Effect::Refused(reason) => peer.count(|letters| letters.count(&reason)),
         Effect::Unknown(tells) => peer.count(|letters| letters.count_unknown(tells)),

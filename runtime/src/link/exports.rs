@@ -148,7 +148,8 @@ pub(super) fn export(
             (Grant { messages: mailbox.capacity().max(1), bytes, fds: FIRST.fds }, false)
         }
     };
-    (Export { granted, wait, ..Export::plain(methods, first, asks) }, places)
+    let rendezvous = mailbox.is_rendezvous();
+    (Export { granted, wait, rendezvous, ..Export::plain(methods, first, asks) }, places)
 }
 
 impl Turn<'_> {

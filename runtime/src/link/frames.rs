@@ -56,6 +56,7 @@ pub(super) fn read(header: &Header, extensions: &Extensions, payload: &[u8]) -> 
         }
         Kind::Offer => Frame::Offer(read_offer(header.slot, control.decode()?)),
         Kind::Tell => Frame::Tell { target, method: header.method, size },
+        Kind::Rendezvous => Frame::Rendezvous { target, method: header.method, size, correlation },
         Kind::Ask => {
             Frame::Ask { target, method: header.method, size, correlation, remaining: extensions.remaining }
         }
@@ -154,11 +155,12 @@ fn read_refusal(refusal: handshake::Refusal, words: &mut Words) -> Refusal {
 
 fn read_offer(slot: u32, offer: handshake::Offer) -> Offer {
     let terms = offer.terms.map(|terms| {
-        let handshake::Terms { generation, messages, bytes, fds, wait, asks, rate, once, used } = terms;
+        let handshake::Terms { generation, messages, bytes, fds, wait, rendezvous, asks, rate, once, used } =
+            terms;
         let fds = fds.try_into().unwrap_or(u16::MAX);
         let rate = rate.map(|(messages, period, left)| (Rate { messages, period }, left));
         let (grant, used) = (Grant { messages, bytes, fds }, Methods::from_bits(used));
-        Terms { generation, grant, wait, asks, rate, once, used }
+        Terms { generation, grant, wait, rendezvous, asks, rate, once, used }
     });
     let methods = offer.methods.into_iter().map(|(used, index)| (read_use(used), index)).collect();
     Offer { slot, terms, methods }
@@ -178,6 +180,12 @@ pub(super) fn header(frame: &Frame) -> Header {
         Frame::Tell { target, method, size } => {
             Header { method: *method, fds: size.fds, ..slot(Kind::Tell, *target) }
         }
+        Frame::Rendezvous { target, method, size, correlation } => Header {
+            method: *method,
+            fds: size.fds,
+            correlation: correlation.bits(),
+            ..slot(Kind::Rendezvous, *target)
+        },
         Frame::Ask { target, method, size, correlation, .. } => Header {
             method: *method,
             fds: size.fds,
@@ -237,6 +245,7 @@ pub(super) fn write_control(frame: &Frame, words: Words, out: &mut Vec<u8>) {
         Frame::Close(reason) => put(&close_cause(*reason), out),
         Frame::HelloAck
         | Frame::Tell { .. }
+        | Frame::Rendezvous { .. }
         | Frame::Ask { .. }
         | Frame::Reply { .. }
         | Frame::Opened { .. }
@@ -255,11 +264,11 @@ pub(super) fn write_control(frame: &Frame, words: Words, out: &mut Vec<u8>) {
 }
 
 fn written_offer(offer: &Offer) -> handshake::Offer {
-    let terms = offer.terms.map(|Terms { generation, grant, wait, asks, rate, once, used }| {
+    let terms = offer.terms.map(|Terms { generation, grant, wait, rendezvous, asks, rate, once, used }| {
         let (messages, bytes, fds) = (grant.messages, grant.bytes, grant.fds.into());
         let rate = rate.map(|(rate, left)| (rate.messages, rate.period, left));
         let used = used.bits();
-        handshake::Terms { generation, messages, bytes, fds, wait, asks, rate, once, used }
+        handshake::Terms { generation, messages, bytes, fds, wait, rendezvous, asks, rate, once, used }
     });
     let methods = offer.methods.iter().map(|(method, index)| (written_use(method), *index)).collect();
     handshake::Offer { terms, methods }

@@ -242,13 +242,12 @@ impl Drop for Import {
 
 impl Turn<'_> {
     /// Makes an actor of the peer's known to the machine, in this place.
-    pub(super) fn add_import(&mut self, import: ImportId, slot: u32, generation: Option<u32>) {
+    pub(super) fn add_import(&mut self, import: ImportId, entry: link::Import) {
         let index = import.0 as usize;
         if self.state.imports.len() <= index {
             self.state.imports.resize_with(index + 1, || None);
         }
         self.state.imports[index] = Some(Imported { uses: Vec::new(), protocols: Vec::new() });
-        let entry = link::Import { slot, generation, uses: Vec::new() };
         self.event(Event::Import { import, entry: Box::new(entry) });
     }
 
@@ -314,13 +313,19 @@ impl Turn<'_> {
                 break;
             }
             let import = self.state.link.vacant_import();
-            self.add_import(import, entry.slot, Some(entry.generation));
+            let (slot, generation) = (entry.slot, Some(entry.generation));
+            self.add_import(import, link::Import { slot, generation, uses: Vec::new(), rendezvous: false });
             let path = format!("passed-{}", entry.slot);
             let import = Import::new(Way::Life(self.peer.strong()), import, &path, Origin::Passed);
             introduced.push(Box::new(Address::peer(import)));
         }
         introduced
     }
+}
+
+/// Returns what is known of an actor that the manifest grants.
+pub(super) fn granted(number: u32, slot: &bootstrap::Slot) -> link::Import {
+    link::Import { slot: number, generation: None, uses: Vec::new(), rendezvous: slot.rendezvous }
 }
 
 /// Actors of one peer that this side may know at a time.

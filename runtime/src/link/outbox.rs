@@ -183,6 +183,7 @@ fn is_answer(kind: Kind) -> bool {
         Kind::Hello
         | Kind::Uses
         | Kind::Tell
+        | Kind::Rendezvous
         | Kind::Ask
         | Kind::Cancel
         | Kind::Fragment

@@ -16,7 +16,7 @@ use bailiwick_wire::{FdKind, FdKinds};
 use tokio::task::JoinHandle;
 
 use super::exports::{Behind, Exported, Lending, export, on_terms};
-use super::imports::{Import, Origin, Way};
+use super::imports::{Import, Origin, Way, granted};
 use super::mover::Mover;
 use super::peer::{Peer, Report, Turn, Who};
 use super::sides::Sides;
@@ -153,9 +153,9 @@ impl Peers {
                 let (export, exported) = exported(slot, &self.local);
                 turn.regrant(number, export, exported);
             }
-            for number in (0..).zip(&told.imports).map(|(number, _)| number) {
+            for (number, slot) in (0..).zip(&told.imports) {
                 if !turn.knows(ImportId(number)) {
-                    turn.add_import(ImportId(number), number, None);
+                    turn.add_import(ImportId(number), granted(number, slot));
                 }
             }
             running.iter().for_each(|cell| turn.actor_runs(cell));
@@ -523,8 +523,8 @@ fn side(
             turn.add_export(number, export, exported);
         }
         // The first of all, so that they have the same place on both sides: that of their slot.
-        for (slot, _) in (0..).zip(&peer.imports) {
-            turn.add_import(ImportId(slot), slot, None);
+        for (number, slot) in (0..).zip(&peer.imports) {
+            turn.add_import(ImportId(number), granted(number, slot));
         }
     });
     made

@@ -6,10 +6,9 @@ use std::time::Duration;
 use bailiwick_core::asks::Ticket as SendId;
 use bailiwick_core::credit::Grant;
 use bailiwick_core::link::{
-    Action, Asked, Closed, Event, ExportId, Failure, Frame, ImportId, NotDelivered as Reason, Outcome,
-    Refusal, Target,
+    Action, Closed, Delivery, Event, Failure, Frame, ImportId, NotDelivered as Reason, Outcome, Refusal,
+    Target,
 };
-use bailiwick_core::time::Instant;
 use bailiwick_wire::FdKinds;
 use bailiwick_wire::audit::Evidence;
 use bailiwick_wire::control::ToSupervisor;
@@ -30,6 +29,7 @@ use crate::fd::observe;
 use crate::outcome::AskError;
 use crate::payload::Payload;
 use crate::reply::Reply;
+use crate::ticket::Ticket as Line;
 
 impl Turn<'_> {
     /// Carries out one action.
@@ -49,8 +49,8 @@ impl Turn<'_> {
             Action::Resolve { ticket, outcome } => self.resolve(ticket, outcome, hand),
             Action::StreamOpened { ticket } => self.effects.extend(self.asker(ticket).map(Effect::Opened)),
             Action::DeliverItem { ticket } => self.deliver_item(ticket, hand),
-            Action::Deliver { export, method, asked, deadline } => {
-                self.deliver(export, method, asked, deadline, hand);
+            Action::Deliver { export, method, asked, rendezvous, deadline } => {
+                self.deliver(Delivery { export, method, asked, rendezvous, deadline }, hand);
             }
             Action::Used { slot, method } => self.effects.push(Effect::Used(slot, method)),
             Action::DeadLetter { target, reason } => self.dead_letter(target, reason),
@@ -133,6 +133,7 @@ impl Turn<'_> {
             | Frame::Offer(_)
             | Frame::Refuse(_)
             | Frame::Tell { .. }
+            | Frame::Rendezvous { .. }
             | Frame::Ask { .. }
             | Frame::Failure { .. }
             | Frame::Opened { .. }
@@ -190,7 +191,12 @@ impl Turn<'_> {
             let mut parcel = std::mem::take(&mut sent.parcel);
             sent.outcome = SendOutcome::Written;
             let Some(envelope) = sent.envelope.take() else { return };
+            let line = if let Frame::Rendezvous { .. } = frame { sent.from.line(true) } else { None };
+            if let Some(line) = &line {
+                sent.outcome = SendOutcome::Kept(line.clone());
+            }
             let left = self.put_on_the_wire(ticket, &frame, &mut parcel, envelope);
+            let left = self.wait_for_taking(ticket, &frame, line, left);
             if let Some(sent) = &mut hand.sent {
                 sent.left = left;
                 sent.parcel = parcel;
@@ -200,7 +206,29 @@ impl Turn<'_> {
         let Sending::Kept(kept) = self.take_sending(ticket) else { return };
         let Kept { mut parcel, envelope, line, .. } = *kept;
         let left = self.put_on_the_wire(ticket, &frame, &mut parcel, envelope);
-        self.effects.push(Effect::Admitted(line, left));
+        if let Frame::Rendezvous { .. } = frame {
+            self.wait_for_taking(ticket, &frame, line, left);
+        } else {
+            self.effects.push(Effect::Admitted(line, left));
+        }
+    }
+
+    /// Keeps what is left of a tell to a rendezvous, with its sender's place in line, until the actor takes it. Gives back
+    /// what is left of any other.
+    fn wait_for_taking(
+        &mut self,
+        ticket: SendId,
+        frame: &Frame,
+        line: Option<Line>,
+        left: Option<Box<Envelope>>,
+    ) -> Option<Box<Envelope>> {
+        match (frame, left) {
+            (Frame::Rendezvous { .. }, Some(envelope)) => {
+                self.put_sending(ticket, Sending::Met(line, envelope, ticket));
+                None
+            }
+            (_, left) => left,
+        }
     }
 
     /// Writes a message. Returns what is left of a tell; of an ask everything stays until its end.
@@ -228,7 +256,7 @@ impl Turn<'_> {
     fn keep(&mut self, ticket: SendId, hand: &mut Hand<'_>) {
         let Some(sent) = hand.sent.as_mut().filter(|sent| sent.ticket == ticket) else { return };
         let Some(envelope) = sent.envelope.take() else { return };
-        let line = self.line_for(&mut sent.from);
+        let line = self.line_for(ticket, &mut sent.from);
         sent.outcome = line.clone().map_or(SendOutcome::Buffered, SendOutcome::Kept);
         let parcel = std::mem::take(&mut sent.parcel);
         self.put_sending(ticket, Sending::Kept(Box::new(Kept { parcel, envelope, line, ticket })));
@@ -276,6 +304,10 @@ impl Turn<'_> {
                 let reason = self.or_moved_on(self.not_delivered(reason, 0), terms);
                 self.effects.push(Effect::Bounce(envelope, reason));
             }
+            Sending::Met(line, envelope, _) => {
+                let reason = self.not_delivered(reason, 0);
+                self.effects.push(Effect::Missed(line, envelope, reason.into()));
+            }
             Sending::Nothing => {}
         }
     }
@@ -299,6 +331,9 @@ impl Turn<'_> {
                     (Sending::Asked(envelope, _), Some(payload)) => {
                         self.effects.push(Effect::Receive(envelope, payload));
                     }
+                    (Sending::Met(line, envelope, _), _) => {
+                        self.effects.push(Effect::Admitted(line, Some(envelope)));
+                    }
                     other => self.effects.push(Effect::Drop(Box::new(other))),
                 }
                 return;
@@ -317,19 +352,25 @@ impl Turn<'_> {
                 let reason = reasons::unknown(reason, self.state.peer);
                 self.fail(ticket, AskError::Unknown(reason));
             }
-            (Some(AskError::NotDelivered(reason)), _) => {
-                if let Sending::Asked(envelope, terms) = self.take_sending(ticket) {
+            (Some(AskError::NotDelivered(reason)), _) => match self.take_sending(ticket) {
+                Sending::Asked(envelope, terms) => {
                     let reason = self.or_moved_on(reason, terms);
                     self.effects.push(Effect::Bounce(envelope, reason));
                 }
-            }
+                Sending::Met(line, envelope, _) => {
+                    self.effects.push(Effect::Missed(line, envelope, reason.into()));
+                }
+                Sending::Kept(_) | Sending::Nothing => {}
+            },
             (Some(error @ AskError::Unknown(_)), _) => self.fail(ticket, error),
         }
     }
 
     fn fail(&mut self, ticket: SendId, error: AskError) {
-        if let Sending::Asked(envelope, _) = self.take_sending(ticket) {
-            self.effects.push(Effect::Fail(envelope, error));
+        match self.take_sending(ticket) {
+            Sending::Asked(envelope, _) => self.effects.push(Effect::Fail(envelope, error)),
+            Sending::Met(line, envelope, _) => self.effects.push(Effect::Missed(line, envelope, error)),
+            Sending::Kept(_) | Sending::Nothing => {}
         }
     }
 
@@ -341,14 +382,16 @@ impl Turn<'_> {
                 let Kept { parcel, envelope, .. } = *kept;
                 self.effects.push(Effect::Drop(Box::new((parcel.beside, envelope))));
             }
-            Sending::Asked(envelope, _) => self.effects.push(Effect::Drop(Box::new(envelope))),
+            Sending::Asked(envelope, _) | Sending::Met(_, envelope, _) => {
+                self.effects.push(Effect::Drop(Box::new(envelope)));
+            }
         }
     }
 
     fn asker(&self, ticket: SendId) -> Option<std::sync::Arc<dyn crate::meeting::AskSlot>> {
         match self.state.sends.get(usize::from(ticket.index())) {
             Some(Sending::Asked(envelope, _)) => envelope.reply.local_slot(),
-            Some(Sending::Kept(_) | Sending::Nothing) | None => None,
+            Some(Sending::Kept(_) | Sending::Met(..) | Sending::Nothing) | None => None,
         }
     }
 
@@ -356,7 +399,7 @@ impl Turn<'_> {
     fn reply_fds(&self, ticket: SendId) -> Option<FdKinds> {
         match self.state.sends.get(usize::from(ticket.index())) {
             Some(Sending::Asked(_, terms)) => terms.reply_fds,
-            Some(Sending::Kept(_) | Sending::Nothing) | None => None,
+            Some(Sending::Kept(_) | Sending::Met(..) | Sending::Nothing) | None => None,
         }
     }
 
@@ -373,21 +416,16 @@ impl Turn<'_> {
         Some(Payload { bytes, beside, limits: self.state.limits })
     }
 
-    fn deliver(
-        &mut self,
-        export: ExportId,
-        method: u16,
-        asked: Option<Asked>,
-        deadline: Option<Instant>,
-        hand: &mut Hand<'_>,
-    ) {
+    fn deliver(&mut self, delivery: Delivery, hand: &mut Hand<'_>) {
+        let Delivery { export, method, asked, rendezvous, deadline } = delivery;
         let Some(arrived) = &hand.arrived else { return };
         let (size, extensions, fds_lost) = (arrived.size, arrived.extensions, arrived.fds_lost);
         let credit = Some(Credit::new(self.peer.strong(), export, Grant::of(size)));
         let reply = match asked {
             Some(asked) => {
                 self.state.handlers.begin(asked);
-                Reply::remote(self.peer.strong(), asked)
+                let asks = self.peer.strong();
+                if rendezvous { Reply::receipt(asks, asked) } else { Reply::remote(asks, asked) }
             }
             None => Reply::nobody(),
         };

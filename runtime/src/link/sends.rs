@@ -23,6 +23,8 @@ pub(super) enum Sending {
     Kept(Box<Kept>),
     /// It is written; the answer goes here. The message stays, for it may come back and be sent elsewhere.
     Asked(Box<Envelope>, Terms),
+    /// It is written, to a mailbox that holds nothing; its sender, if it waits, stands here until the actor takes it.
+    Met(Option<Ticket>, Box<Envelope>, SendId),
 }
 
 /// What is known of where a message goes.
@@ -80,10 +82,20 @@ pub(super) enum From {
     Predecessor(Option<Ticket>),
 }
 
+impl From {
+    /// Returns the sender's place in line, if it waits at all and `has_line`.
+    pub(super) fn line(&mut self, has_line: bool) -> Option<Ticket> {
+        match self {
+            Self::Sender(patience) => (has_line && *patience == Patience::Wait).then(Ticket::default),
+            Self::Predecessor(line) => line.take_if(|_| has_line),
+        }
+    }
+}
+
 /// What became of a message that was just sent.
 pub(super) enum SendOutcome {
     Written,
-    /// It waits in line for room.
+    /// Its sender waits in line: for room, or for the actor to take it.
     Kept(Ticket),
     /// It waits for the link, as one of those that may: its sender need not.
     Buffered,
@@ -191,23 +203,22 @@ impl Turn<'_> {
     }
 
     /// Returns the sender's place in line for a message that is kept now, if it is to wait.
-    pub(super) fn line_for(&mut self, from: &mut From) -> Option<Ticket> {
-        let has_line = self.state.link.has_line();
-        match from {
-            From::Sender(patience) => (has_line && *patience == Patience::Wait).then(Ticket::default),
-            From::Predecessor(line) if has_line => line.take(),
-            From::Predecessor(line) => {
-                // It has its place among what waits for the next transport.
-                self.effects.extend(line.take().map(|line| Effect::Admitted(Some(line), None)));
-                None
-            }
+    pub(super) fn line_for(&mut self, ticket: SendId, from: &mut From) -> Option<Ticket> {
+        let has_line = self.state.link.holds_sender(ticket);
+        let line = from.line(has_line);
+        if let From::Predecessor(line) = from {
+            // It has its place among what waits for the next transport.
+            self.effects.extend(line.take().map(|line| Effect::Admitted(Some(line), None)));
         }
+        line
     }
 
-    /// Lets those go who stood in line for room: their messages have a place now, in the queue for the next transport.
+    /// Lets those go who stood in line for room: their messages have a place now, in the queue for the next transport. Who
+    /// waits for an actor to take its message waits on.
     pub(super) fn let_go(&mut self) {
         for sending in &mut self.state.sends {
             if let Sending::Kept(kept) = sending
+                && !self.state.link.is_for_rendezvous(kept.ticket)
                 && let Some(line) = kept.line.take()
             {
                 self.effects.push(Effect::Admitted(Some(line), None));
@@ -217,9 +228,11 @@ impl Turn<'_> {
 
     /// Takes a message back whose sender no longer stands in line. Returns whether it was there.
     pub(super) fn withdraw(&mut self, line: &Ticket) -> bool {
+        let is_it = |own: &Option<Ticket>| own.as_ref().is_some_and(|own| own.is(line));
         let kept = self.state.sends.iter().find_map(|sending| match sending {
-            Sending::Kept(kept) if kept.line.as_ref().is_some_and(|own| own.is(line)) => Some(kept.ticket),
-            Sending::Kept(_) | Sending::Asked(..) | Sending::Nothing => None,
+            Sending::Kept(kept) if is_it(&kept.line) => Some(kept.ticket),
+            Sending::Met(own, _, ticket) if is_it(own) => Some(*ticket),
+            Sending::Kept(_) | Sending::Met(..) | Sending::Asked(..) | Sending::Nothing => None,
         });
         kept.into_iter().for_each(|ticket| self.abandon(ticket));
         kept.is_some()

@@ -33,10 +33,10 @@ pub(super) fn read(frame: &Frame<'_>) -> Option<Said> {
     let size = Size { bytes: frame.payload.len() as u32, fds: 0 };
     let target = Target { slot, generation };
     match kind {
-        Kind::Tell => Some(Said::Message(Message { target, method, size, ask: None })),
+        Kind::Tell => Some(Said::Message(Message { target, method, size, ask: None, rendezvous: false })),
         Kind::Ask => {
             let ask = Some((SendId::from_bits(correlation), remaining));
-            Some(Said::Message(Message { target, method, size, ask }))
+            Some(Said::Message(Message { target, method, size, ask, rendezvous: false }))
         }
         Kind::Reply => Some(Said::Reply(SendId::from_bits(correlation), size)),
         _ => None,
@@ -82,7 +82,7 @@ impl Turn<'_> {
 
     /// Puts a message into its mailbox, once the lock is released.
     fn land(&mut self, delivery: Delivery, frame: &Frame<'_>, place: Range<usize>) {
-        let Delivery { export, method, asked, deadline } = delivery;
+        let Delivery { export, method, asked, deadline, .. } = delivery;
         let slot = self.state.exports.get(export.target.slot as usize).and_then(Option::as_ref);
         let known = slot.and_then(|exported| match &exported.actor {
             Behind::Cell(cell) => Some((cell, *exported.methods.get(usize::from(method))?)),
@@ -102,7 +102,10 @@ impl Turn<'_> {
 
     /// Brings the asker its reply.
     fn receive(&mut self, ticket: SendId, bytes: &[u8]) {
-        if let Sending::Asked(envelope, _) = self.take_sending(ticket) {
+        let sending = self.take_sending(ticket);
+        if let Sending::Met(line, envelope, _) = sending {
+            self.effects.push(Effect::Admitted(line, Some(envelope)));
+        } else if let Sending::Asked(envelope, _) = sending {
             let (bytes, beside) = (bytes.to_vec().into(), Incoming::default());
             let payload = Payload { bytes, beside, limits: self.state.limits };
             self.effects.push(Effect::Receive(envelope, payload));

@@ -9,6 +9,7 @@ mod limits;
 mod mutation;
 mod policies;
 mod pool;
+mod rendezvous;
 mod ring;
 mod sides;
 mod socket;

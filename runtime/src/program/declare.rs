@@ -265,7 +265,7 @@ impl Worker {
             type_name: self.type_name(hosted),
             // No manifest has a line 0.
             args: args.clone().map(|text| spec::Args { text, line: 0 }),
-            mailbox: spec::Mailbox::default(),
+            mailbox: declared(hosted),
             restart: None,
             significant: false,
         };
@@ -289,6 +289,13 @@ impl Worker {
     fn type_name(&self, hosted: &Hosted) -> String {
         format!("{}/{}", self.spec.name, hosted.actor_name())
     }
+}
+
+/// Returns what senders have to know of a mailbox before there is a link: the rest is its worker's.
+fn declared(hosted: &Hosted) -> spec::Mailbox {
+    let bounds = spec::Mailbox::default();
+    let is_rendezvous = hosted.mailbox.is_some_and(|mailbox| mailbox.is_rendezvous());
+    spec::Mailbox { capacity: if is_rendezvous { 0 } else { bounds.capacity }, ..bounds }
 }
 
 /// Workers that share a restart budget.

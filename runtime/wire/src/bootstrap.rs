@@ -243,6 +243,8 @@ pub struct Slot {
     pub once: Once,
     /// Methods that were used, by their index in frames, where each may be used once.
     pub used: Vec<u16>,
+    /// Whether the actor's mailbox is declared to hold nothing.
+    pub rendezvous: bool,
 }
 
 /// How often each method of a slot may be used.
@@ -432,6 +434,7 @@ mod tests {
             rate: Some((3, Duration::from_secs(1))),
             once: Once::Ever,
             used: Vec::new(),
+            rendezvous: true,
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::schema::{Fingerprint, MethodShape};
 
 /// The version of the frames and of the codec. Two ends with different ones do not talk.
-pub const WIRE_VERSION: u16 = 2;
+pub const WIRE_VERSION: u16 = 3;
 
 /// The payload of a `Hello` frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub struct Terms {
     pub fds: u32,
     /// Whether a sender without credit waits; otherwise its send fails with `Full`.
     pub wait: bool,
+    /// Whether the mailbox holds nothing: a tell ends when the actor takes it.
+    pub rendezvous: bool,
     /// Asks that may be open at a time.
     pub asks: u32,
     /// So many messages at once, and in each period in the long run; and so many before the next has to be earned.

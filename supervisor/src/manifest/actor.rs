@@ -46,19 +46,30 @@ fn actor(fields: &mut Fields<'_, '_>, name: &str) -> Actor {
     Actor { name: name.to_owned(), type_name, args, mailbox, restart, significant }
 }
 
-/// Takes the bounds off, if that is said; then nothing is to be said of them.
+/// Takes the bounds off, or the room away, if that is said; then no bound is to be said.
 fn unbound(table: &mut Fields<'_, '_>, mailbox: &mut Mailbox) {
-    if table.read("unbounded") != Some(true) {
-        return;
-    }
-    (mailbox.capacity, mailbox.capacity_bytes) = (u32::MAX, u32::MAX);
-    for bound in ["capacity", "capacity_bytes", "on_full"] {
-        if table.take(bound).is_some() {
-            let error = Diagnostic::error("a mailbox without bounds has a bound")
-                .at_key(table.key("unbounded"), "it is never full")
-                .at_key(table.key(bound), "and here it may be")
-                .help("leave one of the two out");
-            table.reader.refuse(error);
+    let kinds = [
+        ("unbounded", (u32::MAX, u32::MAX), "a mailbox without bounds has a bound", "it is never full"),
+        (
+            "rendezvous",
+            (0, mailbox.capacity_bytes),
+            "a mailbox that holds nothing has a bound",
+            "it holds nothing",
+        ),
+    ];
+    for (kind, bounds, title, what) in kinds {
+        if table.read(kind) != Some(true) {
+            continue;
+        }
+        (mailbox.capacity, mailbox.capacity_bytes) = bounds;
+        for other in ["capacity", "capacity_bytes", "on_full", "rendezvous"] {
+            if other != kind && table.take(other).is_some() {
+                let error = Diagnostic::error(title)
+                    .at_key(table.key(kind), what)
+                    .at_key(table.key(other), "and here it may be")
+                    .help("leave one of the two out");
+                table.reader.refuse(error);
+            }
         }
     }
 }

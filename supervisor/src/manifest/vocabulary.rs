@@ -81,7 +81,7 @@ const LATER: &[(Table, &str)] = &[
     (Table::Channel, "frame_deadline"),
     (Table::Actors, "on"),
     (Table::Actor, "blocking instances survive handoff backoff max_children"),
-    (Table::Mailbox, "survive rendezvous ttl"),
+    (Table::Mailbox, "survive ttl"),
     (Table::Grant, "delegate args kind"),
     (Table::Fds, "credit"),
     (Table::Listen, "backlog mode user group fd_name udp seqpacket"),

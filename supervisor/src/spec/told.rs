@@ -9,8 +9,10 @@ use super::{
 impl Grant {
     /// Returns what it opens: one actor, or every actor that the receiver declares.
     pub(crate) fn slots(&self, system: &System) -> Vec<Slot> {
-        let slot = |actor: &str| Slot {
-            actor: actor.to_owned(),
+        let to = system.workers.iter().filter(|worker| worker.name == self.to_worker);
+        let actors: Vec<&Actor> = to.flat_map(|worker| &worker.actors).collect();
+        let slot = |name: &str| Slot {
+            actor: name.to_owned(),
             methods: self.methods.clone(),
             fds_send: self.fds_send.clone(),
             fds_receive: self.fds_receive.clone(),
@@ -22,13 +24,11 @@ impl Grant {
                 Once::Ever => bootstrap::Once::Ever,
             },
             used: Vec::new(),
+            rendezvous: actors.iter().any(|actor| actor.name == name && actor.mailbox.capacity == 0),
         };
         match &self.to_actor {
             Some(actor) => vec![slot(actor)],
-            None => {
-                let to = system.workers.iter().filter(|worker| worker.name == self.to_worker);
-                to.flat_map(|worker| &worker.actors).map(|actor| slot(&actor.name)).collect()
-            }
+            None => actors.iter().map(|actor| slot(&actor.name)).collect(),
         }
     }
 }

@@ -12,7 +12,7 @@ use bailiwick_core::credit::Grant;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use pair::Who;
-use story::{ACTORS, Step, play};
+use story::{ACTORS, Step, play, play_rendezvous};
 
 /// A longer story shows nothing that a shorter one does not.
 const STEPS_MAX: usize = 150;
@@ -21,11 +21,16 @@ fuzz_target!(|bytes: &[u8]| {
     let mut bytes = Unstructured::new(bytes);
     let Ok(first) = first(&mut bytes) else { return };
     let steps = std::iter::from_fn(|| (!bytes.is_empty()).then(|| step(&mut bytes).ok())?);
-    play(first, steps.take(STEPS_MAX));
+    if first.messages == 0 {
+        play_rendezvous(steps.take(STEPS_MAX));
+    } else {
+        play(first, steps.take(STEPS_MAX));
+    }
 });
 
+/// Returns what is lent at first; no message at all stands for mailboxes that hold nothing.
 fn first(bytes: &mut Unstructured<'_>) -> Result<Grant> {
-    Ok(Grant { messages: bytes.int_in_range(1..=4)?, bytes: bytes.int_in_range(1..=400)?, fds: 0 })
+    Ok(Grant { messages: bytes.int_in_range(0..=4)?, bytes: bytes.int_in_range(1..=400)?, fds: 0 })
 }
 
 fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {

@@ -81,6 +81,7 @@ fn offer(generation: u32, rate: (u32, Duration, u32)) -> Vec<u8> {
         bytes: most,
         fds: most,
         wait: false,
+        rendezvous: true,
         asks: most,
         rate: Some(rate),
         once: true,

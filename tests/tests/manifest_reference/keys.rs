@@ -623,6 +623,7 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "true",
                 "It holds whatever comes from actors of the same worker, until memory ends. What comes from other workers is bounded by credit, as with the defaults above. The other keys are then not said.",
             ),
+            ("rendezvous", "`false`", "true", "It holds nothing: a tell ends when the actor takes it."),
         ],
     },
     Section {

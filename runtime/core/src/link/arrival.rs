@@ -60,6 +60,7 @@ impl Link {
                 _,
                 Frame::Offer(_)
                 | Frame::Tell { .. }
+                | Frame::Rendezvous { .. }
                 | Frame::Ask { .. }
                 | Frame::Reply { .. }
                 | Frame::Failure { .. }
@@ -87,13 +88,19 @@ impl Link {
     fn heard(&mut self, now: Instant, frame: Frame, actions: &mut Vec<Action>) -> Result<(), Fault> {
         match frame {
             Frame::Tell { target, method, size } => {
-                let message = Message { target, method, size, ask: None };
+                let message = Message { target, method, size, ask: None, rendezvous: false };
+                let delivery = self.message(now, &message, actions)?;
+                actions.extend(delivery.map(Action::from));
+            }
+            Frame::Rendezvous { target, method, size, correlation } => {
+                let ask = Some((correlation, None));
+                let message = Message { target, method, size, ask, rendezvous: true };
                 let delivery = self.message(now, &message, actions)?;
                 actions.extend(delivery.map(Action::from));
             }
             Frame::Ask { target, method, size, correlation, remaining } => {
                 let ask = Some((correlation, remaining));
-                let message = Message { target, method, size, ask };
+                let message = Message { target, method, size, ask, rendezvous: false };
                 let delivery = self.message(now, &message, actions)?;
                 actions.extend(delivery.map(Action::from));
             }
@@ -162,7 +169,7 @@ impl Link {
         message: &Message,
         actions: &mut Vec<Action>,
     ) -> Result<Option<Delivery>, Fault> {
-        let &Message { target, method, size, ask } = message;
+        let &Message { target, method, size, ask, rendezvous } = message;
         self.fits(size.bytes)?;
         let Named::Live(export) = self.named(target)? else {
             self.not_delivered(message, NotDelivered::Gone, actions);
@@ -178,7 +185,8 @@ impl Link {
         let over_quota = if live.export.once != Once::No && live.used.has(method) {
             Some(NotDelivered::UsedUp)
         } else {
-            (ask.is_some() && live.asks >= live.export.asks).then_some(NotDelivered::Full)
+            let is_ask = ask.is_some() && !rendezvous;
+            (is_ask && live.asks >= live.export.asks).then_some(NotDelivered::Full)
         };
         let refusal = if !live.granted.has(method) {
             Some(NotDelivered::NotGranted)
@@ -213,7 +221,7 @@ impl Link {
             actions.push(Action::Used { slot: target.slot, method });
         }
         let deadline = ask.and_then(|(_, remaining)| remaining).map(|remaining| now + remaining);
-        Ok(Some(Delivery { export, method, asked, deadline }))
+        Ok(Some(Delivery { export, method, asked, rendezvous, deadline }))
     }
 
     fn begin(&mut self, ticket: Ticket, open: Open) -> Result<Asked, Fault> {
@@ -260,8 +268,8 @@ impl Link {
         }
         let kind = self.pending.pending(ticket).map(|pending| pending.kind);
         match (kind, size) {
-            (Some(Kind::Ask(None)), Some(_)) | (Some(Kind::Ask(Some(_))), None) => {}
-            (Some(Kind::Ask(None)), None)
+            (Some(Kind::Ask(None) | Kind::Rendezvous), Some(_)) | (Some(Kind::Ask(Some(_))), None) => {}
+            (Some(Kind::Ask(None) | Kind::Rendezvous), None)
             | (Some(Kind::Ask(Some(_))), Some(_))
             | (Some(Kind::Tell) | None, _) => {
                 return Err(Fault::BadStream { correlation: ticket });
@@ -277,7 +285,7 @@ impl Link {
         let left = self.limits.items;
         match self.pending.pending_mut(ticket).map(|pending| &mut pending.kind) {
             Some(Kind::Ask(stream @ None)) => *stream = Some(Stream { left, taken: 0 }),
-            Some(Kind::Ask(Some(_)) | Kind::Tell) | None => {
+            Some(Kind::Ask(Some(_)) | Kind::Tell | Kind::Rendezvous) | None => {
                 return Err(Fault::BadStream { correlation: ticket });
             }
         }
@@ -294,7 +302,7 @@ impl Link {
         }
         match self.pending.pending_mut(ticket).map(|pending| &mut pending.kind) {
             Some(Kind::Ask(Some(Stream { left, .. }))) if *left > 0 => *left -= 1,
-            Some(Kind::Ask(_) | Kind::Tell) | None => {
+            Some(Kind::Ask(_) | Kind::Tell | Kind::Rendezvous) | None => {
                 return Err(Fault::BadStream { correlation: ticket });
             }
         }

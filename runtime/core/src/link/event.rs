@@ -244,7 +244,8 @@ pub enum Patience {
 pub enum Action {
     /// Write this frame. What carries a payload of a handler's (reply, item) is the one that the event named.
     Send(Frame),
-    /// Write this frame with the payload that the driver keeps under the ticket. A tell's ticket is free again.
+    /// Write this frame with the payload that the driver keeps under the ticket. The ticket of a [`Frame::Tell`] is free
+    /// again.
     Transmit {
         /// The send.
         ticket: Ticket,
@@ -293,10 +294,10 @@ pub enum Action {
         /// How many.
         tells: u64,
     },
-    /// An ask has ended; its ticket is free again. With [`Outcome::Replied`] the payload is that of the frame
-    /// that just arrived.
+    /// An ask has ended, or a tell to a rendezvous; its ticket is free again. With [`Outcome::Replied`] the payload of an
+    /// ask's reply is that of the frame that just arrived.
     Resolve {
-        /// The ask.
+        /// The send.
         ticket: Ticket,
         /// How.
         outcome: Outcome,
@@ -317,8 +318,10 @@ pub enum Action {
         export: ExportId,
         /// The method's index among the actor's methods.
         method: u16,
-        /// What to answer, if it is an ask.
+        /// What to answer, if it is an ask or a rendezvous.
         asked: Option<Asked>,
+        /// It is a rendezvous: the answer is given when the actor takes it.
+        rendezvous: bool,
         /// When the asker stops waiting.
         deadline: Option<Instant>,
     },
@@ -431,7 +434,7 @@ pub enum Action {
 /// How an ask ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// With the reply.
+    /// With the reply; a tell to a rendezvous: the actor took it.
     Replied,
     /// A stream has ended.
     Ended,

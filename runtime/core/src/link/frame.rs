@@ -10,7 +10,7 @@ use crate::credit::{Grant, Size};
 use crate::pace::Rate;
 
 /// The version of the link protocol that this machine speaks.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// One thing said over a link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +39,17 @@ pub enum Frame {
         /// What the message weighs.
         size: Size,
     },
+    /// A message without a reply, for a mailbox that holds nothing: [`Frame::Reply`] says that the actor took it.
+    Rendezvous {
+        /// The actor.
+        target: Target,
+        /// The method's index among the actor's methods.
+        method: u16,
+        /// What the message weighs.
+        size: Size,
+        /// By what the answer will be known.
+        correlation: Ticket,
+    },
     /// A message with a reply, or with a stream of replies.
     Ask {
         /// The actor.
@@ -52,7 +63,7 @@ pub enum Frame {
         /// The time that the asker will still wait.
         remaining: Option<Duration>,
     },
-    /// The reply to an ask; ends it.
+    /// The reply to an ask, or that a rendezvous took place; ends it.
     Reply {
         /// The ask.
         correlation: Ticket,
@@ -195,6 +206,8 @@ pub struct Terms {
     pub grant: Grant,
     /// Whether a sender without credit waits; otherwise its send fails with `Full`.
     pub wait: bool,
+    /// The mailbox holds nothing: a tell ends when the actor takes it, and goes as [`Frame::Rendezvous`].
+    pub rendezvous: bool,
     /// Asks that may be open at a time.
     pub asks: u32,
     /// How fast messages may come, and how many of them before the next is earned. The credit holds to it; by this the
@@ -209,7 +222,8 @@ pub struct Terms {
 impl Terms {
     /// Returns terms that bound nothing but credit and open asks.
     pub const fn plain(generation: u32, grant: Grant, asks: u32) -> Self {
-        Self { generation, grant, wait: true, asks, rate: None, once: false, used: Methods::NONE }
+        let (wait, rendezvous, rate, once, used) = (true, false, None, false, Methods::NONE);
+        Self { generation, grant, wait, rendezvous, asks, rate, once, used }
     }
 }
 

@@ -199,20 +199,29 @@ impl Link {
         let page = core::mem::take(&mut self.page);
         let sent = self.pending.iter().filter_map(|(ticket, pending)| {
             let is_unwritten = pending.sent? >= self.written;
-            // Who has opened a stream has begun, whatever it says.
-            let is_excluded = pending.kind == Kind::Ask(None) && page.excludes(ticket);
-            Some((ticket, is_unwritten || is_unread || is_excluded))
+            let (is_excluded, is_taken) = match pending.kind {
+                Kind::Ask(None) => (page.excludes(ticket), false),
+                Kind::Rendezvous => (page.excludes(ticket), page.tells_of(ticket)),
+                // Who has opened a stream has begun, whatever it says.
+                Kind::Tell | Kind::Ask(Some(_)) => (false, false),
+            };
+            Some((ticket, is_unwritten || is_unread || is_excluded, is_taken))
         });
-        let sent: Vec<(Ticket, bool)> = sent.collect();
-        for (ticket, is_unhandled) in sent {
+        let sent: Vec<(Ticket, bool, bool)> = sent.collect();
+        for (ticket, is_unhandled, is_taken) in sent {
             let failure = match (is_unhandled, dead) {
                 (true, true) => Failure::NotDelivered(NotDelivered::PeerDown),
                 (true, false) => Failure::NotDelivered(NotDelivered::LinkClosed),
                 (false, true) => Failure::Unknown(Unknown::PeerDown),
                 (false, false) => Failure::Unknown(Unknown::LinkClosed),
             };
+            let outcome = match (is_unhandled, is_taken) {
+                // Of what a dead actor took, only the answer is missing.
+                (false, true) => Outcome::Replied,
+                (_, _) => Outcome::Failed(failure),
+            };
             let Some(pending) = self.close_pending(ticket) else { continue };
-            actions.push(Action::Resolve { ticket, outcome: Outcome::Failed(failure) });
+            actions.push(Action::Resolve { ticket, outcome });
             self.free_if_forgotten(pending.send.import, actions);
         }
     }

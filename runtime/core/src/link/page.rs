@@ -24,6 +24,11 @@ impl Page {
         Self(words)
     }
 
+    /// Tells whether a message that the peer was sent was begun with.
+    pub(super) fn tells_of(&self, sent: Ticket) -> bool {
+        self.0.get(usize::from(sent.index())) == Some(&sent.epoch())
+    }
+
     /// Tells whether an ask that the peer was sent was certainly not begun with. A word that no honest peer can have
     /// written, of a later use of the index, says nothing.
     pub(super) fn excludes(&self, ask: Ticket) -> bool {
@@ -40,6 +45,8 @@ mod tests {
         let page = Page::new([0, 6, 7, 8, u64::MAX].into());
         let excluded: Vec<_> = (0..6).map(|index| page.excludes(Ticket::new(index, 7))).collect();
         assert_eq!(excluded, [true, true, false, false, false, false]);
-        assert!(!Page::UNREAD.excludes(Ticket::new(0, 1)));
+        let told: Vec<_> = (0..6).map(|index| page.tells_of(Ticket::new(index, 7))).collect();
+        assert_eq!(told, [false, false, true, false, false, false]);
+        assert!(!Page::UNREAD.excludes(Ticket::new(0, 1)) && !Page::UNREAD.tells_of(Ticket::new(0, 1)));
     }
 }

@@ -11,7 +11,7 @@ use crate::asks::Ticket;
 use crate::credit::Size;
 use crate::time::Instant;
 
-/// A send that has not ended: an ask until its answer, a tell while it waits.
+/// A send that has not ended: an ask until its answer, a tell while it waits, one to a rendezvous until the actor has it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pending {
     pub(super) send: Send,
@@ -23,6 +23,8 @@ pub(super) struct Pending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Tell,
+    /// A tell that is written and ends when the actor takes it.
+    Rendezvous,
     /// With the stream that answers it, once that has begun.
     Ask(Option<Stream>),
 }
@@ -38,7 +40,7 @@ pub(super) struct Stream {
 impl Kind {
     fn is_ask(self) -> bool {
         match self {
-            Kind::Tell => false,
+            Kind::Tell | Kind::Rendezvous => false,
             Kind::Ask(_) => true,
         }
     }
@@ -60,6 +62,10 @@ impl Waiting {
 impl Link {
     /// Sends, keeps or refuses a message.
     pub(super) fn send(&mut self, now: Instant, send: Send, kind: Kind, actions: &mut Vec<Action>) {
+        if kind == Kind::Tell && send.patience == Patience::Now && self.meets(send.import) {
+            // There is no place where it could be left.
+            return refuse(send.ticket, kind, NotDelivered::Full, actions);
+        }
         match self.at_once(now, &send, kind) {
             Ok(None) => {}
             Ok(Some(frame)) => return actions.push(Action::Transmit { ticket: send.ticket, frame }),
@@ -86,14 +92,32 @@ impl Link {
         if !self.can_send() || !self.admits(send, kind) || !self.queue_is_empty(send.import) {
             return Ok(None);
         }
-        if kind == Kind::Tell {
+        if kind == Kind::Tell && !self.meets(send.import) {
             return Ok(self.transmit_tell(now, send));
         }
         let pending = Pending { send: *send, kind, sent: None };
         if !self.pending.claim(send.ticket, pending, send.deadline) {
             return Err(NotDelivered::Full);
         }
-        Ok(self.transmit_ask(now, send.ticket))
+        Ok(self.transmit_pending(now, send.ticket))
+    }
+
+    /// Tells whether an actor's mailbox holds nothing, as far as is known.
+    pub(super) fn meets(&self, import: ImportId) -> bool {
+        self.import_at(import).is_some_and(|import| import.rendezvous == Some(true))
+    }
+
+    /// Tells whether the sender of a message that is kept now waits for it: for room, for the actor to take it, or to hear
+    /// which of the two it is.
+    pub fn holds_sender(&self, ticket: Ticket) -> bool {
+        let send = self.pending.pending(ticket).map(|pending| pending.send);
+        let known = send.and_then(|send| self.import_at(send.import)).and_then(|import| import.rendezvous);
+        self.has_line() || known.unwrap_or(self.is_opening())
+    }
+
+    /// Tells whether a message that is kept goes to an actor whose mailbox holds nothing.
+    pub fn is_for_rendezvous(&self, ticket: Ticket) -> bool {
+        self.pending.pending(ticket).is_some_and(|pending| self.meets(pending.send.import))
     }
 
     /// Checks what this side knows for certain.
@@ -204,23 +228,27 @@ impl Link {
         Some(frame)
     }
 
-    fn transmit_ask(&mut self, now: Instant, ticket: Ticket) -> Option<Frame> {
+    /// Orders a message that stays pending: an ask, or a tell to a rendezvous.
+    fn transmit_pending(&mut self, now: Instant, ticket: Ticket) -> Option<Frame> {
         let seq = self.ordered;
         let pending = self.pending.pending_mut(ticket)?;
         pending.sent = Some(seq);
-        let send = pending.send;
+        if pending.kind == Kind::Tell {
+            pending.kind = Kind::Rendezvous;
+        }
+        let (send, kind) = (pending.send, pending.kind);
         let import = self.import_mut(send.import)?;
         let paid = import.allowance.spend(send.size);
         debug_assert!(paid, "an admitted message is paid for");
         let method = import.wire_method(send.method)?;
         import.note_use(send.method, now);
         import.asks += 1;
-        let frame = Frame::Ask {
-            target: import.target(),
-            method,
-            size: send.size,
-            correlation: ticket,
-            remaining: send.deadline.map(|deadline| deadline.since(now)),
+        let (target, size, correlation) = (import.target(), send.size, ticket);
+        let remaining = send.deadline.map(|deadline| deadline.since(now));
+        let frame = if kind.is_ask() {
+            Frame::Ask { target, method, size, correlation, remaining }
+        } else {
+            Frame::Rendezvous { target, method, size, correlation }
         };
         self.enter_order(send.import, send.method, false);
         Some(frame)
@@ -247,11 +275,11 @@ impl Link {
                 return;
             }
             self.unqueue(ticket);
-            let frame = if kind == Kind::Tell {
+            let frame = if kind == Kind::Tell && !self.meets(import) {
                 self.pending.end(ticket);
                 self.transmit_tell(now, &send)
             } else {
-                self.transmit_ask(now, ticket)
+                self.transmit_pending(now, ticket)
             };
             actions.extend(frame.map(|frame| Action::Transmit { ticket, frame }));
         }
@@ -379,6 +407,8 @@ impl Link {
 fn refuse(ticket: Ticket, kind: Kind, reason: NotDelivered, actions: &mut Vec<Action>) {
     actions.push(match kind {
         Kind::Tell => Action::Undelivered { ticket, reason },
-        Kind::Ask(_) => Action::Resolve { ticket, outcome: Outcome::Failed(Failure::NotDelivered(reason)) },
+        Kind::Rendezvous | Kind::Ask(_) => {
+            Action::Resolve { ticket, outcome: Outcome::Failed(Failure::NotDelivered(reason)) }
+        }
     });
 }

@@ -27,8 +27,10 @@ pub struct Message {
     pub method: u16,
     /// What the message weighs.
     pub size: Size,
-    /// By what the reply will be known, and the time that the asker will still wait, if it is an ask.
+    /// By what the answer will be known, and the time that the asker will still wait, if it is an ask or a rendezvous.
     pub ask: Option<(Ticket, Option<Duration>)>,
+    /// It is a rendezvous.
+    pub rendezvous: bool,
 }
 
 /// A message that is to be put into its mailbox: [`Action::Deliver`].
@@ -38,16 +40,18 @@ pub struct Delivery {
     pub export: ExportId,
     /// The method's index among the actor's methods.
     pub method: u16,
-    /// What to answer, if it is an ask.
+    /// What to answer, if it is an ask or a rendezvous.
     pub asked: Option<Asked>,
+    /// It is a rendezvous: the answer is given when the actor takes it.
+    pub rendezvous: bool,
     /// When the asker stops waiting.
     pub deadline: Option<Instant>,
 }
 
 impl From<Delivery> for Action {
     fn from(delivery: Delivery) -> Self {
-        let Delivery { export, method, asked, deadline } = delivery;
-        Self::Deliver { export, method, asked, deadline }
+        let Delivery { export, method, asked, rendezvous, deadline } = delivery;
+        Self::Deliver { export, method, asked, rendezvous, deadline }
     }
 }
 
@@ -98,9 +102,12 @@ impl Link {
         }
     }
 
-    /// Sends a tell that nothing keeps waiting. Returns its frame; without one nothing has changed, and
-    /// [`Event::Tell`](super::Event::Tell) says what becomes of it. Its ticket stays vacant.
+    /// Sends a tell that nothing keeps waiting, and that is not one to a rendezvous. Returns its frame; without one
+    /// nothing has changed, and [`Event::Tell`](super::Event::Tell) says what becomes of it. Its ticket stays vacant.
     pub fn tell_at_once(&mut self, now: Instant, send: &Send) -> Option<Frame> {
+        if self.meets(send.import) {
+            return None;
+        }
         self.at_once(now, send, Kind::Tell).ok().flatten()
     }
 
@@ -160,7 +167,8 @@ mod tests {
         assert_eq!(link.tell_at_once(Instant::START, &send), None);
         assert_eq!(link.ask_at_once(Instant::START, &send), None);
         let target = Target { slot: 0, generation: 0 };
-        let message = Message { target, method: 0, size, ask: Some((Ticket::new(0, 1), None)) };
+        let message =
+            Message { target, method: 0, size, ask: Some((Ticket::new(0, 1), None)), rendezvous: false };
         let mut actions = Vec::new();
         assert_eq!(link.message_arrived(Instant::START, &message, &mut actions), None);
         assert!(!link.reply_arrived(Instant::START, ticket, size, &mut actions));

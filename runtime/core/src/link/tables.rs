@@ -105,6 +105,8 @@ pub struct Export {
     pub first: Grant,
     /// Whether a sender without credit waits.
     pub wait: bool,
+    /// Whether the mailbox holds nothing, so that a tell ends when the actor takes it.
+    pub rendezvous: bool,
     /// Asks that the peer may have open at a time.
     pub asks: u32,
     /// Whether the slot outlives the peer's incarnation, as those of the manifest do.
@@ -121,8 +123,9 @@ impl Export {
     /// Returns a lasting actor with these methods, all of which are granted without bounds of their own.
     pub fn plain(methods: Vec<Method>, first: Grant, asks: u32) -> Self {
         let granted = Methods::first(u16::try_from(methods.len()).unwrap_or(u16::MAX));
+        let (wait, rendezvous, lasting) = (true, false, true);
         let (rate, once, used) = (None, Once::No, Methods::NONE);
-        Self { methods, granted, first, wait: true, asks, lasting: true, rate, once, used }
+        Self { methods, granted, first, wait, rendezvous, asks, lasting, rate, once, used }
     }
 }
 
@@ -136,6 +139,8 @@ pub struct Import {
     pub generation: Option<u32>,
     /// The methods that will be used; a send names one by its place here.
     pub uses: Vec<Method>,
+    /// Whether its mailbox is declared to hold nothing. What the peer's offer says takes the place of that.
+    pub rendezvous: bool,
 }
 
 impl Import {
@@ -179,11 +184,12 @@ impl LiveExport {
 
     /// Returns the terms, and opens the books at the first offer on a transport.
     pub(super) fn offer(&mut self, generation: u32, now: Instant) -> Terms {
-        let Export { wait, asks, once, .. } = self.export;
+        let Export { wait, rendezvous, asks, once, .. } = self.export;
         let rate = self.pace.as_ref().map(|pace| (pace.rate(), pace.left(now)));
         let grant = if self.offered { Grant::NONE } else { self.open_books(now) };
         self.offered = true;
-        Terms { generation, grant, wait, asks, rate, once: once != Once::No, used: self.used }
+        let (once, used) = (once != Once::No, self.used);
+        Terms { generation, grant, wait, rendezvous, asks, rate, once, used }
     }
 
     /// Opens the books and returns the first credit: of what the rate permits, as much as is there.
@@ -271,12 +277,14 @@ pub(super) struct ImportSlot {
     pub(super) generation: u32,
     pub(super) allowance: Allowance,
     pub(super) wait: bool,
+    /// Its mailbox holds nothing; where that is not declared, not known before the first offer of any life.
+    pub(super) rendezvous: Option<bool>,
     /// What this side may still send by the rate: credit holds to that too, but does not say why it is spent.
     pub(super) pace: Option<Pace>,
     /// Each method may be used once.
     pub(super) once: bool,
     pub(super) asks_max: u32,
-    /// Asks that are written and not ended.
+    /// Asks that are written and not ended, and tells that are written and not taken, where that matters.
     pub(super) asks: u32,
     pub(super) limbo: Limbo,
     /// Sends that wait, oldest first.
@@ -315,6 +323,7 @@ pub(super) enum Access {
 impl ImportSlot {
     pub(super) fn new(import: Import) -> Self {
         let access = import.uses.iter().map(|_| Access::Asked).collect();
+        let rendezvous = import.rendezvous.then_some(true);
         Self {
             import,
             access,
@@ -322,6 +331,7 @@ impl ImportSlot {
             generation: 0,
             allowance: Allowance::default(),
             wait: true,
+            rendezvous,
             pace: None,
             once: false,
             asks_max: 0,
@@ -361,6 +371,7 @@ impl ImportSlot {
         }
         self.allowance.add(terms.grant);
         self.wait = terms.wait;
+        self.rendezvous = Some(terms.rendezvous);
         self.asks_max = terms.asks;
         self.once = terms.once;
         match (&mut self.pace, terms.rate) {

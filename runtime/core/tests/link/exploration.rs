@@ -151,9 +151,18 @@ fn three_messages_to_two_actors_and_a_crash_at_every_point() {
     assert_eq!(explore(&[Ask(0), Tell(0), Ask(1)], 2, 0), 90_765);
 }
 
+#[test]
+fn two_tells_to_a_rendezvous_and_a_crash_at_every_point() {
+    assert_eq!(explore_in(Pair::of_rendezvous(Config::default(), 1), &[Tell(0), Tell(0)], 1, 0), 3_777);
+}
+
 /// Visits everything that can be reached and returns how many states that are.
 fn explore(messages: &[Message], actors: u32, words: u8) -> usize {
-    let mut pair = Pair::new(Config::default(), actors, Grant { messages: 1, bytes: 100, fds: 0 });
+    let first = Grant { messages: 1, bytes: 100, fds: 0 };
+    explore_in(Pair::new(Config::default(), actors, first), messages, actors, words)
+}
+
+fn explore_in(mut pair: Pair, messages: &[Message], actors: u32, words: u8) -> usize {
     pair.link();
     let expired = !messages.iter().any(|message| matches!(message, AskWithin(_)));
     let start = World { pair, sent: 0, words, crash: Crash::NotYet, expired };

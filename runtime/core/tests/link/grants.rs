@@ -231,7 +231,12 @@ fn a_slot_that_is_granted_later_works_whoever_hears_of_it_first() {
         let mut pair = Pair::new(Config::default(), 1, FIRST);
         pair.open();
         let import = |pair: &mut Pair| {
-            let entry = bailiwick_core::link::Import { slot: 1, generation: None, uses: vec![SCHEMA] };
+            let entry = bailiwick_core::link::Import {
+                slot: 1,
+                generation: None,
+                uses: vec![SCHEMA],
+                rendezvous: false,
+            };
             let event = Event::Import { import: bailiwick_core::link::ImportId(1), entry: Box::new(entry) };
             pair.feed(Who::Left, event, None);
             pair.settle();

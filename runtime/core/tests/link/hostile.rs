@@ -22,7 +22,7 @@ fn open(may_accuse: bool) -> Link {
         let methods = vec![method(0), method(1), method(2)];
         Box::new(Export { granted: Methods::first(2), ..Export::plain(methods, first, 1) })
     };
-    let entry = Import { slot: 0, generation: None, uses: vec![method(0)] };
+    let entry = Import { slot: 0, generation: None, uses: vec![method(0)], rendezvous: false };
     let grant = Grant { messages: 9, bytes: 900, fds: 9 };
     let terms = Terms::plain(0, grant, 9);
     let methods = vec![(method(0), Some(0))];

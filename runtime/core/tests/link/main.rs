@@ -4,6 +4,7 @@ mod grants;
 mod hostile;
 mod pair;
 mod properties;
+mod rendezvous;
 mod scenarios;
 mod story;
 mod succession;

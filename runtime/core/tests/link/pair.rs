@@ -53,6 +53,8 @@ pub(crate) struct Letter {
     size: Size,
     number: Number,
     asked: Option<Asked>,
+    /// Answered when it is taken.
+    rendezvous: bool,
     deadline: Option<Instant>,
 }
 
@@ -62,6 +64,8 @@ pub(crate) struct Side {
     pub(crate) link: Link,
     config: Config,
     actors: u32,
+    /// Its actors' mailboxes hold nothing.
+    rendezvous: bool,
     pub(crate) generation: u32,
     /// Frames that were ordered but did not leave the process yet.
     out: VecDeque<Packet>,
@@ -75,6 +79,8 @@ pub(crate) struct Side {
     kept: BTreeMap<Ticket, Number>,
     /// Asks that have not ended.
     asking: BTreeMap<Ticket, Number>,
+    /// Tells that are written and that no actor is known to have taken.
+    meeting: BTreeMap<Ticket, Number>,
     pub(crate) mailboxes: Vec<VecDeque<Letter>>,
     /// What this side has said over the transport: with which asks its handlers have begun, by index.
     page: Vec<u64>,
@@ -99,6 +105,8 @@ pub(crate) struct Fate {
     pub(crate) cancelled: BTreeSet<Number>,
     /// Tells that were certainly not handled.
     pub(crate) undelivered: BTreeMap<Number, NotDelivered>,
+    /// Tells to a rendezvous whose end was told, and how.
+    pub(crate) met: BTreeMap<Number, Outcome>,
     /// Messages that a handler began with.
     pub(crate) started: BTreeSet<Number>,
     pub(crate) sent: Number,
@@ -127,11 +135,12 @@ pub(crate) const SCHEMA: Method = Method { name: MethodName(1), fingerprint: [7;
 pub(crate) const MESSAGE: Size = Size { bytes: 10, fds: 0 };
 
 impl Side {
-    fn new(config: Config, actors: u32, first: Grant, wait: bool, generation: u32) -> Self {
+    fn new(config: Config, actors: u32, first: Grant, rendezvous: bool, generation: u32) -> Self {
         let mut side = Self {
             link: Link::new(config),
             config,
             actors,
+            rendezvous,
             generation,
             out: VecDeque::new(),
             pipe: VecDeque::new(),
@@ -140,6 +149,7 @@ impl Side {
             connected: false,
             kept: BTreeMap::new(),
             asking: BTreeMap::new(),
+            meeting: BTreeMap::new(),
             mailboxes: vec![VecDeque::new(); actors as usize],
             page: Vec::new(),
             last_page: Vec::new(),
@@ -154,9 +164,9 @@ impl Side {
         };
         let mut nothing = Vec::new();
         for slot in 0..actors {
-            let export = Export { wait, ..Export::plain(vec![SCHEMA], first, ASKS) };
+            let export = Export { rendezvous, ..Export::plain(vec![SCHEMA], first, ASKS) };
             side.link.handle(Instant::START, Event::Export { slot, export: Box::new(export) }, &mut nothing);
-            let entry = Import { slot, generation: None, uses: vec![SCHEMA] };
+            let entry = Import { slot, generation: None, uses: vec![SCHEMA], rendezvous: false };
             let event = Event::Import { import: ImportId(slot), entry: Box::new(entry) };
             side.link.handle(Instant::START, event, &mut nothing);
         }
@@ -164,14 +174,13 @@ impl Side {
         side
     }
 
-    /// Begins to handle an ask, and says so first.
-    fn begin(&mut self, asked: Asked) {
+    /// Says that it begins with a message, before it does.
+    fn say(&mut self, asked: Asked) {
         let index = usize::from(asked.ticket.index());
         if self.page.len() <= index {
             self.page.resize(index + 1, 0);
         }
         self.page[index] = asked.ticket.epoch();
-        self.handlers.push(asked);
     }
 
     /// Tells whether bytes of this worker's are still to be read by the peer.
@@ -192,7 +201,15 @@ impl Side {
 impl Pair {
     /// Two workers with `actors` actors each, whose senders start with `first` credit; not linked yet.
     pub(crate) fn new(config: Config, actors: u32, first: Grant) -> Self {
-        let side = || Side::new(config, actors, first, true, 1);
+        Self::of(|| Side::new(config, actors, first, false, 1))
+    }
+
+    /// Two workers whose actors' mailboxes hold nothing; not linked yet.
+    pub(crate) fn of_rendezvous(config: Config, actors: u32) -> Self {
+        Self::of(|| Side::new(config, actors, ONE, true, 1))
+    }
+
+    fn of(side: impl Fn() -> Side) -> Self {
         Self {
             now: Instant::START,
             refuses: false,
@@ -296,11 +313,12 @@ impl Pair {
     /// Cancels a send that has not ended.
     pub(crate) fn cancel(&mut self, who: Who, number: Number) {
         let side = &mut self.sides[who as usize];
-        let all = side.asking.iter().chain(&side.kept);
+        let all = side.asking.iter().chain(&side.kept).chain(&side.meeting);
         let Some(ticket) = all.filter(|(_, n)| **n == number).map(|(ticket, _)| *ticket).next() else {
             return;
         };
         side.asking.remove(&ticket);
+        side.meeting.remove(&ticket);
         side.kept.remove(&ticket);
         self.fates[who as usize].cancelled.insert(number);
         self.feed(who, Event::Cancel { ticket }, None);
@@ -333,7 +351,7 @@ impl Pair {
         let Some(letter) = self.sides[who as usize].mailboxes[slot as usize].pop_front() else {
             return false;
         };
-        let Letter { export, size, number, asked, deadline } = letter;
+        let Letter { export, size, number, asked, rendezvous, deadline } = letter;
         self.feed(who, Event::Taken { export, size }, None);
         if deadline.is_some_and(|deadline| deadline <= self.now) {
             if let Some(asked) = asked {
@@ -351,8 +369,12 @@ impl Pair {
             "{asker:?}'s message {number} was reported as {ended:?} and then handled"
         );
         assert!(!fate.undelivered.contains_key(&number), "an undelivered tell was handled");
-        if let Some(asked) = asked {
-            self.sides[who as usize].begin(asked);
+        let Some(asked) = asked else { return true };
+        self.sides[who as usize].say(asked);
+        if rendezvous {
+            self.feed(who, Event::Reply { asked, size: Size::default() }, None);
+        } else {
+            self.sides[who as usize].handlers.push(asked);
         }
         true
     }
@@ -371,8 +393,8 @@ impl Pair {
     /// Kills `who` and starts its next incarnation, which is not linked yet. What it wrote stays readable.
     pub(crate) fn crash(&mut self, who: Who) {
         let old = &self.sides[who as usize];
-        let first = Grant { messages: 2, bytes: 100, fds: 0 };
-        let mut fresh = Side::new(old.config, old.actors, first, true, old.generation + 1);
+        let first = if old.rendezvous { ONE } else { Grant { messages: 2, bytes: 100, fds: 0 } };
+        let mut fresh = Side::new(old.config, old.actors, first, old.rendezvous, old.generation + 1);
         fresh.pipe = old.pipe.clone();
         fresh.last_page = old.page.clone();
         let lost: Vec<_> = old.asking.values().copied().collect();
@@ -458,6 +480,7 @@ impl Pair {
             fate.started.contains(number)
                 || fate.undelivered.contains_key(number)
                 || fate.cancelled.contains(number)
+                || fate.met.contains_key(number)
         };
         let missing: Vec<_> = fate.tells.iter().filter(|number| !ended(number)).collect();
         assert!(missing.len() as u64 <= fate.unknown, "{missing:?} of {who:?}, {} unknown", fate.unknown);
@@ -467,6 +490,7 @@ impl Pair {
     pub(crate) fn assert_all_ended(&self, who: Who) {
         let side = self.side(who);
         assert!(side.asking.is_empty(), "{who:?} still asks {:?}", side.asking);
+        assert!(side.meeting.is_empty(), "{who:?} still waits for {:?} to be taken", side.meeting);
         assert_eq!(
             side.link.outstanding() as usize,
             side.kept.len(),
@@ -474,6 +498,9 @@ impl Pair {
         );
     }
 }
+
+/// What a mailbox lends that holds nothing.
+const ONE: Grant = Grant { messages: 1, bytes: 100, fds: 0 };
 
 /// The outcome of an ask that was begun with and whose answer will never be known.
 pub(crate) const LOST: Outcome = Outcome::Failed(Failure::Unknown(Unknown::PeerDown));

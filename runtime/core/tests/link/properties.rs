@@ -4,7 +4,7 @@ use bailiwick_core::credit::Grant;
 use proptest::prelude::*;
 
 use crate::pair::Who;
-use crate::story::{ACTORS, Step, play};
+use crate::story::{ACTORS, Step, play, play_rendezvous};
 
 fn step() -> impl Strategy<Value = Step> {
     let who = prop_oneof![Just(Who::Left), Just(Who::Right)];
@@ -39,5 +39,12 @@ proptest! {
         bytes in 1..400u32,
     ) {
         play(Grant { messages, bytes, fds: 0 }, steps);
+    }
+
+    #[test]
+    fn every_tell_to_a_rendezvous_ends_once_and_as_it_truly_did(
+        steps in prop::collection::vec(step(), 0..150),
+    ) {
+        play_rendezvous(steps);
     }
 }

@@ -477,7 +477,7 @@ fn a_stream_stops_at_its_credit_and_goes_on_when_items_are_taken() {
 fn alone(terms: Terms, limits: Limits) -> Link {
     let mut link = Link::new(Config::default());
     let mut actions = Vec::new();
-    let entry = Import { slot: 0, generation: None, uses: vec![SCHEMA] };
+    let entry = Import { slot: 0, generation: None, uses: vec![SCHEMA], rendezvous: false };
     let methods = vec![(SCHEMA, Some(0))];
     for event in [
         Event::Import { import: ImportId(0), entry: Box::new(entry) },

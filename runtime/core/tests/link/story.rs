@@ -34,7 +34,15 @@ pub(crate) const ACTORS: u32 = 2;
 
 /// Plays a story of two workers that lend `first` to each other, and checks how it ends.
 pub(crate) fn play(first: Grant, steps: impl IntoIterator<Item = Step>) {
-    let mut pair = Pair::new(Config::default(), ACTORS, first);
+    play_with(Pair::new(Config::default(), ACTORS, first), steps);
+}
+
+/// Plays a story of two workers whose mailboxes hold nothing, and checks how it ends.
+pub(crate) fn play_rendezvous(steps: impl IntoIterator<Item = Step>) {
+    play_with(Pair::of_rendezvous(Config::default(), ACTORS), steps);
+}
+
+fn play_with(mut pair: Pair, steps: impl IntoIterator<Item = Step>) {
     pair.open();
     let mut watches = 0;
     for step in steps {

@@ -49,6 +49,8 @@ suite! {
     a_cycle_over_both_workers_is_an_error_at_once;
     down_comes_once;
     many_asks_at_a_time_are_each_answered;
+    a_tell_to_a_rendezvous_ends_when_the_actor_takes_it;
+    a_tell_to_a_rendezvous_that_is_taken_back_is_not_handled;
 }
 
 fn run<K: Kind>(test: impl AsyncFnOnce(Context, DeskRef, BellRef)) {
@@ -198,7 +200,7 @@ fn a_method_that_is_not_granted_is_not_delivered<K: Kind>() {
     granted::<K>(Some(&["add"]), async |_, desk, _| {
         assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
         assert_eq!(desk.list().ask(SOON).await, Err(AskError::NotDelivered(NotDelivered::NotGranted)));
-        assert_eq!(desk.list().tell().await, Err(NotDelivered::NotGranted));
+        assert_eq!(desk.list().tell().await, Err(NotDelivered::NotGranted.into()));
     });
 }
 
@@ -256,5 +258,42 @@ fn many_asks_at_a_time_are_each_answered<K: Kind>() {
         lengths.sort_unstable();
         assert_eq!(lengths, (1..=1000).collect::<Vec<_>>());
         assert_eq!(bell.ring().ask(SOON).await, Ok(1));
+    });
+}
+
+fn a_tell_to_a_rendezvous_ends_when_the_actor_takes_it<K: Kind>() {
+    run::<K>(async |cx, _, bell| {
+        let booth: DeskRef = cx.peer("right/booth").expect("the booth is granted");
+        let hanging = tokio::task::spawn_local(booth.hang().ask(Duration::from_secs(3600)));
+        let [first, second] = [1, 2].map(|number| tokio::task::spawn_local(booth.add(number).tell()));
+        // What was sent before is there.
+        for rung in 1..=3 {
+            assert_eq!(bell.ring().ask(SOON).await, Ok(rung));
+        }
+        assert!(!first.is_finished() && !second.is_finished(), "nobody took them");
+        assert_eq!(booth.add(3).try_tell(), Err(NotDelivered::Full));
+        hanging.abort();
+        assert_eq!((first.await.unwrap(), second.await.unwrap()), (Ok(()), Ok(())));
+        assert_eq!(booth.list().ask(SOON).await.unwrap(), [1, 2]);
+    });
+}
+
+fn a_tell_to_a_rendezvous_that_is_taken_back_is_not_handled<K: Kind>() {
+    run::<K>(async |cx, _, bell| {
+        let booth: DeskRef = cx.peer("right/booth").expect("the booth is granted");
+        let hanging = tokio::task::spawn_local(booth.hang().ask(Duration::from_secs(3600)));
+        let telling: Vec<_> =
+            (1..=3).map(|number| tokio::task::spawn_local(booth.add(number).tell())).collect();
+        assert_eq!(bell.ring().ask(SOON).await, Ok(1));
+        // One stands before the actor, one behind it.
+        telling[0].abort();
+        telling[2].abort();
+        assert_eq!(bell.ring().ask(SOON).await, Ok(2));
+        hanging.abort();
+        for (number, told) in (1..).zip(telling) {
+            assert_eq!(told.await.ok(), (number == 2).then_some(Ok(())));
+        }
+        assert_eq!(booth.list().ask(SOON).await.unwrap(), [2]);
+        assert_eq!(cx.dead_letters().len(), 0);
     });
 }

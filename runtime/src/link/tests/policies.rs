@@ -89,7 +89,7 @@ fn overfill(carried: Carried) -> (u64, u64) {
         for number in 0..SENT {
             match desk.add(number).tell().await {
                 Ok(()) => sent += 1,
-                Err(refused) => assert_eq!(refused, NotDelivered::Full),
+                Err(refused) => assert_eq!(refused, NotDelivered::Full.into()),
             }
             tokio::task::yield_now().await;
         }

@@ -48,6 +48,11 @@ fn desk_with(mailbox: Mailbox) -> Hosted {
     DeskRef::serve(Clerk::default).named("desk").mailbox(mailbox).into()
 }
 
+/// A desk with a mailbox that holds nothing.
+fn booth() -> Hosted {
+    DeskRef::serve(Clerk::default).named("booth").mailbox(Mailbox::rendezvous()).into()
+}
+
 fn bell() -> Hosted {
     BellRef::serve(Ringer::default).named("bell").into()
 }
@@ -71,6 +76,7 @@ impl Kind for Memory {
         };
         let grants = vec![
             grant("left", "right", "desk", granted),
+            grant("left", "right", "booth", None),
             grant("left", "right", "bell", None),
             grant("right", "left", "desk", None),
         ];
@@ -79,6 +85,7 @@ impl Kind for Memory {
             let hood = Neighbourhood::new(grants, gave_up);
             let right = Node::new("right", None, hood.host_of("right"));
             right.host(&desk(), None, Told::default()).await.expect("the desk starts");
+            right.host(&booth(), None, Told::default()).await.expect("the booth starts");
             right.host(&bell(), None, Told::default()).await.expect("the bell starts");
             hood.add(&right.shared);
             let left = Node::new("left", None, hood.host_of("left"));
@@ -189,7 +196,7 @@ pub(super) struct Worker {
 
 impl Both {
     pub(super) async fn new(granted: Granted, carried: Carried) -> Self {
-        let imports = vec![slot("desk", None), slot("bell", None)];
+        let imports = vec![slot("desk", None), slot("bell", None), slot("booth", None)];
         let left = Worker::new("left", vec![slot("desk", None)], imports, vec![desk()], carried).await;
         let right = Self::right(granted, carried).await;
         Self::of(left, right, granted, carried)
@@ -226,8 +233,9 @@ impl Both {
     }
 
     async fn right(granted: Granted, carried: Carried) -> Worker {
-        let exports = vec![slot("desk", granted), slot("bell", None)];
-        Worker::new("right", exports, vec![slot("desk", None)], vec![desk(), bell()], carried).await
+        let exports = vec![slot("desk", granted), slot("bell", None), slot("booth", None)];
+        let hosted = vec![desk(), bell(), booth()];
+        Worker::new("right", exports, vec![slot("desk", None)], hosted, carried).await
     }
 
     /// Hands a fresh link to both.
@@ -358,6 +366,7 @@ pub(super) fn slot(actor: &str, methods: Granted) -> bootstrap::Slot {
         rate: None,
         once: bootstrap::Once::No,
         used: Vec::new(),
+        rendezvous: false,
     }
 }
 

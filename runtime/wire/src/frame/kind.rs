@@ -44,7 +44,7 @@ pub struct Rule {
     pub slot: bool,
     /// Whether it names a method.
     pub method: bool,
-    /// Whether it belongs to an ask, and so has a correlation other than zero.
+    /// Whether it belongs to an ask, or to a rendezvous, and so has a correlation other than zero.
     pub correlation: bool,
     /// Whether descriptors may come with it.
     pub fds: bool,
@@ -101,11 +101,13 @@ kinds! {
 
     /// A one-way message.
     Tell = 16, TELL;
+    /// A one-way message for a mailbox that holds nothing: `Reply`, without a payload, says that the actor took it.
+    Rendezvous = 25, ASK;
     /// A request that expects a reply.
     Ask = 17, ASK;
     /// The reply to an ask.
     Reply = 18, REPLY;
-    /// The end of an ask without a reply. Payload: `reason::Failure`.
+    /// The end of an ask without a reply, or of a rendezvous that did not take place. Payload: `reason::Failure`.
     Failure = 19, Rule { correlation: true, ..CONTROL };
     /// One of the replies to an ask that streams.
     Item = 20, REPLY;

@@ -1,9 +1,10 @@
 //! What a driver does: it feeds its machine and carries out what the machine orders.
 
+use bailiwick_core::credit::Grant;
 use bailiwick_core::link::{Action, Closed, Event, Failure, Frame, Outcome};
 use bailiwick_core::time::Instant;
 
-use super::{LOST, Letter, Number, Pair, Who, short};
+use super::{Fate, LOST, Letter, Number, Pair, Who, short};
 
 impl Pair {
     /// Gives `who` an event and does what follows. `number` is the message that the event is about.
@@ -39,6 +40,9 @@ impl Pair {
             Action::Transmit { ticket, frame } => {
                 assert!(side.connected, "{who:?} orders {frame:?} without a transport");
                 let number = side.kept.remove(ticket).or(number).expect("a payload is kept or at hand");
+                if let Frame::Rendezvous { .. } = frame {
+                    side.meeting.insert(*ticket, number);
+                }
                 side.out.push_back((frame.clone(), Some(number)));
                 side.ordered += 1;
             }
@@ -51,6 +55,9 @@ impl Pair {
                 self.fates[who as usize].undelivered.insert(number, *reason);
             }
             Action::Resolve { ticket, outcome } => {
+                if let Some(number) = side.meeting.remove(ticket) {
+                    return fate.meet(number, *outcome);
+                }
                 side.kept.remove(ticket);
                 let number = side.asking.remove(ticket).expect("only what is asked ends, and once");
                 if let Outcome::Failed(Failure::NotDelivered(_)) = outcome {
@@ -65,15 +72,17 @@ impl Pair {
                 let number = number.expect("a message carries a number");
                 self.fates[who.other() as usize].undelivered.insert(number, *reason);
             }
-            Action::Deliver { export, asked, deadline, .. } => {
+            Action::Deliver { export, asked, rendezvous, deadline, .. } => {
                 assert!(side.connected, "delivered over a closed transport");
                 let number = number.expect("a message carries a number");
                 let size = match received {
-                    Some(Frame::Tell { size, .. } | Frame::Ask { size, .. }) => *size,
+                    Some(
+                        Frame::Tell { size, .. } | Frame::Rendezvous { size, .. } | Frame::Ask { size, .. },
+                    ) => *size,
                     other => panic!("{other:?} is not a message"),
                 };
-                let (export, asked, deadline) = (*export, *asked, *deadline);
-                self.deliver(who, Letter { export, size, number, asked, deadline });
+                let (export, asked, rendezvous, deadline) = (*export, *asked, *rendezvous, *deadline);
+                self.deliver(who, Letter { export, size, number, asked, rendezvous, deadline });
             }
             Action::CancelHandler { asked } => {
                 side.handlers.retain(|handler| handler != asked);
@@ -86,7 +95,8 @@ impl Pair {
                 }
             }
             Action::Borrow { export, grant } => {
-                let event = Event::Lent { export: *export, grant: *grant };
+                let grant = if side.rendezvous { Grant::NONE } else { *grant };
+                let event = Event::Lent { export: *export, grant };
                 self.feed(who, event, None);
             }
             other => self.note(who, other),
@@ -167,5 +177,23 @@ impl Pair {
         let newest = self.newest.insert((who, slot), letter.number);
         assert!(newest < Some(letter.number), "message {} came after {newest:?}", letter.number);
         self.sides[who as usize].mailboxes[slot as usize].push_back(letter);
+    }
+}
+
+impl Fate {
+    /// Notes how a tell to a rendezvous ended: with what is true of it.
+    fn meet(&mut self, number: Number, outcome: Outcome) {
+        match outcome {
+            Outcome::Replied => assert!(self.started.contains(&number), "{number} is taken, and is not"),
+            Outcome::Failed(Failure::NotDelivered(reason)) => {
+                assert!(!self.started.contains(&number), "{number} was taken, and is {reason:?}");
+                self.undelivered.insert(number, reason);
+            }
+            Outcome::Failed(Failure::Unknown(_)) => {
+                assert_ne!(outcome, LOST, "the dead told whether {number} was taken");
+            }
+            Outcome::Ended => panic!("{number} is no stream"),
+        }
+        assert_eq!(self.met.insert(number, outcome), None, "{number} ended twice");
     }
 }

@@ -12,12 +12,19 @@ pub(super) fn handle(link: &Link, now: Instant, event: &Event) -> Option<(Link, 
     let mut actions = Vec::new();
     match *event {
         Event::Received(Frame::Tell { target, method, size }) => {
-            let message = Message { target, method, size, ask: None };
+            let message = Message { target, method, size, ask: None, rendezvous: false };
+            let delivery = link.message_arrived(now, &message, &mut actions);
+            actions.extend(delivery.map(Action::from));
+        }
+        Event::Received(Frame::Rendezvous { target, method, size, correlation }) => {
+            let ask = Some((correlation, None));
+            let message = Message { target, method, size, ask, rendezvous: true };
             let delivery = link.message_arrived(now, &message, &mut actions);
             actions.extend(delivery.map(Action::from));
         }
         Event::Received(Frame::Ask { target, method, size, correlation, remaining }) => {
-            let message = Message { target, method, size, ask: Some((correlation, remaining)) };
+            let ask = Some((correlation, remaining));
+            let message = Message { target, method, size, ask, rendezvous: false };
             let delivery = link.message_arrived(now, &message, &mut actions);
             actions.extend(delivery.map(Action::from));
         }
