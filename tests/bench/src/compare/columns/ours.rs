@@ -231,7 +231,7 @@ impl Client for Front {
         };
         match given {
             Ok(()) => true,
-            Err(NotDelivered::TooLarge { .. }) => false,
+            Err(TellError::NotDelivered(NotDelivered::TooLarge { .. })) => false,
             Err(other) => panic!("the echo lives: {other}"),
         }
     }
