@@ -47,8 +47,13 @@ impl Outgoing {
 }
 
 /// What a received message carries beside its bytes. What is not taken is closed.
+///
+/// One word, since it goes with every message on its way and most carry nothing.
 #[derive(Debug, Default)]
-pub struct Incoming {
+pub struct Incoming(Option<Box<Beside>>);
+
+#[derive(Debug, Default)]
+struct Beside {
     descriptors: Vec<Place<(FdKind, OwnedFd)>>,
     addresses: Vec<Place<AnyAddress>>,
     granted: Option<FdKinds>,
@@ -63,24 +68,37 @@ enum Place<T> {
 impl Incoming {
     /// Takes the descriptors with what each was *observed* to be, and the addresses made for this message.
     pub fn new(descriptors: Vec<(FdKind, OwnedFd)>, addresses: Vec<AnyAddress>) -> Incoming {
-        Incoming {
+        if descriptors.is_empty() && addresses.is_empty() {
+            return Incoming(None);
+        }
+        Incoming(Some(Box::new(Beside {
             descriptors: descriptors.into_iter().map(Place::Waiting).collect(),
             addresses: addresses.into_iter().map(Place::Waiting).collect(),
             granted: None,
-        }
-    }
-
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.descriptors.is_empty() && self.addresses.is_empty()
+        })))
     }
 
     /// Narrows what may come with the message to these kinds; `None` leaves it to the types of its fields.
     #[must_use]
     pub fn granting(self, kinds: Option<FdKinds>) -> Incoming {
-        Incoming { granted: kinds, ..self }
+        Incoming(self.0.map(|mut beside| {
+            beside.granted = kinds;
+            beside
+        }))
     }
 
+    /// Returns what the descriptors that have not been taken were observed to be.
+    pub fn kinds(&self) -> FdKinds {
+        self.0.as_ref().map_or_else(FdKinds::default, |beside| beside.kinds())
+    }
+
+    /// Returns how many descriptors and how many addresses have not been taken.
+    pub fn left(&self) -> (usize, usize) {
+        self.0.as_ref().map_or((0, 0), |beside| beside.left())
+    }
+}
+
+impl Beside {
     /// Checks, before anything is decoded, that nothing came that is not granted.
     fn check(&self) -> Result<(), FieldError> {
         let Some(granted) = self.granted else { return Ok(()) };
@@ -90,18 +108,16 @@ impl Incoming {
         }
     }
 
-    /// Returns what the descriptors that have not been taken were observed to be.
-    pub fn kinds(&self) -> FdKinds {
+    fn left(&self) -> (usize, usize) {
+        (waiting(&self.descriptors), waiting(&self.addresses))
+    }
+
+    fn kinds(&self) -> FdKinds {
         let kinds = self.descriptors.iter().filter_map(|place| match place {
             Place::Waiting((kind, _)) => Some(*kind),
             Place::Taken => None,
         });
         kinds.collect()
-    }
-
-    /// Returns how many descriptors and how many addresses have not been taken.
-    pub fn left(&self) -> (usize, usize) {
-        (waiting(&self.descriptors), waiting(&self.addresses))
     }
 }
 
@@ -176,7 +192,7 @@ pub enum FieldError {
 
 enum Table {
     Encoding { outgoing: Outgoing, fds: u16, addresses: u16 },
-    Decoding(Incoming),
+    Decoding(Box<Beside>),
 }
 
 impl Table {
@@ -283,7 +299,7 @@ fn encoding<R>(
 
 fn decoding<R>(
     what: &'static str,
-    act: impl FnOnce(&mut Incoming) -> Result<R, FieldError>,
+    act: impl FnOnce(&mut Beside) -> Result<R, FieldError>,
 ) -> Result<R, FieldError> {
     with_table(|table| match table {
         Some(Table::Decoding(incoming)) => act(incoming),
@@ -296,7 +312,7 @@ fn with_table<R>(act: impl FnOnce(Option<&mut Table>) -> Result<R, FieldError>) 
         match PRESENT.get() {
             Present::Nothing | Present::Table => {}
             Present::Encoding { fds, addresses } => ambient.table = Some(Table::encoding(fds, addresses)),
-            Present::Decoding => ambient.table = Some(Table::Decoding(Incoming::default())),
+            Present::Decoding => ambient.table = Some(Table::Decoding(Box::default())),
         }
         if PRESENT.get() != Present::Nothing {
             PRESENT.set(Present::Table);
@@ -324,15 +340,18 @@ impl Guard {
 
     #[inline]
     pub(crate) fn decoding(incoming: Incoming) -> Result<Guard, FieldError> {
-        if incoming.is_empty() { Guard::enter(Present::Decoding) } else { Guard::laying(incoming) }
+        match incoming.0 {
+            None => Guard::enter(Present::Decoding),
+            Some(beside) => Guard::laying(beside),
+        }
     }
 
     #[cold]
-    fn laying(incoming: Incoming) -> Result<Guard, FieldError> {
-        incoming.check()?;
+    fn laying(beside: Box<Beside>) -> Result<Guard, FieldError> {
+        beside.check()?;
         // What came with a message that is refused is dropped, and its descriptors closed, on the way out.
         let guard = Guard::enter(Present::Table)?;
-        AMBIENT.with_borrow_mut(|ambient| ambient.table = Some(Table::Decoding(incoming)));
+        AMBIENT.with_borrow_mut(|ambient| ambient.table = Some(Table::Decoding(beside)));
         Ok(guard)
     }
 
@@ -343,6 +362,12 @@ impl Guard {
         }
         PRESENT.set(present);
         Ok(Guard { thread: PhantomData })
+    }
+
+    /// Tells whether there is more to say of the message than of its bytes.
+    #[inline]
+    pub(crate) fn has_table(&self) -> bool {
+        has_table()
     }
 
     /// Returns the first refusal of a field within this call.
@@ -395,7 +420,7 @@ fn take_outgoing() -> Outgoing {
 fn nothing_left() -> Result<(), FieldError> {
     AMBIENT.with_borrow(|ambient| {
         let (descriptors, addresses) = match &ambient.table {
-            Some(Table::Decoding(incoming)) => incoming.left(),
+            Some(Table::Decoding(beside)) => beside.left(),
             Some(Table::Encoding { .. }) | None => (0, 0),
         };
         match (descriptors, addresses) {
