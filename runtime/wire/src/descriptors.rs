@@ -364,12 +364,6 @@ impl Guard {
         Ok(Guard { thread: PhantomData })
     }
 
-    /// Tells whether there is more to say of the message than of its bytes.
-    #[inline]
-    pub(crate) fn has_table(&self) -> bool {
-        has_table()
-    }
-
     /// Returns the first refusal of a field within this call.
     #[inline]
     pub(crate) fn error(&self) -> Option<FieldError> {

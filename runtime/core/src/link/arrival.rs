@@ -89,20 +89,17 @@ impl Link {
         match frame {
             Frame::Tell { target, method, size } => {
                 let message = Message { target, method, size, ask: None, rendezvous: false };
-                let delivery = self.message(now, &message, actions)?;
-                actions.extend(delivery.map(Action::from));
+                self.message(now, &message, actions)?;
             }
             Frame::Rendezvous { target, method, size, correlation } => {
                 let ask = Some((correlation, None));
                 let message = Message { target, method, size, ask, rendezvous: true };
-                let delivery = self.message(now, &message, actions)?;
-                actions.extend(delivery.map(Action::from));
+                self.message(now, &message, actions)?;
             }
             Frame::Ask { target, method, size, correlation, remaining } => {
                 let ask = Some((correlation, remaining));
                 let message = Message { target, method, size, ask, rendezvous: false };
-                let delivery = self.message(now, &message, actions)?;
-                actions.extend(delivery.map(Action::from));
+                self.message(now, &message, actions)?;
             }
             Frame::Reply { correlation, size } => {
                 if let Some(import) = self.answered(correlation, Some(size))? {
@@ -161,14 +158,30 @@ impl Link {
         }
     }
 
-    /// Checks a message in the order of the checks. Returns it if it is to be put into its mailbox; what else follows
-    /// is appended, and comes before that.
-    pub(super) fn message(
+    fn message(&mut self, now: Instant, message: &Message, actions: &mut Vec<Action>) -> Result<(), Fault> {
+        let passed = self.admit(now, message, actions)?;
+        actions.extend(passed.map(|export| self.delivery(now, export, message).into()));
+        Ok(())
+    }
+
+    /// Returns what is to be done with a message that passed.
+    #[inline]
+    pub(super) fn delivery(&self, now: Instant, export: ExportId, message: &Message) -> Delivery {
+        let asked = message.ask.map(|(ticket, _)| Asked { ticket, link: self.link });
+        let deadline = message.ask.and_then(|(_, remaining)| remaining).map(|remaining| now + remaining);
+        Delivery { export, method: message.method, asked, rendezvous: message.rendezvous, deadline }
+    }
+
+    /// Checks a message in the order of the checks. Returns the mailbox if it is to be put there; what else follows is
+    /// appended, and comes before that.
+    ///
+    /// What is returned is small, since whoever reads at once what was just written in pieces waits for it.
+    pub(super) fn admit(
         &mut self,
         now: Instant,
         message: &Message,
         actions: &mut Vec<Action>,
-    ) -> Result<Option<Delivery>, Fault> {
+    ) -> Result<Option<ExportId>, Fault> {
         let &Message { target, method, size, ask, rendezvous } = message;
         self.fits(size.bytes)?;
         let Named::Live(export) = self.named(target)? else {
@@ -213,25 +226,23 @@ impl Link {
             }
             return Ok(None);
         }
-        let asked = match ask {
-            Some((ticket, _)) => Some(self.begin(ticket, Open { export, items })?),
-            None => None,
-        };
+        if let Some((ticket, _)) = ask {
+            self.begin(ticket, Open { export, items })?;
+        }
         if is_remembered {
             actions.push(Action::Used { slot: target.slot, method });
         }
-        let deadline = ask.and_then(|(_, remaining)| remaining).map(|remaining| now + remaining);
-        Ok(Some(Delivery { export, method, asked, rendezvous, deadline }))
+        Ok(Some(export))
     }
 
-    fn begin(&mut self, ticket: Ticket, open: Open) -> Result<Asked, Fault> {
+    fn begin(&mut self, ticket: Ticket, open: Open) -> Result<(), Fault> {
         if !self.handling.begin(ticket, open) {
             return Err(Fault::BadCorrelation { correlation: ticket });
         }
         if let Some(live) = self.live(open.export) {
             live.asks += 1;
         }
-        Ok(Asked { ticket, link: self.link })
+        Ok(())
     }
 
     fn not_delivered(&mut self, message: &Message, reason: NotDelivered, actions: &mut Vec<Action>) {

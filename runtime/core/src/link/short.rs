@@ -67,12 +67,15 @@ impl Link {
         let outcome = match self.state {
             State::Closed => Ok(None),
             State::Greeting { .. } => Err(Fault::OutOfPlace),
-            State::Open | State::Draining { .. } => self.message(now, message, actions),
+            State::Open | State::Draining { .. } => self.admit(now, message, actions),
         };
-        outcome.unwrap_or_else(|fault| {
-            self.violation(fault, actions);
-            None
-        })
+        match outcome {
+            Ok(passed) => passed.map(|export| self.delivery(now, export, message)),
+            Err(fault) => {
+                self.violation(fault, actions);
+                None
+            }
+        }
     }
 
     /// Takes in a reply. Returns whether it resolves its ask, whose ticket is then free again; what is appended comes
