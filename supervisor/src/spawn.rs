@@ -244,9 +244,7 @@ impl Launcher {
     /// # Errors
     /// When it does not start; to be tried again.
     pub fn tend(&mut self) -> Result<(), GuardianError> {
-        let lives =
-            |guardian: &Guardian| matches!(wait::take_change(guardian.process.pidfd.as_fd()), Ok(None));
-        if !self.guardian.as_ref().is_some_and(lives) {
+        if !self.guardian.as_ref().is_some_and(Guardian::lives) {
             self.guard()?;
         }
         Ok(())

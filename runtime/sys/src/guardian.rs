@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
-use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 use crate::capability::{self, Capabilities, Held};
 use crate::child::exit;
@@ -142,17 +142,28 @@ impl Guardian {
         Ok(Self { process, alive: Some(alive) })
     }
 
-    /// Ends the guardian and nobody else: another one has taken its place.
-    pub fn dismiss(mut self) {
-        if let Some(alive) = self.alive.take() {
-            let _gone_already = nix::unistd::write(&alive, &[1]);
+    /// Tells whether it has not ended, and takes its end. One that is stopped guards again when it goes on.
+    pub fn lives(&self) -> bool {
+        loop {
+            match wait::take_change(self.process.pidfd.as_fd()) {
+                Ok(None) => return true,
+                Ok(Some(Change::Stopped { .. } | Change::Continued)) => {}
+                Ok(Some(Change::Exited { .. } | Change::Killed { .. })) | Err(_) => return false,
+            }
         }
+    }
+
+    /// Ends the guardian and nobody else, also one that is stopped: another one has taken its place.
+    pub fn dismiss(self) {
+        let _gone_already = wait::send_signal(self.process.pidfd.as_fd(), Signal::SIGKILL);
     }
 }
 
 impl Drop for Guardian {
     fn drop(&mut self) {
         drop(self.alive.take());
+        // Whoever has stopped it holds nobody up.
+        let _gone_already = wait::send_signal(self.process.pidfd.as_fd(), Signal::SIGCONT);
         let _taken_already = wait::wait_for_end(self.process.pidfd.as_fd());
     }
 }
@@ -180,7 +191,7 @@ pub(crate) fn fork(body: impl FnOnce() -> libc::c_int) -> Result<Forked, SpawnEr
     Ok(Forked { pid, pidfd })
 }
 
-/// Waits for the end of the supervisor and kills what it leaves; returns false when there is no need to.
+/// Waits for the end of the supervisor and kills what it leaves; returns false when that cannot be waited for.
 fn watch(watched: BorrowedFd<'_>, lock: Option<BorrowedFd<'_>>, victims: &[Victim<'_>]) -> bool {
     // Away from the terminal, whose interrupt is meant for the supervisor.
     let _leads_already = nix::unistd::setsid();
@@ -192,8 +203,8 @@ fn watch(watched: BorrowedFd<'_>, lock: Option<BorrowedFd<'_>>, victims: &[Victi
     loop {
         match nix::unistd::read(watched, &mut byte) {
             Ok(0) => break,
-            Err(Errno::EINTR) => {}
-            Ok(_) | Err(_) => return false,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return false,
         }
     }
     for victim in victims {

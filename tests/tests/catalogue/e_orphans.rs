@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use bailiwick_supervisor::control::Verb;
+use bailiwick_supervisor::control::{ReloadMode, Verb};
 use bailiwick_tests::harness::{Ended, Process, Stopwatch, Supervised, needs_root};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
@@ -112,6 +112,46 @@ fn e1_the_guardian_holds_what_it_needs_and_nothing_else() {
     let needless: Vec<_> = held.iter().filter(|held| !is_needed(held)).collect();
     assert!(needless.is_empty(), "{needless:?} of {held:?}");
     assert_eq!(held.iter().filter(|held| held.starts_with("pipe:")).count(), 1, "{held:?}");
+    supervised.stop();
+}
+
+/// Control: the one that is killed is replaced.
+/// Seen to fail where a stop is taken for an end, and where a guardian that is dismissed is waited for until it ends by
+/// itself: the supervisor hangs.
+#[test]
+fn e1_a_guardian_that_is_stopped_is_still_the_guardian_and_holds_nobody_up() {
+    let mut supervised = run!(&plain("a"));
+    let a = supervised.wait_for_life("a", 1).pid.expect("it lives");
+    let other_than = |former: Option<Process>| {
+        supervised.journal().wait_until("the guardian alone", |_| {
+            let children = supervised.process().children().into_iter();
+            let others: Vec<_> = children.filter(|child| child.0 != a && Some(*child) != former).collect();
+            let [guardian] = others[..] else { return None };
+            Some(guardian)
+        })
+    };
+    let first = other_than(None);
+    for at in 0..20_000 {
+        first.signal(Signal::SIGSTOP);
+        first.signal(Signal::SIGCONT);
+        if at % 100 == 0 {
+            supervised.status();
+        }
+    }
+    assert!(first.is_alive(), "it was replaced");
+    first.signal(Signal::SIGKILL);
+    let second = other_than(Some(first));
+    second.signal(Signal::SIGSTOP);
+    supervised.reload(Verb::Reload(ReloadMode::Widening), &[plain("a"), plain("b")].concat());
+    supervised.wait_for_life("b", 1);
+    assert!(!second.is_alive(), "it was not replaced");
+    assert_eq!(supervised.pid("a").0, a, "it took its dismissal for the end of the supervisor");
+    // At the end as well.
+    supervised.process().children().into_iter().for_each(|child| {
+        if child.executable() == supervised.process().executable() {
+            child.signal(Signal::SIGSTOP);
+        }
+    });
     supervised.stop();
 }
 
