@@ -141,7 +141,14 @@ impl Births {
     /// If there is none in time.
     #[track_caller]
     pub fn next(&self) -> Birth {
-        self.births.recv_timeout(PATIENCE).expect("a worker is started")
+        self.births.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+            let supervisor = Process(self.supervisor.as_raw().cast_unsigned());
+            let traced: Vec<_> = Process::all_traced().into_iter().map(Process::describe).collect();
+            panic!(
+                "no worker is started: {error}; {}; of those that are traced: {traced:#?}",
+                supervisor.describe()
+            )
+        })
     }
 }
 

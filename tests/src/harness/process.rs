@@ -23,6 +23,15 @@ impl Process {
         all().filter(is_below).collect()
     }
 
+    /// Returns every process that a thread of this one debugs.
+    pub fn all_traced() -> Vec<Self> {
+        let is_traced = |process: &Self| {
+            let tracer = process.status().remove("TracerPid").unwrap_or_default();
+            tracer != "0" && Path::new("/proc/self/task").join(tracer).is_dir()
+        };
+        all().filter(is_traced).collect()
+    }
+
     /// Returns what it executes; `None` if it is gone, a zombie, or may not be looked at.
     pub fn executable(self) -> Option<PathBuf> {
         fs::read_link(self.path("exe")).ok()
