@@ -245,7 +245,7 @@ impl Receiver {
 
     /// Checks a message as a link does of which nothing else came.
     fn check(&mut self, method: u16, bytes: usize) -> Option<Delivery> {
-        let message = Message { target: self.target, method, size: size(bytes), ask: None };
+        let message = Message { target: self.target, method, size: size(bytes), ask: None, rendezvous: false };
         self.link.message_arrived(self.now, black_box(&message), &mut self.actions)
     }
 }
