@@ -193,7 +193,8 @@ impl Receiver {
         let (window_bytes, waiting, while_down) = (1 << 20, 64, WhileDown::default());
         let config = Config { may_accuse: false, limits, window_bytes, waiting, while_down };
         let (mut here, mut there) = (Link::new(config), Link::new(config));
-        let import = Import { slot: 0, generation: None, uses: export.methods.clone() };
+        let uses = export.methods.clone();
+        let import = Import { slot: 0, generation: None, uses, rendezvous: false };
         let mut ignored = Vec::new();
         here.handle(now, Event::Export { slot: 0, export: Box::new(export) }, &mut ignored);
         let (entry, import) = (Box::new(import), ImportId(0));
@@ -245,7 +246,8 @@ impl Receiver {
 
     /// Checks a message as a link does of which nothing else came.
     fn check(&mut self, method: u16, bytes: usize) -> Option<Delivery> {
-        let message = Message { target: self.target, method, size: size(bytes), ask: None, rendezvous: false };
+        let message =
+            Message { target: self.target, method, size: size(bytes), ask: None, rendezvous: false };
         self.link.message_arrived(self.now, black_box(&message), &mut self.actions)
     }
 }
