@@ -126,7 +126,7 @@ pub(super) fn close_reason(cause: CloseCause) -> CloseReason {
 pub(super) fn fault(fault: link::Fault) -> Fault {
     match fault {
         link::Fault::Malformed | link::Fault::TooManyUses => Fault::Frame,
-        link::Fault::OutOfPlace => Fault::LinkState,
+        link::Fault::OutOfPlace | link::Fault::NoRendezvous { .. } => Fault::LinkState,
         link::Fault::NoSuchSlot { .. } => Fault::UnknownSlot,
         link::Fault::BadWatch => Fault::Watch,
         link::Fault::NeverGranted { .. } => Fault::MethodNotGranted,

@@ -195,6 +195,9 @@ impl Link {
         if !live.export.granted.has(method) {
             return Err(Fault::NeverGranted { target, method });
         }
+        if rendezvous && !live.export.rendezvous {
+            return Err(Fault::NoRendezvous { target });
+        }
         let over_quota = if live.export.once != Once::No && live.used.has(method) {
             Some(NotDelivered::UsedUp)
         } else {

@@ -30,6 +30,11 @@ pub enum Fault {
         /// The method.
         method: u16,
     },
+    /// The message asks to be answered when the actor takes it, and the actor's mailbox is no rendezvous.
+    NoRendezvous {
+        /// The actor.
+        target: Target,
+    },
     /// The correlation is in use, or was never issued.
     BadCorrelation {
         /// What was named.

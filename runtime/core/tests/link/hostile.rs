@@ -14,13 +14,18 @@ const LIMITS: Limits = Limits { message_bytes: 100, message_fds: 2, items: 2, wa
 
 /// A link with slot 0 in generation 1, method 0 granted, method 1 revoked, method 2 never granted.
 fn open(may_accuse: bool) -> Link {
+    open_to(may_accuse, false)
+}
+
+/// The same, with a mailbox that may be a rendezvous.
+fn open_to(may_accuse: bool, rendezvous: bool) -> Link {
     let mut link = Link::new(Config { may_accuse, limits: LIMITS, ..Config::default() });
     let mut actions = Vec::new();
     let method = |name| Method { name: MethodName(name), fingerprint: [0; 16] };
     let export = || {
         let first = Grant { messages: 2, bytes: 150, fds: 2 };
         let methods = vec![method(0), method(1), method(2)];
-        Box::new(Export { granted: Methods::first(2), ..Export::plain(methods, first, 1) })
+        Box::new(Export { granted: Methods::first(2), rendezvous, ..Export::plain(methods, first, 1) })
     };
     let entry = Import { slot: 0, generation: None, uses: vec![method(0)], rendezvous: false };
     let grant = Grant { messages: 9, bytes: 900, fds: 9 };
@@ -96,6 +101,10 @@ fn violations_close_and_only_the_privileged_side_accuses() {
         Fault::Overspent { target: target(0, 1) },
     );
     let correlation = Ticket::new(5, 0);
+    assert_fault(
+        &[Frame::Rendezvous { target: target(0, 1), method: 0, size: SMALL, correlation }],
+        Fault::NoRendezvous { target: target(0, 1) },
+    );
     assert_fault(&[Frame::Reply { correlation, size: SMALL }], Fault::BadCorrelation { correlation });
     assert_fault(&[Frame::HelloAck], Fault::OutOfPlace);
     assert_fault(&[Frame::Ready], Fault::OutOfPlace);
@@ -180,6 +189,9 @@ fn frame() -> impl Strategy<Value = Frame> {
         4 => (target(), 0..4u16, size(), ticket()).prop_map(|(target, method, size, correlation)| {
             Frame::Ask { target, method, size, correlation, remaining: None }
         }),
+        2 => (target(), 0..4u16, size(), ticket()).prop_map(|(target, method, size, correlation)| {
+            Frame::Rendezvous { target, method, size, correlation }
+        }),
         1 => (ticket(), size()).prop_map(|(correlation, size)| Frame::Reply { correlation, size }),
         1 => ticket().prop_map(move |correlation| Frame::Failure { correlation, failure }),
         1 => (ticket(), size()).prop_map(|(correlation, size)| Frame::Item { correlation, size }),
@@ -217,8 +229,9 @@ proptest! {
     #[test]
     fn a_hostile_peer_gets_nothing_delivered_that_it_may_not(
         frames in prop::collection::vec((frame(), any::<bool>()), 0..40),
+        rendezvous in any::<bool>(),
     ) {
-        let mut link = open(true);
+        let mut link = open_to(true, rendezvous);
         let (mut queued, mut asks, mut open_asks) = (Vec::new(), 0, 0u32);
         let mut closed = false;
         for (frame, act) in frames {
@@ -236,7 +249,13 @@ proptest! {
                     Action::Deliver { export, method, .. } => {
                         prop_assert!(!closed);
                         prop_assert_eq!((export.target.slot, export.target.generation, method), (0, 1, 0));
-                        let (Frame::Tell { size, .. } | Frame::Ask { size, .. }) = frame else { panic!() };
+                        prop_assert!(rendezvous || !matches!(frame, Frame::Rendezvous { .. }), "it is none");
+                        let (Frame::Tell { size, .. }
+                        | Frame::Ask { size, .. }
+                        | Frame::Rendezvous { size, .. }) = frame
+                        else {
+                            panic!()
+                        };
                         queued.push((export, size));
                         prop_assert!(queued.len() <= 2, "more than was lent lies in the mailbox");
                     }
