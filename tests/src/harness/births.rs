@@ -4,7 +4,7 @@
 //! product needs nothing for that: the kernel lets a debugger see every call and put another result in its place.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,7 +16,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::{PATIENCE, Process};
+use super::{PATIENCE, Process, Watchdog};
+
+/// How often whoever waits for a birth looks whether it was too long.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,14 +144,21 @@ impl Births {
     /// If there is none in time.
     #[track_caller]
     pub fn next(&self) -> Birth {
-        self.births.recv_timeout(PATIENCE).unwrap_or_else(|error| {
-            let supervisor = Process(self.supervisor.as_raw().cast_unsigned());
-            let traced: Vec<_> = Process::all_traced().into_iter().map(Process::describe).collect();
-            panic!(
-                "no worker is started: {error}; {}; of those that are traced: {traced:#?}",
-                supervisor.describe()
-            )
-        })
+        let watchdog = Watchdog::start();
+        loop {
+            match self.births.recv_timeout(LOOK) {
+                Ok(birth) => return birth,
+                Err(RecvTimeoutError::Timeout) if !watchdog.barks() => {}
+                Err(error) => panic!("no worker is started: {error}; {}", self.describe()),
+            }
+        }
+    }
+
+    /// Tells what the supervisor does, and all who are traced.
+    fn describe(&self) -> String {
+        let supervisor = Process(self.supervisor.as_raw().cast_unsigned());
+        let traced: Vec<_> = Process::all_traced().into_iter().map(Process::describe).collect();
+        format!("{}; of those that are traced: {traced:#?}", supervisor.describe())
     }
 }
 
