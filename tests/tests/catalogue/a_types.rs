@@ -449,7 +449,7 @@ fn a_member_that_pauses_starts_with_its_group_and_does_not_wait_for_its_own_paus
 /// Seen to fail without the stop of who pauses.
 #[test]
 fn an_operators_stop_of_a_member_while_its_group_halts_keeps_that_member_down() {
-    let slow = "group = \"all\"\nstop_timeout = \"40s\"\ndrain_timeout = \"0s\"";
+    let slow = "group = \"all\"\nstop_timeout = \"10s\"\ndrain_timeout = \"0s\"";
     let manifest = [
         "[group.all]\nstrategy = \"one_for_all\"\n",
         &worker("a", slow, "stubborn = true"),

@@ -100,7 +100,7 @@ fn d16_what_is_sent_to_a_worker_that_rests_waits_for_it() {
 fn d16_no_more_waits_for_it_than_while_it_is_down() {
     let keys = "while_down = { messages = 2 }";
     let mut supervised = run!(&system(keys, "", "rests = 1, rest_ms = 100, marks = 3"));
-    let refused = "told 2 of 3 the worker is not ready, and no more messages may wait for it";
+    let refused = "told 2 of 3 not delivered: the worker is not ready, and no more messages may wait for it";
     supervised.journal().wait_for(0, refused);
     supervised.stop();
 }
