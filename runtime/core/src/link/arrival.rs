@@ -189,8 +189,7 @@ impl Link {
             return Ok(None);
         };
         let refuses = self.refuses();
-        let fds_max = self.limits.message_fds;
-        let items = self.limits.items;
+        let (fds_max, items) = (self.limits.message_fds, self.limits.items);
         let Some(live) = self.live(export) else { return Err(Fault::NoSuchSlot { target }) };
         if !live.export.granted.has(method) {
             return Err(Fault::NeverGranted { target, method });
