@@ -85,6 +85,19 @@ fn a_worker_that_hangs_dies_with_its_supervisor_without_a_guardian() {
     stopwatch.assert_within(Duration::from_secs(1), "the end of the worker");
 }
 
+/// Waits until the guardian, another one than the `former`, is all that the supervisor has beside its workers.
+fn guardian(supervised: &Supervised, former: Option<Process>) -> Process {
+    let workers: Vec<_> = supervised.status().workers.iter().filter_map(|row| row.pid).collect();
+    supervised.journal().wait_until("the guardian alone", |_| {
+        // A process that hashes the executables is there for a moment as well.
+        let children = supervised.process().children().into_iter();
+        let is_other = |child: &Process| !workers.contains(&child.0) && Some(*child) != former;
+        let others: Vec<_> = children.filter(is_other).collect();
+        let [guardian] = others[..] else { return None };
+        Some(guardian)
+    })
+}
+
 /// What the guardian held of the supervisor's would outlive it: listeners, connections, the ends of links.
 /// Seen to fail without the closing of its descriptors, among them its own end of the pipe: nothing starts.
 #[test]
@@ -95,14 +108,7 @@ fn e1_the_guardian_holds_what_it_needs_and_nothing_else() {
     ["web.1", "web.2", "web.3", "b"].iter().for_each(|name| drop(supervised.wait_for_life(name, 1)));
     // With a connection and a link under way.
     let _client = supervised.control();
-    let workers: Vec<_> = supervised.status().workers.iter().filter_map(|row| row.pid).collect();
-    // A process that hashes the executables is there for a moment as well.
-    let guardian = supervised.journal().wait_until("the guardian alone", |_| {
-        let children = supervised.process().children().into_iter();
-        let others: Vec<_> = children.filter(|child| !workers.contains(&child.0)).collect();
-        let [guardian] = others[..] else { return None };
-        Some(guardian)
-    });
+    let guardian = guardian(&supervised, None);
     let held: Vec<String> = guardian.descriptors().into_values().collect();
     let is_needed = |held: &&String| {
         let of_its_state = held.starts_with(&supervised.state_dir().display().to_string());
@@ -121,16 +127,8 @@ fn e1_the_guardian_holds_what_it_needs_and_nothing_else() {
 #[test]
 fn e1_a_guardian_that_is_stopped_is_still_the_guardian_and_holds_nobody_up() {
     let mut supervised = run!(&plain("a"));
-    let a = supervised.wait_for_life("a", 1).pid.expect("it lives");
-    let other_than = |former: Option<Process>| {
-        supervised.journal().wait_until("the guardian alone", |_| {
-            let children = supervised.process().children().into_iter();
-            let others: Vec<_> = children.filter(|child| child.0 != a && Some(*child) != former).collect();
-            let [guardian] = others[..] else { return None };
-            Some(guardian)
-        })
-    };
-    let first = other_than(None);
+    let a = supervised.wait_for_life("a", 1).pid;
+    let first = guardian(&supervised, None);
     for at in 0..20_000 {
         first.signal(Signal::SIGSTOP);
         first.signal(Signal::SIGCONT);
@@ -140,18 +138,14 @@ fn e1_a_guardian_that_is_stopped_is_still_the_guardian_and_holds_nobody_up() {
     }
     assert!(first.is_alive(), "it was replaced");
     first.signal(Signal::SIGKILL);
-    let second = other_than(Some(first));
+    let second = guardian(&supervised, Some(first));
     second.signal(Signal::SIGSTOP);
     supervised.reload(Verb::Reload(ReloadMode::Widening), &[plain("a"), plain("b")].concat());
     supervised.wait_for_life("b", 1);
     assert!(!second.is_alive(), "it was not replaced");
-    assert_eq!(supervised.pid("a").0, a, "it took its dismissal for the end of the supervisor");
+    assert_eq!(supervised.worker("a").pid, a, "it took its dismissal for the end of the supervisor");
     // At the end as well.
-    supervised.process().children().into_iter().for_each(|child| {
-        if child.executable() == supervised.process().executable() {
-            child.signal(Signal::SIGSTOP);
-        }
-    });
+    guardian(&supervised, Some(second)).signal(Signal::SIGSTOP);
     supervised.stop();
 }
 
