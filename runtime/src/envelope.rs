@@ -179,7 +179,7 @@ pub(crate) trait RemoteAsks: Send + Sync {
     /// Ready when one more item may be sent: `true`, or `false` if the asker has given up.
     fn poll_room(&self, asked: Asked, waker: &std::task::Waker) -> std::task::Poll<bool>;
     /// Sends one item of a stream. After an error the stream is failed by the caller.
-    fn item(&self, asked: Asked, value: &dyn Encode) -> Result<(), EncodeError>;
+    fn item(&self, asked: Asked, value: &dyn Encode) -> Result<(), Box<EncodeError>>;
     /// Ends a stream of replies in order.
     fn end(&self, asked: Asked);
 }

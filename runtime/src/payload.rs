@@ -36,23 +36,27 @@ pub trait Portable: Serialize + DeserializeOwned + Schema + Send + 'static {}
 impl<T: Serialize + DeserializeOwned + Schema + Send + 'static> Portable for T {}
 
 /// Appends the arguments of a message to `out`. The values keep their descriptors.
-pub fn encode<T: Serialize>(value: &T, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError> {
+pub fn encode<T: Serialize>(
+    value: &T,
+    limits: &Limits,
+    out: &mut Vec<u8>,
+) -> Result<Outgoing, Box<EncodeError>> {
     codec::encode_message(value, limits, out)
 }
 
 /// Decodes the arguments of a message, or a reply, within the limits of one turn.
-pub(crate) fn decode<T: DeserializeOwned>(payload: Payload<'_>) -> Result<T, DecodeError> {
+pub(crate) fn decode<T: DeserializeOwned>(payload: Payload<'_>) -> Result<T, Box<DecodeError>> {
     let Payload { bytes, beside, limits } = payload;
     codec::decode_message(&bytes, beside, &limits)
 }
 
 /// A reply on its way to a link, which encodes it into its own buffer.
 pub(crate) trait Encode {
-    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError>;
+    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, Box<EncodeError>>;
 }
 
 impl<T: Serialize> Encode for T {
-    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError> {
+    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, Box<EncodeError>> {
         encode(self, limits, out)
     }
 }

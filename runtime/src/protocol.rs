@@ -84,7 +84,7 @@ pub trait ProtocolMessage: Send + Sized + 'static {
 
     /// Encodes the arguments. The message keeps its descriptors.
     #[doc(hidden)]
-    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, EncodeError>;
+    fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, Box<EncodeError>>;
 
     /// Decodes the arguments of the method with this index.
     #[doc(hidden)]

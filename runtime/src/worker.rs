@@ -84,7 +84,7 @@ enum StartError {
     #[error(transparent)]
     Spawn(#[from] SpawnError),
     #[error("the description of this executable: {0}")]
-    Description(#[from] EncodeError),
+    Description(#[from] Box<EncodeError>),
 }
 
 impl StartError {

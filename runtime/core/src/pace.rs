@@ -126,6 +126,10 @@ impl Pace {
 
     fn earn(&mut self, now: Instant) {
         let earned = self.earned_since(now);
+        // For most messages nothing was: those read the clock together.
+        if earned == 0 {
+            return;
+        }
         self.spent -= earned;
         self.earned = self.earned.saturating_add(earned);
         self.next += self.rate.step() * earned;

@@ -14,7 +14,7 @@ fn sent(blob: &Blob) -> (Vec<u8>, Outgoing) {
 }
 
 fn received(bytes: &[u8], outgoing: &Outgoing) -> Blob {
-    let beside = outgoing.descriptors.iter().map(|(_, fd)| (observe(fd.as_fd()), fd.try_clone().unwrap()));
+    let beside = outgoing.descriptors().iter().map(|(_, fd)| (observe(fd.as_fd()), fd.try_clone().unwrap()));
     decode_message(bytes, Incoming::new(beside.collect(), Vec::new()), &Limits::DATA).unwrap()
 }
 
@@ -28,7 +28,7 @@ fn up_to_the_threshold_bytes_travel_inline_and_beyond_it_as_memory() {
         [(0, 0), (1, 0), (Blob::INLINE_MAX, 0), (Blob::INLINE_MAX + 1, 1), (3_000_000, 1)]
     {
         let (bytes, outgoing) = sent(&Blob::from(pattern(length)));
-        assert_eq!(outgoing.descriptors.len(), descriptors, "{length} bytes");
+        assert_eq!(outgoing.descriptors().len(), descriptors, "{length} bytes");
         assert_eq!(*received(&bytes, &outgoing), pattern(length));
     }
 }
@@ -37,7 +37,7 @@ fn up_to_the_threshold_bytes_travel_inline_and_beyond_it_as_memory() {
 fn a_blob_sent_to_many_is_copied_once() {
     let blob = Blob::from(pattern(100_000));
     let (one, other) = (sent(&blob).1, sent(&blob.clone()).1);
-    assert!(Arc::ptr_eq(&one.descriptors[0].1, &other.descriptors[0].1));
+    assert!(Arc::ptr_eq(&one.descriptors()[0].1, &other.descriptors()[0].1));
 }
 
 #[test]

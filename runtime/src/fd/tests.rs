@@ -14,7 +14,7 @@ const LIMITS: Limits = Limits::DATA;
 fn sent<T: Serialize>(value: &T) -> (Vec<u8>, Incoming) {
     let mut bytes = Vec::new();
     let outgoing = encode_message(value, &LIMITS, &mut bytes).unwrap();
-    let received = outgoing.descriptors.iter().map(|(_, fd)| {
+    let received = outgoing.descriptors().iter().map(|(_, fd)| {
         let fd = fd.try_clone().unwrap();
         (observe(fd.as_fd()), fd)
     });
@@ -79,7 +79,7 @@ fn a_message_that_does_not_fit_keeps_its_descriptors() {
 fn one_descriptor_more_than_the_limit_is_refused_by_the_sender() {
     let message: Vec<Fd<File>> = (0..3).map(|_| Fd::from(file())).collect();
     let limits = |fds| Limits { fds, ..LIMITS };
-    assert_eq!(encode_message(&message, &limits(3), &mut Vec::new()).unwrap().descriptors.len(), 3);
+    assert_eq!(encode_message(&message, &limits(3), &mut Vec::new()).unwrap().descriptors().len(), 3);
     for fds in [2, 0] {
         let error = encode_message(&message, &limits(fds), &mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains(&format!("more than {fds} descriptors")), "{error}");

@@ -15,7 +15,7 @@ use crate::outcome::AskError;
 use crate::payload::{Encode, unencodable_reply};
 
 impl Peer {
-    fn parcel(&self, value: &dyn Encode) -> Result<Parcel, EncodeError> {
+    fn parcel(&self, value: &dyn Encode) -> Result<Parcel, Box<EncodeError>> {
         let (mut bytes, limits) = self.encoder();
         let beside = value.encode(&limits, &mut bytes)?;
         Ok(Parcel { bytes, beside, ..Parcel::default() })
@@ -107,7 +107,7 @@ impl RemoteAsks for Peer {
         }
     }
 
-    fn item(&self, asked: Asked, value: &dyn Encode) -> Result<(), EncodeError> {
+    fn item(&self, asked: Asked, value: &dyn Encode) -> Result<(), Box<EncodeError>> {
         let parcel = self.parcel(value)?;
         let size = parcel.size();
         let mut hand = Hand { answer: Some(parcel), ..Hand::default() };

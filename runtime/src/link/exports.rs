@@ -283,7 +283,7 @@ impl Turn<'_> {
 
     /// Gives each address that travels with a message a slot of its own.
     pub(super) fn name_addresses(&mut self, parcel: &mut Parcel) {
-        for address in &parcel.beside.addresses {
+        for address in parcel.beside.addresses() {
             let Some(Passed { cell, protocol }) = address.downcast_ref::<Passed>() else { continue };
             let mailbox = cell.queue.bounds();
             let (export, methods) = export(&[protocol], None, &mailbox, PASSED_ASKS);

@@ -126,7 +126,7 @@ impl Import {
         let (mut bytes, limits) = peer.encoder();
         let beside = envelope.message.encode(&limits, &mut bytes)?;
         let is_bare =
-            !envelope.reply.is_awaited() && beside.descriptors.is_empty() && envelope.chain.is_none();
+            !envelope.reply.is_awaited() && beside.descriptors().is_empty() && envelope.chain.is_none();
         if is_bare {
             // Nothing that the grant says of descriptors, now or with a reply, concerns it.
             return Ok(Parcel {

@@ -174,7 +174,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn post(&mut self, header: Header, parcel: &Parcel, remaining: Option<Duration>) {
-        let fds = parcel.beside.descriptors.iter().map(|(_, fd)| std::sync::Arc::clone(fd));
+        let fds = parcel.beside.descriptors().iter().map(|(_, fd)| std::sync::Arc::clone(fd));
         match (&parcel.extensions, remaining) {
             (None, None) => self.state.outbox.frame(header, Extensions::NONE, &parcel.bytes, fds),
             (beside, remaining) => {

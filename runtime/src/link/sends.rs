@@ -59,7 +59,7 @@ impl Parcel {
     /// Returns what it weighs.
     pub(super) fn size(&self) -> Size {
         // Both are within the limits of the codec, which are smaller than what the fields hold.
-        Size { bytes: self.bytes.len() as u32, fds: self.beside.descriptors.len() as u16 }
+        Size { bytes: self.bytes.len() as u32, fds: self.beside.descriptors().len() as u16 }
     }
 }
 

@@ -360,7 +360,7 @@ pub enum BootstrapError {
         /// The worker's name.
         worker: String,
         /// What there is too much of.
-        error: EncodeError,
+        error: Box<EncodeError>,
     },
     /// It does not decode: supervisor and worker were built from different sources.
     #[error("bootstrap of {bytes} bytes: {error}")]
@@ -368,7 +368,7 @@ pub enum BootstrapError {
         /// The packet's length.
         bytes: usize,
         /// What is wrong.
-        error: DecodeError,
+        error: Box<DecodeError>,
     },
 }
 
@@ -405,7 +405,7 @@ impl Update {
     ///
     /// # Errors
     /// If it is over [`Limits::BOOTSTRAP`].
-    pub fn to_bytes(&self) -> Result<Vec<u8>, EncodeError> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Box<EncodeError>> {
         let mut bytes = Vec::new();
         codec::encode(self, &Limits::BOOTSTRAP, &mut bytes)?;
         Ok(bytes)
@@ -415,7 +415,7 @@ impl Update {
     ///
     /// # Errors
     /// If it is not exactly one update.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Box<DecodeError>> {
         codec::decode(bytes, &Limits::BOOTSTRAP)
     }
 }

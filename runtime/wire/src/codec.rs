@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use error::{DecodeError, DecodeProblem, EncodeError, EncodeProblem, FieldPath};
 
 use crate::Limits;
-use crate::descriptors::{Guard, Incoming, Outgoing};
+use crate::descriptors::{FieldError, Guard, Incoming, Outgoing};
 
 /// Appends the bytes of `value` to `out`. A value with descriptors or addresses is refused.
 ///
@@ -48,7 +48,7 @@ pub fn encode<T: Serialize + ?Sized>(
     value: &T,
     limits: &Limits,
     out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
+) -> Result<(), Box<EncodeError>> {
     write::encode(value, limits, out)
 }
 
@@ -56,7 +56,7 @@ pub fn encode<T: Serialize + ?Sized>(
 ///
 /// # Errors
 /// What was found, where, and what was expected.
-pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], limits: &Limits) -> Result<T, DecodeError> {
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], limits: &Limits) -> Result<T, Box<DecodeError>> {
     read::decode(bytes, limits)
 }
 
@@ -68,14 +68,14 @@ pub fn encode_message<T: Serialize + ?Sized>(
     value: &T,
     limits: &Limits,
     out: &mut Vec<u8>,
-) -> Result<Outgoing, EncodeError> {
+) -> Result<Outgoing, Box<EncodeError>> {
     let start = out.len();
-    let guard = Guard::encoding(limits)?;
+    let guard = Guard::encoding(limits).map_err(unencodable)?;
     let result = write::encode(value, limits, out);
     // A field may be refused by the table and its error lost by the code around it.
     if let Some(error) = guard.error() {
         out.truncate(start);
-        return Err(error.into());
+        return Err(unencodable(error));
     }
     result.map(|()| guard.outgoing())
 }
@@ -89,16 +89,35 @@ pub fn decode_message<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],
     incoming: Incoming,
     limits: &Limits,
-) -> Result<T, DecodeError> {
-    let guard = Guard::decoding(incoming)?;
-    let result = read::decode(bytes, limits);
-    if let Some(error) = guard.error() {
-        return Err(match result {
-            Err(failed) => failed.with_field_error(error),
-            Ok(_) => error.into(),
-        });
+) -> Result<T, Box<DecodeError>> {
+    match Guard::decoding(incoming) {
+        Ok(guard) => decode_guarded(bytes, guard, limits),
+        Err(error) => Err(undecodable(error)),
     }
-    let value = result?;
-    guard.finish()?;
-    Ok(value)
+}
+
+/// Like the reader, it leaves the result where it stands.
+#[inline(always)]
+fn decode_guarded<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    guard: Guard,
+    limits: &Limits,
+) -> Result<T, Box<DecodeError>> {
+    let mut result = read::decode(bytes, limits);
+    if let Err(error) = guard.finish(result.is_ok()) {
+        // A field may be refused by the table and its error lost by the code around it. Where it was, is known all the same.
+        let path = result.err().map(|failed| failed.path).unwrap_or_default();
+        result = Err(Box::new(DecodeError { problem: error.into(), path }));
+    }
+    result
+}
+
+#[cold]
+fn unencodable(error: FieldError) -> Box<EncodeError> {
+    Box::new(EncodeProblem::from(error).into())
+}
+
+#[cold]
+fn undecodable(error: FieldError) -> Box<DecodeError> {
+    Box::new(DecodeProblem::from(error).into())
 }

@@ -35,7 +35,7 @@ impl Description {
     ///
     /// # Errors
     /// When there is more than [`Limits::BOOTSTRAP`] permits.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, EncodeError> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Box<EncodeError>> {
         let mut bytes = Vec::new();
         codec::encode(self, &Limits::BOOTSTRAP, &mut bytes)?;
         Ok(bytes)
@@ -45,7 +45,7 @@ impl Description {
     ///
     /// # Errors
     /// When it is not exactly one description within [`Limits::BOOTSTRAP`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Box<DecodeError>> {
         codec::decode(bytes, &Limits::BOOTSTRAP)
     }
 }

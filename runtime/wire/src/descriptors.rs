@@ -31,18 +31,31 @@ use crate::{FdKind, FdKinds, Limit, Limits};
 pub type AnyAddress = Box<dyn Any + Send>;
 
 /// What an encoded message carries beside its bytes, in the order of the numbers in the payload.
+///
+/// One word, since it goes with every message on its way and most carry nothing.
 #[derive(Debug, Default)]
-pub struct Outgoing {
-    /// The descriptors, with what was promised of each.
-    pub descriptors: Vec<(FdKind, Arc<OwnedFd>)>,
-    /// The addresses; the link gives each a slot of its own.
-    pub addresses: Vec<AnyAddress>,
+pub struct Outgoing(Option<Box<Carried>>);
+
+#[derive(Debug, Default)]
+struct Carried {
+    descriptors: Vec<(FdKind, Arc<OwnedFd>)>,
+    addresses: Vec<AnyAddress>,
 }
 
 impl Outgoing {
+    /// Returns the descriptors, with what was promised of each.
+    pub fn descriptors(&self) -> &[(FdKind, Arc<OwnedFd>)] {
+        self.0.as_ref().map_or(&[], |carried| &carried.descriptors)
+    }
+
+    /// Returns the addresses; the link gives each a slot of its own.
+    pub fn addresses(&self) -> &[AnyAddress] {
+        self.0.as_ref().map_or(&[], |carried| &carried.addresses)
+    }
+
     /// Returns what was promised of the descriptors.
     pub fn kinds(&self) -> FdKinds {
-        self.descriptors.iter().map(|(kind, _)| *kind).collect()
+        self.descriptors().iter().map(|(kind, _)| *kind).collect()
     }
 }
 
@@ -191,13 +204,13 @@ pub enum FieldError {
 }
 
 enum Table {
-    Encoding { outgoing: Outgoing, fds: u16, addresses: u16 },
+    Encoding { carried: Box<Carried>, fds: u16, addresses: u16 },
     Decoding(Box<Beside>),
 }
 
 impl Table {
-    fn encoding(fds: u16, addresses: u16) -> Table {
-        Table::Encoding { outgoing: Outgoing::default(), fds, addresses }
+    fn encoding((fds, addresses): (u16, u16)) -> Table {
+        Table::Encoding { carried: Box::default(), fds, addresses }
     }
 }
 
@@ -211,11 +224,8 @@ struct Ambient {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Present {
     Nothing,
-    /// A message is encoded that has nothing beside its bytes so far, and may have so many descriptors and addresses.
-    Encoding {
-        fds: u16,
-        addresses: u16,
-    },
+    /// A message is encoded that has nothing beside its bytes so far.
+    Encoding,
     /// A message is decoded that came with nothing beside its bytes.
     Decoding,
     /// There is a table.
@@ -225,6 +235,8 @@ enum Present {
 thread_local! {
     // The one exception to "no statics": see the module's documentation for what bounds it.
     static PRESENT: Cell<Present> = const { Cell::new(Present::Nothing) };
+    // How many descriptors and addresses the message may have that is encoded.
+    static ALLOWED: Cell<(u16, u16)> = const { Cell::new((0, 0)) };
     static AMBIENT: RefCell<Ambient> = const { RefCell::new(Ambient { table: None, error: None }) };
 }
 
@@ -236,9 +248,9 @@ const ADDRESS: &str = "address";
 /// # Errors
 /// `Outside` if no message is being encoded on this thread, `TooMany` if it has as many as it may.
 pub fn put(kind: FdKind, fd: &Arc<OwnedFd>) -> Result<u16, FieldError> {
-    encoding(DESCRIPTOR, |outgoing, fds, _| {
-        let number = next(outgoing.descriptors.len(), fds, Limit::Fds)?;
-        outgoing.descriptors.push((kind, Arc::clone(fd)));
+    encoding(DESCRIPTOR, |carried, fds, _| {
+        let number = next(carried.descriptors.len(), fds, Limit::Fds)?;
+        carried.descriptors.push((kind, Arc::clone(fd)));
         Ok(number)
     })
 }
@@ -248,9 +260,9 @@ pub fn put(kind: FdKind, fd: &Arc<OwnedFd>) -> Result<u16, FieldError> {
 /// # Errors
 /// As [`put`].
 pub fn put_address(address: AnyAddress) -> Result<u16, FieldError> {
-    encoding(ADDRESS, |outgoing, _, addresses| {
-        let number = next(outgoing.addresses.len(), addresses, Limit::Addresses)?;
-        outgoing.addresses.push(address);
+    encoding(ADDRESS, |carried, _, addresses| {
+        let number = next(carried.addresses.len(), addresses, Limit::Addresses)?;
+        carried.addresses.push(address);
         Ok(number)
     })
 }
@@ -289,10 +301,10 @@ fn take_place<T>(places: &mut [Place<T>], what: &'static str, number: u16) -> Re
 
 fn encoding<R>(
     what: &'static str,
-    act: impl FnOnce(&mut Outgoing, u16, u16) -> Result<R, FieldError>,
+    act: impl FnOnce(&mut Carried, u16, u16) -> Result<R, FieldError>,
 ) -> Result<R, FieldError> {
     with_table(|table| match table {
-        Some(Table::Encoding { outgoing, fds, addresses }) => act(outgoing, *fds, *addresses),
+        Some(Table::Encoding { carried, fds, addresses }) => act(carried, *fds, *addresses),
         Some(Table::Decoding(_)) | None => Err(FieldError::Outside { what }),
     })
 }
@@ -311,7 +323,7 @@ fn with_table<R>(act: impl FnOnce(Option<&mut Table>) -> Result<R, FieldError>) 
     AMBIENT.with_borrow_mut(|ambient| {
         match PRESENT.get() {
             Present::Nothing | Present::Table => {}
-            Present::Encoding { fds, addresses } => ambient.table = Some(Table::encoding(fds, addresses)),
+            Present::Encoding => ambient.table = Some(Table::encoding(ALLOWED.get())),
             Present::Decoding => ambient.table = Some(Table::Decoding(Box::default())),
         }
         if PRESENT.get() != Present::Nothing {
@@ -335,7 +347,9 @@ pub(crate) struct Guard {
 impl Guard {
     #[inline]
     pub(crate) fn encoding(limits: &Limits) -> Result<Guard, FieldError> {
-        Guard::enter(Present::Encoding { fds: limits.fds, addresses: limits.addresses })
+        let guard = Guard::enter(Present::Encoding)?;
+        ALLOWED.set((limits.fds, limits.addresses));
+        Ok(guard)
     }
 
     #[inline]
@@ -367,19 +381,25 @@ impl Guard {
     /// Returns the first refusal of a field within this call.
     #[inline]
     pub(crate) fn error(&self) -> Option<FieldError> {
-        if has_table() { take_error() } else { None }
+        if self.has_table() { take_error() } else { None }
     }
 
     /// Returns what the message carries beside its bytes.
     #[inline]
     pub(crate) fn outgoing(self) -> Outgoing {
-        if has_table() { take_outgoing() } else { Outgoing::default() }
+        if self.has_table() { take_outgoing() } else { Outgoing::default() }
     }
 
-    /// Checks that nothing is left over.
+    /// Returns the first refusal of a field within this call; if the value is whole, also what is left over.
+    #[inline(always)]
+    pub(crate) fn finish(self, is_whole: bool) -> Result<(), FieldError> {
+        if self.has_table() { end_of_table(is_whole) } else { Ok(()) }
+    }
+
+    /// Tells whether there is a table: something came beside the message, or was asked for or put there.
     #[inline]
-    pub(crate) fn finish(self) -> Result<(), FieldError> {
-        if has_table() { nothing_left() } else { Ok(()) }
+    fn has_table(&self) -> bool {
+        PRESENT.get() == Present::Table
     }
 }
 
@@ -392,11 +412,6 @@ impl Drop for Guard {
     }
 }
 
-#[inline]
-fn has_table() -> bool {
-    PRESENT.get() == Present::Table
-}
-
 #[cold]
 fn take_error() -> Option<FieldError> {
     AMBIENT.with_borrow_mut(|ambient| ambient.error.take())
@@ -405,12 +420,20 @@ fn take_error() -> Option<FieldError> {
 #[cold]
 fn take_outgoing() -> Outgoing {
     match AMBIENT.with_borrow_mut(|ambient| ambient.table.take()) {
-        Some(Table::Encoding { outgoing, .. }) => outgoing,
+        Some(Table::Encoding { carried, .. }) => Outgoing(Some(carried)),
         Some(Table::Decoding(_)) | None => Outgoing::default(),
     }
 }
 
 #[cold]
+fn end_of_table(is_whole: bool) -> Result<(), FieldError> {
+    match take_error() {
+        Some(error) => Err(error),
+        None if is_whole => nothing_left(),
+        None => Ok(()),
+    }
+}
+
 fn nothing_left() -> Result<(), FieldError> {
     AMBIENT.with_borrow(|ambient| {
         let (descriptors, addresses) = match &ambient.table {

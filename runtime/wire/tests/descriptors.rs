@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bailiwick_wire::codec::{DecodeProblem, EncodeProblem, decode, decode_message, encode, encode_message};
-use bailiwick_wire::descriptors::{FieldError, Incoming, put, put_address, take, take_address};
+use bailiwick_wire::descriptors::{AnyAddress, FieldError, Incoming, put, put_address, take, take_address};
 use bailiwick_wire::fault::Fault;
 use bailiwick_wire::reason::NotDelivered;
 use bailiwick_wire::{FdKind, FdKinds, Limit, Limits};
@@ -87,10 +87,13 @@ fn descriptors_and_addresses_get_numbers_of_their_own() {
     let mut bytes = Vec::new();
     let outgoing = encode_message(&value, &LIMITS, &mut bytes).expect("it fits");
     assert_eq!(bytes, [0, 0, 0, 0, 1, 1, 0, 1, 0]);
-    assert_eq!((outgoing.descriptors.len(), outgoing.addresses.len()), (2, 2));
+    assert_eq!((outgoing.descriptors().len(), outgoing.addresses().len()), (2, 2));
     assert_eq!(outgoing.kinds().iter().collect::<Vec<_>>(), [FdKind::PipeWriter]);
-    let received = outgoing.descriptors.iter().map(|(kind, fd)| (*kind, fd.try_clone().expect("a copy")));
-    let beside = Incoming::new(received.collect(), outgoing.addresses);
+    let received = outgoing.descriptors().iter().map(|(kind, fd)| (*kind, fd.try_clone().expect("a copy")));
+    let names =
+        outgoing.addresses().iter().map(|address| address.downcast_ref::<&'static str>().expect("a name"));
+    let addresses = names.map(|name| Box::new(*name) as AnyAddress).collect();
+    let beside = Incoming::new(received.collect(), addresses);
     assert_eq!(beside.kinds().iter().collect::<Vec<_>>(), [FdKind::PipeWriter]);
     let back: (Name, Writer, Option<Writer>, Name) =
         decode_message(&bytes, beside, &LIMITS).expect("it came whole");

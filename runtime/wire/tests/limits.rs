@@ -143,7 +143,7 @@ fn b8_a_long_list_overflows_no_stack() {
 fn b6_lengths_beyond_the_bytes_left_are_refused_before_anything_is_read() {
     for length in [2_u64, 1 << 16, 1 << 40, 1 << 60, u64::MAX] {
         let bytes = [&length.to_le_bytes()[..], &[1]].concat();
-        let refused = |error: DecodeError| {
+        let refused = |error: Box<DecodeError>| {
             assert!(
                 error.to_string().contains("at the end")
                     || matches!(error.problem, DecodeProblem::Length { announced, left: 1 } if announced == length),

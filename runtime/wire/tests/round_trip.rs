@@ -82,7 +82,7 @@ const BINCODE: bincode::config::Configuration<bincode::config::LittleEndian, bin
     bincode::config::standard().with_fixed_int_encoding();
 
 /// Checks that bincode takes bytes for the same value, or refuses them too.
-fn agrees<T>(bytes: &[u8], ours: &Result<T, DecodeError>) -> Result<(), TestCaseError>
+fn agrees<T>(bytes: &[u8], ours: &Result<T, Box<DecodeError>>) -> Result<(), TestCaseError>
 where
     T: serde::de::DeserializeOwned + PartialEq + Debug,
 {
@@ -104,13 +104,11 @@ where
             );
         }
         (Ok(ours), Err(error)) => prop_assert!(false, "bincode refuses {ours:?}: {error}"),
-        (Err(DecodeError { problem: DecodeProblem::Trailing { left }, .. }), Ok((_, read))) => {
-            prop_assert_eq!(*left, (bytes.len() - read) as u64);
-        }
-        (Err(error), Ok((theirs, _))) => {
-            let is_limit = matches!(error.problem, DecodeProblem::OverLimit { .. });
-            prop_assert!(is_limit, "bincode takes {theirs:?}: {error}");
-        }
+        (Err(error), Ok((theirs, read))) => match error.problem {
+            DecodeProblem::Trailing { left } => prop_assert_eq!(left, (bytes.len() - read) as u64),
+            DecodeProblem::OverLimit { .. } => {}
+            _ => prop_assert!(false, "bincode takes {theirs:?}: {error}"),
+        },
         (Err(_), Err(_)) => {}
     }
     Ok(())

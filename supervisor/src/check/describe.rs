@@ -63,7 +63,7 @@ pub enum DescribeError {
     },
     /// It said something else.
     #[error("it said what is no description: {0}")]
-    Malformed(DecodeError),
+    Malformed(Box<DecodeError>),
     /// It leaves processes that cannot be ended.
     #[error("what it started cannot be ended: {0}")]
     Tree(#[from] TreeError),

@@ -11,7 +11,7 @@ use super::frame::{CloseReason, Frame, Target};
 use super::handling::{Asked, Open};
 use super::sending::{Kind, Stream};
 use super::short::{Delivery, Message};
-use super::tables::{ExportId, ImportId, Once, Reach};
+use super::tables::{ExportId, ImportId, LiveExport, Once, Reach};
 use super::{Link, State};
 use crate::asks::{Standing, Ticket};
 use crate::credit::{Grant, Size};
@@ -159,55 +159,43 @@ impl Link {
     }
 
     fn message(&mut self, now: Instant, message: &Message, actions: &mut Vec<Action>) -> Result<(), Fault> {
-        let passed = self.admit(now, message, actions)?;
-        actions.extend(passed.map(|export| self.delivery(now, export, message).into()));
+        if self.admit(now, message, actions)? {
+            actions.push(self.delivery(now, message).into());
+        }
         Ok(())
     }
 
     /// Returns what is to be done with a message that passed.
     #[inline]
-    pub(super) fn delivery(&self, now: Instant, export: ExportId, message: &Message) -> Delivery {
+    pub(super) fn delivery(&self, now: Instant, message: &Message) -> Delivery {
+        let export = ExportId { target: message.target, link: self.link };
         let asked = message.ask.map(|(ticket, _)| Asked { ticket, link: self.link });
         let deadline = message.ask.and_then(|(_, remaining)| remaining).map(|remaining| now + remaining);
         Delivery { export, method: message.method, asked, rendezvous: message.rendezvous, deadline }
     }
 
-    /// Checks a message in the order of the checks. Returns the mailbox if it is to be put there; what else follows is
+    /// Checks a message in the order of the checks. Returns whether it is to be put into its mailbox; what else follows is
     /// appended, and comes before that.
     ///
-    /// What is returned is small, since whoever reads at once what was just written in pieces waits for it.
+    /// What is returned is a word, since whoever reads at once what was just written in pieces waits for it.
     pub(super) fn admit(
         &mut self,
         now: Instant,
         message: &Message,
         actions: &mut Vec<Action>,
-    ) -> Result<Option<ExportId>, Fault> {
-        let &Message { target, method, size, ask, rendezvous } = message;
+    ) -> Result<bool, Fault> {
+        let &Message { target, method, size, ask, .. } = message;
         self.fits(size.bytes)?;
         let Named::Live(export) = self.named(target)? else {
             self.not_delivered(message, NotDelivered::Gone, actions);
-            return Ok(None);
+            return Ok(false);
         };
         let refuses = self.refuses();
         let (fds_max, items) = (self.limits.message_fds, self.limits.items);
         let Some(live) = self.live(export) else { return Err(Fault::NoSuchSlot { target }) };
-        if !live.export.granted.has(method) {
-            return Err(Fault::NeverGranted { target, method });
-        }
-        if rendezvous && !live.export.rendezvous {
-            return Err(Fault::NoRendezvous { target });
-        }
-        let over_quota = if live.export.once != Once::No && live.used.has(method) {
-            Some(NotDelivered::UsedUp)
-        } else {
-            let is_ask = ask.is_some() && !rendezvous;
-            (is_ask && live.asks >= live.export.asks).then_some(NotDelivered::Full)
-        };
-        let refusal = if !live.granted.has(method) {
-            Some(NotDelivered::NotGranted)
-        } else {
-            over_quota.or(refuses.then_some(NotDelivered::Draining))
-        };
+        // Most are tells whose credit alone bounds them.
+        let is_plain = ask.is_none() && live.export.once == Once::No && live.granted.has(method) && !refuses;
+        let refusal = if is_plain { None } else { live.refusal(message, refuses)? };
         if size.fds > fds_max {
             return Err(Fault::TooManyFds { fds: size.fds, limit: fds_max });
         }
@@ -226,7 +214,7 @@ impl Link {
             if reason == NotDelivered::UsedUp || reason == NotDelivered::Full {
                 self.over_quota(now)?;
             }
-            return Ok(None);
+            return Ok(false);
         }
         if let Some((ticket, _)) = ask {
             self.begin(ticket, Open { export, items })?;
@@ -234,7 +222,7 @@ impl Link {
         if is_remembered {
             actions.push(Action::Used { slot: target.slot, method });
         }
-        Ok(Some(export))
+        Ok(true)
     }
 
     fn begin(&mut self, ticket: Ticket, open: Open) -> Result<(), Fault> {
@@ -392,5 +380,30 @@ impl Link {
                 }
             }
         }
+    }
+}
+
+impl LiveExport {
+    /// Returns why a message is not put into its mailbox, though the peer may have believed that it would be.
+    #[inline(never)]
+    fn refusal(&self, message: &Message, refuses: bool) -> Result<Option<NotDelivered>, Fault> {
+        let &Message { target, method, ask, rendezvous, .. } = message;
+        if !self.export.granted.has(method) {
+            return Err(Fault::NeverGranted { target, method });
+        }
+        if rendezvous && !self.export.rendezvous {
+            return Err(Fault::NoRendezvous { target });
+        }
+        if !self.granted.has(method) {
+            return Ok(Some(NotDelivered::NotGranted));
+        }
+        if self.export.once != Once::No && self.used.has(method) {
+            return Ok(Some(NotDelivered::UsedUp));
+        }
+        let is_ask = ask.is_some() && !rendezvous;
+        if is_ask && self.asks >= self.export.asks {
+            return Ok(Some(NotDelivered::Full));
+        }
+        Ok(refuses.then_some(NotDelivered::Draining))
     }
 }

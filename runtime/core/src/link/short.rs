@@ -65,12 +65,12 @@ impl Link {
         actions: &mut Vec<Action>,
     ) -> Option<Delivery> {
         let outcome = match self.state {
-            State::Closed => Ok(None),
+            State::Closed => Ok(false),
             State::Greeting { .. } => Err(Fault::OutOfPlace),
             State::Open | State::Draining { .. } => self.admit(now, message, actions),
         };
         match outcome {
-            Ok(passed) => passed.map(|export| self.delivery(now, export, message)),
+            Ok(passes) => passes.then(|| self.delivery(now, message)),
             Err(fault) => {
                 self.violation(fault, actions);
                 None

@@ -15,50 +15,61 @@ pub const STATIC_SLOTS: u32 = 64;
 
 /// Methods of one slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Methods(u128);
+pub struct Methods([u64; 2]);
 
 impl Methods {
     /// The most methods that a protocol may have.
     pub const MAX: u16 = 128;
     /// No method.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self([0; 2]);
 
     /// Returns the first `count` methods, at most [`Methods::MAX`].
     pub const fn first(count: u16) -> Self {
-        if count >= Self::MAX { Self(u128::MAX) } else { Self((1 << count) - 1) }
+        let bits = if count >= Self::MAX { u128::MAX } else { (1 << count) - 1 };
+        Self([bits as u64, (bits >> 64) as u64])
     }
 
     /// Returns these methods and `method`; one beyond [`Methods::MAX`] changes nothing.
     #[must_use]
     pub const fn with(self, method: u16) -> Self {
-        if method < Self::MAX { Self(self.0 | 1 << method) } else { self }
+        let Self([low, high]) = self;
+        match method {
+            ..64 => Self([low | 1 << method, high]),
+            64..Self::MAX => Self([low, high | 1 << (method - 64)]),
+            _ => self,
+        }
     }
 
     /// Returns these methods without `method`.
     #[must_use]
     pub const fn without(self, method: u16) -> Self {
-        if method < Self::MAX { Self(self.0 & !(1 << method)) } else { self }
+        let Self([low, high]) = self;
+        match method {
+            ..64 => Self([low & !(1 << method), high]),
+            64..Self::MAX => Self([low, high & !(1 << (method - 64))]),
+            _ => self,
+        }
     }
 
     /// Tells whether `method` is among them.
     pub const fn has(self, method: u16) -> bool {
-        method < Self::MAX && self.0 & 1 << method != 0
+        method < Self::MAX && self.0[(method / 64) as usize] >> (method % 64) & 1 != 0
     }
 
     /// Returns those that are in either.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        Self([self.0[0] | other.0[0], self.0[1] | other.0[1]])
     }
 
     /// Returns the bits, the first method in the lowest of the first.
     pub const fn bits(self) -> [u64; 2] {
-        [self.0 as u64, (self.0 >> 64) as u64]
+        self.0
     }
 
     /// Returns the methods of these bits.
-    pub const fn from_bits([low, high]: [u64; 2]) -> Self {
-        Self(low as u128 | (high as u128) << 64)
+    pub const fn from_bits(bits: [u64; 2]) -> Self {
+        Self(bits)
     }
 }
 
@@ -235,11 +246,11 @@ impl LiveExport {
         Some(Payment { back: Grant::NONE, more: grant })
     }
 
-    /// Returns the credit that the peer has earned by now, once it has none left or half of it has come together.
+    /// Returns the credit that the peer has earned by now, once it has none left or so much has come together as is announced.
     pub(super) fn pay(&mut self, now: Instant) -> Option<Payment> {
         let pace = self.pace.as_mut().filter(|_| self.offered)?;
         let due = self.ledger.put_by_messages().min(pace.earned(now));
-        let enough = if self.ledger.left() == 0 { 1 } else { self.ledger.lent().messages.div_ceil(2) };
+        let enough = if self.ledger.left() == 0 { 1 } else { self.ledger.lent().announced_at().messages };
         (due >= enough).then(|| self.ledger.pay(pace.hand_out(due, now)))
     }
 

@@ -163,7 +163,10 @@ fn message_codec(names: &Names<'_>, methods: &[Method]) -> TokenStream {
                 &self,
                 #limits: &::bailiwick::private::Limits,
                 #out: &mut ::std::vec::Vec<u8>,
-            ) -> ::core::result::Result<::bailiwick::private::Outgoing, ::bailiwick::private::EncodeError> {
+            ) -> ::core::result::Result<
+                ::bailiwick::private::Outgoing,
+                ::std::boxed::Box<::bailiwick::private::EncodeError>,
+            > {
                 match *self { #(#encode,)* }
             }
 

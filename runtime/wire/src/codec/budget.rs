@@ -1,10 +1,6 @@
 //! What one encode or decode may still use up, where in the value it is, and the first thing that went wrong.
 
-use std::fmt;
-
-use serde::{de, ser};
-
-use super::error::{FieldPath, Step};
+use super::error::{Failure, FieldPath, Step};
 use crate::{Limit, Limits};
 
 /// A limit that was passed.
@@ -14,12 +10,14 @@ pub(super) struct Over {
     pub(super) max: u64,
 }
 
-/// What is left of the limits; `P` is the kind of problem that may be kept.
-pub(super) struct Budget<P> {
-    limits: Limits,
+/// What is left of the limits; `E` is what is said if they are passed.
+pub(super) struct Budget<E: Failure> {
+    // One by one and not as `Limits`: those would be copied in pieces which no single field could be read from at once.
+    depth: u16,
+    elements: u32,
     elements_left: u32,
-    produced_left: u32,
-    trouble: Option<Box<Trouble<P>>>,
+    produced_bytes: u32,
+    trouble: Option<Box<Trouble<E::Problem>>>,
 }
 
 /// The first thing that went wrong, and where. It is kept here, because a type may lose the error that it was given.
@@ -28,72 +26,51 @@ struct Trouble<P> {
     path: FieldPath,
 }
 
-/// The error that travels through serde: what a type said, if it refused by itself.
-///
-/// It is one word, so that the results of reading and writing an item travel in registers.
-#[derive(Debug)]
-pub(super) struct Failed(Option<Box<Refusal>>);
-
-/// What a type said, short and without control characters: it may be a stranger's words.
-#[derive(Debug)]
-struct Refusal {
-    message: Box<str>,
-}
-
-impl<P: From<Over>> Budget<P> {
-    pub(super) fn new(limits: &Limits) -> Budget<P> {
-        let Limits { elements, produced_bytes, .. } = *limits;
-        Budget { limits: *limits, elements_left: elements, produced_left: produced_bytes, trouble: None }
+impl<E: Failure> Budget<E> {
+    pub(super) fn new(limits: &Limits) -> Budget<E> {
+        let Limits { depth, elements, produced_bytes, .. } = *limits;
+        // A level costs stack, so that no setting may ask for more of them than a thread has.
+        let depth = depth.min(Limits::MAX_DEPTH);
+        Budget { depth, elements, elements_left: elements, produced_bytes, trouble: None }
     }
 
     /// Counts an element.
     #[inline(always)]
-    pub(super) fn element(&mut self) -> Result<(), Failed> {
+    pub(super) fn element(&mut self) -> Result<(), Box<E>> {
         let Some(left) = self.elements_left.checked_sub(1) else {
-            let max = self.limits.elements.into();
+            let max = self.elements.into();
             return Err(self.over(Limit::Elements, max + 1, max));
         };
         self.elements_left = left;
         Ok(())
     }
 
-    /// Counts memory that decoding fills.
-    #[inline(always)]
-    pub(super) fn produce(&mut self, bytes: usize) -> Result<(), Failed> {
-        let left = self.produced_left as usize;
-        if bytes > left {
-            let max = u64::from(self.limits.produced_bytes);
-            return Err(self.over(
-                Limit::ProducedBytes,
-                (max - left as u64).saturating_add(bytes as u64),
-                max,
-            ));
-        }
-        self.produced_left = (left - bytes) as u32;
-        Ok(())
-    }
-
     /// Returns where things stand that lie within what stands at `place`.
     #[inline(always)]
-    pub(super) fn below(&mut self, place: Place) -> Result<Place, Failed> {
-        // A level costs stack, so that no setting may ask for more of them than a thread has.
-        let (depth, max) = (place.depth(), self.limits.depth.min(Limits::MAX_DEPTH));
-        if depth >= max {
-            return Err(self.over(Limit::Depth, u64::from(depth) + 1, max.into()));
+    pub(super) fn below(&mut self, place: Place) -> Result<Place, Box<E>> {
+        if place.depth() >= self.depth {
+            return Err(self.over(Limit::Depth, u64::from(place.depth()) + 1, self.depth.into()));
         }
         Ok(Place(place.0 + ONE_DEEPER))
     }
 
+    /// Returns the error of a value that fills more memory than there may be.
     #[cold]
-    pub(super) fn over(&mut self, limit: Limit, found: u64, max: u64) -> Failed {
+    pub(super) fn over_produced(&mut self, left: usize, wanted: usize) -> Box<E> {
+        let max = u64::from(self.produced_bytes);
+        self.over(Limit::ProducedBytes, (max - left as u64).saturating_add(wanted as u64), max)
+    }
+
+    #[cold]
+    pub(super) fn over(&mut self, limit: Limit, found: u64, max: u64) -> Box<E> {
         self.fail(Over { limit, found, max }.into())
     }
 
     /// Keeps the problem if it is the first, and returns the error that travels through serde.
     #[cold]
-    pub(super) fn fail(&mut self, problem: P) -> Failed {
-        self.trouble().problem.get_or_insert(problem);
-        Failed(None)
+    pub(super) fn fail(&mut self, problem: E::Problem) -> Box<E> {
+        self.trouble().problem.get_or_insert_with(|| problem.clone());
+        Box::new(problem.into())
     }
 
     /// Notes that the error travels outwards past here.
@@ -102,7 +79,7 @@ impl<P: From<Over>> Budget<P> {
         self.trouble().path.push(step);
     }
 
-    fn trouble(&mut self) -> &mut Trouble<P> {
+    fn trouble(&mut self) -> &mut Trouble<E::Problem> {
         self.trouble.get_or_insert_with(|| Box::new(Trouble { problem: None, path: FieldPath::default() }))
     }
 
@@ -112,13 +89,10 @@ impl<P: From<Over>> Budget<P> {
         self.trouble.is_none()
     }
 
-    /// Returns what went wrong, if anything did, and where: what was kept, or else what the type said.
+    /// Returns what went wrong, if anything was kept, and which way the error travelled.
     #[cold]
-    pub(super) fn end(self, error: Option<Failed>, refused: fn(Box<str>) -> P) -> (Option<P>, FieldPath) {
-        let (problem, path) =
-            self.trouble.map_or_else(Default::default, |trouble| (trouble.problem, trouble.path));
-        let said = error.and_then(|Failed(refusal)| refusal).map(|refusal| refused(refusal.message));
-        (problem.or(said), path)
+    pub(super) fn end(self) -> (Option<E::Problem>, FieldPath) {
+        self.trouble.map_or_else(Default::default, |trouble| (trouble.problem, trouble.path))
     }
 }
 
@@ -178,47 +152,4 @@ impl Place {
     fn depth(self) -> u16 {
         (self.0 >> DEPTH.trailing_zeros()) as u16
     }
-}
-
-impl Failed {
-    #[cold]
-    fn with(message: impl fmt::Display) -> Failed {
-        Failed(Some(Box::new(Refusal { message: shown(&message.to_string()) })))
-    }
-}
-
-impl de::Error for Failed {
-    fn custom<T: fmt::Display>(message: T) -> Failed {
-        Failed::with(message)
-    }
-}
-
-impl ser::Error for Failed {
-    fn custom<T: fmt::Display>(message: T) -> Failed {
-        Failed::with(message)
-    }
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_ref().map_or("see what the budget kept", |refusal| &refusal.message))
-    }
-}
-
-impl std::error::Error for Failed {}
-
-fn shown(text: &str) -> Box<str> {
-    const MAX: usize = 256;
-    let mut shown = String::new();
-    for character in text.chars() {
-        if shown.len() + 10 > MAX {
-            shown.push_str("...");
-            break;
-        }
-        match character {
-            ' '..='~' => shown.push(character),
-            other => shown.extend(other.escape_default()),
-        }
-    }
-    shown.into_boxed_str()
 }

@@ -1,5 +1,10 @@
 //! What can go wrong with encoding and decoding, and where in the value.
 
+use std::fmt;
+
+use serde::{de, ser};
+
+use super::budget::Over;
 use crate::descriptors::FieldError;
 use crate::fault::Fault;
 use crate::reason::NotDelivered;
@@ -152,8 +157,8 @@ pub(super) enum Step {
     Value,
 }
 
-impl std::fmt::Display for FieldPath {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.steps.is_empty() {
             return Ok(());
         }
@@ -213,20 +218,72 @@ impl DecodeError {
             _ => NotDelivered::Undecodable { detail: self.to_string() },
         }
     }
+}
 
-    pub(super) fn with_field_error(self, error: FieldError) -> DecodeError {
-        DecodeError { problem: error.into(), path: self.path }
+/// What encoding and decoding fail with. It travels through serde behind a pointer, so that results travel in registers.
+pub(super) trait Failure: From<Self::Problem> {
+    type Problem: Clone + From<Over>;
+}
+
+impl Failure for EncodeError {
+    type Problem = EncodeProblem;
+}
+
+impl Failure for DecodeError {
+    type Problem = DecodeProblem;
+}
+
+impl From<EncodeProblem> for EncodeError {
+    fn from(problem: EncodeProblem) -> Self {
+        EncodeError { problem, path: FieldPath::default() }
     }
 }
 
-impl From<FieldError> for EncodeError {
-    fn from(error: FieldError) -> Self {
-        EncodeError { problem: error.into(), path: FieldPath::default() }
+impl From<DecodeProblem> for DecodeError {
+    fn from(problem: DecodeProblem) -> Self {
+        DecodeError { problem, path: FieldPath::default() }
     }
 }
 
-impl From<FieldError> for DecodeError {
-    fn from(error: FieldError) -> Self {
-        DecodeError { problem: error.into(), path: FieldPath::default() }
+impl From<Over> for EncodeProblem {
+    fn from(Over { limit, found, max }: Over) -> Self {
+        EncodeProblem::TooLarge { limit, found, max }
     }
+}
+
+impl From<Over> for DecodeProblem {
+    fn from(Over { limit, found, max }: Over) -> Self {
+        DecodeProblem::OverLimit { limit, found, max }
+    }
+}
+
+impl ser::Error for Box<EncodeError> {
+    #[cold]
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Box::new(EncodeProblem::Refused { message: shown(&message.to_string()) }.into())
+    }
+}
+
+impl de::Error for Box<DecodeError> {
+    #[cold]
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Box::new(DecodeProblem::Refused { message: shown(&message.to_string()) }.into())
+    }
+}
+
+/// Returns what a type said, short and without control characters: it may be a stranger's words.
+fn shown(text: &str) -> Box<str> {
+    const MAX: usize = 256;
+    let mut shown = String::new();
+    for character in text.chars() {
+        if shown.len() + 10 > MAX {
+            shown.push_str("...");
+            break;
+        }
+        match character {
+            ' '..='~' => shown.push(character),
+            other => shown.extend(other.escape_default()),
+        }
+    }
+    shown.into_boxed_str()
 }

@@ -10,57 +10,83 @@
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
-use super::budget::{Budget, Failed, Over, Place};
-use super::error::{DecodeError, DecodeProblem, FieldPath, Step};
+use super::budget::{Budget, Over, Place};
+use super::error::{DecodeError, DecodeProblem, Step};
 use super::read_access::{Elements, Entries, Fields, Variant};
 use crate::{Limit, Limits};
 
-pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], limits: &Limits) -> Result<T, DecodeError> {
+/// Reads a value from the whole of `bytes`.
+///
+/// The result is not taken apart, and `DecodeError` is behind a pointer, so that the type may write the value where the caller
+/// wants it. A copy of what was just written field by field waits for those writes, for longer than they take.
+#[inline(always)]
+pub(super) fn decode<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    limits: &Limits,
+) -> Result<T, Box<DecodeError>> {
     if bytes.len() > limits.frame_bytes as usize {
-        let over =
-            Over { limit: Limit::FrameBytes, found: bytes.len() as u64, max: limits.frame_bytes.into() };
-        return Err(DecodeError { problem: over.into(), path: FieldPath::default() });
+        return Err(too_long(bytes.len(), limits));
     }
-    let mut reader = Reader { left: bytes, budget: Budget::new(limits) };
-    let result = T::deserialize(Item { reader: &mut reader, place: Place::TOP.with_room::<T>() });
-    match result {
-        Ok(value) if reader.budget.is_kept() && reader.left.is_empty() => Ok(value),
-        result => Err(reader.refuse(result.err())),
-    }
+    let produced_left = limits.produced_bytes as usize;
+    whole(Reader { left: bytes, produced_left, budget: Budget::new(limits) })
 }
 
-impl From<Over> for DecodeProblem {
-    fn from(Over { limit, found, max }: Over) -> Self {
-        DecodeProblem::OverLimit { limit, found, max }
+#[inline(always)]
+fn whole<'a, T: Deserialize<'a>>(mut reader: Reader<'a>) -> Result<T, Box<DecodeError>> {
+    let mut result = T::deserialize(Item { reader: &mut reader, place: Place::TOP.with_room::<T>() });
+    if result.is_err() || !reader.budget.is_kept() || !reader.left.is_empty() {
+        result = Err(reader.refuse(result.err()));
     }
+    result
+}
+
+#[cold]
+fn too_long(len: usize, limits: &Limits) -> Box<DecodeError> {
+    let over = Over { limit: Limit::FrameBytes, found: len as u64, max: limits.frame_bytes.into() };
+    Box::new(DecodeProblem::from(over).into())
 }
 
 /// What is left of the bytes and of the limits.
 pub(super) struct Reader<'de> {
     pub(super) left: &'de [u8],
-    pub(super) budget: Budget<DecodeProblem>,
+    /// Bytes of memory that may still be filled.
+    produced_left: usize,
+    pub(super) budget: Budget<DecodeError>,
 }
 
 impl<'de> Reader<'de> {
+    /// Returns why there is no value: what was kept, or else what the type said.
     #[cold]
-    fn refuse(self, error: Option<Failed>) -> DecodeError {
-        let (problem, path) = self.budget.end(error, |message| DecodeProblem::Refused { message });
+    fn refuse(self, said: Option<Box<DecodeError>>) -> Box<DecodeError> {
+        let (kept, path) = self.budget.end();
         // If nothing was refused, there is more than the value.
         let trailing = DecodeProblem::Trailing { left: self.left.len() as u64 };
-        DecodeError { problem: problem.unwrap_or(trailing), path }
+        let problem = kept.or_else(|| said.map(|said| said.problem)).unwrap_or(trailing);
+        Box::new(DecodeError { problem, path })
     }
 
     /// Takes as many bytes as an item of fixed size has.
     #[inline(always)]
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Failed> {
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Box<DecodeError>> {
         let Some((bytes, left)) = self.left.split_first_chunk() else { return Err(self.truncated(N)) };
         self.left = left;
         Ok(*bytes)
     }
 
+    /// Counts memory that decoding fills.
+    #[inline(always)]
+    pub(super) fn produce(&mut self, bytes: usize) -> Result<(), Box<DecodeError>> {
+        let left = self.produced_left;
+        if bytes > left {
+            return Err(self.budget.over_produced(left, bytes));
+        }
+        self.produced_left = left - bytes;
+        Ok(())
+    }
+
     /// Takes text or bytes, which come with their length and fill as much memory.
     #[inline]
-    fn string(&mut self) -> Result<&'de [u8], Failed> {
+    fn string(&mut self) -> Result<&'de [u8], Box<DecodeError>> {
         let announced = u64::from_le_bytes(self.array()?);
         let Some((bytes, left)) =
             usize::try_from(announced).ok().and_then(|len| self.left.split_at_checked(len))
@@ -69,14 +95,14 @@ impl<'de> Reader<'de> {
                 .budget
                 .fail(DecodeProblem::Truncated { missing: announced - self.left.len() as u64 }));
         };
-        self.budget.produce(bytes.len())?;
+        self.produce(bytes.len())?;
         self.left = left;
         Ok(bytes)
     }
 
     /// Takes the length of a sequence or a map, of which each element has at least one byte.
     #[inline]
-    fn length(&mut self) -> Result<usize, Failed> {
+    fn length(&mut self) -> Result<usize, Box<DecodeError>> {
         let (announced, left) = (u64::from_le_bytes(self.array()?), self.left.len() as u64);
         if announced > left {
             return Err(self.budget.fail(DecodeProblem::Length { announced, left }));
@@ -85,7 +111,7 @@ impl<'de> Reader<'de> {
     }
 
     #[cold]
-    fn truncated(&mut self, wanted: usize) -> Failed {
+    fn truncated(&mut self, wanted: usize) -> Box<DecodeError> {
         self.budget.fail(DecodeProblem::Truncated { missing: (wanted - self.left.len()) as u64 })
     }
 }
@@ -99,24 +125,24 @@ pub(super) struct Item<'r, 'de> {
 impl<'r, 'de> Item<'r, 'de> {
     /// Counts an item, if it is to be counted.
     #[inline(always)]
-    fn count(&mut self) -> Result<(), Failed> {
+    fn count(&mut self) -> Result<(), Box<DecodeError>> {
         if self.place.is_to_be_counted() { self.reader.budget.element() } else { Ok(()) }
     }
 
     /// Counts an item whose value is a `T`, which is behind a pointer if there is no room for it.
     #[inline(always)]
-    fn open<T>(mut self) -> Result<Item<'r, 'de>, Failed> {
+    fn open<T>(mut self) -> Result<Item<'r, 'de>, Box<DecodeError>> {
         self.count()?;
         if self.place.has_room::<T>() {
             return Ok(Item { place: self.place.counted(), ..self });
         }
-        self.reader.budget.produce(size_of::<T>())?;
+        self.reader.produce(size_of::<T>())?;
         Ok(Item { place: self.place.with_room::<T>(), ..self })
     }
 
     /// Goes one level deeper.
     #[inline(always)]
-    pub(super) fn below(self) -> Result<Item<'r, 'de>, Failed> {
+    pub(super) fn below(self) -> Result<Item<'r, 'de>, Box<DecodeError>> {
         let place = self.reader.budget.below(self.place)?;
         Ok(Item { place, ..self })
     }
@@ -126,8 +152,8 @@ impl<'r, 'de> Item<'r, 'de> {
     fn within<T>(
         self,
         name: &'static str,
-        read: impl FnOnce(Item<'_, 'de>) -> Result<T, Failed>,
-    ) -> Result<T, Failed> {
+        read: impl FnOnce(Item<'_, 'de>) -> Result<T, Box<DecodeError>>,
+    ) -> Result<T, Box<DecodeError>> {
         let Item { reader, place } = self;
         let read = read(Item { reader: &mut *reader, place });
         if read.is_err() {
@@ -143,7 +169,7 @@ impl<'r, 'de> Item<'r, 'de> {
         count: usize,
         names: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Failed> {
+    ) -> Result<V::Value, Box<DecodeError>> {
         let Item { reader, place } = self.below()?;
         visitor.visit_seq(Fields { reader, place, names, count, next: 0 })
     }
@@ -152,7 +178,7 @@ impl<'r, 'de> Item<'r, 'de> {
 macro_rules! items {
     ($($method:ident $visit:ident $type:ty)*) => {$(
         #[inline(always)]
-        fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failed> {
+        fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
             self.count()?;
             visitor.$visit(<$type>::from_le_bytes(self.reader.array()?))
         }
@@ -163,7 +189,7 @@ macro_rules! items {
 macro_rules! single_bytes {
     ($($method:ident $visit:ident $type:ty)*) => {$(
         #[inline(always)]
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
             visitor.$visit(<$type>::from_le_bytes(self.reader.array()?))
         }
     )*};
@@ -171,14 +197,14 @@ macro_rules! single_bytes {
 
 macro_rules! not_self_describing {
     ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Failed> {
+        fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Box<DecodeError>> {
             Err(self.reader.budget.fail(DecodeProblem::NotSelfDescribing))
         }
     )*};
 }
 
 impl<'de> Deserializer<'de> for Item<'_, 'de> {
-    type Error = Failed;
+    type Error = Box<DecodeError>;
 
     single_bytes! { deserialize_u8 visit_u8 u8 deserialize_i8 visit_i8 i8 }
 
@@ -192,7 +218,7 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
     not_self_describing! { deserialize_any deserialize_identifier deserialize_ignored_any }
 
     #[inline(always)]
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
         match self.reader.array()? {
             [0] => visitor.visit_bool(false),
             [1] => visitor.visit_bool(true),
@@ -200,13 +226,13 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
         }
     }
 
-    fn deserialize_char<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failed> {
+    fn deserialize_char<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
         self.count()?;
         visitor.visit_char(self.reader.character()?)
     }
 
     #[inline]
-    fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failed> {
+    fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
         self.count()?;
         match str::from_utf8(self.reader.string()?) {
             Ok(text) => visitor.visit_borrowed_str(text),
@@ -217,23 +243,23 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
     }
 
     #[inline]
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
         self.deserialize_str(visitor)
     }
 
     #[inline]
-    fn deserialize_bytes<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failed> {
+    fn deserialize_bytes<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
         self.count()?;
         visitor.visit_borrowed_bytes(self.reader.string()?)
     }
 
     #[inline]
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
         self.deserialize_bytes(visitor)
     }
 
     #[inline(always)]
-    fn deserialize_unit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failed> {
+    fn deserialize_unit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
         self.count()?;
         visitor.visit_unit()
     }
@@ -243,12 +269,12 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Failed> {
+    ) -> Result<V::Value, Box<DecodeError>> {
         self.deserialize_unit(visitor)
     }
 
     #[inline(always)]
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
         let item = self.open::<V::Value>()?;
         match item.reader.array()? {
             [0] => visitor.visit_none(),
@@ -262,19 +288,23 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
         self,
         name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Failed> {
+    ) -> Result<V::Value, Box<DecodeError>> {
         self.open::<V::Value>()?.below()?.within(name, |item| visitor.visit_newtype_struct(item))
     }
 
     #[inline]
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
         let Item { reader, place } = self.open::<()>()?.below()?;
         let count = reader.length()?;
         visitor.visit_seq(Elements { reader, place, count, next: 0 })
     }
 
     #[inline(always)]
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Failed> {
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Box<DecodeError>> {
         self.open::<V::Value>()?.fields(len, &[], visitor)
     }
 
@@ -284,12 +314,12 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
         name: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, Failed> {
+    ) -> Result<V::Value, Box<DecodeError>> {
         self.open::<V::Value>()?.within(name, |item| item.fields(len, &[], visitor))
     }
 
     #[inline]
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failed> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Box<DecodeError>> {
         let Item { reader, place } = self.open::<()>()?.below()?;
         let count = reader.length()?;
         let before = reader.left.len();
@@ -302,7 +332,7 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
         name: &'static str,
         names: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Failed> {
+    ) -> Result<V::Value, Box<DecodeError>> {
         self.open::<V::Value>()?.within(name, |item| item.fields(names.len(), names, visitor))
     }
 
@@ -312,7 +342,7 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
         name: &'static str,
         _variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Failed> {
+    ) -> Result<V::Value, Box<DecodeError>> {
         self.open::<V::Value>()?.within(name, |item| visitor.visit_enum(Variant(item)))
     }
 
@@ -323,7 +353,7 @@ impl<'de> Deserializer<'de> for Item<'_, 'de> {
 
 impl Reader<'_> {
     /// Takes a character, which stands there in UTF-8.
-    fn character(&mut self) -> Result<char, Failed> {
+    fn character(&mut self) -> Result<char, Box<DecodeError>> {
         let Some(first) = self.left.first() else { return Err(self.truncated(1)) };
         let len = match first {
             0x00..0x80 => 1,

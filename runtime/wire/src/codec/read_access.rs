@@ -5,8 +5,8 @@ use serde::de::{
     DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::budget::{Failed, Place};
-use super::error::{DecodeProblem, Step};
+use super::budget::Place;
+use super::error::{DecodeError, DecodeProblem, Step};
 use super::read::{Item, Reader};
 
 /// Elements for which room may be made before the first has been read. serde trusts a hint for up to a
@@ -23,10 +23,13 @@ pub(super) struct Fields<'r, 'de> {
 }
 
 impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
-    type Error = Failed;
+    type Error = Box<DecodeError>;
 
     #[inline(always)]
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Failed> {
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Box<DecodeError>> {
         if self.next == self.count {
             return Ok(None);
         }
@@ -57,16 +60,19 @@ pub(super) struct Elements<'r, 'de> {
 }
 
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
-    type Error = Failed;
+    type Error = Box<DecodeError>;
 
     #[inline]
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Failed> {
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Box<DecodeError>> {
         if self.next == self.count {
             return Ok(None);
         }
         let before = self.reader.left.len();
         let place = self.place.with_room::<S::Value>().to_be_counted();
-        let produced = self.reader.budget.produce(size_of::<S::Value>());
+        let produced = self.reader.produce(size_of::<S::Value>());
         match produced.and_then(|()| seed.deserialize(Item { reader: self.reader, place })) {
             Ok(_) if self.reader.left.len() == before => {
                 Err(self.reader.budget.fail(DecodeProblem::ZeroSizeElement))
@@ -99,15 +105,18 @@ pub(super) struct Entries<'r, 'de> {
 
 impl Entries<'_, '_> {
     /// Twice: a hash table keeps up to half of its slots free.
-    fn produce<T>(&mut self) -> Result<(), Failed> {
-        self.reader.budget.produce(size_of::<T>().saturating_mul(2))
+    fn produce<T>(&mut self) -> Result<(), Box<DecodeError>> {
+        self.reader.produce(size_of::<T>().saturating_mul(2))
     }
 }
 
 impl<'de> MapAccess<'de> for Entries<'_, 'de> {
-    type Error = Failed;
+    type Error = Box<DecodeError>;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failed> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Box<DecodeError>> {
         let Some(left) = self.count.checked_sub(1) else { return Ok(None) };
         self.count = left;
         self.before = self.reader.left.len();
@@ -117,7 +126,7 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
         key.map(Some).inspect_err(|_| self.reader.budget.step(Step::Key))
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failed> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Box<DecodeError>> {
         let place = self.place.with_room::<V::Value>();
         let produced = self.produce::<V::Value>();
         let value = produced.and_then(|()| seed.deserialize(Item { reader: self.reader, place }));
@@ -137,32 +146,36 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
 pub(super) struct Variant<'r, 'de>(pub(super) Item<'r, 'de>);
 
 impl<'r, 'de> EnumAccess<'de> for Variant<'r, 'de> {
-    type Error = Failed;
+    type Error = Box<DecodeError>;
     type Variant = Variant<'r, 'de>;
 
     #[inline(always)]
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Variant<'r, 'de>), Failed> {
-        let number: U32Deserializer<Failed> = u32::from_le_bytes(self.0.reader.array()?).into_deserializer();
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Variant<'r, 'de>), Box<DecodeError>> {
+        let number: U32Deserializer<Box<DecodeError>> =
+            u32::from_le_bytes(self.0.reader.array()?).into_deserializer();
         Ok((seed.deserialize(number)?, self))
     }
 }
 
 impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Failed;
+    type Error = Box<DecodeError>;
 
     #[inline(always)]
-    fn unit_variant(self) -> Result<(), Failed> {
+    fn unit_variant(self) -> Result<(), Box<DecodeError>> {
         Ok(())
     }
 
     #[inline(always)]
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Failed> {
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Box<DecodeError>> {
         let Item { reader, place } = self.0.below()?;
         seed.deserialize(Item { reader, place: place.with_room::<S::Value>() })
     }
 
     #[inline(always)]
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Failed> {
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Box<DecodeError>> {
         self.0.fields(len, &[], visitor)
     }
 
@@ -171,7 +184,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
         self,
         names: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Failed> {
+    ) -> Result<V::Value, Box<DecodeError>> {
         self.0.fields(names.len(), names, visitor)
     }
 }

@@ -9,7 +9,7 @@ use std::fmt::Display;
 use serde::Serialize;
 use serde::ser::Serializer;
 
-use super::budget::{Budget, Failed, Over, Place};
+use super::budget::{Budget, Place};
 use super::error::{EncodeError, EncodeProblem, Step};
 use super::write_access::{Kind, Within};
 use crate::{Limit, Limits};
@@ -18,24 +18,19 @@ pub(super) fn encode<T: Serialize + ?Sized>(
     value: &T,
     limits: &Limits,
     out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
+) -> Result<(), Box<EncodeError>> {
     let start = out.len();
-    let mut writer = Writer { start, max: limits.frame_bytes as usize, out, budget: Budget::new(limits) };
+    let mut writer = Writer::new(out, limits);
     let result = value.serialize(Item { writer: &mut writer, place: Place::TOP });
     if result.is_ok() && writer.budget.is_kept() {
         return Ok(());
     }
     writer.out.truncate(start);
-    let (problem, path) = writer.budget.end(result.err(), |message| EncodeProblem::Refused { message });
-    let problem =
-        problem.unwrap_or_else(|| EncodeProblem::Refused { message: "it cannot be written".into() });
-    Err(EncodeError { problem, path })
-}
-
-impl From<Over> for EncodeProblem {
-    fn from(Over { limit, found, max }: Over) -> Self {
-        EncodeProblem::TooLarge { limit, found, max }
-    }
+    let (kept, path) = writer.budget.end();
+    let problem = kept
+        .or_else(|| result.err().map(|said| said.problem))
+        .unwrap_or_else(|| EncodeProblem::Refused { message: "it cannot be written".into() });
+    Err(Box::new(EncodeError { problem, path }))
 }
 
 /// The bytes so far, and what is left of the limits.
@@ -43,31 +38,74 @@ pub(super) struct Writer<'w> {
     out: &'w mut Vec<u8>,
     /// Where the value's first byte is.
     start: usize,
-    /// How many it may have.
-    max: usize,
-    pub(super) budget: Budget<EncodeProblem>,
+    /// Where they would be too many for a frame.
+    frame_end: usize,
+    /// Where they would be too many for the reader's memory, if each that is yet to come fills one byte of it.
+    produced_end: usize,
+    /// The nearer of both: what most items are held to.
+    end: usize,
+    pub(super) budget: Budget<EncodeError>,
 }
 
-impl Writer<'_> {
+impl<'w> Writer<'w> {
+    fn new(out: &'w mut Vec<u8>, limits: &Limits) -> Writer<'w> {
+        let start = out.len();
+        let (frame_end, produced_end) =
+            (start + limits.frame_bytes as usize, start + limits.produced_bytes as usize);
+        let end = frame_end.min(produced_end);
+        Writer { out, start, frame_end, produced_end, end, budget: Budget::new(limits) }
+    }
+
     /// Returns how many bytes were written.
     #[inline(always)]
     pub(super) fn written(&self) -> usize {
         self.out.len() - self.start
     }
 
+    /// Writes bytes that fill as many of the reader's memory.
     #[inline(always)]
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failed> {
-        let wanted = self.written().saturating_add(bytes.len());
-        if wanted > self.max {
-            return Err(self.budget.over(Limit::FrameBytes, wanted as u64, self.max as u64));
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Box<EncodeError>> {
+        if bytes.len() > self.end - self.out.len() {
+            return Err(self.too_many(bytes.len()));
         }
         self.out.extend_from_slice(bytes);
         Ok(())
     }
 
+    /// Writes bytes for which the reader needs no memory, or needs what was counted already.
     #[inline(always)]
-    fn length(&mut self, length: usize) -> Result<(), Failed> {
-        self.bytes(&(length as u64).to_le_bytes())
+    fn marks(&mut self, bytes: &[u8]) -> Result<(), Box<EncodeError>> {
+        // Both ends move by what may be written at most, before it is known whether that is too much.
+        self.produced_end = self.produced_end.saturating_add(bytes.len());
+        self.end = self.frame_end.min(self.produced_end);
+        self.bytes(bytes)
+    }
+
+    #[inline(always)]
+    fn length(&mut self, length: usize) -> Result<(), Box<EncodeError>> {
+        self.marks(&(length as u64).to_le_bytes())
+    }
+
+    /// Counts memory that decoding fills and that has no bytes of its own.
+    #[inline(always)]
+    fn produce(&mut self, size: usize) -> Result<(), Box<EncodeError>> {
+        let left = self.produced_end - self.out.len();
+        if size > left {
+            return Err(self.budget.over_produced(left, size));
+        }
+        self.produced_end -= size;
+        self.end = self.frame_end.min(self.produced_end);
+        Ok(())
+    }
+
+    #[cold]
+    fn too_many(&mut self, bytes: usize) -> Box<EncodeError> {
+        let left = self.produced_end - self.out.len();
+        if bytes > left {
+            return self.budget.over_produced(left, bytes);
+        }
+        let (wanted, max) = (self.written().saturating_add(bytes), self.frame_end - self.start);
+        self.budget.over(Limit::FrameBytes, wanted as u64, max as u64)
     }
 }
 
@@ -78,27 +116,24 @@ pub(super) struct Item<'r, 'w> {
 }
 
 impl<'r, 'w> Item<'r, 'w> {
-    /// Counts an item that fills `size` bytes of memory.
+    /// Counts an item, if it is to be counted.
     #[inline(always)]
-    fn count(&mut self, size: usize) -> Result<(), Failed> {
-        if self.place.is_to_be_counted() {
-            self.writer.budget.element()?;
-        }
-        self.writer.budget.produce(size)
+    fn count(&mut self) -> Result<(), Box<EncodeError>> {
+        if self.place.is_to_be_counted() { self.writer.budget.element() } else { Ok(()) }
     }
 
     /// Counts an item that holds others, and goes to where those stand.
     #[inline(always)]
-    fn open(mut self, size: usize) -> Result<Item<'r, 'w>, Failed> {
-        self.count(size)?;
+    fn open(mut self) -> Result<Item<'r, 'w>, Box<EncodeError>> {
+        self.count()?;
         let place = self.writer.budget.below(self.place.counted())?;
         Ok(Item { place, ..self })
     }
 
     /// Counts a variant that holds others, writes its number, and goes to where those stand.
     #[inline(always)]
-    fn open_variant(self, index: u32) -> Result<Item<'r, 'w>, Failed> {
-        let item = self.open(size_of::<u32>())?;
+    fn open_variant(self, index: u32) -> Result<Item<'r, 'w>, Box<EncodeError>> {
+        let item = self.open()?;
         item.writer.bytes(&index.to_le_bytes())?;
         Ok(item)
     }
@@ -110,7 +145,7 @@ impl<'r, 'w> Item<'r, 'w> {
 
     /// Writes the one value that another holds.
     #[inline(always)]
-    fn only<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), Failed> {
+    fn only<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), Box<EncodeError>> {
         let Item { writer, place } = self;
         let result = value.serialize(Item { writer: &mut *writer, place });
         result.inspect_err(|_| writer.budget.step(Step::Type(name)))
@@ -118,11 +153,16 @@ impl<'r, 'w> Item<'r, 'w> {
 
     /// Opens what announces its length, which must be known.
     #[inline(always)]
-    fn announced(self, announced: Option<usize>, kind: fn(usize) -> Kind) -> Result<Within<'r, 'w>, Failed> {
+    fn announced(
+        self,
+        announced: Option<usize>,
+        kind: fn(usize) -> Kind,
+    ) -> Result<Within<'r, 'w>, Box<EncodeError>> {
         let Some(length) = announced else {
             return Err(self.writer.budget.fail(EncodeProblem::Length { announced, found: 0 }));
         };
-        let item = self.open(HANDLE)?;
+        let item = self.open()?;
+        item.writer.produce(HANDLE)?;
         item.writer.length(length)?;
         Ok(item.holding(kind(length)))
     }
@@ -131,8 +171,8 @@ impl<'r, 'w> Item<'r, 'w> {
 macro_rules! items {
     ($($method:ident $type:ty)*) => {$(
         #[inline(always)]
-        fn $method(mut self, value: $type) -> Result<(), Failed> {
-            self.count(size_of::<$type>())?;
+        fn $method(mut self, value: $type) -> Result<(), Box<EncodeError>> {
+            self.count()?;
             self.writer.bytes(&value.to_le_bytes())
         }
     )*};
@@ -142,8 +182,7 @@ macro_rules! items {
 macro_rules! single_bytes {
     ($($method:ident $type:ty)*) => {$(
         #[inline(always)]
-        fn $method(self, value: $type) -> Result<(), Failed> {
-            self.writer.budget.produce(1)?;
+        fn $method(self, value: $type) -> Result<(), Box<EncodeError>> {
             self.writer.bytes(&[value as u8])
         }
     )*};
@@ -154,7 +193,7 @@ const HANDLE: usize = 24;
 
 impl<'r, 'w> Serializer for Item<'r, 'w> {
     type Ok = ();
-    type Error = Failed;
+    type Error = Box<EncodeError>;
     type SerializeSeq = Within<'r, 'w>;
     type SerializeTuple = Within<'r, 'w>;
     type SerializeTupleStruct = Within<'r, 'w>;
@@ -171,43 +210,45 @@ impl<'r, 'w> Serializer for Item<'r, 'w> {
         serialize_f32 f32 serialize_f64 f64
     }
 
-    fn serialize_char(mut self, value: char) -> Result<(), Failed> {
-        self.count(size_of::<char>())?;
-        self.writer.bytes(value.encode_utf8(&mut [0; 4]).as_bytes())
+    fn serialize_char(mut self, value: char) -> Result<(), Box<EncodeError>> {
+        self.count()?;
+        self.writer.produce(size_of::<char>())?;
+        self.writer.marks(value.encode_utf8(&mut [0; 4]).as_bytes())
     }
 
     #[inline]
-    fn serialize_str(self, value: &str) -> Result<(), Failed> {
+    fn serialize_str(self, value: &str) -> Result<(), Box<EncodeError>> {
         self.serialize_bytes(value.as_bytes())
     }
 
     #[inline]
-    fn serialize_bytes(mut self, value: &[u8]) -> Result<(), Failed> {
-        self.count(HANDLE + value.len())?;
+    fn serialize_bytes(mut self, value: &[u8]) -> Result<(), Box<EncodeError>> {
+        self.count()?;
+        self.writer.produce(HANDLE + value.len())?;
         self.writer.length(value.len())?;
-        self.writer.bytes(value)
+        self.writer.marks(value)
     }
 
     #[inline(always)]
-    fn serialize_none(mut self) -> Result<(), Failed> {
-        self.count(0)?;
-        self.writer.bytes(&[0])
+    fn serialize_none(mut self) -> Result<(), Box<EncodeError>> {
+        self.count()?;
+        self.writer.marks(&[0])
     }
 
     #[inline(always)]
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failed> {
-        let item = self.open(0)?;
-        item.writer.bytes(&[1])?;
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Box<EncodeError>> {
+        let item = self.open()?;
+        item.writer.marks(&[1])?;
         value.serialize(item)
     }
 
     #[inline(always)]
-    fn serialize_unit(mut self) -> Result<(), Failed> {
-        self.count(0)
+    fn serialize_unit(mut self) -> Result<(), Box<EncodeError>> {
+        self.count()
     }
 
     #[inline(always)]
-    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Failed> {
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Box<EncodeError>> {
         self.serialize_unit()
     }
 
@@ -217,7 +258,7 @@ impl<'r, 'w> Serializer for Item<'r, 'w> {
         _name: &'static str,
         index: u32,
         _variant: &'static str,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), Box<EncodeError>> {
         self.serialize_u32(index)
     }
 
@@ -226,8 +267,8 @@ impl<'r, 'w> Serializer for Item<'r, 'w> {
         self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Failed> {
-        self.open(0)?.only(name, value)
+    ) -> Result<(), Box<EncodeError>> {
+        self.open()?.only(name, value)
     }
 
     #[inline(always)]
@@ -237,23 +278,27 @@ impl<'r, 'w> Serializer for Item<'r, 'w> {
         index: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), Box<EncodeError>> {
         self.open_variant(index)?.only(variant, value)
     }
 
     #[inline]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Within<'r, 'w>, Failed> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Within<'r, 'w>, Box<EncodeError>> {
         self.announced(len, |announced| Kind::Sequence { announced })
     }
 
     #[inline(always)]
-    fn serialize_tuple(self, _len: usize) -> Result<Within<'r, 'w>, Failed> {
-        Ok(self.open(0)?.holding(Kind::Fields { name: None }))
+    fn serialize_tuple(self, _len: usize) -> Result<Within<'r, 'w>, Box<EncodeError>> {
+        Ok(self.open()?.holding(Kind::Fields { name: None }))
     }
 
     #[inline(always)]
-    fn serialize_tuple_struct(self, name: &'static str, _len: usize) -> Result<Within<'r, 'w>, Failed> {
-        Ok(self.open(0)?.holding(Kind::Fields { name: Some(name) }))
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        _len: usize,
+    ) -> Result<Within<'r, 'w>, Box<EncodeError>> {
+        Ok(self.open()?.holding(Kind::Fields { name: Some(name) }))
     }
 
     #[inline(always)]
@@ -263,18 +308,18 @@ impl<'r, 'w> Serializer for Item<'r, 'w> {
         index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Result<Within<'r, 'w>, Failed> {
+    ) -> Result<Within<'r, 'w>, Box<EncodeError>> {
         Ok(self.open_variant(index)?.holding(Kind::Fields { name: Some(variant) }))
     }
 
     #[inline]
-    fn serialize_map(self, len: Option<usize>) -> Result<Within<'r, 'w>, Failed> {
+    fn serialize_map(self, len: Option<usize>) -> Result<Within<'r, 'w>, Box<EncodeError>> {
         self.announced(len, |announced| Kind::Map { announced })
     }
 
     #[inline(always)]
-    fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Within<'r, 'w>, Failed> {
-        Ok(self.open(0)?.holding(Kind::Fields { name: Some(name) }))
+    fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Within<'r, 'w>, Box<EncodeError>> {
+        Ok(self.open()?.holding(Kind::Fields { name: Some(name) }))
     }
 
     #[inline(always)]
@@ -284,11 +329,11 @@ impl<'r, 'w> Serializer for Item<'r, 'w> {
         index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Result<Within<'r, 'w>, Failed> {
+    ) -> Result<Within<'r, 'w>, Box<EncodeError>> {
         Ok(self.open_variant(index)?.holding(Kind::Fields { name: Some(variant) }))
     }
 
-    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Failed> {
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Box<EncodeError>> {
         self.serialize_str(&value.to_string())
     }
 

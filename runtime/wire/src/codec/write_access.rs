@@ -6,8 +6,8 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::budget::{Failed, Place};
-use super::error::{EncodeProblem, Step};
+use super::budget::Place;
+use super::error::{EncodeError, EncodeProblem, Step};
 use super::write::{Item, Writer};
 
 /// What holds the items.
@@ -35,31 +35,22 @@ impl<'r, 'w> Within<'r, 'w> {
     }
 
     #[inline(always)]
-    fn write<T: Serialize + ?Sized>(&mut self, value: &T, place: Place) -> Result<(), Failed> {
+    fn write<T: Serialize + ?Sized>(&mut self, value: &T, place: Place) -> Result<(), Box<EncodeError>> {
         value.serialize(Item { writer: self.writer, place })
     }
 
+    /// Returns the type whose fields they are, if it has a name.
     #[inline(always)]
-    fn field<T: Serialize + ?Sized>(&mut self, step: Step, value: &T) -> Result<(), Failed> {
-        let result = self.write(value, self.place);
-        if result.is_err() {
-            self.leave(step);
-        }
-        result
-    }
-
-    /// Notes that an error travels outwards out of a field.
-    #[cold]
-    fn leave(&mut self, step: Step) {
-        self.writer.budget.step(step);
-        if let Kind::Fields { name: Some(name) } = self.kind {
-            self.writer.budget.step(Step::Type(name));
+    fn name(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Fields { name } => name,
+            Kind::Sequence { .. } | Kind::Map { .. } => None,
         }
     }
 
     /// Checks that an element has bytes.
     #[inline(always)]
-    fn moved(&mut self, before: usize) -> Result<(), Failed> {
+    fn moved(&mut self, before: usize) -> Result<(), Box<EncodeError>> {
         if self.writer.written() > before {
             return Ok(());
         }
@@ -67,7 +58,7 @@ impl<'r, 'w> Within<'r, 'w> {
     }
 
     #[inline]
-    fn complete(self) -> Result<(), Failed> {
+    fn complete(self) -> Result<(), Box<EncodeError>> {
         match self.kind {
             Kind::Sequence { announced } | Kind::Map { announced } if announced != self.found => {
                 let problem = EncodeProblem::Length { announced: Some(announced), found: self.found };
@@ -80,43 +71,63 @@ impl<'r, 'w> Within<'r, 'w> {
 
 impl SerializeSeq for Within<'_, '_> {
     type Ok = ();
-    type Error = Failed;
+    type Error = Box<EncodeError>;
 
     #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Box<EncodeError>> {
         let before = self.writer.written();
         let result = self.write(value, self.place.to_be_counted());
         if result.is_err() {
-            self.leave(Step::Element(self.found as u32));
+            leave_element(self.writer, None, self.found as u32);
         }
         self.found += 1;
         result.and_then(|()| self.moved(before))
     }
 
     #[inline]
-    fn end(self) -> Result<(), Failed> {
+    fn end(self) -> Result<(), Box<EncodeError>> {
         self.complete()
     }
 }
 
 impl SerializeMap for Within<'_, '_> {
     type Ok = ();
-    type Error = Failed;
+    type Error = Box<EncodeError>;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Box<EncodeError>> {
         self.before = self.writer.written();
         self.writer.budget.element()?;
         self.write(value, self.place).inspect_err(|_| self.writer.budget.step(Step::Key))
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Box<EncodeError>> {
         self.write(value, self.place).inspect_err(|_| self.writer.budget.step(Step::Value))?;
         self.found += 1;
         self.moved(self.before)
     }
 
-    fn end(self) -> Result<(), Failed> {
+    fn end(self) -> Result<(), Box<EncodeError>> {
         self.complete()
+    }
+}
+
+// What notes that an error travels outwards is told only what fits in registers: what it were told by reference would be
+// written into memory also by those whom nothing happens to.
+
+#[cold]
+fn leave_field(writer: &mut Writer<'_>, of: Option<&'static str>, name: &'static str) {
+    leave(writer, of, Step::Field(name));
+}
+
+#[cold]
+fn leave_element(writer: &mut Writer<'_>, of: Option<&'static str>, number: u32) {
+    leave(writer, of, Step::Element(number));
+}
+
+fn leave(writer: &mut Writer<'_>, of: Option<&'static str>, step: Step) {
+    writer.budget.step(step);
+    if let Some(name) = of {
+        writer.budget.step(Step::Type(name));
     }
 }
 
@@ -124,16 +135,20 @@ macro_rules! rows {
     ($($trait:ident $method:ident)*) => {$(
         impl $trait for Within<'_, '_> {
             type Ok = ();
-            type Error = Failed;
+            type Error = Box<EncodeError>;
 
             #[inline(always)]
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Box<EncodeError>> {
+                let result = self.write(value, self.place);
+                if result.is_err() {
+                    leave_element(self.writer, self.name(), self.found as u32);
+                }
                 self.found += 1;
-                self.field(Step::Element(self.found as u32 - 1), value)
+                result
             }
 
             #[inline(always)]
-            fn end(self) -> Result<(), Failed> {
+            fn end(self) -> Result<(), Box<EncodeError>> {
                 Ok(())
             }
         }
@@ -144,27 +159,31 @@ macro_rules! named_rows {
     ($($trait:ident)*) => {$(
         impl $trait for Within<'_, '_> {
             type Ok = ();
-            type Error = Failed;
+            type Error = Box<EncodeError>;
 
             #[inline(always)]
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
                 value: &T,
-            ) -> Result<(), Failed> {
-                self.field(Step::Field(name), value)
+            ) -> Result<(), Box<EncodeError>> {
+                let result = self.write(value, self.place);
+                if result.is_err() {
+                    leave_field(self.writer, self.name(), name);
+                }
+                result
             }
 
-            fn skip_field(&mut self, name: &'static str) -> Result<(), Failed> {
+            fn skip_field(&mut self, name: &'static str) -> Result<(), Box<EncodeError>> {
                 // Fields are told apart by their place alone, so that the reader would take the next for it.
                 let message = "a field was skipped, which its reader could not know".into();
                 let error = self.writer.budget.fail(EncodeProblem::Refused { message });
-                self.leave(Step::Field(name));
+                leave_field(self.writer, self.name(), name);
                 Err(error)
             }
 
             #[inline(always)]
-            fn end(self) -> Result<(), Failed> {
+            fn end(self) -> Result<(), Box<EncodeError>> {
                 Ok(())
             }
         }

@@ -38,7 +38,7 @@ pub enum CrashError {
     },
     /// A field does not decode.
     #[error("crash report: {0}")]
-    Decode(#[from] DecodeError),
+    Decode(#[from] Box<DecodeError>),
 }
 
 impl Report {
