@@ -174,6 +174,35 @@ impl Link {
         Delivery { export, method: message.method, asked, rendezvous: message.rendezvous, deadline }
     }
 
+    /// Tells whether a message passes every check, if it is an ordinary one: a tell that nothing bounds but credit. Of any
+    /// other nothing has changed, and [`Link::admit`] says what becomes of it.
+    #[inline]
+    pub(super) fn admits_at_once(&mut self, now: Instant, message: &Message) -> bool {
+        let &Message { target, method, size, ask, rendezvous } = message;
+        let (refuses, fits) = (self.refuses(), size.bytes <= self.limits.message_bytes);
+        let carries = size.fds <= self.limits.message_fds;
+        let Some(slot) = self.exports.get_mut(target.slot as usize) else { return false };
+        let Some(live) = slot.live.as_mut().filter(|_| slot.generation == target.generation) else {
+            return false;
+        };
+        let passes = ask.is_none()
+            && !rendezvous
+            && live.export.once == Once::No
+            && !refuses
+            && fits
+            && carries
+            && live.granted.has(method)
+            && live.ledger.receive(size);
+        if !passes {
+            return false;
+        }
+        if let Some(pace) = &mut live.pace {
+            pace.spend(now);
+        }
+        self.queued += 1;
+        true
+    }
+
     /// Checks a message in the order of the checks. Returns whether it is to be put into its mailbox; what else follows is
     /// appended, and comes before that.
     ///

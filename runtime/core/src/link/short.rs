@@ -64,6 +64,10 @@ impl Link {
         message: &Message,
         actions: &mut Vec<Action>,
     ) -> Option<Delivery> {
+        let may_pass = matches!(self.state, State::Open | State::Draining { .. });
+        if may_pass && self.admits_at_once(now, message) {
+            return Some(self.delivery(now, message));
+        }
         let outcome = match self.state {
             State::Closed => Ok(false),
             State::Greeting { .. } => Err(Fault::OutOfPlace),
