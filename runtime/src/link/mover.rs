@@ -31,8 +31,6 @@ pub(super) struct Mover {
     effects: Effects,
     /// What was read in this turn.
     read_bytes: usize,
-    /// What was read in the last turn has woken others, and nothing was written since.
-    awaits_others: bool,
     /// Set while the kernel has no room for more descriptors in flight.
     pause: Option<Pin<Box<Sleep>>>,
     /// Nothing is read, because the peer does not read what it is answered.
@@ -57,7 +55,6 @@ impl Mover {
             inbox,
             effects,
             read_bytes: 0,
-            awaits_others: false,
             pause,
             held: false,
             pay,
@@ -92,11 +89,6 @@ impl Mover {
                 break;
             }
         }
-        // Whom this woke has something to send now, and that goes out with the same system call. They are waited for once.
-        if packets > 0 && !std::mem::replace(&mut self.awaits_others, true) {
-            return task.waker().wake_by_ref();
-        }
-        self.awaits_others = false;
         self.poll_write(task);
         if std::mem::take(&mut self.held) && !self.peer.lock().owes_too_much() {
             // What may be read meanwhile wakes nobody, since nobody asked for it.

@@ -117,8 +117,10 @@ impl Siblings {
         }
     }
 
+    /// Who has ended as it should is not done for good if its siblings stop, and it comes back with them.
     fn has_active_significant(&self) -> bool {
-        self.members.values().any(|member| member.terms.significant && member.state != State::Kept)
+        let is_active = |id, member: &Member| member.state != State::Kept || self.is_covered(id);
+        self.members.iter().any(|(id, member)| member.terms.significant && is_active(*id, member))
     }
 }
 

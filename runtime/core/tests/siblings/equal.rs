@@ -275,3 +275,26 @@ fn the_comparison_compares_something() {
     let compared = compare(&Terms { backoff, ..terms }, &members, &steps).expect("they are equal");
     assert_eq!(compared, 8);
 }
+
+/// Its siblings stop, and it is to come back with them, so that the family has not done its work yet.
+#[test]
+fn who_has_done_its_work_and_is_to_come_back_keeps_the_family_going() {
+    let (obeys, ends) = (Step::Obeys { badly: false }, |member| Step::Ends(member, false));
+    let steps = [obeys, obeys, obeys, ends(2), ends(1), ends(0)];
+    let none = Duration::ZERO;
+    let terms = Terms {
+        strategy: Strategy::RestForOne,
+        auto_shutdown: AutoShutdown::AllSignificant,
+        backoff: Backoff { first: none, base: none, cap: none, ..Backoff::default() },
+        ..Terms::default()
+    };
+    let members = [
+        (Restart::Temporary, true),
+        (Restart::Permanent, false),
+        (Restart::Transient, true),
+        (Restart::Permanent, false),
+    ];
+    let members = members.map(|(restart, significant)| MemberTerms { restart, significant });
+    let compared = compare(&terms, &members, &steps).expect("they are equal");
+    assert_eq!(compared, 5, "nothing finishes");
+}
