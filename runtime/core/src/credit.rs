@@ -52,11 +52,10 @@ impl Grant {
         }
     }
 
-    /// Returns how much of this, when it is lent, comes back to the sender together.
+    /// Returns how much comes back to the sender together when this is lent, but for descriptors.
     #[must_use]
     pub(crate) fn announced_at(self) -> Self {
-        let Self { messages, bytes, fds } = self;
-        Self { messages: messages.div_ceil(4), bytes: bytes.div_ceil(4), fds: fds.div_ceil(4) }
+        Self { messages: self.messages.div_ceil(4), bytes: self.bytes.div_ceil(4), fds: 0 }
     }
 }
 
@@ -158,8 +157,9 @@ impl Ledger {
     }
 
     /// Enters that a message has left the mailbox. Returns credit to announce to the sender, once a quarter of what
-    /// was lent has come together: one announcement for many messages, and early enough that some are always under way.
-    /// (With half of it, sender and receiver wait for each other in turn, and 64-byte messages are a third slower.)
+    /// was lent has come together: one announcement for many messages, early enough that some are always under way, and
+    /// never so late that the sender starves, since a sender without credit has everything either here or in the mailbox.
+    /// Descriptors come back at once: the next message may need all of them, while there is credit for its bytes.
     pub fn take(&mut self, size: Size) -> Option<Grant> {
         self.take_all(Grant::of(size))
     }
@@ -170,7 +170,7 @@ impl Ledger {
         let enough = self.lent.announced_at();
         let due = self.returned.messages >= enough.messages
             || self.returned.bytes >= enough.bytes
-            || (self.returned.fds > 0 && self.returned.fds >= enough.fds);
+            || self.returned.fds > 0;
         due.then(|| {
             let grant = core::mem::take(&mut self.returned);
             self.left.add(grant);
@@ -182,6 +182,11 @@ impl Ledger {
     pub fn put_by(&mut self, taken: Grant) {
         self.queued = self.queued.saturating_sub(taken.messages);
         self.returned = self.returned.plus(taken);
+    }
+
+    /// Tells whether the sender may be waiting for what was put by.
+    pub fn is_awaited(&self) -> bool {
+        self.returned.messages > 0 && (self.left.is_spent() || self.returned.fds > 0)
     }
 
     /// Returns the messages that the sender may be given credit for.

@@ -135,8 +135,8 @@ pub(super) fn export(
     let granted = all.fold(Methods::NONE, |methods, (_, index)| methods.with(index));
     let (first, wait) = match mailbox.policy() {
         OnFull::Wait => (Grant { messages: mailbox.capacity().clamp(1, FIRST.messages), ..FIRST }, true),
-        // More than twice what the mailbox holds: of what comes while it is full, as much is dropped as comes, and half of all
-        // that was lent goes back together. So the sender is held up by nobody who does not take; but for descriptors.
+        // More than twice what the mailbox holds: of what comes while it is full, as much is dropped as comes, and a quarter
+        // of all that was lent goes back together. So the sender is held up by nobody who does not take; but for descriptors.
         OnFull::DropOldest | OnFull::DropNewest => {
             let bytes = mailbox.bytes().try_into().unwrap_or(u32::MAX);
             let whole = Grant { messages: mailbox.capacity(), bytes, fds: 0 };

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{DecodeError, DecodeProblem, EncodeError, EncodeProblem, FieldPath};
 
+use self::error::Failure;
 use crate::Limits;
 use crate::descriptors::{FieldError, Guard, Incoming, Outgoing};
 
@@ -70,12 +71,12 @@ pub fn encode_message<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
 ) -> Result<Outgoing, Box<EncodeError>> {
     let start = out.len();
-    let guard = Guard::encoding(limits).map_err(unencodable)?;
+    let guard = Guard::encoding(limits).map_err(refused)?;
     let result = write::encode(value, limits, out);
     // A field may be refused by the table and its error lost by the code around it.
     if let Some(error) = guard.error() {
         out.truncate(start);
-        return Err(unencodable(error));
+        return Err(refused(error));
     }
     result.map(|()| guard.outgoing())
 }
@@ -92,7 +93,7 @@ pub fn decode_message<'a, T: Deserialize<'a>>(
 ) -> Result<T, Box<DecodeError>> {
     match Guard::decoding(incoming) {
         Ok(guard) => decode_guarded(bytes, guard, limits),
-        Err(error) => Err(undecodable(error)),
+        Err(error) => Err(refused(error)),
     }
 }
 
@@ -113,11 +114,6 @@ fn decode_guarded<'a, T: Deserialize<'a>>(
 }
 
 #[cold]
-fn unencodable(error: FieldError) -> Box<EncodeError> {
-    Box::new(EncodeProblem::from(error).into())
-}
-
-#[cold]
-fn undecodable(error: FieldError) -> Box<DecodeError> {
-    Box::new(DecodeProblem::from(error).into())
+fn refused<E: Failure<Problem: From<FieldError>>>(error: FieldError) -> Box<E> {
+    Box::new(E::Problem::from(error).into())
 }

@@ -235,7 +235,8 @@ enum Present {
 thread_local! {
     // The one exception to "no statics": see the module's documentation for what bounds it.
     static PRESENT: Cell<Present> = const { Cell::new(Present::Nothing) };
-    // How many descriptors and addresses the message may have that is encoded.
+    // How many descriptors and addresses the message may have that is encoded. Apart, so that what every message looks at is one
+    // byte, written and read at once.
     static ALLOWED: Cell<(u16, u16)> = const { Cell::new((0, 0)) };
     static AMBIENT: RefCell<Ambient> = const { RefCell::new(Ambient { table: None, error: None }) };
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use bailiwick_wire::codec::{DecodeError, DecodeProblem, EncodeProblem, decode, encode};
 use bailiwick_wire::{Limit, Limits};
 use serde::de::DeserializeOwned;
+use serde::ser::SerializeTuple;
 use serde::{Deserialize, Serialize};
 
 const ROOMY: Limits = Limits {
@@ -260,6 +261,24 @@ fn types_that_ask_what_comes_next_are_refused() {
     }
     let error = decode::<Untagged>(&[1], &Limits::DATA).unwrap_err();
     assert_eq!(error.problem, DecodeProblem::NotSelfDescribing);
+}
+
+#[test]
+fn a_type_that_loses_an_error_is_refused_for_the_first_one() {
+    /// Goes on after what was refused.
+    struct Careless;
+    impl Serialize for Careless {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut row = serializer.serialize_tuple(2)?;
+            let _lost = row.serialize_element(&None::<u8>);
+            let _lost = row.serialize_element(&"longer than all that may be produced");
+            row.end()
+        }
+    }
+    let limits = Limits { frame_bytes: 0, produced_bytes: 10, ..ROOMY };
+    let mut bytes = vec![0xaa];
+    let error = encode(&Careless, &limits, &mut bytes).unwrap_err();
+    assert_eq!((error.problem, bytes), (over(Limit::FrameBytes, 1, 0).0, vec![0xaa]));
 }
 
 #[test]

@@ -174,8 +174,8 @@ impl Link {
         Delivery { export, method: message.method, asked, rendezvous: message.rendezvous, deadline }
     }
 
-    /// Tells whether a message passes every check, if it is an ordinary one: a tell that nothing bounds but credit. Of any
-    /// other nothing has changed, and [`Link::admit`] says what becomes of it.
+    /// Enters an ordinary message, a tell that is bounded by credit and rate alone, if it passes every check. Of any other
+    /// nothing has changed, and [`Link::admit`] says what becomes of it.
     #[inline]
     pub(super) fn admits_at_once(&mut self, now: Instant, message: &Message) -> bool {
         let &Message { target, method, size, ask, rendezvous } = message;
@@ -222,9 +222,7 @@ impl Link {
         let refuses = self.refuses();
         let (fds_max, items) = (self.limits.message_fds, self.limits.items);
         let Some(live) = self.live(export) else { return Err(Fault::NoSuchSlot { target }) };
-        // Most are tells whose credit alone bounds them.
-        let is_plain = ask.is_none() && live.export.once == Once::No && live.granted.has(method) && !refuses;
-        let refusal = if is_plain { None } else { live.refusal(message, refuses)? };
+        let refusal = live.refusal(message, refuses)?;
         if size.fds > fds_max {
             return Err(Fault::TooManyFds { fds: size.fds, limit: fds_max });
         }
@@ -414,7 +412,6 @@ impl Link {
 
 impl LiveExport {
     /// Returns why a message is not put into its mailbox, though the peer may have believed that it would be.
-    #[inline(never)]
     fn refusal(&self, message: &Message, refuses: bool) -> Result<Option<NotDelivered>, Fault> {
         let &Message { target, method, ask, rendezvous, .. } = message;
         if !self.export.granted.has(method) {

@@ -1,8 +1,8 @@
 //! The short way: what the driver asks for each message, without an event and a list of actions where there is one
 //! answer.
 //!
-//! Each function here is the very one that [`Link::handle`] calls for the event of that name; it returns the answer and
-//! appends only what follows beside it. Whoever has called some of them says [`Link::settle`], once for all.
+//! Each function here does what [`Link::handle`] does for the event of that name; it returns the answer and appends only
+//! what follows beside it. The simulation of the tests goes both ways at each step and compares. Whoever has called some of them says [`Link::settle`], once for all.
 
 use alloc::vec::Vec;
 use core::time::Duration;

@@ -32,22 +32,21 @@ impl Methods {
     /// Returns these methods and `method`; one beyond [`Methods::MAX`] changes nothing.
     #[must_use]
     pub const fn with(self, method: u16) -> Self {
-        let Self([low, high]) = self;
-        match method {
-            ..64 => Self([low | 1 << method, high]),
-            64..Self::MAX => Self([low, high | 1 << (method - 64)]),
-            _ => self,
-        }
+        self.union(Self::only(method))
     }
 
     /// Returns these methods without `method`.
     #[must_use]
     pub const fn without(self, method: u16) -> Self {
-        let Self([low, high]) = self;
+        let Self([low, high]) = Self::only(method);
+        Self([self.0[0] & !low, self.0[1] & !high])
+    }
+
+    const fn only(method: u16) -> Self {
         match method {
-            ..64 => Self([low & !(1 << method), high]),
-            64..Self::MAX => Self([low, high & !(1 << (method - 64))]),
-            _ => self,
+            ..64 => Self([1 << method, 0]),
+            64..Self::MAX => Self([0, 1 << (method - 64)]),
+            _ => Self::NONE,
         }
     }
 
@@ -246,18 +245,18 @@ impl LiveExport {
         Some(Payment { back: Grant::NONE, more: grant })
     }
 
-    /// Returns the credit that the peer has earned by now, once it has none left or so much has come together as is announced.
+    /// Returns the credit that the peer has earned by now, once it may be waiting or so much has come together as is announced.
     pub(super) fn pay(&mut self, now: Instant) -> Option<Payment> {
         let pace = self.pace.as_mut().filter(|_| self.offered)?;
         let due = self.ledger.put_by_messages().min(pace.earned(now));
-        let enough = if self.ledger.left() == 0 { 1 } else { self.ledger.lent().announced_at().messages };
+        let enough = if self.ledger.is_awaited() { 1 } else { self.ledger.lent().announced_at().messages };
         (due >= enough).then(|| self.ledger.pay(pace.hand_out(due, now)))
     }
 
-    /// Returns when there is credit to pay to a peer that has none.
+    /// Returns when there is credit to pay to a peer that may be waiting for it.
     pub(super) fn pays_at(&self) -> Option<Instant> {
         let pace = self.pace.as_ref().filter(|_| self.offered)?;
-        pace.due().filter(|_| self.ledger.left() == 0 && self.ledger.put_by_messages() > 0)
+        pace.due().filter(|_| self.ledger.is_awaited())
     }
 
     /// Closes the books with the transport.

@@ -83,7 +83,7 @@ pub(crate) enum Spend {
 }
 
 /// The sender never has more than was lent, the receiver never finds it overspent, and nothing is lost: once
-/// everything is taken and told, the sender may send again.
+/// everything is taken and told, the sender may send again, also all descriptors at once.
 pub(crate) fn credit(first: Grant, steps: impl IntoIterator<Item = Spend>) {
     let mut ledger = Ledger::new(first);
     let mut allowance = Allowance::default();
@@ -139,7 +139,7 @@ pub(crate) fn credit(first: Grant, steps: impl IntoIterator<Item = Spend>) {
             left = step(next);
         }
     }
-    let starved = !left.1.admits(Size { bytes: 0, fds: 0 });
+    let starved = !left.1.admits(Size { bytes: 0, fds: first.fds });
     assert!(!starved || first.messages == 0 || first.bytes == 0, "the sender starves");
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bailiwick_core::credit::Grant;
+use bailiwick_core::credit::{Grant, Ledger, Size};
 use bailiwick_core::link::{
     Action, Closed, Config, Event, Export, Fault, Frame, Methods, NotDelivered, Once, Patience, Target,
 };
@@ -165,6 +165,57 @@ fn a_large_rate_is_no_small_credit() {
         assert_eq!(tell(&mut pair), None);
     }
     assert_eq!(tell(&mut pair), Some(NotDelivered::TooOften));
+}
+
+#[test]
+fn methods_are_told_apart_wherever_their_bits_lie() {
+    let numbers = [0, 63, 64, 127, 128, u16::MAX];
+    for one in numbers {
+        let (only, others) = (Methods::NONE.with(one), Methods::first(Methods::MAX).without(one));
+        for other in numbers {
+            let exists = other < Methods::MAX;
+            assert_eq!(
+                (only.has(other), others.has(other)),
+                (exists && one == other, exists && one != other)
+            );
+        }
+        assert_eq!(only.union(others), Methods::first(u16::MAX));
+        assert_eq!(Methods::from_bits(only.bits()), only);
+    }
+    assert_eq!([63, 64, 65].map(|count| Methods::first(count).has(63)), [false, true, true]);
+    assert_eq!([64, 65, 66].map(|count| Methods::first(count).has(64)), [false, true, true]);
+}
+
+#[test]
+fn credit_comes_back_by_quarters() {
+    for (lent, together) in [(1, 1), (4, 1), (5, 2), (16, 4), (17, 5)] {
+        let mut ledger = Ledger::new(Grant { messages: lent, bytes: u32::MAX, fds: 0 });
+        let size = Size { bytes: 1, fds: 0 };
+        (0..together).for_each(|_| assert!(ledger.receive(size), "there is credit for {lent}"));
+        let back = (0..together).filter_map(|_| ledger.take(size)).collect::<Vec<_>>();
+        assert_eq!(back, [Grant { messages: together, bytes: together, fds: 0 }], "of {lent}");
+    }
+}
+
+#[test]
+fn what_a_message_with_descriptors_took_is_back_before_the_next_needs_all_of_it() {
+    let first = Grant { messages: 16, bytes: 64 << 10, fds: 16 };
+    let (mut ledger, one, all) = (Ledger::new(first), Size { bytes: 1, fds: 1 }, Size { bytes: 1, fds: 16 });
+    assert!(ledger.receive(one), "there is credit for it");
+    assert_eq!(ledger.take(one), Some(Grant::of(one)));
+    assert!(ledger.receive(all), "there is credit for as many again");
+}
+
+#[test]
+fn a_message_that_took_all_bytes_under_a_rate_does_not_hold_its_sender_up_for_ever() {
+    // The rate is of as many messages as are lent, so that no more will be.
+    let mut pair = linked(Export { first: Grant { bytes: MESSAGE.bytes, ..FIRST }, ..paced(16) });
+    let told: Vec<_> = (0..4).map(|_| pair.tell(Who::Left, 0, Patience::Wait)).collect();
+    for _ in &told {
+        pair.finish();
+        pair.advance(SECOND);
+    }
+    assert!(told.iter().all(|number| pair.fate(Who::Left).started.contains(number)), "each was handled");
 }
 
 /// What a sender is given because its rate allows it says nothing of what it has sent before.

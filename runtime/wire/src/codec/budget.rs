@@ -10,7 +10,7 @@ pub(super) struct Over {
     pub(super) max: u64,
 }
 
-/// What is left of the limits; `E` is what is said if they are passed.
+/// What is left of the limits that reader and writer count alike; `E` is what is said if they are passed.
 pub(super) struct Budget<E: Failure> {
     // One by one and not as `Limits`: those would be copied in pieces which no single field could be read from at once.
     depth: u16,

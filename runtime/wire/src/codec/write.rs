@@ -75,10 +75,14 @@ impl<'w> Writer<'w> {
     /// Writes bytes for which the reader needs no memory, or needs what was counted already.
     #[inline(always)]
     fn marks(&mut self, bytes: &[u8]) -> Result<(), Box<EncodeError>> {
-        // Both ends move by what may be written at most, before it is known whether that is too much.
-        self.produced_end = self.produced_end.saturating_add(bytes.len());
+        if bytes.len() > self.frame_end - self.out.len() {
+            return Err(self.over_frame(bytes.len()));
+        }
+        self.out.extend_from_slice(bytes);
+        // As much memory is left as before.
+        self.produced_end += bytes.len();
         self.end = self.frame_end.min(self.produced_end);
-        self.bytes(bytes)
+        Ok(())
     }
 
     #[inline(always)]
@@ -104,6 +108,11 @@ impl<'w> Writer<'w> {
         if bytes > left {
             return self.budget.over_produced(left, bytes);
         }
+        self.over_frame(bytes)
+    }
+
+    #[cold]
+    fn over_frame(&mut self, bytes: usize) -> Box<EncodeError> {
         let (wanted, max) = (self.written().saturating_add(bytes), self.frame_end - self.start);
         self.budget.over(Limit::FrameBytes, wanted as u64, max as u64)
     }
@@ -126,16 +135,21 @@ impl<'r, 'w> Item<'r, 'w> {
     #[inline(always)]
     fn open(mut self) -> Result<Item<'r, 'w>, Box<EncodeError>> {
         self.count()?;
+        self.below()
+    }
+
+    #[inline(always)]
+    fn below(self) -> Result<Item<'r, 'w>, Box<EncodeError>> {
         let place = self.writer.budget.below(self.place.counted())?;
         Ok(Item { place, ..self })
     }
 
     /// Counts a variant that holds others, writes its number, and goes to where those stand.
     #[inline(always)]
-    fn open_variant(self, index: u32) -> Result<Item<'r, 'w>, Box<EncodeError>> {
-        let item = self.open()?;
-        item.writer.bytes(&index.to_le_bytes())?;
-        Ok(item)
+    fn open_variant(mut self, index: u32) -> Result<Item<'r, 'w>, Box<EncodeError>> {
+        self.count()?;
+        self.writer.bytes(&index.to_le_bytes())?;
+        self.below()
     }
 
     #[inline(always)]
@@ -154,15 +168,16 @@ impl<'r, 'w> Item<'r, 'w> {
     /// Opens what announces its length, which must be known.
     #[inline(always)]
     fn announced(
-        self,
+        mut self,
         announced: Option<usize>,
         kind: fn(usize) -> Kind,
     ) -> Result<Within<'r, 'w>, Box<EncodeError>> {
         let Some(length) = announced else {
             return Err(self.writer.budget.fail(EncodeProblem::Length { announced, found: 0 }));
         };
-        let item = self.open()?;
-        item.writer.produce(HANDLE)?;
+        self.count()?;
+        self.writer.produce(HANDLE)?;
+        let item = self.below()?;
         item.writer.length(length)?;
         Ok(item.holding(kind(length)))
     }
