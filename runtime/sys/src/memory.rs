@@ -57,14 +57,14 @@ pub enum MemoryError {
 /// Copies bytes into new memory and seals it, so that it can be given to anybody.
 ///
 /// # Errors
-/// EMFILE, ENFILE or ENOMEM; it may be tried again.
+/// EMFILE, ENFILE or ENOMEM, or EBUSY after some tries; it may be tried again.
 pub fn seal(bytes: &[u8]) -> Result<OwnedFd, Failed> {
     let mut file = File::from(create()?);
     file.write_all(bytes).map_err(|error| {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
         Failed { call: "write to a memfd", errno }
     })?;
-    fcntl(&file, FcntlArg::F_ADD_SEALS(SEALED)).map_err(failed("fcntl(F_ADD_SEALS)"))?;
+    add_seals(&file)?;
     Ok(file.into())
 }
 
@@ -82,9 +82,28 @@ pub fn seal_file(file: &File, limit: u64) -> Result<OwnedFd, MemoryError> {
     if bytes > limit {
         return Err(MemoryError::TooLong { bytes, limit });
     }
-    fcntl(&memory, FcntlArg::F_ADD_SEALS(SEALED)).map_err(failed("fcntl(F_ADD_SEALS)"))?;
+    add_seals(&memory)?;
     Ok(memory.into())
 }
+
+/// Seals memory that nobody has mapped.
+///
+/// The kernel says EBUSY too if it holds a page itself for longer than it waits for that, some 150 ms: while it moves it, or
+/// has it in a batch of another processor (`memfd_wait_for_pins`). That passes.
+fn add_seals(memory: &File) -> Result<(), Failed> {
+    let seal = || fcntl(memory, FcntlArg::F_ADD_SEALS(SEALED)).map(drop);
+    let mut sealed = seal();
+    for _ in 0..BUSY_RETRIES {
+        if sealed != Err(Errno::EBUSY) {
+            break;
+        }
+        sealed = seal();
+    }
+    sealed.map_err(failed("fcntl(F_ADD_SEALS)"))
+}
+
+/// How often sealing is tried again.
+const BUSY_RETRIES: u32 = 4;
 
 /// Returns whether the kernel makes memory files that can never be executed, as it does from 6.3 on.
 pub fn knows_no_exec() -> bool {
