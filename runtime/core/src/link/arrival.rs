@@ -179,15 +179,16 @@ impl Link {
     #[inline]
     pub(super) fn admits_at_once(&mut self, now: Instant, message: &Message) -> bool {
         let &Message { target, method, size, ask, rendezvous } = message;
+        if ask.is_some() || rendezvous {
+            return false;
+        }
         let (refuses, fits) = (self.refuses(), size.bytes <= self.limits.message_bytes);
         let carries = size.fds <= self.limits.message_fds;
         let Some(slot) = self.exports.get_mut(target.slot as usize) else { return false };
         let Some(live) = slot.live.as_mut().filter(|_| slot.generation == target.generation) else {
             return false;
         };
-        let passes = ask.is_none()
-            && !rendezvous
-            && live.export.once == Once::No
+        let passes = live.export.once == Once::No
             && !refuses
             && fits
             && carries

@@ -2,7 +2,8 @@
 //! answer.
 //!
 //! Each function here does what [`Link::handle`] does for the event of that name; it returns the answer and appends only
-//! what follows beside it. The simulation of the tests goes both ways at each step and compares. Whoever has called some of them says [`Link::settle`], once for all.
+//! what follows beside it. The simulation of the tests goes both ways at each step and compares. Whoever has called some of
+//! them says [`Link::settle`], once for all.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -64,6 +65,7 @@ impl Link {
         message: &Message,
         actions: &mut Vec<Action>,
     ) -> Option<Delivery> {
+        // Not within the match, where the answer would be written to memory first.
         let may_pass = matches!(self.state, State::Open | State::Draining { .. });
         if may_pass && self.admits_at_once(now, message) {
             return Some(self.delivery(now, message));
