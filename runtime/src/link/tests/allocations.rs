@@ -25,8 +25,9 @@ fn of_each(few: u32, many: u32, test: impl AsyncFn(u32, &Context)) -> f64 {
 
 #[test]
 fn a_tell_over_a_link_allocates_nothing_but_its_message() {
-    // By then there are as many boxes for what waits as the mailbox holds messages.
-    let each = of_each(5_000, 15_000, async |count, cx| {
+    // How many boxes for what waits are made in the beginning is a matter of who runs when, and differs by 400 at most: a hundredth of
+    // the messages that are compared. Besides, a tell that finds no credit takes two to wait: every 128th does.
+    let each = of_each(5_000, 45_000, async |count, cx| {
         let bell: BellRef = cx.peer("right/bell").unwrap();
         assert_eq!(bell.ring().ask(SOON).await, Ok(1), "the link is open");
         for _ in 0..count {
@@ -34,7 +35,7 @@ fn a_tell_over_a_link_allocates_nothing_but_its_message() {
         }
         assert_eq!(bell.ring().ask(SOON).await, Ok(count + 2));
     });
-    assert!((0.9..=1.02).contains(&each), "{each} allocations");
+    assert!((0.9..=1.03).contains(&each), "{each} allocations");
 }
 
 #[test]
