@@ -507,6 +507,11 @@ impl Context {
         })
     }
 
+    /// Returns whether anything may belong to the incarnation, such as children.
+    pub(crate) fn has_belongings(&self) -> bool {
+        self.belongings.is_some()
+    }
+
     /// Stops all children, the youngest first, and waits for their end.
     pub(crate) async fn stop_children(&mut self, how: Stop) {
         let Some(belongings) = &mut self.belongings else { return };

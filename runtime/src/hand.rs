@@ -4,7 +4,6 @@
 //! comes before it; and when the actor waits in a handler, or its incarnation ends, it lies in the mailbox again.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::cell::Cell;
@@ -18,8 +17,8 @@ use crate::workload::{Share, Taken};
 use bailiwick_wire::descriptors::Incoming;
 
 /// The messages in hand.
-pub(crate) struct Hand {
-    cell: Arc<Cell>,
+pub(crate) struct Hand<'a> {
+    cell: &'a Cell,
     store: Store,
     /// Where the bytes are of the message that was taken last.
     place: Range<usize>,
@@ -32,7 +31,7 @@ pub(crate) struct Hand {
 
 /// What the actor looks at next.
 pub(crate) enum Next {
-    Signal(Signal),
+    Signal(Box<Signal>),
     Ended(Box<Ended>),
     /// It is in hand: [`Hand::begin`].
     Message,
@@ -79,8 +78,8 @@ impl Begun {
     }
 }
 
-impl Hand {
-    pub(crate) fn new(cell: Arc<Cell>) -> Self {
+impl<'c> Hand<'c> {
+    pub(crate) fn new(cell: &'c Cell) -> Self {
         Self { cell, store: Store::default(), place: 0..0, credit: None, begun: 0, share: None }
     }
 
@@ -90,7 +89,7 @@ impl Hand {
             if self.cell.queue.has_signal()
                 && let Some(signal) = self.cell.queue.take_signal()
             {
-                return Poll::Ready(Next::Signal(signal));
+                return Poll::Ready(Next::Signal(Box::new(signal)));
             }
             if let Some(ended) = self.store.pop_ended() {
                 return Poll::Ready(Next::Ended(ended));
@@ -99,9 +98,7 @@ impl Hand {
                 return Poll::Ready(Next::Message);
             }
             self.rest();
-            if let Some(signal) = ready!(self.cell.queue.poll_take(task, &mut self.store)) {
-                return Poll::Ready(Next::Signal(signal));
-            }
+            ready!(self.cell.queue.poll_take(task, &mut self.store));
         }
     }
 
@@ -179,7 +176,7 @@ impl Hand {
 }
 
 /// However an incarnation ends, the next one, or the end of the actor, finds what is left in the mailbox.
-impl Drop for Hand {
+impl Drop for Hand<'_> {
     fn drop(&mut self) {
         self.lay_down();
     }

@@ -119,10 +119,12 @@ impl<P, A: 'static, D: Dispatch<A>, T: FactoryArgs> From<Served<P, A, D, T>> for
         D::protocols(&mut protocols);
         let Served { make, name, mailbox, lifecycle, terms, blocking, .. } = served;
         let launch = Arc::new(move |start: Start, place: Place| {
-            let Start { cell, args, place: family, born } = start;
+            let Start { args, place: family, born, .. } = start;
             let make = Arc::clone(&make);
             let dispatch = PhantomData::<fn() -> D>;
-            let life = Box::new(Life { cell, make, lifecycle, args, place: family, born, dispatch });
+            let args = args.map(Box::new);
+            let life = Life { make, lifecycle, args, place: family, draining: false, born, dispatch };
+            let life = Box::new(life);
             match place {
                 Place::Beside => {
                     tokio::task::spawn_local(life.run());

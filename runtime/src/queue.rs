@@ -12,7 +12,7 @@ use std::future::poll_fn;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use crate::envelope::{Envelope, Stored};
 use crate::mailbox::{Mailbox, OnFull};
@@ -37,14 +37,21 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
-    lane: VecDeque<Signal>,
     store: Store,
-    parked: VecDeque<(Ticket, Box<Envelope>)>,
+    /// Made at the first use.
+    rare: Option<Box<Rare>>,
     /// A rendezvous is possible only while the actor stands here and waits.
     actor_waits: bool,
     actor: Option<Waker>,
-    /// Boxed, for most are open for as long as they are there.
-    closed: Option<Box<NotDelivered>>,
+}
+
+/// What most mailboxes never have.
+#[derive(Default)]
+struct Rare {
+    lane: VecDeque<Signal>,
+    /// The line.
+    parked: VecDeque<(Ticket, Box<Envelope>)>,
+    closed: Option<NotDelivered>,
 }
 
 impl Queue {
@@ -72,11 +79,11 @@ impl Queue {
         mut dropped: impl FnMut(Box<Envelope>),
     ) -> Result<Accepted, Box<Refused>> {
         let mut state = self.lock();
-        if let Some(reason) = &state.closed {
-            let reason = NotDelivered::clone(reason);
+        if let Some(reason) = state.closed() {
+            let reason = reason.clone();
             return Err(Box::new(Refused { envelope, reason }));
         }
-        if state.parked.is_empty() && self.fits(&state, envelope.bytes) {
+        if state.has_no_line() && self.fits(&state.store, envelope.bytes) {
             state.store.push(envelope);
             Self::wake_actor(state);
             return Ok(Accepted::Queued);
@@ -84,7 +91,7 @@ impl Queue {
         match (self.bounds.policy(), room) {
             (OnFull::Wait, Room::Wait) => {
                 let ticket = Ticket::default();
-                state.parked.push_back((ticket.clone(), envelope));
+                state.rare().parked.push_back((ticket.clone(), envelope));
                 self.has_line.store(true, Ordering::Relaxed);
                 // The actor may stand ready to take it, where the mailbox itself holds nothing.
                 Self::wake_actor(state);
@@ -97,7 +104,7 @@ impl Queue {
             }
             (OnFull::DropOldest, _) => {
                 let mut oldest = Vec::new();
-                while !self.fits(&state, envelope.bytes)
+                while !self.fits(&state.store, envelope.bytes)
                     && let Some(one) = state.store.drop_oldest()
                 {
                     oldest.push(one);
@@ -121,7 +128,7 @@ impl Queue {
         let mut state = self.lock();
         let mut misfit = None;
         for (envelope, bytes) in arrivals {
-            if state.closed.is_some() || !state.parked.is_empty() || !self.fits(&state, envelope.bytes) {
+            if state.closed().is_some() || !state.has_no_line() || !self.fits(&state.store, envelope.bytes) {
                 misfit = Some((envelope, bytes));
                 break;
             }
@@ -135,9 +142,9 @@ impl Queue {
     pub(crate) fn signal(&self, signal: Signal) {
         let mut state = self.lock();
         if let Signal::Drain = signal {
-            state.closed.get_or_insert_with(|| Box::new(NotDelivered::Draining));
+            state.rare().closed.get_or_insert(NotDelivered::Draining);
         }
-        state.lane.push_back(signal);
+        state.rare().lane.push_back(signal);
         self.has_signal.store(true, Ordering::Relaxed);
         // A handler that waits is told as well: it may have to stop.
         state.actor_waits = true;
@@ -151,18 +158,18 @@ impl Queue {
         Self::wake_actor(state);
     }
 
-    /// Ready with a signal, or once all that waits is in `hand`, which was empty.
-    pub(crate) fn poll_take(&self, task: &mut Context<'_>, hand: &mut Store) -> Poll<Option<Signal>> {
+    /// Ready once a signal waits, or all that waited is in `hand`, which was empty.
+    pub(crate) fn poll_take(&self, task: &mut Context<'_>, hand: &mut Store) -> Poll<()> {
         let mut state = self.lock();
-        if let Some(signal) = self.pop_signal(&mut state) {
-            return Poll::Ready(Some(signal));
+        if self.has_signal() {
+            return Poll::Ready(());
         }
         // Senders are told outside of the lock: waking may run code that is not ours.
         let mut admitted = Vec::new();
         hand.shrink();
         if state.store.is_empty() {
             // With a capacity of zero the line is all there is.
-            if let Some((ticket, envelope)) = state.parked.pop_front() {
+            if let Some((ticket, envelope)) = state.rare.as_mut().and_then(|rare| rare.parked.pop_front()) {
                 hand.push(envelope);
                 admitted.push(ticket);
             }
@@ -177,6 +184,8 @@ impl Queue {
             mem::swap(&mut state.store, hand);
         }
         if hand.is_empty() {
+            // Whoever has nothing in hand may go, and what was kept for more is needed here.
+            state.store.inherit(mem::take(hand));
             state.wait(task);
             return Poll::Pending;
         }
@@ -184,7 +193,7 @@ impl Queue {
         self.admit_parked(&mut state, &mut admitted);
         drop(state);
         admitted.iter().for_each(Ticket::admit);
-        Poll::Ready(None)
+        Poll::Ready(())
     }
 
     /// Notes what the actor has in hand, now that it begins with one. Whoever stands in line for that place gets it.
@@ -216,30 +225,33 @@ impl Queue {
 
     /// Ready with the next signal or entry, one at a time.
     pub(crate) fn poll_one(&self, task: &mut Context<'_>) -> Poll<Result<Whole, Signal>> {
-        let mut hand = Store::default();
-        self.poll_take(task, &mut hand).map(|signal| match signal {
-            Some(signal) => Err(signal),
-            None => {
-                let entry = hand.pop_whole().expect("whoever was told that entries are in hand has one");
+        loop {
+            let mut hand = Store::default();
+            ready!(self.poll_take(task, &mut hand));
+            if let Some(entry) = hand.pop_whole() {
                 self.put_back(hand);
-                Ok(entry)
+                return Poll::Ready(Ok(entry));
             }
-        })
+            if let Some(signal) = self.take_signal() {
+                return Poll::Ready(Err(signal));
+            }
+        }
     }
 
     /// Returns whether a signal waits that a handler does not keep waiting; if not, wakes the task when one comes.
     pub(crate) fn poll_urgent(&self, task: &Context<'_>) -> bool {
         let mut state = self.lock();
         state.remember(task);
-        state.lane.iter().any(Signal::is_urgent)
+        state.rare.as_ref().is_some_and(|rare| rare.lane.iter().any(Signal::is_urgent))
     }
 
     /// Takes the first signal that a handler does not keep waiting.
     pub(crate) fn take_urgent(&self) -> Option<Signal> {
         let mut state = self.lock();
-        let at = state.lane.iter().position(Signal::is_urgent)?;
-        let signal = state.lane.remove(at);
-        self.has_signal.store(!state.lane.is_empty(), Ordering::Relaxed);
+        let lane = &mut state.rare.as_mut()?.lane;
+        let at = lane.iter().position(Signal::is_urgent)?;
+        let signal = lane.remove(at);
+        self.has_signal.store(!lane.is_empty(), Ordering::Relaxed);
         signal
     }
 
@@ -258,29 +270,33 @@ impl Queue {
 
     /// Returns whether an order to drain has come.
     pub(crate) fn is_draining(&self) -> bool {
-        self.lock().closed.as_deref() == Some(&NotDelivered::Draining)
+        self.lock().closed() == Some(&NotDelivered::Draining)
     }
 
     /// Returns whether nothing at all waits.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.lane.is_empty() && state.store.is_empty() && state.parked.is_empty()
+        let nothing_rare = |rare: &Rare| rare.lane.is_empty() && rare.parked.is_empty();
+        state.store.is_empty() && state.rare.as_deref().is_none_or(nothing_rare)
     }
 
     /// Forgets what an earlier incarnation's tasks and children reported.
     pub(crate) fn forget_reports(&self) {
         let of_the_past =
             |signal: &Signal| matches!(signal, Signal::Failed(_) | Signal::ChildGaveUp(_) | Signal::Finish);
-        let mut state = self.lock();
-        state.lane.retain(|signal| !of_the_past(signal));
-        self.has_signal.store(!state.lane.is_empty(), Ordering::Relaxed);
+        if let Some(rare) = &mut self.lock().rare {
+            rare.lane.retain(|signal| !of_the_past(signal));
+            self.has_signal.store(!rare.lane.is_empty(), Ordering::Relaxed);
+        }
     }
 
     /// Takes a parked message out of the line.
     pub(crate) fn withdraw(&self, ticket: &Ticket) {
         let mut state = self.lock();
-        let position = state.parked.iter().position(|(parked, _)| parked.is(ticket));
-        let withdrawn = position.and_then(|at| state.parked.remove(at));
+        let withdrawn = state.rare.as_mut().and_then(|rare| {
+            let at = rare.parked.iter().position(|(parked, _)| parked.is(ticket))?;
+            rare.parked.remove(at)
+        });
         drop(state);
         drop(withdrawn);
     }
@@ -288,13 +304,14 @@ impl Queue {
     /// Ends the queue: what waits and all that comes is refused, until it is opened again. Returns what waited.
     pub(crate) fn close(&self, reason: NotDelivered) -> Vec<Box<Envelope>> {
         let mut state = self.lock();
-        state.closed = Some(Box::new(reason.clone()));
-        let mut store = mem::take(&mut state.store);
-        let parked = mem::take(&mut state.parked);
-        // Who is kept for the sake of its siblings still follows these.
-        state.lane.retain(|signal| matches!(signal, Signal::Stop | Signal::Drain | Signal::Begin));
-        self.has_signal.store(!state.lane.is_empty(), Ordering::Relaxed);
         state.actor = None;
+        let mut store = mem::take(&mut state.store);
+        let rare = state.rare();
+        rare.closed = Some(reason.clone());
+        let parked = mem::take(&mut rare.parked);
+        // Who is kept for the sake of its siblings still follows these.
+        rare.lane.retain(|signal| matches!(signal, Signal::Stop | Signal::Drain | Signal::Begin));
+        self.has_signal.store(!rare.lane.is_empty(), Ordering::Relaxed);
         drop(state);
         let queued = std::iter::from_fn(|| store.pop_whole()).filter_map(|entry| match entry {
             Whole::Message(envelope) => Some(envelope),
@@ -309,12 +326,14 @@ impl Queue {
 
     /// Takes messages again after it was closed.
     pub(crate) fn open(&self) {
-        self.lock().closed = None;
+        if let Some(rare) = &mut self.lock().rare {
+            rare.closed = None;
+        }
     }
 
-    fn fits(&self, state: &State, bytes: u32) -> bool {
-        let messages = state.store.messages() + self.in_hand.load(Ordering::Relaxed);
-        let weight = state.store.weight() + self.weight_in_hand.load(Ordering::Relaxed);
+    fn fits(&self, store: &Store, bytes: u32) -> bool {
+        let messages = store.messages() + self.in_hand.load(Ordering::Relaxed);
+        let weight = store.weight() + self.weight_in_hand.load(Ordering::Relaxed);
         let weight_fits = messages == 0 || weight + u64::from(bytes) <= self.bounds.bytes();
         messages < self.bounds.capacity() && weight_fits
     }
@@ -325,20 +344,22 @@ impl Queue {
     }
 
     fn pop_signal(&self, state: &mut State) -> Option<Signal> {
-        let signal = state.lane.pop_front()?;
-        self.has_signal.store(!state.lane.is_empty(), Ordering::Relaxed);
+        let lane = &mut state.rare.as_mut()?.lane;
+        let signal = lane.pop_front()?;
+        self.has_signal.store(!lane.is_empty(), Ordering::Relaxed);
         Some(signal)
     }
 
     fn admit_parked(&self, state: &mut State, admitted: &mut Vec<Ticket>) {
-        while let Some((_, envelope)) = state.parked.front()
-            && self.fits(state, envelope.bytes)
-            && let Some((ticket, envelope)) = state.parked.pop_front()
+        let State { store, rare: Some(rare), .. } = state else { return };
+        while let Some((_, envelope)) = rare.parked.front()
+            && self.fits(store, envelope.bytes)
+            && let Some((ticket, envelope)) = rare.parked.pop_front()
         {
-            state.store.push(envelope);
+            store.push(envelope);
             admitted.push(ticket);
         }
-        self.has_line.store(!state.parked.is_empty(), Ordering::Relaxed);
+        self.has_line.store(!rare.parked.is_empty(), Ordering::Relaxed);
     }
 
     fn wake_actor(mut state: MutexGuard<'_, State>) {
@@ -359,6 +380,18 @@ impl Queue {
 }
 
 impl State {
+    fn closed(&self) -> Option<&NotDelivered> {
+        self.rare.as_ref()?.closed.as_ref()
+    }
+
+    fn has_no_line(&self) -> bool {
+        self.rare.as_ref().is_none_or(|rare| rare.parked.is_empty())
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     fn wait(&mut self, task: &Context<'_>) {
         self.remember(task);
         self.actor_waits = true;

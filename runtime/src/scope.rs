@@ -28,9 +28,25 @@ pub(crate) struct Scope {
 thread_local! {
     // Boxed, because it is moved in and out around every poll.
     static CURRENT: cell::Cell<Option<Box<Scope>>> = const { cell::Cell::new(None) };
+    /// One that no actor has now: on one thread few have one at the same time.
+    static SPARE: cell::Cell<Option<Box<Scope>>> = const { cell::Cell::new(None) };
 }
 
 impl Scope {
+    /// Returns the scope of an actor that is about to handle something.
+    pub(crate) fn of(actor: &Arc<Cell>) -> Box<Self> {
+        let mut scope = SPARE.try_with(cell::Cell::take).ok().flatten().unwrap_or_default();
+        scope.actor = Some(Arc::clone(actor));
+        scope
+    }
+
+    /// The actor has nothing to handle any more.
+    pub(crate) fn leave(mut self: Box<Self>) {
+        *self = Self::default();
+        // A thread that is already past its locals needs none.
+        let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+    }
+
     /// Runs `poll` with the scope in `home` as the current one.
     pub(crate) fn enter<T>(home: &mut Option<Box<Self>>, poll: impl FnOnce() -> T) -> T {
         let _entered = Entered { outer: CURRENT.replace(home.take()), home };

@@ -18,15 +18,23 @@ use bailiwick_wire::descriptors::Incoming;
 #[derive(Default)]
 pub(crate) struct Store {
     entries: VecDeque<Entry>,
-    /// Boxes of stored messages that were handled, for the next ones.
-    #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
-    spare: Vec<Box<Envelope<Stored>>>,
-    bytes: Vec<u8>,
-    begin: usize,
+    /// Made with the first message that came over a link.
+    linked: Option<Box<Linked>>,
     /// Messages among the entries; the rest are ends of watched actors.
     messages: u32,
     /// What the messages count for.
     weight: u64,
+}
+
+/// What is kept for messages that came over a link.
+#[derive(Default)]
+struct Linked {
+    /// Boxes of those that were handled, for the next ones.
+    #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
+    spare: Vec<Box<Envelope<Stored>>>,
+    bytes: Vec<u8>,
+    /// Bytes before this are of messages that were taken out.
+    begin: usize,
 }
 
 /// One of them.
@@ -68,19 +76,8 @@ impl Store {
     /// Adds a message that counts for so many bytes: these.
     #[inline]
     pub(crate) fn push_stored(&mut self, envelope: Envelope<Stored>, bytes: &[u8]) {
-        // Only once more is gone than is left, so that no byte is moved often.
-        if self.begin > self.bytes.len() / 2 {
-            self.bytes.drain(..mem::take(&mut self.begin));
-        }
-        self.bytes.extend_from_slice(bytes);
         self.count(envelope.bytes);
-        let envelope = match self.spare.pop() {
-            Some(mut spare) => {
-                *spare = envelope;
-                spare
-            }
-            None => Box::new(envelope),
-        };
+        let envelope = self.linked.get_or_insert_default().keep(envelope, bytes);
         self.entries.push_back(Entry::Stored(envelope));
     }
 
@@ -88,8 +85,9 @@ impl Store {
     pub(crate) fn recycle(&mut self, envelope: Box<Envelope<Stored>>) {
         // Whoever was not answered until now is told.
         drop(envelope.reply.take());
-        if self.spare.len() < ENTRIES_KEPT {
-            self.spare.push(envelope);
+        let linked = self.linked.get_or_insert_default();
+        if linked.spare.len() < ENTRIES_KEPT {
+            linked.spare.push(envelope);
         }
     }
 
@@ -118,7 +116,7 @@ impl Store {
 
     /// Returns the bytes at the place that was named last.
     pub(crate) fn bytes(&self, place: Range<usize>) -> &[u8] {
-        self.bytes.get(place).unwrap_or_default()
+        self.linked.as_ref().and_then(|linked| linked.bytes.get(place)).unwrap_or_default()
     }
 
     /// Takes the first entry out with all that it carries.
@@ -146,24 +144,33 @@ impl Store {
     /// Puts entries in front that were taken out of here.
     pub(crate) fn put_back(&mut self, mut taken: Store) {
         mem::swap(self, &mut taken);
-        let Store { entries, spare, bytes, begin, messages, weight } = taken;
-        let room = ENTRIES_KEPT.saturating_sub(self.spare.len());
-        self.spare.extend(spare.into_iter().take(room));
-        if !entries.is_empty() {
-            self.entries.extend(entries);
-            self.bytes.extend_from_slice(&bytes[begin..]);
-            self.messages += messages;
-            self.weight += weight;
+        let Store { entries, linked, messages, weight } = taken;
+        if let Some(linked) = linked {
+            self.linked.get_or_insert_default().append(*linked);
+        }
+        self.entries.extend(entries);
+        self.messages += messages;
+        self.weight += weight;
+    }
+
+    /// Keeps for what comes next what an empty store has kept so far.
+    pub(crate) fn inherit(&mut self, other: Store) {
+        if other.entries.capacity() > self.entries.capacity() && self.is_empty() {
+            self.entries = other.entries;
+        }
+        match (&mut self.linked, other.linked) {
+            (Some(linked), Some(other)) => linked.append(*other),
+            (None, linked) => self.linked = linked,
+            (Some(_), None) => {}
         }
     }
 
     /// Lets go of memory that few messages need, if it is empty.
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() {
-            (self.begin, self.messages, self.weight) = (0, 0, 0);
-            self.bytes.clear();
-            if self.bytes.capacity() > BYTES_KEPT {
-                self.bytes = Vec::new();
+            (self.messages, self.weight) = (0, 0);
+            if let Some(linked) = &mut self.linked {
+                linked.shrink();
             }
             if self.entries.capacity() > ENTRIES_KEPT {
                 self.entries = VecDeque::new();
@@ -173,21 +180,61 @@ impl Store {
 
     /// Notes that an entry is out, which was the first with bytes. Returns where these are.
     fn leave(&mut self, entry: &Entry) -> Range<usize> {
-        let (bytes, stored) = match entry {
-            Entry::Message(envelope) => (envelope.bytes, 0),
-            Entry::Stored(envelope) => (envelope.bytes, envelope.bytes as usize),
+        let (bytes, place) = match entry {
+            Entry::Message(envelope) => (envelope.bytes, 0..0),
+            Entry::Stored(envelope) => {
+                let linked = self.linked.get_or_insert_default();
+                (envelope.bytes, linked.take(envelope.bytes as usize))
+            }
             Entry::Ended(_) => return 0..0,
         };
         self.messages -= 1;
         self.weight -= u64::from(bytes);
-        let place = self.begin..self.begin + stored;
-        self.begin = place.end;
         place
     }
 
     fn count(&mut self, bytes: u32) {
         self.messages += 1;
         self.weight += u64::from(bytes);
+    }
+}
+
+impl Linked {
+    #[inline]
+    fn keep(&mut self, envelope: Envelope<Stored>, bytes: &[u8]) -> Box<Envelope<Stored>> {
+        // Only once more is gone than is left, so that no byte is moved often.
+        if self.begin > self.bytes.len() / 2 {
+            self.bytes.drain(..mem::take(&mut self.begin));
+        }
+        self.bytes.extend_from_slice(bytes);
+        match self.spare.pop() {
+            Some(mut spare) => {
+                *spare = envelope;
+                spare
+            }
+            None => Box::new(envelope),
+        }
+    }
+
+    /// Returns where the first `bytes` are, which are taken out.
+    fn take(&mut self, bytes: usize) -> Range<usize> {
+        let place = self.begin..self.begin + bytes;
+        self.begin = place.end;
+        place
+    }
+
+    fn append(&mut self, other: Linked) {
+        let room = ENTRIES_KEPT.saturating_sub(self.spare.len());
+        self.spare.extend(other.spare.into_iter().take(room));
+        self.bytes.extend_from_slice(&other.bytes[other.begin..]);
+    }
+
+    fn shrink(&mut self) {
+        self.begin = 0;
+        self.bytes.clear();
+        if self.bytes.capacity() > BYTES_KEPT {
+            self.bytes = Vec::new();
+        }
     }
 }
 
@@ -305,10 +352,10 @@ mod tests {
         add(&mut store, &vec![1; BYTES_KEPT + 1], true);
         let _taken = store.pop();
         store.shrink();
-        assert_eq!(store.bytes.capacity(), 0);
+        assert_eq!(store.linked.as_ref().unwrap().bytes.capacity(), 0);
         (0..=ENTRIES_KEPT).for_each(|_| add(&mut store, &[], true));
         while take(&mut store).is_some() {}
         store.shrink();
-        assert_eq!((store.entries.capacity(), store.spare.len()), (0, ENTRIES_KEPT));
+        assert_eq!((store.entries.capacity(), store.linked.unwrap().spare.len()), (0, ENTRIES_KEPT));
     }
 }

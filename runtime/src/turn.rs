@@ -22,12 +22,12 @@ use crate::served::Dispatch;
 use crate::trace;
 use bailiwick_wire::schema::ProtocolSchema;
 
-/// The state that lasts from one message to the next.
-pub(crate) struct Turns {
-    cell: Arc<Cell>,
+/// The state that lasts from one message to the next, for as long as there are any.
+pub(crate) struct Turns<'c> {
+    cell: &'c Arc<Cell>,
     /// There from the first message on, except while the handler is polled.
     scope: Option<Box<Scope>>,
-    hand: Hand,
+    hand: Hand<'c>,
     /// Messages handled since the executor last ran something else.
     run: u32,
 }
@@ -48,25 +48,22 @@ enum Handled {
     Stopped,
 }
 
-impl Turns {
-    pub(crate) fn new(cell: Arc<Cell>) -> Self {
-        Self { hand: Hand::new(Arc::clone(&cell)), cell, scope: None, run: 0 }
+impl<'c> Turns<'c> {
+    pub(crate) fn new(cell: &'c Arc<Cell>) -> Self {
+        Self { hand: Hand::new(cell), cell, scope: None, run: 0 }
     }
 
-    /// Waits for what comes next.
-    pub(crate) async fn next(&mut self) -> Next {
+    /// Returns what comes next. If that is nothing, the task is woken once there is something.
+    pub(crate) async fn next(&mut self) -> Option<Next> {
         self.run += 1;
         if self.run >= MESSAGES_PER_RUN {
             self.run = 0;
             self.hand.give_credit();
             tokio::task::yield_now().await;
         }
-        poll_fn(|task| {
-            let next = self.hand.poll_next(task);
-            if next.is_pending() {
-                self.run = 0;
-            }
-            next
+        poll_fn(|task| match self.hand.poll_next(task) {
+            Poll::Ready(next) => Poll::Ready(Some(next)),
+            Poll::Pending => Poll::Ready(None),
         })
         .await
     }
@@ -124,10 +121,7 @@ impl Turns {
             self.cell.lose(begun.unhandled(), NotDelivered::Draining);
             return None;
         }
-        let scope = self.scope.get_or_insert_with(|| {
-            let actor = Some(Arc::clone(&self.cell));
-            Box::new(Scope { actor, ..Scope::default() })
-        });
+        let scope = self.scope.get_or_insert_with(|| Scope::of(self.cell));
         (scope.deadline, scope.before) = (envelope.deadline, envelope.chain.take());
         scope.trace = envelope.trace.take().map(|trace| *trace);
         envelope.reply.start().then_some(begun)
@@ -142,8 +136,8 @@ impl Turns {
         let &mut Envelope { protocol, method, deadline, .. } = begun.envelope();
         let (arguments, reply) = begun.parts();
         let current = self.scope.get_or_insert_default();
-        let span = trace::handle(&self.cell, protocol, method, &mut current.trace);
-        let (scope, cell, hand) = (&mut self.scope, &self.cell, &mut self.hand);
+        let span = trace::handle(self.cell, protocol, method, &mut current.trace);
+        let (scope, cell, hand) = (&mut self.scope, self.cell, &mut self.hand);
         let mut expiry: Option<Pin<Box<Sleep>>> = None;
         let mut idle = Some((actor, cx, arguments));
         let mut place = pin!(None);
@@ -189,6 +183,15 @@ impl Turns {
         match catch(|| place.set(None)) {
             Ok(()) => handled,
             Err(cause) => Handled::Panicked(cause),
+        }
+    }
+}
+
+/// However it ends, its scope serves the next actor.
+impl Drop for Turns<'_> {
+    fn drop(&mut self) {
+        if let Some(scope) = self.scope.take() {
+            scope.leave();
         }
     }
 }

@@ -48,7 +48,7 @@ fn a_tell_allocates_its_message_and_nothing_else() {
 }
 
 #[test]
-fn an_ask_allocates_its_message_and_where_the_answer_meets_the_asker() {
+fn an_ask_allocates_its_message_where_the_answer_meets_the_asker_and_a_shift_of_who_waited() {
     let each = of_each(|count| {
         bailiwick::local(async |mut cx| {
             let counter = cx.spawn(CountRef::serve(Counter::default)).unwrap();
@@ -57,7 +57,7 @@ fn an_ask_allocates_its_message_and_where_the_answer_meets_the_asker() {
             }
         });
     });
-    assert!((1.9..=2.01).contains(&each), "{each} allocations");
+    assert!((2.9..=3.01).contains(&each), "{each} allocations");
 }
 
 /// What an actor holds that was never sent anything: its queue and name, its task, its place among its siblings.
@@ -76,5 +76,5 @@ fn an_actor_that_idles_takes_little_memory() {
         held.bytes_max
     });
     let each = many.saturating_sub(few) / 10_000;
-    assert!((500..=1_800).contains(&each), "{each} bytes");
+    assert!((400..=760).contains(&each), "{each} bytes");
 }

@@ -39,12 +39,12 @@ fn a_tell_over_a_link_allocates_nothing_but_its_message() {
 }
 
 #[test]
-fn an_ask_over_a_link_allocates_its_message_its_slot_and_its_reply() {
+fn an_ask_over_a_link_allocates_its_message_its_slot_its_reply_and_a_shift_of_who_waited() {
     let each = of_each(500, 2_500, async |count, cx| {
         let desk: DeskRef = cx.peer("right/desk").unwrap();
         for _ in 0..count {
             assert_eq!(desk.dropped().ask(SOON).await, Ok(0));
         }
     });
-    assert!(each <= 3.02, "{each} allocations");
+    assert!(each <= 4.02, "{each} allocations");
 }
