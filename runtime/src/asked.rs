@@ -17,7 +17,7 @@ use crate::slot::{Answered, Slot};
 pub(crate) struct Asked<R: Portable> {
     address: Address,
     slot: Arc<Slot<R>>,
-    sent: Sent,
+    sent: Option<Box<Sent>>,
     /// It came back from a member of a pool that failed, and was sent to another.
     went_elsewhere: bool,
 }
@@ -65,16 +65,16 @@ impl<R: Portable> Asked<R> {
                 | NotDelivered::LinkClosed(CloseCause::Drained)
                 | NotDelivered::PeerDown { cause: DownCause::Stopped, .. }
         );
-        let is_elsewhere = self.sent.has_elsewhere() && !self.went_elsewhere;
-        if !ends_in_order && !is_elsewhere {
+        let elsewhere = self.sent.as_ref().filter(|sent| sent.has_elsewhere() && !self.went_elsewhere);
+        if !ends_in_order && elsewhere.is_none() {
             return Err(reason);
         }
         self.went_elsewhere |= !ends_in_order;
         self.slot = Arc::new(Slot::new());
         envelope.reply = Reply::local(self.slot.clone());
-        let sent = match is_elsewhere && !ends_in_order {
-            true => self.sent.offer_elsewhere(&self.address, envelope),
-            false => Sent::offer(&self.address, envelope, Room::Wait),
+        let sent = match elsewhere.filter(|_| !ends_in_order) {
+            Some(sent) => sent.offer_elsewhere(&self.address, envelope),
+            None => Sent::offer(&self.address, envelope, Room::Wait),
         };
         self.sent = sent.map_err(|refused| refused.reason)?;
         Ok(())

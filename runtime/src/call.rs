@@ -102,8 +102,11 @@ impl<R> Call<R> {
     /// [`TellError::Unknown`]: crate::TellError::Unknown
     pub async fn tell(self) -> Result<(), TellError> {
         let (address, envelope) = self.seal();
-        let mut sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
-        poll_fn(|task| sent.poll_admitted(task)).await
+        match Sent::offer(&address, envelope, Room::Wait) {
+            Ok(None) => Ok(()),
+            Ok(Some(mut sent)) => poll_fn(|task| sent.poll_admitted(task)).await,
+            Err(refused) => Err(refused.reason.into()),
+        }
     }
 
     /// Sends it without waiting and asks for no reply.
@@ -119,7 +122,7 @@ impl<R> Call<R> {
     /// Makes the message ready to go.
     fn seal(self) -> (Address, Box<Envelope>) {
         let Self { address, mut envelope, reply: _ } = self;
-        envelope.trace = trace::of_message(Scope::current_trace()).map(Box::new);
+        envelope.trace = trace::of_message(Scope::current_trace());
         (address, envelope)
     }
 
@@ -128,7 +131,7 @@ impl<R> Call<R> {
         let Self { address, mut envelope, reply: _ } = self;
         // Only who waits can close a cycle.
         (envelope.reply, envelope.deadline, envelope.chain) = (reply, Some(deadline), scope.chain());
-        envelope.trace = trace::of_message(scope.trace).map(Box::new);
+        envelope.trace = trace::of_message(scope.trace.clone());
         (address, envelope)
     }
 }

@@ -7,7 +7,7 @@ use std::thread::ThreadId;
 
 use crate::address::{Address, WatchId};
 use crate::chain::{Waiting, id_of};
-use crate::envelope::{Envelope, Stored};
+use crate::envelope::Envelope;
 use crate::mailbox::Mailbox;
 use crate::name::ActorName;
 use crate::node::Shared;
@@ -15,7 +15,7 @@ use crate::outcome::{Cause, NotDelivered};
 use crate::outlet::{Accepted, Notify, Outlet, Refused, Room};
 use crate::queue::Queue;
 use crate::signal::{Down, Signal};
-use crate::store::owning;
+use crate::store::{Pack, owning};
 use crate::ticket::Ticket;
 
 /// The lasting part of a local actor.
@@ -154,9 +154,9 @@ impl Cell {
 
     /// Puts messages that came over a link into the mailbox. Their room was lent to the sender; where others filled the
     /// mailbox meanwhile a message stands in line, and where nobody may stand in line it is a dead letter.
-    pub(crate) fn store<'a>(&self, mut arrivals: impl Iterator<Item = (Envelope<Stored>, &'a [u8])>) {
-        while let Some((envelope, bytes)) = self.queue.store(&mut arrivals) {
-            if let Err(refused) = self.offer(owning(envelope, bytes), Room::Wait) {
+    pub(crate) fn store<'a>(&self, mut arrivals: impl Iterator<Item = (&'a [u8], impl Pack)>) {
+        while let Some((bytes, pack)) = self.queue.store(&mut arrivals) {
+            if let Err(refused) = self.offer(owning(*pack(None), bytes), Room::Wait) {
                 self.lose(refused.envelope, refused.reason);
             }
         }

@@ -10,15 +10,15 @@ use bailiwick_core::link::{Asked, ExportId};
 use bailiwick_wire::Limits;
 use bailiwick_wire::codec::EncodeError;
 use bailiwick_wire::descriptors::{Incoming, Outgoing};
-use bailiwick_wire::frame::TraceContext;
 use bailiwick_wire::schema::ProtocolSchema;
 use tokio::time::Instant;
 
 use crate::chain::Chain;
 use crate::outcome::{AskError, NotDelivered};
 use crate::payload::{Encode, Payload};
-use crate::protocol::{ProtocolMessage, Unread};
+use crate::protocol::ProtocolMessage;
 use crate::reply::Reply;
+use crate::trace::Trace;
 
 /// A message with everything that travels with it, in the box that the message is in: only the box is moved.
 ///
@@ -33,8 +33,7 @@ pub(crate) struct Envelope<M: ?Sized = dyn Message> {
     pub(crate) deadline: Option<Instant>,
     /// The asks that wait for this one; `None` for a tell and for an ask from outside of any actor.
     pub(crate) chain: Option<Arc<Chain>>,
-    /// Boxed, for few messages have one.
-    pub(crate) trace: Option<Box<TraceContext>>,
+    pub(crate) trace: Trace,
     /// Dropped when the actor takes the message, which gives the room back to the sending worker.
     pub(crate) credit: Option<Credit>,
     /// The arguments.
@@ -46,8 +45,8 @@ pub(crate) struct Envelope<M: ?Sized = dyn Message> {
 pub(crate) trait Message: Any + Send {
     /// Encodes the arguments. The message keeps its descriptors, so that it can still go elsewhere.
     fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, NotDelivered>;
-    /// Gives the arguments to whoever is about to read them, once.
-    fn read(&mut self) -> Unread<'_>;
+    /// Gives the bytes to whoever is about to read them, once; a value has none, and is read where it is.
+    fn take_bytes(&mut self) -> Option<Payload<'static>>;
 }
 
 /// The value, until its handler has it.
@@ -57,8 +56,8 @@ impl<M: ProtocolMessage> Message for Option<M> {
         message.encode(limits, out).map_err(|error| error.reason())
     }
 
-    fn read(&mut self) -> Unread<'_> {
-        Unread::Value(self)
+    fn take_bytes(&mut self) -> Option<Payload<'static>> {
+        None
     }
 }
 
@@ -73,10 +72,10 @@ impl Message for Payload<'static> {
         Ok(Outgoing::default())
     }
 
-    fn read(&mut self) -> Unread<'_> {
+    fn take_bytes(&mut self) -> Option<Payload<'static>> {
         let Self { bytes, beside, limits } = self;
         let (bytes, beside) = (std::mem::take(bytes), std::mem::take(beside));
-        Unread::Bytes(Payload { bytes, beside, limits: *limits })
+        Some(Payload { bytes, beside, limits: *limits })
     }
 }
 
@@ -90,8 +89,8 @@ impl Message for Stored {
         Err(NotDelivered::DescriptorsExhausted)
     }
 
-    fn read(&mut self) -> Unread<'_> {
-        Unread::Bytes(Payload { bytes: Cow::default(), beside: Incoming::default(), limits: self.0 })
+    fn take_bytes(&mut self) -> Option<Payload<'static>> {
+        Some(Payload { bytes: Cow::default(), beside: Incoming::default(), limits: self.0 })
     }
 }
 
@@ -135,15 +134,17 @@ impl Credit {
     }
 
     /// Adds room to what is given back together, and gives back at once what is of another sender or mailbox.
-    pub(crate) fn gather(gathered: &mut Option<Self>, mut credit: Self) {
-        if let Some(before) = gathered
-            && before.mailbox == credit.mailbox
-            && std::ptr::addr_eq(Arc::as_ptr(&before.sink), Arc::as_ptr(&credit.sink))
+    pub(crate) fn gather(gathered: &mut Option<Self>, credit: &mut Option<Self>) {
+        // In place: what is moved right after it was written waits for the write.
+        if let (Some(gathered), Some(more)) = (gathered.as_mut(), credit.as_mut())
+            && gathered.mailbox == more.mailbox
+            && std::ptr::addr_eq(Arc::as_ptr(&gathered.sink), Arc::as_ptr(&more.sink))
         {
-            before.room = before.room.plus(std::mem::take(&mut credit.room));
-            return;
+            gathered.room = gathered.room.plus(std::mem::take(&mut more.room));
+            *credit = None;
+        } else {
+            *gathered = credit.take();
         }
-        *gathered = Some(credit);
     }
 }
 

@@ -3,7 +3,6 @@
 //! Invariants: nobody can tell that it was taken early. It counts for the mailbox's bounds until it is begun with; a signal
 //! comes before it; and when the actor waits in a handler, or its incarnation ends, it lies in the mailbox again.
 
-use std::ops::Range;
 use std::task::{Context, Poll, ready};
 
 use crate::cell::Cell;
@@ -20,8 +19,6 @@ use bailiwick_wire::descriptors::Incoming;
 pub(crate) struct Hand<'a> {
     cell: &'a Cell,
     store: Store,
-    /// Where the bytes are of the message that was taken last.
-    place: Range<usize>,
     /// Room to be given back together for messages that were begun with, and for how many.
     credit: Option<Credit>,
     begun: u32,
@@ -80,7 +77,7 @@ impl Begun {
 
 impl<'c> Hand<'c> {
     pub(crate) fn new(cell: &'c Cell) -> Self {
-        Self { cell, store: Store::default(), place: 0..0, credit: None, begun: 0, share: None }
+        Self { cell, store: Store::default(), credit: None, begun: 0, share: None }
     }
 
     /// Ready with what comes next.
@@ -103,9 +100,9 @@ impl<'c> Hand<'c> {
     }
 
     /// Takes the message that is first, to begin with it.
+    #[inline(always)]
     pub(crate) fn begin(&mut self) -> Option<Begun> {
-        let (entry, place) = self.store.pop()?;
-        self.place = place;
+        let entry = self.store.pop()?;
         self.cell.queue.begun(&self.store);
         match entry {
             Entry::Message(envelope) => Some(Begun::Whole(envelope)),
@@ -128,7 +125,7 @@ impl<'c> Hand<'c> {
     }
 
     /// Notes that a message of another worker's is begun with. Returns false if this life takes no more of them.
-    pub(crate) fn takes(&mut self, credit: Credit) -> bool {
+    pub(crate) fn takes(&mut self, credit: &mut Option<Credit>) -> bool {
         let workload = &self.cell.node.workload;
         let taken = workload.take();
         if taken == Taken::Last {
@@ -147,9 +144,12 @@ impl<'c> Hand<'c> {
     /// Returns the arguments of the message that was taken last.
     pub(crate) fn unread<'a>(&'a self, arguments: Arguments<'a>) -> Unread<'a> {
         match arguments {
-            Arguments::Whole(message) => message.read(),
+            Arguments::Whole(message) => match message.take_bytes() {
+                None => Unread::Value(message),
+                Some(payload) => Unread::Bytes(payload),
+            },
             Arguments::Stored(Stored(limits)) => {
-                let bytes = self.store.bytes(self.place.clone()).into();
+                let bytes = self.store.bytes().into();
                 Unread::Bytes(Payload { bytes, beside: Incoming::default(), limits })
             }
         }

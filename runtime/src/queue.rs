@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use crate::envelope::{Envelope, Stored};
+use crate::envelope::Envelope;
 use crate::mailbox::{Mailbox, OnFull};
 use crate::outcome::NotDelivered;
 use crate::outlet::{Accepted, Refused, Room};
 use crate::signal::{Ended, Signal};
-use crate::store::{Store, Whole};
+use crate::store::{Pack, Store, Whole};
 use crate::ticket::Ticket;
 
 /// The messages that wait for one actor.
@@ -121,18 +121,19 @@ impl Queue {
 
     /// Takes messages that came over a link together, under one lock and with one wake. Returns the first for which that
     /// does not go, with its bytes.
-    pub(crate) fn store<'a>(
+    pub(crate) fn store<'a, P: Pack>(
         &self,
-        arrivals: &mut impl Iterator<Item = (Envelope<Stored>, &'a [u8])>,
-    ) -> Option<(Envelope<Stored>, &'a [u8])> {
+        arrivals: &mut impl Iterator<Item = (&'a [u8], P)>,
+    ) -> Option<(&'a [u8], P)> {
         let mut state = self.lock();
         let mut misfit = None;
-        for (envelope, bytes) in arrivals {
-            if state.closed().is_some() || !state.has_no_line() || !self.fits(&state.store, envelope.bytes) {
-                misfit = Some((envelope, bytes));
+        for (bytes, pack) in arrivals {
+            let fits = self.fits(&state.store, u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+            if state.closed().is_some() || !state.has_no_line() || !fits {
+                misfit = Some((bytes, pack));
                 break;
             }
-            state.store.push_stored(envelope, bytes);
+            state.store.push_stored(bytes, pack);
         }
         Self::wake_actor(state);
         misfit

@@ -7,12 +7,12 @@
 use std::cell;
 use std::sync::Arc;
 
-use bailiwick_wire::frame::TraceContext;
 use tokio::time::Instant;
 
 use crate::cell::Cell;
 use crate::chain::Chain;
 use crate::name::ActorName;
+use crate::trace::Trace;
 
 /// The scope of the message that is handled.
 #[derive(Clone, Default)]
@@ -22,7 +22,7 @@ pub(crate) struct Scope {
     pub(crate) actor: Option<Arc<Cell>>,
     /// Those that wait for it.
     pub(crate) before: Option<Arc<Chain>>,
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Trace,
 }
 
 thread_local! {
@@ -71,8 +71,8 @@ impl Scope {
     }
 
     /// Returns the trace of the current scope.
-    pub(crate) fn current_trace() -> Option<TraceContext> {
-        Self::read(|scope| scope.and_then(|scope| scope.trace))
+    pub(crate) fn current_trace() -> Trace {
+        Self::read(|scope| scope.and_then(|scope| scope.trace.clone()))
     }
 
     fn read<T>(read: impl FnOnce(Option<&Self>) -> T) -> T {

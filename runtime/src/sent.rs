@@ -9,7 +9,7 @@ use crate::outlet::{Accepted, Outlet, Refused, Room};
 use crate::pool::Chosen;
 use crate::ticket::Ticket;
 
-/// A message that was accepted. Dropping it takes a message that still waits for room out of the line.
+/// What there is to remember of a message that was accepted. Dropping it takes a message that still waits for room out of the line.
 pub(crate) struct Sent {
     /// Where it waits for room, and its place there.
     line: Option<(Address, Ticket)>,
@@ -18,12 +18,13 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// Offers the message; to a pool, once more elsewhere if the first member refuses it.
+    /// Offers the message; to a pool, once more elsewhere if the first member refuses it. Of most messages that have their place there
+    /// is nothing to remember.
     pub(crate) fn offer(
         address: &Address,
         envelope: Box<Envelope>,
         room: Room,
-    ) -> Result<Self, Box<Refused>> {
+    ) -> Result<Option<Box<Self>>, Box<Refused>> {
         let Target::Pool(pool) = &address.0 else {
             return Self::offer_to(address, envelope, room, None);
         };
@@ -44,7 +45,7 @@ impl Sent {
         &self,
         address: &Address,
         envelope: Box<Envelope>,
-    ) -> Result<Self, Box<Refused>> {
+    ) -> Result<Option<Box<Self>>, Box<Refused>> {
         let (Target::Pool(pool), Some(first)) = (&address.0, &self.chosen) else {
             return Err(nobody(envelope));
         };
@@ -64,7 +65,7 @@ impl Sent {
         envelope: Box<Envelope>,
         room: Room,
         chosen: Option<Chosen>,
-    ) -> Result<Self, Box<Refused>> {
+    ) -> Result<Option<Box<Self>>, Box<Refused>> {
         let outlet: &dyn Outlet = match &target.0 {
             Target::Local(cell) => &**cell,
             Target::Peer(peer) => &**peer,
@@ -77,10 +78,11 @@ impl Sent {
             return Err(Box::new(Refused { envelope, reason: NotDelivered::Cycle { chain } }));
         }
         let line = match outlet.offer(envelope, room)? {
+            Accepted::Queued if chosen.is_none() => return Ok(None),
             Accepted::Queued => None,
             Accepted::Parked(ticket) => Some((target.clone(), ticket)),
         };
-        Ok(Self { line, chosen })
+        Ok(Some(Box::new(Self { line, chosen })))
     }
 
     /// Ready once the message has its place, or will never have one; for a rendezvous, once the actor has it.

@@ -3,7 +3,7 @@
 //! Bytes lie one behind the other, and the boxes of what was handled are used again, so that a mailbox that has been used for a
 //! while allocates nothing for a message, and no message keeps the packet that it came in.
 //!
-//! Invariant: the bytes of the stored entries lie in the order of the entries, from `begin` on.
+//! Invariant: the bytes of the stored entries lie in the order of the entries, from the end of `taken` on.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -13,6 +13,12 @@ use crate::envelope::{Envelope, Stored};
 use crate::payload::Payload;
 use crate::signal::Ended;
 use bailiwick_wire::descriptors::Incoming;
+
+/// Makes what travels with a message that came over a link, which counts for as many bytes as it has: in the box of one that was
+/// handled, if there is one.
+pub(crate) trait Pack: FnOnce(Option<Box<Envelope<Stored>>>) -> Box<Envelope<Stored>> {}
+
+impl<F: FnOnce(Option<Box<Envelope<Stored>>>) -> Box<Envelope<Stored>>> Pack for F {}
 
 /// Messages and ends of watched actors, oldest first.
 #[derive(Default)]
@@ -33,8 +39,8 @@ struct Linked {
     #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
     spare: Vec<Box<Envelope<Stored>>>,
     bytes: Vec<u8>,
-    /// Bytes before this are of messages that were taken out.
-    begin: usize,
+    /// Those of the message that was taken out last. Before them are those of others, behind them of what waits.
+    taken: Range<usize>,
 }
 
 /// One of them.
@@ -73,11 +79,11 @@ impl Store {
         self.entries.push_back(Entry::Message(envelope));
     }
 
-    /// Adds a message that counts for so many bytes: these.
+    /// Adds a message that came over a link with these bytes.
     #[inline]
-    pub(crate) fn push_stored(&mut self, envelope: Envelope<Stored>, bytes: &[u8]) {
+    pub(crate) fn push_stored(&mut self, bytes: &[u8], pack: impl Pack) {
+        let envelope = self.linked.get_or_insert_default().keep(bytes, pack);
         self.count(envelope.bytes);
-        let envelope = self.linked.get_or_insert_default().keep(envelope, bytes);
         self.entries.push_back(Entry::Stored(envelope));
     }
 
@@ -96,13 +102,13 @@ impl Store {
         self.entries.push_back(Entry::Ended(ended));
     }
 
-    /// Takes the first entry out. The bytes of a stored message are at hand at the place that is returned, until anything
-    /// is added.
-    #[inline]
-    pub(crate) fn pop(&mut self) -> Option<(Entry, Range<usize>)> {
+    /// Takes the first entry out. The bytes of a stored message are at hand until anything is added or taken out.
+    // Inlined, since an entry that is handed over through memory waits until it is written.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
         let entry = self.entries.pop_front()?;
-        let place = self.leave(&entry);
-        Some((entry, place))
+        self.leave(&entry);
+        Some(entry)
     }
 
     /// Takes the first entry out, if it is the end of a watched actor.
@@ -114,17 +120,18 @@ impl Store {
         }
     }
 
-    /// Returns the bytes at the place that was named last.
-    pub(crate) fn bytes(&self, place: Range<usize>) -> &[u8] {
-        self.linked.as_ref().and_then(|linked| linked.bytes.get(place)).unwrap_or_default()
+    /// Returns the bytes of the stored message that was taken out last.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let linked = self.linked.as_ref();
+        linked.and_then(|linked| linked.bytes.get(linked.taken.clone())).unwrap_or_default()
     }
 
     /// Takes the first entry out with all that it carries.
     pub(crate) fn pop_whole(&mut self) -> Option<Whole> {
-        let (entry, place) = self.pop()?;
+        let entry = self.pop()?;
         Some(match entry {
             Entry::Message(envelope) => Whole::Message(envelope),
-            Entry::Stored(envelope) => Whole::Message(owning(*envelope, self.bytes(place))),
+            Entry::Stored(envelope) => Whole::Message(owning(*envelope, self.bytes())),
             Entry::Ended(ended) => Whole::Ended(ended),
         })
     }
@@ -178,19 +185,18 @@ impl Store {
         }
     }
 
-    /// Notes that an entry is out, which was the first with bytes. Returns where these are.
-    fn leave(&mut self, entry: &Entry) -> Range<usize> {
-        let (bytes, place) = match entry {
-            Entry::Message(envelope) => (envelope.bytes, 0..0),
+    /// Notes that an entry is out, which was the first with bytes.
+    fn leave(&mut self, entry: &Entry) {
+        let bytes = match entry {
+            Entry::Message(envelope) => envelope.bytes,
             Entry::Stored(envelope) => {
-                let linked = self.linked.get_or_insert_default();
-                (envelope.bytes, linked.take(envelope.bytes as usize))
+                self.linked.get_or_insert_default().take(envelope.bytes as usize);
+                envelope.bytes
             }
-            Entry::Ended(_) => return 0..0,
+            Entry::Ended(_) => return,
         };
         self.messages -= 1;
         self.weight -= u64::from(bytes);
-        place
     }
 
     fn count(&mut self, bytes: u32) {
@@ -201,36 +207,28 @@ impl Store {
 
 impl Linked {
     #[inline]
-    fn keep(&mut self, envelope: Envelope<Stored>, bytes: &[u8]) -> Box<Envelope<Stored>> {
+    fn keep(&mut self, bytes: &[u8], pack: impl Pack) -> Box<Envelope<Stored>> {
         // Only once more is gone than is left, so that no byte is moved often.
-        if self.begin > self.bytes.len() / 2 {
-            self.bytes.drain(..mem::take(&mut self.begin));
+        if self.taken.end > self.bytes.len() / 2 {
+            self.bytes.drain(..mem::take(&mut self.taken).end);
         }
         self.bytes.extend_from_slice(bytes);
-        match self.spare.pop() {
-            Some(mut spare) => {
-                *spare = envelope;
-                spare
-            }
-            None => Box::new(envelope),
-        }
+        pack(self.spare.pop())
     }
 
-    /// Returns where the first `bytes` are, which are taken out.
-    fn take(&mut self, bytes: usize) -> Range<usize> {
-        let place = self.begin..self.begin + bytes;
-        self.begin = place.end;
-        place
+    /// Takes so many bytes out.
+    fn take(&mut self, bytes: usize) {
+        self.taken = self.taken.end..self.taken.end + bytes;
     }
 
     fn append(&mut self, other: Linked) {
         let room = ENTRIES_KEPT.saturating_sub(self.spare.len());
         self.spare.extend(other.spare.into_iter().take(room));
-        self.bytes.extend_from_slice(&other.bytes[other.begin..]);
+        self.bytes.extend_from_slice(&other.bytes[other.taken.end..]);
     }
 
     fn shrink(&mut self) {
-        self.begin = 0;
+        self.taken = 0..0;
         self.bytes.clear();
         if self.bytes.capacity() > BYTES_KEPT {
             self.bytes = Vec::new();
@@ -258,7 +256,6 @@ mod tests {
     use super::*;
     use crate::Protocol;
     use crate::prelude::*;
-    use crate::protocol::Unread;
     use crate::reply::Reply;
 
     #[protocol]
@@ -278,23 +275,24 @@ mod tests {
             credit: None,
             message: Stored(bailiwick_wire::Limits::LINK),
         };
-        if is_stored { store.push_stored(stored, bytes) } else { store.push(owning(stored, bytes)) }
+        if is_stored {
+            store.push_stored(bytes, |_| Box::new(stored))
+        } else {
+            store.push(owning(stored, bytes))
+        }
     }
 
     fn bytes_of(envelope: &mut Envelope) -> Vec<u8> {
-        match envelope.message.read() {
-            Unread::Bytes(payload) => payload.bytes.to_vec(),
-            Unread::Value(_) => panic!("none was put in"),
-        }
+        envelope.message.take_bytes().expect("none was put in with a value").bytes.to_vec()
     }
 
     /// Takes the first message as an actor does, and gives its box back.
     fn take(store: &mut Store) -> Option<Vec<u8>> {
-        let (entry, place) = store.pop()?;
+        let entry = store.pop()?;
         Some(match entry {
             Entry::Message(mut envelope) => bytes_of(&mut envelope),
             Entry::Stored(envelope) => {
-                let bytes = store.bytes(place).to_vec();
+                let bytes = store.bytes().to_vec();
                 store.recycle(envelope);
                 bytes
             }

@@ -12,11 +12,15 @@ use crate::cell::Cell;
 use crate::envelope::method_name;
 use crate::outlet::Outlet;
 
+/// What a message or scope knows of its trace. Boxed, for most have none, and each message hands it on several times.
+pub(crate) type Trace = Option<Box<TraceContext>>;
+
 /// Returns the trace that a message sent in a scope with `current` belongs to.
-pub(crate) fn of_message(current: Option<TraceContext>) -> Option<TraceContext> {
+pub(crate) fn of_message(current: Trace) -> Trace {
     match current {
         None if is_wanted() => {
-            Some(TraceContext { trace: *Uuid::now_v7().as_bytes(), span: [0; 8], flags: SAMPLED })
+            let trace = *Uuid::now_v7().as_bytes();
+            Some(Box::new(TraceContext { trace, span: [0; 8], flags: SAMPLED }))
         }
         known => known,
     }
@@ -27,15 +31,17 @@ pub(crate) fn handle(
     cell: &Cell,
     protocol: &'static ProtocolSchema,
     method: u16,
-    trace: &mut Option<TraceContext>,
+    trace: &mut Trace,
 ) -> Option<Box<Span>> {
     if !is_wanted() {
         return None;
     }
-    let came = of_message(*trace).unwrap_or_default();
+    let known = of_message(trace.take()).unwrap_or_default();
+    let trace = trace.insert(known);
+    let came = **trace;
     // The low half of such an id is chance.
     let own = Uuid::now_v7().as_u64_pair().1;
-    *trace = Some(TraceContext { span: own.to_be_bytes(), ..came });
+    trace.span = own.to_be_bytes();
     let span = tracing::debug_span!(
         target: "bailiwick::actor",
         "handle",

@@ -106,6 +106,8 @@ impl<'c> Turns<'c> {
     }
 
     /// Unpacks a message for its handler, unless nobody waits for it any more.
+    // Inlined, since what is handed over through memory waits until it is written.
+    #[inline(always)]
     fn open(&mut self) -> Option<Begun> {
         let mut begun = self.hand.begin()?;
         let envelope = begun.envelope();
@@ -113,9 +115,7 @@ impl<'c> Turns<'c> {
             self.cell.lose(begun.unhandled(), NotDelivered::Expired);
             return None;
         }
-        if let Some(credit) = envelope.credit.take()
-            && !self.hand.takes(credit)
-            && envelope.reply.is_awaited()
+        if envelope.credit.is_some() && !self.hand.takes(&mut envelope.credit) && envelope.reply.is_awaited()
         {
             // The asker sends it again, to a life that can take it. A tell has nobody who could.
             self.cell.lose(begun.unhandled(), NotDelivered::Draining);
@@ -123,7 +123,7 @@ impl<'c> Turns<'c> {
         }
         let scope = self.scope.get_or_insert_with(|| Scope::of(self.cell));
         (scope.deadline, scope.before) = (envelope.deadline, envelope.chain.take());
-        scope.trace = envelope.trace.take().map(|trace| *trace);
+        scope.trace = envelope.trace.take();
         envelope.reply.start().then_some(begun)
     }
 

@@ -90,28 +90,44 @@ pub(super) struct Landing {
 }
 
 impl Landing {
-    /// Returns the message as its mailbox takes it, which copies the bytes.
-    fn envelope<'a>(&self, peer: &Arc<Peer>, packet: &'a [u8]) -> (Envelope<Stored>, &'a [u8]) {
-        let bytes = packet.get(self.place.clone()).unwrap_or_default();
-        // It is part of a packet, which is shorter than that.
-        let length = bytes.len() as u32;
+    /// Returns the bytes of the message.
+    fn bytes<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
+        packet.get(self.place.clone()).unwrap_or_default()
+    }
+
+    /// Makes the message of `length` bytes as its mailbox keeps it, in the box of one that was handled if there is one: field by
+    /// field where it stays, since a whole that is moved waits until it is written.
+    fn envelope(
+        &self,
+        peer: &Arc<Peer>,
+        length: u32,
+        spare: Option<Box<Envelope<Stored>>>,
+    ) -> Box<Envelope<Stored>> {
         let room = Grant { messages: 1, bytes: length, fds: 0 };
+        let credit = Some(Credit::new(Arc::clone(peer) as _, self.export, room));
         let reply = match self.asked {
             Some(asked) => Reply::remote(Arc::clone(peer) as _, asked),
             None => Reply::nobody(),
         };
-        let envelope = Envelope {
-            protocol: self.protocol,
-            method: self.method,
-            bytes: length,
-            reply,
-            deadline: self.deadline,
-            chain: None,
-            trace: None,
-            credit: Some(Credit::new(Arc::clone(peer) as _, self.export, room)),
-            message: Stored(self.limits),
+        let &Self { protocol, method, deadline, limits, .. } = self;
+        let message = Stored(limits);
+        let Some(mut envelope) = spare else {
+            let room = Box::new_uninit();
+            let (chain, trace) = (None, None);
+            let envelope =
+                Envelope { protocol, method, bytes: length, reply, deadline, chain, trace, credit, message };
+            return Box::write(room, envelope);
         };
-        (envelope, bytes)
+        envelope.protocol = protocol;
+        envelope.method = method;
+        envelope.bytes = length;
+        envelope.reply = reply;
+        envelope.deadline = deadline;
+        envelope.chain = None;
+        envelope.trace = None;
+        envelope.credit = credit;
+        envelope.message = message;
+        envelope
     }
 }
 
@@ -145,7 +161,12 @@ pub(super) fn run_all(peer: &Arc<Peer>, effects: &mut Effects, packet: &[u8]) {
         match effect {
             Effect::Land(cell, places) => {
                 let landings = effects.landings.get(places).unwrap_or_default();
-                cell.store(landings.iter().map(|landing| landing.envelope(peer, packet)));
+                cell.store(landings.iter().map(|landing| {
+                    let bytes = landing.bytes(packet);
+                    // It is part of a packet, which is shorter than that.
+                    let length = bytes.len() as u32;
+                    (bytes, move |spare| landing.envelope(peer, length, spare))
+                }));
             }
             effect => run(peer, effect),
         }
