@@ -115,11 +115,15 @@ impl<'c> Turns<'c> {
             self.cell.lose(begun.unhandled(), NotDelivered::Expired);
             return None;
         }
-        if envelope.credit.is_some() && !self.hand.takes(&mut envelope.credit) && envelope.reply.is_awaited()
-        {
-            // The asker sends it again, to a life that can take it. A tell has nobody who could.
-            self.cell.lose(begun.unhandled(), NotDelivered::Draining);
-            return None;
+        if envelope.credit.is_some() {
+            let is_awaited = envelope.reply.is_awaited();
+            if !self.hand.takes(&mut envelope.credit) && is_awaited {
+                // The asker sends it again, to a life that can take it. A tell has nobody who could.
+                self.cell.lose(begun.unhandled(), NotDelivered::Draining);
+                return None;
+            }
+            // Replies are sent when the actor lets others run, and the asker's side works while this one does.
+            self.run += if is_awaited { ANSWER_EXTRA } else { 0 };
         }
         let scope = self.scope.get_or_insert_with(|| Scope::of(self.cell));
         (scope.deadline, scope.before) = (envelope.deadline, envelope.chain.take());
@@ -205,3 +209,6 @@ fn panicked(cause: &Cause) -> Unknown {
 
 /// How many messages one actor handles before it lets others run, if it never has to wait.
 const MESSAGES_PER_RUN: u32 = 128;
+/// For how many messages more an ask of another worker's counts: after sixteen of them the replies leave, which is where 64 asks
+/// in flight took the least time.
+const ANSWER_EXTRA: u32 = 7;
