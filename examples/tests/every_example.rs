@@ -99,6 +99,14 @@ fn rendezvous_has_each_job_wait_for_the_one_before_it() {
 }
 
 #[test]
+fn priority_shuts_the_valve_before_what_waits() {
+    assert_eq!(
+        said_anywhere(env!("CARGO_BIN_EXE_priority")),
+        ["0 litres went through, 6 came to a shut valve"]
+    );
+}
+
+#[test]
 fn watch_and_restart_tells_the_end_once_and_goes_on() {
     let expected = [
         "worked 1 times in this life",

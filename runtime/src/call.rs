@@ -75,6 +75,7 @@ impl<R> Call<R> {
             Envelope {
                 protocol: P::schema(),
                 method: message.method(),
+                priority: message.priority(),
                 bytes: u32::try_from(size_of::<P::Message>()).unwrap_or(u32::MAX),
                 reply: Reply::nobody(),
                 deadline: None,

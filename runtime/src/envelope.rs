@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bailiwick_core::credit::Grant;
 use bailiwick_core::link::{Asked, ExportId};
+use bailiwick_core::precedence::Priority;
 use bailiwick_wire::Limits;
 use bailiwick_wire::codec::EncodeError;
 use bailiwick_wire::descriptors::{Incoming, Outgoing};
@@ -27,6 +28,8 @@ pub(crate) struct Envelope<M: ?Sized = dyn Message> {
     pub(crate) protocol: &'static ProtocolSchema,
     /// Index of the method within the protocol.
     pub(crate) method: u16,
+    /// When it goes, of those that wait: what the schema says of the method.
+    pub(crate) priority: Priority,
     /// What the message counts for in a mailbox's byte limit: what it takes in memory, not what it points to.
     pub(crate) bytes: u32,
     pub(crate) reply: Reply,
@@ -97,8 +100,9 @@ impl Message for Stored {
 impl<M> Envelope<M> {
     /// Puts another message in.
     pub(crate) fn with<N>(self, message: N) -> Envelope<N> {
-        let Self { protocol, method, bytes, reply, deadline, chain, trace, credit, message: _ } = self;
-        Envelope { protocol, method, bytes, reply, deadline, chain, trace, credit, message }
+        let Self { protocol, method, priority, bytes, reply, deadline, chain, trace, credit, message: _ } =
+            self;
+        Envelope { protocol, method, priority, bytes, reply, deadline, chain, trace, credit, message }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What an actor has taken out of its mailbox together, and begins with one after the other.
 //!
 //! Invariants: nobody can tell that it was taken early. It counts for the mailbox's bounds until it is begun with; a signal
-//! comes before it; and when the actor waits in a handler, or its incarnation ends, it lies in the mailbox again.
+//! or a message of high priority comes before it; and when the actor waits in a handler, or its incarnation ends, it lies
+//! in the mailbox again.
 
 use std::task::{Context, Poll, ready};
 
@@ -83,19 +84,19 @@ impl<'c> Hand<'c> {
     /// Ready with what comes next.
     pub(crate) fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Next> {
         loop {
-            if self.cell.queue.has_signal()
-                && let Some(signal) = self.cell.queue.take_signal()
+            if self.cell.queue.has_ahead()
+                && let Some(signal) = self.cell.queue.take_ahead(&mut self.store)
             {
                 return Poll::Ready(Next::Signal(Box::new(signal)));
             }
-            if let Some(ended) = self.store.pop_ended() {
-                return Poll::Ready(Next::Ended(ended));
+            if self.store.is_empty() {
+                self.rest();
+                ready!(self.cell.queue.poll_take(task, &mut self.store));
             }
+            // It is empty still if a signal has come.
             if !self.store.is_empty() {
-                return Poll::Ready(Next::Message);
+                return Poll::Ready(self.store.pop_ended().map_or(Next::Message, Next::Ended));
             }
-            self.rest();
-            ready!(self.cell.queue.poll_take(task, &mut self.store));
         }
     }
 

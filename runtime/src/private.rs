@@ -2,6 +2,7 @@
 
 pub use std::sync::LazyLock;
 
+pub use bailiwick_core::precedence::Priority;
 pub use bailiwick_wire::Limits;
 pub use bailiwick_wire::codec::EncodeError;
 pub use bailiwick_wire::codec::bytes;

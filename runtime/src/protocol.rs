@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::hash::Hash;
 
+use bailiwick_core::precedence::Priority;
 use bailiwick_wire::Limits;
 use bailiwick_wire::codec::EncodeError;
 use bailiwick_wire::descriptors::Outgoing;
@@ -81,6 +82,13 @@ pub trait Protocol: Clone + Send + Sync + Sized + 'static {
 pub trait ProtocolMessage: Send + Sized + 'static {
     /// Returns the index of the method within the protocol.
     fn method(&self) -> u16;
+
+    /// Returns when the message goes, of those that wait.
+    #[doc(hidden)]
+    #[inline]
+    fn priority(&self) -> Priority {
+        Priority::Ordinary
+    }
 
     /// Encodes the arguments. The message keeps its descriptors.
     #[doc(hidden)]

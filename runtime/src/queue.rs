@@ -4,15 +4,19 @@
 //! in hand and has not begun with counts as if it were still here.
 //!
 //! Invariants: a message that was queued leaves in the order in which it came, by being taken or by being refused
-//! with a reason; parked messages enter in the order in which they were parked, before any newcomer; signals and the
-//! ends of watched actors are never dropped and never count.
+//! with a reason; parked messages enter in the order in which they were parked, before any newcomer; both hold within a
+//! priority, and of two that wait the high one is next, as often as it may pass. Signals and the ends of watched actors are
+//! never dropped and never count, and such an end comes behind everything that was there before it.
 
-use std::collections::VecDeque;
+mod state;
+
 use std::future::poll_fn;
-use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
+use std::{iter, mem};
+
+use bailiwick_core::precedence::Priority;
 
 use crate::envelope::Envelope;
 use crate::mailbox::{Mailbox, OnFull};
@@ -21,6 +25,7 @@ use crate::outlet::{Accepted, Refused, Room};
 use crate::signal::{Ended, Signal};
 use crate::store::{Pack, Store, Whole};
 use crate::ticket::Ticket;
+use state::{Rare, State};
 
 /// The messages that wait for one actor.
 pub(crate) struct Queue {
@@ -29,29 +34,10 @@ pub(crate) struct Queue {
     /// What the actor has in hand and has not begun with: messages, and what they count for.
     in_hand: AtomicU32,
     weight_in_hand: AtomicU64,
-    /// Something is in the lane.
-    has_signal: AtomicBool,
+    /// Something waits that goes before ordinary messages: a signal, or a message of high priority.
+    has_ahead: AtomicBool,
     /// Somebody stands in line.
     has_line: AtomicBool,
-}
-
-#[derive(Default)]
-struct State {
-    store: Store,
-    /// Made at the first use.
-    rare: Option<Box<Rare>>,
-    /// A rendezvous is possible only while the actor stands here and waits.
-    actor_waits: bool,
-    actor: Option<Waker>,
-}
-
-/// What most mailboxes never have.
-#[derive(Default)]
-struct Rare {
-    lane: VecDeque<Signal>,
-    /// The line.
-    parked: VecDeque<(Ticket, Box<Envelope>)>,
-    closed: Option<NotDelivered>,
 }
 
 impl Queue {
@@ -61,7 +47,7 @@ impl Queue {
             state: Mutex::default(),
             in_hand: AtomicU32::new(0),
             weight_in_hand: AtomicU64::new(0),
-            has_signal: AtomicBool::new(false),
+            has_ahead: AtomicBool::new(false),
             has_line: AtomicBool::new(false),
         }
     }
@@ -83,15 +69,18 @@ impl Queue {
             let reason = reason.clone();
             return Err(Box::new(Refused { envelope, reason }));
         }
-        if state.has_no_line() && self.fits(&state.store, envelope.bytes) {
-            state.store.push(envelope);
+        if state.lets_pass(envelope.priority) && self.fits(&state, envelope.bytes) {
+            if envelope.priority == Priority::High {
+                state.rare().line.passed(envelope.priority);
+            }
+            self.admit(&mut state, envelope);
             Self::wake_actor(state);
             return Ok(Accepted::Queued);
         }
         match (self.bounds.policy(), room) {
             (OnFull::Wait, Room::Wait) => {
                 let ticket = Ticket::default();
-                state.rare().parked.push_back((ticket.clone(), envelope));
+                state.rare().line.park(ticket.clone(), envelope);
                 self.has_line.store(true, Ordering::Relaxed);
                 // The actor may stand ready to take it, where the mailbox itself holds nothing.
                 Self::wake_actor(state);
@@ -104,12 +93,17 @@ impl Queue {
             }
             (OnFull::DropOldest, _) => {
                 let mut oldest = Vec::new();
-                while !self.fits(&state.store, envelope.bytes)
-                    && let Some(one) = state.store.drop_oldest()
+                while !self.fits(&state, envelope.bytes)
+                    && let Some(one) = state.drop_oldest(envelope.priority)
                 {
                     oldest.push(one);
                 }
-                state.store.push(envelope);
+                if state.has_high() && !self.fits(&state, envelope.bytes) {
+                    // All that is there goes before it.
+                    oldest.push(envelope);
+                } else {
+                    self.admit(&mut state, envelope);
+                }
                 Self::wake_actor(state);
                 oldest.into_iter().for_each(dropped);
                 Ok(Accepted::Queued)
@@ -128,7 +122,7 @@ impl Queue {
         let mut state = self.lock();
         let mut misfit = None;
         for (bytes, pack) in arrivals {
-            let fits = self.fits(&state.store, u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+            let fits = self.fits(&state, u32::try_from(bytes.len()).unwrap_or(u32::MAX));
             if state.closed().is_some() || !state.has_no_line() || !fits {
                 misfit = Some((bytes, pack));
                 break;
@@ -146,7 +140,7 @@ impl Queue {
             state.rare().closed.get_or_insert(NotDelivered::Draining);
         }
         state.rare().lane.push_back(signal);
-        self.has_signal.store(true, Ordering::Relaxed);
+        self.has_ahead.store(true, Ordering::Relaxed);
         // A handler that waits is told as well: it may have to stop.
         state.actor_waits = true;
         Self::wake_actor(state);
@@ -155,22 +149,29 @@ impl Queue {
     /// Adds the end of a watched actor behind the messages that are there.
     pub(crate) fn ended(&self, ended: Ended) {
         let mut state = self.lock();
+        if let Some(high) = state.rare.as_mut().and_then(|rare| rare.high.as_mut()) {
+            high.hold();
+        }
         state.store.push_ended(Box::new(ended));
         Self::wake_actor(state);
     }
 
-    /// Ready once a signal waits, or all that waited is in `hand`, which was empty.
+    /// Ready once a signal waits, or `hand`, which was empty, has the next message of high priority or all ordinary ones that
+    /// waited.
     pub(crate) fn poll_take(&self, task: &mut Context<'_>, hand: &mut Store) -> Poll<()> {
         let mut state = self.lock();
-        if self.has_signal() {
+        if state.rare.as_ref().is_some_and(|rare| !rare.lane.is_empty()) {
             return Poll::Ready(());
         }
         // Senders are told outside of the lock: waking may run code that is not ours.
         let mut admitted = Vec::new();
         hand.shrink();
+        if self.take_high(&mut state, hand) {
+            return Poll::Ready(());
+        }
         if state.store.is_empty() {
             // With a capacity of zero the line is all there is.
-            if let Some((ticket, envelope)) = state.rare.as_mut().and_then(|rare| rare.parked.pop_front()) {
+            if let Some((ticket, envelope)) = state.rare.as_mut().and_then(|rare| rare.line.take()) {
                 hand.push(envelope);
                 admitted.push(ticket);
             }
@@ -214,9 +215,22 @@ impl Queue {
         self.note_hand(&Store::default());
     }
 
-    /// Returns whether something is in the lane, as far as it was put there by this thread or some time ago.
-    pub(crate) fn has_signal(&self) -> bool {
-        self.has_signal.load(Ordering::Relaxed)
+    /// Returns whether something waits that goes before ordinary messages, as far as it was put there by this thread or some
+    /// time ago.
+    pub(crate) fn has_ahead(&self) -> bool {
+        self.has_ahead.load(Ordering::Relaxed)
+    }
+
+    /// Takes the first signal. If there is none, puts the next message of high priority before what is in hand, if something is
+    /// and it is the turn of one. What stands first in hand then is what the actor begins with.
+    pub(crate) fn take_ahead(&self, hand: &mut Store) -> Option<Signal> {
+        let mut state = self.lock();
+        let signal = self.pop_signal(&mut state);
+        // For an empty hand it is decided once, with all that waits.
+        if signal.is_none() && !hand.is_empty() {
+            self.take_high(&mut state, hand);
+        }
+        signal
     }
 
     /// Takes the first signal.
@@ -249,10 +263,10 @@ impl Queue {
     /// Takes the first signal that a handler does not keep waiting.
     pub(crate) fn take_urgent(&self) -> Option<Signal> {
         let mut state = self.lock();
-        let lane = &mut state.rare.as_mut()?.lane;
-        let at = lane.iter().position(Signal::is_urgent)?;
-        let signal = lane.remove(at);
-        self.has_signal.store(!lane.is_empty(), Ordering::Relaxed);
+        let rare = state.rare.as_mut()?;
+        let at = rare.lane.iter().position(Signal::is_urgent)?;
+        let signal = rare.lane.remove(at);
+        self.note_ahead(rare);
         signal
     }
 
@@ -277,7 +291,7 @@ impl Queue {
     /// Returns whether nothing at all waits.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
-        let nothing_rare = |rare: &Rare| rare.lane.is_empty() && rare.parked.is_empty();
+        let nothing_rare = |rare: &Rare| !rare.has_ahead() && rare.line.is_empty();
         state.store.is_empty() && state.rare.as_deref().is_none_or(nothing_rare)
     }
 
@@ -287,17 +301,14 @@ impl Queue {
             |signal: &Signal| matches!(signal, Signal::Failed(_) | Signal::ChildGaveUp(_) | Signal::Finish);
         if let Some(rare) = &mut self.lock().rare {
             rare.lane.retain(|signal| !of_the_past(signal));
-            self.has_signal.store(!rare.lane.is_empty(), Ordering::Relaxed);
+            self.note_ahead(rare);
         }
     }
 
     /// Takes a parked message out of the line.
     pub(crate) fn withdraw(&self, ticket: &Ticket) {
         let mut state = self.lock();
-        let withdrawn = state.rare.as_mut().and_then(|rare| {
-            let at = rare.parked.iter().position(|(parked, _)| parked.is(ticket))?;
-            rare.parked.remove(at)
-        });
+        let withdrawn = state.rare.as_mut().and_then(|rare| rare.line.withdraw(ticket));
         drop(state);
         drop(withdrawn);
     }
@@ -309,20 +320,21 @@ impl Queue {
         let mut store = mem::take(&mut state.store);
         let rare = state.rare();
         rare.closed = Some(reason.clone());
-        let parked = mem::take(&mut rare.parked);
+        let (mut high, line) = (mem::take(&mut rare.high), mem::take(&mut rare.line));
         // Who is kept for the sake of its siblings still follows these.
         rare.lane.retain(|signal| matches!(signal, Signal::Stop | Signal::Drain | Signal::Begin));
-        self.has_signal.store(!rare.lane.is_empty(), Ordering::Relaxed);
+        self.note_ahead(rare);
         drop(state);
-        let queued = std::iter::from_fn(|| store.pop_whole()).filter_map(|entry| match entry {
+        let high = iter::from_fn(move || high.as_mut()?.pop());
+        let queued = iter::from_fn(|| store.pop_whole()).filter_map(|entry| match entry {
             Whole::Message(envelope) => Some(envelope),
             Whole::Ended(_) => None,
         });
-        let parked = parked.into_iter().map(|(ticket, envelope)| {
+        let parked = line.into_iter().map(|(ticket, envelope)| {
             ticket.refuse(reason.clone());
             envelope
         });
-        queued.chain(parked).collect()
+        high.chain(queued).chain(parked).collect()
     }
 
     /// Takes messages again after it was closed.
@@ -332,9 +344,10 @@ impl Queue {
         }
     }
 
-    fn fits(&self, store: &Store, bytes: u32) -> bool {
-        let messages = store.messages() + self.in_hand.load(Ordering::Relaxed);
-        let weight = store.weight() + self.weight_in_hand.load(Ordering::Relaxed);
+    fn fits(&self, state: &State, bytes: u32) -> bool {
+        let (high, weight) = state.high().map_or((0, 0), |high| (high.messages(), high.weight()));
+        let messages = state.store.messages() + high + self.in_hand.load(Ordering::Relaxed);
+        let weight = state.store.weight() + weight + self.weight_in_hand.load(Ordering::Relaxed);
         let weight_fits = messages == 0 || weight + u64::from(bytes) <= self.bounds.bytes();
         messages < self.bounds.capacity() && weight_fits
     }
@@ -345,22 +358,49 @@ impl Queue {
     }
 
     fn pop_signal(&self, state: &mut State) -> Option<Signal> {
-        let lane = &mut state.rare.as_mut()?.lane;
-        let signal = lane.pop_front()?;
-        self.has_signal.store(!lane.is_empty(), Ordering::Relaxed);
+        let rare = state.rare.as_mut()?;
+        let signal = rare.lane.pop_front()?;
+        self.note_ahead(rare);
         Some(signal)
     }
 
     fn admit_parked(&self, state: &mut State, admitted: &mut Vec<Ticket>) {
-        let State { store, rare: Some(rare), .. } = state else { return };
-        while let Some((_, envelope)) = rare.parked.front()
-            && self.fits(store, envelope.bytes)
-            && let Some((ticket, envelope)) = rare.parked.pop_front()
+        while let Some(bytes) = state.rare.as_ref().and_then(|rare| rare.line.next())
+            && self.fits(state, bytes)
+            && let Some((ticket, envelope)) = state.rare().line.take()
         {
-            store.push(envelope);
+            self.admit(state, envelope);
             admitted.push(ticket);
         }
-        self.has_line.store(!rare.parked.is_empty(), Ordering::Relaxed);
+        self.has_line.store(!state.has_no_line(), Ordering::Relaxed);
+    }
+
+    /// Gives a message its place.
+    fn admit(&self, state: &mut State, envelope: Box<Envelope>) {
+        match envelope.priority {
+            Priority::Ordinary => state.store.push(envelope),
+            Priority::High => {
+                state.rare().high.get_or_insert_default().push(envelope);
+                self.has_ahead.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Puts the next message of high priority before what is in hand. Returns false if it is not the turn of one.
+    fn take_high(&self, state: &mut State, hand: &mut Store) -> bool {
+        let ordinary_waits = !hand.is_empty() || !state.store.is_empty();
+        let Some(rare) = &mut state.rare else { return false };
+        let Some(envelope) = rare.high.as_mut().and_then(|high| high.take(ordinary_waits)) else {
+            return false;
+        };
+        hand.push_first(envelope);
+        self.note_hand(hand);
+        self.note_ahead(rare);
+        true
+    }
+
+    fn note_ahead(&self, rare: &Rare) {
+        self.has_ahead.store(rare.has_ahead(), Ordering::Relaxed);
     }
 
     fn wake_actor(mut state: MutexGuard<'_, State>) {
@@ -377,31 +417,5 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn closed(&self) -> Option<&NotDelivered> {
-        self.rare.as_ref()?.closed.as_ref()
-    }
-
-    fn has_no_line(&self) -> bool {
-        self.rare.as_ref().is_none_or(|rare| rare.parked.is_empty())
-    }
-
-    fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
-    }
-
-    fn wait(&mut self, task: &Context<'_>) {
-        self.remember(task);
-        self.actor_waits = true;
-    }
-
-    fn remember(&mut self, task: &Context<'_>) {
-        match &self.actor {
-            Some(known) if known.will_wake(task.waker()) => {}
-            _ => self.actor = Some(task.waker().clone()),
-        }
     }
 }

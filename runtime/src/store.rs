@@ -79,6 +79,12 @@ impl Store {
         self.entries.push_back(Entry::Message(envelope));
     }
 
+    /// Adds a message that owns what it carries in front of all others.
+    pub(crate) fn push_first(&mut self, envelope: Box<Envelope>) {
+        self.count(envelope.bytes);
+        self.entries.push_front(Entry::Message(envelope));
+    }
+
     /// Adds a message that came over a link with these bytes.
     #[inline]
     pub(crate) fn push_stored(&mut self, bytes: &[u8], pack: impl Pack) {
@@ -251,6 +257,7 @@ const ENTRIES_KEPT: usize = 2048;
 mod tests {
     use std::collections::VecDeque;
 
+    use bailiwick_core::precedence::Priority;
     use proptest::prelude::*;
 
     use super::*;
@@ -267,6 +274,7 @@ mod tests {
         let stored = Envelope {
             protocol: ClerkRef::schema(),
             method: 0,
+            priority: Priority::Ordinary,
             bytes: bytes.len() as u32,
             reply: Reply::nobody(),
             deadline: None,

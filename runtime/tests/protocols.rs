@@ -46,6 +46,33 @@ fn a_message_knows_its_method_and_keeps_its_arguments_to_itself() {
     assert_eq!(ThumbsMessage::Type {}.method(), 3);
 }
 
+/// The same as another protocol but for its priorities.
+mod urgent {
+    use bailiwick::prelude::*;
+
+    use super::Size;
+
+    #[protocol]
+    pub(super) trait Thumbs {
+        #[priority(high)]
+        async fn shrink(&mut self, cx: &mut Context, width: u16, names: Vec<String>) -> Result<Size, String>;
+        async fn watch(&mut self, other: ThumbsRef) -> Replies<Size>;
+        #[priority(high)]
+        async fn later(&mut self) -> Later<u8>;
+        fn r#type(&mut self);
+    }
+}
+
+#[test]
+fn a_priority_is_no_part_of_the_shape() {
+    let methods = [ThumbsRef::schema(), urgent::ThumbsRef::schema()].map(|schema| &schema.methods);
+    let shapes = methods.map(|methods| methods.iter().map(|method| method.to_shape()).collect::<Vec<_>>());
+    assert_eq!(shapes[0], shapes[1]);
+    let priorities =
+        methods.map(|methods| methods.iter().map(|method| method.has_priority).collect::<Vec<_>>());
+    assert_eq!(priorities, [[false; 4], [true, false, true, false]]);
+}
+
 #[test]
 fn a_reference_is_shared_between_threads_and_compares_by_its_actor() {
     fn shared<T: Send + Sync + Clone + Eq + std::fmt::Debug>() {}

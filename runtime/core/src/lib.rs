@@ -17,6 +17,7 @@ pub mod hearing;
 pub mod link;
 pub mod moves;
 pub mod pace;
+pub mod precedence;
 pub mod ration;
 pub mod reopening;
 pub mod ring;

@@ -26,6 +26,7 @@ mod frame;
 mod handling;
 mod life;
 mod limbo;
+mod line;
 mod naming;
 mod page;
 mod readiness;

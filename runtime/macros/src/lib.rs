@@ -17,6 +17,9 @@ use proc_macro::TokenStream;
 /// A method takes `&mut self`, optionally `cx: &mut Context` right after it, and owned arguments; it may be `async`
 /// or not. Returning `Later<T>` answers later, returning `Replies<T>` gives many answers.
 ///
+/// `#[priority(high)]` on a method lets its messages go before those of other methods that wait for the same actor. They keep
+/// their order among each other, and behind 16 of them that passed an ordinary message it is that one's turn.
+///
 /// `#[protocol(untrusted)]` is for what workers without a privilege send to one that has some: an argument is of a type that
 /// is checked when it is decoded, or that the handler cannot use without a check.
 #[proc_macro_attribute]

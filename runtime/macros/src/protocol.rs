@@ -55,8 +55,18 @@ impl Protocol {
             errors.add(Error::new_spanned(&item.ident, "a protocol has at most 65535 methods"));
         }
         errors.finish()?;
-        Ok(Self { item, methods, is_untrusted: false })
+        Ok(Self { item: plain(item), methods, is_untrusted: false })
     }
+}
+
+/// Returns the trait without what only this macro understands.
+fn plain(mut item: ItemTrait) -> ItemTrait {
+    for item in &mut item.items {
+        if let TraitItem::Fn(function) = item {
+            function.attrs.retain(|attribute| !method::is_own(attribute));
+        }
+    }
+    item
 }
 
 fn check_trait(item: &ItemTrait) -> Result<()> {

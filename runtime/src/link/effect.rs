@@ -7,6 +7,7 @@ use std::task::Waker;
 
 use bailiwick_core::credit::Grant;
 use bailiwick_core::link::{self, Asked, Event, ExportId};
+use bailiwick_core::precedence::Priority;
 use bailiwick_wire::Limits;
 use bailiwick_wire::control::ToSupervisor;
 use bailiwick_wire::reason::{DownCause, NotDelivered};
@@ -78,7 +79,7 @@ pub(super) enum Effect {
     Drop(Box<dyn std::any::Any + Send>),
 }
 
-/// A message that came with nothing beside it, and lies in the packet.
+/// An ordinary message that came with nothing beside it, and lies in the packet.
 pub(super) struct Landing {
     pub(super) protocol: &'static ProtocolSchema,
     pub(super) method: u16,
@@ -113,9 +114,19 @@ impl Landing {
         let message = Stored(limits);
         let Some(mut envelope) = spare else {
             let room = Box::new_uninit();
-            let (chain, trace) = (None, None);
-            let envelope =
-                Envelope { protocol, method, bytes: length, reply, deadline, chain, trace, credit, message };
+            let (priority, bytes, chain, trace) = (Priority::Ordinary, length, None, None);
+            let envelope = Envelope {
+                protocol,
+                method,
+                priority,
+                bytes,
+                reply,
+                deadline,
+                chain,
+                trace,
+                credit,
+                message,
+            };
             return Box::write(room, envelope);
         };
         envelope.protocol = protocol;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bailiwick_core::credit::Grant;
 use bailiwick_core::link::{Event, Export, ExportId, Method, MethodName, Methods, Once, WatchId};
 use bailiwick_core::pace::Rate;
+use bailiwick_core::precedence::Priority;
 use bailiwick_wire::FdKinds;
 use bailiwick_wire::bootstrap;
 use bailiwick_wire::frame::AddressEntry;
@@ -26,12 +27,21 @@ use crate::reference::Passed;
 /// What stands behind one slot.
 pub(super) struct Exported {
     pub(super) actor: Behind,
-    /// The methods by their index in frames: protocol, and index within it.
-    pub(super) methods: Vec<(&'static ProtocolSchema, u16)>,
+    /// The methods by their index in frames.
+    pub(super) methods: Vec<Meant>,
     /// What may be lent beyond the first credit, over all peers.
     pub(super) lending: Arc<Lending>,
     /// Kinds of descriptors that the grant names for messages; `None` leaves them to the methods.
     pub(super) fds: Option<FdKinds>,
+}
+
+/// What a frame means by a method's index. The priority is the receiver's word: a frame has none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meant {
+    pub(super) protocol: &'static ProtocolSchema,
+    /// The index within the protocol.
+    pub(super) method: u16,
+    pub(super) priority: Priority,
 }
 
 /// The actor behind a slot.
@@ -87,18 +97,17 @@ impl Lending {
 }
 
 /// Returns the machine's view of some protocols on one mailbox, and which method each index is.
-pub(super) fn flatten(
-    protocols: &[&'static ProtocolSchema],
-) -> (Vec<Method>, Vec<(&'static ProtocolSchema, u16)>) {
+pub(super) fn flatten(protocols: &[&'static ProtocolSchema]) -> (Vec<Method>, Vec<Meant>) {
     let mut methods = Vec::new();
-    let mut places = Vec::new();
+    let mut meant = Vec::new();
     for protocol in protocols {
         for (method, index) in protocol.methods.iter().zip(0..) {
+            let priority = if method.has_priority { Priority::High } else { Priority::Ordinary };
             methods.push(as_method(protocol, method));
-            places.push((*protocol, index));
+            meant.push(Meant { protocol, method: index, priority });
         }
     }
-    (methods, places)
+    (methods, meant)
 }
 
 /// Returns the machine's view of a method.
@@ -124,14 +133,14 @@ pub(super) fn export(
     granted: Option<&[String]>,
     mailbox: &Mailbox,
     asks: u32,
-) -> (Export, Vec<(&'static ProtocolSchema, u16)>) {
-    let (methods, places) = flatten(protocols);
+) -> (Export, Vec<Meant>) {
+    let (methods, meant) = flatten(protocols);
     let mailbox = mailbox.lendable();
-    let is_granted = |&(protocol, index): &(&'static ProtocolSchema, u16)| {
-        let name = protocol.methods[usize::from(index)].name;
+    let is_granted = |&Meant { protocol, method, .. }: &Meant| {
+        let name = protocol.methods[usize::from(method)].name;
         granted.is_none_or(|granted| granted.iter().any(|method| method == name))
     };
-    let all = places.iter().zip(0..).filter(|(place, _)| is_granted(place));
+    let all = meant.iter().zip(0..).filter(|(meant, _)| is_granted(meant));
     let granted = all.fold(Methods::NONE, |methods, (_, index)| methods.with(index));
     let (first, wait) = match mailbox.policy() {
         OnFull::Wait => (Grant { messages: mailbox.capacity().clamp(1, FIRST.messages), ..FIRST }, true),
@@ -149,12 +158,12 @@ pub(super) fn export(
         }
     };
     let rendezvous = mailbox.is_rendezvous();
-    (Export { granted, wait, rendezvous, ..Export::plain(methods, first, asks) }, places)
+    (Export { granted, wait, rendezvous, ..Export::plain(methods, first, asks) }, meant)
 }
 
 impl Turn<'_> {
-    /// Returns the actor, the protocol and the method that a frame's index means.
-    pub(super) fn exported(&self, export: ExportId, method: u16) -> Option<(&'static ProtocolSchema, u16)> {
+    /// Returns what a frame's index means.
+    pub(super) fn exported(&self, export: ExportId, method: u16) -> Option<Meant> {
         let exported = self.state.exports.get(export.target.slot as usize)?.as_ref()?;
         exported.methods.get(usize::from(method)).copied()
     }
@@ -170,7 +179,7 @@ impl Turn<'_> {
         let mut methods = exported
             .methods
             .iter()
-            .map(|(protocol, index)| (*protocol, &protocol.methods[usize::from(*index)]));
+            .map(|Meant { protocol, method, .. }| (*protocol, &protocol.methods[usize::from(*method)]));
         methods.find(|(protocol, method)| as_method(protocol, method).name == name).map(|(_, method)| method)
     }
 

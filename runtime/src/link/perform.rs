@@ -19,6 +19,7 @@ use bailiwick_wire::reason::{DownCause, NotDelivered};
 use bailiwick_wire::schema::{Disagreement, MethodSchema};
 
 use super::effect::Effect;
+use super::exports::Meant;
 use super::frames;
 use super::peer::{Hand, Turn};
 use super::reasons;
@@ -429,7 +430,7 @@ impl Turn<'_> {
             }
             None => Reply::nobody(),
         };
-        let Some((protocol, method)) = self.exported(export, method) else {
+        let Some(Meant { protocol, method, priority }) = self.exported(export, method) else {
             return self.effects.push(Effect::Drop(Box::new((reply, credit))));
         };
         let granted = self.exported_fds(export);
@@ -439,6 +440,7 @@ impl Turn<'_> {
         let envelope: Box<Envelope> = Box::new(Envelope {
             protocol,
             method,
+            priority,
             // It is within the limits of its link.
             bytes: payload.bytes.len() as u32,
             reply,

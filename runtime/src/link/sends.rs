@@ -120,7 +120,7 @@ impl Turn<'_> {
         let (Some(ticket), Some(first)) = (self.state.link.vacant_ticket(), place) else { return false };
         let (now, size) = (self.state.now, parcel.size());
         let (method, patience) = (first + envelope.method, Patience::Now);
-        let send = Send { ticket, import, method, size, patience, deadline };
+        let send = Send { ticket, import, method, size, patience, priority: envelope.priority, deadline };
         if !envelope.reply.is_awaited() {
             let Some(frame) = self.state.link.tell_at_once(now, &send) else { return false };
             self.name_addresses(parcel);
@@ -146,7 +146,7 @@ impl Turn<'_> {
         parcel: Parcel,
         from: From,
     ) -> Sent {
-        let (protocol, method) = (envelope.protocol, envelope.method);
+        let (protocol, method, priority) = (envelope.protocol, envelope.method, envelope.priority);
         let (is_ask, asker) = (envelope.reply.is_awaited(), envelope.reply.local_slot());
         let deadline = envelope.deadline.map(|deadline| self.peer.instant(deadline));
         let patience = match &from {
@@ -165,7 +165,8 @@ impl Turn<'_> {
         let sent = Sent { ticket: nothing, parcel, envelope: Some(envelope), from, left: None, outcome };
         let (Some(ticket), Some(first)) = (ticket, place) else { return sent };
         let mut hand = Hand { sent: Some(sent), ..Hand::default() };
-        let send = Send { ticket, import, method: first + method, size, patience, deadline };
+        let method = first + method;
+        let send = Send { ticket, import, method, size, patience, priority, deadline };
         self.event_with(if is_ask { Event::Ask(send) } else { Event::Tell(send) }, &mut hand);
         let sent = hand.sent.expect("nobody takes it out of the hand");
         let asker = asker.filter(|_| !matches!(sent.outcome, SendOutcome::Refused(_)));

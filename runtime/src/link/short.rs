@@ -8,11 +8,12 @@ use std::ops::Range;
 use bailiwick_core::asks::Ticket as SendId;
 use bailiwick_core::credit::Size;
 use bailiwick_core::link::{Action, Delivery, Message, Target};
+use bailiwick_core::precedence::Priority;
 use bailiwick_wire::descriptors::Incoming;
 use bailiwick_wire::frame::{Extensions, Frame, Header, Kind};
 
 use super::effect::{Effect, Landing};
-use super::exports::Behind;
+use super::exports::{Behind, Meant};
 use super::peer::{Arrived, Hand, Turn};
 use super::sends::Sending;
 use crate::payload::Payload;
@@ -84,11 +85,15 @@ impl Turn<'_> {
     fn land(&mut self, delivery: Delivery, frame: &Frame<'_>, place: Range<usize>) {
         let Delivery { export, method, asked, deadline, .. } = delivery;
         let slot = self.state.exports.get(export.target.slot as usize).and_then(Option::as_ref);
-        let known = slot.and_then(|exported| match &exported.actor {
-            Behind::Cell(cell) => Some((cell, *exported.methods.get(usize::from(method))?)),
-            Behind::Early(..) => None,
-        });
-        let Some((cell, (protocol, method))) = known else {
+        let known =
+            slot.and_then(|exported| match (&exported.actor, exported.methods.get(usize::from(method))?) {
+                (Behind::Cell(cell), &Meant { protocol, method, priority: Priority::Ordinary }) => {
+                    Some((cell, protocol, method))
+                }
+                // What is not stored among the others has a box and bytes of its own.
+                (Behind::Cell(_), Meant { priority: Priority::High, .. }) | (Behind::Early(..), _) => None,
+            });
+        let Some((cell, protocol, method)) = known else {
             let mut hand = Hand { arrived: Some(arrived(frame)), ..Hand::default() };
             return self.perform(delivery.into(), &mut hand);
         };

@@ -9,6 +9,7 @@ mod limits;
 mod mutation;
 mod policies;
 mod pool;
+mod priorities;
 mod rendezvous;
 mod ring;
 mod sides;

@@ -21,6 +21,13 @@ trait Thumbs {
         1
     }
     extern "C" fn foreign(&mut self);
+    #[priority(low)]
+    async fn low(&mut self);
+    #[priority]
+    async fn none(&mut self);
+    #[priority(high)]
+    #[priority(high)]
+    async fn twice(&mut self);
 }
 
 fn main() {}

@@ -104,7 +104,7 @@ pub enum OnFull {
     Wait,
     /// The send fails with `NotDelivered(Full)`.
     Reject,
-    /// The oldest message that waits becomes a dead letter.
+    /// The oldest message that waits becomes a dead letter: of the ordinary ones, if one waits.
     DropOldest,
     /// The new message becomes a dead letter.
     DropNewest,

@@ -12,7 +12,7 @@ use bailiwick_core::credit::Grant;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use pair::Who;
-use story::{ACTORS, Step, play, play_rendezvous};
+use story::{ACTORS, Step, play, play_mixed, play_rendezvous};
 
 /// A longer story shows nothing that a shorter one does not.
 const STEPS_MAX: usize = 150;
@@ -23,12 +23,15 @@ fuzz_target!(|bytes: &[u8]| {
     let steps = std::iter::from_fn(|| (!bytes.is_empty()).then(|| step(&mut bytes).ok())?);
     if first.messages == 0 {
         play_rendezvous(steps.take(STEPS_MAX));
+    } else if first.bytes % 2 == 1 {
+        play_mixed(first, steps.take(STEPS_MAX));
     } else {
         play(first, steps.take(STEPS_MAX));
     }
 });
 
-/// Returns what is lent at first; no message at all stands for mailboxes that hold nothing.
+/// Returns what is lent at first; no message at all stands for mailboxes that hold nothing, an odd number of bytes for messages
+/// of both priorities.
 fn first(bytes: &mut Unstructured<'_>) -> Result<Grant> {
     Ok(Grant { messages: bytes.int_in_range(0..=4)?, bytes: bytes.int_in_range(1..=400)?, fds: 0 })
 }

@@ -11,6 +11,7 @@ use super::page::Page;
 use super::tables::{Export, ExportId, Import, ImportId};
 use crate::asks::Ticket;
 use crate::credit::{Grant, Size};
+use crate::precedence::Priority;
 use crate::time::Instant;
 
 /// Something that happened.
@@ -224,6 +225,8 @@ pub struct Send {
     pub size: Size,
     /// What to do without credit.
     pub patience: Patience,
+    /// When it goes, of those that wait for the same actor.
+    pub priority: Priority,
     /// Until when the sender waits: an asker for the answer or the opening of a stream, a teller for room.
     pub deadline: Option<Instant>,
 }

@@ -258,7 +258,7 @@ impl Link {
                 continue;
             }
             while let Some(ticket) =
-                self.imports[index].as_ref().and_then(|import| self.pending.first(&import.waiting))
+                self.imports[index].as_ref().and_then(|import| import.waiting.next(&self.pending))
             {
                 self.give_up(ticket, NotDelivered::Gone, actions);
             }

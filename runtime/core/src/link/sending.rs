@@ -89,16 +89,18 @@ impl Link {
         kind: Kind,
     ) -> Result<Option<Frame>, NotDelivered> {
         self.check(now, send)?;
-        if !self.can_send() || !self.admits(send, kind) || !self.queue_is_empty(send.import) {
+        if !self.can_send() || !self.admits(send, kind) || !self.lets_pass(send) {
             return Ok(None);
         }
         if kind == Kind::Tell && !self.meets(send.import) {
+            self.note_passing(send);
             return Ok(self.transmit_tell(now, send));
         }
         let pending = Pending { send: *send, kind, sent: None };
         if !self.pending.claim(send.ticket, pending, send.deadline) {
             return Err(NotDelivered::Full);
         }
+        self.note_passing(send);
         Ok(self.transmit_pending(now, send.ticket))
     }
 
@@ -199,8 +201,16 @@ impl Link {
         })
     }
 
-    fn queue_is_empty(&self, import: ImportId) -> bool {
-        self.import_at(import).is_some_and(|import| import.waiting.is_empty())
+    fn lets_pass(&self, send: &Send) -> bool {
+        self.import_at(send.import)
+            .is_some_and(|import| import.waiting_count == 0 || import.waiting.lets_pass(send.priority))
+    }
+
+    /// Notes that a message goes by others that wait, if some do.
+    fn note_passing(&mut self, send: &Send) {
+        if let Some(import) = self.import_mut(send.import).filter(|import| import.waiting_count > 0) {
+            import.waiting.went(send.priority);
+        }
     }
 
     fn keep(&mut self, pending: Pending, actions: &mut Vec<Action>) {
@@ -209,7 +219,7 @@ impl Link {
             return refuse(send.ticket, kind, NotDelivered::Full, actions);
         }
         if let Some(Some(import)) = self.imports.get_mut(send.import.0 as usize) {
-            self.pending.enqueue(&mut import.waiting, send.ticket);
+            self.pending.enqueue(import.waiting.of(send.priority), send.ticket);
             import.waiting_count += 1;
         }
         self.waiting.messages += 1;
@@ -263,7 +273,7 @@ impl Link {
     fn flush_queue(&mut self, now: Instant, import: ImportId, actions: &mut Vec<Action>) {
         while self.can_send() {
             let Some(entry) = self.import_at(import) else { return };
-            let Some(ticket) = self.pending.first(&entry.waiting) else { return };
+            let Some(ticket) = entry.waiting.next(&self.pending) else { return };
             let Some(pending) = self.pending.pending(ticket) else { return };
             let (send, kind) = (pending.send, pending.kind);
             // What waited for this transport was measured before the peer had named its limits and offers.
@@ -275,6 +285,9 @@ impl Link {
                 return;
             }
             self.unqueue(ticket);
+            if let Some(import) = self.import_mut(import) {
+                import.waiting.went(send.priority);
+            }
             let frame = if kind == Kind::Tell && !self.meets(import) {
                 self.pending.end(ticket);
                 self.transmit_tell(now, &send)
@@ -347,22 +360,20 @@ impl Link {
         let Some(pending) = self.pending.pending(ticket) else { return };
         let send = pending.send;
         let Some(Some(import)) = self.imports.get_mut(send.import.0 as usize) else { return };
-        if self.pending.unqueue(&mut import.waiting, ticket) {
+        if self.pending.unqueue(import.waiting.of(send.priority), ticket) {
             import.waiting_count -= 1;
             self.waiting.messages -= 1;
             self.waiting.bytes -= u64::from(send.size.bytes);
         }
     }
 
-    /// Keeps of what waits only what may wait while the peer is down: the oldest of each actor.
+    /// Keeps of what waits only what may wait while the peer is down: of each actor what would leave first.
     pub(super) fn trim_waiting(&mut self, actions: &mut Vec<Action>) {
         let limit = self.config.while_down;
         let (mut messages, mut bytes) = (0, 0);
         let mut late = Vec::new();
         for import in self.imports.iter().flatten() {
-            let mut next = self.pending.first(&import.waiting);
-            while let Some(ticket) = next {
-                next = self.pending.behind(ticket);
+            for ticket in import.waiting.all(&self.pending) {
                 let size = self.pending.pending(ticket).map_or(0, |pending| pending.send.size.bytes);
                 messages += 1;
                 bytes += u64::from(size);

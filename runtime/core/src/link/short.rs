@@ -165,6 +165,7 @@ impl Link {
 mod tests {
     use super::*;
     use crate::link::{Config, ImportId, Patience};
+    use crate::precedence::Priority;
 
     #[test]
     fn without_a_link_nothing_is_sent_at_once_and_nothing_arrives() {
@@ -172,7 +173,8 @@ mod tests {
         let before = link.clone();
         let ticket = link.vacant_ticket().unwrap();
         let (import, size, patience) = (ImportId(0), Size::default(), Patience::Wait);
-        let send = Send { ticket, import, method: 0, size, patience, deadline: None };
+        let (priority, deadline) = (Priority::High, None);
+        let send = Send { ticket, import, method: 0, size, patience, priority, deadline };
         assert_eq!(link.tell_at_once(Instant::START, &send), None);
         assert_eq!(link.ask_at_once(Instant::START, &send), None);
         let target = Target { slot: 0, generation: 0 };

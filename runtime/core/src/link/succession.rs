@@ -16,7 +16,7 @@ impl Link {
         (self.awaited, self.accompanied) = (false, false);
         for import in (0..self.imports.len() as u32).map(ImportId) {
             while let Some(ticket) =
-                self.import_at(import).filter(lasts).and_then(|entry| self.pending.first(&entry.waiting))
+                self.import_at(import).filter(lasts).and_then(|entry| entry.waiting.next(&self.pending))
             {
                 self.close_pending(ticket);
                 actions.push(Action::HandBack { ticket, import });

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::frame::{Method, Target, Terms};
 use super::limbo::Limbo;
-use crate::asks::Queue;
+use super::line::Line;
 use crate::credit::{Allowance, Grant, Ledger, Payment};
 use crate::pace::{Pace, Rate};
 use crate::time::Instant;
@@ -297,8 +297,8 @@ pub(super) struct ImportSlot {
     /// Asks that are written and not ended, and tells that are written and not taken, where that matters.
     pub(super) asks: u32,
     pub(super) limbo: Limbo,
-    /// Sends that wait, oldest first.
-    pub(super) waiting: Queue,
+    /// Sends that wait.
+    pub(super) waiting: Line,
     pub(super) waiting_count: u32,
     /// No local address names it; the place is free once nothing waits or is open.
     pub(super) forgotten: bool,
@@ -347,7 +347,7 @@ impl ImportSlot {
             asks_max: 0,
             asks: 0,
             limbo: Limbo::default(),
-            waiting: Queue::default(),
+            waiting: Line::default(),
             waiting_count: 0,
             forgotten: false,
         }

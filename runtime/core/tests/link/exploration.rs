@@ -156,6 +156,14 @@ fn two_tells_to_a_rendezvous_and_a_crash_at_every_point() {
     assert_eq!(explore_in(Pair::of_rendezvous(Config::default(), 1), &[Tell(0), Tell(0)], 1, 0), 3_777);
 }
 
+#[test]
+fn tells_of_both_priorities_and_a_crash_at_every_point() {
+    let mut pair = Pair::new(Config::default(), 1, Grant { messages: 1, bytes: 100, fds: 0 });
+    // Every other one is of high priority, so that it passes the one before.
+    pair.mixed = true;
+    assert_eq!(explore_in(pair, &[Tell(0), Tell(0), Tell(0)], 1, 0), 28_632);
+}
+
 /// Visits everything that can be reached and returns how many states that are.
 fn explore(messages: &[Message], actors: u32, words: u8) -> usize {
     let first = Grant { messages: 1, bytes: 100, fds: 0 };

@@ -7,6 +7,7 @@ use bailiwick_core::link::{
     ImportId, Limits, Link, Method, MethodName, Methods, NotDelivered, Offer, Outcome, Page, Patience, Send,
     Target, Terms, Unknown, VERSION, WatchId,
 };
+use bailiwick_core::precedence::Priority;
 use bailiwick_core::time::Instant;
 use proptest::prelude::*;
 
@@ -239,7 +240,8 @@ proptest! {
             if act {
                 let ticket = link.vacant_ticket().expect("the table has room");
                 let (import, patience, size) = (ImportId(0), Patience::Wait, SMALL);
-                let send = Send { ticket, import, method: 0, size, patience, deadline: None };
+                let (priority, deadline) = (Priority::Ordinary, None);
+                let send = Send { ticket, import, method: 0, size, patience, priority, deadline };
                 asks += 1;
                 open_asks += 1;
                 link.handle(Instant::START, Event::Ask(send), &mut actions);
@@ -290,7 +292,8 @@ proptest! {
         for _ in 0..4 {
             let ticket = link.vacant_ticket().expect("the table has room");
             let (import, patience, size) = (ImportId(0), Patience::Wait, SMALL);
-            let send = Send { ticket, import, method: 0, size, patience, deadline: None };
+            let (priority, deadline) = (Priority::Ordinary, None);
+                let send = Send { ticket, import, method: 0, size, patience, priority, deadline };
             link.handle(Instant::START, Event::Ask(send), &mut actions);
             tickets.push(ticket);
         }

@@ -3,6 +3,7 @@ mod exploration;
 mod grants;
 mod hostile;
 mod pair;
+mod priorities;
 mod properties;
 mod rendezvous;
 mod scenarios;

@@ -1,7 +1,7 @@
 //! A simulation of two workers: two link machines, drivers that keep payloads, and pipes between them.
 //!
 //! The simulation checks as it goes: no honest side is ever found at fault, each ask ends at most once, what
-//! was reported as not delivered is never started, what a peer's death leaves unknown was started, messages to one actor arrive in the order sent and never
+//! was reported as not delivered is never started, what a peer's death leaves unknown was started, messages of one priority to one actor arrive in the order sent and never
 //! twice, nothing is delivered over a closed transport, and `Down` comes once, after the last message.
 
 // Said with its path, so that the fuzz targets can take this file in too.
@@ -19,6 +19,7 @@ use bailiwick_core::link::{
     Asked, Cause, Config, Event, Export, ExportId, Failure, Frame, Import, ImportId, Link, Method,
     MethodName, NotDelivered, Outcome, Page, Patience, Send, Unknown, WatchId,
 };
+use bailiwick_core::precedence::Priority;
 use bailiwick_core::time::Instant;
 
 /// Which of the two workers.
@@ -122,11 +123,13 @@ pub(crate) struct Pair {
     pub(crate) now: Instant,
     /// Whether a refusal is part of the story.
     pub(crate) refuses: bool,
+    /// Whether every other message is of high priority.
+    pub(crate) mixed: bool,
     sides: [Side; 2],
     /// What became of each side's messages.
     fates: [Fate; 2],
-    /// The last number delivered, by receiver and actor.
-    newest: BTreeMap<(Who, u32), Number>,
+    /// The last number delivered, by receiver, actor and priority.
+    newest: BTreeMap<(Who, u32, Priority), Number>,
 }
 
 /// The method of every message.
@@ -213,6 +216,7 @@ impl Pair {
         Self {
             now: Instant::START,
             refuses: false,
+            mixed: false,
             sides: [side(), side()],
             fates: [Fate::default(), Fate::default()],
             newest: BTreeMap::new(),
@@ -276,9 +280,11 @@ impl Pair {
         let number = self.fates[who as usize].sent;
         self.fates[who as usize].sent += 1;
         let deadline = within.map(|within| self.now + within);
+        let priority = self.priority(number);
         let side = &mut self.sides[who as usize];
         let ticket = side.link.vacant_ticket().expect("the table has room");
-        let send = Send { ticket, import: ImportId(to), method: METHOD, size: MESSAGE, patience, deadline };
+        let (import, method, size) = (ImportId(to), METHOD, MESSAGE);
+        let send = Send { ticket, import, method, size, patience, priority, deadline };
         let event = if asks {
             side.asking.insert(ticket, number);
             Event::Ask(send)
@@ -290,6 +296,11 @@ impl Pair {
         number
     }
 
+    /// Returns the priority of a message.
+    pub(crate) fn priority(&self, number: Number) -> Priority {
+        if self.mixed && number % 2 == 1 { Priority::High } else { Priority::Ordinary }
+    }
+
     /// Has `who` hand back what waits, and sends it again in that order, as over the link of another life.
     pub(crate) fn supersede(&mut self, who: Who) {
         self.feed(who, Event::Superseded, None);
@@ -299,7 +310,8 @@ impl Pair {
         for (import, number, is_ask) in std::mem::take(&mut side.handed_back) {
             let ticket = self.side(who).link.vacant_ticket().expect("the table has room");
             let patience = Patience::Kept;
-            let send = Send { ticket, import, method: METHOD, size: MESSAGE, patience, deadline: None };
+            let (method, size, priority) = (METHOD, MESSAGE, self.priority(number));
+            let send = Send { ticket, import, method, size, patience, priority, deadline: None };
             if is_ask {
                 self.sides[who as usize].asking.insert(ticket, number);
             }
@@ -377,6 +389,11 @@ impl Pair {
             self.sides[who as usize].handlers.push(asked);
         }
         true
+    }
+
+    /// Returns which messages lie in a mailbox.
+    pub(crate) fn numbers(&self, who: Who, slot: u32) -> Vec<Number> {
+        self.side(who).mailboxes[slot as usize].iter().map(|letter| letter.number).collect()
     }
 
     /// Lets the oldest handler of `who` answer.

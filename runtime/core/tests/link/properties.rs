@@ -4,7 +4,7 @@ use bailiwick_core::credit::Grant;
 use proptest::prelude::*;
 
 use crate::pair::Who;
-use crate::story::{ACTORS, Step, play, play_rendezvous};
+use crate::story::{ACTORS, Step, play, play_mixed, play_rendezvous};
 
 fn step() -> impl Strategy<Value = Step> {
     let who = prop_oneof![Just(Who::Left), Just(Who::Right)];
@@ -39,6 +39,14 @@ proptest! {
         bytes in 1..400u32,
     ) {
         play(Grant { messages, bytes, fds: 0 }, steps);
+    }
+
+    #[test]
+    fn messages_of_each_priority_come_in_the_order_sent_and_none_is_lost(
+        steps in prop::collection::vec(step(), 0..150),
+        messages in 1..4u32,
+    ) {
+        play_mixed(Grant { messages, bytes: 400, fds: 0 }, steps);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use bailiwick_core::link::{
     Method, MethodName, NotDelivered, Offer, Outcome, Patience, Refusal, Send, Target, Terms, Unknown,
     VERSION, WhileDown,
 };
+use bailiwick_core::precedence::Priority;
 use bailiwick_core::time::Instant;
 
 use crate::pair::{ASKS, LOST, MESSAGE, METHOD, Pair, SCHEMA, UNHANDLED, Who};
@@ -496,10 +497,12 @@ fn terms(messages: u32, bytes: u32, fds: u16) -> Terms {
     Terms::plain(0, Grant { messages, bytes, fds }, 2)
 }
 
+const ORDINARY: Priority = Priority::Ordinary;
+
 fn tell(link: &mut Link, size: Size) -> Vec<Action> {
     let ticket = link.vacant_ticket().expect("the table has room");
-    let send =
-        Send { ticket, import: ImportId(0), method: METHOD, size, patience: Patience::Wait, deadline: None };
+    let (import, method, patience, deadline) = (ImportId(0), METHOD, Patience::Wait, None);
+    let send = Send { ticket, import, method, size, patience, priority: ORDINARY, deadline };
     let mut actions = Vec::new();
     link.handle(Instant::START, Event::Tell(send), &mut actions);
     actions
@@ -552,7 +555,8 @@ fn more_asks_than_the_grant_allows_wait() {
     let ask = |link: &mut Link| {
         let ticket = link.vacant_ticket().expect("the table has room");
         let (import, patience) = (ImportId(0), Patience::Wait);
-        let send = Send { ticket, import, method: METHOD, size: MESSAGE, patience, deadline: None };
+        let (method, size, deadline) = (METHOD, MESSAGE, None);
+        let send = Send { ticket, import, method, size, patience, priority: ORDINARY, deadline };
         let mut actions = Vec::new();
         link.handle(Instant::START, Event::Ask(send), &mut actions);
         actions.remove(0)
@@ -609,7 +613,8 @@ fn a_different_method_that_is_named_later_is_refused_alone() {
     for (method, reason) in [(1, NotDelivered::NotGranted), (2, NotDelivered::Refused)] {
         let ticket = link.vacant_ticket().unwrap();
         let (import, patience) = (ImportId(0), Patience::Wait);
-        let send = Send { ticket, import, method, size: MESSAGE, patience, deadline: None };
+        let (size, deadline) = (MESSAGE, None);
+        let send = Send { ticket, import, method, size, patience, priority: ORDINARY, deadline };
         link.handle(Instant::START, Event::Tell(send), &mut actions);
         assert_eq!(actions.pop(), Some(Action::Undelivered { ticket, reason }));
     }

@@ -42,6 +42,13 @@ pub(crate) fn play_rendezvous(steps: impl IntoIterator<Item = Step>) {
     play_with(Pair::of_rendezvous(Config::default(), ACTORS), steps);
 }
 
+/// Plays a story of two workers whose messages are of both priorities, and checks how it ends.
+pub(crate) fn play_mixed(first: Grant, steps: impl IntoIterator<Item = Step>) {
+    let mut pair = Pair::new(Config::default(), ACTORS, first);
+    pair.mixed = true;
+    play_with(pair, steps);
+}
+
 fn play_with(mut pair: Pair, steps: impl IntoIterator<Item = Step>) {
     pair.open();
     let mut watches = 0;

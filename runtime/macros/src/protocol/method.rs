@@ -18,6 +18,8 @@ pub(crate) struct Method {
     pub(crate) takes_context: bool,
     pub(crate) arguments: Vec<Argument>,
     pub(crate) answer: Answer,
+    /// Its messages go before ordinary ones.
+    pub(crate) has_priority: bool,
 }
 
 /// An argument that travels.
@@ -79,6 +81,7 @@ impl Method {
             takes_context,
             arguments,
             answer: Answer::read(&signature.output)?,
+            has_priority: has_priority(&function.attrs)?,
         })
     }
 }
@@ -113,6 +116,27 @@ impl Answer {
             Some((wrapper, inner)) if wrapper == "Replies" => Self::Replies(inner),
             _ => Self::Value(ty.clone()),
         })
+    }
+}
+
+/// Tells whether an attribute of a method is for `#[protocol]` alone.
+pub(crate) fn is_own(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("priority")
+}
+
+/// Reads `#[priority(high)]`.
+fn has_priority(attributes: &[Attribute]) -> Result<bool> {
+    let mut own = attributes.iter().filter(|attribute| is_own(attribute));
+    let Some(first) = own.next() else { return Ok(false) };
+    if let Some(second) = own.next() {
+        return Err(Error::new_spanned(second, "a method has one priority"));
+    }
+    match first.parse_args::<Ident>() {
+        Ok(word) if word == "high" => Ok(true),
+        Ok(_) | Err(_) => {
+            let message = "the only priority is `#[priority(high)]`; a method without it is ordinary";
+            Err(Error::new_spanned(first, message))
+        }
     }
 }
 

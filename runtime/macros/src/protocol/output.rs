@@ -151,6 +151,7 @@ fn message_codec(names: &Names<'_>, methods: &[Method]) -> TokenStream {
         }
     });
     let name = protocol.unraw().to_string();
+    let priority = priority(methods);
     quote! {
         // A protocol without methods has no message to handle.
         #[allow(unused_variables)]
@@ -158,6 +159,8 @@ fn message_codec(names: &Names<'_>, methods: &[Method]) -> TokenStream {
             fn method(&self) -> u16 {
                 match *self { #(#indices,)* }
             }
+
+            #priority
 
             fn encode(
                 &self,
@@ -181,6 +184,23 @@ fn message_codec(names: &Names<'_>, methods: &[Method]) -> TokenStream {
             }
         }
     }
+}
+
+/// Says which messages go before others; nothing, if none does.
+fn priority(methods: &[Method]) -> Option<TokenStream> {
+    let high: Vec<_> =
+        methods.iter().filter(|method| method.has_priority).map(|method| &method.variant).collect();
+    (!high.is_empty()).then(|| {
+        quote! {
+            fn priority(&self) -> ::bailiwick::private::Priority {
+                #[allow(unreachable_patterns)]
+                match *self {
+                    #(Self::#high { .. })|* => ::bailiwick::private::Priority::High,
+                    _ => ::bailiwick::private::Priority::Ordinary,
+                }
+            }
+        }
+    })
 }
 
 fn protocol_impl(names: &Names<'_>, methods: &[Method]) -> TokenStream {

@@ -19,7 +19,8 @@ pub(super) fn write(protocol: &Ident, methods: &[Method]) -> TokenStream {
             Answer::Value(ty) | Answer::Later(ty) => quote! { .reply::<#ty>() },
             Answer::Replies(ty) => quote! { .replies::<#ty>() },
         };
-        quote! { ::bailiwick::private::MethodSchema::build(#name) #(#arguments)* #reply }
+        let priority = method.has_priority.then(|| quote! { .with_priority() });
+        quote! { ::bailiwick::private::MethodSchema::build(#name) #(#arguments)* #priority #reply }
     });
     quote! {
         static SCHEMA: ::bailiwick::private::LazyLock<::bailiwick::private::ProtocolSchema> =

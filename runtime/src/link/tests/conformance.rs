@@ -51,6 +51,8 @@ suite! {
     many_asks_at_a_time_are_each_answered;
     a_tell_to_a_rendezvous_ends_when_the_actor_takes_it;
     a_tell_to_a_rendezvous_that_is_taken_back_is_not_handled;
+    messages_of_high_priority_go_before_those_that_wait_in_the_order_sent;
+    a_rendezvous_is_with_those_of_high_priority_before_others_that_wait;
 }
 
 fn run<K: Kind>(test: impl AsyncFnOnce(Context, DeskRef, BellRef)) {
@@ -295,5 +297,46 @@ fn a_tell_to_a_rendezvous_that_is_taken_back_is_not_handled<K: Kind>() {
         }
         assert_eq!(booth.list().ask(SOON).await.unwrap(), [2]);
         assert_eq!(cx.dead_letters().len(), 0);
+    });
+}
+
+fn messages_of_high_priority_go_before_those_that_wait_in_the_order_sent<K: Kind>() {
+    run::<K>(async |_, desk, bell| {
+        let hanging = tokio::task::spawn_local(desk.hang().ask(Duration::from_secs(3600)));
+        assert_eq!(bell.ring().ask(SOON).await, Ok(1));
+        let sends = (1..=12).map(|number| {
+            let (ordinary, high) = (desk.add(number), desk.add_first(100 + number));
+            async { futures::join!(ordinary.tell(), high.tell()) }
+        });
+        let sends = tokio::task::spawn_local(futures::future::join_all(sends.collect::<Vec<_>>()));
+        assert_eq!(bell.ring().ask(SOON).await, Ok(2));
+        hanging.abort();
+        assert!(sends.await.unwrap().into_iter().all(|told| told == (Ok(()), Ok(()))));
+        let list = desk.list().ask(SOON).await.unwrap();
+        let (high, ordinary): (Vec<u32>, Vec<u32>) = list.iter().partition(|number| **number > 100);
+        assert_eq!((ordinary, high), ((1..=12).collect(), (101..=112).collect()));
+        assert_eq!(list[0], 101, "it passes the first in the mailbox");
+        // No more than eight were lent room for before those of high priority had it.
+        assert_eq!(list[20..], [9, 10, 11, 12], "and others in the line for room");
+    });
+}
+
+fn a_rendezvous_is_with_those_of_high_priority_before_others_that_wait<K: Kind>() {
+    run::<K>(async |cx, _, bell| {
+        let booth: DeskRef = cx.peer("right/booth").expect("the booth is granted");
+        let hanging = tokio::task::spawn_local(booth.hang().ask(Duration::from_secs(3600)));
+        // One stands before the actor.
+        assert_eq!(bell.ring().ask(SOON).await, Ok(1));
+        let ordinary = [1, 2].map(|number| tokio::task::spawn_local(booth.add(number).tell()));
+        assert_eq!(bell.ring().ask(SOON).await, Ok(2));
+        let high = tokio::task::spawn_local(booth.add_first(101).tell());
+        assert_eq!(bell.ring().ask(SOON).await, Ok(3));
+        hanging.abort();
+        assert_eq!(high.await.unwrap(), Ok(()));
+        for told in ordinary {
+            assert_eq!(told.await.unwrap(), Ok(()));
+        }
+        let list = booth.list().ask(SOON).await.unwrap();
+        assert!(list == [101, 1, 2] || list == [1, 101, 2], "{list:?}");
     });
 }

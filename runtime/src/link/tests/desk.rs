@@ -29,6 +29,9 @@ pub(crate) trait Desk {
     async fn stop(&mut self, cx: &mut Context);
     /// Asks the desk of another worker to relay to this one.
     async fn round_trip(&mut self, cx: &mut Context, peer: String) -> Result<usize, String>;
+    /// Adds a number to the list, before others.
+    #[priority(high)]
+    async fn add_first(&mut self, number: u32);
 }
 
 #[protocol]
@@ -115,6 +118,10 @@ impl Desk for Clerk {
         let me: DeskRef = cx.me();
         let relayed = peer.relay(me, 1).ask(Duration::from_secs(5)).await;
         relayed.map_err(|error| error.to_string())?
+    }
+
+    async fn add_first(&mut self, number: u32) {
+        self.list.push(number);
     }
 }
 

@@ -17,6 +17,9 @@ pub struct MethodSchema {
     pub arguments: Carries,
     /// What a reply, or each of a stream of replies, may carry.
     pub reply: Carries,
+    /// Its messages go before ordinary ones that wait. Each side goes by its own word, so it is no part of the shape: whether a
+    /// message is understood does not depend on it.
+    pub has_priority: bool,
 }
 
 /// The methods of a protocol, in the order of their indices.
@@ -49,7 +52,7 @@ impl ProtocolSchema {
 impl MethodSchema {
     /// Starts with the name; arguments and the reply follow.
     pub fn build(name: &'static str) -> MethodBuilder {
-        MethodBuilder { name, arguments: Vec::new(), shapes: Shapes::default() }
+        MethodBuilder { name, arguments: Vec::new(), shapes: Shapes::default(), has_priority: false }
     }
 
     /// Returns what another process is told.
@@ -65,6 +68,7 @@ pub struct MethodBuilder {
     name: &'static str,
     arguments: Vec<(&'static str, Shape)>,
     shapes: Shapes,
+    has_priority: bool,
 }
 
 impl MethodBuilder {
@@ -73,6 +77,11 @@ impl MethodBuilder {
         let shape = T::shape(&mut self.shapes);
         self.arguments.push((name, shape));
         self
+    }
+
+    /// Lets its messages go before ordinary ones that wait.
+    pub fn with_priority(self) -> MethodBuilder {
+        MethodBuilder { has_priority: true, ..self }
     }
 
     /// Ends with one reply.
@@ -100,6 +109,7 @@ impl MethodBuilder {
             shape,
             arguments: carries,
             reply,
+            has_priority: self.has_priority,
         }
     }
 }

@@ -174,7 +174,7 @@ impl Pair {
 
     fn deliver(&mut self, who: Who, letter: Letter) {
         let slot = letter.export.target.slot;
-        let newest = self.newest.insert((who, slot), letter.number);
+        let newest = self.newest.insert((who, slot, self.priority(letter.number)), letter.number);
         assert!(newest < Some(letter.number), "message {} came after {newest:?}", letter.number);
         self.sides[who as usize].mailboxes[slot as usize].push_back(letter);
     }
