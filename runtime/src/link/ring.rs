@@ -11,6 +11,7 @@
 //! whoever has an eventfd shares its flags, and can fill it. The end of the socket is the end of the peer.
 
 mod lane;
+mod lenders;
 mod sink;
 mod source;
 

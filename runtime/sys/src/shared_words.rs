@@ -87,7 +87,8 @@ impl Drop for SharedWords {
 }
 
 /// Nobody can change its size, nor what is sealed.
-const FIXED: SealFlag = SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_SEAL);
+pub(crate) const FIXED: SealFlag =
+    SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_SEAL);
 
 #[cfg(test)]
 mod tests {
