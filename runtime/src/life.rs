@@ -269,6 +269,8 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
                 return ControlFlow::Break(End::Drained);
             }
             match turns.next().await {
+                // What waited a moment ago was taken back, and nothing comes any more.
+                None if *draining => return ControlFlow::Break(End::Drained),
                 None => return ControlFlow::Continue(()),
                 Some(Next::Message) => {
                     if let Err(cause) = turns.handle::<A, D>(actor, cx).await {
@@ -363,3 +365,6 @@ impl Drop for Mortal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

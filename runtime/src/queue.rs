@@ -10,6 +10,7 @@
 
 mod state;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -187,6 +188,7 @@ impl Queue {
         }
         if hand.is_empty() {
             // Whoever has nothing in hand may go, and what was kept for more is needed here.
+            state.store.shrink();
             state.store.inherit(mem::take(hand));
             state.wait(task);
             return Poll::Pending;
@@ -321,8 +323,12 @@ impl Queue {
         let rare = state.rare();
         rare.closed = Some(reason.clone());
         let (mut high, line) = (mem::take(&mut rare.high), mem::take(&mut rare.line));
-        // Who is kept for the sake of its siblings still follows these.
-        rare.lane.retain(|signal| matches!(signal, Signal::Stop | Signal::Drain | Signal::Begin));
+        // Who is kept for the sake of its siblings still follows these. The rest is dropped outside of the lock: somebody may wait
+        // for an answer to it.
+        let stays = |signal: &Signal| matches!(signal, Signal::Stop | Signal::Drain | Signal::Begin);
+        let (lane, _unanswered): (VecDeque<_>, VecDeque<_>) =
+            mem::take(&mut rare.lane).into_iter().partition(stays);
+        rare.lane = lane;
         self.note_ahead(rare);
         drop(state);
         let high = iter::from_fn(move || high.as_mut()?.pop());

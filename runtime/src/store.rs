@@ -166,16 +166,23 @@ impl Store {
         self.weight += weight;
     }
 
-    /// Keeps for what comes next what an empty store has kept so far.
-    pub(crate) fn inherit(&mut self, other: Store) {
-        if other.entries.capacity() > self.entries.capacity() && self.is_empty() {
-            self.entries = other.entries;
+    /// Keeps for what comes next what another has kept so far, where that is more and both are empty: what both have kept together
+    /// would be more from each time to the next.
+    pub(crate) fn inherit(&mut self, mut other: Store) {
+        if !self.is_empty() || !other.is_empty() {
+            return;
         }
-        match (&mut self.linked, other.linked) {
-            (Some(linked), Some(other)) => linked.append(*other),
-            (None, linked) => self.linked = linked,
-            (Some(_), None) => {}
+        if other.entries.capacity() > self.entries.capacity() {
+            self.entries = mem::take(&mut other.entries);
         }
+        if other.spare() > self.spare() {
+            self.linked = other.linked;
+        }
+    }
+
+    /// Returns how many boxes are kept for messages.
+    fn spare(&self) -> usize {
+        self.linked.as_ref().map_or(0, |linked| linked.spare.len())
     }
 
     /// Lets go of memory that few messages need, if it is empty.
@@ -350,6 +357,29 @@ mod tests {
             });
             prop_assert_eq!(rest.collect::<Vec<_>>(), Vec::from(waiting));
         }
+    }
+
+    /// An actor that waits while it handles one message, and is sent another meanwhile, over and over.
+    #[test]
+    fn what_is_kept_is_no_more_than_ever_waited_however_often_the_actor_rests() {
+        let mut mailbox = Store::default();
+        for _ in 0..100 {
+            let mut hand = Store::default();
+            for _ in 0..2 {
+                add(&mut mailbox, &[1], true);
+                hand.shrink();
+                mem::swap(&mut mailbox, &mut hand);
+                add(&mut mailbox, &[2], true);
+                assert_eq!(take(&mut hand), Some(vec![1]));
+                hand.shrink();
+                mem::swap(&mut mailbox, &mut hand);
+                assert_eq!(take(&mut hand), Some(vec![2]));
+            }
+            mailbox.shrink();
+            hand.shrink();
+            mailbox.inherit(hand);
+        }
+        assert_eq!(mailbox.spare(), 1);
     }
 
     #[test]

@@ -517,7 +517,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     },
     Section {
         title: "[worker.NAME.while_down]",
-        what: "What waits with each worker that sends to this one while it is down, and is delivered to its next life. Beyond it a send fails with `NotDelivered(PeerDown)`.",
+        what: "What waits with each worker that sends to this one while it is down, and is delivered to its next life. Beyond it, and beyond 64 descriptors, a send fails with `NotDelivered(PeerDown)`.",
         table: "WhileDown",
         head: "[worker.p]\nexec = \"x\"\n[worker.p.while_down]\n",
         keys: &[

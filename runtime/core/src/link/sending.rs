@@ -46,11 +46,16 @@ impl Kind {
     }
 }
 
+/// How many descriptors may wait with a sender while its peer is down: far fewer than a process may have, or none would be left for the
+/// link that they wait for.
+const WAITING_FDS_MAX: u32 = 64;
+
 /// What waits, over all actors of the peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Waiting {
     messages: u32,
     bytes: u64,
+    fds: u32,
 }
 
 impl Waiting {
@@ -177,8 +182,10 @@ impl Link {
             return Ok(());
         }
         let bytes = self.waiting.bytes + u64::from(send.size.bytes);
+        let fds = self.waiting.fds + u32::from(send.size.fds);
         let limit = self.config.while_down;
-        if self.waiting.messages < limit.messages && bytes <= u64::from(limit.bytes) {
+        if self.waiting.messages < limit.messages && bytes <= u64::from(limit.bytes) && fds <= WAITING_FDS_MAX
+        {
             return Ok(());
         }
         match self.state {
@@ -224,6 +231,7 @@ impl Link {
         }
         self.waiting.messages += 1;
         self.waiting.bytes += u64::from(send.size.bytes);
+        self.waiting.fds += u32::from(send.size.fds);
         actions.push(Action::Keep { ticket: send.ticket });
     }
 
@@ -364,20 +372,23 @@ impl Link {
             import.waiting_count -= 1;
             self.waiting.messages -= 1;
             self.waiting.bytes -= u64::from(send.size.bytes);
+            self.waiting.fds -= u32::from(send.size.fds);
         }
     }
 
     /// Keeps of what waits only what may wait while the peer is down: of each actor what would leave first.
     pub(super) fn trim_waiting(&mut self, actions: &mut Vec<Action>) {
         let limit = self.config.while_down;
-        let (mut messages, mut bytes) = (0, 0);
+        let (mut messages, mut bytes, mut fds) = (0, 0, 0);
         let mut late = Vec::new();
         for import in self.imports.iter().flatten() {
             for ticket in import.waiting.all(&self.pending) {
-                let size = self.pending.pending(ticket).map_or(0, |pending| pending.send.size.bytes);
+                let Some(pending) = self.pending.pending(ticket) else { continue };
+                let size = pending.send.size;
                 messages += 1;
-                bytes += u64::from(size);
-                if messages > limit.messages || bytes > u64::from(limit.bytes) {
+                bytes += u64::from(size.bytes);
+                fds += u32::from(size.fds);
+                if messages > limit.messages || bytes > u64::from(limit.bytes) || fds > WAITING_FDS_MAX {
                     late.push(ticket);
                 }
             }

@@ -524,6 +524,19 @@ fn the_receivers_limits_bind_the_sender_at_the_limit_and_beyond() {
 }
 
 #[test]
+fn what_waits_for_a_peer_that_is_down_holds_few_descriptors() {
+    let mut link = Link::new(Config::default());
+    let mut actions = Vec::new();
+    let entry = Import { slot: 0, generation: None, uses: vec![SCHEMA], rendezvous: false };
+    link.handle(Instant::START, Event::Import { import: ImportId(0), entry: Box::new(entry) }, &mut actions);
+    for _ in 0..4 {
+        assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 16 })[..], [Action::Keep { .. }]));
+    }
+    assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 1 })[..], [Action::Undelivered { .. }]));
+    assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 0 })[..], [Action::Keep { .. }]));
+}
+
+#[test]
 fn a_message_larger_than_the_credit_overdraws_once() {
     let mut link = alone(terms(9, 50, 0), Config::default().limits);
     assert!(matches!(tell(&mut link, Size { bytes: 80, fds: 0 })[..], [Action::Transmit { .. }]));
