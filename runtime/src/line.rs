@@ -52,7 +52,10 @@ impl Line {
 
     /// Takes out the message whose turn it is.
     pub(crate) fn take(&mut self) -> Option<(Ticket, Box<Envelope>)> {
-        let (ticket, envelope) = self.parked.remove(self.turn())?;
+        let (ticket, envelope) = match self.turn() {
+            0 => self.parked.pop_front()?,
+            at => self.parked.remove(at)?,
+        };
         self.precedence.went(envelope.priority, self.high() < self.parked.len());
         Some((ticket, envelope))
     }
@@ -66,6 +69,9 @@ impl Line {
     /// Returns the place of whose turn it is.
     fn turn(&self) -> usize {
         let high = self.high();
+        if high == 0 {
+            return 0;
+        }
         match self.precedence.next(high > 0, high < self.parked.len()) {
             Some(Priority::Ordinary) => high,
             Some(Priority::High) | None => 0,
@@ -74,6 +80,10 @@ impl Line {
 
     /// Returns how many of high priority there are.
     fn high(&self) -> usize {
+        // Mostly there are none, and whoever is first says so.
+        if self.parked.front().is_none_or(|(_, envelope)| envelope.priority == Priority::Ordinary) {
+            return 0;
+        }
         self.parked.partition_point(|(_, envelope)| envelope.priority == Priority::High)
     }
 }
