@@ -71,10 +71,10 @@ impl Queue {
             return Err(Box::new(Refused { envelope, reason }));
         }
         if state.lets_pass(envelope.priority) && self.fits(&state, envelope.bytes) {
-            if envelope.priority == Priority::High {
-                state.rare().line.passed(envelope.priority);
+            match envelope.priority {
+                Priority::Ordinary => state.store.push(envelope),
+                Priority::High => self.let_by(&mut state, envelope),
             }
-            self.admit(&mut state, envelope);
             Self::wake_actor(state);
             return Ok(Accepted::Queued);
         }
@@ -379,6 +379,13 @@ impl Queue {
             admitted.push(ticket);
         }
         self.has_line.store(!state.has_no_line(), Ordering::Relaxed);
+    }
+
+    /// Gives a message of high priority its place, which passes those who stand in line.
+    #[cold]
+    fn let_by(&self, state: &mut State, envelope: Box<Envelope>) {
+        state.rare().line.passed(envelope.priority);
+        self.admit(state, envelope);
     }
 
     /// Gives a message its place.
