@@ -15,7 +15,7 @@ fn sent<T: Serialize>(value: &T) -> (Vec<u8>, Incoming) {
     let mut bytes = Vec::new();
     let outgoing = encode_message(value, &LIMITS, &mut bytes).unwrap();
     let received = outgoing.descriptors().iter().map(|(_, fd)| {
-        let fd = fd.as_fd().try_clone_to_owned().unwrap();
+        let fd = fd.try_clone().unwrap();
         (observe(fd.as_fd()), fd)
     });
     let received = received.collect();

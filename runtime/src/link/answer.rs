@@ -16,8 +16,9 @@ use crate::payload::{Encode, unencodable_reply};
 
 impl Peer {
     fn parcel(&self, value: &dyn Encode) -> Result<Parcel, Box<EncodeError>> {
-        let (bytes, beside) = self.encode(|limits, bytes| value.encode(limits, bytes));
-        Ok(Parcel { bytes, beside: beside?, ..Parcel::default() })
+        let (mut bytes, limits) = self.encoder();
+        let beside = value.encode(&limits, &mut bytes)?;
+        Ok(Parcel { bytes, beside, ..Parcel::default() })
     }
 
     /// Gives the machine an event that ends an ask.

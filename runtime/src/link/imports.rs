@@ -123,8 +123,8 @@ impl Import {
 
     fn parcel(&self, envelope: &Envelope) -> Result<Parcel, NotDelivered> {
         let peer = self.way.peer();
-        let (bytes, beside) = peer.encode(|limits, bytes| envelope.message.encode(limits, bytes));
-        let beside = beside?;
+        let (mut bytes, limits) = peer.encoder();
+        let beside = envelope.message.encode(&limits, &mut bytes)?;
         let is_bare =
             !envelope.reply.is_awaited() && beside.descriptors().is_empty() && envelope.chain.is_none();
         if is_bare {

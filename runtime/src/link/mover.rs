@@ -181,8 +181,6 @@ impl Mover {
         let bytes = self.buffer.get(..bytes).unwrap_or_default();
         self.read_bytes += bytes.len();
         let serial = self.serial;
-        // First of all, so that what was lent is given back whatever becomes of it.
-        let fds = fds.into_iter().map(|fd| self.source.came(fd)).collect();
         let inbox = &mut self.inbox;
         self.peer.turn_with(&mut self.effects, |turn| {
             if !turn.serves(serial) {

@@ -6,6 +6,7 @@
 //! while an actor's code runs, and the machine is never asked from two threads at once.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use bailiwick_core::asks::Ticket as SendId;
@@ -15,7 +16,6 @@ use bailiwick_core::time;
 use bailiwick_wire::Limits;
 use bailiwick_wire::audit::Evidence;
 use bailiwick_wire::control::ToSupervisor;
-use bailiwick_wire::descriptors::Came;
 use bailiwick_wire::frame::{Extensions, Header};
 use bailiwick_wire::reason::NotDelivered;
 use bailiwick_wire::schema::ProtocolSchema;
@@ -33,7 +33,6 @@ use super::reasons::PeerState;
 use super::sends::{Kept, Parcel, Sending, Sent};
 use super::transport::Sink;
 use crate::address::WatchId;
-use crate::blob::encoding_for;
 use crate::cell::Cell;
 use crate::dead_letters::DeadLetters;
 use crate::envelope::{CreditSink, Envelope};
@@ -139,7 +138,7 @@ pub(super) struct Hand<'a> {
 pub(super) struct Arrived<'a> {
     pub(super) header: Header,
     pub(super) payload: &'a [u8],
-    pub(super) fds: Vec<Came>,
+    pub(super) fds: Vec<OwnedFd>,
     /// Some of its descriptors did not fit into this process's table.
     pub(super) fds_lost: bool,
     pub(super) extensions: Extensions,
@@ -165,11 +164,6 @@ pub(super) struct Turn<'a> {
 }
 
 impl State {
-    /// Tells whether memory is lent over the present transport.
-    pub(super) fn lends(&self) -> bool {
-        self.transport.as_ref().is_some_and(|transport| transport.sink.lends())
-    }
-
     /// Tells whether the peer should not be read before it has read what it is owed.
     pub(super) fn owes_too_much(&self) -> bool {
         self.outbox.owes_too_much(self.link.outstanding() > 0)
@@ -231,14 +225,10 @@ impl Peer {
         state.link.bound(limits.frame_bytes);
     }
 
-    /// Has something encoded, into an empty buffer that is to be given back by [`Turn::recycle`], for what that may cost.
-    pub(super) fn encode<R>(&self, encode: impl FnOnce(&Limits, &mut Vec<u8>) -> R) -> (Vec<u8>, R) {
-        let (mut bytes, limits, lends) = {
-            let mut state = self.lock();
-            (std::mem::take(&mut state.spare), state.limits, state.lends())
-        };
-        let encoded = encoding_for(lends, || encode(&limits, &mut bytes));
-        (bytes, encoded)
+    /// Takes an empty buffer to encode into, and what that may cost. To be given back by [`Turn::recycle`].
+    pub(super) fn encoder(&self) -> (Vec<u8>, Limits) {
+        let mut state = self.lock();
+        (std::mem::take(&mut state.spare), state.limits)
     }
 
     /// Locks the state, lets `act` give the machine events, and then does what concerns others.

@@ -9,14 +9,14 @@ use bailiwick_core::link::{
     Action, Closed, Delivery, Event, Failure, Frame, ImportId, NotDelivered as Reason, Outcome, Refusal,
     Target,
 };
+use bailiwick_wire::FdKinds;
 use bailiwick_wire::audit::Evidence;
 use bailiwick_wire::control::ToSupervisor;
-use bailiwick_wire::descriptors::{Came, Incoming, Outgoing};
+use bailiwick_wire::descriptors::Incoming;
 use bailiwick_wire::fault::Fault;
 use bailiwick_wire::frame::{Extensions, Header};
 use bailiwick_wire::reason::{DownCause, NotDelivered};
 use bailiwick_wire::schema::{Disagreement, MethodSchema};
-use bailiwick_wire::{FdKind, FdKinds};
 
 use super::effect::Effect;
 use super::exports::Meant;
@@ -174,13 +174,7 @@ impl Turn<'_> {
         self.write(frame, &mut Hand::default());
     }
 
-    pub(super) fn post(&mut self, mut header: Header, parcel: &mut Parcel, remaining: Option<Duration>) {
-        // It may have been encoded for another link to the peer, from before it left the trust domain: then it goes as it does to
-        // anybody, or, if there is no memory for that, without, and cannot be decoded.
-        let may_lend = parcel.beside.descriptors().is_empty() || self.state.lends();
-        if !may_lend && !parcel.beside.lend_nothing() {
-            (parcel.beside, header.fds) = (Outgoing::default(), 0);
-        }
+    pub(super) fn post(&mut self, header: Header, parcel: &Parcel, remaining: Option<Duration>) {
         let fds = parcel.beside.descriptors().iter().map(|(_, fd)| std::sync::Arc::clone(fd));
         match (&parcel.extensions, remaining) {
             (None, None) => self.state.outbox.frame(header, Extensions::NONE, &parcel.bytes, fds),
@@ -417,13 +411,9 @@ impl Turn<'_> {
         let fds = std::mem::take(&mut arrived.fds);
         let bytes = arrived.payload.to_vec().into();
         let addresses = arrived.extensions.addresses;
-        let descriptors = fds.into_iter().map(|came| match came {
-            Came::Fd(fd) => (observe(fd.as_fd()), Came::Fd(fd)),
-            Came::Lent(lent) => (FdKind::SealedMemory, Came::Lent(lent)),
-        });
-        let descriptors = descriptors.collect();
+        let descriptors = fds.into_iter().map(|fd| (observe(fd.as_fd()), fd)).collect();
         let addresses = self.introduce(&addresses);
-        let beside = Incoming::with_lent(descriptors, addresses).granting(granted);
+        let beside = Incoming::new(descriptors, addresses).granting(granted);
         Some(Payload { bytes, beside, limits: self.state.limits })
     }
 

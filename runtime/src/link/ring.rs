@@ -11,7 +11,6 @@
 //! whoever has an eventfd shares its flags, and can fill it. The end of the socket is the end of the peer.
 
 mod lane;
-mod lenders;
 mod sink;
 mod source;
 

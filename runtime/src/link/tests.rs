@@ -2,7 +2,6 @@
 
 mod allocations;
 mod begun;
-mod blobs;
 mod conformance;
 mod desk;
 mod fire;

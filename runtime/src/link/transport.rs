@@ -8,11 +8,9 @@
 //! The reading half belongs to the task that moves the bytes, the writing half to the state of the peer: whoever ends a link
 //! writes its last words under the lock. Either kind delivers packets whole, in their order, and all of them before the end.
 
-use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
 
 use bailiwick_sys::socket::Packet;
-use bailiwick_wire::descriptors::Came;
 
 use super::outbox::Outbox;
 use super::pages::Pages;
@@ -89,14 +87,6 @@ impl Source {
         }
     }
 
-    /// Returns a descriptor that came in a packet as what it is: that of memory that was lent, or any other.
-    pub(super) fn came(&mut self, fd: OwnedFd) -> Came {
-        match self {
-            Self::Socket(_) => Came::Fd(fd),
-            Self::Ring(source) => source.came(fd),
-        }
-    }
-
     /// Ready unless the socket was full when it was last written to. The task is woken when it no longer is.
     pub(super) fn poll_writable(&mut self, task: &mut Context<'_>) -> Poll<()> {
         match self {
@@ -115,14 +105,6 @@ impl Source {
 }
 
 impl Sink {
-    /// Tells whether memory is lent over it: to who shares memory already.
-    pub(super) fn lends(&self) -> bool {
-        match self {
-            Self::Socket(_) => false,
-            Self::Ring(_) => true,
-        }
-    }
-
     /// Writes packets until nothing is left or no more goes. Returns how many frames left.
     pub(super) fn write(&mut self, outbox: &mut Outbox) -> (u64, Stopped) {
         match self {

@@ -87,8 +87,7 @@ impl Drop for SharedWords {
 }
 
 /// Nobody can change its size, nor what is sealed.
-pub(crate) const FIXED: SealFlag =
-    SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_SEAL);
+const FIXED: SealFlag = SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_SEAL);
 
 #[cfg(test)]
 mod tests {

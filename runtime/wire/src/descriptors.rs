@@ -21,9 +21,8 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::fmt;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use crate::{FdKind, FdKinds, Limit, Limits};
@@ -31,70 +30,27 @@ use crate::{FdKind, FdKinds, Limit, Limits};
 /// An address as the runtime knows it; only the runtime can look inside.
 pub type AnyAddress = Box<dyn Any + Send>;
 
-/// What was lent to the reader of a message, as the runtime knows it; given back when it is dropped.
-pub type AnyLent = Box<dyn Any + Send>;
-
-/// A descriptor beside an encoded message, until its link has sent it.
-pub trait Carried: AsFd + fmt::Debug + Send + Sync {
-    /// Notes that it was sent once: whoever received it will give it back, if it is lent.
-    fn sent(&self) {}
-
-    /// Returns whether it is lent, and may only go over a link that lends.
-    fn is_lent(&self) -> bool {
-        false
-    }
-
-    /// Returns what may go over any other link in its place, if there is such a thing.
-    fn for_anybody(&self) -> Option<Arc<OwnedFd>> {
-        None
-    }
-}
-
-impl Carried for OwnedFd {}
-
-/// A descriptor that came with a message, or what was lent by one.
-#[derive(Debug)]
-pub enum Came {
-    /// The descriptor.
-    Fd(OwnedFd),
-    /// What was lent. Where it matters of what kind it is, it is sealed memory.
-    Lent(AnyLent),
-}
-
 /// What an encoded message carries beside its bytes, in the order of the numbers in the payload.
 ///
 /// One word, since it goes with every message on its way and most carry nothing.
 #[derive(Debug, Default)]
-pub struct Outgoing(Option<Box<Load>>);
+pub struct Outgoing(Option<Box<Carried>>);
 
 #[derive(Debug, Default)]
-struct Load {
-    descriptors: Vec<(FdKind, Arc<dyn Carried>)>,
+struct Carried {
+    descriptors: Vec<(FdKind, Arc<OwnedFd>)>,
     addresses: Vec<AnyAddress>,
 }
 
 impl Outgoing {
     /// Returns the descriptors, with what was promised of each.
-    pub fn descriptors(&self) -> &[(FdKind, Arc<dyn Carried>)] {
-        self.0.as_ref().map_or(&[], |load| &load.descriptors)
-    }
-
-    /// Has what may go to anybody take the place of what is lent. Returns false if of something there is no such thing.
-    pub fn lend_nothing(&mut self) -> bool {
-        let lent = self.0.iter_mut().flat_map(|load| &mut load.descriptors);
-        let mut is_whole = true;
-        for (_, fd) in lent.filter(|(_, fd)| fd.is_lent()) {
-            match fd.for_anybody() {
-                Some(other) => *fd = other,
-                None => is_whole = false,
-            }
-        }
-        is_whole
+    pub fn descriptors(&self) -> &[(FdKind, Arc<OwnedFd>)] {
+        self.0.as_ref().map_or(&[], |carried| &carried.descriptors)
     }
 
     /// Returns the addresses; the link gives each a slot of its own.
     pub fn addresses(&self) -> &[AnyAddress] {
-        self.0.as_ref().map_or(&[], |load| &load.addresses)
+        self.0.as_ref().map_or(&[], |carried| &carried.addresses)
     }
 
     /// Returns what was promised of the descriptors.
@@ -111,7 +67,7 @@ pub struct Incoming(Option<Box<Beside>>);
 
 #[derive(Debug, Default)]
 struct Beside {
-    descriptors: Vec<Place<(FdKind, Came)>>,
+    descriptors: Vec<Place<(FdKind, OwnedFd)>>,
     addresses: Vec<Place<AnyAddress>>,
     granted: Option<FdKinds>,
 }
@@ -125,12 +81,6 @@ enum Place<T> {
 impl Incoming {
     /// Takes the descriptors with what each was *observed* to be, and the addresses made for this message.
     pub fn new(descriptors: Vec<(FdKind, OwnedFd)>, addresses: Vec<AnyAddress>) -> Incoming {
-        let descriptors = descriptors.into_iter().map(|(kind, fd)| (kind, Came::Fd(fd)));
-        Incoming::with_lent(descriptors.collect(), addresses)
-    }
-
-    /// Like [`Incoming::new`], of descriptors among which may be what was lent.
-    pub fn with_lent(descriptors: Vec<(FdKind, Came)>, addresses: Vec<AnyAddress>) -> Incoming {
         if descriptors.is_empty() && addresses.is_empty() {
             return Incoming(None);
         }
@@ -254,13 +204,13 @@ pub enum FieldError {
 }
 
 enum Table {
-    Encoding { load: Box<Load>, fds: u16, addresses: u16 },
+    Encoding { carried: Box<Carried>, fds: u16, addresses: u16 },
     Decoding(Box<Beside>),
 }
 
 impl Table {
     fn encoding((fds, addresses): (u16, u16)) -> Table {
-        Table::Encoding { load: Box::default(), fds, addresses }
+        Table::Encoding { carried: Box::default(), fds, addresses }
     }
 }
 
@@ -299,17 +249,9 @@ const ADDRESS: &str = "address";
 /// # Errors
 /// `Outside` if no message is being encoded on this thread, `TooMany` if it has as many as it may.
 pub fn put(kind: FdKind, fd: &Arc<OwnedFd>) -> Result<u16, FieldError> {
-    lend(kind, Arc::<OwnedFd>::clone(fd))
-}
-
-/// Like [`put`], of a descriptor that may be lent.
-///
-/// # Errors
-/// As [`put`].
-pub fn lend(kind: FdKind, fd: Arc<dyn Carried>) -> Result<u16, FieldError> {
-    encoding(DESCRIPTOR, |load, fds, _| {
-        let number = next(load.descriptors.len(), fds, Limit::Fds)?;
-        load.descriptors.push((kind, fd));
+    encoding(DESCRIPTOR, |carried, fds, _| {
+        let number = next(carried.descriptors.len(), fds, Limit::Fds)?;
+        carried.descriptors.push((kind, Arc::clone(fd)));
         Ok(number)
     })
 }
@@ -319,9 +261,9 @@ pub fn lend(kind: FdKind, fd: Arc<dyn Carried>) -> Result<u16, FieldError> {
 /// # Errors
 /// As [`put`].
 pub fn put_address(address: AnyAddress) -> Result<u16, FieldError> {
-    encoding(ADDRESS, |load, _, addresses| {
-        let number = next(load.addresses.len(), addresses, Limit::Addresses)?;
-        load.addresses.push(address);
+    encoding(ADDRESS, |carried, _, addresses| {
+        let number = next(carried.addresses.len(), addresses, Limit::Addresses)?;
+        carried.addresses.push(address);
         Ok(number)
     })
 }
@@ -331,21 +273,9 @@ pub fn put_address(address: AnyAddress) -> Result<u16, FieldError> {
 /// # Errors
 /// `Outside`, `Missing`, `TakenTwice` or `Kind`.
 pub fn take(number: u16, promised: FdKind) -> Result<OwnedFd, FieldError> {
-    decoding(DESCRIPTOR, |incoming| match take_place(&mut incoming.descriptors, DESCRIPTOR, number)? {
-        (found, Came::Fd(fd)) if found.keeps(promised) => Ok(fd),
-        (found, _) => Err(FieldError::Kind { number, found, promised }),
-    })
-}
-
-/// Takes the memory with this number: a descriptor of sealed memory, or what was lent.
-///
-/// # Errors
-/// `Outside`, `Missing`, `TakenTwice` or `Kind`.
-pub fn take_memory(number: u16) -> Result<Came, FieldError> {
-    let promised = FdKind::SealedMemory;
     decoding(DESCRIPTOR, |incoming| {
-        let (found, came) = take_place(&mut incoming.descriptors, DESCRIPTOR, number)?;
-        if found.keeps(promised) { Ok(came) } else { Err(FieldError::Kind { number, found, promised }) }
+        let (found, fd) = take_place(&mut incoming.descriptors, DESCRIPTOR, number)?;
+        if found.keeps(promised) { Ok(fd) } else { Err(FieldError::Kind { number, found, promised }) }
     })
 }
 
@@ -372,10 +302,10 @@ fn take_place<T>(places: &mut [Place<T>], what: &'static str, number: u16) -> Re
 
 fn encoding<R>(
     what: &'static str,
-    act: impl FnOnce(&mut Load, u16, u16) -> Result<R, FieldError>,
+    act: impl FnOnce(&mut Carried, u16, u16) -> Result<R, FieldError>,
 ) -> Result<R, FieldError> {
     with_table(|table| match table {
-        Some(Table::Encoding { load, fds, addresses }) => act(load, *fds, *addresses),
+        Some(Table::Encoding { carried, fds, addresses }) => act(carried, *fds, *addresses),
         Some(Table::Decoding(_)) | None => Err(FieldError::Outside { what }),
     })
 }
@@ -491,7 +421,7 @@ fn take_error() -> Option<FieldError> {
 #[cold]
 fn take_outgoing() -> Outgoing {
     match AMBIENT.with_borrow_mut(|ambient| ambient.table.take()) {
-        Some(Table::Encoding { load, .. }) => Outgoing(Some(load)),
+        Some(Table::Encoding { carried, .. }) => Outgoing(Some(carried)),
         Some(Table::Decoding(_)) | None => Outgoing::default(),
     }
 }

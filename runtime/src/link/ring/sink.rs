@@ -9,7 +9,6 @@ use bailiwick_sys::socket::send;
 
 use super::lane::Lane;
 use super::{BELL, DESCRIPTORS};
-use crate::blob::LendingLink;
 use crate::link::outbox::{Outbox, Packet};
 use crate::link::socket::stopped;
 use crate::link::transport::Stopped;
@@ -19,12 +18,11 @@ pub(in crate::link) struct RingSink {
     socket: Arc<OwnedFd>,
     /// The reader was to be woken, and the kernel had no memory for that.
     owes_bell: bool,
-    _lends: LendingLink,
 }
 
 impl RingSink {
     pub(super) fn new(writer: Writer<Lane>, socket: Arc<OwnedFd>) -> Self {
-        Self { writer, socket, owes_bell: false, _lends: LendingLink::new() }
+        Self { writer, socket, owes_bell: false }
     }
 
     pub(in crate::link) fn write(&mut self, outbox: &mut Outbox) -> (u64, Stopped) {
@@ -50,7 +48,6 @@ impl RingSink {
         if !fds.is_empty() {
             send(self.socket.as_fd(), &[IoSlice::new(&[DESCRIPTORS])], &fds)
                 .map_err(|error| stopped(&error))?;
-            packet.fds.iter().for_each(|fd| fd.sent());
         }
         let count = u16::try_from(fds.len()).expect("a packet of the outbox has few descriptors");
         self.writer.write(&packet.bytes, count).map_err(refused)

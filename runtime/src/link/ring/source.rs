@@ -8,11 +8,9 @@ use std::time::{Duration, Instant};
 
 use bailiwick_core::ring::{Forged, Reader, Record, Spin};
 use bailiwick_sys::socket::{LostFds, Packet, ReceiveError, send};
-use bailiwick_wire::descriptors::Came;
 use bailiwick_wire::frame::MAX_PACKET_BYTES;
 
 use super::lane::Lane;
-use super::lenders::Lenders;
 use super::{BELL, DESCRIPTORS};
 use crate::link::mover::have_others_first;
 use crate::link::socket::{Socket, receive_all, stopped};
@@ -28,7 +26,6 @@ pub(in crate::link) struct RingSource {
     /// The writer was to be woken, and the kernel had no memory for that.
     owes_bell: bool,
     watch: Watch,
-    lenders: Lenders,
 }
 
 /// What came in one packet of the socket.
@@ -52,19 +49,7 @@ struct Watch {
 impl RingSource {
     pub(super) fn new(reader: Reader<Lane>, socket: Socket, busy_poll: Duration) -> Self {
         let watch = Watch { spin: Spin::new(busy_poll), since: None, asleep: None, has_read: false };
-        Self {
-            reader,
-            socket,
-            early: VecDeque::new(),
-            is_over: false,
-            owes_bell: false,
-            watch,
-            lenders: Lenders::default(),
-        }
-    }
-
-    pub(in crate::link) fn came(&mut self, fd: OwnedFd) -> Came {
-        self.lenders.came(fd)
+        Self { reader, socket, early: VecDeque::new(), is_over: false, owes_bell: false, watch }
     }
 
     pub(in crate::link) fn socket(&mut self) -> &mut Socket {
