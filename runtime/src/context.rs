@@ -32,7 +32,7 @@ use crate::panics::catch_async;
 use crate::progress::{Work, of};
 use crate::protocol::Protocol;
 use crate::served::{Dispatch, FactoryArgs, Served};
-use crate::signal::{Down, Ended, Signal};
+use crate::signal::{Down, Signal};
 use crate::store::Whole;
 use crate::supervision::Supervision;
 
@@ -231,7 +231,7 @@ impl Context {
         let watcher = Arc::downgrade(&self.cell);
         let notify = Box::new(move |down: Down| {
             if let Some(cell) = watcher.upgrade() {
-                cell.queue.ended(Ended { watch: id, down });
+                cell.queue.ended(id, down);
             }
         });
         match &address.0 {

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use bailiwick_core::precedence::{Precedence, Priority};
 
 use crate::envelope::Envelope;
+use crate::signal::Ended;
 
 /// The messages of high priority of one mailbox.
 #[derive(Default)]
@@ -15,6 +16,8 @@ pub(crate) struct High {
     /// What they count for.
     weight: u64,
     precedence: Precedence,
+    /// How many left so far.
+    gone: u64,
 }
 
 impl High {
@@ -42,21 +45,26 @@ impl High {
     pub(crate) fn pop(&mut self) -> Option<Box<Envelope>> {
         let envelope = self.messages.pop_front()?;
         self.weight -= u64::from(envelope.bytes);
+        self.gone += 1;
         Some(envelope)
     }
 
-    /// Takes the message out that the actor handles next; nothing, if it is the turn of an ordinary one.
-    pub(crate) fn take(&mut self, ordinary_waits: bool) -> Option<Box<Envelope>> {
-        let next = self.precedence.next(!self.is_empty(), ordinary_waits)?;
-        self.precedence.went(next, ordinary_waits);
+    /// Takes the message out that the actor handles next; nothing, if it is the turn of something else. That may be the end of an
+    /// actor, before which all goes that came so far.
+    pub(crate) fn take(&mut self, something_waits: bool, end: Option<&Ended>) -> Option<Box<Envelope>> {
+        if end.is_some_and(|end| self.gone < end.behind) {
+            return self.pop();
+        }
+        let next = self.precedence.next(!self.is_empty(), something_waits)?;
+        self.precedence.went(next, something_waits);
         match next {
             Priority::High => self.pop(),
             Priority::Ordinary => None,
         }
     }
 
-    /// Lets all that are there go before what comes behind everything.
-    pub(crate) fn hold(&mut self) {
-        self.precedence.hold(self.messages());
+    /// Returns how many came so far.
+    pub(crate) fn came(&self) -> u64 {
+        self.gone + u64::from(self.messages())
     }
 }

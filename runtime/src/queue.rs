@@ -19,11 +19,13 @@ use std::{iter, mem};
 
 use bailiwick_core::precedence::Priority;
 
+use crate::address::WatchId;
 use crate::envelope::Envelope;
+use crate::high::High;
 use crate::mailbox::{Mailbox, OnFull};
 use crate::outcome::NotDelivered;
 use crate::outlet::{Accepted, Refused, Room};
-use crate::signal::{Ended, Signal};
+use crate::signal::{Down, Ended, Signal};
 use crate::store::{Pack, Store, Whole};
 use crate::ticket::Ticket;
 use state::{Rare, State};
@@ -147,14 +149,21 @@ impl Queue {
         Self::wake_actor(state);
     }
 
-    /// Adds the end of a watched actor behind the messages that are there.
-    pub(crate) fn ended(&self, ended: Ended) {
+    /// Adds the end of a watched actor behind the messages that are there. Those in line get their places first, whatever the bounds:
+    /// they may be its last words. With a capacity of zero there are none of the dead, who are asked whether they still wait.
+    pub(crate) fn ended(&self, watch: WatchId, down: Down) {
         let mut state = self.lock();
-        if let Some(high) = state.rare.as_mut().and_then(|rare| rare.high.as_mut()) {
-            high.hold();
+        let mut admitted = Vec::new();
+        if self.bounds.capacity() > 0 {
+            while let Some((ticket, envelope)) = state.rare.as_mut().and_then(|rare| rare.line.take()) {
+                self.admit(&mut state, envelope);
+                admitted.push(ticket);
+            }
         }
-        state.store.push_ended(Box::new(ended));
+        let behind = state.high().map_or(0, High::came);
+        state.store.push_ended(Box::new(Ended { watch, down, behind }));
         Self::wake_actor(state);
+        admitted.iter().for_each(Ticket::admit);
     }
 
     /// Ready once a signal waits, or `hand`, which was empty, has the next message of high priority or all ordinary ones that
@@ -259,7 +268,13 @@ impl Queue {
     pub(crate) fn poll_urgent(&self, task: &Context<'_>) -> bool {
         let mut state = self.lock();
         state.remember(task);
-        state.rare.as_ref().is_some_and(|rare| rare.lane.iter().any(Signal::is_urgent))
+        // Whoever came into the line just when the actor began with a message may have been seen by neither.
+        let mut admitted = Vec::new();
+        self.admit_parked(&mut state, &mut admitted);
+        let is_urgent = state.rare.as_ref().is_some_and(|rare| rare.lane.iter().any(Signal::is_urgent));
+        drop(state);
+        admitted.iter().for_each(Ticket::admit);
+        is_urgent
     }
 
     /// Takes the first signal that a handler does not keep waiting.
@@ -401,9 +416,10 @@ impl Queue {
 
     /// Puts the next message of high priority before what is in hand. Returns false if it is not the turn of one.
     fn take_high(&self, state: &mut State, hand: &mut Store) -> bool {
-        let ordinary_waits = !hand.is_empty() || !state.store.is_empty();
-        let Some(rare) = &mut state.rare else { return false };
-        let Some(envelope) = rare.high.as_mut().and_then(|high| high.take(ordinary_waits)) else {
+        let State { store, rare: Some(rare), .. } = state else { return false };
+        let first = if hand.is_empty() { &*store } else { &*hand };
+        let (waits, end) = (!first.is_empty(), first.first_ended());
+        let Some(envelope) = rare.high.as_mut().and_then(|high| high.take(waits, end)) else {
             return false;
         };
         hand.push_first(envelope);

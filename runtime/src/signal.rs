@@ -64,4 +64,6 @@ impl Signal {
 pub(crate) struct Ended {
     pub(crate) watch: WatchId,
     pub(crate) down: Down,
+    /// How many messages of high priority came to the mailbox before it.
+    pub(crate) behind: u64,
 }

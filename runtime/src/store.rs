@@ -126,6 +126,14 @@ impl Store {
         }
     }
 
+    /// Returns the first entry, if it is the end of a watched actor.
+    pub(crate) fn first_ended(&self) -> Option<&Ended> {
+        match self.entries.front()? {
+            Entry::Ended(ended) => Some(ended),
+            Entry::Message(_) | Entry::Stored(_) => None,
+        }
+    }
+
     /// Returns the bytes of the stored message that was taken out last.
     pub(crate) fn bytes(&self) -> &[u8] {
         let linked = self.linked.as_ref();

@@ -14,6 +14,8 @@ const SOON: Duration = Duration::from_secs(60);
 const PASSES: usize = 16;
 /// What is noted of the end of somebody who is watched.
 const DOWN: u32 = 9999;
+/// And of somebody who has ended already.
+const MOURNED: u32 = 7777;
 /// And of a siren.
 const BLARE: u32 = 8888;
 
@@ -26,6 +28,8 @@ trait Desk {
     async fn urgent_ask(&mut self, number: u32) -> u32;
     #[priority(high)]
     async fn heavy(&mut self, bytes: [u64; 32]);
+    #[priority(high)]
+    async fn mourn(&mut self, cx: &mut Context, other: DeskRef);
     /// Tells itself an alarm without waiting.
     async fn raise(&mut self, cx: &mut Context, number: u32);
     /// Waits until the gate is opened.
@@ -57,6 +61,10 @@ trait Gate {
 struct Notes(Vec<u32>);
 
 impl Desk for Notes {
+    async fn mourn(&mut self, cx: &mut Context, other: DeskRef) {
+        cx.watch(&other);
+        self.0.push(MOURNED);
+    }
     async fn note(&mut self, number: u32) {
         self.0.push(number);
     }
@@ -372,9 +380,45 @@ fn the_end_of_an_actor_comes_behind_all_that_it_sent() {
         let end = noted.iter().position(|number| *number == DOWN).unwrap();
         assert!([1, 2].into_iter().chain(100..150).all(|number| noted[..end].contains(&number)));
         assert!(
-            noted[..end].contains(&200) && noted[end..].contains(&240),
+            noted[..end].contains(&200) && noted[end..].contains(&216),
             "nor does it wait for those behind it"
         );
+    });
+}
+
+#[test]
+fn the_end_of_an_actor_comes_behind_those_that_stand_in_line() {
+    bailiwick::local(async |mut cx| {
+        let gate = cx.spawn(GateRef::serve(Door::default)).unwrap();
+        let small = Mailbox::bounded(1);
+        let desk = cx.spawn(DeskRef::serve(Notes::default).with_lifecycle().mailbox(small)).unwrap();
+        let mortal = cx.spawn(DeskRef::serve(Notes::default)).unwrap();
+        desk.watch(mortal.clone()).ask(SOON).await.unwrap();
+        let (arrived, _) = futures::join!(gate.arrival().ask(SOON), desk.wait_for(gate.clone()).tell());
+        arrived.unwrap();
+        desk.note(1).try_tell().unwrap();
+        let mut second = std::pin::pin!(desk.note(2).tell());
+        assert!(second.as_mut().now_or_never().is_none());
+        cx.watch(&mortal);
+        mortal.halt().tell().await.unwrap();
+        cx.next_down().await;
+        let (sent, noted) = futures::join!(second, noted(&desk, &gate));
+        assert_eq!((sent, noted), (Ok(()), vec![1, 2, DOWN]));
+    });
+}
+
+#[test]
+fn ends_that_follow_from_them_let_none_of_them_pass_more_often() {
+    bailiwick::local(async |mut cx| {
+        let (desk, gate) = held(&mut cx, Mailbox::default()).await;
+        let mortal = cx.spawn(DeskRef::serve(Notes::default)).unwrap();
+        cx.watch(&mortal);
+        mortal.halt().tell().await.unwrap();
+        cx.next_down().await;
+        desk.note(1).try_tell().unwrap();
+        (0..100).for_each(|_| desk.mourn(mortal.clone()).try_tell().unwrap());
+        let noted = noted(&desk, &gate).await;
+        assert_eq!(noted.iter().position(|number| *number == 1), Some(PASSES));
     });
 }
 

@@ -1,8 +1,7 @@
 //! Whose turn it is, where messages of two priorities wait before one place: those of high priority go first, but nothing
 //! waits for ever because of them.
 //!
-//! Invariant: behind [`PASSES`] messages of high priority that went while an ordinary one waited, the ordinary one goes,
-//! unless [`Precedence::hold`] said that more go first.
+//! Invariant: behind [`PASSES`] messages of high priority that went while an ordinary one waited, the ordinary one goes.
 
 /// When a message goes, of those that wait before the same place. Among those of one priority it is the first that came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,11 +44,6 @@ impl Precedence {
             Priority::High | Priority::Ordinary => self.passes = PASSES,
         }
     }
-
-    /// Lets so many of high priority go first, whatever waits: those that were there before what comes behind everything.
-    pub fn hold(&mut self, messages: u32) {
-        self.passes = self.passes.max(messages);
-    }
 }
 
 /// Messages of high priority that go while an ordinary one waits, before it is that one's turn.
@@ -71,19 +65,6 @@ mod tests {
             high += u32::from(next == Priority::High);
         }
         assert_eq!(high, 16 * 4);
-    }
-
-    #[test]
-    fn those_that_were_there_first_go_before_what_comes_behind_everything() {
-        for there in [0, 1, 15, 16, 17, 100] {
-            let mut precedence = Precedence::default();
-            precedence.went(Priority::High, true);
-            precedence.hold(there);
-            for _ in 0..there {
-                assert_eq!(precedence.next(true, true), Some(Priority::High));
-                precedence.went(Priority::High, true);
-            }
-        }
     }
 
     proptest! {

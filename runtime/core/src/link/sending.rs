@@ -184,8 +184,9 @@ impl Link {
         let bytes = self.waiting.bytes + u64::from(send.size.bytes);
         let fds = self.waiting.fds + u32::from(send.size.fds);
         let limit = self.config.while_down;
-        if self.waiting.messages < limit.messages && bytes <= u64::from(limit.bytes) && fds <= WAITING_FDS_MAX
-        {
+        // Who brings no descriptor is not kept from waiting by those of others.
+        let fds_fit = send.size.fds == 0 || fds <= WAITING_FDS_MAX;
+        if self.waiting.messages < limit.messages && bytes <= u64::from(limit.bytes) && fds_fit {
             return Ok(());
         }
         match self.state {
@@ -385,11 +386,12 @@ impl Link {
             for ticket in import.waiting.all(&self.pending) {
                 let Some(pending) = self.pending.pending(ticket) else { continue };
                 let size = pending.send.size;
-                messages += 1;
-                bytes += u64::from(size.bytes);
-                fds += u32::from(size.fds);
-                if messages > limit.messages || bytes > u64::from(limit.bytes) || fds > WAITING_FDS_MAX {
+                let with = (messages + 1, bytes + u64::from(size.bytes), fds + u32::from(size.fds));
+                // What is given up takes no room from what comes after it.
+                if with.0 > limit.messages || with.1 > u64::from(limit.bytes) || with.2 > WAITING_FDS_MAX {
                     late.push(ticket);
+                } else {
+                    (messages, bytes, fds) = with;
                 }
             }
         }

@@ -15,9 +15,10 @@ impl Link {
     pub(super) fn superseded(&mut self, actions: &mut Vec<Action>) {
         (self.awaited, self.accompanied) = (false, false);
         for import in (0..self.imports.len() as u32).map(ImportId) {
-            while let Some(ticket) =
-                self.import_at(import).filter(lasts).and_then(|entry| entry.waiting.next(&self.pending))
-            {
+            let Some(entry) = self.import_at(import).filter(lasts) else { continue };
+            // Whose turn it would be here says nothing of the next life, which has its own.
+            let waiting: Vec<_> = entry.waiting.all(&self.pending).collect();
+            for ticket in waiting {
                 self.close_pending(ticket);
                 actions.push(Action::HandBack { ticket, import });
             }

@@ -6,7 +6,7 @@ use bailiwick_core::asks::Ticket;
 use bailiwick_core::credit::{Grant, Size};
 use bailiwick_core::link::{
     Action, Cause, CloseReason, Closed, Config, Event, Failure, Frame, Hello, Import, ImportId, Limits, Link,
-    Method, MethodName, NotDelivered, Offer, Outcome, Patience, Refusal, Send, Target, Terms, Unknown,
+    Method, MethodName, NotDelivered, Offer, Outcome, Page, Patience, Refusal, Send, Target, Terms, Unknown,
     VERSION, WhileDown,
 };
 use bailiwick_core::precedence::Priority;
@@ -533,6 +533,25 @@ fn what_waits_for_a_peer_that_is_down_holds_few_descriptors() {
         assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 16 })[..], [Action::Keep { .. }]));
     }
     assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 1 })[..], [Action::Undelivered { .. }]));
+    assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 0 })[..], [Action::Keep { .. }]));
+}
+
+#[test]
+fn of_more_descriptors_than_may_wait_those_go_that_came_last_and_nothing_else() {
+    let mut link = alone(terms(1, 1000, 99), Config::default().limits);
+    assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 0 })[..], [Action::Transmit { .. }]));
+    for fds in [16, 16, 16, 16, 16, 0] {
+        assert!(
+            matches!(tell(&mut link, Size { bytes: 1, fds })[..], [Action::Keep { .. }]),
+            "credit is out"
+        );
+    }
+    let mut actions = Vec::new();
+    let page = Page::UNREAD;
+    link.handle(Instant::START, Event::PeerDied { generation: 1, cause: Cause(9), page }, &mut actions);
+    link.handle(Instant::START, Event::Emptied, &mut actions);
+    let refused = actions.iter().filter(|action| matches!(action, Action::Undelivered { .. })).count();
+    assert_eq!(refused, 1, "{actions:?}");
     assert!(matches!(tell(&mut link, Size { bytes: 1, fds: 0 })[..], [Action::Keep { .. }]));
 }
 
