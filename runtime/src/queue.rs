@@ -6,7 +6,8 @@
 //! Invariants: a message that was queued leaves in the order in which it came, by being taken or by being refused
 //! with a reason; parked messages enter in the order in which they were parked, before any newcomer; both hold within a
 //! priority, and of two that wait the high one is next, as often as it may pass. Signals and the ends of watched actors are
-//! never dropped and never count, and such an end comes behind everything that was there before it.
+//! never dropped and never count, and such an end comes behind everything that was there before it: for its sake alone parked
+//! messages enter beyond the bounds.
 
 mod state;
 

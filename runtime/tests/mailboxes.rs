@@ -1,11 +1,15 @@
 //! Full mailboxes: who waits, who is refused, what is dropped, and in which order the rest arrives.
 #![allow(clippy::unwrap_used)] // What a test cannot go on without fails it.
 
+mod gate;
+
 use std::time::Duration;
 
 use bailiwick::prelude::*;
 use futures::FutureExt;
 use futures::future::join_all;
+
+use gate::{Door, GateRef};
 
 /// Far longer than any answer takes, even on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
@@ -17,14 +21,6 @@ trait Log {
     async fn wait_for(&mut self, gate: GateRef);
     async fn noted(&mut self) -> Vec<u32>;
     async fn take_bytes(&mut self, bytes: [u64; 32]);
-}
-
-#[protocol]
-trait Gate {
-    async fn pass(&mut self) -> Later<()>;
-    /// Answered when somebody wants to pass.
-    async fn arrival(&mut self) -> Later<()>;
-    async fn open(&mut self);
 }
 
 #[derive(Default)]
@@ -41,31 +37,6 @@ impl Log for Notes {
         self.0.clone()
     }
     async fn take_bytes(&mut self, _bytes: [u64; 32]) {}
-}
-
-#[derive(Default)]
-struct Door {
-    waiting: Vec<Answer<()>>,
-    expecting: Option<Answer<()>>,
-}
-
-impl Gate for Door {
-    async fn pass(&mut self) -> Later<()> {
-        let (later, answer) = Later::pair();
-        self.waiting.push(answer);
-        if let Some(expecting) = self.expecting.take() {
-            expecting.send(());
-        }
-        later
-    }
-    async fn arrival(&mut self) -> Later<()> {
-        let (later, answer) = Later::pair();
-        self.expecting = Some(answer);
-        later
-    }
-    async fn open(&mut self) {
-        self.waiting.drain(..).for_each(|answer| answer.send(()));
-    }
 }
 
 /// Starts a log that has its handler in hand and takes nothing until the gate opens.

@@ -1,12 +1,16 @@
 //! Messages of two priorities in one mailbox: which goes first, how often, and what is as ever.
 #![allow(clippy::unwrap_used)] // What a test cannot go on without fails it.
 
+mod gate;
+
 use std::time::Duration;
 
 use bailiwick::prelude::*;
 use futures::FutureExt;
 use futures::future::join_all;
 use proptest::prelude::*;
+
+use gate::{Door, GateRef};
 
 /// Far longer than any answer takes, even on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
@@ -47,14 +51,6 @@ trait Desk {
 trait Siren {
     #[priority(high)]
     async fn blare(&mut self);
-}
-
-#[protocol]
-trait Gate {
-    async fn pass(&mut self) -> Later<()>;
-    /// Answered when somebody wants to pass.
-    async fn arrival(&mut self) -> Later<()>;
-    async fn open(&mut self);
 }
 
 #[derive(Default)]
@@ -111,31 +107,6 @@ impl Siren for Notes {
 impl Actor for Notes {
     async fn down(&mut self, _down: Down, _cx: &mut Context) {
         self.0.push(DOWN);
-    }
-}
-
-#[derive(Default)]
-struct Door {
-    waiting: Vec<Answer<()>>,
-    expecting: Option<Answer<()>>,
-}
-
-impl Gate for Door {
-    async fn pass(&mut self) -> Later<()> {
-        let (later, answer) = Later::pair();
-        self.waiting.push(answer);
-        if let Some(expecting) = self.expecting.take() {
-            expecting.send(());
-        }
-        later
-    }
-    async fn arrival(&mut self) -> Later<()> {
-        let (later, answer) = Later::pair();
-        self.expecting = Some(answer);
-        later
-    }
-    async fn open(&mut self) {
-        self.waiting.drain(..).for_each(|answer| answer.send(()));
     }
 }
 

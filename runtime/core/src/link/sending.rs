@@ -377,7 +377,8 @@ impl Link {
         }
     }
 
-    /// Keeps of what waits only what may wait while the peer is down: of each actor what would leave first.
+    /// Keeps of what waits only what may wait while the peer is down: of each actor what would leave first, but for what does not
+    /// fit where something smaller behind it does.
     pub(super) fn trim_waiting(&mut self, actions: &mut Vec<Action>) {
         let limit = self.config.while_down;
         let (mut messages, mut bytes, mut fds) = (0, 0, 0);
