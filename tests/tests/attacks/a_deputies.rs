@@ -11,7 +11,8 @@ use nix::libc;
 use nix::sys::signal::Signal;
 
 use crate::deputies::{OPEN, SECRET, Shelf};
-use crate::support::{Answer, Evil, Mode, Scene, modes};
+use crate::orders::{Answer, Evil};
+use crate::support::{Mode, Scene, modes};
 use crate::voice::{Said, Voice, encoded, framed};
 
 /// Somebody with two actors who dies at a word, and comes back.

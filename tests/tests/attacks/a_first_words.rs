@@ -10,7 +10,8 @@ use nix::libc;
 
 use crate::a_identity::well_formed;
 use crate::a_words::frame;
-use crate::support::{Answer, Evil, Scene, modes};
+use crate::orders::{Answer, Evil};
+use crate::support::{Scene, modes};
 use crate::voice::{Said, Voice, encoded};
 use crate::wire::LINE;
 

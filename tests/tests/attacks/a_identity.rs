@@ -4,7 +4,8 @@ use bailiwick_supervisor::control::Cause;
 use bailiwick_wire::control::{RECORD_BYTES, ToSupervisor};
 use bailiwick_wire::frame::{HEADER_BYTES, Header, Kind};
 
-use crate::support::{Answer, Mode, Scene, modes};
+use crate::orders::Answer;
+use crate::support::{Mode, Scene, modes};
 use crate::wire::LINE;
 
 /// A header that claims nothing.

@@ -9,7 +9,8 @@ use bailiwick_wire::reason::{Failure, NotDelivered};
 use bailiwick_wire::schema::Fingerprint;
 
 use crate::a_identity::assert_deadly;
-use crate::support::{Answer, Mode, Scene, modes};
+use crate::orders::Answer;
+use crate::support::{Mode, Scene, modes};
 use crate::voice::{encoded, framed};
 
 /// A frame without extensions.

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::deputies::Shelf;
-use crate::support::{Answer, Mode, Scene, modes};
+use crate::orders::Answer;
+use crate::support::{Mode, Scene, modes};
 use crate::voice::{Said, Voice, encoded, framed};
 
 /// A word with a bit of every form.

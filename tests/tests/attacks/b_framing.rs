@@ -5,7 +5,8 @@ use bailiwick_wire::frame::{Header, Kind};
 use nix::libc;
 
 use crate::a_identity::{assert_deadly, well_formed};
-use crate::support::{Answer, Arg, Attack, Evil, Free, Scene, assert_refused, modes};
+use crate::orders::{Answer, Arg, Attack, Evil};
+use crate::support::{Free, Scene, assert_refused, modes};
 use crate::wire::LINE;
 
 /// A header with this length, and so many bytes behind it.

@@ -6,7 +6,8 @@ use bailiwick_tests::harness::{Supervised, WITHOUT_ROOT};
 use bailiwick_tests::run;
 use nix::libc;
 
-use crate::support::{Arg, Attack, Mode, modes};
+use crate::orders::{Arg, Attack};
+use crate::support::{Mode, modes};
 
 /// The presets whose workers execute nothing.
 const PRESETS: [&str; 4] = ["sealed", "net-client", "net-server", "fs-ro"];

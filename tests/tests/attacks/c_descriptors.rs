@@ -6,7 +6,8 @@ use bailiwick_wire::frame::{Header, Kind};
 use nix::libc;
 
 use crate::a_identity::{assert_deadly, well_formed};
-use crate::support::{Answer, Arg, Evil, Free, Scene, modes, wait_until};
+use crate::orders::{Answer, Arg, Evil};
+use crate::support::{Free, Scene, modes, wait_until};
 use crate::wire::LINE;
 
 fn header(kind: Kind, fds: u16) -> Vec<u8> {

@@ -7,7 +7,8 @@ use nix::libc;
 use nix::sys::signal::Signal;
 
 use crate::deputies::Shelf;
-use crate::support::{AT_FDCWD, Attack, Free, Scene, assert_refused, modes};
+use crate::orders::{AT_FDCWD, Attack};
+use crate::support::{Free, Scene, assert_refused, modes};
 use crate::voice::{Said, Voice, encoded};
 
 /// Ways from a folder to the file beside it, and to everything else.

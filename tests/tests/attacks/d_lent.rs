@@ -7,7 +7,8 @@ use nix::libc::{
     F_SEAL_SHRINK as SHRINK, F_SEAL_WRITE as WRITE,
 };
 
-use crate::support::{Arg, Attack, Evil, Free, Scene, assert_refused, modes};
+use crate::orders::{Arg, Attack, Evil};
+use crate::support::{Free, Scene, assert_refused, modes};
 use crate::voice::{Voice, framed};
 
 /// More than travels in a message.

@@ -8,7 +8,8 @@ use bailiwick_wire::slate::SLATE_BYTES;
 use nix::libc;
 
 use crate::maps::shared;
-use crate::support::{Answer, Scene, modes};
+use crate::orders::Answer;
+use crate::support::{Scene, modes};
 
 /// Where the slate stands in a process, and how long it is.
 fn slate_of(process: Process) -> (i64, usize) {
@@ -77,7 +78,7 @@ fn d1_d4_anything_at_all_on_the_slate_harms_its_writer_alone() {
             }
         }
         let (start, length) = slate_of(scene.pid("evil"));
-        let whole = || [start.into(), crate::support::Arg::Number(length as i64)];
+        let whole = || [start.into(), crate::orders::Arg::Number(length as i64)];
         for advice in [libc::MADV_REMOVE, libc::MADV_DONTNEED, libc::MADV_FREE] {
             let [at, size] = whole();
             scene.evil.call(libc::SYS_madvise, &[at, size, advice.into()]);

@@ -9,7 +9,8 @@ use nix::libc;
 use nix::sys::signal::Signal;
 
 use crate::maps::shared;
-use crate::support::{Arg, Scene, modes, wait_until};
+use crate::orders::Arg;
+use crate::support::{Scene, modes, wait_until};
 
 /// Whoever is in it shares memory.
 const SHARED: &str = "[trust_domain.shared]\n";

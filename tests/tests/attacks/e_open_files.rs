@@ -8,7 +8,8 @@ use bailiwick_tests::harness::Process;
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use crate::support::{Answer, Arg, Attack, Evil, Free, Scene, assert_refused, modes, own_address};
+use crate::orders::{Answer, Arg, Attack, Evil};
+use crate::support::{Free, Scene, assert_refused, modes, own_address};
 use crate::wire::LINE;
 
 /// What a process may try at a descriptor that it holds so that others who hold it, or are at its other end, wait, are

@@ -7,10 +7,8 @@ use std::path::Path;
 use bailiwick_tests::harness::{Process, needs_root};
 use nix::libc;
 
-use crate::support::{
-    AT_FDCWD, Answer, Arg, Attack, Evil, Free, Mode, Scene, a_page_of, assert_refused, call, modes,
-    wait_until,
-};
+use crate::orders::{AT_FDCWD, Answer, Arg, Attack, Evil, call};
+use crate::support::{Free, Mode, Scene, a_page_of, assert_refused, modes, wait_until};
 
 /// A worker that may start programs, and so has all calls that the policy does not stop.
 const EXEC: &str = "sandbox.preset = \"exec\"\n";

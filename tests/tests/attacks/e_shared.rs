@@ -7,7 +7,8 @@ use bailiwick_tests::harness::{Process, needs_root};
 use bailiwick_wire::control::ToSupervisor;
 use nix::libc;
 
-use crate::support::{Answer, Arg, Attack, Evil, Free, Mode, Scene, assert_refused, modes};
+use crate::orders::{Answer, Arg, Attack, Evil};
+use crate::support::{Free, Mode, Scene, assert_refused, modes};
 use crate::wire::LINE;
 
 /// Has the kernel name whoever made the socket at the other end, by a descriptor.

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use bailiwick_tests::harness::Process;
 use nix::libc;
 
-use crate::support::{Answer, Arg, Attack, Evil, Free, Mode, Scene, assert_refused, modes};
+use crate::orders::{Answer, Arg, Attack, Evil};
+use crate::support::{Free, Mode, Scene, assert_refused, modes};
 
 /// A terminal, and the innocent process that holds its other end, where an operator sits.
 struct Terminal {

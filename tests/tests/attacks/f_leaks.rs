@@ -10,9 +10,8 @@ use bailiwick_tests::harness::{Process, needs_root};
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use crate::support::{
-    AT_FDCWD, Answer, Arg, Attack, Evil, Free, Mode, Scene, assert_refused, modes, wait_until,
-};
+use crate::orders::{AT_FDCWD, Answer, Arg, Attack, Evil};
+use crate::support::{Free, Mode, Scene, assert_refused, modes, wait_until};
 
 const EXEC: &str = "sandbox.preset = \"exec\"\n";
 const SECRET: &str = "TW_SECRET=a5f1c3d7";

@@ -10,7 +10,8 @@ use bailiwick_tests::harness::{Supervised, WITHOUT_ROOT};
 use bailiwick_tests::run;
 use nix::libc;
 
-use crate::support::{AT_FDCWD, Answer, Arg, Evil, Free, Mode, Scene, call, modes};
+use crate::orders::{AT_FDCWD, Answer, Arg, Evil, call};
+use crate::support::{Free, Mode, Scene, modes};
 
 /// A foreign program that says ten times a second that it gets on, and is killed for two seconds of silence.
 const LIVELY: &str = r#"

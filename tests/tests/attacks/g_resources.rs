@@ -8,7 +8,8 @@ use bailiwick_supervisor::control::{Cause, MemoryMechanism, State, Verb};
 use bailiwick_tests::harness::{Process, needs_root};
 use nix::libc;
 
-use crate::support::{Answer, Arg, Attack, Evil, Free, Mode, Scene, modes};
+use crate::orders::{Answer, Arg, Attack, Evil};
+use crate::support::{Free, Mode, Scene, modes};
 
 const EXEC: &str = "sandbox.preset = \"exec\"\nsandbox.tasks_max = 40\n";
 
@@ -205,7 +206,7 @@ fn g5_a_worker_that_keeps_every_core_busy_is_no_more_urgent_than_others() {
 #[test]
 fn g12_a_worker_that_stops_itself_is_seen_and_ended() {
     let stop = |process: Process| {
-        crate::support::call(libc::SYS_tgkill, &[process.into(), process.into(), libc::SIGSTOP.into()])
+        crate::orders::call(libc::SYS_tgkill, &[process.into(), process.into(), libc::SIGSTOP.into()])
     };
     let mut free = Free::somebody();
     let own = free.process();

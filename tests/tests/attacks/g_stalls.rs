@@ -11,7 +11,8 @@ use nix::libc;
 use nix::sys::socket::MsgFlags;
 
 use crate::a_identity::well_formed;
-use crate::support::{Answer, Evil, Scene, modes, wait_until};
+use crate::orders::{Answer, Evil};
+use crate::support::{Scene, modes, wait_until};
 use crate::voice::{Voice, encoded, framed};
 
 /// One piece of a message that begins with a `Part`.

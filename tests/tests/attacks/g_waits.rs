@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use bailiwick_wire::control::ToSupervisor;
 use nix::libc;
 
-use crate::support::{Arg, Evil, Free, Scene, modes};
+use crate::orders::{Arg, Evil};
+use crate::support::{Free, Scene, modes};
 use crate::wire::LINE;
 
 /// Has as much wait for a descriptor as can be had; returns how often.
@@ -22,7 +23,7 @@ fn reads(evil: &mut Evil, [one, other]: [i64; 2], packets: u32) -> Duration {
     }
     let began = Instant::now();
     let read = [other.into(), Arg::Room(64), 64.into(), libc::MSG_DONTWAIT.into(), 0.into(), 0.into()];
-    let order = crate::support::call(libc::SYS_recvfrom, &read);
+    let order = crate::orders::call(libc::SYS_recvfrom, &read);
     assert!(evil.order(&format!("often {packets} {order}")).did());
     began.elapsed() / packets
 }

@@ -4,7 +4,8 @@ use std::os::unix::process::ExitStatusExt;
 
 use bailiwick_supervisor::control::Cause;
 
-use crate::support::{Answer, Free, Scene, modes};
+use crate::orders::Answer;
+use crate::support::{Free, Scene, modes};
 
 /// Control: the kernel says the same of an ordinary process with as many threads.
 /// Seen to fail without the number of the signal by which it ended.

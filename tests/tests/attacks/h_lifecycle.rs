@@ -8,7 +8,8 @@ use bailiwick_tests::harness::{Ended, Stopwatch};
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use crate::support::{Answer, Attack, Free, Scene, modes, wait_until};
+use crate::orders::{Answer, Attack};
+use crate::support::{Free, Scene, modes, wait_until};
 
 const EXEC: &str = "sandbox.preset = \"exec\"\n";
 
@@ -210,7 +211,7 @@ impl Scene {
     /// The numbers of evil's line to its supervisor: 3, and others that are the same socket.
     fn line_and_copies(&mut self) -> Vec<i32> {
         let room = self.evil.place(&[0; 144]);
-        let inode = |evil: &mut crate::support::Evil, fd: i32| {
+        let inode = |evil: &mut crate::orders::Evil, fd: i32| {
             let did = evil.call(libc::SYS_fstat, &[fd.into(), room.into()]).did();
             did.then(|| evil.peek(room + 8, 8))
         };

@@ -4,7 +4,8 @@ use std::fs;
 
 use nix::libc;
 
-use crate::support::{AT_FDCWD, Answer, Arg, Attack, Free, Scene, assert_refused, modes};
+use crate::orders::{AT_FDCWD, Answer, Arg, Attack};
+use crate::support::{Free, Scene, assert_refused, modes};
 
 const EXEC: &str = "sandbox.preset = \"exec\"\n";
 

@@ -9,9 +9,8 @@ use bailiwick_tests::harness::{Supervised, needs_root};
 use nix::libc;
 use tempfile::TempDir;
 
-use crate::support::{
-    AT_FDCWD, Answer, Arg, Attack, Evil, Free, Mode, Scene, assert_refused, modes, own_address,
-};
+use crate::orders::{AT_FDCWD, Answer, Arg, Attack, Evil};
+use crate::support::{Free, Mode, Scene, assert_refused, modes, own_address};
 
 const EXEC: &str = "sandbox.preset = \"exec\"\n";
 

@@ -7,7 +7,8 @@ use bailiwick_tests::harness::{Journal, Process};
 use nix::libc;
 use nix::sys::signal::Signal;
 
-use crate::support::{Answer, Free, Scene, hex, modes};
+use crate::orders::{Answer, hex};
+use crate::support::{Free, Scene, modes};
 
 /// What a terminal obeys, what reorders text, what passes for the end of a line or of a text, and a line that pretends to be
 /// another's.
@@ -48,7 +49,7 @@ fn j1_nothing_that_a_worker_prints_moves_a_cursor_or_passes_for_anothers_line() 
             scene.evil.order(&format!("print {}0a", hex(trick)));
         }
         // Its name as well, which reports of a hang or a crash could show.
-        let name = [15.into(), crate::support::Arg::from("\u{1b}[2J\rx")];
+        let name = [15.into(), crate::orders::Arg::from("\u{1b}[2J\rx")];
         assert!(scene.evil.call(libc::SYS_prctl, &name).did());
         assert_eq!(scene.evil.order("die abort"), Answer::Died);
         scene.meet_again(2);
@@ -121,10 +122,10 @@ fn j4_an_output_that_never_ends_and_one_that_is_never_read_hold_nobody_up() {
 /// the bound of what is told.
 #[test]
 fn j5_a_flood_of_denied_paths_is_bounded_and_moves_no_cursor() {
-    let name = |evil: &mut crate::support::Evil, number: usize| {
+    let name = |evil: &mut crate::orders::Evil, number: usize| {
         let path = [b"/", TRICKS[number % TRICKS.len()], b" ", number.to_string().as_bytes()].concat();
         let path: Vec<u8> = path.into_iter().filter(|byte| *byte != 0).chain([0]).collect();
-        let arguments = [nix::libc::AT_FDCWD.into(), crate::support::Arg::Bytes(path), 0.into()];
+        let arguments = [nix::libc::AT_FDCWD.into(), crate::orders::Arg::Bytes(path), 0.into()];
         assert!(evil.call(libc::SYS_openat, &arguments).is_refused(&["ENOENT"]), "{number}");
     };
     name(&mut Free::somebody().evil, 0);
@@ -148,7 +149,7 @@ fn j5_a_flood_of_denied_paths_is_bounded_and_moves_no_cursor() {
 fn j5_a_hundred_thousand_denied_calls_are_counted_and_hide_nothing() {
     let denied = format!(
         "often 100000 {}",
-        crate::support::call(libc::SYS_keyctl, &[0.into(), crate::support::Arg::Number(-2), 1.into()])
+        crate::orders::call(libc::SYS_keyctl, &[0.into(), crate::orders::Arg::Number(-2), 1.into()])
     );
     assert!(Free::somebody().evil.order(&denied).did());
     for &mode in modes() {

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use crate::support::{Answer, Arg, Free, Scene, hex, modes};
+use crate::orders::{Answer, Arg, hex};
+use crate::support::{Free, Scene, modes};
 
 /// Makes packets of what is written to a pipe, of which no reader gets two at once.
 fn packets(scene: &mut Scene) {

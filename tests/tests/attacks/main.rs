@@ -38,6 +38,7 @@ mod j_logs;
 mod j_output;
 mod k_closed;
 mod maps;
+mod orders;
 mod support;
 mod voice;
 mod wire;

@@ -13,7 +13,7 @@ use bailiwick_wire::{Limits, codec};
 use nix::libc;
 use serde::Serialize;
 
-use crate::support::{Answer, Arg, Evil, call, hex};
+use crate::orders::{Answer, Arg, Evil, call, hex};
 
 /// One link of evil's, which its runtime no longer hears.
 pub(crate) struct Voice {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use nix::libc;
 
-use crate::support::{Answer, Arg, Evil, Scene};
+use crate::orders::{Answer, Arg, Evil};
+use crate::support::Scene;
 
 /// Its line to the supervisor.
 pub(crate) const LINE: i64 = 3;
