@@ -45,7 +45,7 @@ pub fn encode<T: Serialize>(
 }
 
 /// Decodes the arguments of a message, or a reply, within the limits of one turn.
-pub(crate) fn decode<T: DeserializeOwned>(payload: Payload<'_>) -> Result<T, Box<DecodeError>> {
+pub(crate) fn decode<T: DeserializeOwned + Schema>(payload: Payload<'_>) -> Result<T, Box<DecodeError>> {
     let Payload { bytes, beside, limits } = payload;
     codec::decode_message(&bytes, beside, &limits)
 }

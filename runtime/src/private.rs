@@ -21,7 +21,7 @@ pub fn portable<T: crate::Portable>() {}
 pub fn checked<T: crate::Checked>() {}
 
 /// Decodes the arguments of a message.
-pub fn decode<T: serde::de::DeserializeOwned>(payload: Payload<'_>) -> Result<T, crate::NotDelivered> {
+pub fn decode<T: crate::Portable>(payload: Payload<'_>) -> Result<T, crate::NotDelivered> {
     crate::payload::decode(payload).map_err(|error| error.reason())
 }
 

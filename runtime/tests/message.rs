@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bailiwick::message;
-use bailiwick::private::schema::{MethodSchema, Schema, compare};
+use bailiwick::private::schema::{FixedSize, MethodSchema, Schema, compare};
 use bailiwick_wire::{Limits, codec};
 
 fn shape<T: Schema>() -> String {
@@ -123,6 +123,29 @@ fn a_shape_shows_every_type_once() {
          struct Page<Size, 2> { items: [Size], by_name: Map<str, Size>, sums: [u32; 2] }\n"
     );
     assert_eq!(shape::<Unit>(), "Unit) -> ()\nstruct Unit\n");
+}
+
+#[message]
+struct Sized<T> {
+    of: T,
+    sizes: [Size; 2],
+    unit: Unit,
+}
+
+#[test]
+fn a_struct_says_what_every_value_takes_if_each_of_its_fields_does() {
+    assert_eq!(Size::FIXED, Some(FixedSize { bytes: 4, depth: 1 }));
+    assert_eq!(Sized::<u128>::FIXED, Some(FixedSize { bytes: 24, depth: 3 }));
+    let value = round_trip(&Sized {
+        of: (),
+        sizes: [Size { width: 1, height: 2 }, Size { width: 3, height: 4 }],
+        unit: Unit,
+    });
+    assert_eq!((value.of, value.sizes[1].height, value.unit), ((), 4, Unit));
+    // What differs in size, and what is converted or foreign, of which that is not known.
+    let unknown = [Sized::<String>::FIXED, Tree::FIXED, Page::<u8, 2>::FIXED];
+    assert_eq!(unknown, [None; 3]);
+    assert_eq!((validated::Percent::FIXED, Link::FIXED), (None, None));
 }
 
 #[test]

@@ -177,18 +177,38 @@ fn schema_impl(arguments: &Arguments, input: &DeriveInput, between: Option<&Betw
         }
         (Data::Union(_), None) => fields_mut(&mut input.data.clone()).map(|_| TokenStream::new())?,
     };
+    let fixed = fixed_of(&schema, input, between);
     let generics = bounded(&schema, input);
     let (generics, types, condition) = generics.split_for_impl();
     let types = types.to_token_stream();
     Ok(quote! {
         #[automatically_derived]
         impl #generics #schema::Schema for #ident #types #condition {
+            #fixed
+
             #[allow(unused_variables)]
             fn shape(shapes: &mut #schema::Shapes) -> #schema::Shape {
                 let parameters = #parameters;
                 shapes.#definition
             }
         }
+    })
+}
+
+/// What every value of a struct takes, if each of its fields says so of its own.
+fn fixed_of(schema: &TokenStream, input: &DeriveInput, between: Option<&Between>) -> Option<TokenStream> {
+    let Data::Struct(data) = &input.data else { return None };
+    let declared = |field: &Field| field.attrs.iter().any(|attribute| attribute.path().is_ident("message"));
+    // Of what is foreign, or is converted, only the reader that counts knows what it fills.
+    if between.is_some() || data.fields.iter().any(declared) {
+        return None;
+    }
+    let fields = data.fields.iter().map(|Field { ty, .. }| {
+        // At the span of the type, as its shape.
+        quote_spanned!(ty.span()=> <#ty as #schema::Schema>::FIXED)
+    });
+    Some(quote! {
+        const FIXED: ::std::option::Option<#schema::FixedSize> = #schema::FixedSize::row(&[#(#fields),*]);
     })
 }
 

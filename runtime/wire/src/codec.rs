@@ -22,6 +22,7 @@ pub mod bytes;
 mod error;
 mod read;
 mod read_access;
+mod read_fixed;
 mod write;
 mod write_access;
 
@@ -32,6 +33,7 @@ pub use error::{DecodeError, DecodeProblem, EncodeError, EncodeProblem, FieldPat
 use self::error::Failure;
 use crate::Limits;
 use crate::descriptors::{FieldError, Guard, Incoming, Outgoing};
+use crate::schema::Schema;
 
 /// Appends the bytes of `value` to `out`. A value with descriptors or addresses is refused.
 ///
@@ -86,11 +88,16 @@ pub fn encode_message<T: Serialize + ?Sized>(
 /// # Errors
 /// As [`decode`]; also if a descriptor or address is not granted, missing, named twice, of another kind, or left over.
 /// All of them are closed then.
-pub fn decode_message<'a, T: Deserialize<'a>>(
+pub fn decode_message<'a, T: Deserialize<'a> + Schema>(
     bytes: &'a [u8],
     incoming: Incoming,
     limits: &Limits,
 ) -> Result<T, Box<DecodeError>> {
+    if incoming.is_empty()
+        && let Some(value) = read_fixed::decode(bytes, limits)
+    {
+        return Ok(value);
+    }
     match Guard::decoding(incoming) {
         Ok(guard) => decode_guarded(bytes, guard, limits),
         Err(error) => Err(refused(error)),

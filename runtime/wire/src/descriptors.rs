@@ -91,6 +91,11 @@ impl Incoming {
         })))
     }
 
+    /// Returns whether nothing came.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Narrows what may come with the message to these kinds; `None` leaves it to the types of its fields.
     #[must_use]
     pub fn granting(self, kinds: Option<FdKinds>) -> Incoming {

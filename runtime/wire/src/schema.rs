@@ -16,6 +16,7 @@
 
 mod compare;
 mod fingerprint;
+mod fixed;
 mod foreign;
 mod method;
 mod shapes;
@@ -23,6 +24,7 @@ mod standard;
 
 pub use compare::{Disagreement, compare};
 pub use fingerprint::Fingerprint;
+pub use fixed::FixedSize;
 pub use method::{MethodBuilder, MethodSchema, MethodShape, ProtocolSchema};
 pub use shapes::{Body, Carries, Shape, Shapes};
 
@@ -33,6 +35,10 @@ pub use shapes::{Body, Carries, Shape, Shapes};
     note = "put `#[message]` on it, or declare it with `foreign_schema!` if it belongs to another crate"
 )]
 pub trait Schema: 'static {
+    /// What every value takes on the wire, if all take the same: these are decoded without counting. If it is not known, or not
+    /// true, values are decoded all the same, only slower.
+    const FIXED: Option<FixedSize> = None;
+
     /// Returns how this type is written in a shape, and adds the definitions that it needs to `shapes`.
     fn shape(shapes: &mut Shapes) -> Shape;
 }

@@ -9,12 +9,17 @@ use bailiwick_wire::codec::{DecodeProblem, EncodeProblem, decode, decode_message
 use bailiwick_wire::descriptors::{AnyAddress, FieldError, Incoming, put, put_address, take, take_address};
 use bailiwick_wire::fault::Fault;
 use bailiwick_wire::reason::NotDelivered;
-use bailiwick_wire::{FdKind, FdKinds, Limit, Limits};
+use bailiwick_wire::{FdKind, FdKinds, Limit, Limits, foreign_schema};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const LIMITS: Limits = Limits::DATA;
+
+foreign_schema!(Writer, "Writer", 1);
+foreign_schema!(Panics, "Panics", 1);
+foreign_schema!(Careless, "Careless", 1);
+foreign_schema!(Name, "Name", 1);
 
 /// A descriptor as the runtime's fields are.
 #[derive(Debug)]

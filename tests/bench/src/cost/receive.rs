@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use bailiwick::Portable;
 use bailiwick_core::credit::{Grant, Size};
 use bailiwick_core::link::{
     Action, Asked, Config, Delivery, Event, Export, ExportId, Frame, Import, ImportId, Limits as LinkLimits,
@@ -26,6 +27,22 @@ const PACKET: u32 = 64;
 const PLAIN: bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint> =
     bincode::config::standard().with_fixed_int_encoding();
 
+/// A message of about as many bytes of which each may have another number.
+#[bailiwick::message]
+struct Letter {
+    number: u64,
+    subject: String,
+    reply_to: Option<u32>,
+    pages: Vec<u16>,
+}
+
+impl Letter {
+    fn new() -> Self {
+        let subject = "a subject of 21 bytes".to_owned();
+        Self { number: 7, subject, reply_to: Some(7), pages: vec![7; 7] }
+    }
+}
+
 /// Nanoseconds of one message for each part of its way.
 #[derive(Default)]
 pub struct Receipt {
@@ -38,13 +55,15 @@ pub struct Receipt {
     decoded_plainly: Vec<f64>,
     decoded_in_budget: Vec<f64>,
     decoded_in_largest: Vec<f64>,
+    letter_plainly: Vec<f64>,
+    letter_in_budget: Vec<f64>,
     encoded_plainly: Vec<f64>,
     encoded_in_budget: Vec<f64>,
 }
 
 impl Receipt {
     /// Returns what each part is called and how long it takes.
-    pub fn rows(&self) -> [(&'static str, f64); 13] {
+    pub fn rows(&self) -> [(&'static str, f64); 15] {
         let of = |samples: &Vec<f64>| Samples::of(samples.clone()).p10();
         let decoding = of(&self.decoded_in_budget) - of(&self.decoded_plainly);
         let checking = |checked: &Vec<f64>| of(checked) - of(&self.believed);
@@ -63,6 +82,8 @@ impl Receipt {
             ("decoded within limits as large as can be", of(&self.decoded_in_largest)),
             ("**what the check and the limits add to both**", checking(&self.plain_grant) + decoding),
             ("the same, with `rate` and `max_inflight`", checking(&self.bounded_grant) + decoding),
+            ("one with a text, a list and an option, decoded by bincode alone", of(&self.letter_plainly)),
+            ("the same, decoded within the default limits", of(&self.letter_in_budget)),
             ("sent: encoded by bincode alone", of(&self.encoded_plainly)),
             ("encoded within the default limits", of(&self.encoded_in_budget)),
         ]
@@ -87,12 +108,16 @@ pub fn measure() -> Receipt {
         receipt.bounded_grant.push(bounded.receive(bytes.len()).0);
         receipt.once_grant.push(once(bytes.len()));
         // Looked at where it stands: a move of what has just been written would be measured too.
-        receipt.decoded_plainly.push(each(1, || _ = black_box(&decoded_plainly(black_box(&bytes)))));
+        receipt.decoded_plainly.push(each(1, || _ = black_box(&decoded_plainly::<Note>(black_box(&bytes)))));
         for (limits, times) in
             [(Limits::LINK, &mut receipt.decoded_in_budget), (largest, &mut receipt.decoded_in_largest)]
         {
-            times.push(each(1, || _ = black_box(&decoded(black_box(&bytes), &limits))));
+            times.push(each(1, || _ = black_box(&decoded::<Note>(black_box(&bytes), &limits))));
         }
+        let bytes = encoded(&Letter::new());
+        receipt.letter_plainly.push(each(1, || _ = black_box(&decoded_plainly::<Letter>(black_box(&bytes)))));
+        let letter = || _ = black_box(&decoded::<Letter>(black_box(&bytes), &Limits::LINK));
+        receipt.letter_in_budget.push(each(1, letter));
         let mut out = Vec::new();
         receipt.encoded_plainly.push(each(1, || {
             out.clear();
@@ -117,11 +142,11 @@ fn nanos(time: Duration) -> f64 {
     time.as_secs_f64() * 1e9
 }
 
-fn encoded(note: &Note) -> Vec<u8> {
+fn encoded<T: Portable>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
-    codec::encode(note, &Limits::LINK, &mut bytes).expect("it is small");
+    codec::encode(value, &Limits::LINK, &mut bytes).expect("it is small");
     let (_, read) =
-        bincode::serde::decode_from_slice::<Note, _>(&bytes, PLAIN).expect("it is the same encoding");
+        bincode::serde::decode_from_slice::<T, _>(&bytes, PLAIN).expect("it is the same encoding");
     assert_eq!(read, bytes.len(), "both read the same bytes");
     bytes
 }
@@ -130,12 +155,12 @@ fn encoded(note: &Note) -> Vec<u8> {
 // the loop, and the other is not, the difference says nothing of limits: a value that nobody keeps is never put together.
 
 #[inline(never)]
-fn decoded_plainly(bytes: &[u8]) -> Result<Note, DecodeError> {
-    bincode::serde::decode_from_slice(bytes, PLAIN).map(|(note, _)| note)
+fn decoded_plainly<T: Portable>(bytes: &[u8]) -> Result<T, DecodeError> {
+    bincode::serde::decode_from_slice(bytes, PLAIN).map(|(value, _)| value)
 }
 
 #[inline(never)]
-fn decoded(bytes: &[u8], limits: &Limits) -> Result<Note, Box<codec::DecodeError>> {
+fn decoded<T: Portable>(bytes: &[u8], limits: &Limits) -> Result<T, Box<codec::DecodeError>> {
     codec::decode_message(bytes, Incoming::default(), limits)
 }
 

@@ -1,0 +1,199 @@
+//! Types of which every value has as many bytes: what their own reader takes is what the one that counts takes, and no more.
+
+use std::cell::Cell;
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::num::{NonZeroI8, NonZeroU16, NonZeroU128};
+use std::ops::{Range, RangeInclusive};
+
+use bailiwick_wire::codec::{DecodeProblem, decode, decode_message, encode};
+use bailiwick_wire::descriptors::Incoming;
+use bailiwick_wire::schema::{FixedSize, Schema, Shape, Shapes};
+use bailiwick_wire::{FdKind, Limits};
+use proptest::prelude::*;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// As `#[message]` has it.
+macro_rules! sized {
+    ($($type:ty: $($field:ty),*;)*) => {$(
+        impl Schema for $type {
+            const FIXED: Option<FixedSize> = FixedSize::row(&[$(<$field as Schema>::FIXED),*]);
+
+            fn shape(_: &mut Shapes) -> Shape {
+                Shape::plain(stringify!($type))
+            }
+        }
+    )*};
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Record {
+    number: u64,
+    flag: bool,
+    body: [u32; 3],
+    spot: Spot,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Spot(i16, NonZeroI8);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Wrapped(Spot);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Nothing;
+
+/// Has two bytes and says that it has one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SaysLess(u16);
+
+/// Has two bytes and says that it has four.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SaysMore(u16);
+
+/// Has as many bytes as its text and says that it has nine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SaysText(String);
+
+sized! {
+    Record: u64, bool, [u32; 3], Spot;
+    Spot: i16, NonZeroI8;
+    Wrapped: Spot;
+    Nothing: ;
+    SaysLess: u8;
+    SaysMore: u32;
+    SaysText: u64, u8;
+}
+
+/// Checks that both readers make the same of `bytes`.
+fn agree<T>(bytes: &[u8], limits: &Limits) -> Result<(), TestCaseError>
+where
+    T: Schema + DeserializeOwned + Serialize,
+{
+    // Encoded again, since not every number is equal to itself.
+    let again = |value: &T| {
+        let mut bytes = Vec::new();
+        encode(value, &Limits::DATA, &mut bytes).expect("it was that small");
+        bytes
+    };
+    let counted = decode::<T>(bytes, limits).map(|value| again(&value));
+    let quick = decode_message::<T>(bytes, Incoming::default(), limits).map(|value| again(&value));
+    prop_assert_eq!(quick, counted);
+    Ok(())
+}
+
+/// The same, of bytes that are as many as the type says, or some more or less, within limits that it may pass.
+fn agree_around<T>(mut bytes: Vec<u8>, limits: &Limits) -> Result<(), TestCaseError>
+where
+    T: Schema + DeserializeOwned + Serialize,
+{
+    let FixedSize { bytes: len, .. } = T::FIXED.expect("it is one of them");
+    bytes.extend([0; 64]);
+    for len in len.saturating_sub(1)..=len + 1 {
+        agree::<T>(&bytes[..len], limits)?;
+        let frame_bytes = limits.frame_bytes.min(len as u32);
+        agree::<T>(&bytes[..len], &Limits { frame_bytes, ..*limits })?;
+    }
+    Ok(())
+}
+
+macro_rules! agree_each {
+    ($bytes:expr, $limits:expr; $($type:ty),* $(,)?) => {
+        $(agree_around::<$type>($bytes.clone(), $limits)?;)*
+    };
+}
+
+/// Bytes of which many are 0 or 1, so that what has few valid values is met too.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(prop_oneof![0..2_u8, any::<u8>()], 64)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_readers_agree(bytes in bytes(), depth in 0..4_u16, frame_bytes in 0..64_u32, elements in 0..2_u32) {
+        let limits = Limits { depth, frame_bytes, elements, produced_bytes: 0, ..Limits::DATA };
+        for limits in [&limits, &Limits { depth: Limits::MAX_DEPTH, frame_bytes: 64, ..limits }] {
+            agree_each!(bytes, limits;
+                (), bool, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64,
+                NonZeroU16, NonZeroU128, PhantomData<String>, Range<u16>, RangeInclusive<i8>,
+                [bool; 3], [[u16; 2]; 3], (u8,), (bool, (u64, [i8; 5])), Record, Spot, Wrapped, Nothing,
+                SaysLess, SaysMore, SaysText,
+            );
+        }
+    }
+}
+
+/// Checks that a type says of itself what its encoding is, and how deep the values in it lie.
+fn is_sized<T: Schema + Serialize + DeserializeOwned + Debug>(value: &T) {
+    let FixedSize { bytes: len, depth } = T::FIXED.expect("it is one of them");
+    let mut bytes = Vec::new();
+    encode(value, &Limits::DATA, &mut bytes).expect("it is small");
+    assert_eq!(bytes.len(), len, "{value:?}");
+    let limits = Limits { depth, ..Limits::DATA };
+    assert!(decode::<T>(&bytes, &limits).is_ok(), "{value:?}");
+    if let Some(depth) = depth.checked_sub(1) {
+        assert!(decode::<T>(&bytes, &Limits { depth, ..limits }).is_err(), "{value:?}");
+    }
+}
+
+#[test]
+fn a_type_says_its_size() {
+    is_sized(&7_u128);
+    is_sized(&());
+    is_sized(&-1_isize);
+    is_sized(&NonZeroU128::MAX);
+    is_sized(&(1..5_u16));
+    is_sized(&(1..=5_i8));
+    is_sized(&[[1_u8; 7]; 3]);
+    is_sized(&(false, (1_u64, [0_i8; 5])));
+    is_sized(&Wrapped(Spot(1, NonZeroI8::MIN)));
+    is_sized(&Record { number: 1, flag: true, body: [2; 3], spot: Spot(1, NonZeroI8::MIN) });
+}
+
+#[test]
+fn what_differs_in_size_or_holds_more_than_itself_has_none() {
+    assert_eq!(<(u8, String)>::FIXED, None);
+    assert_eq!(Option::<u8>::FIXED, None);
+    assert_eq!(<[Vec<u8>; 2]>::FIXED, None);
+    assert_eq!(Box::<u8>::FIXED, None);
+    assert_eq!(char::FIXED, None);
+    // More than can be counted.
+    assert_eq!(FixedSize::array(u64::FIXED, usize::MAX), None);
+    assert_eq!(FixedSize::row(&[FixedSize::plain(usize::MAX), FixedSize::plain(1)]), None);
+}
+
+thread_local! {
+    static READER: Cell<&'static str> = const { Cell::new("") };
+}
+
+/// Tells who read it.
+struct Witness;
+
+impl<'de> Deserialize<'de> for Witness {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        READER.set(std::any::type_name::<D>());
+        u8::deserialize(deserializer).map(|_| Witness)
+    }
+}
+
+sized! { Witness: u8; }
+
+#[test]
+fn what_has_a_size_is_read_without_counting() {
+    let limits = Limits::DATA;
+    assert!(decode_message::<(Witness,)>(&[7], Incoming::default(), &limits).is_ok());
+    assert!(READER.get().contains("read_fixed"), "{}", READER.get());
+    assert!(decode::<(Witness,)>(&[7], &limits).is_ok());
+    assert!(!READER.get().contains("read_fixed"), "{}", READER.get());
+}
+
+#[test]
+fn a_descriptor_beside_it_is_not_lost() {
+    let (_reader, writer) = std::io::pipe().expect("a pipe");
+    let beside = Incoming::new(vec![(FdKind::PipeWriter, writer.into())], Vec::new());
+    let error = decode_message::<u8>(&[7], beside, &Limits::DATA).unwrap_err();
+    assert!(matches!(error.problem, DecodeProblem::Field(_)), "{error}");
+}
