@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use bailiwick_wire::codec::{decode, decode_message, encode};
 use bailiwick_wire::descriptors::{Incoming, put, take};
 use bailiwick_wire::handshake::{Hello, Offer, Refusal, Uses};
 use bailiwick_wire::reason::Failure;
-use bailiwick_wire::{FdKind, Limits};
+use bailiwick_wire::{FdKind, Limits, foreign_schema};
 use libfuzzer_sys::fuzz_target;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
@@ -34,8 +36,8 @@ struct Standard {
     texts: (String, Box<str>, PathBuf),
     times: (Duration, SystemTime),
     tables: HashMap<u16, HashSet<u8>>,
-    outcome: Result<bool, Option<std::num::NonZeroU32>>,
-    range: std::ops::Range<u8>,
+    outcome: Result<bool, Option<NonZeroU32>>,
+    range: Range<u8>,
     address: SocketAddr,
     nothing: Vec<()>,
 }
@@ -62,9 +64,14 @@ struct WithFds {
     others: Vec<(String, Fd)>,
 }
 
+foreign_schema!(WithFds, "WithFds", 1);
+
+/// What always has as many bytes, which has a reader of its own.
+type Fixed = (u8, bool, [(u16, i64); 3], NonZeroU32, Range<i8>);
+
 fuzz_target!(|bytes: &[u8]| {
     let Some((choice, payload)) = bytes.split_first() else { return };
-    match choice % 9 {
+    match choice % 10 {
         0 => both_ways::<Tree>(payload, &Limits::DATA),
         1 => both_ways::<Standard>(payload, &Limits::DATA),
         2 => both_ways::<Vec<Vec<Option<[u64; 32]>>>>(payload, &Limits::DATA),
@@ -73,6 +80,7 @@ fuzz_target!(|bytes: &[u8]| {
         5 => both_ways::<Refusal>(payload, &Limits::CONTROL),
         6 => both_ways::<Failure>(payload, &Limits::CONTROL),
         7 => both_ways::<HashMap<(), ()>>(payload, &Limits::DATA),
+        8 => by_both_readers(payload),
         _ => with_descriptors(payload),
     }
 });
@@ -83,6 +91,11 @@ fn both_ways<T: Serialize + DeserializeOwned>(payload: &[u8], limits: &Limits) {
         let limits = Limits { produced_bytes: u32::MAX, ..*limits };
         encode(&value, &limits, &mut Vec::new()).expect("what was decoded is within the limits of a sender");
     }
+}
+
+fn by_both_readers(payload: &[u8]) {
+    let counted = decode::<Fixed>(payload, &Limits::DATA);
+    assert_eq!(decode_message::<Fixed>(payload, Incoming::default(), &Limits::DATA), counted);
 }
 
 fn with_descriptors(payload: &[u8]) {

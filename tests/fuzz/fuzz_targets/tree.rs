@@ -147,7 +147,14 @@ fn what(bytes: &mut Unstructured<'_>) -> Result<What> {
         9 => What::Sigstopped,
         10 => What::Continued,
         11 => What::Looked(bytes.arbitrary::<Option<u16>>()?.map(u64::from), bytes.arbitrary()?),
-        12 => *bytes.choose(&[What::Reloading, What::Declined, What::Refused, What::Settled, What::Skipped, What::Hung])?,
+        12 => *bytes.choose(&[
+            What::Reloading,
+            What::Declined,
+            What::Refused,
+            What::Settled,
+            What::Skipped,
+            What::Hung,
+        ])?,
         13 => *bytes.choose(&[What::Standing, What::Spent, What::Idle, What::Wanted])?,
         _ => What::Emptied(bytes.arbitrary()?),
     })
