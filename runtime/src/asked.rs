@@ -40,7 +40,7 @@ impl<R: Portable> Asked<R> {
             return Poll::Ready(match answered {
                 Answered::Value(value) => Ok(value),
                 Answered::Bytes(payload) => {
-                    payload::decode(payload).map_err(|error| payload::undecodable_reply(&error).into())
+                    payload::decode_reply(payload).map_err(|error| payload::undecodable_reply(&error).into())
                 }
                 Answered::Failed(error) => Err(error),
                 Answered::Bounced(envelope, reason) => match self.send_again(envelope, reason) {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bailiwick_wire::Limits;
+use bailiwick_wire::codec::bytes::AtOnce;
 use bailiwick_wire::codec::{self, DecodeError, EncodeError};
 use bailiwick_wire::descriptors::{Incoming, Outgoing};
 use bailiwick_wire::schema::Schema;
@@ -44,10 +45,17 @@ pub fn encode<T: Serialize>(
     codec::encode_message(value, limits, out)
 }
 
-/// Decodes the arguments of a message, or a reply, within the limits of one turn.
+/// Decodes the arguments of a message within the limits of one turn.
 pub(crate) fn decode<T: DeserializeOwned + Schema>(payload: Payload<'_>) -> Result<T, Box<DecodeError>> {
     let Payload { bytes, beside, limits } = payload;
     codec::decode_message(&bytes, beside, &limits)
+}
+
+/// Decodes a reply within the limits of one turn.
+pub(crate) fn decode_reply<T: DeserializeOwned + Schema>(
+    payload: Payload<'_>,
+) -> Result<T, Box<DecodeError>> {
+    decode::<AtOnce<T>>(payload).map(|AtOnce(reply)| reply)
 }
 
 /// A reply on its way to a link, which encodes it into its own buffer.
@@ -55,9 +63,9 @@ pub(crate) trait Encode {
     fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, Box<EncodeError>>;
 }
 
-impl<T: Serialize> Encode for T {
+impl<T: Serialize + 'static> Encode for T {
     fn encode(&self, limits: &Limits, out: &mut Vec<u8>) -> Result<Outgoing, Box<EncodeError>> {
-        encode(self, limits, out)
+        encode(&AtOnce(self), limits, out)
     }
 }
 

@@ -102,7 +102,7 @@ impl<T: Portable> Stream for ReplyStream<T> {
         self.slot.poll_item(task.waker()).map(|item| {
             item.map(|item| match item? {
                 Item::Value(value) => Ok(value),
-                Item::Bytes(payload) => payload::decode(payload).map_err(|error| {
+                Item::Bytes(payload) => payload::decode_reply(payload).map_err(|error| {
                     self.slot.abandon();
                     payload::undecodable_reply(&error).into()
                 }),

@@ -11,7 +11,8 @@
 use std::error::Error;
 use std::fmt;
 
-use bailiwick_wire::schema::{Schema, Shape, Shapes};
+use bailiwick_wire::codec::bytes::AtOnce;
+use bailiwick_wire::schema::{FixedSize, Schema, Shape, Shapes};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
@@ -79,20 +80,22 @@ impl<T> fmt::Debug for Untrusted<T> {
 }
 
 impl<T: Schema> Schema for Untrusted<T> {
+    const FIXED: Option<FixedSize> = T::FIXED;
+
     fn shape(shapes: &mut Shapes) -> Shape {
         T::shape(shapes)
     }
 }
 
-impl<T: Serialize> Serialize for Untrusted<T> {
+impl<T: Serialize + 'static> Serialize for Untrusted<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        AtOnce(&self.0).serialize(serializer)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Untrusted<T> {
+impl<'de, T: Deserialize<'de> + 'static> Deserialize<'de> for Untrusted<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(Self)
+        AtOnce::deserialize(deserializer).map(|AtOnce(value)| Self(value))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Any value comes back; any prefix and any flipped bit of its bytes is read without a panic, and as bincode reads it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt::Debug;
 use std::net::{IpAddr, SocketAddr};
@@ -10,8 +11,10 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use bailiwick_wire::Limits;
+use bailiwick_wire::codec::bytes::AtOnce;
 use bailiwick_wire::codec::{DecodeError, DecodeProblem, decode, encode};
 use proptest::prelude::*;
+use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -189,4 +192,68 @@ fn the_bytes_of_a_value_are_golden() {
         "c3a9",
     );
     assert_eq!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// At once or one by one, bytes travel alike and are counted alike.
+    #[test]
+    fn bytes_at_once_are_bytes_one_by_one(bytes in any::<Vec<u8>>(), cut in any::<prop::sample::Index>(), produced in 0..120_u32) {
+        let limits = Limits { produced_bytes: produced, ..Limits::DATA };
+        let (mut one_by_one, mut at_once) = (Vec::new(), Vec::new());
+        let encoded = encode(&(7_u8, &bytes), &limits, &mut one_by_one).is_ok();
+        prop_assert_eq!(encode(&(7_u8, AtOnce(&bytes)), &limits, &mut at_once).is_ok(), encoded);
+        prop_assert_eq!(&at_once, &one_by_one);
+        let mut travelled = Vec::new();
+        encode(&(7_u8, &bytes), &Limits::DATA, &mut travelled).expect("it is small");
+        let cut = &travelled[..cut.index(travelled.len() + 1)];
+        for bytes in [&travelled[..], cut] {
+            let expected = decode::<(u8, Vec<u8>)>(bytes, &limits);
+            let found = decode::<(u8, AtOnce<Vec<u8>>)>(bytes, &limits);
+            prop_assert_eq!(found.ok().map(|(seven, AtOnce(bytes))| (seven, bytes)), expected.ok());
+        }
+    }
+}
+
+#[test]
+fn what_is_no_vector_of_bytes_travels_as_it_is() {
+    let mut bytes = Vec::new();
+    encode(&AtOnce(&vec![1_u16, 2]), &Limits::DATA, &mut bytes).expect("it is small");
+    assert_eq!(decode::<AtOnce<Vec<u16>>>(&bytes, &Limits::DATA), Ok(AtOnce(vec![1, 2])));
+    assert_eq!(decode::<Vec<u16>>(&bytes, &Limits::DATA), Ok(vec![1, 2]));
+}
+
+thread_local! {
+    static ASKED_FOR: Cell<&'static str> = const { Cell::new("") };
+}
+
+/// Tells what it is asked for, and has nothing.
+struct Nothing;
+
+impl<'de> Deserializer<'de> for Nothing {
+    type Error = Box<DecodeError>;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Box<DecodeError>> {
+        ASKED_FOR.set("anything else");
+        Err(Error::custom("nothing"))
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Box<DecodeError>> {
+        ASKED_FOR.set("bytes");
+        Err(Error::custom("nothing"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+#[test]
+fn a_vector_of_bytes_is_asked_for_at_once() {
+    assert!(AtOnce::<Vec<u8>>::deserialize(Nothing).is_err());
+    assert_eq!(ASKED_FOR.get(), "bytes");
+    assert!(AtOnce::<Vec<i8>>::deserialize(Nothing).is_err());
+    assert_eq!(ASKED_FOR.get(), "anything else");
 }

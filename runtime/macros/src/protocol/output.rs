@@ -7,7 +7,8 @@ use syn::spanned::Spanned;
 use syn::{ItemTrait, Type, Visibility};
 
 use super::Protocol;
-use super::method::{Answer, Method};
+use super::method::{Answer, Argument, Method};
+use crate::message::same;
 
 /// The names that the generated items share.
 struct Names<'a> {
@@ -138,14 +139,20 @@ fn message_codec(names: &Names<'_>, methods: &[Method]) -> TokenStream {
     let encode = methods.iter().map(|method| {
         let variant = &method.variant;
         let (fields, _) = fields(method);
-        quote! { Self::#variant { #(ref #fields),* } => ::bailiwick::private::encode(&(#(#fields,)*), #limits, #out) }
+        let values = method.arguments.iter().map(|argument| at_once(argument, &argument.name));
+        quote! { Self::#variant { #(ref #fields),* } => ::bailiwick::private::encode(&(#(#values,)*), #limits, #out) }
     });
     let decode = methods.iter().enumerate().map(|(index, method)| {
         let (variant, index) = (&method.variant, index_literal(index));
-        let (fields, types) = fields(method);
+        let (fields, _) = fields(method);
+        let patterns = method.arguments.iter().map(|argument| at_once(argument, &argument.name));
+        let types = method.arguments.iter().map(|argument| match &argument.ty {
+            ty if is_bytes(ty) => quote! { ::bailiwick::private::AtOnce<#ty> },
+            ty => quote! { #ty },
+        });
         quote! {
             #index => {
-                let (#(#fields,)*): (#(#types,)*) = ::bailiwick::private::decode(payload)?;
+                let (#(#patterns,)*): (#(#types,)*) = ::bailiwick::private::decode(payload)?;
                 ::core::result::Result::Ok(Self::#variant { #(#fields),* })
             }
         }
@@ -290,6 +297,19 @@ fn dispatch(names: &Names<'_>, methods: &[Method]) -> TokenStream {
             }
         }
     }
+}
+
+/// A vector of bytes is written and read at once.
+fn at_once(argument: &Argument, name: &Ident) -> TokenStream {
+    if is_bytes(&argument.ty) {
+        quote! { ::bailiwick::private::AtOnce(#name) }
+    } else {
+        quote! { #name }
+    }
+}
+
+fn is_bytes(ty: &Type) -> bool {
+    same(ty, &syn::parse_quote!(Vec<u8>))
 }
 
 fn fields(method: &Method) -> (Vec<&Ident>, Vec<&Type>) {

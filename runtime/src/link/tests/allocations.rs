@@ -48,3 +48,16 @@ fn an_ask_over_a_link_allocates_its_message_its_slot_its_reply_and_a_shift_of_wh
     });
     assert!(each <= 4.02, "{each} allocations");
 }
+
+#[test]
+fn a_vector_of_bytes_is_made_at_once_where_it_is_an_argument_and_where_it_is_a_reply() {
+    let each = of_each(100, 500, async |count, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        for _ in 0..count {
+            assert_eq!(desk.reverse(vec![7; 4_096]).ask(SOON).await, Ok(vec![7; 4_096]));
+        }
+    });
+    // The ask; bytes that are sent and those that they are compared with; the argument and the reply as they came and as they are
+    // decoded. One by one, each vector would be made seven times, of twice the size each.
+    assert!(each <= 8.1, "{each} allocations");
+}
