@@ -132,6 +132,14 @@ struct Sized<T> {
     unit: Unit,
 }
 
+/// Makes a default for each value, before any of its fields are read.
+#[message]
+#[derive(Default)]
+#[serde(default)]
+struct Defaulted {
+    number: u8,
+}
+
 #[test]
 fn a_struct_says_what_every_value_takes_if_each_of_its_fields_does() {
     assert_eq!(Size::FIXED, Some(FixedSize { bytes: 4, depth: 1 }));
@@ -145,7 +153,7 @@ fn a_struct_says_what_every_value_takes_if_each_of_its_fields_does() {
     // What differs in size, and what is converted or foreign, of which that is not known.
     let unknown = [Sized::<String>::FIXED, Tree::FIXED, Page::<u8, 2>::FIXED];
     assert_eq!(unknown, [None; 3]);
-    assert_eq!((validated::Percent::FIXED, Link::FIXED), (None, None));
+    assert_eq!((validated::Percent::FIXED, Link::FIXED, Defaulted::FIXED), (None, None, None));
 }
 
 #[test]

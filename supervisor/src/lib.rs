@@ -6,6 +6,9 @@ pub mod check;
 pub mod control;
 pub mod daemon;
 pub mod digests;
+#[cfg(test)]
+#[path = "../../runtime/sys/src/hangup.rs"]
+mod hangup;
 pub mod line;
 pub mod logs;
 pub mod manifest;

@@ -147,6 +147,7 @@ mod tests {
     use std::io::IoSlice;
 
     use super::*;
+    use crate::hangup::wait_for_hangup;
 
     fn pair(peers: usize) -> (Line, OwnedFd) {
         let (ours, theirs) = socket::pair(socket::Kind::SeqPacket).unwrap();
@@ -305,6 +306,7 @@ mod tests {
         let (mut line, worker) = pair(0);
         assert!(matches!(line.receive(), Ok(Received::Nothing)));
         drop(worker);
+        wait_for_hangup(line.socket());
         assert!(matches!(line.receive(), Ok(Received::Closed)));
         line.send(ToWorker::Stop, None).unwrap();
         assert_eq!(line.flush(), Flushed::Closed);

@@ -130,12 +130,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::hangup::wait_for_hangup;
 
     struct Fixture {
         output: Output,
         sink: Sink,
         writer: std::fs::File,
         shown: std::fs::File,
+        /// The other end of what is shown.
+        stream: OwnedFd,
     }
 
     fn pipe() -> (OwnedFd, std::fs::File) {
@@ -148,7 +151,8 @@ mod tests {
         let mut output = Output::new("web".into(), Instant::START);
         output.attach(read);
         let (shown, stream) = pipe();
-        Fixture { output, sink: Sink::to(stream.into()), writer, shown: shown.into() }
+        let sink = Sink::to(stream.try_clone().unwrap().into());
+        Fixture { output, sink, writer, shown: shown.into(), stream: stream.into() }
     }
 
     impl Fixture {
@@ -171,6 +175,7 @@ mod tests {
         }
         assert_eq!(fixture.shown(), "web | hello\nweb | \nweb | world\n");
         drop(std::mem::replace(&mut fixture.writer, pipe().1));
+        wait_for_hangup(fixture.output.pipe().unwrap());
         assert_eq!(fixture.output.drain(Instant::START, &mut fixture.sink), Drained::Ended);
         assert!(fixture.output.close(Instant::START, &mut fixture.sink).is_some());
         assert_eq!(fixture.shown(), "web | rest\n");
@@ -202,6 +207,7 @@ mod tests {
         }
         assert!(fixture.shown().len() > 4096, "what the pipe held is readable");
         drop(fixture.shown);
+        wait_for_hangup(fixture.stream.as_fd());
         fixture.sink.line("web", "nobody reads this");
         assert!(!fixture.sink.flush(), "nothing waits for a reader that is gone");
     }

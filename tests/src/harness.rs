@@ -23,7 +23,7 @@ mod wanted;
 pub use self::births::{Birth, Births, Call, Fault};
 pub use self::journal::{Journal, Line};
 pub use self::load::Load;
-pub use self::patience::{LONGEST, PATIENCE, Watchdog};
+pub use self::patience::{LONGEST, PATIENCE, Watchdog, wait_until};
 pub use self::process::Process;
 pub use self::program::{copy_program, replace_program};
 pub use self::remains::{Remains, trials_of, users_of};

@@ -199,8 +199,9 @@ fn schema_impl(arguments: &Arguments, input: &DeriveInput, between: Option<&Betw
 fn fixed_of(schema: &TokenStream, input: &DeriveInput, between: Option<&Between>) -> Option<TokenStream> {
     let Data::Struct(data) = &input.data else { return None };
     let declared = |field: &Field| field.attrs.iter().any(|attribute| attribute.path().is_ident("message"));
-    // Of what is foreign, or is converted, only the reader that counts knows what it fills.
-    if between.is_some() || data.fields.iter().any(declared) {
+    // Of what is foreign, or is converted, only the reader that counts knows what it fills; and what makes a default for each value is
+    // not to do so twice.
+    if between.is_some() || message_serde::has_default(input) || data.fields.iter().any(declared) {
         return None;
     }
     let fields = data.fields.iter().map(|Field { ty, .. }| {

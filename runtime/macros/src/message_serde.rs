@@ -51,6 +51,11 @@ pub(crate) fn check(input: &DeriveInput) -> Result<Option<Between>> {
     between(&conversions)
 }
 
+/// Returns whether a value is made before any of its fields are read.
+pub(crate) fn has_default(input: &DeriveInput) -> bool {
+    metas(&input.attrs).is_ok_and(|metas| metas.iter().any(|meta| name_of(meta) == "default"))
+}
+
 fn metas<'a>(attributes: impl IntoIterator<Item = &'a Attribute>) -> Result<Vec<Meta>> {
     let mut metas = Vec::new();
     for attribute in attributes.into_iter().filter(|attribute| attribute.path().is_ident("serde")) {

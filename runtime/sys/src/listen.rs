@@ -106,7 +106,10 @@ const PASSED_MAX: u32 = 256;
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
+    use crate::hangup::wait_for_hangup;
 
     #[test]
     fn a_stale_socket_is_replaced_and_one_in_use_is_not() {
@@ -114,7 +117,9 @@ mod tests {
         let path = folder.path().join("socket");
         let first = unix(&path).unwrap();
         assert_eq!(unix(&path).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+        let waiting = UnixStream::connect(&path).unwrap();
         drop(first);
+        wait_for_hangup(waiting.as_fd());
         let second = unix(&path).unwrap();
         UnixStream::connect(&path).unwrap();
         drop(second);

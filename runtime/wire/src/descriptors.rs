@@ -343,6 +343,12 @@ fn with_table<R>(act: impl FnOnce(Option<&mut Table>) -> Result<R, FieldError>) 
     })
 }
 
+/// Returns whether nothing is being encoded or decoded on this thread.
+#[inline]
+pub(crate) fn is_outside() -> bool {
+    PRESENT.get() == Present::Nothing
+}
+
 /// The table's presence. Dropping it takes the table away and closes what it holds.
 pub(crate) struct Guard {
     // Not Send: the table belongs to the thread that made it.
@@ -377,7 +383,7 @@ impl Guard {
 
     #[inline]
     fn enter(present: Present) -> Result<Guard, FieldError> {
-        if PRESENT.get() != Present::Nothing {
+        if !is_outside() {
             return Err(FieldError::Nested);
         }
         PRESENT.set(present);

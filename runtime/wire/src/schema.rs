@@ -35,8 +35,9 @@ pub use shapes::{Body, Carries, Shape, Shapes};
     note = "put `#[message]` on it, or declare it with `foreign_schema!` if it belongs to another crate"
 )]
 pub trait Schema: 'static {
-    /// What every value takes on the wire, if all take the same: these are decoded without counting. If it is not known, or not
-    /// true, values are decoded all the same, only slower.
+    /// What every value takes on the wire, if all take the same: these are decoded without counting. If it is not known, or neither
+    /// size nor depth are as it says, values are decoded all the same, only slower. Who declares it for a type that carries
+    /// descriptors or addresses, or that allocates when it is decoded, takes the limits off it.
     const FIXED: Option<FixedSize> = None;
 
     /// Returns how this type is written in a shape, and adds the definitions that it needs to `shapes`.

@@ -2,14 +2,18 @@
 
 use std::cell::Cell;
 use std::fmt::Debug;
+use std::io::Read;
 use std::marker::PhantomData;
-use std::num::{NonZeroI8, NonZeroU16, NonZeroU128};
+use std::num::{
+    NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroI128, NonZeroIsize, NonZeroU8, NonZeroU16,
+    NonZeroU32, NonZeroU64, NonZeroU128, NonZeroUsize,
+};
 use std::ops::{Range, RangeInclusive};
 
 use bailiwick_wire::codec::{DecodeProblem, decode, decode_message, encode};
-use bailiwick_wire::descriptors::Incoming;
+use bailiwick_wire::descriptors::{FieldError, Incoming};
 use bailiwick_wire::schema::{FixedSize, Schema, Shape, Shapes};
-use bailiwick_wire::{FdKind, Limits};
+use bailiwick_wire::{FdKind, Limits, foreign_schema};
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -139,18 +143,22 @@ fn is_sized<T: Schema + Serialize + DeserializeOwned + Debug>(value: &T) {
     }
 }
 
+macro_rules! each_is_sized {
+    ($($value:expr),* $(,)?) => {
+        $(is_sized(&$value);)*
+    };
+}
+
 #[test]
 fn a_type_says_its_size() {
-    is_sized(&7_u128);
-    is_sized(&());
-    is_sized(&-1_isize);
-    is_sized(&NonZeroU128::MAX);
-    is_sized(&(1..5_u16));
-    is_sized(&(1..=5_i8));
-    is_sized(&[[1_u8; 7]; 3]);
-    is_sized(&(false, (1_u64, [0_i8; 5])));
-    is_sized(&Wrapped(Spot(1, NonZeroI8::MIN)));
-    is_sized(&Record { number: 1, flag: true, body: [2; 3], spot: Spot(1, NonZeroI8::MIN) });
+    each_is_sized! {
+        (), true, 1_u8, 1_u16, 1_u32, 1_u64, 1_u128, 1_usize, 1_i8, 1_i16, 1_i32, 1_i64, 1_i128, 1_isize, 1_f32, 1_f64,
+        NonZeroU8::MIN, NonZeroU16::MIN, NonZeroU32::MIN, NonZeroU64::MIN, NonZeroU128::MIN, NonZeroUsize::MIN,
+        NonZeroI8::MIN, NonZeroI16::MIN, NonZeroI32::MIN, NonZeroI64::MIN, NonZeroI128::MIN, NonZeroIsize::MIN,
+        PhantomData::<String>, 1..5_u16, 1..=5_i8, [[1_u8; 7]; 3], [1_u16; 0], (1_u8,), (false, (1_u64, [0_i8; 5])),
+        Wrapped(Spot(1, NonZeroI8::MIN)),
+        Record { number: 1, flag: true, body: [2; 3], spot: Spot(1, NonZeroI8::MIN) },
+    }
 }
 
 #[test]
@@ -190,10 +198,53 @@ fn what_has_a_size_is_read_without_counting() {
     assert!(!READER.get().contains("read_fixed"), "{}", READER.get());
 }
 
+/// Has one byte and says that it lies deeper than anything may.
+struct Deep;
+
+impl<'de> Deserialize<'de> for Deep {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Witness::deserialize(deserializer).map(|_| Deep)
+    }
+}
+
+impl Schema for Deep {
+    const FIXED: Option<FixedSize> = Some(FixedSize { bytes: 1, depth: Limits::MAX_DEPTH + 1 });
+
+    fn shape(_: &mut Shapes) -> Shape {
+        Shape::plain("Deep")
+    }
+}
+
 #[test]
-fn a_descriptor_beside_it_is_not_lost() {
-    let (_reader, writer) = std::io::pipe().expect("a pipe");
+fn no_setting_lets_anything_be_deeper_than_the_most() {
+    let limits = Limits { depth: u16::MAX, ..Limits::DATA };
+    assert!(decode_message::<Deep>(&[7], Incoming::default(), &limits).is_ok());
+    assert!(!READER.get().contains("read_fixed"), "{}", READER.get());
+}
+
+#[test]
+fn a_descriptor_beside_it_is_refused_and_closed() {
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
     let beside = Incoming::new(vec![(FdKind::PipeWriter, writer.into())], Vec::new());
     let error = decode_message::<u8>(&[7], beside, &Limits::DATA).unwrap_err();
     assert!(matches!(error.problem, DecodeProblem::Field(_)), "{error}");
+    assert_eq!(reader.read(&mut [0]).expect("a pipe"), 0, "nobody has the other end");
+}
+
+/// Decodes another message meanwhile.
+struct Nests;
+
+impl<'de> Deserialize<'de> for Nests {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        let within = decode_message::<u8>(&[7], Incoming::default(), &Limits::DATA).unwrap_err();
+        assert_eq!(within.problem, DecodeProblem::Field(FieldError::Nested));
+        Ok(Nests)
+    }
+}
+
+foreign_schema!(Nests, "Nests", 1);
+
+#[test]
+fn within_another_call_it_is_refused() {
+    assert!(decode_message::<Nests>(&[], Incoming::default(), &Limits::DATA).is_ok());
 }

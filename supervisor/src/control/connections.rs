@@ -96,6 +96,7 @@ mod tests {
 
     use super::super::{Client, ClientError, Goal, RECORD_BYTES, Target, Text, Verb};
     use super::*;
+    use crate::hangup::wait_for_hangup;
     use crate::state_dir::StateDir;
 
     struct Fixture {
@@ -147,6 +148,7 @@ mod tests {
             assert_eq!(outcome(&client), Some(Record::End(End { outcome: Outcome::Done })));
         }
         drop(client);
+        wait_for_hangup(fixture.connections.socket(id).unwrap());
         assert_eq!(fixture.connections.read(id), Turn::Gone);
     }
 

@@ -4,6 +4,7 @@
 //! in vain ends all the same: soon where nothing else runs, later where much does.
 
 use std::fs;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The watchdog of every wait, far longer than anything here takes on an idle machine.
@@ -11,6 +12,9 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The longest that anybody waits, however busy the machine is: where a wait has a limit that cannot grow.
 pub const LONGEST: Duration = Duration::from_secs(120);
+
+/// The pause from one look to the next.
+const GLANCE: Duration = Duration::from_millis(2);
 
 /// A wait that must not be in vain.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +44,19 @@ impl Watchdog {
     /// Tells how long it was waited.
     pub fn waited(&self) -> Duration {
         self.began.elapsed()
+    }
+}
+
+/// Waits until something is so that no event tells of.
+///
+/// # Panics
+/// If the watchdog barks first.
+#[track_caller]
+pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+    let watchdog = Watchdog::start();
+    while !so() {
+        assert!(!watchdog.barks(), "waited {:?} for {what}", watchdog.waited());
+        thread::park_timeout(GLANCE);
     }
 }
 

@@ -7,8 +7,9 @@ use nix::libc;
 
 use crate::a_identity::{assert_deadly, well_formed};
 use crate::orders::{Answer, Arg, Evil};
-use crate::support::{Free, Scene, modes, wait_until};
+use crate::support::{Free, Scene, modes};
 use crate::wire::LINE;
+use bailiwick_tests::harness::wait_until;
 
 fn header(kind: Kind, fds: u16) -> Vec<u8> {
     Header { fds, ..Header::new(kind) }.to_bytes().to_vec()

@@ -4,13 +4,13 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 
 use bailiwick_sys::link_pair::memory_bytes;
-use bailiwick_tests::harness::{Process, needs_root};
+use bailiwick_tests::harness::{Process, needs_root, wait_until};
 use nix::libc;
 use nix::sys::signal::Signal;
 
 use crate::maps::shared;
 use crate::orders::Arg;
-use crate::support::{Scene, modes, wait_until};
+use crate::support::{Scene, modes};
 
 const BYTES: usize = memory_bytes(0);
 /// Each of the two.

@@ -4,13 +4,13 @@ use std::fs;
 
 use bailiwick_core::ring::{CONTROL_WORDS, LANE_WORDS, LINK_BYTES};
 use bailiwick_sys::link_pair::memory_bytes;
-use bailiwick_tests::harness::{Process, needs_root};
+use bailiwick_tests::harness::{Process, needs_root, wait_until};
 use nix::libc;
 use nix::sys::signal::Signal;
 
 use crate::maps::shared;
 use crate::orders::Arg;
-use crate::support::{Scene, modes, wait_until};
+use crate::support::{Scene, modes};
 
 /// Whoever is in it shares memory.
 const SHARED: &str = "[trust_domain.shared]\n";

@@ -4,11 +4,11 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
 
-use bailiwick_tests::harness::{Process, needs_root};
+use bailiwick_tests::harness::{Process, needs_root, wait_until};
 use nix::libc;
 
 use crate::orders::{AT_FDCWD, Answer, Arg, Attack, Evil, call};
-use crate::support::{Free, Mode, Scene, a_page_of, assert_refused, modes, wait_until};
+use crate::support::{Free, Mode, Scene, a_page_of, assert_refused, modes};
 
 /// A worker that may start programs, and so has all calls that the policy does not stop.
 const EXEC: &str = "sandbox.preset = \"exec\"\n";

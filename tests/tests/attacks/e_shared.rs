@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
-use bailiwick_tests::harness::{Process, needs_root};
+use bailiwick_tests::harness::{Process, needs_root, wait_until};
 use bailiwick_wire::control::ToSupervisor;
 use nix::libc;
 
@@ -54,7 +54,7 @@ fn e14_the_descriptor_by_which_the_kernel_names_a_peer_is_good_for_nothing() {
     let prey = free.prey();
     let pidfd = free.evil.call(libc::SYS_pidfd_open, &[prey.into(), 0.into()]).number();
     assert!(free.evil.attempt(&by_descriptor(pidfd)[7]).did());
-    crate::support::wait_until("a kill by a descriptor", || !prey.is_alive());
+    wait_until("a kill by a descriptor", || !prey.is_alive());
     for &mode in modes() {
         for keys in ["", "sandbox.preset = \"exec\"\n"] {
             let mut scene = Scene::new(mode, keys);

@@ -6,12 +6,12 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use bailiwick_tests::harness::{Process, needs_root};
+use bailiwick_tests::harness::{Process, needs_root, wait_until};
 use nix::libc;
 use nix::sys::signal::Signal;
 
 use crate::orders::{AT_FDCWD, Answer, Arg, Attack, Evil};
-use crate::support::{Free, Mode, Scene, assert_refused, modes, wait_until};
+use crate::support::{Free, Mode, Scene, assert_refused, modes};
 
 const EXEC: &str = "sandbox.preset = \"exec\"\n";
 const SECRET: &str = "TW_SECRET=a5f1c3d7";

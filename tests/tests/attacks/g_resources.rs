@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
 use bailiwick_supervisor::control::{Cause, MemoryMechanism, State, Verb};
-use bailiwick_tests::harness::{Process, needs_root};
+use bailiwick_tests::harness::{Process, needs_root, wait_until};
 use nix::libc;
 
 use crate::orders::{Answer, Arg, Attack, Evil};
@@ -211,9 +211,7 @@ fn g12_a_worker_that_stops_itself_is_seen_and_ended() {
     let mut free = Free::somebody();
     let own = free.process();
     free.evil.tell(&stop(own));
-    crate::support::wait_until("it to stand still", || {
-        own.status().get("State").is_some_and(|state| state.starts_with('T'))
-    });
+    wait_until("it to stand still", || own.status().get("State").is_some_and(|state| state.starts_with('T')));
     for &mode in modes() {
         let mut scene = Scene::new(mode, "liveness_timeout = \"1s\"\n");
         let own = scene.evil.call(libc::SYS_getpid, &[]).number();

@@ -12,8 +12,9 @@ use nix::sys::socket::MsgFlags;
 
 use crate::a_identity::well_formed;
 use crate::orders::{Answer, Evil};
-use crate::support::{Scene, modes, wait_until};
+use crate::support::{Scene, modes};
 use crate::voice::{Voice, encoded, framed};
+use bailiwick_tests::harness::wait_until;
 
 /// One piece of a message that begins with a `Part`.
 fn piece(part: u32, number: u32, bytes: &[u8]) -> Vec<u8> {

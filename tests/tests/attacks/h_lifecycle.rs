@@ -4,12 +4,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bailiwick_supervisor::control::{Cause, Outcome, Row, State, Target, Verb};
-use bailiwick_tests::harness::{Ended, Stopwatch};
+use bailiwick_tests::harness::{Ended, Stopwatch, wait_until};
 use nix::libc;
 use nix::sys::signal::Signal;
 
 use crate::orders::{Answer, Attack};
-use crate::support::{Free, Scene, modes, wait_until};
+use crate::support::{Free, Scene, modes};
 
 const EXEC: &str = "sandbox.preset = \"exec\"\n";
 

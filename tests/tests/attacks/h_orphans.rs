@@ -7,12 +7,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{Target, Verb};
-use bailiwick_tests::harness::{Births, Ended, Fault, Process, needs_root};
+use bailiwick_tests::harness::{Births, Ended, Fault, Process, needs_root, wait_until};
 use nix::libc;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::support::{Mode, Scene, modes, wait_until};
+use crate::support::{Mode, Scene, modes};
 
 /// Makes an orphan that wants to die with whoever started it, when that is dead already; it lives on.
 fn late_orphan() -> Process {

@@ -6,10 +6,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use bailiwick_tests::harness::{LONGEST, Process, Watchdog};
+use bailiwick_tests::harness::{LONGEST, Process, Watchdog, wait_until};
 use nix::libc::c_long;
-
-use crate::support::wait_until;
 
 /// A connection to hostile code that does what it is told.
 pub(crate) struct Evil {

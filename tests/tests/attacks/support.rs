@@ -12,9 +12,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bailiwick_supervisor::control::{Client, State};
-use bailiwick_tests::harness::{Process, Stopwatch, Supervised, Watchdog};
+use bailiwick_tests::harness::{Process, Stopwatch, Supervised, wait_until};
 use bailiwick_tests::run;
-
 use tempfile::TempDir;
 
 use crate::orders::{Answer, Attack, Evil};
@@ -423,16 +422,6 @@ impl Drop for Free {
         for left in Process::all_below(self.folder.path()) {
             left.signal(nix::sys::signal::Signal::SIGKILL);
         }
-    }
-}
-
-/// Waits until something is so.
-#[track_caller]
-pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
-    let watchdog = Watchdog::start();
-    while !so() {
-        assert!(!watchdog.barks(), "waited {:?} for {what}", watchdog.waited());
-        thread::park_timeout(Duration::from_millis(2));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Writes the typed reference, the message enum, the schema and the dispatch.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -137,26 +137,11 @@ fn message_codec(names: &Names<'_>, methods: &[Method]) -> TokenStream {
     });
     let [limits, out] = ["limits", "out"].map(ours);
     let encode = methods.iter().map(|method| {
-        let variant = &method.variant;
-        let (fields, _) = fields(method);
-        let values = method.arguments.iter().map(|argument| at_once(argument, &argument.name));
+        let (variant, (fields, _)) = (&method.variant, fields(method));
+        let values = method.arguments.iter().map(at_once);
         quote! { Self::#variant { #(ref #fields),* } => ::bailiwick::private::encode(&(#(#values,)*), #limits, #out) }
     });
-    let decode = methods.iter().enumerate().map(|(index, method)| {
-        let (variant, index) = (&method.variant, index_literal(index));
-        let (fields, _) = fields(method);
-        let patterns = method.arguments.iter().map(|argument| at_once(argument, &argument.name));
-        let types = method.arguments.iter().map(|argument| match &argument.ty {
-            ty if is_bytes(ty) => quote! { ::bailiwick::private::AtOnce<#ty> },
-            ty => quote! { #ty },
-        });
-        quote! {
-            #index => {
-                let (#(#patterns,)*): (#(#types,)*) = ::bailiwick::private::decode(payload)?;
-                ::core::result::Result::Ok(Self::#variant { #(#fields),* })
-            }
-        }
-    });
+    let decode = methods.iter().enumerate().map(|(index, method)| decoded(method, &index_literal(index)));
     let name = protocol.unraw().to_string();
     let priority = priority(methods);
     quote! {
@@ -299,9 +284,25 @@ fn dispatch(names: &Names<'_>, methods: &[Method]) -> TokenStream {
     }
 }
 
-/// A vector of bytes is written and read at once.
-fn at_once(argument: &Argument, name: &Ident) -> TokenStream {
-    if is_bytes(&argument.ty) {
+/// Reads the arguments of the method with this index.
+fn decoded(method: &Method, index: &Literal) -> TokenStream {
+    let (variant, (fields, _)) = (&method.variant, fields(method));
+    let patterns = method.arguments.iter().map(at_once);
+    let types = method.arguments.iter().map(|argument| match &argument.ty {
+        ty if is_bytes(ty) => quote! { ::bailiwick::private::AtOnce<#ty> },
+        ty => quote! { #ty },
+    });
+    quote! {
+        #index => {
+            let (#(#patterns,)*): (#(#types,)*) = ::bailiwick::private::decode(payload)?;
+            ::core::result::Result::Ok(Self::#variant { #(#fields),* })
+        }
+    }
+}
+
+/// Names an argument where it is written or read. A vector of bytes is copied at once.
+fn at_once(Argument { name, ty }: &Argument) -> TokenStream {
+    if is_bytes(ty) {
         quote! { ::bailiwick::private::AtOnce(#name) }
     } else {
         quote! { #name }
@@ -321,9 +322,9 @@ fn ours(name: &str) -> Ident {
     Ident::new(name, proc_macro2::Span::mixed_site())
 }
 
-fn index_literal(index: usize) -> proc_macro2::Literal {
+fn index_literal(index: usize) -> Literal {
     // The number of methods is checked when the trait is read.
-    proc_macro2::Literal::u16_suffixed(u16::try_from(index).unwrap_or(u16::MAX))
+    Literal::u16_suffixed(u16::try_from(index).unwrap_or(u16::MAX))
 }
 
 impl Answer {

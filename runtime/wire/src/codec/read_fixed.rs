@@ -2,7 +2,8 @@
 //!
 //! Such a value announces nothing: no length, no variant, no text. So nothing has to be counted while it is read: whether it is
 //! within the limits is known from its type and from how many bytes came. Whatever is not as it should be is left to the reader
-//! that counts, which says why; hence the two always agree, and a type that lies about its size gains nothing.
+//! that counts, which says why; hence the two agree, also on a type of which size or depth is not what it says. What such a type must
+//! not do is to carry anything or to fill other memory than its own: that is counted by the other reader only.
 
 use std::fmt;
 
