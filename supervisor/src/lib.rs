@@ -6,9 +6,6 @@ pub mod check;
 pub mod control;
 pub mod daemon;
 pub mod digests;
-#[cfg(test)]
-#[path = "../../runtime/sys/src/hangup.rs"]
-mod hangup;
 pub mod line;
 pub mod logs;
 pub mod manifest;
@@ -19,3 +16,6 @@ pub mod spec;
 pub mod state_dir;
 pub mod store;
 pub use daemon::{Options, supervise};
+
+#[cfg(test)]
+mod tests;

@@ -147,7 +147,7 @@ mod tests {
     use std::io::IoSlice;
 
     use super::*;
-    use crate::hangup::wait_for_hangup;
+    use crate::tests::hangup::wait_for_hangup;
 
     fn pair(peers: usize) -> (Line, OwnedFd) {
         let (ours, theirs) = socket::pair(socket::Kind::SeqPacket).unwrap();

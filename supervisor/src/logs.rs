@@ -130,7 +130,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::hangup::wait_for_hangup;
+    use crate::tests::hangup::wait_for_hangup;
 
     struct Fixture {
         output: Output,

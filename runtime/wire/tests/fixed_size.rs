@@ -236,8 +236,9 @@ struct Nests;
 
 impl<'de> Deserialize<'de> for Nests {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        let within = decode_message::<u8>(&[7], Incoming::default(), &Limits::DATA).unwrap_err();
-        assert_eq!(within.problem, DecodeProblem::Field(FieldError::Nested));
+        let within = decode_message::<u8>(&[7], Incoming::default(), &Limits::DATA);
+        let within = within.map_err(|error| error.problem);
+        assert_eq!(within, Err(DecodeProblem::Field(FieldError::Nested)));
         Ok(Nests)
     }
 }

@@ -96,8 +96,8 @@ mod tests {
 
     use super::super::{Client, ClientError, Goal, RECORD_BYTES, Target, Text, Verb};
     use super::*;
-    use crate::hangup::wait_for_hangup;
     use crate::state_dir::StateDir;
+    use crate::tests::hangup::wait_for_hangup;
 
     struct Fixture {
         _folder: tempfile::TempDir,
