@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
 
+use bailiwick_wire::schema::ProtocolSchema;
+
 use crate::address::{Address, WatchId};
 use crate::chain::{Waiting, id_of};
+use crate::dropped::Dropped;
 use crate::envelope::Envelope;
 use crate::mailbox::Mailbox;
 use crate::name::ActorName;
@@ -155,11 +158,28 @@ impl Cell {
     /// Puts messages that came over a link into the mailbox. Their room was lent to the sender; where others filled the
     /// mailbox meanwhile a message stands in line, and where nobody may stand in line it is a dead letter.
     pub(crate) fn store<'a>(&self, mut arrivals: impl Iterator<Item = (&'a [u8], impl Pack)>) {
-        while let Some((bytes, pack)) = self.queue.store(&mut arrivals) {
-            if let Err(refused) = self.offer(owning(*pack(None), bytes), Room::Wait) {
+        let mut dropped = Dropped::default();
+        loop {
+            let misfit = self.queue.store(&mut arrivals, &mut dropped);
+            let is_over = misfit.is_none() && !dropped.is_full();
+            if !dropped.is_empty() {
+                self.queue.recycle(dropped.settle(self));
+            }
+            if let Some((bytes, pack)) = misfit
+                && let Err(refused) = self.offer(owning(*pack(None), bytes), Room::Wait)
+            {
                 self.lose(refused.envelope, refused.reason);
             }
+            if is_over {
+                return;
+            }
         }
+    }
+
+    /// Records messages for one method that came together and that the policy dropped.
+    pub(crate) fn count_dropped(&self, protocol: &'static ProtocolSchema, method: u16, messages: u64) {
+        let letters = &self.node.dead_letters;
+        letters.record_all(&self.name(), protocol, method, &NotDelivered::Dropped, messages);
     }
 
     /// Returns whether no further incarnation will come.

@@ -104,6 +104,11 @@ impl<M> Envelope<M> {
             self;
         Envelope { protocol, method, priority, bytes, reply, deadline, chain, trace, credit, message }
     }
+
+    /// Tells whether another is for the same method.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        std::ptr::eq(self.protocol, other.protocol) && self.method == other.method
+    }
 }
 
 impl Envelope {

@@ -51,6 +51,7 @@ mod chain;
 mod context;
 mod credential;
 mod dead_letters;
+mod dropped;
 mod envelope;
 mod error;
 mod escalation;

@@ -10,6 +10,8 @@
 //! messages enter beyond the bounds.
 
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -21,13 +23,14 @@ use std::{iter, mem};
 use bailiwick_core::precedence::Priority;
 
 use crate::address::WatchId;
-use crate::envelope::Envelope;
+use crate::dropped::Dropped;
+use crate::envelope::{Envelope, Stored};
 use crate::high::High;
 use crate::mailbox::{Mailbox, OnFull};
 use crate::outcome::NotDelivered;
 use crate::outlet::{Accepted, Refused, Room};
 use crate::signal::{Down, Ended, Signal};
-use crate::store::{Pack, Store, Whole};
+use crate::store::{Entry, Pack, Store, Whole};
 use crate::ticket::Ticket;
 use state::{Rare, State};
 
@@ -117,24 +120,41 @@ impl Queue {
         }
     }
 
-    /// Takes messages that came over a link together, under one lock and with one wake. Returns the first for which that
-    /// does not go, with its bytes.
+    /// Takes messages that came over a link together, under one lock and with one wake, until `dropped` has as many as it takes
+    /// of what the policy drops. Returns the first for which that does not go, with its bytes.
     pub(crate) fn store<'a, P: Pack>(
         &self,
         arrivals: &mut impl Iterator<Item = (&'a [u8], P)>,
+        dropped: &mut Dropped,
     ) -> Option<(&'a [u8], P)> {
         let mut state = self.lock();
         let mut misfit = None;
-        for (bytes, pack) in arrivals {
-            let fits = self.fits(&state, u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-            if state.closed().is_some() || !state.has_no_line() || !fits {
-                misfit = Some((bytes, pack));
-                break;
+        while !dropped.is_full()
+            && let Some((bytes, pack)) = arrivals.next()
+        {
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let is_open = state.closed().is_none() && state.has_no_line();
+            match self.bounds.policy() {
+                _ if is_open && self.fits(&state, length) => state.store.push_stored(bytes, pack),
+                OnFull::DropNewest if is_open => dropped.add(Entry::Stored(state.store.turn_away(pack))),
+                OnFull::DropOldest if is_open && !state.has_high() => {
+                    self.make_room(&mut state, length, dropped);
+                    state.store.push_stored(bytes, pack);
+                }
+                _ => {
+                    misfit = Some((bytes, pack));
+                    break;
+                }
             }
-            state.store.push_stored(bytes, pack);
         }
         Self::wake_actor(state);
         misfit
+    }
+
+    /// Takes boxes for the messages that come next over a link.
+    pub(crate) fn recycle(&self, boxes: impl IntoIterator<Item = Box<Envelope<Stored>>>) {
+        let mut state = self.lock();
+        boxes.into_iter().for_each(|envelope| state.store.recycle(envelope));
     }
 
     /// Adds a signal to the lane in front. One that comes after the end is dropped: nobody is there to follow it.
@@ -372,6 +392,15 @@ impl Queue {
         let weight = state.store.weight() + weight + self.weight_in_hand.load(Ordering::Relaxed);
         let weight_fits = messages == 0 || weight + u64::from(bytes) <= self.bounds.bytes();
         messages < self.bounds.capacity() && weight_fits
+    }
+
+    /// Drops the oldest ordinary messages until one of so many bytes has room, or none is left.
+    fn make_room(&self, state: &mut State, bytes: u32, dropped: &mut Dropped) {
+        while !self.fits(state, bytes)
+            && let Some(oldest) = state.store.drop_oldest()
+        {
+            dropped.add(oldest);
+        }
     }
 
     fn note_hand(&self, hand: &Store) {

@@ -57,6 +57,17 @@ pub(crate) enum Whole {
     Ended(Box<Ended>),
 }
 
+impl Entry {
+    /// Returns the message, without the bytes that lie in the store.
+    pub(crate) fn message(self) -> Option<Box<Envelope>> {
+        match self {
+            Self::Message(envelope) => Some(envelope),
+            Self::Stored(envelope) => Some(envelope),
+            Self::Ended(_) => None,
+        }
+    }
+}
+
 impl Store {
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -151,15 +162,16 @@ impl Store {
     }
 
     /// Takes the first message out, wherever it stands.
-    pub(crate) fn drop_oldest(&mut self) -> Option<Box<Envelope>> {
+    pub(crate) fn drop_oldest(&mut self) -> Option<Entry> {
         let at = self.entries.iter().position(|entry| !matches!(entry, Entry::Ended(_)))?;
         let entry = self.entries.remove(at)?;
         self.leave(&entry);
-        match entry {
-            Entry::Message(envelope) => Some(envelope),
-            Entry::Stored(envelope) => Some(envelope),
-            Entry::Ended(_) => None,
-        }
+        Some(entry)
+    }
+
+    /// Makes what travels with a message that came over a link and finds no place here.
+    pub(crate) fn turn_away(&mut self, pack: impl Pack) -> Box<Envelope<Stored>> {
+        pack(self.linked.get_or_insert_default().spare.pop())
     }
 
     /// Puts entries in front that were taken out of here.

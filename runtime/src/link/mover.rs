@@ -89,6 +89,8 @@ impl Mover {
                 break;
             }
         }
+        // What was ordered until now is written here; what others order from now on may come too late for that.
+        self.peer.lock().writer_is_woken = false;
         self.poll_write(task);
         if std::mem::take(&mut self.held) && !self.peer.lock().owes_too_much() {
             // What may be read meanwhile wakes nobody, since nobody asked for it.
@@ -124,12 +126,15 @@ impl Mover {
 
     /// Has this task woken from now on, if its transport is the present one. A task whose transport has been
     /// replaced must not take the wake-ups of its successor, so both happen under one lock.
+    ///
+    /// What is to be written does not wake it while it still reads, since it writes afterwards: woken by its own doing, it would
+    /// have its next turn before the executor looks at what came for others.
     fn attend(&self, task: &Context<'_>) -> bool {
         let mut state = self.peer.lock();
         let serves = self.serves(&state);
         if serves {
             self.peer.writer.register(task.waker());
-            state.writer_is_woken = false;
+            state.writer_is_woken = self.farewell.is_none();
         }
         serves
     }

@@ -79,7 +79,7 @@ pub(super) struct State {
     pub(super) now: time::Instant,
     pub(super) outbox: Outbox,
     pub(super) transport: Option<Transport>,
-    /// The task that writes is woken, and has not had its turn yet.
+    /// The task that writes is woken and has not had its turn yet, or is about to write anyway.
     pub(super) writer_is_woken: bool,
     /// Frames that left over the present transport.
     pub(super) written: u64,

@@ -15,4 +15,5 @@ mod ring;
 mod sides;
 mod socket;
 mod spans;
+mod turns;
 mod worlds;

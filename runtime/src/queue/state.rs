@@ -10,7 +10,7 @@ use crate::high::High;
 use crate::line::Line;
 use crate::outcome::NotDelivered;
 use crate::signal::Signal;
-use crate::store::Store;
+use crate::store::{Entry, Store};
 
 #[derive(Default)]
 pub(super) struct State {
@@ -65,7 +65,7 @@ impl State {
     /// Takes out what a newcomer takes the place of: the oldest ordinary message, or else the oldest of the newcomer's priority.
     pub(super) fn drop_oldest(&mut self, newcomer: Priority) -> Option<Box<Envelope>> {
         let rare = self.rare.as_mut().filter(|_| newcomer == Priority::High);
-        self.store.drop_oldest().or_else(|| rare?.high.as_mut()?.pop())
+        self.store.drop_oldest().and_then(Entry::message).or_else(|| rare?.high.as_mut()?.pop())
     }
 
     pub(super) fn rare(&mut self) -> &mut Rare {

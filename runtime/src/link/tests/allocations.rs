@@ -4,17 +4,28 @@ use std::time::Duration;
 
 use super::desk::{BellRef, DeskRef};
 use super::worlds::{Both, Carried, run_with};
-use crate::Context;
+use crate::prelude::*;
 
 const SOON: Duration = Duration::from_secs(30);
 
 /// Returns how many allocations one of the things takes that `test` does `few` and `many` times, without what it takes to begin:
 /// over the kind of link where that is the most.
 fn of_each(few: u32, many: u32, test: impl AsyncFn(u32, &Context)) -> f64 {
+    let both = |carried| Both::new(None, carried);
+    of_each_between(both, few, many, async |count, _, cx| test(count, cx).await)
+}
+
+/// Does so between these two workers.
+fn of_each_between<B: Future<Output = Both>>(
+    both: impl Fn(Carried) -> B,
+    few: u32,
+    many: u32,
+    test: impl AsyncFn(u32, &Both, &Context),
+) -> f64 {
     let of = |carried| {
         let [before, all] = [few, many].map(|count| {
             let counted = allocation_counter::measure(|| {
-                run_with(Both::new(None, carried), async |_, cx| test(count, &cx).await);
+                run_with(both(carried), async |both, cx| test(count, both, &cx).await);
             });
             counted.count_total
         });
@@ -60,4 +71,26 @@ fn a_vector_of_bytes_is_made_at_once_where_it_is_an_argument_and_where_it_is_a_r
     // The ask; bytes that are sent and those that they are compared with; the argument and the reply as they came and as they are
     // decoded. One by one, each vector would be made seven times, of twice the size each.
     assert!(each <= 8.1, "{each} allocations");
+}
+
+#[test]
+fn a_tell_that_a_full_mailbox_drops_allocates_hardly_more_than_its_message() {
+    for on_full in [OnFull::DropOldest, OnFull::DropNewest] {
+        let both = |carried| Both::with_mailbox(Mailbox::bounded(100).on_full(on_full), carried);
+        let each = of_each_between(both, 5_000, 45_000, async |count, both, cx| {
+            let desk: DeskRef = cx.peer("right/desk").unwrap();
+            let _hang = tokio::task::spawn_local(desk.hang().ask(SOON));
+            while both.right.node.shared.workload.taken() == 0 {
+                tokio::task::yield_now().await;
+            }
+            for number in 0..count {
+                desk.add(number).tell().await.unwrap();
+            }
+            while both.right.node.shared.dead_letters.total() < u64::from(count - 100) {
+                tokio::task::yield_now().await;
+            }
+        });
+        // To wait for credit takes two, and to tell together of up to 64 that were dropped takes a few.
+        assert!((0.9..=1.3).contains(&each), "{each} allocations where the policy is {on_full:?}");
+    }
 }
