@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -20,7 +21,7 @@ use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
 use crate::error::{Errno, Failed, failed};
 use crate::kind::SEALED;
 
-/// Why memory cannot be mapped, or not be made.
+/// Why memory cannot be mapped, emptied, or not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoryError {
@@ -59,14 +60,46 @@ pub enum MemoryError {
 /// # Errors
 /// EMFILE, ENFILE or ENOMEM, or EBUSY after some tries; it may be tried again.
 pub fn seal(bytes: &[u8]) -> Result<OwnedFd, Failed> {
+    filled(bytes, SEALED)
+}
+
+/// Copies bytes into new memory that nobody can change but by emptying it, for one reader: [`empty`].
+///
+/// # Errors
+/// As [`seal`].
+pub fn seal_for_one(bytes: &[u8]) -> Result<OwnedFd, Failed> {
+    filled(bytes, FOR_ONE)
+}
+
+/// Takes all bytes out of memory of [`seal_for_one`], for the only time: whoever else has the same memory finds nothing in it
+/// from then on.
+///
+/// # Errors
+/// `Failed` if the kernel does not permit it; otherwise what is wrong with the memory. Then nothing of it is to be used, for
+/// somebody else might use it as well.
+pub fn empty(memory: OwnedFd, limit: u64) -> Result<Vec<u8>, MemoryError> {
+    let length = measure(memory.as_fd(), FOR_ONE, limit)?;
+    let file = File::from(memory);
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    // Whoever empties it meanwhile has the bytes, and it ends early.
+    file.read_exact_at(&mut bytes, 0).map_err(of_io("read of a memfd"))?;
+    file.set_len(0).map_err(of_io("ftruncate"))?;
+    Ok(bytes)
+}
+
+fn filled(bytes: &[u8], seals: SealFlag) -> Result<OwnedFd, Failed> {
     let mut file = File::from(create()?);
-    file.write_all(bytes).map_err(|error| {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
-        Failed { call: "write to a memfd", errno }
-    })?;
-    add_seals(&file)?;
+    file.write_all(bytes).map_err(of_io("write to a memfd"))?;
+    add_seals(&file, seals)?;
     Ok(file.into())
 }
+
+fn of_io(call: &'static str) -> impl Fn(std::io::Error) -> Failed {
+    move |error| Failed { call, errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)) }
+}
+
+/// The seals of memory that can only be emptied.
+const FOR_ONE: SealFlag = SealFlag::F_SEAL_GROW.union(SealFlag::F_SEAL_WRITE).union(SealFlag::F_SEAL_SEAL);
 
 /// Copies a file of `limit` bytes at most into new memory and seals it. The bytes do not pass through this process's
 /// memory where the kernel can copy them itself.
@@ -75,14 +108,12 @@ pub fn seal(bytes: &[u8]) -> Result<OwnedFd, Failed> {
 /// `TooLong` of a file that is longer; `Failed` when it cannot be read, or there is no memory.
 pub fn seal_file(file: &File, limit: u64) -> Result<OwnedFd, MemoryError> {
     let mut memory = File::from(create()?);
-    let bytes = std::io::copy(&mut file.take(limit.saturating_add(1)), &mut memory).map_err(|error| {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
-        Failed { call: "copy to a memfd", errno }
-    })?;
+    let bytes = std::io::copy(&mut file.take(limit.saturating_add(1)), &mut memory)
+        .map_err(of_io("copy to a memfd"))?;
     if bytes > limit {
         return Err(MemoryError::TooLong { bytes, limit });
     }
-    add_seals(&memory)?;
+    add_seals(&memory, SEALED)?;
     Ok(memory.into())
 }
 
@@ -90,8 +121,8 @@ pub fn seal_file(file: &File, limit: u64) -> Result<OwnedFd, MemoryError> {
 ///
 /// The kernel says EBUSY too if it holds a page itself for longer than it waits for that, some 150 ms: while it moves it, or
 /// has it in a batch of another processor (`memfd_wait_for_pins`). That passes.
-fn add_seals(memory: &File) -> Result<(), Failed> {
-    let seal = || fcntl(memory, FcntlArg::F_ADD_SEALS(SEALED)).map(drop);
+fn add_seals(memory: &File, seals: SealFlag) -> Result<(), Failed> {
+    let seal = || fcntl(memory, FcntlArg::F_ADD_SEALS(seals)).map(drop);
     let mut sealed = seal();
     for _ in 0..BUSY_RETRIES {
         if sealed != Err(Errno::EBUSY) {
@@ -140,22 +171,7 @@ impl SealedMemory {
     /// # Errors
     /// `Failed` if the kernel does not permit it; otherwise what is wrong with the memory.
     pub fn map(fd: BorrowedFd<'_>, limit: u64) -> Result<SealedMemory, MemoryError> {
-        let found = fcntl(fd, FcntlArg::F_GET_SEALS).map_err(|_| MemoryError::NotSealed { found: 0 })?;
-        if !SealFlag::from_bits_retain(found).contains(SEALED) {
-            return Err(MemoryError::NotSealed { found });
-        }
-        if fstatfs(fd).map_err(failed("fstatfs"))?.filesystem_type() != TMPFS_MAGIC {
-            return Err(MemoryError::NotOrdinary);
-        }
-        let status = fstat(fd).map_err(failed("fstat"))?;
-        let bytes = u64::try_from(status.st_size).unwrap_or(0);
-        let held = u64::try_from(status.st_blocks).unwrap_or(0).saturating_mul(512);
-        if bytes > limit {
-            return Err(MemoryError::TooLong { bytes, limit });
-        }
-        if held < bytes {
-            return Err(MemoryError::Sparse { bytes, held });
-        }
+        let bytes = measure(fd, SEALED, limit)?;
         let Some(length) = usize::try_from(bytes).ok().and_then(NonZeroUsize::new) else {
             return Ok(SealedMemory { mapping: None });
         };
@@ -163,6 +179,27 @@ impl SealedMemory {
         let start = unsafe { mmap(None, length, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, fd.as_fd(), 0) };
         Ok(SealedMemory { mapping: Some((start.map_err(failed("mmap"))?, length)) })
     }
+}
+
+/// Returns the length of memory, if it has these seals at least, is of ordinary pages, without holes and not longer than that.
+fn measure(fd: BorrowedFd<'_>, seals: SealFlag, limit: u64) -> Result<u64, MemoryError> {
+    let found = fcntl(fd, FcntlArg::F_GET_SEALS).map_err(|_| MemoryError::NotSealed { found: 0 })?;
+    if !SealFlag::from_bits_retain(found).contains(seals) {
+        return Err(MemoryError::NotSealed { found });
+    }
+    if fstatfs(fd).map_err(failed("fstatfs"))?.filesystem_type() != TMPFS_MAGIC {
+        return Err(MemoryError::NotOrdinary);
+    }
+    let status = fstat(fd).map_err(failed("fstat"))?;
+    let bytes = u64::try_from(status.st_size).unwrap_or(0);
+    let held = u64::try_from(status.st_blocks).unwrap_or(0).saturating_mul(512);
+    if bytes > limit {
+        return Err(MemoryError::TooLong { bytes, limit });
+    }
+    if held < bytes {
+        return Err(MemoryError::Sparse { bytes, held });
+    }
+    Ok(bytes)
 }
 
 impl SealedMemory {
@@ -226,6 +263,43 @@ mod tests {
             drop(fd);
             assert_eq!(&*mapped, bytes);
         }
+    }
+
+    #[test]
+    fn memory_for_one_is_emptied_once_whoever_has_it() {
+        for bytes in [&b"once"[..], &[7; 100_000], &[]] {
+            let memory = seal_for_one(bytes).unwrap();
+            let other = memory.try_clone().unwrap();
+            assert_eq!(empty(memory, LIMIT).unwrap(), bytes);
+            assert_eq!(empty(other, LIMIT).unwrap(), []);
+        }
+    }
+
+    #[test]
+    fn memory_for_one_is_neither_changed_nor_lengthened_by_its_maker() {
+        let file = File::from(seal_for_one(b"before").unwrap());
+        assert!((&file).write_all(b"after").is_err());
+        assert!(file.set_len(100).is_err());
+        let sealed = fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK));
+        assert_eq!(sealed, Err(Errno::EPERM));
+    }
+
+    #[test]
+    fn nothing_is_taken_out_of_what_cannot_be_emptied_or_may_still_change() {
+        for seals in [SEALED, FOR_ONE - SealFlag::F_SEAL_WRITE, FOR_ONE - SealFlag::F_SEAL_GROW] {
+            let file = memory(b"bytes", seals);
+            assert!(empty(file.into(), LIMIT).is_err(), "{seals:?}");
+        }
+        let pipe = nix::unistd::pipe().unwrap().0;
+        assert_eq!(empty(pipe, LIMIT).unwrap_err(), MemoryError::NotSealed { found: 0 });
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(empty(file.into(), LIMIT).unwrap_err(), MemoryError::NotSealed { found: 0 });
+        let holes = File::from(create().unwrap());
+        holes.set_len(LIMIT).unwrap();
+        fcntl(&holes, FcntlArg::F_ADD_SEALS(FOR_ONE)).unwrap();
+        assert_eq!(empty(holes.into(), LIMIT).unwrap_err(), MemoryError::Sparse { bytes: LIMIT, held: 0 });
+        let long = seal_for_one(&[7; 10]).unwrap();
+        assert_eq!(empty(long, 9).unwrap_err(), MemoryError::TooLong { bytes: 10, limit: 9 });
     }
 
     #[test]

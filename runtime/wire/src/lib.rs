@@ -21,6 +21,7 @@ pub mod descriptors;
 pub mod fault;
 mod fd_kind;
 pub mod frame;
+pub mod handoff;
 pub mod handshake;
 pub mod last_words;
 mod limits;
