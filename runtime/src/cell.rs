@@ -33,9 +33,18 @@ pub(crate) struct Cell {
     waiting: OnceLock<Box<Waiting>>,
     /// The thread on which the actor lives, known once it does.
     thread: OnceLock<ThreadId>,
-    /// Whether this is the address of a main function and no actor.
-    main: bool,
+    kind: Kind,
     this: std::sync::Weak<Self>,
+}
+
+/// What it is the lasting part of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Actor,
+    /// An actor whose unread messages are left to the next life of its worker.
+    HandsOff,
+    /// No actor: a main function.
+    Main,
 }
 
 #[derive(Default)]
@@ -48,15 +57,20 @@ struct Watchers {
 
 impl Cell {
     pub(crate) fn new(node: Arc<Shared>, path: &str, bounds: Mailbox) -> Arc<Self> {
-        Self::build(node, path, bounds, false)
+        Self::build(node, path, bounds, Kind::Actor)
+    }
+
+    /// Makes the cell of an actor that leaves what is unread to the next life of its worker.
+    pub(crate) fn handing_off(node: Arc<Shared>, path: &str, bounds: Mailbox) -> Arc<Self> {
+        Self::build(node, path, bounds, Kind::HandsOff)
     }
 
     /// Makes the cell of a main function: it receives the ends of what is watched, and no messages.
     pub(crate) fn main(node: Arc<Shared>) -> Arc<Self> {
-        Self::build(node, "main", Mailbox::default(), true)
+        Self::build(node, "main", Mailbox::default(), Kind::Main)
     }
 
-    fn build(node: Arc<Shared>, path: &str, bounds: Mailbox, main: bool) -> Arc<Self> {
+    fn build(node: Arc<Shared>, path: &str, bounds: Mailbox, kind: Kind) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             node,
             path: path.into(),
@@ -65,7 +79,7 @@ impl Cell {
             watchers: Mutex::default(),
             waiting: OnceLock::new(),
             thread: OnceLock::new(),
-            main,
+            kind,
             this: this.clone(),
         })
     }
@@ -75,7 +89,7 @@ impl Cell {
     }
 
     pub(crate) fn is_main(&self) -> bool {
-        self.main
+        self.kind == Kind::Main
     }
 
     pub(crate) fn generation(&self) -> u32 {
@@ -120,9 +134,15 @@ impl Cell {
     /// Ends the actor: what waits and what comes is not delivered.
     pub(crate) fn end(&self, cause: &Cause) {
         let reason = NotDelivered::Ended { cause: cause.brief() };
-        for envelope in self.queue.close(reason.clone()) {
-            self.lose(envelope, reason.clone());
+        let (queued, parked) = self.queue.close(reason.clone());
+        // Whoever stands in line with a message of this process has it still. One that came over a link was taken off its sender.
+        let (taken, parked): (Vec<_>, Vec<_>) = parked.into_iter().partition(|one| one.credit.is_some());
+        for envelope in queued.into_iter().chain(taken) {
+            if let Err(envelope) = self.hand_off(envelope) {
+                self.lose(envelope, reason.clone());
+            }
         }
+        parked.into_iter().for_each(|envelope| self.lose(envelope, reason.clone()));
         let (watches, finale) = {
             let mut watchers = self.lock();
             let watchers = watchers.get_or_insert_default();
@@ -134,6 +154,14 @@ impl Cell {
         }
         for finale in finale {
             finale();
+        }
+    }
+
+    /// Leaves a message to the next life of the worker; gives it back if that cannot be.
+    fn hand_off(&self, envelope: Box<Envelope>) -> Result<(), Box<Envelope>> {
+        match self.kind {
+            Kind::HandsOff => self.node.handoff.leave(&self.path, envelope),
+            Kind::Actor | Kind::Main => Err(envelope),
         }
     }
 

@@ -142,6 +142,11 @@ impl Credit {
         Self { sink, mailbox, room }
     }
 
+    /// Returns the worker that used it.
+    pub(crate) fn worker(&self) -> &str {
+        self.sink.worker()
+    }
+
     /// Adds room to what is given back together, and gives back at once what is of another sender or mailbox.
     pub(crate) fn gather(gathered: &mut Option<Self>, credit: &mut Option<Self>) {
         // In place: what is moved right after it was written waits for the write.
@@ -169,6 +174,8 @@ impl Drop for Credit {
 pub(crate) trait CreditSink: Send + Sync {
     /// Called from any thread, possibly under no lock of ours.
     fn taken(&self, mailbox: ExportId, room: Grant);
+    /// Returns the name of the worker that sent them.
+    fn worker(&self) -> &str;
 }
 
 /// The link's side of the asks that came over it. Each ends with exactly one of `reply`, `fail` and `end`.

@@ -26,6 +26,8 @@ pub struct Hosted {
     pub(crate) mailbox: Option<Mailbox>,
     pub(crate) terms: MemberTerms,
     pub(crate) protocols: Vec<&'static ProtocolSchema>,
+    /// Leaves what is unread to the next life of its worker.
+    pub(crate) handoff: bool,
     blocking: bool,
     /// Starts the actor's task on the calling thread.
     launch: Arc<dyn Fn(Start, Place) + Send + Sync>,
@@ -117,7 +119,7 @@ impl<P, A: 'static, D: Dispatch<A>, T: FactoryArgs> From<Served<P, A, D, T>> for
     fn from(served: Served<P, A, D, T>) -> Self {
         let mut protocols = Vec::new();
         D::protocols(&mut protocols);
-        let Served { make, name, mailbox, lifecycle, terms, blocking, .. } = served;
+        let Served { make, name, mailbox, lifecycle, terms, blocking, handoff, .. } = served;
         let launch = Arc::new(move |start: Start, place: Place| {
             let Start { args, place: family, born, .. } = start;
             let make = Arc::clone(&make);
@@ -133,7 +135,7 @@ impl<P, A: 'static, D: Dispatch<A>, T: FactoryArgs> From<Served<P, A, D, T>> for
             }
         });
         let check_args = |actor: &str, args: Option<&Args>| T::decode(actor, args).map(drop);
-        Self { name, mailbox, terms, protocols, blocking, launch, check_args }
+        Self { name, mailbox, terms, protocols, handoff, blocking, launch, check_args }
     }
 }
 

@@ -60,6 +60,7 @@ mod family;
 mod fd;
 mod granted;
 mod hand;
+mod handoff;
 mod high;
 mod hosted;
 mod last_words;

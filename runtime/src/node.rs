@@ -12,11 +12,13 @@ use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::args::Args;
+
 use crate::cell::Cell;
 use crate::context::{Context, stop};
 use crate::credential::Credential;
 use crate::dead_letters::DeadLetters;
 use crate::family::Family;
+use crate::handoff::Handoff;
 use crate::hosted::{Hosted, Start};
 use crate::life::Mortal;
 use crate::mailbox::Mailbox;
@@ -78,6 +80,8 @@ pub(crate) struct Shared {
     pub(crate) dead_letters: DeadLetters,
     /// What it has to do for other workers.
     pub(crate) workload: Arc<Workload>,
+    /// What an earlier life of the worker has left to this one, and this one leaves to the next.
+    pub(crate) handoff: Handoff,
     pub(crate) host: Arc<dyn Host>,
     /// The actors that were declared, in the order of their start. Children are known to their parents.
     actors: Mutex<Vec<Declared>>,
@@ -101,6 +105,7 @@ pub(crate) struct Told {
     pub(crate) mailbox: Option<Mailbox>,
     pub(crate) restart: Option<Restart>,
     pub(crate) significant: bool,
+    pub(crate) handoff: bool,
 }
 
 /// Why an actor was not started.
@@ -238,13 +243,16 @@ impl Node {
     ) -> Result<Address, SpawnError> {
         let name = name.map_or_else(|| hosted.actor_name(), ToOwned::to_owned);
         crate::name::check_part(&name)?;
-        let Told { args, mailbox, restart, significant } = told;
+        let Told { args, mailbox, restart, significant, handoff } = told;
         let mailbox = mailbox.or(hosted.mailbox).unwrap_or_default();
         let terms = MemberTerms {
             restart: restart.unwrap_or(hosted.terms.restart),
             significant: significant || hosted.terms.significant,
         };
-        let cell = Cell::new(Arc::clone(&self.shared), &name, mailbox);
+        let make = if handoff || hosted.handoff { Cell::handing_off } else { Cell::new };
+        let cell = make(Arc::clone(&self.shared), &name, mailbox);
+        // Before anybody can find it, so that nothing newer is there before.
+        self.shared.handoff.inherit(&name).into_iter().for_each(|envelope| cell.queue.inherit(envelope));
         self.shared.declare(Declared { cell: Arc::clone(&cell), protocols: hosted.protocols.clone() })?;
         let (started, start) = oneshot::channel();
         let membership = self.shared.hosted.join(&cell, Some(&name), terms)?;
@@ -287,8 +295,18 @@ impl Shared {
     pub(crate) fn new(worker: &str, instance: Option<u16>, host: Arc<dyn Host>) -> Self {
         let (worker, dead_letters) = (worker.to_owned(), DeadLetters::default());
         let (hosted, spawned) = (Family::new(None), Family::new(None));
-        let workload = Arc::default();
-        Self { worker, instance, dead_letters, workload, host, actors: Mutex::default(), hosted, spawned }
+        let (workload, handoff) = (Arc::default(), Handoff::default());
+        Self {
+            worker,
+            instance,
+            dead_letters,
+            workload,
+            handoff,
+            host,
+            actors: Mutex::default(),
+            hosted,
+            spawned,
+        }
     }
 
     /// Makes the surroundings of a context that belongs to no worker.

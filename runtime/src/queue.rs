@@ -351,8 +351,14 @@ impl Queue {
         drop(withdrawn);
     }
 
-    /// Ends the queue: what waits and all that comes is refused, until it is opened again. Returns what waited.
-    pub(crate) fn close(&self, reason: NotDelivered) -> Vec<Box<Envelope>> {
+    /// Puts in a message that an earlier life of the worker had accepted, whatever the bounds: nobody could be refused any more.
+    pub(crate) fn inherit(&self, envelope: Box<Envelope>) {
+        self.admit(&mut self.lock(), envelope);
+    }
+
+    /// Ends the queue: what waits and all that comes is refused, until it is opened again. Returns what waited, and behind it what
+    /// stood in line.
+    pub(crate) fn close(&self, reason: NotDelivered) -> (Vec<Box<Envelope>>, Vec<Box<Envelope>>) {
         let mut state = self.lock();
         state.actor = None;
         let mut store = mem::take(&mut state.store);
@@ -376,7 +382,7 @@ impl Queue {
             ticket.refuse(reason.clone());
             envelope
         });
-        high.chain(queued).chain(parked).collect()
+        (high.chain(queued).collect(), parked.collect())
     }
 
     /// Takes messages again after it was closed.

@@ -73,6 +73,7 @@ pub struct Served<P, A: 'static, D, T> {
     pub(crate) lifecycle: Option<&'static dyn Lifecycle<A>>,
     pub(crate) terms: MemberTerms,
     pub(crate) blocking: bool,
+    pub(crate) handoff: bool,
     serves: PhantomData<fn() -> (P, D)>,
 }
 
@@ -165,6 +166,7 @@ impl<P, A: 'static, T: 'static> Served<P, A, One<P>, T> {
             lifecycle: None,
             terms: MemberTerms { restart: Restart::Transient, significant: false },
             blocking: false,
+            handoff: false,
             serves: PhantomData,
         }
     }
@@ -214,6 +216,17 @@ impl<P, A: 'static, D, T> Served<P, A, D, T> {
         self
     }
 
+    /// Leaves to the next life of its worker the tells that are unread when a restart, or a stop by the supervisor, cuts its draining
+    /// short; `handoff = true` in the manifest says the same.
+    ///
+    /// They are handled before anything newer, each at most once, in the order in which they waited. Of all actors of a worker
+    /// together it is at most 65,536 messages and 16 MiB. What has descriptors or addresses beside it is not left, nor is an ask,
+    /// which goes back to whoever asked; nor anything by an actor that another one spawned, or when the worker crashes. See "What is promised of a message" in the book.
+    pub fn handoff(mut self) -> Self {
+        self.handoff = true;
+        self
+    }
+
     /// Calls its [`Actor`] methods: when it has started, before it stops, at the end of what it watches.
     pub fn with_lifecycle(mut self) -> Self
     where
@@ -228,8 +241,8 @@ impl<P, A: 'static, D, T> Served<P, A, D, T> {
     where
         Q: ServedBy<A>,
     {
-        let Self { make, name, mailbox, lifecycle, terms, blocking, serves: _ } = self;
-        Served { make, name, mailbox, lifecycle, terms, blocking, serves: PhantomData }
+        let Self { make, name, mailbox, lifecycle, terms, blocking, handoff, serves: _ } = self;
+        Served { make, name, mailbox, lifecycle, terms, blocking, handoff, serves: PhantomData }
     }
 }
 
@@ -239,12 +252,12 @@ impl<P, A: 'static, D, T: 'static> Served<P, A, D, Undeclared<T>> {
     where
         T: IsArgs<U> + DeserializeOwned,
     {
-        let Self { make, name, mailbox, lifecycle, terms, blocking, serves: _ } = self;
+        let Self { make, name, mailbox, lifecycle, terms, blocking, handoff, serves: _ } = self;
         let make: Make<A, Declared<T>> = Arc::new(Mutex::new(move |args: Declared<T>| {
             let mut make = make.lock().unwrap_or_else(PoisonError::into_inner);
             make(Undeclared(args.0))
         }));
-        Served { make, name, mailbox, lifecycle, terms, blocking, serves: PhantomData }
+        Served { make, name, mailbox, lifecycle, terms, blocking, handoff, serves: PhantomData }
     }
 }
 

@@ -10,6 +10,7 @@ mod host;
 mod line;
 mod obey;
 mod readiness;
+mod unread;
 mod work;
 
 use std::collections::BTreeMap;

@@ -51,6 +51,7 @@ mod tests {
             mailbox: Mailbox::default(),
             restart: None,
             significant: false,
+            handoff: false,
         };
         Worker { instances, actors: actors.iter().map(actor).collect(), ..Worker::new(name, Exec::Own) }
     }

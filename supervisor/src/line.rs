@@ -260,9 +260,9 @@ mod tests {
         let (mut line, _worker) = pair(3);
         let limit = 6 * 3 + SPARE_ORDERS;
         for _ in 0..limit {
-            line.send(ToWorker::Drain, None).unwrap();
+            line.send(ToWorker::Drain { last: false }, None).unwrap();
         }
-        assert_eq!(line.send(ToWorker::Drain, None), Err(LineError::Overrun { limit }));
+        assert_eq!(line.send(ToWorker::Drain { last: false }, None), Err(LineError::Overrun { limit }));
     }
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
         drop(worker);
         wait_for_hangup(line.socket());
         assert!(matches!(line.receive(), Ok(Received::Closed)));
-        line.send(ToWorker::Stop, None).unwrap();
+        line.send(ToWorker::Stop { last: false }, None).unwrap();
         assert_eq!(line.flush(), Flushed::Closed);
     }
 }

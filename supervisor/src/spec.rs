@@ -297,6 +297,8 @@ pub struct Actor {
     /// Whether its end, if it ends as it should, counts for the `auto_shutdown` of the actors. Its factory may say so
     /// as well.
     pub significant: bool,
+    /// Whether tells that are unread when the worker ends in order are left to its next life. Its factory may say so as well.
+    pub handoff: bool,
 }
 
 /// Arguments for an actor's factory: TOML text that only the worker decodes.

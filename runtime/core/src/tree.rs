@@ -186,6 +186,14 @@ impl Tree {
         &self.children
     }
 
+    /// Returns whether the child may have a life after this one, as far as is known: it stays, everything goes on, and no life
+    /// runs that has taken this one's place or is about to.
+    pub fn has_next(&self, of: Incarnation) -> bool {
+        let may_live =
+            |child: &Child| !child.is_removed() && !child.has_risen_newcomer() && child.second() != Some(of);
+        self.shutdown.is_none() && self.child(of.child).is_some_and(may_live)
+    }
+
     /// Returns the budget of a group; `None` if there is none of this index.
     pub fn budget(&self, group: GroupId) -> Option<&Budget> {
         self.groups.get(usize::from(group.0)).map(|group| &group.budget)

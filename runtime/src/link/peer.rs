@@ -476,6 +476,10 @@ impl Turn<'_> {
 }
 
 impl CreditSink for Peer {
+    fn worker(&self) -> &str {
+        &self.worker
+    }
+
     fn taken(&self, mailbox: ExportId, room: Grant) {
         self.turn(|turn| {
             let (now, mut actions) = (turn.state.now, turn.actions());

@@ -355,6 +355,13 @@ impl Peers {
         self.refuse();
     }
 
+    /// Drains, unless that was done before.
+    pub(crate) async fn drain_once(&self) {
+        if !self.refuses.load(Ordering::Relaxed) {
+            self.drain().await;
+        }
+    }
+
     /// Takes no messages from peers any more.
     pub(crate) fn refuse(&self) {
         self.refuses.store(true, Ordering::Relaxed);

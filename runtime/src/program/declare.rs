@@ -268,6 +268,7 @@ impl Worker {
             mailbox: declared(hosted),
             restart: None,
             significant: false,
+            handoff: false,
         };
         spec::Worker {
             actors: self.actors.iter().zip(&self.args).map(actor).collect(),

@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use bailiwick_supervisor::control::Status;
 use bailiwick_wire::bootstrap;
-use bailiwick_wire::control::{ToSupervisor, is_kept_name};
+use bailiwick_wire::control::{HANDOFF_NAME, ToSupervisor, may_be_kept_as};
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 use super::Given;
 use super::changes::Changes;
-use super::line::Line;
+use super::line::{Line, LineError};
 use super::readiness::{Readiness, Said};
 use crate::address::Address;
 use crate::credential::Credential;
@@ -50,6 +51,8 @@ pub(crate) struct WorkerHost {
     spent: watch::Sender<bool>,
     changes: Changes,
     readiness: Mutex<Readiness>,
+    /// Whether a life may come after this one, once the supervisor has said so.
+    next: watch::Sender<Option<bool>>,
 }
 
 impl WorkerHost {
@@ -67,12 +70,39 @@ impl WorkerHost {
             spent: watch::Sender::new(false),
             changes: Changes::default(),
             readiness: Mutex::default(),
+            next: watch::Sender::new(None),
         }
+    }
+
+    /// Notes whether a life may come after this one.
+    pub(super) fn told_of_next(&self, is_to_come: bool) {
+        self.next.send_replace(Some(is_to_come));
+    }
+
+    /// Returns whether a life may come after this one. An order to stop says so, and may be read after the signal that comes with
+    /// it; a signal of somebody else's comes without, and the worker is judged as ever.
+    pub(super) async fn has_next(&self) -> bool {
+        let mut next = self.next.subscribe();
+        let told = timeout(WORD_LIMIT, next.wait_for(Option::is_some)).await;
+        told.ok().and_then(Result::ok).and_then(|told| *told).unwrap_or(true)
+    }
+
+    /// Has the supervisor keep what this life leaves unread to the next.
+    pub(super) fn hand_off(&self, memory: &OwnedFd) -> Result<(), LineError> {
+        self.line.report(&ToSupervisor::Keep { name: HANDOFF_NAME.to_owned() }, Some(memory.as_fd()))
+    }
+
+    /// Tells the supervisor that nothing is left of what an earlier life has left.
+    pub(super) fn has_inherited(&self) {
+        self.tell(&ToSupervisor::Discard { name: HANDOFF_NAME.to_owned() });
     }
 
     /// Takes a descriptor that the supervisor keeps for this worker.
     pub(crate) fn give_kept(&self, name: String, fd: OwnedFd) {
-        lock(&self.kept).insert(name, fd);
+        // What was left unread is taken before any actor is there, or not at all.
+        if name != HANDOFF_NAME {
+            lock(&self.kept).insert(name, fd);
+        }
     }
 
     /// Passes the supervisor's answer on to the first who asked for it.
@@ -150,7 +180,7 @@ impl Host for WorkerHost {
     }
 
     fn keep(&self, name: &str, fd: OwnedFd) -> io::Result<()> {
-        if !is_kept_name(name) {
+        if !may_be_kept_as(name) {
             let text = format!("`{name}` is no name for a kept descriptor");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
@@ -243,6 +273,9 @@ impl Host for WorkerHost {
         self.spent.send_replace(true);
     }
 }
+
+/// How long an order may take that was sent before a signal which is here.
+const WORD_LIMIT: Duration = Duration::from_millis(100);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

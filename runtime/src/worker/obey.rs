@@ -101,8 +101,14 @@ async fn carry_out(order: Order, host: &Arc<WorkerHost>, course: &watch::Sender<
             host.peers().died(peer, generation, cause_of(cause));
         }
         (ToWorker::Update, Some(memory)) => update(memory, host).await,
-        (ToWorker::Drain, _) => set(course, Course::Drain),
-        (ToWorker::Stop, _) => set(course, Course::Stop),
+        (ToWorker::Drain { last }, _) => {
+            host.told_of_next(!last);
+            set(course, Course::Drain);
+        }
+        (ToWorker::Stop { last }, _) => {
+            host.told_of_next(!last);
+            set(course, Course::Stop);
+        }
         (ToWorker::Succeed { peer, generation }, _) => host.peers().succeed(peer, generation),
         // What lost its descriptor to a full table of this process is made again, or missed by nobody else.
         (ToWorker::Go | ToWorker::Kept { .. } | ToWorker::Link { .. } | ToWorker::Update, _) => {}

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::host::{Over, WorkerHost};
 use super::line::{Line, Order};
 use super::obey::{Course, heed, obey};
+use super::unread;
 use super::{ESCALATED, Given, ORPHAN_GRACE, StartError};
 use crate::address::Target;
 use crate::args::Args;
@@ -48,6 +49,8 @@ struct Worker {
     course: watch::Receiver<Course>,
     /// How long it stays without anything to do; `None` is for ever.
     idle_stop: Option<Duration>,
+    /// Leaves to its next life what is unread.
+    hands_off: bool,
 }
 
 /// Hosts the actors, says when they are ready, and stops them when it is time.
@@ -57,7 +60,7 @@ pub(super) async fn run(
     start: Start,
     mut registry: Registry,
 ) -> Result<Ended, StartError> {
-    let Start { bootstrap, given, early } = start;
+    let Start { bootstrap, given, mut early } = start;
     // A single instance has no number in its name.
     let instance = (bootstrap.instances > 1).then_some(bootstrap.instance);
     let peers = peers(&bootstrap, &registry, &line)?;
@@ -67,12 +70,18 @@ pub(super) async fn run(
     host.peers().belong_to(&node.shared);
     node.shared.hosted.supervise(Supervision::from(&bootstrap.supervision));
     node.shared.workload.limit(bootstrap.max_messages);
+    let hands_off = unread::hands_off(&bootstrap, &registry);
+    if let Some(left) = unread::left_before(&mut early) {
+        unread::inherit(left, &bootstrap, &registry, &node.shared);
+        host.has_inherited();
+    }
     let (sender, course) = watch::channel(Course::Run);
     tokio::task::spawn_local(heed(signals, sender.clone()));
     tokio::task::spawn_local(obey(Arc::clone(&line), early, Arc::clone(&host), sender));
     let idle_stop = Some(Duration::from_millis(bootstrap.idle_stop_ms)).filter(|idle| !idle.is_zero());
-    let worker = Worker { line, node, host, course, idle_stop };
+    let worker = Worker { line, node, host, course, idle_stop, hands_off };
     let ended = worker.work(&bootstrap, &mut registry).await;
+    unread::hand_off(&worker.host, &worker.node.shared);
     let letters = &worker.node.shared.dead_letters;
     let before = letters.total();
     worker.host.peers().finish().await;
@@ -109,8 +118,15 @@ impl Worker {
         tokio::select! {
             biased;
             ended = self.until_over() => return Ok(ended),
-            started = self.start(&bootstrap.actors, registry) => started?,
+            started = self.start(&bootstrap.actors, registry) => {
+                if started.is_err() && self.hands_off {
+                    // What the others have not begun with is the next life's as well.
+                    let _ = timeout(ORPHAN_GRACE, self.node.stop(Stop::Now)).await;
+                }
+                started?;
+            }
         }
+        self.node.shared.handoff.open(false);
         match bootstrap.work {
             _ if self.host.is_skipped() => {
                 self.node.stop(Stop::Drained).await;
@@ -134,6 +150,7 @@ impl Worker {
 
     /// Starts the actors in their order.
     async fn start(&self, actors: &[Actor], registry: &Registry) -> Result<(), StartError> {
+        self.node.shared.handoff.open(self.hands_off);
         for actor in actors {
             let hosted = registry.find(&actor.type_name);
             let hosted = hosted.ok_or_else(|| unknown_type(&actor.type_name, registry))?;
@@ -142,6 +159,7 @@ impl Worker {
                 mailbox: mailbox(actor),
                 restart: actor.restart.map(supervision::restart),
                 significant: actor.significant,
+                handoff: actor.handoff,
             };
             let args = told.args.clone();
             let address = self.node.host(hosted, Some(&actor.name), told).await?;
@@ -205,6 +223,12 @@ impl Worker {
 
     /// Stops the actors, and says how many messages that leaves unread: nobody can look at them any more.
     async fn stop_now(&self) {
+        let leaves = self.hands_off && self.host.has_next().await;
+        if leaves {
+            // What is on its way is here before the actors are gone, if nobody has waited for it yet.
+            self.host.peers().drain_once().await;
+        }
+        self.node.shared.handoff.open(leaves);
         let letters = &self.node.shared.dead_letters;
         let before = letters.total();
         self.node.stop(Stop::Now).await;

@@ -93,6 +93,8 @@ pub struct Actor {
     pub restart: Option<Restart>,
     /// Whether its end may end the worker; otherwise its factory says.
     pub significant: bool,
+    /// Whether what is unread when the worker ends in order is left to its next life; otherwise its factory says.
+    pub handoff: bool,
 }
 
 /// What a full mailbox does to a sender.

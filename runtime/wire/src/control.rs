@@ -6,7 +6,7 @@
 //! | 1 | 1 | zero |
 //! | 2 | 2 | number of the peer |
 //! | 4 | 4 | generation of the peer, or a slot of the link to it |
-//! | 8 | 4 | detail: a fault, a cause, a method, how many messages were taken, or of a link: 1 if it leads to a life beside the one that messages go to, 2 if a user is named, and 4 if memory is in its socket |
+//! | 8 | 4 | detail: a fault, a cause, a method, how many messages were taken, of an order to drain or stop: 1 if no life comes after it, or of a link: 1 if it leads to a life beside the one that messages go to, 2 if a user is named, and 4 if memory is in its socket |
 //! | 12 | 4 | the user of the peer |
 //! | 16 | 32 | name of a kept descriptor, filled up with zeros; or the header of the frame that was at fault |
 //! | 48 | 16 | hash of that frame's payload |
@@ -140,9 +140,15 @@ pub enum ToWorker {
         name: String,
     },
     /// Finish what was begun, take nothing new.
-    Drain,
+    Drain {
+        /// No life comes that could be left what is unread then.
+        last: bool,
+    },
     /// Stop.
-    Stop,
+    Stop {
+        /// No life comes that could be left what is unread now.
+        last: bool,
+    },
     /// The process tree is attached, in memory.
     Status,
     /// The process tree is not for this worker.
@@ -179,6 +185,14 @@ pub enum ControlError {
         /// The kind.
         kind: u8,
     },
+}
+
+/// What a life leaves unread to the next one is kept under this name, which nobody else uses.
+pub const HANDOFF_NAME: &str = ".handoff";
+
+/// Returns whether a user's descriptor can be kept under this name: any but the one that is used already.
+pub fn may_be_kept_as(name: &str) -> bool {
+    is_kept_name(name) && name != HANDOFF_NAME
 }
 
 /// Returns whether a descriptor can be kept under this name: 1 to 32 letters, digits and `. _ -`.
@@ -355,8 +369,8 @@ impl ToWorker {
                 Fields { peer, generation, detail: cause, ..Fields::of(131) }
             }
             Self::Kept { name } => Fields::named(132, name),
-            Self::Drain => Fields::of(133),
-            Self::Stop => Fields::of(134),
+            &Self::Drain { last } => Fields { detail: last.into(), ..Fields::of(133) },
+            &Self::Stop { last } => Fields { detail: last.into(), ..Fields::of(134) },
             Self::Status => Fields::of(135),
             Self::StatusRefused => Fields::of(136),
             &Self::Succeed { peer, generation } => Fields { peer, generation, ..Fields::of(137) },
@@ -382,8 +396,8 @@ impl ToWorker {
             },
             131 => Self::PeerDown { peer: fields.peer, generation: fields.generation, cause: fields.detail },
             132 => Self::Kept { name: fields.name()? },
-            133 => Self::Drain,
-            134 => Self::Stop,
+            133 => Self::Drain { last: fields.detail & 1 == 1 },
+            134 => Self::Stop { last: fields.detail & 1 == 1 },
             135 => Self::Status,
             136 => Self::StatusRefused,
             137 => Self::Succeed { peer: fields.peer, generation: fields.generation },
@@ -402,8 +416,8 @@ impl ToWorker {
             | Self::PeerDown { peer, generation, .. } => Some((peer, generation)),
             Self::Go
             | Self::Kept { .. }
-            | Self::Drain
-            | Self::Stop
+            | Self::Drain { .. }
+            | Self::Stop { .. }
             | Self::Status
             | Self::StatusRefused
             | Self::Update => None,

@@ -22,7 +22,7 @@ impl Daemon {
             Action::Prepare(of) => self.spawn(of, true),
             Action::Admit(of) | Action::Rise(of) => self.admit(of),
             Action::Succeed { of, from } => self.succeed(of, from),
-            Action::Drain(of) => self.order(of, ToWorker::Drain, None),
+            Action::Drain(of) => self.order(of, ToWorker::Drain { last: !self.tree.has_next(of) }, None),
             Action::Terminate(of) => self.terminate(of),
             Action::Abort(of) => self.abort(of),
             Action::KillTree(of) => self.kill_tree(of),
@@ -48,7 +48,7 @@ impl Daemon {
     }
 
     fn terminate(&mut self, of: Incarnation) {
-        self.order(of, ToWorker::Stop, None);
+        self.order(of, ToWorker::Stop { last: !self.tree.has_next(of) }, None);
         // A stopped process takes its signals when it runs again.
         let signal = self.command(of.child).map_or(Signal::SIGTERM, |command| command.stop_signal.signal());
         self.signal(of, signal);

@@ -8,7 +8,7 @@ use super::names::named;
 use super::values::Bytes;
 use super::vocabulary::Table;
 use crate::check::{Diagnostic, line_of, quote};
-use crate::spec::{Actor, ActorTerms, Args, AutoShutdown, Mailbox, RestartType};
+use crate::spec::{Actor, ActorTerms, Args, AutoShutdown, Mailbox, RestartType, Worker};
 
 /// The most actors that one worker declares.
 const MAX_ACTORS: usize = 64;
@@ -41,9 +41,11 @@ fn actor(fields: &mut Fields<'_, '_>, name: &str) -> Actor {
         unbound(&mut table, &mut mailbox);
         table.finish();
     }
-    let (restart, mut significant) = (fields.read("restart"), false);
+    let restart = fields.read("restart");
+    let (mut significant, mut handoff) = (false, false);
     fields.set("significant", &mut significant);
-    Actor { name: name.to_owned(), type_name, args, mailbox, restart, significant }
+    fields.set("handoff", &mut handoff);
+    Actor { name: name.to_owned(), type_name, args, mailbox, restart, significant, handoff }
 }
 
 /// Takes the bounds off, or the room away, if that is said; then no bound is to be said.
@@ -93,8 +95,14 @@ pub(super) fn supervision(worker: &mut Fields<'_, '_>) -> ActorTerms {
     terms
 }
 
+/// Refuses actors of which something is said that can never be.
+pub(super) fn check(fields: &mut Fields<'_, '_>, worker: &Worker) {
+    check_significant(fields, &worker.actors, &worker.actor_terms);
+    check_handoff(fields, &worker.actors, worker.max_messages);
+}
+
 /// Refuses actors whose end is to mean something and never can.
-pub(super) fn check_significant(fields: &mut Fields<'_, '_>, actors: &[Actor], terms: &ActorTerms) {
+fn check_significant(fields: &mut Fields<'_, '_>, actors: &[Actor], terms: &ActorTerms) {
     for actor in actors.iter().filter(|actor| actor.significant) {
         let key = fields.key(&format!("actor.{}.significant", actor.name));
         let title = format!("the end of the actor {} signifies nothing", quote(&actor.name));
@@ -108,6 +116,18 @@ pub(super) fn check_significant(fields: &mut Fields<'_, '_>, actors: &[Actor], t
             let help = format!("write `actors.auto_shutdown = \"any_significant\"` in [{}]", fields.path);
             fields.reader.refuse(error.at_key(key, "nothing follows from its end").help(help));
         }
+    }
+}
+
+/// Refuses to hand on what each life is to see little of.
+fn check_handoff(fields: &mut Fields<'_, '_>, actors: &[Actor], max_messages: u32) {
+    for actor in actors.iter().filter(|actor| actor.handoff && max_messages > 0) {
+        let title = format!("the actor {} cannot hand off what is unread", quote(&actor.name));
+        let error = Diagnostic::error(title)
+            .at_key(fields.key(&format!("actor.{}.handoff", actor.name)), "the next life would handle it all")
+            .at_key(fields.key("max_messages"), "each life takes so few")
+            .help("leave one of the two out");
+        fields.reader.refuse(error);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bailiwick_wire::control::is_kept_name;
+use bailiwick_wire::control::{HANDOFF_NAME, is_kept_name};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -55,7 +55,9 @@ fn listener(fields: &mut Fields<'_, '_>, before: &[Listener]) -> Option<Listener
         fields.reader.refuse(error.at_key(fields.key("tcp"), "the first").help("make two listeners of it"));
     }
     let name = name?;
-    let wrong = if !is_kept_name(&name) {
+    let wrong = if name == HANDOFF_NAME {
+        "what a worker leaves to its next life is kept under it"
+    } else if !is_kept_name(&name) {
         "expected 1 to 32 letters, digits, `_`, `-` and `.`"
     } else if before.iter().any(|other| other.name == name) {
         "the second time"

@@ -80,7 +80,7 @@ const LATER: &[(Table, &str)] = &[
     ),
     (Table::Channel, "frame_deadline"),
     (Table::Actors, "on"),
-    (Table::Actor, "blocking instances survive handoff backoff max_children"),
+    (Table::Actor, "blocking instances survive backoff max_children"),
     (Table::Mailbox, "survive ttl"),
     (Table::Grant, "delegate args kind"),
     (Table::Fds, "credit"),

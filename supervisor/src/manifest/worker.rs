@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bailiwick_sys::identity::GROUPS_MAX;
-use bailiwick_wire::control::is_kept_name;
+use bailiwick_wire::control::{HANDOFF_NAME, is_kept_name};
 
 use super::fields::Fields;
 use super::names::named;
@@ -87,7 +87,7 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     }
     worker.actors = actor::all(fields);
     worker.actor_terms = actor::supervision(fields);
-    actor::check_significant(fields, &worker.actors, &worker.actor_terms);
+    actor::check(fields, &worker);
     if let Some(mut table) = fields.table("while_down", Table::WhileDown) {
         worker.while_down = while_down(&mut table);
         table.finish();
@@ -127,7 +127,9 @@ fn reactions(fields: &mut Fields<'_, '_>) -> Reactions {
 fn kept(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
     fields.set("kept", &mut worker.kept);
     for (index, name) in worker.kept.iter().enumerate() {
-        let (text, help) = if !is_kept_name(name) {
+        let (text, help) = if name == HANDOFF_NAME {
+            ("what a worker leaves to its next life is kept under it", "choose another name")
+        } else if !is_kept_name(name) {
             ("expected 1 to 32 letters, digits, `_`, `-` and `.`", "choose the name under which it is kept")
         } else if worker.kept[..index].contains(name) {
             ("the second time", "remove one of the two")

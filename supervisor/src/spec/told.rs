@@ -48,6 +48,7 @@ impl From<&Actor> for bootstrap::Actor {
                 RestartType::Temporary => bootstrap::Restart::Temporary,
             }),
             significant: actor.significant,
+            handoff: actor.handoff,
         }
     }
 }

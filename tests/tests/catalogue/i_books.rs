@@ -11,7 +11,7 @@ use bailiwick_tests::run;
 use crate::support::{gate, kill, open};
 
 /// A sender and one who enters what is sent, with these keys of theirs.
-fn system(sender: &str, clerk: &str, desk: &str) -> String {
+pub(crate) fn system(sender: &str, clerk: &str, desk: &str) -> String {
     format!(
         r#"
 [group.g]
@@ -41,22 +41,22 @@ const SHORT: &str = r#"backoff = { base = "1ms", cap = "5ms" }"#;
 
 /// What the lines say of numbers.
 #[derive(Debug, Default)]
-struct Books {
+pub(crate) struct Books {
     /// In the order of the lines.
-    told: Vec<u64>,
+    pub(crate) told: Vec<u64>,
     refused: Vec<(u64, String)>,
     asked: Vec<u64>,
     answered: Vec<u64>,
     unknown: BTreeMap<u64, String>,
     again: Vec<(u64, String)>,
     /// With the process in which it was entered.
-    entered: Vec<(u64, u32)>,
+    pub(crate) entered: Vec<(u64, u32)>,
     /// What the sender said last of messages that were lost.
-    lost: BTreeMap<String, u64>,
+    pub(crate) lost: BTreeMap<String, u64>,
 }
 
 impl Books {
-    fn of(lines: &[Line]) -> Self {
+    pub(crate) fn of(lines: &[Line]) -> Self {
         let mut books = Self::default();
         for line in lines {
             books.read(&line.text);
@@ -89,13 +89,13 @@ impl Books {
         }
     }
 
-    fn entries(&self) -> BTreeSet<u64> {
+    pub(crate) fn entries(&self) -> BTreeSet<u64> {
         self.entered.iter().map(|(number, _)| *number).collect()
     }
 
     /// Asserts that no number was entered twice, and each behind those that were sent before it.
     #[track_caller]
-    fn assert_in_order(&self) {
+    pub(crate) fn assert_in_order(&self) {
         for pair in self.entered.windows(2) {
             assert!(pair[0].0 < pair[1].0, "{pair:?}: twice, or late");
         }
@@ -144,7 +144,7 @@ fn books_of(lines: &[Line], sender: &str, numbers: &RangeInclusive<u64>) -> Book
 
 /// Waits for a number that is sent from now on, entered by the process that lives now, and until the sender has said
 /// what was lost before it.
-fn wait_for_entry(supervised: &Supervised) -> u64 {
+pub(crate) fn wait_for_entry(supervised: &Supervised) -> u64 {
     let process = supervised.pid("clerk").0;
     let seen = supervised.journal().len();
     let sent_late = |line: &Line| Books::of(std::slice::from_ref(line)).told.first().copied();

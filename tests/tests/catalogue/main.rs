@@ -28,6 +28,7 @@ mod g_rolled;
 mod g_rolling;
 mod h_surroundings;
 mod i_books;
+mod i_handoff;
 mod i_messages;
 mod j_disposable;
 mod j_spares;

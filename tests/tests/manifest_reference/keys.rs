@@ -1,6 +1,7 @@
 //! What the parser cannot say of a key: its default, an example and its meaning. The test compares the keys with the
 //! parser's own, and tries every default and every example.
 
+mod actor;
 mod sandbox;
 
 /// One table of the manifest.
@@ -575,33 +576,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         what: "An actor that the worker hosts from its start.",
         table: "Actor",
         head: "[worker.v.actors]\nauto_shutdown = \"any_significant\"\n[worker.v.actor.b]\n",
-        keys: &[
-            (
-                "type",
-                REQUIRED,
-                "\"Shrinker\"",
-                "The name under which the program registered it: `Program::register`.",
-            ),
-            (
-                "args",
-                "none",
-                "{ root = \"/srv/www\" }",
-                "Arguments for its factory: any TOML of at most 16 KiB, decoded by the worker into the type of `.with_args::<T>()`.",
-            ),
-            ("mailbox", "see below", "{ capacity = 64 }", "The queue in front of it."),
-            (
-                "restart",
-                "what the program declares, else `transient`",
-                "\"permanent\"",
-                "When its end is answered by a new incarnation: `permanent` always; `transient` after a failure; `temporary` never.",
-            ),
-            (
-                "significant",
-                "`false`",
-                "true",
-                "Whether its end counts for `auto_shutdown`. It must not be `permanent`. The program may declare it as well.",
-            ),
-        ],
+        keys: actor::KEYS,
     },
     Section {
         title: "[worker.NAME.actor.NAME.mailbox]",

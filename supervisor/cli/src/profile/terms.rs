@@ -181,8 +181,8 @@ pub(super) fn hosted(worker: &Worker) -> Vec<Hosted> {
 
 /// Returns an actor of which nothing is said but what it is.
 fn usual(actor: &Actor) -> Actor {
-    let (args, restart, significant, mailbox) = (None, None, false, Default::default());
-    Actor { args, restart, significant, mailbox, ..actor.clone() }
+    let (args, restart, mailbox) = (None, None, Default::default());
+    Actor { args, restart, significant: false, handoff: false, mailbox, ..actor.clone() }
 }
 
 fn of_actor(actor: &Actor) -> Values {
@@ -192,6 +192,7 @@ fn of_actor(actor: &Actor) -> Values {
         ("args", text(args)),
         ("restart", actor.restart.map_or_else(|| "as its factory says".to_owned(), word)),
         ("significant", actor.significant.to_string()),
+        ("handoff", actor.handoff.to_string()),
         ("mailbox.capacity", or_infinity(mailbox.capacity)),
         ("mailbox.capacity_bytes", or_infinity(mailbox.capacity_bytes)),
         ("mailbox.on_full", word(mailbox.on_full)),

@@ -42,6 +42,7 @@ fn base() -> System {
         mailbox,
         restart: None,
         significant: false,
+        handoff: false,
     }];
     let mut old = Worker::new("old", Exec::Path("/bin/old".into()));
     old.sandbox.preset = Preset::Exec;
@@ -242,6 +243,7 @@ fn every_field_of_a_workers_terms_is_told() {
         mailbox: Mailbox { capacity: 77, ..Mailbox::default() },
         restart: Some(RestartType::Temporary),
         significant: true,
+        handoff: true,
     });
     each("Actor", changes, |system| &mut system.workers[0].actors[0]);
     let changes = changes!(Args { text: "{ a = 2 }".into(), line: 8 });
