@@ -1,7 +1,7 @@
 //! What a life of a worker leaves unread to the next one, and what an earlier one has left to it.
 //!
 //! Only while it is open something is left: while the worker starts, for the actors that what is inherited is for may not be there
-//! yet, and once it ends in order and a life may come after it. Invariant: a message that is inherited or left is in one place only,
+//! yet, and once it ends in order and a life may come after it. What was left while it started is lost when it goes on after that. Invariant: a message that is inherited or left is in one place only,
 //! and what comes of it does not depend on whether an actor has begun with others.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,9 +27,17 @@ struct State {
 }
 
 impl Handoff {
-    /// Has what is unread when an actor ends be left to the next life from here on, or not.
-    pub(crate) fn open(&self, is_open: bool) {
-        self.lock().is_open = is_open;
+    /// Has what is unread when an actor ends be left to the next life from here on.
+    pub(crate) fn open(&self) {
+        self.lock().is_open = true;
+    }
+
+    /// Has nothing be left from here on, nor what was: behind what is newer it would be handled late. Returns how many messages that
+    /// loses.
+    pub(crate) fn shut(&self) -> usize {
+        let mut state = self.lock();
+        state.is_open = false;
+        std::mem::take(&mut state.left).messages()
     }
 
     /// Adds a message that an earlier life has left.

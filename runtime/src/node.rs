@@ -12,7 +12,6 @@ use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::args::Args;
-
 use crate::cell::Cell;
 use crate::context::{Context, stop};
 use crate::credential::Credential;

@@ -70,11 +70,11 @@ pub(super) fn inherit(left: OwnedFd, bootstrap: &Bootstrap, registry: &Registry,
             }
             Err(reason) => {
                 lost += 1;
-                tracing::debug!(target: "bailiwick::dead_letter", ?unread, %reason);
+                let Unread { actor, protocol, method, sender, .. } = unread;
+                tracing::debug!(target: "bailiwick::dead_letter", actor, protocol, method, sender, %reason);
                 node.dead_letters.count(&reason);
                 // Each reason once would need them all; the first says most.
                 if lost == 1 {
-                    let Unread { actor, protocol, method, .. } = unread;
                     eprintln!("{protocol}::{method} of an earlier life is not handled by {actor}: {reason}");
                 }
             }
@@ -152,6 +152,15 @@ fn granted(unread: &Unread<'_>, sender: &str, bootstrap: &Bootstrap) -> Option<L
         })
     });
     granting.next().map(|peer| peer.limits)
+}
+
+/// Leaves nothing to the next life, neither what an actor left that ended while the worker started.
+pub(super) fn leave_nothing(node: &Shared) {
+    let lost = node.handoff.shut();
+    (0..lost).for_each(|_| node.dead_letters.count(&NotDelivered::NoSuchActor));
+    if lost > 0 {
+        eprintln!("{lost} unread messages are lost: their actors ended while this worker started");
+    }
 }
 
 /// Leaves to the next life what is unread, and says how much that is: nobody knows whether that life comes.

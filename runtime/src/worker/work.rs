@@ -71,8 +71,13 @@ pub(super) async fn run(
     node.shared.hosted.supervise(Supervision::from(&bootstrap.supervision));
     node.shared.workload.limit(bootstrap.max_messages);
     let hands_off = unread::hands_off(&bootstrap, &registry);
-    if let Some(left) = unread::left_before(&mut early) {
+    let left = unread::left_before(&mut early);
+    // Also what could not be given to this life: in the next it would be behind what is newer.
+    let is_to_be_discarded = hands_off || left.is_some();
+    if let Some(left) = left {
         unread::inherit(left, &bootstrap, &registry, &node.shared);
+    }
+    if is_to_be_discarded {
         host.has_inherited();
     }
     let (sender, course) = watch::channel(Course::Run);
@@ -126,7 +131,7 @@ impl Worker {
                 started?;
             }
         }
-        self.node.shared.handoff.open(false);
+        unread::leave_nothing(&self.node.shared);
         match bootstrap.work {
             _ if self.host.is_skipped() => {
                 self.node.stop(Stop::Drained).await;
@@ -150,7 +155,9 @@ impl Worker {
 
     /// Starts the actors in their order.
     async fn start(&self, actors: &[Actor], registry: &Registry) -> Result<(), StartError> {
-        self.node.shared.handoff.open(self.hands_off);
+        if self.hands_off {
+            self.node.shared.handoff.open();
+        }
         for actor in actors {
             let hosted = registry.find(&actor.type_name);
             let hosted = hosted.ok_or_else(|| unknown_type(&actor.type_name, registry))?;
@@ -203,6 +210,8 @@ impl Worker {
         let hardest = tokio::select! {
             over = self.host.until_over() => {
                 self.host.ending();
+                // Who gives up while it starts would do so again over the same messages.
+                unread::leave_nothing(&self.node.shared);
                 // Other actors may hang for the same reason.
                 let _ = timeout(ORPHAN_GRACE, self.node.stop(Stop::Now)).await;
                 return Ended::WithCode(if over == Over::GaveUp { ESCALATED } else { 0 });
@@ -227,8 +236,10 @@ impl Worker {
         if leaves {
             // What is on its way is here before the actors are gone, if nobody has waited for it yet.
             self.host.peers().drain_once().await;
+            self.node.shared.handoff.open();
+        } else {
+            unread::leave_nothing(&self.node.shared);
         }
-        self.node.shared.handoff.open(leaves);
         let letters = &self.node.shared.dead_letters;
         let before = letters.total();
         self.node.stop(Stop::Now).await;

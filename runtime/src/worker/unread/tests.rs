@@ -155,7 +155,7 @@ async fn first_life(clerk: &Clerk, tell: impl AsyncFnOnce(BookRef)) -> (Vec<u8>,
     let node = node();
     let book = host(&node, &clerk.hosted()).await;
     tell(book).await;
-    node.shared.handoff.open(true);
+    node.shared.handoff.open();
     node.stop(Stop::Now).await;
     let (writer, lost) = node.shared.handoff.take();
     assert!(lost.is_empty());
@@ -218,7 +218,7 @@ fn an_ask_a_descriptor_and_who_stands_in_line_are_not_left() {
         let in_line = spawn_local(async move { waiting.enter(5).tell().await });
         tokio::task::yield_now().await;
         assert_eq!(book.enter(6).try_tell(), Err(NotDelivered::Full));
-        node.shared.handoff.open(true);
+        node.shared.handoff.open();
         node.stop(Stop::Now).await;
         assert!(matches!(asked.await.unwrap(), Err(AskError::NotDelivered(_))));
         assert!(matches!(in_line.await.unwrap(), Err(TellError::NotDelivered(_))));
@@ -247,12 +247,36 @@ fn what_no_life_comes_for_is_dead_letters_as_ever() {
     });
 }
 
+/// Behind what is newer it would be handled late.
+#[test]
+fn what_an_actor_left_while_its_worker_started_is_lost_when_that_goes_on() {
+    run(async {
+        let clerk = Clerk::new(0);
+        let node = node();
+        node.shared.handoff.open();
+        let book = host(&node, &clerk.hosted()).await;
+        for number in 1..=4 {
+            book.enter(number).tell().await.unwrap();
+        }
+        while clerk.entered().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        node.stop(Stop::Now).await;
+        assert_eq!(node.shared.dead_letters.total(), 0, "it may be that this worker ends");
+        leave_nothing(&node.shared);
+        let (writer, lost) = node.shared.handoff.take();
+        assert_eq!((writer.messages(), lost.len(), node.shared.dead_letters.total()), (0, 0, 3));
+    });
+}
+
 #[test]
 fn what_is_for_an_actor_that_was_never_there_is_left_again_while_that_may_be() {
     for may_be in [true, false] {
         let node = node();
         inherit(left(&[entry(), entry()]), &bootstrap(), &registry(), &node.shared);
-        node.shared.handoff.open(may_be);
+        if may_be {
+            node.shared.handoff.open();
+        }
         let (writer, lost) = node.shared.handoff.take();
         assert_eq!((writer.messages(), lost.len()), if may_be { (2, 0) } else { (0, 2) });
         if may_be {
