@@ -17,7 +17,7 @@ const ON_THE_LINE: u64 = 60;
 /// After so many it is looked whether all is well.
 const STEP: u64 = 20;
 /// What an honest process may hold in memory.
-const RESIDENT: u64 = 64 << 20;
+const HELD_MAX: u64 = 64 << 20;
 
 const GRANTED: &str = r#"methods = ["word", "hear", "read", "carry", "count"], fds = { send = ["file", "sealed-memory"], receive = ["sealed-memory"] }"#;
 
@@ -110,12 +110,12 @@ fn assert_that_it_harms_nobody(mut supervised: Supervised, unless_told: u64) {
         for (worker, process) in honest.iter().zip(before) {
             let row = status.workers.iter().find(|row| row.name == *worker).expect("it is there");
             assert_eq!((row.generation, row.state), (1, State::Ready), "{worker}");
-            let resident = process.resident_bytes();
-            assert!(resident < RESIDENT, "{worker} holds {} MiB", resident >> 20);
+            let held = process.held_bytes();
+            assert!(held < HELD_MAX, "{worker} holds {} MiB", held >> 20);
             assert!(descriptors(process) < 64, "{worker} holds {:?}", process.descriptors());
         }
         let own = supervised.process();
-        assert!(own.resident_bytes() < RESIDENT, "the supervisor holds {} MiB", own.resident_bytes() >> 20);
+        assert!(own.held_bytes() < HELD_MAX, "the supervisor holds {} MiB", own.held_bytes() >> 20);
         assert!(descriptors(own) < 128, "the supervisor holds {:?}", own.descriptors());
     }
     let lines = supervised.journal().since(0);

@@ -84,7 +84,7 @@ struct Held {
 impl Memory {
     fn of(processes: [(&'static str, Process); 3]) -> Self {
         let held = |(who, process): (&'static str, Process)| {
-            let first = process.resident_bytes();
+            let first = process.held_bytes();
             Held { who, process, first, most: first }
         };
         Self(processes.map(held).into())
@@ -92,7 +92,7 @@ impl Memory {
 
     fn look(&mut self) {
         for held in &mut self.0 {
-            held.most = held.process.resident_bytes().max(held.most);
+            held.most = held.process.held_bytes().max(held.most);
         }
     }
 

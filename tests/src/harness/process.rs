@@ -78,17 +78,25 @@ impl Process {
         rest.split_whitespace().next().map(ToOwned::to_owned)
     }
 
-    /// Returns how much of its memory is in use; zero if it is gone.
+    /// Returns how much of its memory is in use, the pages of files included; zero if it is gone.
     pub fn resident_bytes(self) -> u64 {
-        let kilobytes =
-            self.status().get("VmRSS").and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
-        kilobytes.unwrap_or_default() * 1024
+        self.memory("VmRSS")
     }
 
-    /// Returns the most of its memory that was in use at a time; zero if it is gone.
+    /// Returns how much memory in use is its own or shared with others; zero if it is gone. Pages of files do not count:
+    /// how many of them come with one that is touched is up to the kernel.
+    pub fn held_bytes(self) -> u64 {
+        self.memory("RssAnon") + self.memory("RssShmem")
+    }
+
+    /// Returns the most of its memory that was in use at a time, the pages of files included; zero if it is gone.
     pub fn peak_bytes(self) -> u64 {
-        let kilobytes =
-            self.status().get("VmHWM").and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
+        self.memory("VmHWM")
+    }
+
+    /// Reads an amount of memory in its status; zero if it is gone.
+    fn memory(self, line: &str) -> u64 {
+        let kilobytes = self.status().get(line).and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
         kilobytes.unwrap_or_default() * 1024
     }
 

@@ -151,7 +151,7 @@ fn b6_a_length_of_its_choice_costs_a_peer_no_memory() {
         let mut voice = Voice::to::<TalkRef>(&mut scene.evil);
         assert!(!voice.ask(&mut scene.evil, "word", &encoded(&word())).reply().is_empty());
         let parrot = scene.pid("parrot");
-        let before = parrot.resident_bytes();
+        let before = parrot.peak_bytes();
         for kind in [TEXT, LIST, MAP] {
             for length in [u64::MAX, 1 << 63, 1 << 40, 1 << 32, 65_537, 9] {
                 for (method, bytes) in [

@@ -45,7 +45,7 @@ fn g8_messages_that_come_byte_by_byte_and_never_end_hold_little_and_nobody_up() 
         }
         assert_eq!(voice.answer(&mut scene.evil, header.correlation).reply(), silence, "{mode:?}");
         let parrot = scene.pid("parrot");
-        let (held, resident) = (parrot.descriptors().len(), parrot.resident_bytes());
+        let (descriptors, held) = (parrot.descriptors().len(), parrot.held_bytes());
         // The descriptors of one message, in all.
         for (number, fds) in [8, 8, 0].into_iter().enumerate() {
             let part = Part { number: number as u32, total: 60_000 };
@@ -66,9 +66,9 @@ fn g8_messages_that_come_byte_by_byte_and_never_end_hold_little_and_nobody_up() 
             }
         }
         if nix::unistd::geteuid().is_root() {
-            assert!(parrot.descriptors().len() <= held + 16, "{mode:?}: {:?}", parrot.descriptors());
+            assert!(parrot.descriptors().len() <= descriptors + 16, "{mode:?}: {:?}", parrot.descriptors());
         }
-        assert!(parrot.resident_bytes() < resident + (2 << 20), "{mode:?}");
+        assert!(parrot.held_bytes() < held + (2 << 20), "{mode:?}");
         // Not one descriptor more than one message may have, however they are spread.
         let sent = {
             let (_, first) = beginning(&mut voice, Part { number: 3, total: 60_000 }, 1, &[0]);
@@ -79,7 +79,7 @@ fn g8_messages_that_come_byte_by_byte_and_never_end_hold_little_and_nobody_up() 
         scene.assert_audited(1..2);
         if nix::unistd::geteuid().is_root() {
             scene.journal().wait_until("its descriptors to be closed", |_| {
-                (parrot.descriptors().len() <= held + 1).then_some(())
+                (parrot.descriptors().len() <= descriptors + 1).then_some(())
             });
         }
         scene.assert_first_life("parrot");

@@ -38,8 +38,9 @@ fn clamour(evil: &mut Evil) {
     evil.order("aside print 42 1000000000");
 }
 
-/// What of a core the supervisor may take for all that evil makes it do, and for the questions of the test.
-const SHARE: f64 = 0.12;
+/// What of a core the supervisor may take for all that evil makes it do, and for the questions of the test. It takes about a
+/// tenth, what may be taken at once by far the most of it; without the charge it takes half.
+const SHARE: f64 = 0.25;
 
 /// Control: an ordinary process reads its own packets many times as slowly.
 /// Mode: root and rootless, sealed and exec.

@@ -354,11 +354,7 @@ fn g_a_hundred_reloads_leave_nothing_behind() {
         let path = format!("/proc/{}/{what}", supervised.process().0);
         fs::read_dir(path).expect("the supervisor runs").count()
     };
-    let memory = || {
-        let status = fs::read_to_string(format!("/proc/{}/status", supervised.process().0)).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
-    };
+    let memory = || supervised.process().held_bytes();
     let mut after_ten = (0, 0);
     for round in 1..=100 {
         supervised.rewrite(&shape(round));
@@ -380,7 +376,8 @@ fn g_a_hundred_reloads_leave_nothing_behind() {
     supervised
         .journal()
         .wait_until("as many descriptors as before", |_| (count("fd") <= after_ten.0).then_some(()));
-    assert!(memory() < after_ten.1 + 1024, "{} kB after 100, {} kB after 10 reloads", memory(), after_ten.1);
+    let held = memory();
+    assert!(held < after_ten.1 + (1 << 20), "{held} bytes after 100, {} bytes after 10 reloads", after_ten.1);
     supervised.stop();
 }
 

@@ -224,7 +224,7 @@ fn whoever_follows_is_told_at_once() {
 fn clients_that_wait_or_do_not_read_are_in_nobodys_way() {
     let mut supervised = run!(&plain("a"));
     supervised.wait_for_life("a", 1);
-    let before = supervised.process().resident_bytes();
+    let before = supervised.process().held_bytes();
     let idlers: Vec<_> = (0..100).map(|_| idler(&supervised)).collect();
     for _ in 0..20 {
         let stopwatch = Stopwatch::start();
@@ -234,7 +234,7 @@ fn clients_that_wait_or_do_not_read_are_in_nobodys_way() {
     // Before anything happens, which is what they wait for and leave after.
     assert!(supervised.process().descriptors().len() < 60, "connections are let go");
     supervised.order(Verb::Restart, "a");
-    let grown = supervised.process().resident_bytes().saturating_sub(before);
+    let grown = supervised.process().held_bytes().saturating_sub(before);
     assert!(grown < 4 << 20, "grown by {grown} bytes");
     drop(idlers);
     supervised.stop();
