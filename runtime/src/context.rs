@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bailiwick_supervisor::control::Status;
 use bailiwick_wire::FdKind;
+use bailiwick_wire::control::may_be_kept_as;
 use futures::{Stream, StreamExt};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
@@ -325,8 +326,13 @@ impl Context {
     /// workers that the manifest hands it to.
     ///
     /// # Errors
-    /// When the worker may not keep this name, or the supervisor cannot be reached.
+    /// `InvalidInput` if the name is not 1 to 32 letters, digits and `. _ -`, or is `.handoff`, under which a worker keeps what
+    /// it leaves unread; otherwise the supervisor cannot be reached.
     pub fn keep(&self, name: &str, fd: impl Into<OwnedFd>) -> io::Result<()> {
+        if !may_be_kept_as(name) {
+            let text = format!("`{name}` is no name for a kept descriptor");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         self.cell.node.host.keep(name, fd.into())
     }
 

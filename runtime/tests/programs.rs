@@ -306,6 +306,11 @@ fn what_one_worker_keeps_another_is_given() {
         async fn started(&mut self, cx: &mut Context) -> Result<(), ActorError> {
             let mut file = tempfile::tempfile()?;
             file.write_all(b"kept")?;
+            // Under one of these a worker keeps what it leaves unread, and under the others nothing.
+            for name in [".handoff", "", "a/b", "a-name-that-is-longer-than-32-letters"] {
+                let error = cx.keep(name, file.try_clone()?).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}");
+            }
             cx.keep("notes", file)?;
             Ok(())
         }

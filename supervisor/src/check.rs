@@ -14,6 +14,7 @@ pub mod floor;
 mod foreign;
 mod gains;
 mod groups;
+mod kept;
 mod lives;
 mod machine;
 mod nearest;
@@ -46,6 +47,7 @@ pub use trust::{Name, Trust, Untrusted, Writers};
 /// Finds what is wrong with a system, as far as the system alone tells.
 pub fn system(system: &System) -> Vec<Diagnostic> {
     let mut found = references::check(system);
+    found.extend(kept::check(system));
     found.extend(groups::check(system));
     found.extend(order::check(system));
     found.extend(lives::check(system));

@@ -143,6 +143,21 @@ mod tests {
         }
     }
 
+    /// Seen to fail with the names looked at only where a manifest is read.
+    #[test]
+    fn what_another_worker_leaves_to_its_next_life_is_handed_to_nobody() {
+        for name in [".handoff", "", "a/b", "a-name-that-is-longer-than-32-letters"] {
+            let keeper = Worker::new("keeper", Sandbox::sealed());
+            let refusal =
+                refusal(program(Worker::new("a", Sandbox::sealed()).needs("keeper").kept(name)).add(keeper));
+            let title = format!("`{name}` cannot be handed to `a`");
+            assert!(refusal.text.contains(&title), "no {title:?} in {}", refusal.text);
+            assert_eq!(refusal.exit_code, 78);
+        }
+        let twice = Worker::new("a", Sandbox::sealed()).needs("front").kept("http").kept("http");
+        assert!(refusal(program(twice)).text.contains("the second time"));
+    }
+
     #[test]
     fn lives_that_cannot_be_meant_are_refused_as_in_a_manifest() {
         let sealed = || Worker::new("a", Sandbox::sealed());

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bailiwick_supervisor::control::Status;
 use bailiwick_wire::bootstrap;
-use bailiwick_wire::control::{HANDOFF_NAME, ToSupervisor, may_be_kept_as};
+use bailiwick_wire::control::{HANDOFF_NAME, ToSupervisor};
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
@@ -180,10 +180,6 @@ impl Host for WorkerHost {
     }
 
     fn keep(&self, name: &str, fd: OwnedFd) -> io::Result<()> {
-        if !may_be_kept_as(name) {
-            let text = format!("`{name}` is no name for a kept descriptor");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-        }
         let report = ToSupervisor::Keep { name: name.to_owned() };
         self.line.report(&report, Some(fd.as_fd())).map_err(io::Error::other)?;
         lock(&self.kept).insert(name.to_owned(), fd);

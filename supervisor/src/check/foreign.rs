@@ -1,5 +1,7 @@
 //! Whether foreign programs are asked for what only a worker of the runtime can do; and whether listeners are taken.
 
+use bailiwick_wire::control::may_be_kept_as;
+
 use super::references::suggest;
 use super::{Diagnostic, quote};
 use crate::spec::{Preset, System, Worker};
@@ -59,7 +61,8 @@ fn grant(system: &System, index: usize) -> Option<Diagnostic> {
 
 fn nobodys(system: &System, index: usize) -> Option<Diagnostic> {
     let name = &system.listeners[index].name;
-    if system.workers.iter().any(|worker| worker.kept.contains(name)) {
+    // What is wrong with a name is said by itself.
+    if !may_be_kept_as(name) || system.workers.iter().any(|worker| worker.kept.contains(name)) {
         return None;
     }
     let error = Diagnostic::error(format!("nobody serves the listener {}", quote(name)));

@@ -21,7 +21,6 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
         group_exists(system, &format!("{path}.group"), worker.group.as_deref(), &mut found);
         precedents(system, worker, &mut found);
     }
-    found.extend(system.workers.iter().filter_map(|worker| kept_by_nobody(system, worker)));
     for index in 0..system.grants.len() {
         grant(system, index, &mut found);
     }
@@ -74,19 +73,6 @@ fn unique(system: &System) -> Vec<Diagnostic> {
             Diagnostic::error(format!("`{key}` is declared {count} times")).at_key(key, "here")
         })
         .collect()
-}
-
-/// What a worker is handed at its start is a listener, or was kept by a worker that it needs. What it kept itself in an
-/// earlier life it is handed without asking.
-fn kept_by_nobody(system: &System, worker: &Worker) -> Option<Diagnostic> {
-    let is_listener = |name: &&String| system.listeners.iter().any(|listener| listener.name == **name);
-    let name = worker.kept.iter().find(|name| worker.needs.is_empty() && !is_listener(name))?;
-    let error =
-        Diagnostic::error(format!("nobody can have kept {} for worker `{}`", quote(name), worker.name))
-            .at_key(format!("worker.{}.kept", worker.name), "from workers that it needs, and it needs none");
-    Some(error.help(
-        "name the worker that keeps it: `needs = [\"WORKER\"]`, or declare it: `[[listen]]`; what it keeps itself comes back by itself",
-    ))
 }
 
 fn is_its_own_ancestor(system: &System, name: &str) -> bool {

@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bailiwick_wire::control::{HANDOFF_NAME, is_kept_name};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::fields::{Fields, Reader};
 use super::values::FromToml;
 use super::vocabulary::Table;
-use crate::check::{Diagnostic, quote};
+use crate::check::Diagnostic;
 use crate::spec::{Address, Listener};
 
 /// The most listeners of one system.
@@ -39,14 +38,14 @@ pub(super) fn all(top: &mut Fields<'_, '_>) -> Vec<Listener> {
     for entry in entries.iter().take(MAX_LISTENERS) {
         let path = format!("listen[{}]", listeners.len());
         let mut fields = Fields::entry(top.reader, path, Table::Listen, entry);
-        let listener = listener(&mut fields, &listeners);
+        let listener = listener(&mut fields);
         fields.finish();
         listeners.extend(listener);
     }
     listeners
 }
 
-fn listener(fields: &mut Fields<'_, '_>, before: &[Listener]) -> Option<Listener> {
+fn listener(fields: &mut Fields<'_, '_>) -> Option<Listener> {
     let name = fields.require::<String>("name", "the name under which workers find it: `name = \"http\"`");
     let tcp = fields.read::<SocketAddr>("tcp").map(Address::Tcp);
     let unix = fields.read::<PathBuf>("unix").map(Address::Unix);
@@ -54,19 +53,5 @@ fn listener(fields: &mut Fields<'_, '_>, before: &[Listener]) -> Option<Listener
         let error = Diagnostic::error("one listener at two addresses").at(span, "the second");
         fields.reader.refuse(error.at_key(fields.key("tcp"), "the first").help("make two listeners of it"));
     }
-    let name = name?;
-    let wrong = if name == HANDOFF_NAME {
-        "what a worker leaves to its next life is kept under it"
-    } else if !is_kept_name(&name) {
-        "expected 1 to 32 letters, digits, `_`, `-` and `.`"
-    } else if before.iter().any(|other| other.name == name) {
-        "the second time"
-    } else {
-        return Some(Listener { name, address: tcp.or(unix) });
-    };
-    // By its place, since the key's path is the next one's too.
-    let place = fields.take("name").map_or(0..0, Spanned::span);
-    let error = Diagnostic::error(format!("{} cannot be the name of this listener", quote(&name)));
-    fields.reader.refuse(error.at(place, wrong).help("choose another name"));
-    None
+    Some(Listener { name: name?, address: tcp.or(unix) })
 }

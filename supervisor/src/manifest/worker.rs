@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bailiwick_sys::identity::GROUPS_MAX;
-use bailiwick_wire::control::{HANDOFF_NAME, is_kept_name};
 
 use super::fields::Fields;
 use super::names::named;
 use super::values::{Account, Bytes, Choice};
 use super::vocabulary::Table;
 use super::{actor, confinement, contradictions, environment, file_view, limits, program};
-use crate::check::{Diagnostic, quote};
+use crate::check::Diagnostic;
 use crate::spec::{Backoff, Exec, MessageLimits, Reactions, Sandbox, TrustDomain, WhileDown, Worker};
 
 /// The most workers of one system.
@@ -50,7 +49,7 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     fields.set("needs", &mut worker.needs);
     fields.set("wants", &mut worker.wants);
     fields.set("after", &mut worker.after);
-    kept(fields, &mut worker);
+    fields.set("kept", &mut worker.kept);
     fields.set("restart", &mut worker.restart);
     fields.set("start", &mut worker.start);
     fields.set_positive("idle_stop", &mut worker.idle_stop);
@@ -122,23 +121,6 @@ fn reactions(fields: &mut Fields<'_, '_>) -> Reactions {
     fields.set("violation", &mut on.violation);
     fields.set("forbidden_syscall", &mut on.forbidden_syscall);
     on
-}
-
-fn kept(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
-    fields.set("kept", &mut worker.kept);
-    for (index, name) in worker.kept.iter().enumerate() {
-        let (text, help) = if name == HANDOFF_NAME {
-            ("what a worker leaves to its next life is kept under it", "choose another name")
-        } else if !is_kept_name(name) {
-            ("expected 1 to 32 letters, digits, `_`, `-` and `.`", "choose the name under which it is kept")
-        } else if worker.kept[..index].contains(name) {
-            ("the second time", "remove one of the two")
-        } else {
-            continue;
-        };
-        let error = Diagnostic::error(format!("{} cannot be handed to `{}`", quote(name), worker.name));
-        fields.reader.refuse(error.at_key(fields.key(&format!("kept[{index}]")), text).help(help));
-    }
 }
 
 /// Reads what may wait with each sender. The limits keep what waits for all workers together within a gigabyte or so.
