@@ -238,7 +238,7 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "kept",
                 "`[]`",
                 "[\"http\"]",
-                "Names of listeners, and of descriptors that a worker in `needs` has kept with the supervisor; it finds them by `cx.kept(\"http\")`, a foreign program by `LISTEN_FDS`. What it kept itself comes back without being named.",
+                "Names of listeners, and of descriptors that a worker in `needs` has kept with the supervisor; it finds them by `cx.kept(\"http\")`, a foreign program by `LISTEN_FDS`. What it kept itself comes back without being named. Each is 1 to 32 letters, digits, `_`, `-` and `.`, but not `.handoff`, and named once.",
             ),
             (
                 "restart",
@@ -607,7 +607,12 @@ pub(crate) const SECTIONS: &[Section] = &[
         table: "Listen",
         head: "[worker.k]\nexec = \"x\"\nkept = [\"http\"]\n[[listen]]\n",
         keys: &[
-            ("name", REQUIRED, "\"http\"", "The name under which workers find it."),
+            (
+                "name",
+                REQUIRED,
+                "\"http\"",
+                "The name under which workers find it: 1 to 32 letters, digits, `_`, `-` and `.`, but not `.handoff`.",
+            ),
             (
                 "tcp",
                 "none: it must be passed",
