@@ -134,7 +134,7 @@ fn step(bytes: &mut Unstructured<'_>) -> Result<Step> {
 }
 
 fn what(bytes: &mut Unstructured<'_>) -> Result<What> {
-    Ok(match bytes.int_in_range(0..=14u8)? {
+    Ok(match bytes.int_in_range(0..=15u8)? {
         0 => What::Spawned,
         1 => What::SpawnFailed,
         2 => What::Ready,
@@ -156,6 +156,7 @@ fn what(bytes: &mut Unstructured<'_>) -> Result<What> {
             What::Hung,
         ])?,
         13 => *bytes.choose(&[What::Standing, What::Spent, What::Idle, What::Wanted])?,
+        14 => What::Extend(bytes.int_in_range(0..=5000)?),
         _ => What::Emptied(bytes.arbitrary()?),
     })
 }
