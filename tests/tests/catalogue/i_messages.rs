@@ -148,15 +148,16 @@ fn i1_an_input_over_the_limit_costs_that_ask_and_nobody_its_life() {
 /// Seen to fail without the limit of what waits; the waiting.
 #[test]
 fn i2_what_is_told_to_a_worker_in_backoff_waits_up_to_its_limit_and_the_rest_is_refused() {
+    // So long between two rounds that the kill, which follows the first one, meets none.
     let manifest = r#"
 [worker.probe]
 exec = "tw"
-backoff = { first = "2s" }
+backoff = { first = "4s" }
 while_down = { messages = 3 }
 actor.life = { type = "Life", args = {} }
 [worker.pilot]
 exec = "tw"
-actor.flight = { type = "Pilot", args = { target = "probe", tells = 5, pause_ms = 50 } }
+actor.flight = { type = "Pilot", args = { target = "probe", tells = 5, pause_ms = 400 } }
 [[grant]]
 from = "pilot"
 to = "probe"

@@ -60,8 +60,9 @@ const NOT_GRANTED: &str = "not delivered: no grant permits it";
 /// What each part of it does is held by the tests of the machine, `runtime/core/tests/link/grants.rs`.
 #[test]
 fn a_rate_holds_for_an_honest_sender_that_would_send_more_and_a_restart_renews_nothing() {
-    let mut supervised = run!(&system("rate = \"2/500ms\""));
+    // From before anybody could ask: how long that was ago is then the most that was waited.
     let began = Instant::now();
+    let mut supervised = run!(&system("rate = \"2/500ms\""));
     wait_for_asks(&supervised, 0, 6, " ok after ");
     wait_for_asks(&supervised, 0, 50, TOO_OFTEN);
     // Two at once and one each 250 ms: the sixth after one second.
