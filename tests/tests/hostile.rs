@@ -283,7 +283,8 @@ fn who_asks_for_fresh_links_without_end_gets_few_and_harms_nobody() {
     // for each of 1,200 requests.
     let fresh = fresh_links(&supervised.journal().since(0));
     let took = began.elapsed();
-    let pauses = (took.as_millis() / 50).ilog2() as usize + usize::try_from(took.as_secs() / 20).expect("few");
+    let pauses =
+        (took.as_millis() / 50).ilog2() as usize + usize::try_from(took.as_secs() / 20).expect("few");
     assert!(fresh <= 2 * (2 + pauses), "{fresh} links: {}", supervised.journal());
 }
 

@@ -49,8 +49,8 @@ fn j6_an_output_in_packets_or_of_another_size_or_none_at_all_holds_nobody_up() {
         let (began, cpu) = (Instant::now(), scene.process().cpu());
         scene.journal().wait_until("a second", |_| (began.elapsed() > Duration::from_secs(1)).then_some(()));
         let share = (scene.process().cpu() - cpu).as_secs_f64() / began.elapsed().as_secs_f64();
-        // The questions of this test take a few hundredths; whoever looks again and again takes a whole core.
-        assert!(share < 0.4, "{mode:?}: {share:.3} of a core");
+        // The questions of this test take a few hundredths; whoever looks again and again takes seven tenths.
+        assert!(share < 0.25, "{mode:?}: {share:.3} of a core");
         assert_eq!(scene.evil.order("die abort"), Answer::Died);
         scene.meet_again(3);
         scene.assert_unharmed();

@@ -572,11 +572,8 @@ fn a17_a_pool_of_500_starts_and_stops_side_by_side() {
 /// Seen to fail without the bound of its places.
 #[test]
 fn a18_a_pool_has_no_more_members_than_it_has_places_for_whatever_crashes() {
-    let pool = worker(
-        "a",
-        "group = \"crowd\"\ninstances = 1\nmax_children = 1\nbackoff = { first = \"300ms\" }",
-        "",
-    );
+    let pool =
+        worker("a", "group = \"crowd\"\ninstances = 1\nmax_children = 1\nbackoff = { first = \"2s\" }", "");
     let mut supervised = run!(&["[group.crowd]\nstrategy = \"pool\"\n", &pool].concat());
     lives(&supervised, ["a"], 1);
     kill(&supervised, "a");

@@ -239,8 +239,8 @@ fn b11_a_program_that_cannot_be_executed_costs_the_supervisor_next_to_nothing() 
         (tries.count() > 20).then_some(())
     });
     let (took, used) = (began.elapsed(), supervised.process().cpu() - cpu);
-    // It takes one or two hundredths; whoever does not pause takes a whole core.
-    assert!(used * 5 < took, "{used:?} of {took:?} are more than 20 %");
+    // It takes one or two hundredths; without the pause a third.
+    assert!(used * 10 < took, "{used:?} of {took:?} are more than 10 %");
     let stopwatch = Stopwatch::start();
     supervised.worker("a");
     stopwatch.assert_within(Duration::from_millis(100), "the answer to status");
