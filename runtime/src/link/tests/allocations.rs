@@ -36,8 +36,8 @@ fn of_each_between<B: Future<Output = Both>>(
 
 #[test]
 fn a_tell_over_a_link_allocates_nothing_but_its_message() {
-    // How many boxes for what waits are made in the beginning is a matter of who runs when, and differs by 400 at most: a hundredth of
-    // the messages that are compared. Besides, a tell that finds no credit takes two to wait: every 128th does.
+    // How many boxes for what waits are made in the beginning is a matter of who runs when, and differs by some hundred. Besides, a
+    // tell that finds no credit takes two to wait: every 128th does. One allocation more for each would be a whole one.
     let each = of_each(5_000, 45_000, async |count, cx| {
         let bell: BellRef = cx.peer("right/bell").unwrap();
         assert_eq!(bell.ring().ask(SOON).await, Ok(1), "the link is open");
@@ -46,7 +46,7 @@ fn a_tell_over_a_link_allocates_nothing_but_its_message() {
         }
         assert_eq!(bell.ring().ask(SOON).await, Ok(count + 2));
     });
-    assert!((0.9..=1.03).contains(&each), "{each} allocations");
+    assert!((0.9..=1.3).contains(&each), "{each} allocations");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn an_ask_over_a_link_allocates_its_message_its_slot_its_reply_and_a_shift_of_wh
             assert_eq!(desk.dropped().ask(SOON).await, Ok(0));
         }
     });
-    assert!(each <= 4.02, "{each} allocations");
+    assert!(each <= 4.5, "{each} allocations");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_vector_of_bytes_is_made_at_once_where_it_is_an_argument_and_where_it_is_a_r
     });
     // The ask; bytes that are sent and those that they are compared with; the argument and the reply as they came and as they are
     // decoded. One by one, each vector would be made seven times, of twice the size each.
-    assert!(each <= 8.1, "{each} allocations");
+    assert!(each <= 8.5, "{each} allocations");
 }
 
 #[test]
