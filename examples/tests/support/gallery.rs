@@ -130,6 +130,9 @@ impl Kill {
     }
 }
 
+/// What [`footprint`] calls the memory of a process, in kB.
+pub(crate) const HELD: &str = "held kB";
+
 /// Makes a folder with [`PICTURES`].
 pub(crate) fn folder() -> TempDir {
     folder_in(&std::env::temp_dir())
@@ -166,13 +169,12 @@ pub(crate) fn instance_that<'a>(line: &'a str, what: &str) -> Option<&'a str> {
     before.rsplit(' ').next()?.split_once('#').map(|(instance, _generation)| instance)
 }
 
-/// Counts descriptors and resident memory of a process.
+/// Counts descriptors and memory of a process: its own. How many pages come with one of a file is up to the kernel.
 pub(crate) fn footprint(pid: u32) -> BTreeMap<&'static str, u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let resident =
-        resident.and_then(|text| text.split_whitespace().next()).and_then(|text| text.parse().ok());
-    let mut found = BTreeMap::from([("resident kB", resident.expect("a live process has resident memory"))]);
+    let held = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let held = held.and_then(|text| text.split_whitespace().next()).and_then(|text| text.parse().ok());
+    let mut found = BTreeMap::from([(HELD, held.expect("a live process has memory"))]);
     // Only root may look into a process that is not dumpable.
     if let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) {
         found.insert("descriptors", entries.count() as u64);
