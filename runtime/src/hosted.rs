@@ -11,6 +11,7 @@ use crate::address::Address;
 use crate::args::{Args, ArgsError};
 use crate::cell::Cell;
 use crate::executor::{Executor, Role};
+use crate::executors::Executors;
 use crate::family::Family;
 use crate::life::{Life, Mortal};
 use crate::mailbox::Mailbox;
@@ -90,6 +91,16 @@ impl Hosted {
         let place = Mortal { cell: Arc::clone(&cell), membership };
         self.start(Start { cell: Arc::clone(&cell), args, place, born: None })?;
         Ok(Address::local(cell))
+    }
+
+    /// Starts the actor: on a thread of its own if it is blocking, else on the one of these whose turn it is.
+    pub(crate) fn start_on(&self, executors: &Executors, start: Start) -> Result<(), SpawnError> {
+        if self.blocking {
+            return self.start(start);
+        }
+        let launch = Arc::clone(&self.launch);
+        executors.run(move || launch(start, Place::Beside));
+        Ok(())
     }
 
     /// Starts the actor: on a thread of its own if it is blocking, else on this one.

@@ -11,7 +11,7 @@ use bailiwick_sys::trapped_call::{self, Notes};
 use bailiwick_sys::{build_id, events};
 use bailiwick_wire::denials;
 use bailiwick_wire::last_words::{GaveUp, Panic, Step, Testament};
-use bailiwick_wire::slate::Desk;
+use bailiwick_wire::slate::THREADS;
 
 use crate::name::ActorName;
 use crate::outcome::Cause;
@@ -27,13 +27,12 @@ pub(crate) fn write_to(slate: &'static [AtomicU64]) {
     let testament = TESTAMENT.get_or_init(|| testament);
     testament.build_id(&build_id::of_this_program());
     crate::panics::note_locations();
-    let (tables, desk) = (denials::table(slate).zip(denials::paths(slate)), Desk::of(slate, 0));
-    if let (Some((denied, paths)), Some(desk)) = (tables, desk) {
-        let deadly = testament.forbidden_call();
-        trapped_call::note_in(Notes { deadly, denied, paths, at_work: desk.named() });
+    if let Some((denied, paths)) = denials::table(slate).zip(denials::paths(slate)) {
+        trapped_call::note_in(Notes { deadly: testament.forbidden_call(), denied, paths });
     }
 }
 
+const _: () = assert!(THREADS as usize == trapped_call::THREADS);
 const _: () = assert!(denials::ENTRY_WORDS == trapped_call::ENTRY_WORDS);
 const _: () = assert!(denials::path::ENTRY_WORDS == trapped_call::PATH_ENTRY_WORDS);
 

@@ -56,6 +56,7 @@ mod envelope;
 mod error;
 mod escalation;
 mod executor;
+mod executors;
 mod family;
 mod fd;
 mod granted;

@@ -16,6 +16,7 @@ use crate::cell::Cell;
 use crate::context::{Context, stop};
 use crate::credential::Credential;
 use crate::dead_letters::DeadLetters;
+use crate::executors::Executors;
 use crate::family::Family;
 use crate::handoff::Handoff;
 use crate::hosted::{Hosted, Start};
@@ -70,6 +71,7 @@ pub(crate) trait Host: Send + Sync {
 /// The actors of one worker.
 pub(crate) struct Node {
     pub(crate) shared: Arc<Shared>,
+    executors: Executors,
 }
 
 /// What every actor of a worker has at hand.
@@ -227,7 +229,17 @@ pub(crate) enum Stop {
 impl Node {
     /// Makes a node without actors. They run on the thread that hosts them.
     pub(crate) fn new(worker: &str, instance: Option<u16>, host: Arc<dyn Host>) -> Self {
-        Self { shared: Arc::new(Shared::new(worker, instance, host)) }
+        Self { shared: Arc::new(Shared::new(worker, instance, host)), executors: Executors::default() }
+    }
+
+    /// Has the actors that are hosted from now on run on these threads by turns.
+    pub(crate) fn run_on(&mut self, executors: Executors) {
+        self.executors = executors;
+    }
+
+    /// Waits until nothing is left on the threads of the node but on this one. Its actors have ended.
+    pub(crate) async fn leave_threads(self) {
+        self.executors.end().await;
     }
 
     /// Starts a declared actor and waits until it has started, so that whoever hears that the worker is ready finds
@@ -256,7 +268,8 @@ impl Node {
         let (started, start) = oneshot::channel();
         let membership = self.shared.hosted.join(&cell, Some(&name), terms)?;
         let place = Mortal { cell: Arc::clone(&cell), membership };
-        hosted.start(Start { cell: Arc::clone(&cell), args, place, born: Some(started) })?;
+        hosted
+            .start_on(&self.executors, Start { cell: Arc::clone(&cell), args, place, born: Some(started) })?;
         start.await.map_err(|_| {
             let cause = cell.ended().unwrap_or(Cause::Stopped);
             SpawnError::DidNotStart { actor: name, cause }

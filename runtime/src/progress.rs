@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::atomic::AtomicU64;
 
 use bailiwick_sys::events::coarse_ns;
+use bailiwick_sys::trapped_call;
 use bailiwick_wire::schema::ProtocolSchema;
 use bailiwick_wire::slate::Desk;
 
@@ -50,9 +51,12 @@ impl PartialEq for Work {
     }
 }
 
-/// Has the calling thread leave what it does on `slate`.
-pub(crate) fn write_to(slate: &'static [AtomicU64]) {
-    HERE.with(|here| here.desk.set(Desk::of(slate, 0)));
+/// Has the calling thread leave what it does on `slate`, as the one with this number. Calls that are denied to it are noted
+/// with that.
+pub(crate) fn write_to(slate: &'static [AtomicU64], thread: usize) {
+    let Some(desk) = Desk::of(slate, thread) else { return };
+    trapped_call::name_by(desk.named());
+    HERE.with(|here| here.desk.set(Some(desk)));
 }
 
 /// Forgets whose name was written last: an actor begins, perhaps where another one was in memory.

@@ -18,6 +18,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bailiwick_sys::Failed;
@@ -154,6 +155,8 @@ fn leave(error: &StartError) -> ! {
 
 /// What the supervisor gave to this worker alone.
 struct Given {
+    /// The memory on which its threads leave what they do.
+    slate: Option<&'static [AtomicU64]>,
     /// The paths that it is granted, open.
     granted: BTreeMap<PathBuf, OwnedFd>,
     /// Its secrets, by name.
@@ -169,12 +172,14 @@ fn confine(bootstrap: &Bootstrap, mut attached: Vec<OwnedFd>) -> Result<Given, S
     if attached.len() != announced {
         return Err(StartError::Attached { announced, found: attached.len() });
     }
+    let mut polls = None;
     if let Some(slate) = attached.pop_if(|_| bootstrap.slate) {
         let slate = slate::map(slate.as_fd(), SLATE_BYTES)?;
-        progress::write_to(slate);
+        progress::write_to(slate, 0);
         // Before the sandbox, which may forbid what this takes.
         backtraces::place(slate).map_or(Ok(()), backtrace::leave_in)?;
         last_words::write_to(slate);
+        polls = Some(slate);
     }
     let mut granted = attached.split_off(usize::from(confinement.ruleset));
     let secrets = granted.split_off(bootstrap.granted.len());
@@ -187,6 +192,7 @@ fn confine(bootstrap: &Bootstrap, mut attached: Vec<OwnedFd>) -> Result<Given, S
     };
     stage.enter()?;
     Ok(Given {
+        slate: polls,
         granted: bootstrap.granted.iter().map(PathBuf::from).zip(granted).collect(),
         credentials: bootstrap.credentials.iter().cloned().zip(secrets).collect(),
     })

@@ -106,6 +106,8 @@ pub struct Worker {
     pub max_messages: u32,
     /// How long one life lasts at most; zero is for ever.
     pub max_age: Duration,
+    /// How many threads run its actors.
+    pub threads: u8,
     /// How many processes wait to be the next life: 0 or 1.
     pub spares: u8,
     /// Whether giving this worker up stops the whole system with exit code 3.
@@ -654,6 +656,7 @@ impl Worker {
             idle_stop: Duration::ZERO,
             max_messages: 0,
             max_age: Duration::ZERO,
+            threads: 1,
             spares: 0,
             essential: false,
             significant: false,

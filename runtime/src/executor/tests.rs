@@ -19,7 +19,7 @@ impl Slate {
     fn here() -> Self {
         let words: Vec<AtomicU64> = (0..SLATE_BYTES / 8).map(|_| AtomicU64::new(0)).collect();
         let slate = Self(Vec::leak(words));
-        progress::write_to(slate.0);
+        progress::write_to(slate.0, 0);
         slate
     }
 

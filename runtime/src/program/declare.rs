@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bailiwick_supervisor::spec;
+use bailiwick_wire::slate::THREADS;
 use serde::Serialize;
 
 use crate::hosted::Hosted;
@@ -144,6 +145,14 @@ impl Worker {
     /// Lives so long at most, and at least three quarters of that; then a fresh process takes its place.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.spec.max_age = age;
+        self
+    }
+
+    /// Runs its actors on so many threads, 1 to 8: each actor lives on one of them, its children beside it. The actors come to
+    /// them in turn, in the order in which they were added, the first to the thread that also does the work of links. One that
+    /// is [blocking](crate::Served::blocking) has a thread of its own in any case.
+    pub fn threads(mut self, threads: u8) -> Self {
+        self.spec.threads = threads.clamp(1, THREADS);
         self
     }
 

@@ -1,4 +1,5 @@
-//! The same program without a supervisor: every worker's actors in this process, on this thread, links in memory.
+//! The same program without a supervisor: every worker's actors in this process, on this thread unless
+//! it has more of them, links in memory.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use super::{Program, wiring};
 use crate::args::Args;
 use crate::error::ActorError;
 use crate::executor::{Executor, Role};
+use crate::executors::Executors;
 use crate::name::ActorName;
 use crate::neighbourhood::Neighbourhood;
 use crate::node::{Node, SpawnError, Told};
@@ -104,8 +106,9 @@ impl Program {
                 Some((actor, cause)) = workers.gave_up.recv() => Err(LocalError::GaveUp { actor, cause }.into()),
                 returned = workers.nodes[front].run_main(async |cx| main(cx).await) => returned,
             };
-            for node in workers.nodes.iter().rev() {
+            for node in workers.nodes.into_iter().rev() {
                 node.stop_within(PATIENCE).await;
+                node.leave_threads().await;
             }
             outcome
         })
@@ -136,7 +139,9 @@ impl Workers {
         for worker in in_order(&system.workers) {
             for instance in 1..=worker.instances {
                 let number = (worker.instances > 1).then_some(instance);
-                let node = Node::new(&worker.name, number, hood.host_of(&worker.name));
+                let mut node = Node::new(&worker.name, number, hood.host_of(&worker.name));
+                let executors = Executors::start(worker.threads, None).await;
+                node.run_on(executors.map_err(LocalError::NoExecutor)?);
                 hood.add(&node.shared);
                 start_actors(&node, worker, registry).await?;
                 nodes.push(node);

@@ -57,7 +57,7 @@ pub(crate) struct WorkerHost {
 
 impl WorkerHost {
     pub(super) fn new(peers: Peers, given: Given, line: Arc<Line>) -> Self {
-        let Given { granted, credentials } = given;
+        let Given { granted, credentials, slate: _ } = given;
         Self {
             peers,
             line,

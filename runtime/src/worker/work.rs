@@ -19,6 +19,7 @@ use super::unread;
 use super::{ESCALATED, Given, ORPHAN_GRACE, StartError};
 use crate::address::Target;
 use crate::args::Args;
+use crate::executors::Executors;
 use crate::link::peer::Report;
 use crate::link::peers::{Local, Peers};
 use crate::mailbox::{Mailbox, OnFull};
@@ -64,9 +65,11 @@ pub(super) async fn run(
     // A single instance has no number in its name.
     let instance = (bootstrap.instances > 1).then_some(bootstrap.instance);
     let peers = peers(&bootstrap, &registry, &line)?;
+    let executors = Executors::start(bootstrap.threads, given.slate).await?;
     let host = Arc::new(WorkerHost::new(peers, given, Arc::clone(&line)));
     let surroundings: Arc<dyn Host> = host.clone();
-    let node = Node::new(&bootstrap.worker, instance, surroundings);
+    let mut node = Node::new(&bootstrap.worker, instance, surroundings);
+    node.run_on(executors);
     host.peers().belong_to(&node.shared);
     node.shared.hosted.supervise(Supervision::from(&bootstrap.supervision));
     node.shared.workload.limit(bootstrap.max_messages);
@@ -86,10 +89,14 @@ pub(super) async fn run(
     let idle_stop = Some(Duration::from_millis(bootstrap.idle_stop_ms)).filter(|idle| !idle.is_zero());
     let worker = Worker { line, node, host, course, idle_stop, hands_off };
     let ended = worker.work(&bootstrap, &mut registry).await;
-    unread::hand_off(&worker.host, &worker.node.shared);
-    let letters = &worker.node.shared.dead_letters;
+    let Worker { node, host, .. } = worker;
+    unread::hand_off(&host, &node.shared);
+    let shared = Arc::clone(&node.shared);
+    // Whoever hangs there is not waited for: the process takes it along.
+    let _ = timeout(ORPHAN_GRACE, node.leave_threads()).await;
+    let letters = &shared.dead_letters;
     let before = letters.total();
-    worker.host.peers().finish().await;
+    host.peers().finish().await;
     // Whoever could look at the dead letters ends with this process.
     let lost = letters.total() - before;
     if lost > 0 {

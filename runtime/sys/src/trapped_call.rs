@@ -12,7 +12,7 @@ mod registers;
 
 use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Errno, Failed, check};
 use crate::events::coarse_ns;
@@ -38,16 +38,21 @@ pub struct Notes {
     pub denied: &'static [AtomicU64],
     /// Entries of [`PATH_ENTRY_WORDS`] words, and behind them one that counts what found no room.
     pub paths: &'static [AtomicU64],
-    /// Where the calling thread writes what it is at: 1 if it is what stands behind it, then the name.
-    pub at_work: &'static [AtomicU64],
 }
 
-/// Has trapped calls noted from now on, those of the calling thread with what it was at. The first call counts.
+/// Threads whose names are known.
+pub const THREADS: usize = 8;
+
+/// Has trapped calls noted from now on. The first call counts.
 pub fn note_in(notes: Notes) {
-    // SAFETY: takes nothing and touches no memory of ours.
-    let thread = unsafe { libc::gettid() };
-    OWNER.store(thread, Ordering::Relaxed);
     let _first = NOTES.set(notes);
+}
+
+/// Has trapped calls of the calling thread noted with what it is at, which it writes to `at_work`: 1 if it is what stands
+/// behind it, then the name. What is beyond [`THREADS`] threads has no name.
+pub fn name_by(at_work: &'static [AtomicU64]) {
+    let desk = (this_thread(), at_work);
+    let _none_is_free = DESKS.iter().find(|place| place.set(desk).is_ok());
 }
 
 /// Takes over SIGSYS for the whole process, for as long as it lives. To be called before a filter that traps is entered;
@@ -61,7 +66,8 @@ pub fn handle() -> Result<(), Failed> {
 
 // A handler has nothing but what stands still.
 static NOTES: OnceLock<Notes> = OnceLock::new();
-static OWNER: AtomicI32 = AtomicI32::new(0);
+/// The threads that have names, and where each writes what it is at.
+static DESKS: [OnceLock<(libc::pid_t, &[AtomicU64])>; THREADS] = [const { OnceLock::new() }; THREADS];
 
 fn set_handler(handler: usize) -> Result<(), Failed> {
     // SAFETY: sigaction consists of integers and function pointers that may be null, for which zero is a value.
@@ -118,7 +124,7 @@ fn note_deadly(call: &TrappedCall) {
 /// Counts a denied call in the entry that it has, or in a new one. Several threads may do so at once.
 fn note_denied(call: &TrappedCall, arguments: [u64; 6]) {
     let Some(notes) = NOTES.get() else { return };
-    let name = name_of(notes);
+    let name = name_of_this_thread();
     let key = (u64::from(call.number.unsigned_abs()) + 1).to_le();
     let (entries, rest) = notes.denied.as_chunks::<ENTRY_WORDS>();
     for [found, count, first, second, last, named @ ..] in entries {
@@ -141,12 +147,16 @@ fn note_denied(call: &TrappedCall, arguments: [u64; 6]) {
 }
 
 /// Returns what the calling thread is at, if that is known.
-fn name_of(notes: &Notes) -> Option<&'static [AtomicU64]> {
+fn name_of_this_thread() -> Option<&'static [AtomicU64]> {
+    let thread = this_thread();
+    let (_, at_work) = DESKS.iter().filter_map(OnceLock::get).find(|(named, _)| *named == thread)?;
+    let (is_named, name) = at_work.split_first()?;
+    (is_named.load(Ordering::Relaxed) == 1_u64.to_le()).then_some(name)
+}
+
+fn this_thread() -> libc::pid_t {
     // SAFETY: takes nothing and touches no memory of ours.
-    let thread = unsafe { libc::gettid() };
-    let (is_named, name) = notes.at_work.split_first()?;
-    let is_ours = thread == OWNER.load(Ordering::Relaxed);
-    (is_ours && is_named.load(Ordering::Relaxed) == 1_u64.to_le()).then_some(name)
+    unsafe { libc::gettid() }
 }
 
 fn is_named(entry: &[AtomicU64], name: Option<&[AtomicU64]>) -> bool {

@@ -37,7 +37,8 @@ fn the_one_that_names_paths() {
     let paths = memory(ENTRIES * PATH_ENTRY_WORDS + 1);
     let desk = memory(1 + NAME_WORDS);
     let deadly: &[AtomicU64; 4] = memory(4).try_into().unwrap();
-    trapped_call::note_in(Notes { deadly, denied: memory(1), paths, at_work: desk });
+    trapped_call::note_in(Notes { deadly, denied: memory(1), paths });
+    trapped_call::name_by(desk);
     let told = match told.as_str() {
         "nothing" => None,
         "refused" => Some(PathsTold::Refused),

@@ -19,7 +19,7 @@ use nix::unistd::{Pid, chroot, getpid};
 
 /// What the process is to do.
 const WAY: &str = "TRAPPED_CALL_TEST";
-const ENTRIES: usize = 3;
+const ENTRIES: usize = 4;
 
 /// Does what the environment says; nothing when it says nothing.
 #[test]
@@ -28,7 +28,8 @@ fn the_one_that_is_denied() {
     let table = memory(ENTRIES * ENTRY_WORDS + 1);
     let desk = memory(1 + NAME_WORDS);
     let deadly: &[AtomicU64; 4] = memory(4).try_into().unwrap();
-    trapped_call::note_in(Notes { deadly, denied: table, paths: memory(0), at_work: desk });
+    trapped_call::note_in(Notes { deadly, denied: table, paths: memory(0) });
+    trapped_call::name_by(desk);
     let policy = Policy { lines: lines(|_| false).collect(), is_list: true, ..Policy::default() };
     let stages = Stages::compile(&policy, false).unwrap();
     identity::set_no_new_privileges().unwrap();
@@ -38,7 +39,14 @@ fn the_one_that_is_denied() {
     match way.as_str() {
         "denied" => be_denied(desk),
         "crowded" => {
-            for call in [libc::SYS_kill, libc::SYS_mount, libc::SYS_ptrace, libc::SYS_bpf, libc::SYS_bpf] {
+            for call in [
+                libc::SYS_kill,
+                libc::SYS_mount,
+                libc::SYS_ptrace,
+                libc::SYS_chroot,
+                libc::SYS_bpf,
+                libc::SYS_bpf,
+            ] {
                 // SAFETY: the filter denies the call, which therefore does nothing with its arguments.
                 assert_eq!(unsafe { libc::syscall(call, 0, 0, 0, 0, 0, 0) }, -1);
             }
@@ -61,7 +69,7 @@ fn the_one_that_is_denied() {
     println!("\ntable {}", words.join(" "));
 }
 
-/// Is denied the same twice, under a name, and once more in another thread, which has none.
+/// Is denied the same twice, under a name, and once more in other threads, of which one has a name of its own.
 fn be_denied(desk: &'static [AtomicU64]) {
     for _ in 0..2 {
         assert_eq!(kill(getpid(), None), Err(Errno::EPERM));
@@ -70,6 +78,15 @@ fn be_denied(desk: &'static [AtomicU64]) {
     desk[0].store(1_u64.to_le(), Ordering::Relaxed);
     assert_eq!(kill(getpid(), None), Err(Errno::EPERM));
     std::thread::spawn(|| assert_eq!(kill(getpid(), None), Err(Errno::EPERM))).join().unwrap();
+    std::thread::spawn(|| {
+        let own = memory(1 + NAME_WORDS);
+        trapped_call::name_by(own);
+        own[1].store(8, Ordering::Relaxed);
+        own[0].store(1_u64.to_le(), Ordering::Relaxed);
+        assert_eq!(kill(getpid(), None), Err(Errno::EPERM));
+    })
+    .join()
+    .unwrap();
     assert_eq!(chroot("/"), Err(Errno::EPERM));
 }
 
@@ -102,7 +119,8 @@ fn number(name: &str) -> u64 {
 fn a_denied_call_fails_and_is_counted_with_whoever_was_at_work() {
     let (entries, lost) = table("denied");
     let told: Vec<_> = entries.iter().map(|entry| (entry[0], entry[1], entry[5])).collect();
-    assert_eq!(told, [(number("kill") + 1, 3, 0), (number("kill") + 1, 1, 7), (number("chroot") + 1, 1, 7)]);
+    let (kill, chroot) = (number("kill") + 1, number("chroot") + 1);
+    assert_eq!(told, [(kill, 3, 0), (kill, 1, 7), (kill, 1, 8), (chroot, 1, 7)]);
     assert!(entries[0][2] > 1 && entries[0][3] == 0, "the first two arguments: {:?}", entries[0]);
     assert!(entries.iter().all(|entry| entry[4] > 0), "when it was: {entries:?}");
     assert_eq!(lost, 0);
@@ -112,7 +130,7 @@ fn a_denied_call_fails_and_is_counted_with_whoever_was_at_work() {
 fn what_finds_no_room_is_counted() {
     let (entries, lost) = table("crowded");
     let told: Vec<_> = entries.iter().map(|entry| entry[0] - 1).collect();
-    assert_eq!((told, lost), (["kill", "mount", "ptrace"].map(number).to_vec(), 2));
+    assert_eq!((told, lost), (["kill", "mount", "ptrace", "chroot"].map(number).to_vec(), 2));
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub struct Bootstrap {
     pub max_messages: u32,
     /// For how many milliseconds it stays without anything to do for others; 0 is for ever.
     pub idle_stop_ms: u64,
+    /// How many threads run its actors that do not block; 0 is one as well.
+    pub threads: u8,
 }
 
 /// What has changed for a worker while it runs.

@@ -26,9 +26,9 @@ use serde::{Deserialize, Serialize};
 /// The size of a slate.
 pub const SLATE_BYTES: usize = 92 << 10;
 /// Threads that have a place on it.
-pub const THREADS: usize = 8;
+pub const THREADS: u8 = 8;
 /// What a look at all threads reads, from the beginning.
-pub const POLLS_BYTES: usize = THREADS * THREAD_WORDS * WORD;
+pub const POLLS_BYTES: usize = THREADS as usize * THREAD_WORDS * WORD;
 /// Where the text begins that a dying worker leaves.
 pub const LAST_WORDS_AT: usize = 4096;
 /// Where the table of [`crate::denials`] begins.
@@ -55,7 +55,7 @@ impl<'a> Desk<'a> {
 
     /// Returns the place of the thread with this number; `None` if it has none.
     pub fn of(slate: &'a [AtomicU64], thread: usize) -> Option<Self> {
-        if thread >= THREADS {
+        if thread >= THREADS.into() {
             return None;
         }
         slate.get(thread * THREAD_WORDS..(thread + 1) * THREAD_WORDS).map(|words| Self { words })
@@ -169,7 +169,7 @@ mod tests {
             Desk::of(&slate, thread).unwrap().begin(since, false);
         }
         assert_eq!(longest_poll(&copy(&slate)).unwrap().since_ns, 10);
-        assert!(Desk::of(&slate, THREADS).is_none());
+        assert!(Desk::of(&slate, THREADS.into()).is_none());
     }
 
     #[test]

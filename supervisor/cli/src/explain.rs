@@ -293,6 +293,9 @@ pub(crate) fn worker(system: &System, worker: &Worker) -> String {
         let idle = idle.map(|idle| format!("; stops when nothing has come for {}", short(idle)));
         line(format!("starts when somebody sends to it{}", idle.unwrap_or_default()));
     }
+    if worker.threads > 1 {
+        line(format!("runs its actors on {} threads, each on one of them", worker.threads));
+    }
     if worker.max_messages > 0 {
         let messages = counted(worker.max_messages as usize, "message");
         line(format!("a life takes {messages}, then a fresh process takes its place"));

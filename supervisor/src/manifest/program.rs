@@ -54,7 +54,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
     command.watchdog = (!watchdog.is_zero()).then_some(watchdog);
     fields.set("stop_signal", &mut command.stop_signal);
     if foreign {
-        contradict(fields, &["exec", "drain_timeout"]);
+        contradict(fields, &["exec", "threads", "drain_timeout"]);
     } else {
         misplaced(fields, word);
     }
@@ -83,6 +83,10 @@ fn contradict(fields: &mut Fields<'_, '_>, keys: &[&str]) {
             "exec" => (
                 "two programs for one worker",
                 "remove `exec`, or `command` if it is a program of the runtime",
+            ),
+            "threads" => (
+                "a foreign program has as many threads as it likes",
+                "remove it: `sandbox.tasks_max` says how many there may be",
             ),
             _ => (
                 "a foreign program cannot be told to drain",

@@ -74,7 +74,7 @@ const LATER: &[(Table, &str)] = &[
     (Table::Supervisor, "log_level control may log metrics upgrade persist"),
     (
         Table::Worker,
-        "threads on_need_restart \
+        "on_need_restart \
          log link survive \
          extend_timeout schedule",
     ),

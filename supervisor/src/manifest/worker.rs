@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bailiwick_sys::identity::GROUPS_MAX;
+use bailiwick_wire::slate::THREADS;
 
 use super::fields::Fields;
 use super::names::named;
@@ -50,12 +51,7 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     fields.set("wants", &mut worker.wants);
     fields.set("after", &mut worker.after);
     fields.set("kept", &mut worker.kept);
-    fields.set("restart", &mut worker.restart);
-    fields.set("start", &mut worker.start);
-    fields.set_positive("idle_stop", &mut worker.idle_stop);
-    fields.set_within("max_messages", 1..=u32::MAX, &mut worker.max_messages);
-    fields.set_positive("max_age", &mut worker.max_age);
-    fields.set_within("spares", 0..=1, &mut worker.spares);
+    lives(fields, &mut worker);
     fields.set("essential", &mut worker.essential);
     fields.set("significant", &mut worker.significant);
     fields.set("privileged", &mut worker.privileged);
@@ -99,6 +95,16 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     let found = contradictions::settle(&mut worker, &fields.reader.places);
     fields.reader.found.extend(found);
     worker
+}
+
+fn lives(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
+    fields.set("restart", &mut worker.restart);
+    fields.set("start", &mut worker.start);
+    fields.set_positive("idle_stop", &mut worker.idle_stop);
+    fields.set_within("max_messages", 1..=u32::MAX, &mut worker.max_messages);
+    fields.set_positive("max_age", &mut worker.max_age);
+    fields.set_within("threads", 1..=THREADS, &mut worker.threads);
+    fields.set_within("spares", 0..=1, &mut worker.spares);
 }
 
 fn times(fields: &mut Fields<'_, '_>, worker: &mut Worker) {

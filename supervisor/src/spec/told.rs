@@ -69,6 +69,7 @@ impl Worker {
             actors: self.actors.iter().map(Into::into).collect(),
             supervision: self.supervision(),
             max_messages: self.max_messages,
+            threads: self.threads,
             idle_stop_ms: u64::try_from(self.idle_stop.as_millis()).unwrap_or(u64::MAX),
             ..bootstrap::Bootstrap::default()
         }

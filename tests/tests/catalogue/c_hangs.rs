@@ -100,6 +100,27 @@ fn c10_a_handler_that_never_ends_is_named_and_its_worker_is_aborted() {
     supervised.stop();
 }
 
+/// Seen to fail with both actors on one thread; with one place for all threads on the slate of polls.
+#[test]
+fn c10_a_handler_that_never_ends_holds_up_only_the_actors_of_its_thread() {
+    let spins = "actor.other = { type = \"Life\", args = { spin_ms = 1_000_000_000 } }";
+    let limit = IMPATIENT.replacen("1s", "3s", 1);
+    let pilot = "[worker.pilot]\nexec = \"tw\"\nactor.flight = { type = \"Pilot\", args = { target = \"a/life\" } }\n";
+    let grant = "[[grant]]\nfrom = \"pilot\"\nto = \"a\"\n";
+    // The one that answers is on the first thread, with the work of links, and the other on the second.
+    let a = [worker("a", &format!("threads = 2\n{limit}"), ""), format!("{spins}\n")].concat();
+    let mut supervised = run!(&[&a, pilot, grant].concat());
+    supervised.journal().wait_for(0, "a#1 is stuck: its actor other has been in Probe.spin for ");
+    let from = supervised.journal().len();
+    supervised.journal().wait_until("answers of its neighbour", |lines| {
+        let answers = lines[from..].iter().filter(|line| line.text.contains("of a/life ok"));
+        (answers.count() >= 20).then_some(())
+    });
+    assert_eq!(supervised.wait_for_crash("a", 1).cause, Cause::Hung);
+    assert_eq!(supervised.wait_for_life("a", 2).last_cause, Some(Cause::Hung));
+    supervised.stop();
+}
+
 /// Seen to fail without the handlers that leave the stacks; the list of its threads.
 #[test]
 fn c10_a_sealed_worker_that_is_aborted_leaves_the_stacks_of_all_its_threads() {

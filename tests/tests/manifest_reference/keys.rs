@@ -271,6 +271,12 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "How long one life lasts at most; then a fresh process takes its place, which charges no budget. Each instance has a time of its own between three quarters and the whole.",
             ),
             (
+                "threads",
+                "`1`",
+                "2",
+                "How many threads run its actors. Each actor lives on one of them, its children beside it; they come to them in turn, in the order in which they are written. One that is declared blocking has a thread of its own.",
+            ),
+            (
                 "spares",
                 "`0`",
                 "1",

@@ -4,8 +4,8 @@ use std::fmt::{Debug, Write as _};
 use std::time::Duration;
 
 use bailiwick_supervisor::spec::{
-    Actor, ActorTerms, Backoff, Calls, Denial, Exec, Families, FileView, Group, Listener, Reactions, Sandbox,
-    Scoped, System, Worker,
+    Actor, ActorTerms, Backoff, Calls, Command, Denial, Exec, Families, FileView, Group, Listener, Reactions,
+    Sandbox, Scoped, System, Worker,
 };
 use bailiwick_sys::Errno;
 use serde::Serialize;
@@ -77,6 +77,7 @@ fn values(worker: &Worker) -> Values {
         ("restart", word(worker.restart)),
         ("max_messages", worker.max_messages.to_string()),
         ("max_age", or_never(worker.max_age)),
+        ("threads", worker.threads.to_string()),
         ("spares", worker.spares.to_string()),
         ("essential", worker.essential.to_string()),
         ("significant", worker.significant.to_string()),
@@ -114,13 +115,17 @@ fn values(worker: &Worker) -> Values {
     all.extend(reactions(&worker.on));
     all.extend(pauses(&worker.backoff, BACKOFF));
     all.extend(of_actors(&worker.actor_terms));
-    if let Some(command) = &worker.command {
-        all.push(("command", list(&command.arguments)));
-        all.push(("notify", command.notify.to_string()));
-        all.push(("watchdog", command.watchdog.map_or_else(|| "none".to_owned(), time)));
-        all.push(("stop_signal", format!("{:?}", command.stop_signal.signal())));
-    }
+    all.extend(worker.command.iter().flat_map(of_command));
     all
+}
+
+fn of_command(command: &Command) -> Values {
+    vec![
+        ("command", list(&command.arguments)),
+        ("notify", command.notify.to_string()),
+        ("watchdog", command.watchdog.map_or_else(|| "none".to_owned(), time)),
+        ("stop_signal", format!("{:?}", command.stop_signal.signal())),
+    ]
 }
 
 fn reactions(on: &Reactions) -> Values {

@@ -154,6 +154,7 @@ fn every_field_of_a_worker_is_told() {
         idle_stop: second(),
         max_messages: 7,
         max_age: second(),
+        threads: 2,
         spares: 1,
         essential: true,
         significant: true,
