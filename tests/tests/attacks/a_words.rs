@@ -63,7 +63,7 @@ fn a12_answers_to_nothing_and_greetings_out_of_time_are_deadly() {
 }
 
 /// Somebody who asks evil all the time, and says how that went.
-const GOSSIP: &str = r#"
+pub(crate) const GOSSIP: &str = r#"
 [worker.gossip]
 exec = "tw"
 actor.speaker = { type = "Chatter", args = { targets = ["evil"], pause_ms = 5, tells = true } }
@@ -113,7 +113,7 @@ fn nonsense() -> Vec<Vec<u8>> {
 
 /// Asserts that the one who asks evil has had a good round since line number `seen`.
 #[track_caller]
-fn assert_that_gossip_goes_on(scene: &Scene, mode: Mode, seen: usize) {
+pub(crate) fn assert_that_gossip_goes_on(scene: &Scene, mode: Mode, seen: usize) {
     scene.journal().wait_until("a round with evil that went well", |lines| {
         let new = lines.get(seen..).unwrap_or_default().iter();
         new.filter(|line| line.text.contains("with evil ok")).nth(1).map(drop)

@@ -14,6 +14,7 @@ mod b_framing;
 mod before_run;
 mod c_descriptors;
 mod c_handed;
+mod c_unread;
 mod d_lent;
 mod d_memory;
 mod d_page;
