@@ -99,6 +99,31 @@ fn rendezvous_has_each_job_wait_for_the_one_before_it() {
 }
 
 #[test]
+fn handoff_prints_each_page_once_and_in_order_whichever_life_does() {
+    let said = said_anywhere(env!("CARGO_BIN_EXE_handoff"));
+    let number = |word: Option<&str>| word.and_then(|word| word.parse::<u32>().ok());
+    let printed = said.iter().filter_map(|line| {
+        let (page, number_of_life) = line.strip_prefix("page ")?.split_once(" is number ")?;
+        Some((number(Some(page))?, number(number_of_life.split(' ').next())?))
+    });
+    // What a life has said last may be shown after what the next one says first.
+    let mut printed: Vec<(u32, u32)> = printed.collect();
+    printed.sort_unstable();
+    let lives = printed.iter().filter(|(_, number)| *number == 1).count();
+    assert!(lives > 1, "{said:?}");
+    let follows = |pair: &[(u32, u32)]| pair[0].0 < pair[1].0 && [1, pair[0].1 + 1].contains(&pair[1].1);
+    assert!(printed.windows(2).all(follows), "{said:?}");
+    let sum = |words: &str| -> u32 {
+        said.iter()
+            .filter(|line| line.contains(words))
+            .filter_map(|line| number(line.split(' ').next()))
+            .sum()
+    };
+    let (left, taken) = (sum("unread messages are left"), sum("are handled first, 0 are dead letters"));
+    assert!(left > 0 && left == taken, "{said:?}");
+}
+
+#[test]
 fn priority_shuts_the_valve_before_what_waits() {
     assert_eq!(
         said_anywhere(env!("CARGO_BIN_EXE_priority")),
