@@ -64,7 +64,7 @@ impl Book for Clerk {
     }
 }
 
-fn node() -> Node {
+fn office() -> Node {
     Node::new("office", None, Arc::new(Nowhere))
 }
 
@@ -150,38 +150,31 @@ fn judged(unread: &Unread<'_>) -> Result<u32, NotDelivered> {
     envelope(unread, &bootstrap(), &registry()).map(|envelope| envelope.bytes)
 }
 
-/// Leaves what is unread of numbers that were told while the actor had the first of them in hand.
-async fn first_life(clerk: &Clerk, tell: impl AsyncFnOnce(BookRef)) -> (Vec<u8>, usize, u64) {
-    let node = node();
-    let book = host(&node, &clerk.hosted()).await;
-    tell(book).await;
-    node.shared.handoff.open();
-    node.stop(Stop::Now).await;
-    let (writer, lost) = node.shared.handoff.take();
-    assert!(lost.is_empty());
-    let messages = writer.messages();
-    (writer.into_bytes(), messages, node.shared.dead_letters.total())
+/// Tells an actor of this node the numbers up to four, and waits until it has the first of them in hand.
+async fn told_four(node: &Node, clerk: &Clerk) -> BookRef {
+    let book = host(node, &clerk.hosted()).await;
+    for number in 1..=4 {
+        book.enter(number).tell().await.unwrap();
+    }
+    while clerk.entered().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    book
 }
 
 /// Seen to fail with what is inherited put in behind what comes.
 #[test]
 fn what_one_life_has_not_begun_with_the_next_handles_first_and_in_order() {
     run(async {
-        let first = Clerk::new(0);
-        let (bytes, messages, letters) = first_life(&first, async |book| {
-            for number in 1..=4 {
-                book.enter(number).tell().await.unwrap();
-            }
-            book.urge(5).tell().await.unwrap();
-            while first.entered().is_empty() {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
-        assert_eq!((messages, letters), (5 - first.entered().len(), 0));
+        let (first, node) = (Clerk::new(0), office());
+        told_four(&node, &first).await.urge(5).tell().await.unwrap();
+        node.shared.handoff.open();
+        node.stop(Stop::Now).await;
+        let (writer, lost) = node.shared.handoff.take();
+        assert_eq!((writer.messages(), lost.len(), node.shared.dead_letters.total()), (4, 0, 0));
 
-        let (second, node) = (Clerk::new(10), node());
-        inherit(memory::seal_for_one(&bytes).unwrap(), &bootstrap(), &registry(), &node.shared);
+        let (second, node) = (Clerk::new(10), office());
+        inherit(memory::seal_for_one(&writer.into_bytes()).unwrap(), &bootstrap(), &registry(), &node.shared);
         let book = host(&node, &second.hosted()).await;
         book.enter(6).ask(Duration::from_secs(30)).await.unwrap();
         let entered = [first.entered(), second.entered()].concat();
@@ -201,7 +194,7 @@ fn an_ask_a_descriptor_and_who_stands_in_line_are_not_left() {
             let book = BookRef::serve(move || clerk.clone()).mailbox(Mailbox::bounded(4));
             book.handoff().into()
         };
-        let node = node();
+        let node = office();
         let book = host(&node, &hosted).await;
         book.enter(1).tell().await.unwrap();
         while clerk.entered().is_empty() {
@@ -233,14 +226,8 @@ fn an_ask_a_descriptor_and_who_stands_in_line_are_not_left() {
 fn what_no_life_comes_for_is_dead_letters_as_ever() {
     run(async {
         let clerk = Clerk::new(0);
-        let node = node();
-        let book = host(&node, &clerk.hosted()).await;
-        for number in 1..=4 {
-            book.enter(number).tell().await.unwrap();
-        }
-        while clerk.entered().is_empty() {
-            tokio::task::yield_now().await;
-        }
+        let node = office();
+        told_four(&node, &clerk).await;
         node.stop(Stop::Now).await;
         let (writer, lost) = node.shared.handoff.take();
         assert_eq!((writer.messages(), lost.len(), node.shared.dead_letters.total()), (0, 0, 3));
@@ -252,15 +239,9 @@ fn what_no_life_comes_for_is_dead_letters_as_ever() {
 fn what_an_actor_left_while_its_worker_started_is_lost_when_that_goes_on() {
     run(async {
         let clerk = Clerk::new(0);
-        let node = node();
+        let node = office();
         node.shared.handoff.open();
-        let book = host(&node, &clerk.hosted()).await;
-        for number in 1..=4 {
-            book.enter(number).tell().await.unwrap();
-        }
-        while clerk.entered().is_empty() {
-            tokio::task::yield_now().await;
-        }
+        told_four(&node, &clerk).await;
         node.stop(Stop::Now).await;
         assert_eq!(node.shared.dead_letters.total(), 0, "it may be that this worker ends");
         leave_nothing(&node.shared);
@@ -272,7 +253,7 @@ fn what_an_actor_left_while_its_worker_started_is_lost_when_that_goes_on() {
 #[test]
 fn what_is_for_an_actor_that_was_never_there_is_left_again_while_that_may_be() {
     for may_be in [true, false] {
-        let node = node();
+        let node = office();
         inherit(left(&[entry(), entry()]), &bootstrap(), &registry(), &node.shared);
         if may_be {
             node.shared.handoff.open();
@@ -290,7 +271,7 @@ fn what_is_for_an_actor_that_was_never_there_is_left_again_while_that_may_be() {
 fn what_one_life_has_taken_no_other_takes() {
     let memory = left(&[entry()]);
     let taken = || {
-        let node = node();
+        let node = office();
         inherit(memory.try_clone().unwrap(), &bootstrap(), &registry(), &node.shared);
         node.shared.handoff.inherit("book").len()
     };
@@ -322,7 +303,7 @@ fn a_message_is_taken_over_as_long_as_it_is_granted_and_means_the_same() {
 fn who_is_to_see_few_messages_takes_nothing_over() {
     let few = Bootstrap { max_messages: 1, ..bootstrap() };
     assert!(hands_off(&bootstrap(), &registry()) && !hands_off(&few, &registry()));
-    let node = node();
+    let node = office();
     inherit(left(&[entry()]), &few, &registry(), &node.shared);
     assert!(node.shared.handoff.inherit("book").is_empty());
 }
@@ -330,7 +311,7 @@ fn who_is_to_see_few_messages_takes_nothing_over() {
 #[test]
 fn the_actor_does_not_mind_what_does_not_decode() {
     run(async {
-        let (clerk, node) = (Clerk::new(10), node());
+        let (clerk, node) = (Clerk::new(10), office());
         let broken = Unread { payload: &[0xff; 8], ..entry() };
         inherit(left(&[broken, entry()]), &bootstrap(), &registry(), &node.shared);
         let book = host(&node, &clerk.hosted()).await;
@@ -351,7 +332,7 @@ proptest! {
         let is_whole = bytes.is_empty() || handoff::read(&[&b"BWHAND\0\x01"[..], &bytes].concat()).is_ok();
         let is_too_short = (1..28).contains(&bytes.len());
         let left = memory::seal_for_one(&[ours.into_bytes(), bytes].concat()).unwrap();
-        let node = node();
+        let node = office();
         inherit(left, &bootstrap(), &registry(), &node.shared);
         let taken = node.shared.handoff.inherit("book").len();
         prop_assert_eq!(taken, usize::from(is_whole && !is_too_short));
