@@ -68,7 +68,9 @@ impl Handoff {
             sender: envelope.credit.as_ref().map(Credit::worker),
             payload: &payload,
         };
-        if self.lock().left.add(&unread) { Ok(()) } else { Err(envelope) }
+        let mut state = self.lock();
+        // It may have been shut meanwhile, by another thread.
+        if state.is_open && state.left.add(&unread) { Ok(()) } else { Err(envelope) }
     }
 
     /// Takes out what is left to the next life: `Err` with those among it for whom there was no actor and now is no life either.
@@ -80,7 +82,10 @@ impl Handoff {
                 lost.push((actor, envelope));
             }
         }
-        (std::mem::take(&mut self.lock().left), lost)
+        let mut state = self.lock();
+        // What comes later would be nobody's.
+        state.is_open = false;
+        (std::mem::take(&mut state.left), lost)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

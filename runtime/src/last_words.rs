@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bailiwick_sys::trapped_call::{self, Notes};
-use bailiwick_sys::{build_id, events};
+use bailiwick_sys::{at_work, build_id, events};
 use bailiwick_wire::denials;
 use bailiwick_wire::last_words::{GaveUp, Panic, Step, Testament};
 use bailiwick_wire::slate::THREADS;
@@ -32,7 +32,7 @@ pub(crate) fn write_to(slate: &'static [AtomicU64]) {
     }
 }
 
-const _: () = assert!(THREADS as usize == trapped_call::THREADS);
+const _: () = assert!(THREADS as usize == at_work::THREADS);
 const _: () = assert!(denials::ENTRY_WORDS == trapped_call::ENTRY_WORDS);
 const _: () = assert!(denials::path::ENTRY_WORDS == trapped_call::PATH_ENTRY_WORDS);
 

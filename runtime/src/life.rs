@@ -204,8 +204,9 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
     fn make(&self) -> Result<A, Cause> {
         let args = T::decode(self.cell().path(), self.args.as_deref())
             .map_err(|error| Cause::Failed { error: error.to_string() })?;
-        let mut make = self.make.lock().unwrap_or_else(PoisonError::into_inner);
-        catch(|| one_poll(self.cell(), Work::Step("factory"), || make(args)))
+        // Another actor of this type may be made on another thread just now: to wait for that is this one's poll.
+        let make = || self.make.lock().unwrap_or_else(PoisonError::into_inner)(args);
+        catch(|| one_poll(self.cell(), Work::Step("factory"), make))
     }
 
     async fn start(

@@ -10,8 +10,8 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::AtomicU64;
 
+use bailiwick_sys::at_work;
 use bailiwick_sys::events::coarse_ns;
-use bailiwick_sys::trapped_call;
 use bailiwick_wire::schema::ProtocolSchema;
 use bailiwick_wire::slate::Desk;
 
@@ -51,11 +51,11 @@ impl PartialEq for Work {
     }
 }
 
-/// Has the calling thread leave what it does on `slate`, as the one with this number. Calls that are denied to it are noted
-/// with that.
+/// Has the calling thread leave what it does on `slate`, as the one with this number. With that the calls are noted that
+/// are denied to it, and its crash.
 pub(crate) fn write_to(slate: &'static [AtomicU64], thread: usize) {
     let Some(desk) = Desk::of(slate, thread) else { return };
-    trapped_call::name_by(desk.named());
+    at_work::look_at(desk.named());
     HERE.with(|here| here.desk.set(Some(desk)));
 }
 

@@ -333,10 +333,12 @@ impl Queue {
         state.store.is_empty() && state.rare.as_deref().is_none_or(nothing_rare)
     }
 
-    /// Forgets what an earlier incarnation's tasks and children reported.
+    /// Forgets what an earlier incarnation's tasks and children reported, and the order to begin, which is being followed: it
+    /// may have come before its actor waited for it.
     pub(crate) fn forget_reports(&self) {
-        let of_the_past =
-            |signal: &Signal| matches!(signal, Signal::Failed(_) | Signal::ChildGaveUp(_) | Signal::Finish);
+        let of_the_past = |signal: &Signal| {
+            matches!(signal, Signal::Failed(_) | Signal::ChildGaveUp(_) | Signal::Finish | Signal::Begin)
+        };
         if let Some(rare) = &mut self.lock().rare {
             rare.lane.retain(|signal| !of_the_past(signal));
             self.note_ahead(rare);

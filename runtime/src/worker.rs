@@ -77,7 +77,7 @@ enum StartError {
     Credential(#[from] MemoryError),
     #[error("the sandbox could not be completed: {0}")]
     Confine(#[from] ConfineError),
-    #[error("no event queue for the executor: {0}")]
+    #[error("no thread or no event queue for an executor: {0}")]
     Executor(#[from] std::io::Error),
     #[error("no actor is registered as `{type_name}`{hint}; there are: {known}")]
     UnknownType { type_name: String, hint: String, known: String },

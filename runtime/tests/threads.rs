@@ -194,12 +194,72 @@ fn the_end_of_an_actor_is_told_once_on_each_thread() {
     });
 }
 
-/// The end of the program waits for the actors of all threads, and drops them there.
+/// Says where it is dropped.
+struct Lodger(mpsc::UnboundedSender<String>);
+
+impl Drop for Lodger {
+    fn drop(&mut self) {
+        self.0.unbounded_send(here()).unwrap();
+    }
+}
+
+impl Lap for Lodger {
+    async fn place(&mut self) -> String {
+        here()
+    }
+}
+
+/// A worker of five lodgers on three threads, and what they say when they are dropped.
+fn lodgers() -> (Worker, mpsc::UnboundedReceiver<String>) {
+    let (says, said) = mpsc::unbounded();
+    let worker = Worker::new("hall", Sandbox::sealed()).threads(THREADS as u8);
+    let with = |worker: Worker, name: &str| {
+        let says = says.clone();
+        worker.serve(LapRef::serve(move || Lodger(says.clone())).named(name))
+    };
+    (NAMES.into_iter().fold(worker, with), said)
+}
+
+/// Returns all that was said, without waiting for more.
+fn heard(mut said: mpsc::UnboundedReceiver<String>) -> Vec<String> {
+    let mut places: Vec<_> = std::iter::from_fn(|| said.try_recv().ok()).collect();
+    places.sort();
+    places
+}
+
 #[test]
-fn a_handler_at_the_end_of_the_program_is_stopped_on_any_thread() {
-    run(async |seats, _| {
-        for seat in &seats {
-            seat.sleep(3_600_000).tell().await.unwrap();
+fn at_the_end_of_the_program_each_actor_is_dropped_on_its_own_thread() {
+    let (hall, said) = lodgers();
+    let (says, lived) = mpsc::unbounded();
+    let main = async move |cx: Context| {
+        for name in NAMES {
+            let lodger: LapRef = cx.peer(&format!("hall/{name}"))?;
+            says.unbounded_send(lodger.place().ask(SOON).await?)?;
         }
-    });
+        Ok(())
+    };
+    Program::new().add(hall).main("front", Sandbox::sealed().grant("hall"), main).run_local().unwrap();
+    assert_eq!(heard(said), heard(lived));
+}
+
+#[test]
+fn a_program_that_does_not_start_leaves_nobody_on_its_threads() {
+    struct Sick;
+    impl Lap for Sick {
+        async fn place(&mut self) -> String {
+            here()
+        }
+    }
+    impl Actor for Sick {
+        async fn started(&mut self, _cx: &mut Context) -> Result<(), ActorError> {
+            Err(std::io::Error::other("on purpose").into())
+        }
+    }
+    let (hall, said) = lodgers();
+    let sick = LapRef::serve(|| Sick).with_lifecycle().temporary().named("sick");
+    let late = Worker::new("late", Sandbox::sealed()).needs("hall").serve(sick);
+    let program = Program::new().add(hall).add(late).main("front", Sandbox::sealed(), async |_| Ok(()));
+    let error = program.run_local().unwrap_err().to_string();
+    assert!(error.contains("`sick` did not start"), "{error}");
+    assert_eq!(heard(said).len(), NAMES.len());
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread::ThreadId;
 use std::time::Duration;
 
-use bailiwick_wire::slate::{Desk, SLATE_BYTES};
+use bailiwick_wire::slate::SLATE_BYTES;
 
 use super::*;
 
@@ -84,18 +84,20 @@ fn each_thread_leaves_its_polls_in_a_place_of_its_own() {
     let slate: &'static [AtomicU64] = Vec::leak(words);
     on_threads(3, Some(slate), async move |executors| {
         let begun = |thread: usize| slate[thread * 32].load(Ordering::Acquire);
-        assert!(Desk::of(slate, 2).is_some());
         place_of_next(&executors).await;
-        let (go_on, holds) = mpsc::channel::<()>();
-        let (begins, begin) = oneshot::channel();
-        executors.run(move || {
-            begins.send(()).unwrap();
-            holds.recv_timeout(PATIENCE).unwrap();
-        });
-        begin.await.unwrap();
-        place_of_next(&executors).await;
-        assert_ne!(begun(1), 0, "the second thread is at work");
-        go_on.send(()).unwrap();
+        let mut busy = Vec::new();
+        for thread in [1, 2] {
+            let (go_on, holds) = mpsc::channel::<()>();
+            let (begins, begin) = oneshot::channel();
+            executors.run(move || {
+                begins.send(()).unwrap();
+                holds.recv_timeout(PATIENCE).unwrap();
+            });
+            begin.await.unwrap();
+            assert_ne!(begun(thread), 0, "it is at work");
+            busy.push(go_on);
+        }
+        busy.into_iter().for_each(|go_on| go_on.send(()).unwrap());
         executors.end().await;
         assert_eq!((begun(1), begun(2)), (0, 0), "both have ended");
     });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bailiwick_supervisor::check::{self, Severity};
 use bailiwick_supervisor::spec;
 use thiserror::Error;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Program, wiring};
 use crate::args::Args;
@@ -18,7 +18,7 @@ use crate::name::ActorName;
 use crate::neighbourhood::Neighbourhood;
 use crate::node::{Node, SpawnError, Told};
 use crate::outcome::Cause;
-use crate::registry::Registry;
+use crate::registry::{Main, Registry};
 use crate::supervision::Supervision;
 
 /// Why a program did not run in one process, or not to its end.
@@ -99,13 +99,13 @@ impl Program {
         };
         let executor = Executor::new(Role::Shared).map_err(LocalError::NoExecutor)?;
         executor.block_on(async {
-            let mut workers = Workers::start(&system, &self.registry).await?;
-            let front = workers.main_node(&system).ok_or_else(|| faults(Vec::new()))?;
-            let outcome = tokio::select! {
-                biased;
-                Some((actor, cause)) = workers.gave_up.recv() => Err(LocalError::GaveUp { actor, cause }.into()),
-                returned = workers.nodes[front].run_main(async |cx| main(cx).await) => returned,
+            let (sender, gave_up) = unbounded_channel();
+            let mut workers = Workers { nodes: Vec::new(), gave_up };
+            let outcome = match workers.start(&system, &self.registry, sender).await {
+                Ok(()) => workers.run_main(&system, main).await,
+                Err(error) => Err(error.into()),
             };
+            // Also those that had started before one that did not.
             for node in workers.nodes.into_iter().rev() {
                 node.stop_within(PATIENCE).await;
                 node.leave_threads().await;
@@ -132,10 +132,13 @@ impl Program {
 
 impl Workers {
     /// Starts the workers, those that others need first, otherwise in their order.
-    async fn start(system: &spec::System, registry: &Registry) -> Result<Self, LocalError> {
-        let (sender, gave_up) = unbounded_channel();
-        let hood = Neighbourhood::new(system.grants.clone(), sender);
-        let mut nodes = Vec::new();
+    async fn start(
+        &mut self,
+        system: &spec::System,
+        registry: &Registry,
+        gave_up: UnboundedSender<(ActorName, Cause)>,
+    ) -> Result<(), LocalError> {
+        let hood = Neighbourhood::new(system.grants.clone(), gave_up);
         for worker in in_order(&system.workers) {
             for instance in 1..=worker.instances {
                 let number = (worker.instances > 1).then_some(instance);
@@ -143,11 +146,21 @@ impl Workers {
                 let executors = Executors::start(worker.threads, None).await;
                 node.run_on(executors.map_err(LocalError::NoExecutor)?);
                 hood.add(&node.shared);
-                start_actors(&node, worker, registry).await?;
-                nodes.push(node);
+                let started = start_actors(&node, worker, registry).await;
+                self.nodes.push(node);
+                started?;
             }
         }
-        Ok(Self { nodes, gave_up })
+        Ok(())
+    }
+
+    async fn run_main(&mut self, system: &spec::System, main: Main) -> Result<(), ActorError> {
+        let front = self.main_node(system).ok_or_else(|| faults(Vec::new()))?;
+        tokio::select! {
+            biased;
+            Some((actor, cause)) = self.gave_up.recv() => Err(LocalError::GaveUp { actor, cause }.into()),
+            returned = self.nodes[front].run_main(async |cx| main(cx).await) => returned,
+        }
     }
 
     fn main_node(&self, system: &spec::System) -> Option<usize> {

@@ -181,8 +181,10 @@ impl Host for WorkerHost {
 
     fn keep(&self, name: &str, fd: OwnedFd) -> io::Result<()> {
         let report = ToSupervisor::Keep { name: name.to_owned() };
+        // Both have the later one of two, also if two threads keep it.
+        let mut kept = lock(&self.kept);
         self.line.report(&report, Some(fd.as_fd())).map_err(io::Error::other)?;
-        lock(&self.kept).insert(name.to_owned(), fd);
+        kept.insert(name.to_owned(), fd);
         Ok(())
     }
 

@@ -90,10 +90,10 @@ pub(super) async fn run(
     let worker = Worker { line, node, host, course, idle_stop, hands_off };
     let ended = worker.work(&bootstrap, &mut registry).await;
     let Worker { node, host, .. } = worker;
-    unread::hand_off(&host, &node.shared);
     let shared = Arc::clone(&node.shared);
     // Whoever hangs there is not waited for: the process takes it along.
-    let _ = timeout(ORPHAN_GRACE, node.leave_threads()).await;
+    let _ = timeout(LEAVING, node.leave_threads()).await;
+    unread::hand_off(&host, &shared);
     let letters = &shared.dead_letters;
     let before = letters.total();
     host.peers().finish().await;
@@ -294,6 +294,9 @@ impl Worker {
         }
     }
 }
+
+/// How long what users spawned on further threads may take to be dropped: its actors have ended, or were waited for.
+const LEAVING: Duration = Duration::from_millis(200);
 
 /// How often it is looked whether there is something to do, in the time for which there is to be nothing.
 const LOOKS_PER_IDLE_STOP: u32 = 8;

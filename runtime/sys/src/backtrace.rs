@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use libc::{c_int, c_void, siginfo_t};
 
+use crate::at_work;
 use crate::error::{Failed, check};
 use area::{Area, Line};
 use objects::Object;
@@ -166,14 +167,21 @@ extern "C" fn fatal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let me = this_thread();
     // SAFETY: both are what the kernel passed to this handler.
     let overflowed = unsafe { overflow::is_told_by(signal, info, context) };
+    // SAFETY: the kernel passes a valid description to a handler that asked for one.
+    let code = unsafe { (*info).si_code };
+    // What another process sends comes to any thread.
+    let is_own = code > 0 || code == libc::SI_TKILL;
     match recorder.leader.compare_exchange(0, me, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => recorder.tell_all(signal, overflowed, me),
+        Ok(_) => {
+            if is_own {
+                at_work::ends_here();
+            }
+            recorder.tell_all(signal, overflowed, me);
+        }
         // Whoever handled its signal before ends the process by another one.
         Err(leader) if leader == me => {}
         Err(_) => recorder.await_leader(),
     }
-    // SAFETY: the kernel passes a valid description to a handler that asked for one.
-    let code = unsafe { (*info).si_code };
     let former = FATAL.iter().position(|fatal| *fatal == signal).map(|at| recorder.former[at]);
     // What the processor refused it refuses again, and then whoever handled that before knows what to say.
     let again = code > 0 && signal != libc::SIGABRT;

@@ -3,6 +3,7 @@
 //! Nothing here decides. Each function is one request to the kernel with its dangers removed: descriptors are
 //! owned, nothing blocks unless its name says so, and what runs between fork and exec is prepared beforehand.
 
+pub mod at_work;
 pub mod backtrace;
 pub mod beneath;
 pub mod bounds;

@@ -14,6 +14,7 @@ use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::at_work;
 use crate::error::{Errno, Failed, check};
 use crate::events::coarse_ns;
 use registers::Registers;
@@ -40,19 +41,9 @@ pub struct Notes {
     pub paths: &'static [AtomicU64],
 }
 
-/// Threads whose names are known.
-pub const THREADS: usize = 8;
-
-/// Has trapped calls noted from now on. The first call counts.
+/// Has trapped calls noted from now on, each with what its thread [is at](crate::at_work). The first call counts.
 pub fn note_in(notes: Notes) {
     let _first = NOTES.set(notes);
-}
-
-/// Has trapped calls of the calling thread noted with what it is at, which it writes to `at_work`: 1 if it is what stands
-/// behind it, then the name. What is beyond [`THREADS`] threads has no name.
-pub fn name_by(at_work: &'static [AtomicU64]) {
-    let desk = (this_thread(), at_work);
-    let _none_is_free = DESKS.iter().find(|place| place.set(desk).is_ok());
 }
 
 /// Takes over SIGSYS for the whole process, for as long as it lives. To be called before a filter that traps is entered;
@@ -66,8 +57,6 @@ pub fn handle() -> Result<(), Failed> {
 
 // A handler has nothing but what stands still.
 static NOTES: OnceLock<Notes> = OnceLock::new();
-/// The threads that have names, and where each writes what it is at.
-static DESKS: [OnceLock<(libc::pid_t, &[AtomicU64])>; THREADS] = [const { OnceLock::new() }; THREADS];
 
 fn set_handler(handler: usize) -> Result<(), Failed> {
     // SAFETY: sigaction consists of integers and function pointers that may be null, for which zero is a value.
@@ -119,12 +108,13 @@ fn note_deadly(call: &TrappedCall) {
     number.store(i64::from(call.number).cast_unsigned().to_le(), Ordering::Relaxed);
     address.store(call.address.to_le(), Ordering::Relaxed);
     said.store(1_u64.to_le(), Ordering::Release);
+    at_work::ends_here();
 }
 
 /// Counts a denied call in the entry that it has, or in a new one. Several threads may do so at once.
 fn note_denied(call: &TrappedCall, arguments: [u64; 6]) {
     let Some(notes) = NOTES.get() else { return };
-    let name = name_of_this_thread();
+    let name = at_work::name();
     let key = (u64::from(call.number.unsigned_abs()) + 1).to_le();
     let (entries, rest) = notes.denied.as_chunks::<ENTRY_WORDS>();
     for [found, count, first, second, last, named @ ..] in entries {
@@ -144,19 +134,6 @@ fn note_denied(call: &TrappedCall, arguments: [u64; 6]) {
         return;
     }
     rest.first().into_iter().for_each(add_one);
-}
-
-/// Returns what the calling thread is at, if that is known.
-fn name_of_this_thread() -> Option<&'static [AtomicU64]> {
-    let thread = this_thread();
-    let (_, at_work) = DESKS.iter().filter_map(OnceLock::get).find(|(named, _)| *named == thread)?;
-    let (is_named, name) = at_work.split_first()?;
-    (is_named.load(Ordering::Relaxed) == 1_u64.to_le()).then_some(name)
-}
-
-fn this_thread() -> libc::pid_t {
-    // SAFETY: takes nothing and touches no memory of ours.
-    unsafe { libc::gettid() }
 }
 
 fn is_named(entry: &[AtomicU64], name: Option<&[AtomicU64]>) -> bool {

@@ -38,7 +38,7 @@ fn the_one_that_names_paths() {
     let desk = memory(1 + NAME_WORDS);
     let deadly: &[AtomicU64; 4] = memory(4).try_into().unwrap();
     trapped_call::note_in(Notes { deadly, denied: memory(1), paths });
-    trapped_call::name_by(desk);
+    bailiwick_sys::at_work::look_at(desk);
     let told = match told.as_str() {
         "nothing" => None,
         "refused" => Some(PathsTold::Refused),

@@ -10,7 +10,7 @@ use bailiwick_sys::seccomp::line::lines;
 use bailiwick_sys::seccomp::policy::Policy;
 use bailiwick_sys::seccomp::stages::Stages;
 use bailiwick_sys::trapped_call::{self, ENTRY_WORDS, NAME_WORDS, Notes};
-use bailiwick_sys::{identity, system_call};
+use bailiwick_sys::{at_work, identity, system_call};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -29,7 +29,7 @@ fn the_one_that_is_denied() {
     let desk = memory(1 + NAME_WORDS);
     let deadly: &[AtomicU64; 4] = memory(4).try_into().unwrap();
     trapped_call::note_in(Notes { deadly, denied: table, paths: memory(0) });
-    trapped_call::name_by(desk);
+    at_work::look_at(desk);
     let policy = Policy { lines: lines(|_| false).collect(), is_list: true, ..Policy::default() };
     let stages = Stages::compile(&policy, false).unwrap();
     identity::set_no_new_privileges().unwrap();
@@ -80,7 +80,7 @@ fn be_denied(desk: &'static [AtomicU64]) {
     std::thread::spawn(|| assert_eq!(kill(getpid(), None), Err(Errno::EPERM))).join().unwrap();
     std::thread::spawn(|| {
         let own = memory(1 + NAME_WORDS);
-        trapped_call::name_by(own);
+        at_work::look_at(own);
         own[1].store(8, Ordering::Relaxed);
         own[0].store(1_u64.to_le(), Ordering::Relaxed);
         assert_eq!(kill(getpid(), None), Err(Errno::EPERM));

@@ -11,7 +11,7 @@
 //! | word of a thread | meaning |
 //! | ---: | --- |
 //! | 0 | when its present poll began, in nanoseconds of CLOCK_MONOTONIC; zero while it waits |
-//! | 1 | 1 if the poll is of what is named below |
+//! | 1 | 1 if the poll is of what is named below; 2 more if the process has ended in this thread |
 //! | 2 to 17 | the actor, filled up with zeros |
 //! | 18 to 31 | the method, filled up with zeros |
 //!
@@ -38,6 +38,9 @@ pub const TESTAMENT_AT: usize = SLATE_BYTES - crate::last_words::LAST_WORDS_BYTE
 
 const WORD: usize = size_of::<u64>();
 const THREAD_WORDS: usize = 32;
+/// The bits of a thread's second word.
+const NAMED: u64 = 1;
+const ENDED: u64 = 2;
 const ACTOR: std::ops::Range<usize> = 2..18;
 const METHOD: std::ops::Range<usize> = 18..32;
 
@@ -111,14 +114,26 @@ pub struct Poll {
 
 /// Returns the poll that lasts longest; `None` if all threads wait.
 pub fn longest_poll(copy: &[u8; POLLS_BYTES]) -> Option<Poll> {
-    let threads = copy.chunks_exact(THREAD_WORDS * WORD);
-    let thread = threads.filter(|thread| number(thread, 0) > 0).min_by_key(|thread| number(thread, 0))?;
-    let is_named = number(thread, 1) == 1;
+    let polls = threads(copy).filter(|thread| number(thread, 0) > 0);
+    polls.min_by_key(|thread| number(thread, 0)).map(poll)
+}
+
+/// Returns the poll in which the process has ended, if one of its threads has said so, else the one that lasts longest.
+pub fn last_poll(copy: &[u8; POLLS_BYTES]) -> Option<Poll> {
+    threads(copy).find(|thread| number(thread, 1) & ENDED != 0).map(poll).or_else(|| longest_poll(copy))
+}
+
+fn threads(copy: &[u8; POLLS_BYTES]) -> impl Iterator<Item = &[u8]> {
+    copy.chunks_exact(THREAD_WORDS * WORD)
+}
+
+fn poll(thread: &[u8]) -> Poll {
+    let is_named = number(thread, 1) & NAMED != 0;
     let name = |words: std::ops::Range<usize>| match is_named {
         true => text(&thread[words.start * WORD..words.end * WORD]),
         false => String::new(),
     };
-    Some(Poll { since_ns: number(thread, 0), actor: name(ACTOR), method: name(METHOD) })
+    Poll { since_ns: number(thread, 0), actor: name(ACTOR), method: name(METHOD) }
 }
 
 /// Returns what stands before the first zero.
@@ -170,6 +185,20 @@ mod tests {
         }
         assert_eq!(longest_poll(&copy(&slate)).unwrap().since_ns, 10);
         assert!(Desk::of(&slate, THREADS.into()).is_none());
+    }
+
+    #[test]
+    fn the_poll_in_which_the_process_ended_goes_before_longer_ones() {
+        let slate = slate();
+        for (thread, since) in [(0, 10), (1, 30), (2, 20)] {
+            let desk = Desk::of(&slate, thread).unwrap();
+            desk.name(["a", "b", "c"][thread], ["m"]);
+            desk.begin(since, true);
+        }
+        assert_eq!(last_poll(&copy(&slate)).unwrap().actor, "a");
+        Desk::of(&slate, 1).unwrap().named()[0].fetch_or(ENDED.to_le(), Ordering::Relaxed);
+        assert_eq!(last_poll(&copy(&slate)).unwrap().actor, "b");
+        assert_eq!(longest_poll(&copy(&slate)).unwrap().actor, "a");
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
     system
         .workers
         .iter()
-        .flat_map(|worker| [passing(worker), idle(worker), waiting(worker)].concat())
+        .flat_map(|worker| [passing(worker), idle(worker), waiting(worker), crowded(worker)].concat())
         .collect()
 }
 
@@ -86,6 +86,21 @@ fn waiting(worker: &Worker) -> Vec<Diagnostic> {
                 .help(help)
         })
         .collect()
+}
+
+/// Finds threads that the worker's sandbox would not let it have.
+fn crowded(worker: &Worker) -> Vec<Diagnostic> {
+    let most = worker.sandbox.tasks_max.filter(|most| *most < worker.threads.into());
+    let found = most.map(|most| {
+        Diagnostic::error(format!("{} threads for a worker that may have {most}", worker.threads))
+            .at_key(of(worker, "threads"), "run its actors")
+            .at_key(
+                of(worker, "sandbox.tasks_max"),
+                "counts them, and every other one and each process of it",
+            )
+            .help("raise `tasks_max`, or lower `threads`")
+    });
+    found.into_iter().collect()
 }
 
 fn of(worker: &Worker, key: &str) -> String {

@@ -77,6 +77,20 @@ fn c2_a_crash_says_its_signal_that_no_core_was_written_and_which_build_it_was() 
     supervised.stop();
 }
 
+/// Seen to fail without the note of the thread in which the process ends.
+#[test]
+fn c2_a_crash_on_one_thread_is_not_told_of_who_is_busy_on_another() {
+    let busy = worker("a", "threads = 2", "spin_ms = 600_000");
+    for how in ["segv", "forbidden"] {
+        let dies =
+            format!("actor.other = {{ type = \"Life\", args = {{ die = \"{how}\", after_ms = 300 }} }}\n");
+        let mut supervised = run!(&[busy.as_str(), &dies].concat());
+        let at_work = first_report(&supervised).at_work.expect("it died in a handler");
+        assert_eq!((at_work.actor.as_str(), at_work.method.as_str()), ("other", "Probe.die"), "{how}");
+        supervised.stop();
+    }
+}
+
 /// Seen to fail without the difference of a foreign stop signal from ours; the restart after a transient worker's
 /// failure.
 #[test]

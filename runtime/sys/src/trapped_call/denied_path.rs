@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 
 use libc::c_int;
 
-use super::{NAME_WORDS, Notes, add_one, is_named, name_of_this_thread};
+use super::{NAME_WORDS, Notes, add_one, is_named};
+use crate::at_work;
 use crate::error::Errno;
 use crate::events::coarse_ns;
 use crate::path_call::{self, Access, NamedPath, Want};
@@ -94,7 +95,7 @@ fn note(notes: &Notes, path: &NamedPath, arguments: &[u64; 6], errno: c_int, in_
 
 /// Counts in the entry that it has, or in a new one. Several threads may do so at once.
 fn put(notes: &Notes, call: i64, [what, below, length]: [u64; 3], text: &Text) {
-    let name = name_of_this_thread();
+    let name = at_work::name();
     let key = (call.unsigned_abs() + 1).to_le();
     let (entries, rest) = notes.paths.as_chunks::<ENTRY_WORDS>();
     for [found, count, seen, last, folder, bytes, behind @ ..] in entries {

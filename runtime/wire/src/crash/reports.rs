@@ -14,7 +14,7 @@ use crate::codec::{self, DecodeError};
 use crate::denials::{self, TOLD_MAX};
 use crate::last_words::LastWords;
 use crate::operator::{Cause, title};
-use crate::slate::{DENIALS_AT, LAST_WORDS_AT, SLATE_BYTES, TESTAMENT_AT, longest_poll};
+use crate::slate::{DENIALS_AT, LAST_WORDS_AT, SLATE_BYTES, TESTAMENT_AT, last_poll};
 use crate::text::cut;
 
 /// Why bytes are no report.
@@ -81,7 +81,7 @@ impl Report {
     pub fn told_on(self, slate: &[u8; SLATE_BYTES]) -> Self {
         let (denials, untold_denials) = denials::read(&slate[DENIALS_AT..TESTAMENT_AT]);
         Self {
-            at_work: slate.first_chunk().and_then(longest_poll),
+            at_work: slate.first_chunk().and_then(last_poll),
             last_words: LastWords::from_bytes(&slate[TESTAMENT_AT..]),
             backtraces: backtraces::left(&slate[LAST_WORDS_AT..DENIALS_AT]).unwrap_or_default(),
             denials,
