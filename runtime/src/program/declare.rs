@@ -277,7 +277,7 @@ impl Worker {
             mailbox: declared(hosted),
             restart: None,
             significant: false,
-            handoff: false,
+            handoff: hosted.handoff,
         };
         spec::Worker {
             actors: self.actors.iter().zip(&self.args).map(actor).collect(),

@@ -103,7 +103,19 @@ const IN_CODE: [(&str, &str); 12] = [
 mod tests {
     use std::time::Duration;
 
-    use crate::{Group, Program, Sandbox, Worker};
+    use crate::prelude::*;
+    use crate::{Group, Worker};
+
+    #[protocol]
+    trait Tidy {
+        async fn tidy(&mut self);
+    }
+
+    struct Clerk;
+
+    impl Tidy for Clerk {
+        async fn tidy(&mut self) {}
+    }
 
     fn refusal(program: Program) -> super::Refusal {
         program.system().expect_err("something is wrong with it")
@@ -174,6 +186,10 @@ mod tests {
             ),
             (sealed().oneshot().spare(), ["`spares` for a worker that ends by itself", "worker.a.spares"]),
             (sealed().oneshot().max_messages(1), ["`max_messages` for a worker that ends by itself", ""]),
+            (
+                sealed().max_messages(1).serve(TidyRef::serve(|| Clerk).handoff()),
+                ["the actor `tidy` cannot hand off what is unread", "leave one of the two out"],
+            ),
             (sealed().oneshot().max_age(idle), ["`max_age` for a worker that ends by itself", ""]),
             (sealed().oneshot().on_demand(), ["`start` for a worker that ends by itself", ""]),
             (

@@ -29,10 +29,12 @@ pub enum MemoryError {
     #[error(transparent)]
     Failed(#[from] Failed),
     /// It is not a memfd, or its maker could still change it. The sender's fault.
-    #[error("memory has the seals {found:#x}, {SEALED:?} are needed")]
+    #[error("memory has the seals {found:#x}, {needed:#x} are needed")]
     NotSealed {
         /// The seals found.
         found: i32,
+        /// The seals that keep it as it is.
+        needed: i32,
     },
     /// It is of pages that only a privileged pool has, so that reading it could end the reader. The sender's fault.
     #[error("memory is not of ordinary pages")]
@@ -183,9 +185,10 @@ impl SealedMemory {
 
 /// Returns the length of memory, if it has these seals at least, is of ordinary pages, without holes and not longer than that.
 fn measure(fd: BorrowedFd<'_>, seals: SealFlag, limit: u64) -> Result<u64, MemoryError> {
-    let found = fcntl(fd, FcntlArg::F_GET_SEALS).map_err(|_| MemoryError::NotSealed { found: 0 })?;
+    let not_sealed = |found| MemoryError::NotSealed { found, needed: seals.bits() };
+    let found = fcntl(fd, FcntlArg::F_GET_SEALS).map_err(|_| not_sealed(0))?;
     if !SealFlag::from_bits_retain(found).contains(seals) {
-        return Err(MemoryError::NotSealed { found });
+        return Err(not_sealed(found));
     }
     if fstatfs(fd).map_err(failed("fstatfs"))?.filesystem_type() != TMPFS_MAGIC {
         return Err(MemoryError::NotOrdinary);
@@ -291,9 +294,10 @@ mod tests {
             assert!(empty(file.into(), LIMIT).is_err(), "{seals:?}");
         }
         let pipe = nix::unistd::pipe().unwrap().0;
-        assert_eq!(empty(pipe, LIMIT).unwrap_err(), MemoryError::NotSealed { found: 0 });
+        let not_sealed = MemoryError::NotSealed { found: 0, needed: FOR_ONE.bits() };
+        assert_eq!(empty(pipe, LIMIT).unwrap_err(), not_sealed);
         let file = tempfile::tempfile().unwrap();
-        assert_eq!(empty(file.into(), LIMIT).unwrap_err(), MemoryError::NotSealed { found: 0 });
+        assert_eq!(empty(file.into(), LIMIT).unwrap_err(), not_sealed);
         let holes = File::from(create().unwrap());
         holes.set_len(LIMIT).unwrap();
         fcntl(&holes, FcntlArg::F_ADD_SEALS(FOR_ONE)).unwrap();

@@ -1,6 +1,6 @@
 //! Whether what is said of how a worker's lives begin, end and follow each other can be meant together.
 
-use super::Diagnostic;
+use super::{Diagnostic, quote};
 use crate::spec::{Kind, Start, System, Worker};
 
 /// Checks every worker's lives.
@@ -8,7 +8,9 @@ pub(super) fn check(system: &System) -> Vec<Diagnostic> {
     system
         .workers
         .iter()
-        .flat_map(|worker| [passing(worker), idle(worker), waiting(worker), crowded(worker)].concat())
+        .flat_map(|worker| {
+            [passing(worker), idle(worker), waiting(worker), crowded(worker), handed_on(worker)].concat()
+        })
         .collect()
 }
 
@@ -84,6 +86,22 @@ fn waiting(worker: &Worker) -> Vec<Diagnostic> {
                 .at_key(of(worker, "spares"), "a process that waits to be the next life")
                 .at_key(of(worker, key), text)
                 .help(help)
+        })
+        .collect()
+}
+
+/// Finds what is to be handed on to a life that is to see little of the one before.
+fn handed_on(worker: &Worker) -> Vec<Diagnostic> {
+    let meant = worker.actors.iter().filter(|actor| actor.handoff && worker.max_messages > 0);
+    meant
+        .map(|actor| {
+            Diagnostic::error(format!("the actor {} cannot hand off what is unread", quote(&actor.name)))
+                .at_key(
+                    of(worker, &format!("actor.{}.handoff", actor.name)),
+                    "the next life would handle it all",
+                )
+                .at_key(of(worker, "max_messages"), "each life takes so few")
+                .help("leave one of the two out")
         })
         .collect()
 }

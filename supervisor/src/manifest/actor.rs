@@ -95,15 +95,10 @@ pub(super) fn supervision(worker: &mut Fields<'_, '_>) -> ActorTerms {
     terms
 }
 
-/// Refuses actors of which something is said that can never be.
-pub(super) fn check(fields: &mut Fields<'_, '_>, worker: &Worker) {
-    check_significant(fields, &worker.actors, &worker.actor_terms);
-    check_handoff(fields, &worker.actors, worker.max_messages);
-}
-
 /// Refuses actors whose end is to mean something and never can.
-fn check_significant(fields: &mut Fields<'_, '_>, actors: &[Actor], terms: &ActorTerms) {
-    for actor in actors.iter().filter(|actor| actor.significant) {
+pub(super) fn check_significant(fields: &mut Fields<'_, '_>, worker: &Worker) {
+    let terms = &worker.actor_terms;
+    for actor in worker.actors.iter().filter(|actor| actor.significant) {
         let key = fields.key(&format!("actor.{}.significant", actor.name));
         let title = format!("the end of the actor {} signifies nothing", quote(&actor.name));
         let error = Diagnostic::error(title);
@@ -116,18 +111,6 @@ fn check_significant(fields: &mut Fields<'_, '_>, actors: &[Actor], terms: &Acto
             let help = format!("write `actors.auto_shutdown = \"any_significant\"` in [{}]", fields.path);
             fields.reader.refuse(error.at_key(key, "nothing follows from its end").help(help));
         }
-    }
-}
-
-/// Refuses to hand on what each life is to see little of.
-fn check_handoff(fields: &mut Fields<'_, '_>, actors: &[Actor], max_messages: u32) {
-    for actor in actors.iter().filter(|actor| actor.handoff && max_messages > 0) {
-        let title = format!("the actor {} cannot hand off what is unread", quote(&actor.name));
-        let error = Diagnostic::error(title)
-            .at_key(fields.key(&format!("actor.{}.handoff", actor.name)), "the next life would handle it all")
-            .at_key(fields.key("max_messages"), "each life takes so few")
-            .help("leave one of the two out");
-        fields.reader.refuse(error);
     }
 }
 

@@ -82,7 +82,7 @@ fn worker(fields: &mut Fields<'_, '_>, name: &str) -> Worker {
     }
     worker.actors = actor::all(fields);
     worker.actor_terms = actor::supervision(fields);
-    actor::check(fields, &worker);
+    actor::check_significant(fields, &worker);
     if let Some(mut table) = fields.table("while_down", Table::WhileDown) {
         worker.while_down = while_down(&mut table);
         table.finish();
