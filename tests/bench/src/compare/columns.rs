@@ -25,6 +25,7 @@ pub fn all() -> Vec<&'static dyn Column> {
         &ours::Ours::Ring,
         &ours::Ours::Polled,
         &ours::Ours::Within,
+        &ours::Ours::Threads,
         #[cfg(feature = "ipc-channel")]
         &ipc_channels::IpcChannels,
         #[cfg(feature = "iceoryx2")]

@@ -42,6 +42,20 @@ pub enum Ours {
     Polled,
     /// Actors of one sealed worker.
     Within,
+    /// Actors on two threads of a program in one process, without a supervisor.
+    Threads,
+}
+
+/// Of the actor that has the first thread of its worker, so that the one which answers has the second.
+#[protocol]
+trait Idle {
+    async fn idle(&mut self);
+}
+
+struct Idler;
+
+impl Idle for Idler {
+    async fn idle(&mut self) {}
 }
 
 /// The name of the main worker.
@@ -70,6 +84,7 @@ impl Column for Ours {
             Self::Ring => "ours-ring",
             Self::Polled => "ours-ring-polling",
             Self::Within => "ours-in-worker",
+            Self::Threads => "ours-threads",
         }
     }
 
@@ -81,6 +96,7 @@ impl Column for Ours {
             Self::Ring => "**Bailiwick**, sealed, ring",
             Self::Polled => "**Bailiwick**, sealed, ring, polled",
             Self::Within => "**Bailiwick**, in a sealed worker",
+            Self::Threads => "**Bailiwick**, two threads",
         }
     }
 
@@ -96,6 +112,7 @@ impl Column for Ours {
             Self::Open => is_about_lives || workload == Workload::Ask,
             Self::Ring | Self::Polled => is_about_messages(workload),
             Self::Within => workload.is_about_actors(),
+            Self::Threads => matches!(workload, Workload::Ask | Workload::OneWay | Workload::Asks),
         }
     }
 
@@ -103,7 +120,12 @@ impl Column for Ours {
         let order = serde_json::to_string(&(self, task)).expect("an order is plain");
         fs::write(ORDER, order).expect("the folder is ours");
         fs::create_dir(FOUND_DIR).expect("the folder is ours");
-        let _told_by_the_file = program(*self, task).run();
+        let program = program(*self, task);
+        if *self == Self::Threads {
+            program.run_local().expect("the front measures");
+        } else {
+            let _told_by_the_file = program.run();
+        }
         let found = fs::read_to_string(FOUND).expect("the front writes what it found");
         serde_json::from_str(&found).expect("the front writes figures")
     }
@@ -121,7 +143,9 @@ fn order() -> Option<(Ours, Task)> {
 
 /// The budget is so large, and the pause so short, that only the restart itself is measured.
 fn program(ours: Ours, task: &Task) -> Program {
-    let echo = Worker::new(ECHO, ours.sandbox())
+    let echo = Worker::new(ECHO, ours.sandbox());
+    let echo = if ours == Ours::Threads { echo.threads(2).serve(IdleRef::serve(|| Idler)) } else { echo };
+    let echo = echo
         .serve(EchoRef::serve(Echoing::default))
         .instances(task.others())
         .group("measured")
@@ -138,7 +162,7 @@ impl Ours {
     /// What both workers are, unless one needs more.
     fn sandbox(self) -> Sandbox {
         match self {
-            Self::Sealed | Self::Copied | Self::Within => Sandbox::sealed(),
+            Self::Sealed | Self::Copied | Self::Within | Self::Threads => Sandbox::sealed(),
             Self::Open => unconfined(),
             Self::Ring => Sandbox::sealed().trust_domain("measured", Duration::ZERO),
             Self::Polled => Sandbox::sealed().trust_domain("measured", BUSY_POLL),
