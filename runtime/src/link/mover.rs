@@ -145,13 +145,13 @@ impl Mover {
 
     /// Ready if a packet was read, and another may be there.
     fn poll_read(&mut self, task: &mut Context<'_>) -> Poll<()> {
-        let dying = {
+        let (dying, at_leisure) = {
             let state = self.peer.lock();
             let Some(transport) = state.transport.as_ref().filter(|own| own.serial == self.serial) else {
                 return Poll::Pending;
             };
             self.held = !transport.dying && state.owes_too_much();
-            transport.dying
+            (transport.dying, state.outbox.is_empty())
         };
         if self.held {
             return Poll::Pending;
@@ -159,7 +159,7 @@ impl Mover {
         let read = if dying {
             self.source.read_last(&mut self.buffer)
         } else {
-            ready!(self.source.poll(task, &mut self.buffer))
+            ready!(self.source.poll(task, &mut self.buffer, at_leisure))
         };
         match read {
             Read::Packet(packet) => self.take_in(packet),

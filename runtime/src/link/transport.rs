@@ -71,11 +71,12 @@ pub(super) enum Stopped {
 }
 
 impl Source {
-    /// Looks for a packet. The task is woken when there may be one.
-    pub(super) fn poll(&mut self, task: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Read> {
+    /// Looks for a packet. The task is woken when there may be one. `at_leisure` if it has nothing else to do in this turn, and
+    /// so may look for longer.
+    pub(super) fn poll(&mut self, task: &mut Context<'_>, buffer: &mut [u8], at_leisure: bool) -> Poll<Read> {
         match self {
             Self::Socket(source) => source.poll(task, buffer),
-            Self::Ring(source) => source.poll(task, buffer),
+            Self::Ring(source) => source.poll(task, buffer, at_leisure),
         }
     }
 

@@ -156,7 +156,7 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "busy_poll",
                 "`\"0s\"`",
                 "\"50us\"",
-                "How long either end looks for messages before it sleeps, at most 1ms: half as long after each time that it was in vain, and longer again when it paid. It costs processor time, and saves the time that waking takes.",
+                "How long either end looks for messages before it sleeps, at most 1ms: half as long after each time that it was in vain, that long again when it paid, and after 16 to 1,024 sleeps to see whether it would. It costs processor time, and saves the time that waking takes.",
             ),
         ],
     },

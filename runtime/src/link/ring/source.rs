@@ -56,11 +56,21 @@ impl RingSource {
         &mut self.socket
     }
 
-    pub(in crate::link) fn poll(&mut self, task: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Read> {
-        self.poll_ring(task, buffer).map(|read| read.unwrap_or(Read::Forged))
+    pub(in crate::link) fn poll(
+        &mut self,
+        task: &mut Context<'_>,
+        buffer: &mut [u8],
+        at_leisure: bool,
+    ) -> Poll<Read> {
+        self.poll_ring(task, buffer, at_leisure).map(|read| read.unwrap_or(Read::Forged))
     }
 
-    fn poll_ring(&mut self, task: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<Read, Forged>> {
+    fn poll_ring(
+        &mut self,
+        task: &mut Context<'_>,
+        buffer: &mut [u8],
+        at_leisure: bool,
+    ) -> Poll<Result<Read, Forged>> {
         let found = self.read(buffer)?;
         let is_told = self.tell_writer()?;
         if let Some(record) = found {
@@ -74,7 +84,7 @@ impl RingSource {
             return Poll::Pending;
         }
         if self.watch.is_open() {
-            return self.look_again(task);
+            return self.look_again(task, at_leisure);
         }
         if !self.reader.sleep()? {
             return Poll::Ready(Ok(Read::Again));
@@ -172,9 +182,11 @@ impl RingSource {
         Ok(!self.owes_bell)
     }
 
-    /// Looks for a while, and lets others of the executor have their turn if nothing came.
-    fn look_again(&mut self, task: &mut Context<'_>) -> Poll<Result<Read, Forged>> {
-        let looks = if std::mem::take(&mut self.watch.has_read) { 0 } else { LOOKS_AT_ONCE };
+    /// Looks for a while, unless something else is to be done first, and lets others of the executor have their turn if
+    /// nothing came.
+    fn look_again(&mut self, task: &mut Context<'_>, at_leisure: bool) -> Poll<Result<Read, Forged>> {
+        let goes_on = std::mem::take(&mut self.watch.has_read) || !at_leisure;
+        let looks = if goes_on { 0 } else { LOOKS_AT_ONCE };
         for _ in 0..looks {
             if self.reader.has_some()? {
                 return Poll::Ready(Ok(Read::Again));
