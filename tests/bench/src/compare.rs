@@ -9,6 +9,7 @@ mod client;
 mod column;
 pub mod columns;
 mod frames;
+pub mod goals;
 mod lives;
 mod options;
 pub mod payload;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 pub use column::{Column, Kind};
 pub use results::Results;
 pub use task::{Measured, QUANTILES, Span, Task};
-pub use workloads::{MANY_ACTORS, MIB, Place, Workload};
+pub use workloads::{Place, Workload};
 
 use options::Options;
 

@@ -1,6 +1,5 @@
 //! The results page: goals beside what was measured, tables, pictures; all of it from what `compare --save` kept.
 
-mod goals;
 mod pictures;
 mod plot;
 
@@ -9,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::compare::{Kind, Results, tables};
+use crate::compare::{Kind, Results, goals, tables};
 
 /// The page's folder.
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
@@ -90,7 +89,8 @@ $ cargo run --release --features peers -- compare --save results.json
 $ cargo run --release --features peers -- page results.json
 ```
 
-and are not edited by hand. Each round measures every workload of every system once, in processes of their own and in changing
+and are not edited by hand; `--only page` measures what the goals and the tables of systems need and leaves out what is drawn at
+many points. Each round measures every workload of every system once, in processes of their own and in changing
 order; every reply is checked, every one-way message is counted by its receiver, every byte of a payload is read by it. Compare
 ratios: the machine sets the times, and less than a fifth is a tie.
 ";

@@ -2,6 +2,8 @@
 
 use super::column::Column;
 use super::columns;
+use super::goals;
+use super::tables;
 use super::task::FULL_MILLIS;
 use super::workloads::Workload;
 
@@ -9,11 +11,15 @@ use super::workloads::Workload;
 pub const USAGE: &str = "\
 compare [--only WORKLOAD[@X],..] [--systems NAME,..] [--rounds N] [--quick] [--save FILE]
 
-  --only     these workloads only; size@1048576 is one point of one, `between` and `within` are all of a place
+  --only     these workloads only; size@1048576 is one point of one, `between` and `within` are all of a place, and
+             `page` is what the goals and the tables of systems need, without what is drawn at many points
   --systems  these columns only
   --rounds   5 unless said
   --quick    an eighth of the time for each measurement: whether it works, not how fast
   --save     keeps what was measured, for `page`";
+
+/// What the page cannot do without.
+const PAGE: &str = "page";
 
 /// What is measured, and how often.
 pub struct Options {
@@ -64,6 +70,10 @@ impl Options {
 fn tasks(list: &str) -> Result<Vec<(Workload, u64)>, String> {
     let mut tasks = Vec::new();
     for word in list.split(',') {
+        if word == PAGE {
+            tasks.extend(tables::entries().chain(goals::points()));
+            continue;
+        }
         let (name, x) = match word.split_once('@') {
             Some((name, x)) => {
                 let x: Result<u64, _> = x.parse();
@@ -83,6 +93,9 @@ fn tasks(list: &str) -> Result<Vec<(Workload, u64)>, String> {
             return Err(format!("{word} is no workload, or no point of one; there are {}", names.join(", ")));
         }
     }
+    // Nothing twice, in the order of tables.
+    tasks.sort_unstable();
+    tasks.dedup();
     Ok(tasks)
 }
 

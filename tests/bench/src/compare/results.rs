@@ -4,8 +4,7 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
-use super::column::Kind;
-use super::options::Options;
+use super::column::{Column, Kind};
 use super::task::{Latency, Measured, Task};
 use super::workloads::Workload;
 use crate::workload::Samples;
@@ -48,13 +47,12 @@ struct Cell {
 
 impl Results {
     /// Begins with nothing measured.
-    pub fn new(options: &Options) -> Self {
-        let named = options.columns.iter().map(|column| Named {
+    pub fn new(columns: &[&dyn Column], rounds: usize, millis: u64) -> Self {
+        let named = columns.iter().map(|column| Named {
             name: column.name().to_owned(),
             title: column.title().to_owned(),
             kind: column.kind(),
         });
-        let (rounds, millis) = (options.rounds, options.millis);
         Self { machine: machine(), rounds, millis, columns: named.collect(), cells: Vec::new() }
     }
 

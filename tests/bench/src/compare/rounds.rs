@@ -25,7 +25,7 @@ static NUMBERS: AtomicU32 = AtomicU32::new(0);
 
 /// Measures everything that was asked for.
 pub fn run(options: &Options) -> Results {
-    let mut results = Results::new(options);
+    let mut results = Results::new(&options.columns, options.rounds, options.millis);
     let began = Instant::now();
     for round in 0..options.rounds {
         for (workload, x) in &options.tasks {

@@ -113,6 +113,12 @@ impl Workload {
         matches!(self, Self::InSpawn | Self::InBytes | Self::InStop | Self::InActors)
     }
 
+    /// Returns what the command line calls one point of it.
+    pub fn named(self, x: u64) -> String {
+        let about = self.describe();
+        if about.points.len() == 1 { about.name.to_owned() } else { format!("{}@{x}", about.name) }
+    }
+
     /// Returns what it is called.
     pub fn describe(self) -> Description {
         let (name, title, unit, less_is_better, points) = match self {
