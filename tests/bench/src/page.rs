@@ -106,6 +106,7 @@ const TAIL: &str = "\
 | ipc-channel | a channel each way, a bytes channel for payloads |
 | tarpc | bincode over a Unix socket, as in its example of a transport; calls are answered, so 64 are on their way for one-way messages |
 | ractor_cluster | two nodes over its external transport on a Unix socket; the actor is found in a process group |
+| kameo, remote | two swarms of libp2p on the loopback, by TCP with its encryption; the other process says its address and its actor, nobody looks for peers; a tell that is not acknowledged is dropped where more are on their way than there may be streams, so all are acknowledged, 64 at once |
 | Bailiwick, in a sealed worker | the same actors as in one process, spawned by the front of a supervised system (without a sandbox where it looks at its own memory) |
 | in one process | all on one thread of tokio (actix: on its own system); mailboxes of 1024 where they are bounded; actix is told by `try_send`, since `do_send` is not bounded; as many actors as are asked about are made, each takes a message, and all of them end, again and again until 100,000 were made; memory is that of the first time |
 

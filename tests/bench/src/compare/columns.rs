@@ -4,6 +4,8 @@
 mod iceoryx;
 #[cfg(feature = "ipc-channel")]
 mod ipc_channels;
+#[cfg(feature = "kameo-remote")]
+mod kameo_nodes;
 pub mod ours;
 #[cfg(feature = "ractor")]
 mod ractor_nodes;
@@ -36,6 +38,8 @@ pub fn all() -> Vec<&'static dyn Column> {
         &tarpc_calls::TarpcCalls,
         #[cfg(feature = "ractor")]
         &ractor_nodes::RactorNodes,
+        #[cfg(feature = "kameo-remote")]
+        &kameo_nodes::KameoNodes,
     ];
     columns.extend(within::columns());
     columns

@@ -1,6 +1,6 @@
 //! Payloads whose every byte the receiver reads.
 
-#[cfg(feature = "tarpc")]
+#[cfg(any(feature = "kameo-remote", feature = "tarpc"))]
 pub use bytes::Bytes;
 
 use crate::workload::Told;
@@ -64,7 +64,7 @@ pub fn stride(size: u64) -> u64 {
     ((1 << 18) / size.max(1)).clamp(1, 1024)
 }
 
-#[cfg(feature = "tarpc")]
+#[cfg(any(feature = "kameo-remote", feature = "tarpc"))]
 mod bytes {
     //! Bytes that serde does not take one by one.
 
