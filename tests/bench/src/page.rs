@@ -101,6 +101,7 @@ const TAIL: &str = "\
 | system | as |
 |---|---|
 | *blocking Unix stream*, *tokio Unix stream* | a length and bincode; writers coalesce up to 64 KiB, readers take all there is; one thread each; a kill is answered by starting the process again |
+| *tokio Unix packets* | the same over a socket that keeps apart what was written at once, as links do: whole frames in packets of up to 128 KiB, what is larger in pieces |
 | Bailiwick | two sealed workers under one supervisor, a link with grants and budgets, `Blob` for payloads; *payloads copied* sends `Vec<u8>`; *ring* has both workers in one trust domain, whose messages go through shared memory, and *polled* looks for them for up to 50 us before it sleeps |
 | iceoryx2 | publish and subscribe each way, slices of bytes with bincode in them, room for 2048 (64 MiB where payloads are large), senders wait for room; *polling* looks again and again, *events* sleeps until there is one, sent with each flush |
 | ipc-channel | a channel each way, a bytes channel for payloads |

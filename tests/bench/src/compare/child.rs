@@ -41,7 +41,12 @@ pub fn command(role: &str, arguments: &[&str]) -> Command {
 /// Starts the process that answers for a column, with one end of a socket pair as its standard input; returns the other.
 pub fn start(column: &str, task: &Task) -> (Other, UnixStream) {
     let (ours, theirs) = UnixStream::pair().expect("a socket pair can be made");
-    (spawn(column, task, Stdio::from(OwnedFd::from(theirs)), &[]), ours)
+    (start_on(column, task, theirs.into()), ours)
+}
+
+/// Starts the process that answers for a column, with a socket as its standard input.
+pub fn start_on(column: &str, task: &Task, socket: OwnedFd) -> Other {
+    spawn(column, task, Stdio::from(socket), &[])
 }
 
 /// Starts the process that answers for a column and is told `arguments`.
@@ -61,7 +66,7 @@ fn spawn(column: &str, task: &Task, input: Stdio, arguments: &[&str]) -> Other {
     Other(command.spawn().expect("we can execute ourselves"))
 }
 
-/// Returns the socket that [`start`] gave to this process.
+/// Returns the socket that [`start`] or [`start_on`] gave to this process.
 pub fn given() -> UnixStream {
     let stdin = std::io::stdin();
     UnixStream::from(stdin.as_fd().try_clone_to_owned().expect("standard input is open"))

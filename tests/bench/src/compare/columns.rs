@@ -21,6 +21,7 @@ pub fn all() -> Vec<&'static dyn Column> {
     let mut columns: Vec<&'static dyn Column> = vec![
         &stream::BLOCKING,
         &stream::TOKIO,
+        &stream::PACKETS,
         &ours::Ours::Sealed,
         &ours::Ours::Copied,
         &ours::Ours::Open,

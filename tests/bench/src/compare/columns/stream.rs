@@ -1,15 +1,17 @@
-//! The floors: a Unix stream and bincode, one thread in each process; no actor, no grant, no budget. They differ in how they
-//! wait for the other process.
+//! The floors: a Unix socket and bincode, one thread in each process; no actor, no grant, no budget. They differ in how they
+//! wait for the other process, and in whether the kernel keeps apart what was written at once.
 
 use std::io::{self, Read, Write};
 use std::marker::PhantomData;
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::Instant;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 
 use crate::compare::child::{self, Other};
-use crate::compare::column::{Column, Kind};
+use crate::compare::column::{Column, Kind, is_about_messages};
 use crate::compare::frames::Frames;
 use crate::compare::lives;
 use crate::compare::pipe::{self, Pipe};
@@ -17,13 +19,15 @@ use crate::compare::task::{Measured, Task};
 use crate::compare::workloads::{Place, Workload};
 use crate::workload::{self, Note};
 
-/// One of the columns: a stream that is waited for in this way.
+/// One of the columns: a socket that is waited for in this way.
 pub struct Floor<W>(PhantomData<fn(W)>);
 
 /// Waits in the system call that reads.
 pub const BLOCKING: Floor<UnixStream> = Floor(PhantomData);
 /// Waits in the executor that everybody else has too.
 pub const TOKIO: Floor<tokio::net::UnixStream> = Floor(PhantomData);
+/// The same, with packets instead of a stream.
+pub const PACKETS: Floor<Packets> = Floor(PhantomData);
 
 /// A way to wait for the other process. Functions are async; one that blocks awaits nothing.
 trait Waits: Sized {
@@ -31,14 +35,20 @@ trait Waits: Sized {
     const NAME: &str;
     /// In tables.
     const TITLE: &str;
-    /// Whether it can wait for one of many: who blocks would have to be told which.
-    const FOR_MANY: bool;
+    /// Returns whether it is a floor of this.
+    fn can(workload: Workload) -> bool;
+
+    /// Returns both ends of a socket.
+    fn pair() -> (OwnedFd, OwnedFd) {
+        let (ours, theirs) = UnixStream::pair().expect("a socket pair can be made");
+        (ours.into(), theirs.into())
+    }
 
     /// Runs until the future is done.
     fn run<T>(future: impl Future<Output = T>) -> T;
 
     /// Returns the same socket, to be waited for in this way.
-    fn of(stream: UnixStream) -> Self;
+    fn of(socket: OwnedFd) -> Self;
 
     /// Reads what there is, once there is something; nothing at the end of the stream.
     async fn fill(&mut self, space: &mut [u8]) -> io::Result<usize>;
@@ -50,14 +60,18 @@ trait Waits: Sized {
 impl Waits for UnixStream {
     const NAME: &str = "blocking";
     const TITLE: &str = "blocking Unix stream";
-    const FOR_MANY: bool = false;
+
+    fn can(workload: Workload) -> bool {
+        // Who blocks cannot wait for one of many: it would have to be told which.
+        workload.place() == Place::Between && workload != Workload::Workers
+    }
 
     fn run<T>(future: impl Future<Output = T>) -> T {
         futures::executor::block_on(future)
     }
 
-    fn of(stream: UnixStream) -> Self {
-        stream
+    fn of(socket: OwnedFd) -> Self {
+        socket.into()
     }
 
     async fn fill(&mut self, space: &mut [u8]) -> io::Result<usize> {
@@ -72,13 +86,17 @@ impl Waits for UnixStream {
 impl Waits for tokio::net::UnixStream {
     const NAME: &str = "tokio";
     const TITLE: &str = "tokio Unix stream + bincode";
-    const FOR_MANY: bool = true;
+
+    fn can(workload: Workload) -> bool {
+        workload.place() == Place::Between
+    }
 
     fn run<T>(future: impl Future<Output = T>) -> T {
         workload::runtime().block_on(future)
     }
 
-    fn of(stream: UnixStream) -> Self {
+    fn of(socket: OwnedFd) -> Self {
+        let stream = UnixStream::from(socket);
         stream.set_nonblocking(true).expect("a socket can be made non-blocking");
         Self::from_std(stream).expect("a runtime is entered")
     }
@@ -89,6 +107,51 @@ impl Waits for tokio::net::UnixStream {
 
     async fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all(bytes).await
+    }
+}
+
+/// Packets of whole frames, as the links of the runtime write them.
+pub struct Packets(tokio::net::UnixDatagram);
+
+/// The most bytes in one packet, as in the runtime.
+const PACKET: usize = 128 << 10;
+
+impl Waits for Packets {
+    const NAME: &str = "tokio-packets";
+    const TITLE: &str = "tokio Unix packets + bincode";
+
+    fn can(workload: Workload) -> bool {
+        is_about_messages(workload)
+    }
+
+    fn pair() -> (OwnedFd, OwnedFd) {
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .expect("a socket pair can be made")
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        workload::runtime().block_on(future)
+    }
+
+    fn of(socket: OwnedFd) -> Self {
+        let socket = UnixDatagram::from(socket);
+        socket.set_nonblocking(true).expect("a socket can be made non-blocking");
+        // Only the system calls for messages are made of it, which packets have too.
+        Self(tokio::net::UnixDatagram::from_std(socket).expect("a runtime is entered"))
+    }
+
+    async fn fill(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let take = || Ok(recv(&self.0, &mut *space, RecvFlags::TRUNC)?);
+        let (taken, bytes) = self.0.async_io(Interest::READABLE, take).await?;
+        assert_eq!(taken, bytes, "there is room for whatever the other process puts into a packet");
+        Ok(bytes)
+    }
+
+    async fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for packet in bytes.chunks(PACKET) {
+            self.0.send(packet).await?;
+        }
+        Ok(())
     }
 }
 
@@ -106,7 +169,7 @@ impl<W: Waits> Column for Floor<W> {
     }
 
     fn can(&self, workload: Workload, _x: u64) -> bool {
-        workload.place() == Place::Between && (W::FOR_MANY || workload != Workload::Workers)
+        W::can(workload)
     }
 
     fn measure(&self, task: &Task) -> Option<Measured> {
@@ -127,7 +190,7 @@ impl<W: Waits> Column for Floor<W> {
     }
 
     fn answer(&self, task: &Task) {
-        W::run(async { pipe::answer(&mut Stream::<W>::new(child::given()), task).await });
+        W::run(async { pipe::answer(&mut Stream::<W>::new(child::given().into()), task).await });
     }
 }
 
@@ -139,8 +202,8 @@ async fn begin<W: Waits>(task: &Task) -> (Stream<W>, Other) {
 }
 
 fn open<W: Waits>(task: &Task) -> (Other, Stream<W>) {
-    let (other, stream) = child::start(W::NAME, task);
-    (other, Stream::new(stream))
+    let (ours, theirs) = W::pair();
+    (child::start_on(W::NAME, task, theirs), Stream::new(ours))
 }
 
 /// Returns the time from starting a plain process of this executable until it has answered once, in milliseconds.
@@ -160,8 +223,8 @@ struct Stream<W> {
 }
 
 impl<W: Waits> Stream<W> {
-    fn new(stream: UnixStream) -> Self {
-        Self { stream: W::of(stream), frames: Frames::new() }
+    fn new(socket: OwnedFd) -> Self {
+        Self { stream: W::of(socket), frames: Frames::new() }
     }
 
     /// Reads what there is; false at the end of the stream.
