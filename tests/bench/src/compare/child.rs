@@ -39,6 +39,10 @@ pub fn command(role: &str, arguments: &[&str]) -> Command {
 }
 
 /// Starts the process that answers for a column, with one end of a socket pair as its standard input; returns the other.
+#[cfg_attr(
+    not(any(feature = "kameo-remote", feature = "ractor", feature = "tarpc")),
+    expect(dead_code, reason = "floors make their sockets themselves")
+)]
 pub fn start(column: &str, task: &Task) -> (Other, UnixStream) {
     let (ours, theirs) = UnixStream::pair().expect("a socket pair can be made");
     (start_on(column, task, theirs.into()), ours)
