@@ -14,6 +14,7 @@ pub mod credit;
 pub mod ends;
 pub mod exit;
 pub mod hearing;
+pub mod lending;
 pub mod link;
 pub mod moves;
 pub mod pace;

@@ -32,6 +32,8 @@ pub use reader::{Reader, Record};
 pub use spin::Spin;
 pub use writer::{WriteError, Writer};
 
+use crate::lending::PLACES;
+
 /// Words before the first packet. Each shared word has 128 bytes of its own: a neighbour is fetched along with 64.
 pub const CONTROL_WORDS: usize = 64;
 /// Bytes in a word.
@@ -39,8 +41,15 @@ pub const WORD_BYTES: usize = 8;
 /// Words of one way of a link: 512 KiB, so that three of the largest packets fit, and who writes the next need not wait
 /// until the one before it is read.
 pub const LANE_WORDS: usize = CONTROL_WORDS + (512 << 10) / WORD_BYTES;
-/// The memory of a link: one way, then the other.
-pub const LINK_BYTES: usize = 2 * LANE_WORDS * WORD_BYTES;
+/// Where the words of both ends begin that say what of [lent](crate::lending) memory was given back: one for each place, of those that
+/// the first end lends, then of those that the second does.
+pub const RETURNS_AT: usize = 2 * LANE_WORDS;
+/// Words from one place to the next.
+pub const RETURN_STRIDE: usize = 16;
+/// Words for what one end lends.
+pub const RETURN_WORDS: usize = PLACES * RETURN_STRIDE;
+/// The memory of a link: one way, then the other, then what was given back.
+pub const LINK_BYTES: usize = (RETURNS_AT + 2 * RETURN_WORDS) * WORD_BYTES;
 
 const TAIL: usize = 0;
 const WRITER_SLEEPS: usize = 16;

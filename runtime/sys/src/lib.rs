@@ -55,6 +55,7 @@ pub mod remains;
 pub mod replacements;
 pub mod rules;
 pub mod seccomp;
+pub mod segment;
 pub mod shared_words;
 pub mod shares;
 pub mod sink;

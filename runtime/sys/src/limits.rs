@@ -3,6 +3,8 @@
 //! A limit is set soft and hard, by whoever may still do so, so that nothing raises it again. It can only be lowered: one
 //! that is above the inherited limit leaves that.
 
+use nix::sys::resource::getrlimit;
+
 use crate::process::{Resource, Step};
 
 /// The limits of a process; `None` leaves what it inherits.
@@ -65,6 +67,16 @@ impl Limits {
         let both = both.into_iter().filter_map(|(resource, most)| Some(Step::Limit(resource, most?)));
         both.chain(self.cpu_seconds.map(|seconds| Step::SoftLimit(Resource::CpuTime, seconds)))
     }
+}
+
+/// Returns how many bytes a file may have that this process writes. Who tries more is killed, unless it is prepared for that.
+pub fn own_file_size() -> u64 {
+    getrlimit(nix::sys::resource::Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(soft, _)| soft)
+}
+
+/// Returns how many bytes of addresses this process may have.
+pub fn own_address_space() -> u64 {
+    getrlimit(nix::sys::resource::Resource::RLIMIT_AS).map_or(u64::MAX, |(soft, _)| soft)
 }
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ impl SealedMemory {
 }
 
 /// Returns the length of memory, if it has these seals at least, is of ordinary pages, without holes and not longer than that.
-fn measure(fd: BorrowedFd<'_>, seals: SealFlag, limit: u64) -> Result<u64, MemoryError> {
+pub(crate) fn measure(fd: BorrowedFd<'_>, seals: SealFlag, limit: u64) -> Result<u64, MemoryError> {
     let not_sealed = |found| MemoryError::NotSealed { found, needed: seals.bits() };
     let found = fcntl(fd, FcntlArg::F_GET_SEALS).map_err(|_| not_sealed(0))?;
     if !SealFlag::from_bits_retain(found).contains(seals) {
