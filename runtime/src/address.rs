@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::ThreadId;
 
+use crate::blob::Loans;
 use crate::cell::Cell;
 use crate::name::ActorName;
 use crate::outlet::Outlet;
@@ -53,6 +54,14 @@ impl Address {
         match &self.0 {
             Target::Local(cell) => cell.thread(),
             Target::Peer(_) | Target::Pool(_) => None,
+        }
+    }
+
+    /// Returns what is lent to the actor's worker at present.
+    pub(crate) fn loans(&self) -> Option<Arc<Loans>> {
+        match &self.0 {
+            Target::Peer(peer) => peer.loans(),
+            Target::Local(_) | Target::Pool(_) => None,
         }
     }
 

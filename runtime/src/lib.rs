@@ -114,7 +114,7 @@ pub use bailiwick_macros::{message, protocol};
 /// The process tree as [`Context::processes`] returns it.
 pub use bailiwick_supervisor::control;
 pub use beneath::{Folder, PathRefused, RelativePath};
-pub use blob::Blob;
+pub use blob::{Blob, BlobWriter};
 pub use call::Call;
 pub use context::{Context, Timer, Watch};
 pub use credential::Credential;

@@ -1,6 +1,9 @@
 //! What an address resolves to: a local actor, or one behind a link. Here the link driver plugs in.
 
+use std::sync::Arc;
+
 use crate::address::WatchId;
+use crate::blob::Loans;
 use crate::envelope::Envelope;
 use crate::name::ActorName;
 use crate::outcome::NotDelivered;
@@ -20,6 +23,10 @@ pub(crate) trait Outlet: Send + Sync {
     /// Returns whether messages will soon reach it: its worker runs, and the link is being made.
     fn is_coming(&self) -> bool {
         false
+    }
+    /// Returns what is lent to its worker at present.
+    fn loans(&self) -> Option<Arc<Loans>> {
+        None
     }
     /// Takes a message without waiting. With [`Room::Wait`] one that finds no room is parked: the caller keeps the
     /// ticket, and parked messages are admitted in their order.

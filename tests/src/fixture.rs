@@ -11,6 +11,7 @@ mod flood;
 mod foreign;
 mod gunner;
 mod hostile;
+mod lending;
 mod life;
 mod means;
 mod pilot;
@@ -36,6 +37,7 @@ pub use self::evil::{Evil, Mask, MaskRef};
 pub use self::flood::{Beside, BesideRef, Hose, Neighbour, Pour, PourRef, Sip, SipRef, Sipper, Spill};
 pub use self::gunner::{ASKED, Butts, Fate, Fire, Gun, GunRef, Gunner, Marker, Range, RangeRef};
 use self::hostile::Attack;
+pub use self::lending::{Gifts, Giver, Giving, GivingRef, Keeper, Keeping, KeepingRef, Shelf};
 pub use self::life::{Knobs, Life, Probe, ProbeRef};
 pub use self::means::{Means, MeansRef, Purse, Spender};
 pub use self::pilot::{Course, Flight, FlightRef, Pilot};
@@ -80,6 +82,8 @@ fn program() -> Program {
         .register("Chatter", SpeakRef::serve(Chatter::new).with_args::<Topics>().with_lifecycle())
         .register("Gunner", GunRef::serve(Gunner::new).with_args::<Fire>().with_lifecycle())
         .register("Marker", RangeRef::serve(Marker::new).with_args::<Butts>())
+        .register("Giver", GivingRef::serve(Giver::new).with_args::<Gifts>().with_lifecycle())
+        .register("Keeper", KeepingRef::serve(Keeper::new).with_args::<Shelf>())
         .register("Sipper", SipRef::serve(Sipper::default))
         .register("Neighbour", BesideRef::serve(Neighbour::default))
         .register("Hose", PourRef::serve(Hose::new).with_args::<Spill>().with_lifecycle())

@@ -15,7 +15,7 @@ fn sent<T: Serialize>(value: &T) -> (Vec<u8>, Incoming) {
     let mut bytes = Vec::new();
     let outgoing = encode_message(value, &LIMITS, &mut bytes).unwrap();
     let received = outgoing.descriptors().iter().map(|(_, fd)| {
-        let fd = fd.try_clone().unwrap();
+        let fd = fd.fd().expect("it is decided").try_clone_to_owned().unwrap();
         (observe(fd.as_fd()), fd)
     });
     let received = received.collect();

@@ -17,7 +17,8 @@ use crate::payload::{Encode, unencodable_reply};
 impl Peer {
     fn parcel(&self, value: &dyn Encode) -> Result<Parcel, Box<EncodeError>> {
         let (mut bytes, limits) = self.encoder();
-        let beside = value.encode(&limits, &mut bytes)?;
+        let mut beside = value.encode(&limits, &mut bytes)?;
+        self.decide(&mut beside)?;
         Ok(Parcel { bytes, beside, ..Parcel::default() })
     }
 
@@ -68,7 +69,10 @@ impl RemoteAsks for Peer {
         };
         self.turn(|turn| {
             turn.state.handlers.end(asked);
-            if let Some(frame) = turn.state.link.answer(asked, parcel.size()) {
+            // What was decided for another transport answers an ask of that one, which has ended with it.
+            if turn.may_post(&parcel)
+                && let Some(frame) = turn.state.link.answer(asked, parcel.size())
+            {
                 turn.write_answer(&frame, &mut parcel);
             }
             turn.settle();
@@ -112,7 +116,10 @@ impl RemoteAsks for Peer {
         let size = parcel.size();
         let mut hand = Hand { answer: Some(parcel), ..Hand::default() };
         self.turn(|turn| {
-            turn.event_with(Event::Item { asked, size }, &mut hand);
+            // As of a reply.
+            if hand.answer.as_ref().is_some_and(|parcel| turn.may_post(parcel)) {
+                turn.event_with(Event::Item { asked, size }, &mut hand);
+            }
             if let Some(parcel) = &mut hand.answer {
                 turn.recycle(std::mem::take(&mut parcel.bytes));
             }

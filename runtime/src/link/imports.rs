@@ -12,9 +12,10 @@ use bailiwick_wire::{FdKinds, Limit, bootstrap};
 use super::exports::as_method;
 use super::peer::{Peer, Turn, Watching};
 use super::peers::kinds;
-use super::sends::{From, Parcel, SendOutcome, Sent, Terms};
+use super::sends::{Offered, Parcel, SendOutcome, Sent, Terms};
 use super::sides::Sides;
 use crate::address::{Address, WatchId};
+use crate::blob::Loans;
 use crate::chain::id_of;
 use crate::envelope::Envelope;
 use crate::name::ActorName;
@@ -124,7 +125,7 @@ impl Import {
     fn parcel(&self, envelope: &Envelope) -> Result<Parcel, NotDelivered> {
         let peer = self.way.peer();
         let (mut bytes, limits) = peer.encoder();
-        let beside = envelope.message.encode(&limits, &mut bytes)?;
+        let mut beside = envelope.message.encode(&limits, &mut bytes)?;
         let is_bare =
             !envelope.reply.is_awaited() && beside.descriptors().is_empty() && envelope.chain.is_none();
         if is_bare {
@@ -141,6 +142,8 @@ impl Import {
         if message_fds.is_some_and(|granted| !granted.contains_all(beside.kinds())) {
             return Err(NotDelivered::NotGranted);
         }
+        // Only now, for what is written into memory that the peer was lent before is seen by it.
+        peer.decide(&mut beside).map_err(|error| error.reason())?;
         let mut extensions = traced(envelope.trace.as_deref());
         if let Some(waiting) = &envelope.chain {
             let chain = &mut extensions.get_or_insert_default().chain;
@@ -185,22 +188,24 @@ impl Outlet for Import {
             Err(reason) => return Err(Box::new(Refused { envelope, reason })),
         };
         // What is left of a message, and what goes beside it, is dropped out here: it may be anything of the user's.
-        let mut envelope = Some(envelope);
-        let from = From::Sender(match room {
+        let mut next = envelope;
+        let patience = match room {
             Room::Wait => Patience::Wait,
             Room::Now => Patience::Now,
-        });
-        let sent = self.way.turn(|turn| {
-            if turn.send_at_once(self.import, &mut envelope, &mut parcel) {
-                turn.recycle(std::mem::take(&mut parcel.bytes));
-                return None;
+        };
+        let sent = loop {
+            match self.way.turn(|turn| turn.offer(self.import, next, &mut parcel, patience)) {
+                Offered::Sent(None) => return Ok(Accepted::Queued),
+                Offered::Sent(Some(sent)) => break *sent,
+                // Another link has taken the place of the one that what goes beside it was decided for.
+                Offered::Elsewhere(envelope) => {
+                    if let Err(error) = self.way.peer().decide(&mut parcel.beside) {
+                        return Err(Box::new(Refused { envelope, reason: error.reason() }));
+                    }
+                    next = envelope;
+                }
             }
-            let envelope = envelope.take()?;
-            let mut sent = turn.send(self.import, envelope, std::mem::take(&mut parcel), from);
-            turn.recycle(std::mem::take(&mut sent.parcel.bytes));
-            Some(sent)
-        });
-        let Some(sent) = sent else { return Ok(Accepted::Queued) };
+        };
         let Sent { parcel: _beside, envelope, left: _left, outcome, .. } = sent;
         match outcome {
             SendOutcome::Written | SendOutcome::Buffered => Ok(Accepted::Queued),
@@ -210,6 +215,10 @@ impl Outlet for Import {
                 Err(Box::new(Refused { envelope, reason }))
             }
         }
+    }
+
+    fn loans(&self) -> Option<Arc<Loans>> {
+        self.way.peer().lock().loans().map(Arc::clone)
     }
 
     fn withdraw(&self, line: &Ticket) {

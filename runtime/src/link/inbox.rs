@@ -1,11 +1,11 @@
 //! Packets that came: cut into frames, pieces put together, descriptors given to the frames they came with.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 
 use bailiwick_core::credit::Size;
 use bailiwick_core::link::Event;
 use bailiwick_wire::Limits;
+use bailiwick_wire::descriptors::Came;
 use bailiwick_wire::fault::Violation;
 use bailiwick_wire::frame::{Assembled, Extensions, Frame, Frames, Header, Kind, Reassembler};
 
@@ -17,7 +17,7 @@ use super::short;
 pub(super) struct Inbox {
     parts: Reassembler,
     /// Descriptors of payloads that are not whole yet, by part.
-    part_fds: [Vec<OwnedFd>; Reassembler::PARTS],
+    part_fds: [Vec<Came>; Reassembler::PARTS],
     /// As many descriptors as one message may have.
     fds_max: usize,
 }
@@ -27,7 +27,7 @@ struct Whole<'a> {
     header: Header,
     extensions: Extensions,
     payload: &'a [u8],
-    fds: Vec<OwnedFd>,
+    fds: Vec<Came>,
     fds_lost: bool,
 }
 
@@ -43,7 +43,7 @@ impl Inbox {
         turn: &mut Turn<'_>,
         serial: u32,
         bytes: &[u8],
-        fds: Vec<OwnedFd>,
+        fds: Vec<Came>,
         fds_lost: bool,
     ) {
         let mut fds = VecDeque::from(fds);
@@ -77,7 +77,7 @@ impl Inbox {
         &mut self,
         turn: &mut Turn<'_>,
         frame: &Frame<'_>,
-        fds: &mut VecDeque<OwnedFd>,
+        fds: &mut VecDeque<Came>,
         packet_lost_fds: bool,
     ) -> Result<(), Violation> {
         let header = frame.header;

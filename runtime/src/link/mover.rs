@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bailiwick_core::link::{Event, WORD_WAIT};
 use bailiwick_sys::socket::{LostFds, Packet};
+use bailiwick_wire::descriptors::Came;
 use bailiwick_wire::frame::MAX_PACKET_BYTES;
 use tokio::time::{Sleep, sleep, sleep_until};
 
@@ -37,6 +38,8 @@ pub(super) struct Mover {
     held: bool,
     /// Set while the peer waits for credit that it earns with time.
     pay: Option<Pin<Box<Sleep>>>,
+    /// Set while memory is held that was lent: it goes if it is not used until then.
+    idle: Option<Pin<Box<Sleep>>>,
     /// Set when the transport has ended by itself: how long word of the peer is awaited.
     farewell: Option<Pin<Box<Sleep>>>,
 }
@@ -45,7 +48,7 @@ impl Mover {
     pub(super) fn new(peer: Arc<Peer>, serial: u32, source: Source, uid: Option<u32>) -> Self {
         let inbox = Inbox::new(peer.lock().limits);
         let (buffer, effects) = (vec![0; MAX_PACKET_BYTES + 1], Effects::default());
-        let (pause, pay, farewell) = (None, None, None);
+        let (pause, pay, idle, farewell) = (None, None, None, None);
         Self {
             peer,
             serial,
@@ -58,6 +61,7 @@ impl Mover {
             pause,
             held: false,
             pay,
+            idle,
             farewell,
         }
     }
@@ -74,6 +78,7 @@ impl Mover {
         if self.farewell.is_none() {
             self.poll_both(task);
             self.poll_pay(task);
+            self.poll_idle(task);
         }
         self.poll_farewell(task);
         if self.serves(&self.peer.lock()) { Poll::Pending } else { Poll::Ready(()) }
@@ -115,6 +120,19 @@ impl Mover {
             // What is due next is found out in the next turn, and what was ordered is written.
             task.waker().wake_by_ref();
         }
+    }
+
+    /// Has memory go that was lent, here or there, and was not used for a while.
+    fn poll_idle(&mut self, task: &mut Context<'_>) {
+        while self.source.holds_memory() {
+            let idle = self.idle.get_or_insert_with(|| Box::pin(sleep(IDLE)));
+            if idle.as_mut().poll(task).is_pending() {
+                return;
+            }
+            self.idle = None;
+            self.source.tick();
+        }
+        self.idle = None;
     }
 
     /// Tells the machine when word of the peer, whose transport has ended, was awaited long enough.
@@ -162,7 +180,7 @@ impl Mover {
             ready!(self.source.poll(task, &mut self.buffer, at_leisure))
         };
         match read {
-            Read::Packet(packet) => self.take_in(packet),
+            Read::Packet(packet, fds) => self.take_in(packet, fds),
             Read::Again => {}
             Read::Ended | Read::Forged if dying => {
                 self.tell(Event::Emptied);
@@ -180,8 +198,8 @@ impl Mover {
         Poll::Ready(())
     }
 
-    fn take_in(&mut self, packet: Packet) {
-        let Packet { bytes, fds, truncated, lost, credentials } = packet;
+    fn take_in(&mut self, packet: Packet, fds: Vec<Came>) {
+        let Packet { bytes, truncated, lost, credentials, .. } = packet;
         let is_impostor = self.uid.is_some_and(|uid| credentials.is_none_or(|sender| sender.uid != uid));
         let bytes = self.buffer.get(..bytes).unwrap_or_default();
         self.read_bytes += bytes.len();
@@ -302,5 +320,7 @@ pub(super) fn have_others_first(task: &mut Context<'_>) {
 const PACKETS_PER_TURN: u32 = 16;
 /// Bytes likewise: a packet may be four thousand frames, and each of them takes time.
 const BYTES_PER_TURN: usize = MAX_PACKET_BYTES;
+/// How long memory that was lent is not used before it goes, at least; twice as long at most.
+const IDLE: Duration = Duration::from_secs(1);
 /// How long to wait when the kernel has no room for descriptors in flight.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(5);

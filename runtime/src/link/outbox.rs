@@ -6,10 +6,10 @@
 //! not read an answer to cause the next; so answers are counted, and who does not read them is not read.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bailiwick_sys::socket::MAX_FDS;
+use bailiwick_wire::descriptors::Carried;
 use bailiwick_wire::frame::{Extensions, Frame, Frames, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES, Part};
 
 use super::frames::PIECE_BYTES;
@@ -29,7 +29,7 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 pub(super) struct Packet {
     pub(super) bytes: Vec<u8>,
-    pub(super) fds: Vec<Arc<OwnedFd>>,
+    pub(super) fds: Vec<Arc<dyn Carried>>,
     /// Frames of the machine's that are wholly written with this packet.
     pub(super) frames: u64,
     /// It ends within a message: the pieces that are missing must follow.
@@ -58,7 +58,7 @@ impl Outbox {
         header: Header,
         extensions: &Extensions,
         payload: &[u8],
-        fds: impl ExactSizeIterator<Item = Arc<OwnedFd>>,
+        fds: impl ExactSizeIterator<Item = Arc<dyn Carried>>,
     ) {
         if payload.len() > PIECE_BYTES {
             return self.in_pieces(header, extensions, payload, fds);
@@ -74,7 +74,7 @@ impl Outbox {
         header: Header,
         extensions: &Extensions,
         payload: &[u8],
-        fds: impl ExactSizeIterator<Item = Arc<OwnedFd>>,
+        fds: impl ExactSizeIterator<Item = Arc<dyn Carried>>,
     ) {
         let (first, rest) = payload.split_at(PIECE_BYTES);
         let total = u32::try_from(payload.len()).expect("a payload is within the limits of its link");
@@ -208,6 +208,8 @@ const UNREAD_BYTES_AWAITED: usize = 128 << 20;
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::OwnedFd;
+
     use bailiwick_wire::frame::Reassembler;
 
     use super::*;
@@ -216,8 +218,8 @@ mod tests {
         Header { fds, ..Header::new(Kind::Tell) }
     }
 
-    fn file() -> Arc<OwnedFd> {
-        Arc::new(std::fs::File::open("/dev/null").unwrap().into())
+    fn file() -> Arc<dyn Carried> {
+        Arc::new(OwnedFd::from(std::fs::File::open("/dev/null").unwrap()))
     }
 
     #[test]

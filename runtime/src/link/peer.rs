@@ -6,7 +6,6 @@
 //! while an actor's code runs, and the machine is never asked from two threads at once.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use bailiwick_core::asks::Ticket as SendId;
@@ -15,11 +14,14 @@ use bailiwick_core::link::{Action, Config, Event, ExportId, ImportId, Link, Page
 use bailiwick_core::time;
 use bailiwick_wire::Limits;
 use bailiwick_wire::audit::Evidence;
+use bailiwick_wire::codec::EncodeError;
 use bailiwick_wire::control::ToSupervisor;
+use bailiwick_wire::descriptors::{Came, Outgoing};
 use bailiwick_wire::frame::{Extensions, Header};
 use bailiwick_wire::reason::NotDelivered;
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::task::AtomicWaker;
+use serde::ser::Error;
 use tokio::time::Instant;
 
 use super::effect::{self, Effect, Effects};
@@ -33,6 +35,7 @@ use super::reasons::PeerState;
 use super::sends::{Kept, Parcel, Sending, Sent};
 use super::transport::Sink;
 use crate::address::WatchId;
+use crate::blob::{self, Loans};
 use crate::cell::Cell;
 use crate::dead_letters::DeadLetters;
 use crate::envelope::{CreditSink, Envelope};
@@ -138,7 +141,7 @@ pub(super) struct Hand<'a> {
 pub(super) struct Arrived<'a> {
     pub(super) header: Header,
     pub(super) payload: &'a [u8],
-    pub(super) fds: Vec<OwnedFd>,
+    pub(super) fds: Vec<Came>,
     /// Some of its descriptors did not fit into this process's table.
     pub(super) fds_lost: bool,
     pub(super) extensions: Extensions,
@@ -164,6 +167,11 @@ pub(super) struct Turn<'a> {
 }
 
 impl State {
+    /// Returns what is lent over the present transport.
+    pub(super) fn loans(&self) -> Option<&Arc<Loans>> {
+        self.transport.as_ref().and_then(|transport| transport.sink.loans())
+    }
+
     /// Tells whether the peer should not be read before it has read what it is owed.
     pub(super) fn owes_too_much(&self) -> bool {
         self.outbox.owes_too_much(self.link.outstanding() > 0)
@@ -229,6 +237,15 @@ impl Peer {
     pub(super) fn encoder(&self) -> (Vec<u8>, Limits) {
         let mut state = self.lock();
         (std::mem::take(&mut state.spare), state.limits)
+    }
+
+    /// Decides in which memory large payloads beside a message go over the present transport, or the next.
+    pub(super) fn decide(&self, beside: &mut Outgoing) -> Result<(), Box<EncodeError>> {
+        if beside.descriptors().is_empty() {
+            return Ok(());
+        }
+        let loans = self.lock().loans().map(Arc::clone);
+        blob::decide(beside, loans.as_ref()).map_err(Error::custom)
     }
 
     /// Locks the state, lets `act` give the machine events, and then does what concerns others.

@@ -9,14 +9,14 @@ use bailiwick_core::link::{
     Action, Closed, Delivery, Event, Failure, Frame, ImportId, NotDelivered as Reason, Outcome, Refusal,
     Target,
 };
-use bailiwick_wire::FdKinds;
 use bailiwick_wire::audit::Evidence;
 use bailiwick_wire::control::ToSupervisor;
-use bailiwick_wire::descriptors::Incoming;
+use bailiwick_wire::descriptors::{Came, Incoming};
 use bailiwick_wire::fault::Fault;
 use bailiwick_wire::frame::{Extensions, Header};
 use bailiwick_wire::reason::{DownCause, NotDelivered};
 use bailiwick_wire::schema::{Disagreement, MethodSchema};
+use bailiwick_wire::{FdKind, FdKinds};
 
 use super::effect::Effect;
 use super::exports::Meant;
@@ -411,9 +411,13 @@ impl Turn<'_> {
         let fds = std::mem::take(&mut arrived.fds);
         let bytes = arrived.payload.to_vec().into();
         let addresses = arrived.extensions.addresses;
-        let descriptors = fds.into_iter().map(|fd| (observe(fd.as_fd()), fd)).collect();
+        let observed = |came| match came {
+            Came::Fd(fd) => (observe(fd.as_fd()), Came::Fd(fd)),
+            Came::Lent(lent) => (FdKind::SealedMemory, Came::Lent(lent)),
+        };
+        let descriptors = fds.into_iter().map(observed).collect();
         let addresses = self.introduce(&addresses);
-        let beside = Incoming::new(descriptors, addresses).granting(granted);
+        let beside = Incoming::with_lent(descriptors, addresses).granting(granted);
         Some(Payload { bytes, beside, limits: self.state.limits })
     }
 
@@ -510,6 +514,7 @@ impl Turn<'_> {
             transport.sink.write(&mut self.state.outbox);
             self.peer.writer.wake();
             self.peer.emptied.notify_waiters();
+            self.lend_nothing();
         }
         self.state.outbox.clear();
     }

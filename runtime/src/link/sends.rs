@@ -11,6 +11,7 @@ use bailiwick_wire::reason::NotDelivered;
 use super::effect::Effect;
 use super::frames;
 use super::peer::{Hand, Turn};
+use crate::blob::{decide, may_go};
 use crate::envelope::Envelope;
 use crate::ticket::Ticket;
 
@@ -102,7 +103,37 @@ pub(super) enum SendOutcome {
     Refused(NotDelivered),
 }
 
+/// What became of a message that its sender offers.
+pub(super) enum Offered {
+    /// It was given to the machine, which wrote it at once if there is nothing to say of it.
+    Sent(Option<Box<Sent>>),
+    /// What goes beside it was decided for another transport: nothing has happened.
+    Elsewhere(Box<Envelope>),
+}
+
 impl Turn<'_> {
+    /// Gives a message of a local sender's to the machine.
+    pub(super) fn offer(
+        &mut self,
+        import: ImportId,
+        envelope: Box<Envelope>,
+        parcel: &mut Parcel,
+        patience: Patience,
+    ) -> Offered {
+        if !self.may_post(parcel) {
+            return Offered::Elsewhere(envelope);
+        }
+        let mut message = Some(envelope);
+        if self.send_at_once(import, &mut message, parcel) {
+            self.recycle(std::mem::take(&mut parcel.bytes));
+            return Offered::Sent(None);
+        }
+        let Some(envelope) = message else { return Offered::Sent(None) };
+        let mut sent = self.send(import, envelope, std::mem::take(parcel), From::Sender(patience));
+        self.recycle(std::mem::take(&mut sent.parcel.bytes));
+        Offered::Sent(Some(Box::new(sent)))
+    }
+
     /// Writes a message that nothing keeps waiting. Returns whether it is written; if not, nothing has changed. A tell is
     /// left to the caller to be dropped.
     pub(super) fn send_at_once(
@@ -178,9 +209,43 @@ impl Turn<'_> {
 
     /// Takes a message out that is to go over the link of another life of the peer.
     pub(super) fn hand_back(&mut self, ticket: SendId, import: ImportId, hand: &mut Hand<'_>) {
-        if let Sending::Kept(kept) = self.take_sending(ticket) {
-            hand.handed_back.push((import, kept));
+        if let Sending::Kept(mut kept) = self.take_sending(ticket) {
+            match decide(&mut kept.parcel.beside, None) {
+                Ok(()) => hand.handed_back.push((import, kept)),
+                Err(_) => self.give_back_unsent(*kept),
+            }
         }
+    }
+
+    /// Has messages that wait lend nothing over a transport that has ended: what of theirs it was decided to lend goes in sealed memory, or,
+    /// where there is none to be had, back to their senders. Nothing was spent for them yet.
+    pub(super) fn lend_nothing(&mut self) {
+        let mut unsent = Vec::new();
+        for sending in &mut self.state.sends {
+            if let Sending::Kept(kept) = sending
+                && !may_go(&kept.parcel.beside, None)
+                && decide(&mut kept.parcel.beside, None).is_err()
+            {
+                unsent.push(kept.ticket);
+            }
+        }
+        for ticket in unsent {
+            if let Sending::Kept(kept) = self.take_sending(ticket) {
+                self.abandon(ticket);
+                self.give_back_unsent(*kept);
+            }
+        }
+    }
+
+    fn give_back_unsent(&mut self, kept: Kept) {
+        let Kept { parcel, envelope, line, .. } = kept;
+        self.effects.push(Effect::GiveBack(envelope, line, NotDelivered::DescriptorsExhausted));
+        self.effects.push(Effect::Drop(Box::new(parcel.beside)));
+    }
+
+    /// Tells whether a message may go over the present transport as it was decided.
+    pub(super) fn may_post(&self, parcel: &Parcel) -> bool {
+        parcel.beside.descriptors().is_empty() || may_go(&parcel.beside, self.state.loans())
     }
 
     /// Takes over a message that waited for another life of the peer.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bailiwick_sys::link_pair::take;
 use bailiwick_sys::socket::{Packet, ReceiveError, SendError, receive, send};
+use bailiwick_wire::descriptors::Came;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -132,7 +133,10 @@ impl SocketSource {
 
 fn read(received: Result<Option<Packet>, ReceiveError>) -> Read {
     match received {
-        Ok(Some(packet)) => Read::Packet(packet),
+        Ok(Some(mut packet)) => {
+            let fds = std::mem::take(&mut packet.fds);
+            Read::Packet(packet, fds.into_iter().map(Came::Fd).collect())
+        }
         Ok(None) | Err(_) => Read::Ended,
     }
 }
@@ -141,7 +145,10 @@ impl SocketSink {
     pub(super) fn write(&mut self, outbox: &mut Outbox) -> (u64, Stopped) {
         let mut frames = 0;
         while let Some(packet) = outbox.first() {
-            let fds: Vec<_> = packet.fds.iter().map(|fd| fd.as_fd()).collect();
+            // What is lent over another transport is no descriptor here, and none is in the outbox.
+            let Some(fds) = packet.fds.iter().map(|carried| carried.fd()).collect::<Option<Vec<_>>>() else {
+                return (frames, Stopped::Gone);
+            };
             match send(self.0.as_fd(), &[IoSlice::new(&packet.bytes)], &fds) {
                 Ok(_) => frames += outbox.written(),
                 Err(error) => return (frames, stopped(&error)),

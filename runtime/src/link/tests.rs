@@ -2,6 +2,7 @@
 
 mod allocations;
 mod begun;
+mod blobs;
 mod conformance;
 mod desk;
 mod fire;

@@ -8,14 +8,17 @@
 //! The reading half belongs to the task that moves the bytes, the writing half to the state of the peer: whoever ends a link
 //! writes its last words under the lock. Either kind delivers packets whole, in their order, and all of them before the end.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bailiwick_sys::socket::Packet;
+use bailiwick_wire::descriptors::Came;
 
 use super::outbox::Outbox;
 use super::pages::Pages;
 use super::ring::{RingSink, RingSource};
 use super::socket::{SocketSink, SocketSource};
+use crate::blob::Loans;
 
 /// One end of a link, as its worker has it.
 pub(super) struct Joined {
@@ -43,8 +46,8 @@ pub(super) enum Sink {
 /// What came of a look for a packet.
 #[derive(Debug)]
 pub(super) enum Read {
-    /// A packet; it stands at the beginning of the buffer.
-    Packet(Packet),
+    /// A packet, which stands at the beginning of the buffer, and what came with it.
+    Packet(Packet, Vec<Came>),
     /// None, but something else: it is to be looked again.
     Again,
     /// Nothing is left, and nothing more will come.
@@ -96,6 +99,22 @@ impl Source {
         }
     }
 
+    /// Tells whether memory is mapped or held that was lent, or may have been.
+    pub(super) fn holds_memory(&self) -> bool {
+        match self {
+            Self::Socket(_) => false,
+            Self::Ring(source) => source.holds_memory(),
+        }
+    }
+
+    /// Lets go of such memory that was not used since the last time.
+    pub(super) fn tick(&mut self) {
+        match self {
+            Self::Socket(_) => {}
+            Self::Ring(source) => source.tick(),
+        }
+    }
+
     /// Notes that the socket is full.
     pub(super) fn is_full(&mut self, task: &Context<'_>) {
         match self {
@@ -106,6 +125,14 @@ impl Source {
 }
 
 impl Sink {
+    /// Returns what is lent over it: to who shares memory already, and to nobody else.
+    pub(super) fn loans(&self) -> Option<&Arc<Loans>> {
+        match self {
+            Self::Socket(_) => None,
+            Self::Ring(sink) => Some(sink.loans()),
+        }
+    }
+
     /// Writes packets until nothing is left or no more goes. Returns how many frames left.
     pub(super) fn write(&mut self, outbox: &mut Outbox) -> (u64, Stopped) {
         match self {

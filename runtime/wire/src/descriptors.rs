@@ -21,8 +21,9 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::marker::PhantomData;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::{FdKind, FdKinds, Limit, Limits};
@@ -30,27 +31,58 @@ use crate::{FdKind, FdKinds, Limit, Limits};
 /// An address as the runtime knows it; only the runtime can look inside.
 pub type AnyAddress = Box<dyn Any + Send>;
 
+/// What was lent to the reader of a message, as the runtime knows it; given back when it is dropped.
+pub type AnyLent = Box<dyn Any + Send>;
+
+/// What goes beside an encoded message as a descriptor, until its link has sent it.
+///
+/// Of some it is not decided while the message is encoded which descriptor that is, since it is not known over which link it will go.
+pub trait Carried: Any + fmt::Debug + Send + Sync {
+    /// Returns the descriptor, if it is decided.
+    fn fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+impl Carried for OwnedFd {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
+    }
+}
+
+/// A descriptor that came with a message, or what was lent by one.
+#[derive(Debug)]
+pub enum Came {
+    /// The descriptor.
+    Fd(OwnedFd),
+    /// What was lent. Where it matters of what kind it is, it is sealed memory.
+    Lent(AnyLent),
+}
+
 /// What an encoded message carries beside its bytes, in the order of the numbers in the payload.
 ///
 /// One word, since it goes with every message on its way and most carry nothing.
 #[derive(Debug, Default)]
-pub struct Outgoing(Option<Box<Carried>>);
+pub struct Outgoing(Option<Box<Load>>);
 
 #[derive(Debug, Default)]
-struct Carried {
-    descriptors: Vec<(FdKind, Arc<OwnedFd>)>,
+struct Load {
+    descriptors: Vec<(FdKind, Arc<dyn Carried>)>,
     addresses: Vec<AnyAddress>,
 }
 
 impl Outgoing {
     /// Returns the descriptors, with what was promised of each.
-    pub fn descriptors(&self) -> &[(FdKind, Arc<OwnedFd>)] {
-        self.0.as_ref().map_or(&[], |carried| &carried.descriptors)
+    pub fn descriptors(&self) -> &[(FdKind, Arc<dyn Carried>)] {
+        self.0.as_ref().map_or(&[], |load| &load.descriptors)
+    }
+
+    /// Returns the descriptors, to be decided or exchanged for others of the same kind.
+    pub fn descriptors_mut(&mut self) -> impl Iterator<Item = &mut Arc<dyn Carried>> {
+        self.0.iter_mut().flat_map(|load| &mut load.descriptors).map(|(_, carried)| carried)
     }
 
     /// Returns the addresses; the link gives each a slot of its own.
     pub fn addresses(&self) -> &[AnyAddress] {
-        self.0.as_ref().map_or(&[], |carried| &carried.addresses)
+        self.0.as_ref().map_or(&[], |load| &load.addresses)
     }
 
     /// Returns what was promised of the descriptors.
@@ -67,7 +99,7 @@ pub struct Incoming(Option<Box<Beside>>);
 
 #[derive(Debug, Default)]
 struct Beside {
-    descriptors: Vec<Place<(FdKind, OwnedFd)>>,
+    descriptors: Vec<Place<(FdKind, Came)>>,
     addresses: Vec<Place<AnyAddress>>,
     granted: Option<FdKinds>,
 }
@@ -81,6 +113,12 @@ enum Place<T> {
 impl Incoming {
     /// Takes the descriptors with what each was *observed* to be, and the addresses made for this message.
     pub fn new(descriptors: Vec<(FdKind, OwnedFd)>, addresses: Vec<AnyAddress>) -> Incoming {
+        let descriptors = descriptors.into_iter().map(|(kind, fd)| (kind, Came::Fd(fd)));
+        Incoming::with_lent(descriptors.collect(), addresses)
+    }
+
+    /// Like [`Incoming::new`], of descriptors among which may be what was lent.
+    pub fn with_lent(descriptors: Vec<(FdKind, Came)>, addresses: Vec<AnyAddress>) -> Incoming {
         if descriptors.is_empty() && addresses.is_empty() {
             return Incoming(None);
         }
@@ -209,13 +247,13 @@ pub enum FieldError {
 }
 
 enum Table {
-    Encoding { carried: Box<Carried>, fds: u16, addresses: u16 },
+    Encoding { load: Box<Load>, fds: u16, addresses: u16 },
     Decoding(Box<Beside>),
 }
 
 impl Table {
     fn encoding((fds, addresses): (u16, u16)) -> Table {
-        Table::Encoding { carried: Box::default(), fds, addresses }
+        Table::Encoding { load: Box::default(), fds, addresses }
     }
 }
 
@@ -254,9 +292,17 @@ const ADDRESS: &str = "address";
 /// # Errors
 /// `Outside` if no message is being encoded on this thread, `TooMany` if it has as many as it may.
 pub fn put(kind: FdKind, fd: &Arc<OwnedFd>) -> Result<u16, FieldError> {
-    encoding(DESCRIPTOR, |carried, fds, _| {
-        let number = next(carried.descriptors.len(), fds, Limit::Fds)?;
-        carried.descriptors.push((kind, Arc::clone(fd)));
+    put_carried(kind, Arc::<OwnedFd>::clone(fd))
+}
+
+/// Like [`put`], of what may not be decided yet.
+///
+/// # Errors
+/// As [`put`].
+pub fn put_carried(kind: FdKind, carried: Arc<dyn Carried>) -> Result<u16, FieldError> {
+    encoding(DESCRIPTOR, |load, fds, _| {
+        let number = next(load.descriptors.len(), fds, Limit::Fds)?;
+        load.descriptors.push((kind, carried));
         Ok(number)
     })
 }
@@ -266,9 +312,9 @@ pub fn put(kind: FdKind, fd: &Arc<OwnedFd>) -> Result<u16, FieldError> {
 /// # Errors
 /// As [`put`].
 pub fn put_address(address: AnyAddress) -> Result<u16, FieldError> {
-    encoding(ADDRESS, |carried, _, addresses| {
-        let number = next(carried.addresses.len(), addresses, Limit::Addresses)?;
-        carried.addresses.push(address);
+    encoding(ADDRESS, |load, _, addresses| {
+        let number = next(load.addresses.len(), addresses, Limit::Addresses)?;
+        load.addresses.push(address);
         Ok(number)
     })
 }
@@ -278,9 +324,21 @@ pub fn put_address(address: AnyAddress) -> Result<u16, FieldError> {
 /// # Errors
 /// `Outside`, `Missing`, `TakenTwice` or `Kind`.
 pub fn take(number: u16, promised: FdKind) -> Result<OwnedFd, FieldError> {
+    decoding(DESCRIPTOR, |incoming| match take_place(&mut incoming.descriptors, DESCRIPTOR, number)? {
+        (found, Came::Fd(fd)) if found.keeps(promised) => Ok(fd),
+        (found, _) => Err(FieldError::Kind { number, found, promised }),
+    })
+}
+
+/// Takes the memory with this number: a descriptor of sealed memory, or what was lent.
+///
+/// # Errors
+/// `Outside`, `Missing`, `TakenTwice` or `Kind`.
+pub fn take_memory(number: u16) -> Result<Came, FieldError> {
+    let promised = FdKind::SealedMemory;
     decoding(DESCRIPTOR, |incoming| {
-        let (found, fd) = take_place(&mut incoming.descriptors, DESCRIPTOR, number)?;
-        if found.keeps(promised) { Ok(fd) } else { Err(FieldError::Kind { number, found, promised }) }
+        let (found, came) = take_place(&mut incoming.descriptors, DESCRIPTOR, number)?;
+        if found.keeps(promised) { Ok(came) } else { Err(FieldError::Kind { number, found, promised }) }
     })
 }
 
@@ -307,10 +365,10 @@ fn take_place<T>(places: &mut [Place<T>], what: &'static str, number: u16) -> Re
 
 fn encoding<R>(
     what: &'static str,
-    act: impl FnOnce(&mut Carried, u16, u16) -> Result<R, FieldError>,
+    act: impl FnOnce(&mut Load, u16, u16) -> Result<R, FieldError>,
 ) -> Result<R, FieldError> {
     with_table(|table| match table {
-        Some(Table::Encoding { carried, fds, addresses }) => act(carried, *fds, *addresses),
+        Some(Table::Encoding { load, fds, addresses }) => act(load, *fds, *addresses),
         Some(Table::Decoding(_)) | None => Err(FieldError::Outside { what }),
     })
 }
@@ -432,7 +490,7 @@ fn take_error() -> Option<FieldError> {
 #[cold]
 fn take_outgoing() -> Outgoing {
     match AMBIENT.with_borrow_mut(|ambient| ambient.table.take()) {
-        Some(Table::Encoding { carried, .. }) => Outgoing(Some(carried)),
+        Some(Table::Encoding { load, .. }) => Outgoing(Some(load)),
         Some(Table::Decoding(_)) | None => Outgoing::default(),
     }
 }

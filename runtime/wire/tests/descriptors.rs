@@ -94,7 +94,10 @@ fn descriptors_and_addresses_get_numbers_of_their_own() {
     assert_eq!(bytes, [0, 0, 0, 0, 1, 1, 0, 1, 0]);
     assert_eq!((outgoing.descriptors().len(), outgoing.addresses().len()), (2, 2));
     assert_eq!(outgoing.kinds().iter().collect::<Vec<_>>(), [FdKind::PipeWriter]);
-    let received = outgoing.descriptors().iter().map(|(kind, fd)| (*kind, fd.try_clone().expect("a copy")));
+    let received = outgoing
+        .descriptors()
+        .iter()
+        .map(|(kind, fd)| (*kind, fd.fd().expect("it is decided").try_clone_to_owned().expect("a copy")));
     let names =
         outgoing.addresses().iter().map(|address| address.downcast_ref::<&'static str>().expect("a name"));
     let addresses = names.map(|name| Box::new(*name) as AnyAddress).collect();

@@ -27,8 +27,8 @@ fn memory(evil: &mut Evil, seals: i32, is_mapped: bool) -> (i64, Option<i64>) {
     (file, mapped)
 }
 
-/// A blob whose bytes are in the first descriptor that comes with it.
-const IN_MEMORY: [u8; 6] = [1, 0, 0, 0, 0, 0];
+/// A blob whose bytes, [`LONG`] of them, are in the first descriptor that comes with it.
+const IN_MEMORY: [u8; 14] = [1, 0, 0, 0, 0, 0, 0x40, 0x9c, 0, 0, 0, 0, 0, 0];
 
 /// Every way to change memory by its descriptor.
 fn changes(file: i64, mapped: i64) -> Vec<Attack> {

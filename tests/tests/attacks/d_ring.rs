@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use bailiwick_core::ring::{CONTROL_WORDS, LANE_WORDS, LINK_BYTES};
+use bailiwick_core::lending::PLACES;
+use bailiwick_core::ring::{CONTROL_WORDS, LANE_WORDS, LINK_BYTES, RETURN_STRIDE, RETURNS_AT};
 use bailiwick_sys::link_pair::memory_bytes;
 use bailiwick_tests::harness::{Process, needs_root, wait_until};
 use nix::libc;
@@ -152,6 +153,54 @@ fn d1_d7_who_claims_to_have_read_what_it_has_not_loses_what_it_is_sent_and_the_l
         }
         let by = ["caller", "evil"].map(|by| closed(&scene, by));
         assert!(by.iter().all(|count| *count > 0), "each found what was forged on its way: {by:?}");
+        scene.assert_unharmed();
+    }
+}
+
+/// Bytes of one segment of what the giver lends.
+const SEGMENT_BYTES: usize = 80 << 10;
+
+/// Control: blobs are lent to evil, and what it writes is in the memory of who lends them. Evil says of what it reads that it has
+/// given it back, never will, and did so more often than it was lent: it is sent the next while it reads, or memory that is sealed, and
+/// nobody's memory grows by that. Seen to fail with a count that is taken from the other.
+#[test]
+fn d1_d8_who_lies_of_what_it_gave_back_takes_no_more_than_it_may_and_harms_nobody() {
+    if needs_root("only root sees what a process has mapped") {
+        return;
+    }
+    for &mode in modes() {
+        let giver = format!(
+            "[worker.giver]\nexec = \"tw\"\n{WITHIN}sandbox.system_call_filter = [\"+memfd_create\"]\n\
+             actor.gifts = {{ type = \"Giver\", args = {{ target = \"evil/shelf\", chunks = 10, blobs = 1000000000 }} }}\n\
+             [[grant]]\nfrom = \"giver\"\nto = \"evil\"\n"
+        );
+        let shelf = "actor.shelf = { type = \"Keeper\", args = { keeps = 4 } }\n";
+        let manifest = Scene::manifest(&format!("{SHARED}{giver}"), &format!("{WITHIN}{shelf}"));
+        let mut scene = Scene::of_manifest(mode, &manifest);
+        let giver = scene.pid("giver");
+        let lent = || shared(giver, SEGMENT_BYTES).len();
+        wait_until("memory that is lent", || lent() > 0);
+        let (file, start) = ring(&scene, "evil");
+        let (theirs, place) = ring(&scene, "giver");
+        assert_eq!(file, theirs, "{mode:?}: the same memory");
+        let words = || (0..2 * PLACES).map(|number| 8 * (RETURNS_AT + number * RETURN_STRIDE) as i64);
+        for lie in [u64::MAX, 0, 1, 1 << 63, 12, u64::MAX - 1, 1 << 20].into_iter().cycle().take(70) {
+            words().for_each(|at| scene.evil.poke(start + at, &lie.to_ne_bytes()));
+            assert!(lent() <= PLACES, "{mode:?} {lie}");
+        }
+        let memory = fs::File::open(format!("/proc/{}/mem", giver.0)).expect("root may");
+        let last = words().next_back().expect("there are some");
+        let mut seen = [0; 8];
+        std::os::unix::fs::FileExt::read_exact_at(&memory, &mut seen, (place + last) as u64)
+            .expect("it is mapped");
+        assert_ne!(u64::from_ne_bytes(seen), 0, "{mode:?}");
+        assert_eq!(scene.pid("giver"), giver, "{mode:?}");
+        // Over the link of evil's next life nothing of that is left.
+        scene.pid("evil").signal(Signal::SIGKILL);
+        scene.meet_again(2);
+        wait_until("a ring of its own for the next life", || ring(&scene, "evil").0 != file);
+        wait_until("memory that is lent again", || lent() > 0);
+        assert_eq!(scene.pid("giver"), giver, "{mode:?}");
         scene.assert_unharmed();
     }
 }

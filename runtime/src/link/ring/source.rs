@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::os::fd::OwnedFd;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bailiwick_core::ring::{Forged, Reader, Record, Spin};
-use bailiwick_sys::socket::{LostFds, Packet, ReceiveError, send};
+use bailiwick_sys::socket::{LostFds, MAX_FDS, Packet, ReceiveError, send};
+use bailiwick_wire::descriptors::Came;
 use bailiwick_wire::frame::MAX_PACKET_BYTES;
 
 use super::lane::Lane;
+use super::lenders::Lenders;
 use super::{BELL, DESCRIPTORS};
 use crate::link::mover::have_others_first;
 use crate::link::socket::{Socket, receive_all, stopped};
@@ -26,11 +27,12 @@ pub(in crate::link) struct RingSource {
     /// The writer was to be woken, and the kernel had no memory for that.
     owes_bell: bool,
     watch: Watch,
+    lenders: Lenders,
 }
 
 /// What came in one packet of the socket.
 struct Descriptors {
-    fds: Vec<OwnedFd>,
+    fds: Vec<Came>,
     /// Some did not fit into this process's table.
     lost: Option<LostFds>,
 }
@@ -47,9 +49,17 @@ struct Watch {
 }
 
 impl RingSource {
-    pub(super) fn new(reader: Reader<Lane>, socket: Socket, busy_poll: Duration) -> Self {
+    pub(super) fn new(reader: Reader<Lane>, socket: Socket, busy_poll: Duration, lenders: Lenders) -> Self {
         let watch = Watch { spin: Spin::new(busy_poll), since: None, asleep: None, has_read: false };
-        Self { reader, socket, early: VecDeque::new(), is_over: false, owes_bell: false, watch }
+        Self { reader, socket, early: VecDeque::new(), is_over: false, owes_bell: false, watch, lenders }
+    }
+
+    pub(in crate::link) fn holds_memory(&self) -> bool {
+        self.lenders.holds_memory()
+    }
+
+    pub(in crate::link) fn tick(&mut self) {
+        self.lenders.tick();
     }
 
     pub(in crate::link) fn socket(&mut self) -> &mut Socket {
@@ -89,10 +99,10 @@ impl RingSource {
         if !self.reader.sleep()? {
             return Poll::Ready(Ok(Read::Again));
         }
-        let mut byte = [0];
-        let received = ready!(self.socket.poll_receive(task, &mut byte));
+        let mut said = [0; SAID_BYTES];
+        let received = ready!(self.socket.poll_receive(task, &mut said));
         self.reader.wake();
-        Poll::Ready(self.received(received, byte))
+        Poll::Ready(self.received(received, &said))
     }
 
     /// Looks for a packet of a peer that is dead. Whatever else has its memory is not heard.
@@ -125,34 +135,34 @@ impl RingSource {
         let Record { bytes, fds } = record;
         let mut packet = Packet { bytes, fds: Vec::new(), truncated: false, lost: None, credentials: None };
         if fds == 0 {
-            return Read::Packet(packet);
+            return Read::Packet(packet, Vec::new());
         }
         let mut bells = 0;
         while self.early.is_empty() {
-            let mut byte = [0];
-            let received = receive_all(self.socket.as_fd(), &mut byte);
+            let mut said = [0; SAID_BYTES];
+            let received = receive_all(self.socket.as_fd(), &mut said);
             bells += 1;
             if bells > BELLS_MAX || matches!(received, Err(ReceiveError::WouldBlock)) {
                 return Read::Forged;
             }
-            match self.received(received, byte) {
+            match self.received(received, &said) {
                 Ok(Read::Again) => {}
-                Ok(Read::Packet(_) | Read::Ended | Read::Forged) | Err(_) => return Read::Forged,
+                Ok(Read::Packet(..) | Read::Ended | Read::Forged) | Err(_) => return Read::Forged,
             }
         }
         let Some(came) = self.early.pop_front() else { return Read::Forged };
         if came.fds.len() != usize::from(fds) && came.lost.is_none() {
             return Read::Forged;
         }
-        (packet.fds, packet.lost) = (came.fds, came.lost);
-        Read::Packet(packet)
+        packet.lost = came.lost;
+        Read::Packet(packet, came.fds)
     }
 
     /// Takes in what came over the socket.
     fn received(
         &mut self,
         received: Result<Option<Packet>, ReceiveError>,
-        [byte]: [u8; 1],
+        said: &[u8],
     ) -> Result<Read, Forged> {
         let Ok(Some(packet)) = received else {
             self.is_over = true;
@@ -160,14 +170,17 @@ impl RingSource {
             return Ok(Read::Again);
         };
         let Packet { bytes, fds, truncated, lost, credentials: _ } = packet;
-        if bytes != 1 || truncated || lost == Some(LostFds::Excess) {
+        if truncated || lost == Some(LostFds::Excess) {
             return Ok(Read::Forged);
         }
-        match (byte, fds.is_empty() && lost.is_none()) {
-            (BELL, true) => {}
+        match said.get(..bytes) {
+            Some([BELL]) if fds.is_empty() && lost.is_none() => {}
             // Who sends a second lot has published the packet of the first.
-            (DESCRIPTORS, false) if self.early.len() < 2 => self.early.push_back(Descriptors { fds, lost }),
-            (_, _) => return Ok(Read::Forged),
+            Some([DESCRIPTORS, places @ ..]) if self.early.len() < 2 => {
+                let Some((fds, lost)) = self.lenders.came(fds, places, lost) else { return Ok(Read::Forged) };
+                self.early.push_back(Descriptors { fds, lost });
+            }
+            Some(_) | None => return Ok(Read::Forged),
         }
         Ok(Read::Again)
     }
@@ -227,6 +240,8 @@ impl Watch {
     }
 }
 
+/// Bytes of the longest packet of the socket.
+const SAID_BYTES: usize = 1 + MAX_FDS;
 /// Packets of the socket that may stand before the descriptors of a packet: each end rings at most once for each sleep.
 const BELLS_MAX: u32 = 64;
 /// How often it looks before others of the executor have their turn: a microsecond or two.

@@ -1,6 +1,7 @@
 //! What every kind of link does, written once.
 
 use std::fs::File;
+use std::io::Write;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -37,6 +38,7 @@ suite! {
     an_impatient_tell_to_a_full_actor_is_refused;
     a_descriptor_travels_there_and_back;
     large_payloads_arrive_whole;
+    blobs_hold_still_for_as_long_as_somebody_has_them;
     a_handler_is_dropped_when_its_deadline_passes;
     a_handler_is_dropped_when_the_asker_is;
     a_deadline_travels_with_nested_asks;
@@ -137,6 +139,29 @@ fn large_payloads_arrive_whole<K: Kind>() {
         assert!(desk.reverse(bytes).ask(SOON).await.unwrap() == reversed);
         let blob = Blob::from(vec![1; 4 << 20]);
         assert_eq!(desk.length(blob).ask(SOON).await, Ok(4 << 20));
+    });
+}
+
+fn blobs_hold_still_for_as_long_as_somebody_has_them<K: Kind>() {
+    let pattern = |round: usize, at: usize| vec![(round * 8 + at) as u8; 100_000 + at];
+    run::<K>(async |_, desk, _| {
+        let mut before: Vec<Blob> = Vec::new();
+        for round in 0..20 {
+            for at in 0..8 {
+                let mut blob = Blob::writer(&desk, 100_000);
+                blob.write_all(&pattern(round, at)).unwrap();
+                desk.keep(blob.finish()).tell().await.unwrap();
+            }
+            for (at, blob) in before.iter().enumerate() {
+                assert!(**blob == pattern(round - 1, at), "what came back in the round before has changed");
+            }
+            // What was there comes back, while what came back before makes room for it.
+            before = desk.kept().ask(SOON).await.unwrap();
+            assert_eq!(before.len(), 8);
+            for (at, blob) in before.iter().enumerate() {
+                assert!(**blob == pattern(round, at), "what was kept has changed");
+            }
+        }
     });
 }
 

@@ -21,6 +21,9 @@ pub(crate) trait Desk {
     async fn open(&mut self, path: String) -> Fd<File>;
     async fn reverse(&mut self, bytes: Vec<u8>) -> Vec<u8>;
     async fn length(&mut self, blob: Blob) -> usize;
+    async fn keep(&mut self, blob: Blob);
+    /// Gives back the oldest blobs that it keeps, as many as go with one message.
+    async fn kept(&mut self) -> Vec<Blob>;
     async fn count_to(&mut self, last: u32) -> Replies<u32>;
     /// Asks the desk that is passed to it to add a number.
     async fn relay(&mut self, to: DeskRef, number: u32) -> Result<usize, String>;
@@ -43,6 +46,7 @@ pub(crate) trait Bell {
 #[derive(Default)]
 pub(crate) struct Clerk {
     list: Vec<u32>,
+    blobs: Vec<Blob>,
     dropped: std::rc::Rc<std::cell::Cell<u32>>,
 }
 
@@ -95,6 +99,15 @@ impl Desk for Clerk {
 
     async fn length(&mut self, blob: Blob) -> usize {
         blob.len()
+    }
+
+    async fn keep(&mut self, blob: Blob) {
+        self.blobs.push(blob);
+    }
+
+    async fn kept(&mut self) -> Vec<Blob> {
+        let count = self.blobs.len().min(16);
+        self.blobs.drain(..count).collect()
     }
 
     async fn count_to(&mut self, last: u32) -> Replies<u32> {

@@ -68,12 +68,15 @@ const FORGERIES: &[Forgery] = &[
     ("a packet with bits that nobody sets", |end| end.publish(8, 1 << 16, 2)),
     ("a packet whose descriptors did not come", |end| end.publish(8, 1, 2)),
     ("a packet with fewer descriptors than it says", |end| {
-        end.send(&[1], 1);
+        end.send(&[1, 255], 1);
         end.publish(8, 2, 2);
     }),
     ("a packet that holds no frames", |end| end.publish(100, 0, 14)),
-    ("descriptors that nobody asked for", |end| (0..3).for_each(|_| end.send(&[1], 1))),
+    ("descriptors that nobody asked for", |end| (0..3).for_each(|_| end.send(&[1, 255], 1))),
     ("descriptors with a bell", |end| end.send(&[0], 1)),
+    ("descriptors of which nothing is said", |end| end.send(&[1], 1)),
+    ("fewer descriptors than are said to be there", |end| end.send(&[1, 255, 255], 1)),
+    ("memory of a place that is none", |end| end.send(&[1, 32], 1)),
     ("a byte that means nothing", |end| end.send(&[2], 0)),
     ("bytes over the socket", |end| end.send(&[0, 0], 0)),
 ];
