@@ -106,6 +106,9 @@ pub(crate) trait Lifecycle<A>: Sync {
 
 struct Of<A>(PhantomData<fn() -> A>);
 
+/// A lifecycle as who waits for its first message holds it: it takes half of the room that the reference does.
+pub(crate) type LifecycleOf<A> = fn() -> &'static dyn Lifecycle<A>;
+
 pub(crate) fn lifecycle_of<A: Actor>() -> &'static dyn Lifecycle<A> {
     &Of::<A>(PhantomData)
 }

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 
 use bailiwick_wire::schema::ProtocolSchema;
@@ -27,14 +27,20 @@ pub(crate) struct Cell {
     path: Box<str>,
     generation: AtomicU32,
     pub(crate) queue: Queue,
-    /// Made at the first use, for most actors are watched by nobody.
-    watchers: Mutex<Option<Box<Watchers>>>,
-    /// How chains of asks name it, made when the first nested ask needs it.
-    waiting: OnceLock<Box<Waiting>>,
+    /// Made at the first use, for most actors are watched by nobody and ask nobody.
+    seldom: OnceLock<Box<Seldom>>,
     /// The thread on which the actor lives, known once it does.
     thread: OnceLock<ThreadId>,
     kind: Kind,
     this: std::sync::Weak<Self>,
+}
+
+/// What only some actors have.
+#[derive(Default)]
+struct Seldom {
+    watchers: Mutex<Watchers>,
+    /// How chains of asks name it, made when the first nested ask needs it.
+    waiting: OnceLock<Waiting>,
 }
 
 /// What it is the lasting part of.
@@ -76,8 +82,7 @@ impl Cell {
             path: path.into(),
             generation: AtomicU32::new(0),
             queue: Queue::new(bounds),
-            watchers: Mutex::default(),
-            waiting: OnceLock::new(),
+            seldom: OnceLock::new(),
             thread: OnceLock::new(),
             kind,
             this: this.clone(),
@@ -98,9 +103,9 @@ impl Cell {
 
     /// Returns how chains of asks name it.
     pub(crate) fn waiting(&self) -> &Waiting {
-        self.waiting.get_or_init(|| {
+        self.seldom().waiting.get_or_init(|| {
             let name = ActorName::new(&self.node.worker, self.node.instance, &self.path, None).to_string();
-            Box::new(Waiting { id: id_of(&name), name: Some(name.into()) })
+            Waiting { id: id_of(&name), name: Some(name.into()) }
         })
     }
 
@@ -119,7 +124,7 @@ impl Cell {
 
     /// Tells all who watch that the incarnation has ended.
     pub(crate) fn incarnation_ended(&self, cause: &Cause) {
-        let watches = self.lock().as_mut().map(|watchers| mem::take(&mut watchers.watches));
+        let watches = self.watchers().map(|mut watchers| mem::take(&mut watchers.watches));
         for (_, notify) in watches.into_iter().flatten() {
             notify(self.down(cause.clone()));
         }
@@ -127,7 +132,7 @@ impl Cell {
 
     /// Brings the actor back after its end, because its siblings start anew.
     pub(crate) fn revive(&self) {
-        self.lock().get_or_insert_default().ended = None;
+        self.watchers_made().ended = None;
         self.queue.open();
     }
 
@@ -144,8 +149,8 @@ impl Cell {
         }
         parked.into_iter().for_each(|envelope| self.lose(envelope, reason.clone()));
         let (watches, finale) = {
-            let mut watchers = self.lock();
-            let watchers = watchers.get_or_insert_default();
+            let mut watchers = self.watchers_made();
+            let watchers = &mut *watchers;
             watchers.ended = Some(cause.clone());
             (mem::take(&mut watchers.watches), mem::take(&mut watchers.finale))
         };
@@ -167,12 +172,11 @@ impl Cell {
 
     /// Calls `finale` once the actor has ended for good; at once if it has.
     pub(crate) fn at_end(&self, finale: Box<dyn FnOnce() + Send>) {
-        let mut locked = self.lock();
-        let watchers = locked.get_or_insert_default();
+        let mut watchers = self.watchers_made();
         if watchers.ended.is_none() {
             watchers.finale.push(finale);
         } else {
-            drop(locked);
+            drop(watchers);
             finale();
         }
     }
@@ -212,12 +216,12 @@ impl Cell {
 
     /// Returns whether no further incarnation will come.
     pub(crate) fn is_ended(&self) -> bool {
-        self.lock().as_ref().is_some_and(|watchers| watchers.ended.is_some())
+        self.watchers().is_some_and(|watchers| watchers.ended.is_some())
     }
 
     /// Returns why no further incarnation will come.
     pub(crate) fn ended(&self) -> Option<Cause> {
-        self.lock().as_ref()?.ended.clone()
+        self.watchers()?.ended.clone()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -232,8 +236,17 @@ impl Cell {
         self.this.upgrade().expect("whoever calls a method of the cell holds it")
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Box<Watchers>>> {
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seldom(&self) -> &Seldom {
+        self.seldom.get_or_init(Box::default)
+    }
+
+    /// Returns those who watch, as far as there was ever one, or an end.
+    fn watchers(&self) -> Option<MutexGuard<'_, Watchers>> {
+        self.seldom.get().map(|seldom| seldom.watchers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn watchers_made(&self) -> MutexGuard<'_, Watchers> {
+        self.seldom().watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -256,25 +269,22 @@ impl Outlet for Cell {
     }
 
     fn watch(&self, id: WatchId, notify: Notify) {
-        let mut locked = self.lock();
-        let watchers = locked.get_or_insert_default();
+        let mut watchers = self.watchers_made();
         match &watchers.ended {
             None => watchers.watches.push((id, notify)),
             Some(cause) => {
                 let cause = cause.clone();
-                drop(locked);
+                drop(watchers);
                 notify(self.down(cause));
             }
         }
     }
 
     fn unwatch(&self, id: WatchId) {
-        let mut locked = self.lock();
-        let forgotten = locked.as_mut().and_then(|watchers| {
-            let at = watchers.watches.iter().position(|(known, _)| *known == id)?;
-            Some(watchers.watches.swap_remove(at))
-        });
-        drop(locked);
+        let Some(mut watchers) = self.watchers() else { return };
+        let at = watchers.watches.iter().position(|(known, _)| *known == id);
+        let forgotten = at.map(|at| watchers.watches.swap_remove(at));
+        drop(watchers);
         drop(forgotten);
     }
 }

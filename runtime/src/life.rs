@@ -12,7 +12,7 @@ use bailiwick_core::siblings;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use crate::actor::{Lifecycle, Reconfigured};
+use crate::actor::{Lifecycle, LifecycleOf, Reconfigured};
 use crate::args::Args;
 use crate::cell::Cell;
 use crate::context::Context;
@@ -30,7 +30,7 @@ use crate::turn::Turns;
 /// What an actor's task is started with.
 pub(crate) struct Life<A: 'static, D, T> {
     pub(crate) make: Make<A, T>,
-    pub(crate) lifecycle: Option<&'static dyn Lifecycle<A>>,
+    pub(crate) lifecycle: Option<LifecycleOf<A>>,
     pub(crate) args: Option<Box<Args>>,
     pub(crate) place: Mortal,
     /// Only what has come is still done.
@@ -166,7 +166,7 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             Err(cause) => return cause.into(),
         };
         let started = match self.lifecycle {
-            Some(lifecycle) => Box::pin(self.start(lifecycle, &mut actor, cx)).await,
+            Some(lifecycle) => Box::pin(self.start(lifecycle(), &mut actor, cx)).await,
             None => Ok(()),
         };
         let (has_started, end) = match started {
@@ -188,7 +188,7 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             && let Err(cause) = Box::pin(catch_async(of(
                 self.cell(),
                 Work::Step("stopping"),
-                lifecycle.stopping(&mut actor, cx),
+                lifecycle().stopping(&mut actor, cx),
             )))
             .await
         {
@@ -282,14 +282,16 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
                     // A watch that was taken back, or that an earlier incarnation set, is nobody's any more.
                     if cx.forget_watch(ended.watch)
                         && let Some(lifecycle) = lifecycle
-                        && let Err(cause) = Box::pin(down(cell, *lifecycle, actor, cx, ended.down)).await
+                        && let Err(cause) = Box::pin(down(cell, lifecycle(), actor, cx, ended.down)).await
                     {
                         return ControlFlow::Break(cause.into());
                     }
                 }
                 Some(Next::Signal(signal)) => match *signal {
                     Signal::Drain => *draining = true,
-                    signal => Box::pin(Self::signal(*lifecycle, args, actor, cx, signal)).await?,
+                    signal => {
+                        Box::pin(Self::signal(lifecycle.map(|of| of()), args, actor, cx, signal)).await?
+                    }
                 },
             }
         }

@@ -7,7 +7,7 @@ use bailiwick_core::tree::Restart;
 use bailiwick_wire::schema::ProtocolSchema;
 use serde::de::DeserializeOwned;
 
-use crate::actor::{Actor, Lifecycle};
+use crate::actor::{Actor, LifecycleOf};
 use crate::args::{Args, ArgsError};
 use crate::context::Context;
 use crate::mailbox::Mailbox;
@@ -70,7 +70,7 @@ pub struct Served<P, A: 'static, D, T> {
     pub(crate) make: Make<A, T>,
     pub(crate) name: Option<String>,
     pub(crate) mailbox: Option<Mailbox>,
-    pub(crate) lifecycle: Option<&'static dyn Lifecycle<A>>,
+    pub(crate) lifecycle: Option<LifecycleOf<A>>,
     pub(crate) terms: MemberTerms,
     pub(crate) blocking: bool,
     pub(crate) handoff: bool,
@@ -232,7 +232,7 @@ impl<P, A: 'static, D, T> Served<P, A, D, T> {
     where
         A: Actor,
     {
-        self.lifecycle = Some(crate::actor::lifecycle_of::<A>());
+        self.lifecycle = Some(crate::actor::lifecycle_of::<A>);
         self
     }
 

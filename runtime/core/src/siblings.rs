@@ -154,12 +154,12 @@ enum State {
     Held,
     /// Was told to begin.
     Starting,
-    /// Has started, at this time.
-    Running(Instant),
+    /// Has started; where it failed before, the row says when.
+    Running,
     /// Was told to end.
     Stopping,
-    /// Pauses alone.
-    Backoff(Instant),
+    /// Pauses alone, as long as the row says.
+    Backoff,
     /// Has ended as it should or was given up, and comes back when its siblings do.
     Kept,
 }
@@ -173,11 +173,29 @@ struct Member {
 }
 
 /// The failures in a row of one member.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Row {
+    /// When it started, while it runs; until when it pauses, while it does that alone.
+    at: Instant,
     failures: u32,
     pause: Duration,
     cools_down: bool,
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Self { at: Instant::START, failures: 0, pause: Duration::ZERO, cools_down: false }
+    }
+}
+
+impl Member {
+    /// Returns until when it pauses alone.
+    fn pauses_until(&self) -> Option<Instant> {
+        match (self.state, &self.row) {
+            (State::Backoff, Some(row)) => Some(row.at),
+            _ => None,
+        }
+    }
 }
 
 /// What the family does as a whole.
@@ -227,10 +245,7 @@ impl Siblings {
 
     /// Returns when [`Event::Tick`] is to be told at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        let alone = self.members.values().filter_map(|member| match member.state {
-            State::Backoff(until) => Some(until),
-            State::Held | State::Starting | State::Running(_) | State::Stopping | State::Kept => None,
-        });
+        let alone = self.members.values().filter_map(Member::pauses_until);
         let together = match self.phase {
             Phase::Pausing { until, .. } => Some(until),
             Phase::Steady | Phase::Halting { .. } | Phase::Closed => None,
@@ -251,7 +266,10 @@ impl Siblings {
             Event::Started(id) => {
                 let started = self.members.get_mut(&id);
                 if let Some(member) = started.filter(|member| member.state == State::Starting) {
-                    member.state = State::Running(step.now);
+                    member.state = State::Running;
+                    if let Some(row) = &mut member.row {
+                        row.at = step.now;
+                    }
                 }
             }
             Event::Ended { member, end, chance } => self.ended(member, end, chance, step),
@@ -274,7 +292,7 @@ impl Siblings {
 
     /// Ends the pauses of single members that are over.
     fn tick(&mut self, step: &mut Step<'_>) {
-        let over = |member: &Member| matches!(member.state, State::Backoff(until) if until <= step.now);
+        let over = |member: &Member| member.pauses_until().is_some_and(|until| until <= step.now);
         let due: Vec<_> = self.members.iter().filter(|(_, member)| over(member)).map(|(id, _)| *id).collect();
         for id in due {
             self.begin(id, step);

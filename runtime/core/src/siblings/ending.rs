@@ -58,11 +58,9 @@ impl Siblings {
     fn fail(&mut self, id: MemberId, chance: u32, step: &mut Step<'_>) {
         let Some(member) = self.members.get_mut(&id) else { return };
         let stable = self.terms.stable_after;
-        let started = member.state;
+        let was_running = member.state == State::Running;
         let row = member.row.get_or_insert_default();
-        if let State::Running(since) = started
-            && step.now.since(since) >= stable.max(row.pause)
-        {
+        if was_running && step.now.since(row.at) >= stable.max(row.pause) {
             **row = super::Row::default();
         }
         row.failures = row.failures.saturating_add(1);
@@ -98,7 +96,9 @@ impl Siblings {
         } else if at <= step.now {
             self.begin(id, step);
         } else {
-            member.state = State::Backoff(at);
+            member.state = State::Backoff;
+            // It has failed, so it has a row.
+            member.row.get_or_insert_default().at = at;
         }
     }
 

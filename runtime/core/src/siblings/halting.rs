@@ -65,8 +65,8 @@ impl Siblings {
     /// Stops the latest member from `from` on that lives. Returns whether none does.
     fn is_at_rest(&mut self, from: MemberId, step: &mut Step<'_>) -> bool {
         let latest = self.members.range_mut(from..).rev().find(|(_, member)| match member.state {
-            State::Starting | State::Running(_) | State::Stopping => true,
-            State::Held | State::Backoff(_) | State::Kept => false,
+            State::Starting | State::Running | State::Stopping => true,
+            State::Held | State::Backoff | State::Kept => false,
         });
         let Some((id, member)) = latest else { return true };
         if member.state != State::Stopping {
@@ -90,7 +90,7 @@ impl Siblings {
             match member.state {
                 State::Held => due.push(*id),
                 State::Starting | State::Stopping if self.is_serial() => break,
-                State::Starting | State::Stopping | State::Running(_) | State::Backoff(_) | State::Kept => {}
+                State::Starting | State::Stopping | State::Running | State::Backoff | State::Kept => {}
             }
             if self.is_serial() && !due.is_empty() {
                 break;

@@ -183,6 +183,22 @@ fn a_long_life_starts_the_row_of_failures_anew() {
     assert_eq!(family.fails('a'), "restart 0ns, begin a");
 }
 
+/// Seen to fail when a start is not noted, so that a life counts from the end of the pause before it.
+#[test]
+fn a_life_is_as_long_as_it_ran_however_late_it_began() {
+    let mut family = Family::of(Strategy::OneForOne, 1);
+    family.after_ms(20_000);
+    assert_eq!(family.fails('a'), "restart 0ns, begin a");
+    assert_eq!(family.after_ms(9_999), "");
+    assert_eq!(family.fails('a'), "restart 100ms");
+    assert_eq!(family.after_ms(5_000), "begin a");
+    assert_eq!(family.after_ms(9_999), "");
+    assert_eq!(family.fails('a'), "restart 200ms");
+    assert_eq!(family.after_ms(200), "begin a");
+    assert_eq!(family.after_ms(10_000), "");
+    assert_eq!(family.fails('a'), "restart 0ns, begin a");
+}
+
 #[test]
 fn significant_members_end_the_parent_when_any_or_all_are_done() {
     let significant = MemberTerms { significant: true, ..TRANSIENT };
