@@ -109,5 +109,5 @@ pub fn write(results: &Results, text: &mut String) -> std::fmt::Result {
         };
         writeln!(text, "| {what} | {sign} {bound_text} {unit} | {value} | {verdict} |")?;
     }
-    Ok(())
+    writeln!(text, "\n[Where the time goes](where-the-time-goes.md) says so of each that is missed.")
 }

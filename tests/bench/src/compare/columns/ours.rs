@@ -20,7 +20,7 @@ use crate::compare::client::{self, Client};
 use crate::compare::column::{Column, Kind, is_about_messages};
 use crate::compare::lives::{LIVES, median};
 use crate::compare::task::{Measured, Task};
-use crate::compare::workloads::{MIB, Workload};
+use crate::compare::workloads::{MIB, Place, Workload};
 use crate::cost::is_root;
 use crate::lives::{replaced_ms, started_ms};
 use crate::protocol::{EchoRef, Echoing};
@@ -112,7 +112,7 @@ impl Column for Ours {
             Self::Copied => workload == Workload::Size,
             Self::Open => is_about_lives || workload == Workload::Ask,
             Self::Ring | Self::Polled => is_about_messages(workload),
-            Self::Within => workload.is_about_actors(),
+            Self::Within => workload.place() == Place::Within,
             Self::Threads => matches!(workload, Workload::Ask | Workload::OneWay | Workload::Asks),
         }
     }
