@@ -43,6 +43,7 @@ const NAMED: u64 = 1;
 const ENDED: u64 = 2;
 const ACTOR: std::ops::Range<usize> = 2..18;
 const METHOD: std::ops::Range<usize> = 18..32;
+const LONGEST_NAME_BYTES: usize = (ACTOR.end - ACTOR.start) * WORD;
 
 /// The place of one thread, as its owner sees it.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +68,8 @@ impl<'a> Desk<'a> {
     /// Writes whose polls [`Self::begin`] tells of from now on; what does not fit is cut off.
     pub fn name<'n>(&self, actor: &str, method: impl IntoIterator<Item = &'n str>) {
         self.set(1, 0);
-        self.fill(ACTOR, actor.bytes());
-        self.fill(METHOD, method.into_iter().flat_map(str::bytes));
+        self.fill(ACTOR, [actor]);
+        self.fill(METHOD, method);
     }
 
     /// A poll begins, of what was named last if `named`.
@@ -89,10 +90,23 @@ impl<'a> Desk<'a> {
         self.words[0].store(0, Ordering::Release);
     }
 
-    fn fill(&self, words: std::ops::Range<usize>, bytes: impl Iterator<Item = u8>) {
-        let mut bytes = bytes.fuse();
-        for word in words {
-            self.set(word, u64::from_le_bytes(std::array::from_fn(|_| bytes.next().unwrap_or(0))));
+    /// Each actor that takes its turn is named, so this is part of what a message costs.
+    fn fill<'n>(&self, words: std::ops::Range<usize>, texts: impl IntoIterator<Item = &'n str>) {
+        let mut bytes = [0; LONGEST_NAME_BYTES];
+        let mut room = &mut bytes[..words.len() * WORD];
+        for text in texts {
+            let fits = text.len().min(room.len());
+            let (filled, rest) = room.split_at_mut(fits);
+            filled.copy_from_slice(&text.as_bytes()[..fits]);
+            room = rest;
+        }
+        for (word, bytes) in words.zip(bytes.chunks_exact(WORD)) {
+            let value = u64::from_le_bytes(bytes.try_into().expect("a word has eight bytes"));
+            // Behind a name there are zeros only, which are there already unless the last one was longer.
+            if value == 0 && self.words[word].load(Ordering::Relaxed) == 0 {
+                break;
+            }
+            self.set(word, value);
         }
     }
 
@@ -215,6 +229,17 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn nothing_of_a_former_name_is_left(names in proptest::collection::vec(("[a-z]{0,140}", "[a-z]{0,60}"), 1..4)) {
+            let (used, fresh) = (slate(), slate());
+            for (actor, method) in &names {
+                Desk::of(&used, 0).unwrap().name(actor, [method.as_str(), ".", method]);
+            }
+            let (actor, method) = names.last().unwrap();
+            Desk::of(&fresh, 0).unwrap().name(actor, [method.as_str(), ".", method]);
+            proptest::prop_assert_eq!(copy(&used), copy(&fresh));
+        }
+
         #[test]
         fn whatever_stands_there_is_read(bytes in proptest::collection::vec(0_u8.., POLLS_BYTES)) {
             let copy: [u8; POLLS_BYTES] = bytes.try_into().unwrap();
