@@ -17,6 +17,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, munmap};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
+use nix::unistd::{Whence, lseek};
 
 use crate::error::{Errno, Failed, failed};
 use crate::kind::SEALED;
@@ -195,14 +196,27 @@ pub(crate) fn measure(fd: BorrowedFd<'_>, seals: SealFlag, limit: u64) -> Result
     }
     let status = fstat(fd).map_err(failed("fstat"))?;
     let bytes = u64::try_from(status.st_size).unwrap_or(0);
-    let held = u64::try_from(status.st_blocks).unwrap_or(0).saturating_mul(512);
     if bytes > limit {
         return Err(MemoryError::TooLong { bytes, limit });
     }
+    let held = before_first_hole(fd, bytes)?;
     if held < bytes {
         return Err(MemoryError::Sparse { bytes, held });
     }
     Ok(bytes)
+}
+
+/// Returns how many of the first `bytes` bytes stand in pages that are there and were written, up to the first that does not. What is
+/// missing would be made, and paid for, by whoever reads it.
+///
+/// The number of blocks does not say so: those behind the end count among them, and go when the file is given the length that it
+/// has, which no seal forbids.
+pub(crate) fn before_first_hole(fd: BorrowedFd<'_>, bytes: u64) -> Result<u64, Failed> {
+    if bytes == 0 {
+        return Ok(0);
+    }
+    let hole = lseek(fd, 0, Whence::SeekHole).map_err(failed("lseek(SEEK_HOLE)"))?;
+    Ok(u64::try_from(hole).unwrap_or(0))
 }
 
 impl SealedMemory {
@@ -244,6 +258,8 @@ impl Drop for SealedMemory {
 
 #[cfg(test)]
 mod tests {
+    use nix::fcntl::{FallocateFlags, fallocate};
+
     use super::*;
     use crate::kind::{DescriptorKind, descriptor_kind};
 
@@ -377,5 +393,29 @@ mod tests {
         fcntl(&file, FcntlArg::F_ADD_SEALS(SEALED)).unwrap();
         let error = SealedMemory::map(file.as_fd(), LIMIT).unwrap_err();
         assert_eq!(error, MemoryError::Sparse { bytes: LIMIT, held: 0 });
+    }
+
+    /// They count among the blocks of the file, and go when it is given the length that it has, which no seal forbids.
+    #[test]
+    fn d4_pages_behind_the_end_do_not_stand_for_those_that_are_missing() {
+        let file = File::from(create().unwrap());
+        file.set_len(LIMIT).unwrap();
+        let (behind, length) = (LIMIT as i64, LIMIT as i64);
+        fallocate(&file, FallocateFlags::FALLOC_FL_KEEP_SIZE, behind, length).unwrap();
+        fcntl(&file, FcntlArg::F_ADD_SEALS(SEALED)).unwrap();
+        assert_eq!(fstat(&file).unwrap().st_blocks * 512, length, "as many as if it had no holes");
+        let error = SealedMemory::map(file.as_fd(), LIMIT).unwrap_err();
+        assert_eq!(error, MemoryError::Sparse { bytes: LIMIT, held: 0 });
+    }
+
+    #[test]
+    fn d4_one_page_that_is_missing_is_found() {
+        let file = File::from(create().unwrap());
+        file.set_len(LIMIT).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[7; 8192], 0).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &vec![7; LIMIT as usize - 12_288], 12_288).unwrap();
+        fcntl(&file, FcntlArg::F_ADD_SEALS(SEALED)).unwrap();
+        let error = SealedMemory::map(file.as_fd(), LIMIT).unwrap_err();
+        assert_eq!(error, MemoryError::Sparse { bytes: LIMIT, held: 8192 });
     }
 }

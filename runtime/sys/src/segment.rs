@@ -44,8 +44,11 @@ impl Segment {
         let fd = create()?;
         fallocate(&fd, FallocateFlags::empty(), 0, length).map_err(failed("fallocate(memfd)"))?;
         let data = Mapping::new(fd.as_fd(), bytes, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE)?;
-        fcntl(&fd, FcntlArg::F_ADD_SEALS(ONE_WRITER)).map_err(failed("fcntl(F_ADD_SEALS)"))?;
-        Ok(Self { fd, data })
+        let mut made = Self { fd, data };
+        // Pages that nobody has written are holes to whoever measures it.
+        made.chunks_mut(PAGE_BYTES).for_each(|page| page[0] = 0);
+        fcntl(&made.fd, FcntlArg::F_ADD_SEALS(ONE_WRITER)).map_err(failed("fcntl(F_ADD_SEALS)"))?;
+        Ok(made)
     }
 }
 
@@ -153,6 +156,8 @@ impl Drop for Mapping {
 
 /// The most bytes of one segment.
 pub const BYTES_MAX: usize = 16 << 20;
+/// The smallest page of any machine.
+const PAGE_BYTES: usize = 4096;
 /// Nobody can change its size, nor punch holes, nor map it to be written any more, nor take that back.
 const ONE_WRITER: SealFlag = SealFlag::F_SEAL_SHRINK
     .union(SealFlag::F_SEAL_GROW)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::schema::{Fingerprint, MethodShape};
 
 /// The version of the frames and of the codec. Two ends with different ones do not talk.
-pub const WIRE_VERSION: u16 = 3;
+pub const WIRE_VERSION: u16 = 4;
 
 /// The payload of a `Hello` frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

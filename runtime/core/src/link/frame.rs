@@ -10,7 +10,7 @@ use crate::credit::{Grant, Size};
 use crate::pace::Rate;
 
 /// The version of the link protocol that this machine speaks.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// One thing said over a link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

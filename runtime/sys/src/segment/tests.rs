@@ -84,6 +84,12 @@ fn d4_memory_that_is_too_long_or_empty_or_has_holes_is_not_mapped() {
         fcntl(&hollow, FcntlArg::F_ADD_SEALS(ONE_WRITER)).unwrap();
         assert!(matches!(Lender::map(hollow.as_fd(), LIMIT), Err(MemoryError::Sparse { .. })), "{bytes}");
     }
+    let behind = create().unwrap();
+    ftruncate(&behind, 8192).unwrap();
+    fallocate(&behind, FallocateFlags::FALLOC_FL_KEEP_SIZE, 8192, 8192).unwrap();
+    fcntl(&behind, FcntlArg::F_ADD_SEALS(ONE_WRITER)).unwrap();
+    let sparse = MemoryError::Sparse { bytes: 8192, held: 0 };
+    assert_eq!(Lender::map(behind.as_fd(), LIMIT).unwrap_err(), sparse);
 }
 
 #[test]
