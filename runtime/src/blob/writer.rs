@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use bailiwick_sys::segment::BYTES_MAX;
+
 use super::loans::{Loaned, Loans};
 use super::{Blob, Bytes};
 
@@ -46,7 +48,8 @@ impl BlobWriter {
         let loaned = loans.filter(|_| capacity > Blob::INLINE_MAX).and_then(|loans| loans.take(capacity));
         Self(match loaned {
             Some(loaned) => Room::Loaned { loaned, length: 0 },
-            None => Room::Own(Vec::with_capacity(capacity)),
+            // The capacity may be a number that somebody else has sent.
+            None => Room::Own(Vec::with_capacity(capacity.min(BYTES_MAX))),
         })
     }
 

@@ -162,7 +162,7 @@ const SEGMENT_BYTES: usize = 80 << 10;
 
 /// Control: blobs are lent to evil, and what it writes is in the memory of who lends them. Evil says of what it reads that it has
 /// given it back, never will, and did so more often than it was lent: it is sent the next while it reads, or memory that is sealed, and
-/// nobody's memory grows by that. Seen to fail with a count that is taken from the other.
+/// nobody's memory grows by that.
 #[test]
 fn d1_d8_who_lies_of_what_it_gave_back_takes_no_more_than_it_may_and_harms_nobody() {
     if needs_root("only root sees what a process has mapped") {

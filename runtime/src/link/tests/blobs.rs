@@ -23,6 +23,16 @@ fn pattern(number: u8) -> Vec<u8> {
     vec![number; 50_000]
 }
 
+/// Sends until there is no room at all.
+async fn until_full(desk: &DeskRef) {
+    loop {
+        match desk.add(2).try_tell() {
+            Ok(()) => tokio::task::yield_now().await,
+            Err(full) => return assert_eq!(full, NotDelivered::Full),
+        }
+    }
+}
+
 fn assert_whole(blobs: &[Blob], numbers: std::ops::RangeInclusive<u8>) {
     assert_eq!(blobs.len(), numbers.clone().count());
     assert!(blobs.iter().zip(numbers).all(|(blob, number)| **blob == pattern(number)));
@@ -56,9 +66,7 @@ fn blobs_that_waited_while_a_peer_left_the_trust_domain_arrive_over_a_socket() {
         }
         let tells: Vec<_> = (1..=BLOBS).map(|number| desk.keep(Blob::from(pattern(number))).tell()).collect();
         let waiting = tokio::task::spawn_local(futures::future::join_all(tells));
-        while desk.add(2).try_tell() != Err(NotDelivered::Full) {
-            tokio::task::yield_now().await;
-        }
+        until_full(&desk).await;
         assert!(!waiting.is_finished(), "they do not all find room");
         both.carried = Carried::Socket;
         both.kill_right().await;
@@ -90,9 +98,7 @@ fn blobs_that_waited_while_a_peer_was_replaced_arrive_whole_and_in_their_order()
         }
         let tells: Vec<_> = (1..=BLOBS).map(|number| desk.keep(Blob::from(pattern(number))).tell()).collect();
         let waiting = tokio::task::spawn_local(futures::future::join_all(tells));
-        while desk.add(2).try_tell() != Err(NotDelivered::Full) {
-            tokio::task::yield_now().await;
-        }
+        until_full(&desk).await;
         let next = both.rise().await;
         both.succeed(&next);
         waiting.await.unwrap().into_iter().for_each(|told| told.unwrap());
