@@ -46,14 +46,20 @@ impl Loans {
         if bytes > BYTES_MAX || self.is_refused.load(Ordering::Relaxed) {
             return None;
         }
-        self.is_in_use.store(true, Ordering::Relaxed);
-        let found = self.table().take(bytes, |place| self.said(place), &mut self.budget());
-        let (place, segment) = match found {
+        let (place, segment) = match self.find(bytes) {
             Found::Piece { place, piece } => (place, piece),
             Found::Room { place, bytes } => (place, self.make(place, bytes)?),
             Found::Nothing => return None,
         };
         Some(Loaned { segment: Some(segment), place, loans: Arc::clone(self) })
+    }
+
+    fn find(&self, bytes: usize) -> Found<Segment> {
+        let mut table = self.table();
+        let found = table.take(bytes, |place| self.said(place), &mut self.budget());
+        // While the table is locked, or a tick that found nothing before could say so afterwards.
+        self.is_in_use.store(true, Ordering::Relaxed);
+        found
     }
 
     /// Makes one for which there is room. What the kernel refuses now it may give later, unless it says that it never will.

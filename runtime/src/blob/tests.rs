@@ -1,7 +1,7 @@
 //! A blob is whole and holds still, whatever it goes in.
 
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::{Barrier, Mutex};
 
 use bailiwick_core::lending::Budget;
 use bailiwick_core::ring::{LINK_BYTES, RETURN_STRIDE, RETURNS_AT};
@@ -250,6 +250,27 @@ fn what_is_idle_goes_after_two_ticks_and_what_is_lent_stays() {
     line.loans.tick();
     assert_eq!(format!("{:?}", line.loans), "Loans(0 bytes)");
     assert!(!line.loans.is_in_use());
+}
+
+#[test]
+fn what_is_taken_while_the_clock_ticks_is_known_to_be_in_use() {
+    let (line, begins) = (Line::new(), Barrier::new(2));
+    for round in 0..2000 {
+        let held = std::thread::scope(|threads| {
+            let ticks = threads.spawn(|| {
+                begins.wait();
+                line.loans.tick();
+            });
+            begins.wait();
+            let held = line.loans.take(20_000).unwrap();
+            ticks.join().unwrap();
+            held
+        });
+        assert!(line.loans.is_in_use(), "{round}");
+        drop(held);
+        (0..2).for_each(|_| line.loans.tick());
+        assert!(!line.loans.is_in_use());
+    }
 }
 
 #[test]
