@@ -294,3 +294,13 @@ fn more_than_can_be_lent_is_sealed() {
         assert!(*received(encoded, outgoing) == bytes);
     }
 }
+
+impl Blob {
+    /// Tells whether sealed memory was made of it.
+    pub(crate) fn is_sealed(&self) -> bool {
+        match &*self.0 {
+            Bytes::Own { sealed, .. } | Bytes::Placed { sealed, .. } => sealed.get().is_some(),
+            Bytes::Received(_) | Bytes::Lent(_) => false,
+        }
+    }
+}

@@ -448,6 +448,8 @@ impl Turn<'_> {
             self.perform(action, hand);
         }
         if closes {
+            // Last, when what is given up is gone and the transport with it: each piece is freed once what was in it is copied.
+            self.lend_nothing();
             self.let_go();
         }
         self.state.actions = actions;

@@ -514,7 +514,6 @@ impl Turn<'_> {
             transport.sink.write(&mut self.state.outbox);
             self.peer.writer.wake();
             self.peer.emptied.notify_waiters();
-            self.lend_nothing();
         }
         self.state.outbox.clear();
     }

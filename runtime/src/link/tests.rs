@@ -6,6 +6,7 @@ mod blobs;
 mod conformance;
 mod desk;
 mod fire;
+mod lent;
 mod limits;
 mod mutation;
 mod policies;
