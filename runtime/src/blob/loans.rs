@@ -6,7 +6,7 @@
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bailiwick_core::lending::{Budget, Found, Loans as Table, Most};
 use bailiwick_core::ring::RETURN_STRIDE;
@@ -25,6 +25,8 @@ pub(crate) struct Loans {
     returns: (Arc<SharedWords>, usize),
     /// There is a piece, or was one at the last tick.
     is_in_use: AtomicBool,
+    /// Wakes who is to have go what is not used.
+    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// This process may make no memory: it is not tried again.
     is_refused: AtomicBool,
 }
@@ -38,7 +40,13 @@ impl Loans {
     pub(super) fn within(budget: &'static Mutex<Budget>, memory: Arc<SharedWords>, at: usize) -> Arc<Self> {
         let table = Mutex::new(Table::new(MOST_OF_LINK));
         let (is_in_use, is_refused) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { table, budget, returns: (memory, at), is_in_use, is_refused })
+        Arc::new(Self { table, budget, returns: (memory, at), is_in_use, wake: OnceLock::new(), is_refused })
+    }
+
+    /// Has `wake` be called whenever something is in use that was not before: it is to be ticked then.
+    pub(crate) fn when_in_use(&self, wake: impl Fn() + Send + Sync + 'static) {
+        // A transport begins once.
+        let _ = self.wake.set(Box::new(wake));
     }
 
     /// Takes a piece of at least so many bytes, if there is one to be had.
@@ -58,7 +66,12 @@ impl Loans {
         let mut table = self.table();
         let found = table.take(bytes, |place| self.said(place), &mut self.budget());
         // While the table is locked, or a tick that found nothing before could say so afterwards.
-        self.is_in_use.store(true, Ordering::Relaxed);
+        let was_in_use = self.is_in_use.swap(true, Ordering::Relaxed);
+        drop(table);
+        // Nothing need be sent of what is taken, and so nothing else might ever wake who ticks.
+        if let Some(wake) = self.wake.get().filter(|_| !was_in_use) {
+            wake();
+        }
         found
     }
 

@@ -464,6 +464,10 @@ impl Turn<'_> {
         // The task that was woken may be that of the transport before.
         self.state.writer_is_woken = false;
         let serial = self.state.serial;
+        if let Some(loans) = sink.loans() {
+            let peer = Weak::clone(&self.peer.this);
+            loans.when_in_use(move || peer.upgrade().iter().for_each(|peer| peer.writer.wake()));
+        }
         self.state.transport = Some(Transport { serial, sink, pages, dying: false });
         serial
     }

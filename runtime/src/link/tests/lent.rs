@@ -33,3 +33,20 @@ fn what_is_given_up_with_its_link_is_not_copied_for_another() {
         hanging.abort();
     });
 }
+
+#[test]
+fn what_is_written_and_never_sent_goes_when_it_was_not_used_for_a_while() {
+    run_with(Both::new(None, Carried::Ring(Duration::ZERO)), async |_, cx| {
+        let desk: DeskRef = cx.peer("right/desk").unwrap();
+        assert_eq!(desk.add(1).ask(SOON).await, Ok(1));
+        let loans = desk.address().loans().expect("memory is lent to it");
+        drop(Blob::writer(&desk, 50_000));
+        assert!(loans.is_in_use());
+        let gone = async {
+            while loans.is_in_use() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(SOON, gone).await.expect("nothing else happens over this link");
+    });
+}
