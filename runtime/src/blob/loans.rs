@@ -6,16 +6,17 @@
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bailiwick_core::lending::{Budget, Found, Loans as Table, Most};
 use bailiwick_core::ring::RETURN_STRIDE;
 use bailiwick_sys::error::Errno;
+use bailiwick_sys::limits::{own_address_space, own_descriptors};
 use bailiwick_sys::segment::{BYTES_MAX, Segment};
 use bailiwick_sys::shared_words::SharedWords;
 
 // One for the process: its links, executors and threads share what it may take.
-static BUDGET: Mutex<Budget> = Mutex::new(Budget::new(MOST));
+static BUDGET: LazyLock<Mutex<Budget>> = LazyLock::new(|| Mutex::new(Budget::new(most_of_all(own_limits()))));
 
 /// What is lent over one link.
 pub(crate) struct Loans {
@@ -38,7 +39,7 @@ impl Loans {
     }
 
     pub(super) fn within(budget: &'static Mutex<Budget>, memory: Arc<SharedWords>, at: usize) -> Arc<Self> {
-        let table = Mutex::new(Table::new(MOST_OF_LINK));
+        let table = Mutex::new(Table::new(most_of_link(own_limits())));
         let (is_in_use, is_refused) = (AtomicBool::new(false), AtomicBool::new(false));
         Arc::new(Self { table, budget, returns: (memory, at), is_in_use, wake: OnceLock::new(), is_refused })
     }
@@ -175,7 +176,18 @@ impl Drop for Loaned {
     }
 }
 
-/// All links together, each with a descriptor for each piece.
-pub(super) const MOST: Most = Most { bytes: 128 << 20, pieces: 64 };
-/// One of them, so that who gives nothing back leaves half to others.
-const MOST_OF_LINK: Most = Most { bytes: 64 << 20, pieces: 32 };
+/// What all links may have together, each piece with its addresses and a descriptor. Most of either is for the worker's own use.
+pub(super) fn most_of_all(own: Most) -> Most {
+    Most { bytes: (128 << 20).min(own.bytes / 4), pieces: 64.min(own.pieces / 4) }
+}
+
+/// What one of them may have, so that who gives nothing back leaves half to others.
+pub(super) fn most_of_link(own: Most) -> Most {
+    Most { bytes: (64 << 20).min(own.bytes / 8), pieces: 32.min(own.pieces / 8) }
+}
+
+/// Returns how many addresses and descriptors this process may have.
+pub(super) fn own_limits() -> Most {
+    let own = |limit| usize::try_from(limit).unwrap_or(usize::MAX);
+    Most { bytes: own(own_address_space()), pieces: own(own_descriptors()) }
+}

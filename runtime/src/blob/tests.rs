@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Barrier, Mutex};
 
-use bailiwick_core::lending::Budget;
+use bailiwick_core::lending::{Budget, Most};
 use bailiwick_core::ring::{LINK_BYTES, RETURN_STRIDE, RETURNS_AT};
 use bailiwick_sys::segment::Lender;
 use bailiwick_sys::shared_words::{SharedWords, make};
@@ -99,7 +99,7 @@ impl Line {
     fn new() -> Self {
         let memory = Arc::new(SharedWords::map(make(LINK_BYTES).unwrap().as_fd(), LINK_BYTES).unwrap());
         // One of its own, since tests run beside each other.
-        let budget = Box::leak(Box::new(Mutex::new(Budget::new(loans::MOST))));
+        let budget = Box::leak(Box::new(Mutex::new(Budget::new(loans::most_of_all(loans::own_limits())))));
         Self { loans: Loans::within(budget, Arc::clone(&memory), RETURNS_AT), memory }
     }
 
@@ -250,6 +250,17 @@ fn what_is_idle_goes_after_two_ticks_and_what_is_lent_stays() {
     line.loans.tick();
     assert_eq!(format!("{:?}", line.loans), "Loans(0 bytes)");
     assert!(!line.loans.is_in_use());
+}
+
+#[test]
+fn a_process_of_few_addresses_or_descriptors_keeps_most_of_them_for_itself() {
+    let most = |bytes, pieces| {
+        let own = Most { bytes, pieces };
+        [loans::most_of_link(own), loans::most_of_all(own)].map(|most| (most.bytes >> 20, most.pieces))
+    };
+    assert_eq!(most(usize::MAX, usize::MAX), [(64, 32), (128, 64)]);
+    assert_eq!(most(512 << 20, 256), [(64, 32), (128, 64)]);
+    assert_eq!(most(256 << 20, 64), [(32, 8), (64, 16)]);
 }
 
 #[test]

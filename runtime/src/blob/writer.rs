@@ -15,7 +15,8 @@ use super::{Blob, Bytes};
 /// there; that worker may see them from then on, sent or not. Otherwise, and beyond the capacity that it was made with, it is
 /// ordinary memory. The blob may be sent to anybody: for others it is copied.
 ///
-/// What is written is held until the blob is dropped here and there, out of 64 MiB for each peer and 128 MiB for all.
+/// What is written is held until the blob is dropped here and there, out of 64 MiB for each peer and 128 MiB for all, and no more
+/// than an eighth and a quarter of the addresses that the worker may have.
 ///
 /// ```
 /// use bailiwick::prelude::*;

@@ -79,6 +79,11 @@ pub fn own_address_space() -> u64 {
     getrlimit(nix::sys::resource::Resource::RLIMIT_AS).map_or(u64::MAX, |(soft, _)| soft)
 }
 
+/// Returns how many descriptors this process may have.
+pub fn own_descriptors() -> u64 {
+    getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

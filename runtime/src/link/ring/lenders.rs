@@ -1,9 +1,10 @@
 //! The memory of the peer's that is lent over one link, mapped for as long as it comes again and again.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bailiwick_core::lending::PLACES;
+use bailiwick_sys::error::{Errno, Failed};
 use bailiwick_sys::limits::own_address_space;
 use bailiwick_sys::memory::MemoryError;
 use bailiwick_sys::segment::{BYTES_MAX, Lender};
@@ -20,6 +21,10 @@ pub(super) struct Lenders {
     mapped: Vec<Mapped>,
     /// Bytes that may be mapped besides what is read.
     idle_bytes: usize,
+    /// What is mapped here or read, and some of what was.
+    live: Vec<Weak<Lender>>,
+    /// Bytes of it that there may be: no less than one piece, and as much as an honest peer lends that has as many addresses.
+    live_bytes: usize,
     /// What this end lends: one clock has both go.
     loans: Arc<Loans>,
 }
@@ -35,7 +40,8 @@ impl Lenders {
     pub(super) fn new(returns: Returns, loans: Arc<Loans>) -> Self {
         // Where addresses are limited they are for the worker's own memory in the first place.
         let share = usize::try_from(own_address_space() / 8).unwrap_or(usize::MAX);
-        Self { returns, mapped: Vec::new(), idle_bytes: IDLE_BYTES.min(share), loans }
+        let (idle_bytes, live_bytes) = (IDLE_BYTES.min(share), LIVE_BYTES.min(share.max(BYTES_MAX)));
+        Self { returns, mapped: Vec::new(), idle_bytes, live: Vec::new(), live_bytes, loans }
     }
 
     /// Takes descriptors as what their packet says that they are; of those that were lost only that is there. Returns nothing if the
@@ -81,17 +87,16 @@ impl Lenders {
             return Ok(Came::Lent(Box::new(lent)));
         }
         self.mapped.retain(|mapped| mapped.place != place);
-        let lender = Lender::map(fd.as_fd(), BYTES_MAX as u64).or_else(|error| match error {
+        let lender = self.map(&fd).or_else(|error| match error {
             // There may be no room for it because of those that are not read now.
             MemoryError::Failed(_) => {
                 self.mapped.clear();
-                Lender::map(fd.as_fd(), BYTES_MAX as u64)
+                self.map(&fd)
             }
             other => Err(other),
         });
         match lender {
             Ok(lender) => {
-                let lender = Arc::new(lender);
                 self.keep(place, &lender);
                 Ok(Came::Lent(Box::new(Lent::new(lender, &self.returns, place))))
             }
@@ -101,6 +106,18 @@ impl Lenders {
                 Ok(Came::Fd(fd))
             }
         }
+    }
+
+    /// Maps one, if there are addresses for it.
+    fn map(&mut self, fd: &OwnedFd) -> Result<Arc<Lender>, MemoryError> {
+        let lender = Arc::new(Lender::map(fd.as_fd(), BYTES_MAX as u64)?);
+        self.live.retain(|live| live.strong_count() > 0);
+        let bytes: usize = self.live.iter().filter_map(Weak::upgrade).map(|live| live.len()).sum();
+        if bytes + lender.len() > self.live_bytes {
+            return Err(Failed { call: "mmap of lent memory", errno: Errno::ENOMEM }.into());
+        }
+        self.live.push(Arc::downgrade(&lender));
+        Ok(lender)
     }
 
     /// Keeps a mapping, if there is room for it: otherwise it is mapped anew when it comes again.
@@ -125,6 +142,8 @@ impl Lenders {
 
 /// What is kept mapped of one peer: as much as it lends.
 const IDLE_BYTES: usize = 64 << 20;
+/// What is mapped of one peer at most, read or not: as much again is nothing that it may lend.
+const LIVE_BYTES: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -146,7 +146,7 @@ fn d1_what_is_said_of_descriptors_that_are_not_there_is_refused() {
 fn no_more_is_kept_mapped_than_may_be_and_what_is_not_is_read_all_the_same() {
     for (bytes, kept) in [(4096, 32), (1 << 20, 2), ((2 << 20) + 1, 0)] {
         let mut end = End::new();
-        end.lenders.idle_bytes = 2 << 20;
+        (end.lenders.idle_bytes, end.lenders.live_bytes) = (2 << 20, usize::MAX);
         let segments: Vec<_> = (0..PLACES).map(|_| segment(bytes, 7)).collect();
         let held: Vec<_> =
             segments.iter().zip(0..).map(|(segment, place)| end.lent(segment, place)).collect();
@@ -155,6 +155,21 @@ fn no_more_is_kept_mapped_than_may_be_and_what_is_not_is_read_all_the_same() {
         drop(held);
         assert!((0..PLACES).all(|place| end.back(place) == 1));
     }
+}
+
+#[test]
+fn no_more_is_mapped_than_an_honest_peer_lends_whoever_holds_it() {
+    let mut end = End::new();
+    end.lenders.live_bytes = 2 << 20;
+    let segments: Vec<_> = (0..3).map(|_| segment(1 << 20, 7)).collect();
+    let mut held: Vec<_> = (0..2).map(|at| end.lent(&segments[at], at as u8)).collect();
+    let (came, lost) = end.came(&[(&segments[2], 2)], None).unwrap();
+    assert_eq!((came.len(), lost), (0, Some(LostFds::TableFull)));
+    assert_eq!(end.back(2), 1, "it is given back");
+    // What is not read makes room.
+    held.pop();
+    assert_eq!(end.lent(&segments[2], 2).len(), 1 << 20);
+    assert!(held.iter().all(|lent| **lent == vec![7; 1 << 20]));
 }
 
 #[test]
