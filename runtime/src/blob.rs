@@ -23,8 +23,10 @@ use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
 
+use bailiwick_sys::error::{Errno, Failed};
 use bailiwick_sys::memory::{self, MemoryError, SealedMemory};
-use bailiwick_wire::descriptors::Came;
+use bailiwick_wire::codec::{EncodeError, EncodeProblem};
+use bailiwick_wire::descriptors::{Came, FieldError};
 use bailiwick_wire::schema::{Schema, Shape, Shapes};
 use bailiwick_wire::{FdKind, descriptors};
 use serde::de::{Deserialize, Deserializer, Error as _};
@@ -89,7 +91,7 @@ impl Blob {
         }
     }
 
-    fn sealed(&self) -> Result<Arc<OwnedFd>, bailiwick_sys::Failed> {
+    fn sealed(&self) -> Result<Arc<OwnedFd>, Failed> {
         match &*self.0 {
             Bytes::Own { sealed, .. } | Bytes::Placed { sealed, .. } => {
                 if let Some(fd) = sealed.get() {
@@ -192,6 +194,29 @@ impl Schema for Blob {
     }
 }
 
+/// Returns what a field fails with whose memory cannot be mapped: what this process has no room for is not its sender's fault.
+fn not_mapped<E: serde::de::Error>(error: MemoryError) -> E {
+    match error {
+        MemoryError::Failed(failed) if is_exhausted(failed) => E::custom(descriptors::exhausted(&failed)),
+        other => E::custom(other),
+    }
+}
+
+/// Returns what a message fails with for which no memory can be made.
+pub(crate) fn undecided(failed: Failed) -> Box<EncodeError> {
+    if is_exhausted(failed) {
+        Box::new(EncodeProblem::from(FieldError::exhausted(&failed)).into())
+    } else {
+        serde::ser::Error::custom(failed)
+    }
+}
+
+/// Tells whether it is a limit of this process or machine that was reached, so that it may be tried again.
+fn is_exhausted(failed: Failed) -> bool {
+    use Errno::{EAGAIN, EBUSY, EMFILE, ENFILE, ENOMEM, ENOSPC};
+    [EAGAIN, EBUSY, EMFILE, ENFILE, ENOMEM, ENOSPC].contains(&failed.errno)
+}
+
 /// What travels in the payload.
 #[derive(serde::Serialize, serde::Deserialize)]
 enum Travels<'a> {
@@ -232,7 +257,7 @@ impl<'de> Deserialize<'de> for Blob {
             Travels::Inline(Slice(bytes)) => Ok(Self::from(bytes)),
             Travels::Memory(number, length) => {
                 let came = descriptors::take_memory(number).map_err(D::Error::custom)?;
-                Self::came(came, length).map_err(D::Error::custom)
+                Self::came(came, length).map_err(not_mapped)
             }
         }
     }

@@ -13,6 +13,7 @@ use bailiwick_wire::descriptors::{Incoming, Outgoing};
 
 use super::*;
 use crate::fd::observe;
+use crate::outcome::NotDelivered;
 
 /// Encodes a blob for a link that lends, or for another one.
 fn sent(blob: &Blob, over: Option<&Arc<Loans>>) -> (Vec<u8>, Outgoing) {
@@ -87,6 +88,43 @@ fn sealed_memory_of_another_length_than_its_message_says_is_refused() {
     for (length, is_taken) in [(99_999, false), (100_000, true), (100_001, false)] {
         assert_eq!(decoded(&bytes, memory::seal(&pattern(length)).unwrap()).is_ok(), is_taken, "{length}");
     }
+}
+
+/// A field whose memory the kernel does not map, with this word.
+#[derive(Debug)]
+struct Unmapped<const ERRNO: i32>;
+
+impl<'de, const ERRNO: i32> Deserialize<'de> for Unmapped<ERRNO> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Travels::deserialize(deserializer)?;
+        let _memory = descriptors::take_memory(0).unwrap();
+        Err(not_mapped(Failed { call: "mmap", errno: Errno::from_raw(ERRNO) }.into()))
+    }
+}
+
+impl<const ERRNO: i32> Schema for Unmapped<ERRNO> {
+    fn shape(_: &mut Shapes) -> Shape {
+        Shape::blob()
+    }
+}
+
+fn unmapped<const ERRNO: i32>() -> NotDelivered {
+    let bytes = pattern(100_000);
+    let beside = vec![(FdKind::SealedMemory, memory::seal(&bytes).unwrap())];
+    let (encoded, _) = sent(&Blob::from(bytes), None);
+    let incoming = Incoming::new(beside, Vec::new());
+    decode_message::<Unmapped<ERRNO>>(&encoded, incoming, &Limits::DATA).unwrap_err().reason()
+}
+
+#[test]
+fn that_there_is_no_room_is_nobodys_fault_and_anything_else_is_somebodys() {
+    let undecided = |errno| undecided(Failed { call: "memfd_create", errno }).reason();
+    assert_eq!(undecided(Errno::EMFILE), NotDelivered::DescriptorsExhausted);
+    assert_eq!(undecided(Errno::ENOMEM), NotDelivered::DescriptorsExhausted);
+    assert!(matches!(undecided(Errno::EPERM), NotDelivered::Undecodable { .. }));
+    assert_eq!(unmapped::<{ Errno::ENOMEM as i32 }>(), NotDelivered::DescriptorsExhausted);
+    // As of memory that its sender opened to be written only.
+    assert!(matches!(unmapped::<{ Errno::EACCES as i32 }>(), NotDelivered::Undecodable { .. }));
 }
 
 /// A link that lends, with the memory in which its other end says what is back.

@@ -21,7 +21,6 @@ use bailiwick_wire::frame::{Extensions, Header};
 use bailiwick_wire::reason::NotDelivered;
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::task::AtomicWaker;
-use serde::ser::Error;
 use tokio::time::Instant;
 
 use super::effect::{self, Effect, Effects};
@@ -245,7 +244,7 @@ impl Peer {
             return Ok(());
         }
         let loans = self.lock().loans().map(Arc::clone);
-        blob::decide(beside, loans.as_ref()).map_err(Error::custom)
+        blob::decide(beside, loans.as_ref()).map_err(blob::undecided)
     }
 
     /// Locks the state, lets `act` give the machine events, and then does what concerns others.

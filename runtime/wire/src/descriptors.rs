@@ -241,9 +241,24 @@ pub enum FieldError {
         /// How many.
         count: usize,
     },
+    /// There is no memory or no descriptor for it here, which is not the other side's fault.
+    #[error("there is no room for {what} here: {why}")]
+    Exhausted {
+        /// What there is no room for.
+        what: &'static str,
+        /// What the kernel said.
+        why: Box<str>,
+    },
     /// A message was being encoded or decoded within another's encoding or decoding.
     #[error("a message cannot be encoded or decoded within another")]
     Nested,
+}
+
+impl FieldError {
+    /// Makes one of what the kernel said when it had no room.
+    pub fn exhausted(why: &dyn fmt::Display) -> Self {
+        Self::Exhausted { what: DESCRIPTOR, why: why.to_string().into() }
+    }
 }
 
 enum Table {
@@ -340,6 +355,14 @@ pub fn take_memory(number: u16) -> Result<Came, FieldError> {
         let (found, came) = take_place(&mut incoming.descriptors, DESCRIPTOR, number)?;
         if found.keeps(promised) { Ok(came) } else { Err(FieldError::Kind { number, found, promised }) }
     })
+}
+
+/// Notes that there is no room on this side for a field that is being decoded, and returns the error that it is to fail with: the
+/// message is refused with that, and not as one that cannot be read.
+pub fn exhausted(why: &dyn fmt::Display) -> FieldError {
+    let error = FieldError::exhausted(why);
+    let _noted = with_table(|_| Err::<(), _>(error.clone()));
+    error
 }
 
 /// Takes the address with this number.

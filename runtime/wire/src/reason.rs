@@ -84,7 +84,7 @@ pub enum NotDelivered {
         /// The generation of the actor.
         current: u32,
     },
-    /// A table of descriptors was full, here or there; it may be tried again.
+    /// A table of descriptors was full, or there was no memory for what goes beside a message, here or there; it may be tried again.
     #[error("no descriptor is free")]
     DescriptorsExhausted,
     /// The link to the peer was closed before the message left.

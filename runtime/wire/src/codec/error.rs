@@ -191,6 +191,7 @@ impl EncodeError {
             EncodeProblem::Field(FieldError::TooMany { limit, max }) => {
                 NotDelivered::TooLarge { limit, found: u64::from(max) + 1, max: max.into() }
             }
+            EncodeProblem::Field(FieldError::Exhausted { .. }) => NotDelivered::DescriptorsExhausted,
             EncodeProblem::ZeroSizeElement
             | EncodeProblem::Length { .. }
             | EncodeProblem::Field(_)
@@ -215,6 +216,7 @@ impl DecodeError {
         match self.problem {
             DecodeProblem::OverLimit { limit, found, max } => NotDelivered::TooLarge { limit, found, max },
             DecodeProblem::Field(FieldError::NotGranted { .. }) => NotDelivered::NotGranted,
+            DecodeProblem::Field(FieldError::Exhausted { .. }) => NotDelivered::DescriptorsExhausted,
             _ => NotDelivered::Undecodable { detail: self.to_string() },
         }
     }
