@@ -85,7 +85,7 @@ pub enum NotDelivered {
         current: u32,
     },
     /// A table of descriptors was full, or there was no memory for what goes beside a message, here or there; it may be tried again.
-    #[error("no descriptor is free")]
+    #[error("no descriptor or no memory is free")]
     DescriptorsExhausted,
     /// The link to the peer was closed before the message left.
     #[error("the link was closed: {0}")]
