@@ -35,7 +35,9 @@ pub use self::deputy::{
 };
 pub use self::evil::{Evil, Mask, MaskRef};
 pub use self::flood::{Beside, BesideRef, Hose, Neighbour, Pour, PourRef, Sip, SipRef, Sipper, Spill};
-pub use self::gunner::{ASKED, Butts, Fate, Fire, Gun, GunRef, Gunner, Marker, Range, RangeRef};
+pub use self::gunner::{
+    ASKED, AT_ONCE, Butts, Fate, Fire, Gun, GunRef, Gunner, LIFE, Marker, Range, RangeRef, Tally, VOLLEY,
+};
 use self::hostile::Attack;
 pub use self::lending::{Gifts, Giver, Giving, GivingRef, Keeper, Keeping, KeepingRef, Shelf};
 pub use self::life::{Knobs, Life, Probe, ProbeRef};
