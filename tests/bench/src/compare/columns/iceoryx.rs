@@ -33,7 +33,7 @@ pub enum Iceoryx {
 const BUFFER: usize = 2048;
 /// Bytes that a subscriber has room for, if they are large.
 const BUFFER_BYTES: usize = 64 << 20;
-/// Samples after which an event is due, so that no one waits for room at somebody who sleeps.
+/// Samples after which an event is due, if there is room for more: no one waits for room at somebody who sleeps.
 const UNTOLD_MAX: usize = 256;
 /// The largest note, encoded.
 const NOTE_MAX: usize = 128;
@@ -129,6 +129,8 @@ struct End {
     bells: Option<Bells>,
     /// Samples since the last event.
     untold: usize,
+    /// Samples after which an event is due.
+    untold_max: usize,
     _node: Node<ipc::Service>,
 }
 
@@ -169,6 +171,7 @@ impl End {
             publisher: publisher.create().expect("one writes"),
             bells,
             untold: 0,
+            untold_max: UNTOLD_MAX.min(buffer / 2),
             _node: node,
         }
     }
@@ -177,7 +180,7 @@ impl End {
         let sample = self.publisher.loan_slice_uninit(bytes.len()).expect("one is loaned at a time");
         sample.write_from_slice(bytes).send().expect("the other one lives");
         self.untold += 1;
-        if self.untold >= UNTOLD_MAX {
+        if self.untold >= self.untold_max {
             self.tell();
         }
     }
