@@ -16,6 +16,9 @@ use crate::workload::Note;
 pub struct IpcChannels;
 
 const NAME: &str = "ipc-channel";
+/// Requests that may be on their way: a send blocks once some hundreds of packets fill a socket, and with more than both hold
+/// either side waits for the other to read.
+const ON_THE_WAY_MAX: u64 = 256;
 
 impl Column for IpcChannels {
     fn name(&self) -> &'static str {
@@ -30,8 +33,9 @@ impl Column for IpcChannels {
         Kind::Peer
     }
 
-    fn can(&self, workload: Workload, _x: u64) -> bool {
-        is_about_messages(workload) || workload == Workload::Start
+    fn can(&self, workload: Workload, x: u64) -> bool {
+        let is_too_much = workload == Workload::Load && x > ON_THE_WAY_MAX;
+        is_about_messages(workload) && !is_too_much || workload == Workload::Start
     }
 
     fn measure(&self, task: &Task) -> Option<Measured> {
