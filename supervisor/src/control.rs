@@ -1,8 +1,8 @@
 //! The supervisor's own socket, `control.sock`: both ends of it.
 //!
-//! What travels there is [`bailiwick_wire::operator`], which is found here as well. The file below the state directory
-//! is called [`SOCKET_NAME`]; who may connect is decided by the kernel's credentials of the peer: root and the
-//! supervisor's own user operate, nobody else.
+//! What travels there is [`bailiwick_wire::operator`], which is found here as well, and [`bailiwick_wire::log`]. The file
+//! below the state directory is called [`SOCKET_NAME`]; who may connect is decided by the kernel's credentials of the
+//! peer: root and the supervisor's own user operate, nobody else.
 
 mod client;
 mod connections;

@@ -35,17 +35,18 @@ use bailiwick_core::shelf::Shelf;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{Agenda, ChildId, Event, Incarnation, Outcome, Tree};
 use bailiwick_sys::Failed;
-use bailiwick_sys::events::{Interest, Poller, Signal, Signals, Timer, Woken, monotonic_ns};
+use bailiwick_sys::events::{Interest, Poller, Signal, Signals, Timer, Woken, monotonic_ns, wall};
 use bailiwick_sys::notify::Superior;
 use bailiwick_sys::replacements::Replacements;
-use bailiwick_sys::sink::Sink;
 use bailiwick_sys::wait;
 use bailiwick_sys::witness::Witness;
+use bailiwick_wire::crash::Moment;
+use bailiwick_wire::log::{Format, Priority};
 
 use crate::broker::Broker;
 use crate::control::{Connections, Events, ReloadMode};
 use crate::digests::Digests;
-use crate::logs::Drained;
+use crate::logs::Journal;
 use crate::manifest::Origin;
 use crate::roster::Roster;
 use crate::spawn::Launcher;
@@ -82,6 +83,8 @@ pub struct Options {
     pub manifest: Option<Origin>,
     /// The state directory belongs to this run alone and is removed at its end.
     pub private_state_dir: bool,
+    /// In which form it is written what workers print and what the supervisor says.
+    pub log_format: Format,
 }
 
 /// Runs `system` until it is told to stop or gives up, and returns the exit code: 0 after an
@@ -131,8 +134,7 @@ struct Daemon {
     timer: Timer,
     /// When sends are tried again for which the kernel had no room.
     retry_at: Option<Instant>,
-    stdout: Sink,
-    stderr: Sink,
+    journal: Journal,
     ready: Option<OwnedFd>,
     started_at: Instant,
     /// `None` where nothing tells of processes.
@@ -157,7 +159,7 @@ impl Daemon {
                 return Ok(outcome);
             }
             self.timer.set(self.next_wake().map(Instant::as_nanos))?;
-            let timeout_ms = self.flush_sinks().then_some(SINK_RETRY_MS);
+            let timeout_ms = self.journal.flush().then_some(SINK_RETRY_MS);
             let timeout_ms = if self.agenda.has_starts() { Some(0) } else { timeout_ms };
             let woken: Vec<Woken> = self.poller.wait(timeout_ms)?.collect();
             for woken in woken {
@@ -220,6 +222,11 @@ impl Daemon {
 
     fn now(&self) -> Instant {
         Instant::from_nanos(monotonic_ns())
+    }
+
+    /// Returns the present moment on both clocks.
+    fn moment(&self) -> Moment {
+        Moment { wall: wall(), monotonic_ns: monotonic_ns() }
     }
 
     /// Returns when the loop has something to do even if nothing happens.
@@ -289,16 +296,16 @@ impl Daemon {
     }
 
     fn take_output(&mut self, berth: Berth) {
-        let now = self.now();
-        if self.children.at_mut(berth).output.drain(now, &mut self.stdout) == Drained::Ended {
+        let at = self.moment();
+        if !self.children.at_mut(berth).output.drain(at, &mut self.journal) {
             self.close_output(berth);
         }
     }
 
     /// Passes on the rest of what a worker printed.
     fn close_output(&mut self, berth: Berth) {
-        let now = self.now();
-        if let Some(pipe) = self.children.at_mut(berth).output.close(now, &mut self.stdout) {
+        let at = self.moment();
+        if let Some(pipe) = self.children.at_mut(berth).output.close(at, &mut self.journal) {
             self.unwatch(&pipe);
         }
     }
@@ -313,11 +320,6 @@ impl Daemon {
         }
     }
 
-    fn flush_sinks(&mut self) -> bool {
-        let out = self.stdout.flush();
-        self.stderr.flush() || out
-    }
-
     fn watch(&self, fd: impl AsFd, token: Token, interest: Interest) -> Result<(), Failed> {
         self.poller.add(fd, token.to_u64(), interest)
     }
@@ -330,7 +332,12 @@ impl Daemon {
 
     /// Says one line to the person who runs this.
     fn say(&mut self, text: &str) {
-        self.stderr.line("bailiwick", text);
+        self.journal.say(self.moment(), Priority::Info, text);
+    }
+
+    /// Says one line that this person should look at.
+    fn warn(&mut self, text: &str) {
+        self.journal.say(self.moment(), Priority::Warning, text);
     }
 
     fn child(&mut self, child: ChildId) -> &mut Child {

@@ -5,6 +5,7 @@ use std::vec;
 
 use bailiwick_core::tree::{self, ChildId, Config, ConfigError, GroupId};
 use bailiwick_core::words::Names;
+use bailiwick_wire::log::Source;
 use thiserror::Error;
 
 use crate::spec::{System, Worker};
@@ -82,6 +83,14 @@ pub enum RosterError {
         /// The workers, each needing the next.
         path: String,
     },
+}
+
+impl Seat {
+    /// Returns by what the lines are known that it prints.
+    pub fn source(&self) -> Source {
+        let numbered = self.worker.places() > 1;
+        Source { worker: self.worker.name.clone(), instance: self.instance, numbered }
+    }
 }
 
 impl Roster {

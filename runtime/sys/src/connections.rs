@@ -61,12 +61,12 @@ enum Work {
 
 /// What came of looking at one connection.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum Turn<T = Vec<u8>> {
     /// Nothing to do.
     Idle,
     /// A request to answer with [`Connections::answer`]; its sender gives way to nobody until then, unless it
     /// [only looks](Connections::looks).
-    Asked(Vec<u8>),
+    Asked(T),
     /// The connection is gone.
     Gone,
 }

@@ -1,6 +1,7 @@
 //! What a single-threaded loop waits on: epoll, signals, one timer, a doorbell, and the clock they share.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, SystemTime};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -346,6 +347,11 @@ impl AsFd for Bell {
 pub fn monotonic_ns() -> u64 {
     let now = clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).expect("every Linux has CLOCK_MONOTONIC");
     now.tv_sec().unsigned_abs() * NS_PER_SECOND + now.tv_nsec().unsigned_abs()
+}
+
+/// Returns the time since 1970, by a clock that may jump.
+pub fn wall() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Returns the time of [`monotonic_ns`] as it was at the kernel's last tick, 1 to 10 ms ago at most. Costs less.

@@ -53,13 +53,19 @@ impl Sink {
         Self { stream: Some(stream), queue: VecDeque::new(), dropped_lines: 0 }
     }
 
-    /// Queues one line after `prefix`. Both must be free of control characters.
-    pub fn line(&mut self, prefix: &str, text: &str) {
+    /// Queues lines, each as [`Self::line`] does.
+    pub fn lines(&mut self, lines: &str, note: impl Fn(u64) -> String) {
+        lines.split_inclusive('\n').for_each(|line| self.line(line, &note));
+    }
+
+    /// Queues one line, which has its end and is free of other control characters; before it, if any were dropped, what
+    /// `note` says of so many.
+    pub fn line(&mut self, line: &str, note: impl FnOnce(u64) -> String) {
         if self.stream.is_none() {
             return;
         }
-        let note = (self.dropped_lines > 0).then(|| format!("[{} lines dropped]\n", self.dropped_lines));
-        let needed = prefix.len() + text.len() + 4 + note.as_ref().map_or(0, String::len);
+        let note = (self.dropped_lines > 0).then(|| note(self.dropped_lines));
+        let needed = line.len() + note.as_ref().map_or(0, String::len);
         if self.queue.len() + needed > QUEUE_BYTES {
             self.dropped_lines += 1;
             return;
@@ -68,7 +74,7 @@ impl Sink {
             self.dropped_lines = 0;
             self.queue.extend(note.bytes());
         }
-        self.queue.extend(prefix.bytes().chain(*b" | ").chain(text.bytes()).chain(*b"\n"));
+        self.queue.extend(line.bytes());
     }
 
     /// Writes as much as the stream takes now. Returns whether something is left.

@@ -25,6 +25,7 @@ pub mod handoff;
 pub mod handshake;
 pub mod last_words;
 mod limits;
+pub mod log;
 pub mod notify;
 pub mod operator;
 pub mod output;

@@ -2,8 +2,8 @@
 //!
 //! A client sends one fixed-size [`Request`] in one packet. The supervisor answers with fixed-size
 //! [`Record`]s, one to a packet: to [`Verb::Status`] a [`Record::Head`], the path of the manifest as
-//! [`Record::Text`], and one [`Record::Row`] for each instance of each worker, to [`Verb::Crashes`] reports as in [`crate::crash`], and to every verb a last
-//! [`Record::End`]. Nothing here allocates by
+//! [`Record::Text`], and one [`Record::Row`] for each instance of each worker, to [`Verb::Crashes`] reports as in [`crate::crash`],
+//! to [`Verb::Log`] lines as in [`crate::log`], and to every verb a last [`Record::End`]. Nothing here allocates by
 //! a length that a peer wrote. Everything richer than this belongs to the admin worker.
 
 mod cause;

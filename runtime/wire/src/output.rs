@@ -3,8 +3,6 @@
 
 mod escape;
 
-use std::collections::VecDeque;
-
 pub use escape::escape;
 
 /// The longest line that is kept whole; what follows in a longer one is the next line.
@@ -38,43 +36,6 @@ impl Framing {
     }
 }
 
-/// The last lines of an output: so many, and so many bytes together.
-#[derive(Debug)]
-pub struct LastLines {
-    lines: VecDeque<String>,
-    bytes: usize,
-    lines_max: usize,
-    bytes_max: usize,
-}
-
-impl LastLines {
-    /// Returns an empty store of at most so many lines, and so many bytes together.
-    pub fn new(lines_max: usize, bytes_max: usize) -> Self {
-        Self { lines: VecDeque::new(), bytes: 0, lines_max, bytes_max }
-    }
-
-    /// Keeps a line, at the cost of the oldest.
-    pub fn push(&mut self, line: String) {
-        self.bytes += line.len();
-        self.lines.push_back(line);
-        while self.lines.len() > self.lines_max || self.bytes > self.bytes_max {
-            let Some(oldest) = self.lines.pop_front() else { return };
-            self.bytes -= oldest.len();
-        }
-    }
-
-    /// Forgets every line.
-    pub fn clear(&mut self) {
-        self.lines.clear();
-        self.bytes = 0;
-    }
-
-    /// Returns the lines, oldest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
-        self.lines.iter().map(String::as_str)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,21 +61,5 @@ mod tests {
         assert_eq!((lines.len(), lines[0].len(), rest.len()), (1, LINE_BYTES, 1));
         let (lines, rest) = framed(&[&[b'x'; LINE_BYTES - 1]]);
         assert_eq!((lines.len(), rest.len()), (0, LINE_BYTES - 1));
-    }
-
-    #[test]
-    fn only_the_last_lines_are_kept_and_no_more_bytes_than_fit() {
-        let mut last = LastLines::new(3, 10);
-        for number in 0..5 {
-            last.push(number.to_string());
-        }
-        assert_eq!(last.iter().collect::<Vec<_>>(), ["2", "3", "4"]);
-        last.push("x".repeat(9));
-        assert_eq!(last.iter().map(str::len).collect::<Vec<_>>(), [1, 9]);
-        last.push("x".repeat(11));
-        assert_eq!(last.iter().count(), 0, "what does not fit at all is not kept");
-        last.push("y".into());
-        last.clear();
-        assert_eq!(last.iter().count(), 0);
     }
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use bailiwick_supervisor::control::signal_number;
 use bailiwick_supervisor::manifest;
+use bailiwick_wire::log::{Format, Priority};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::json;
 
 /// Supervises workers that host actors, each with exactly the privileges that its manifest grants.
 #[derive(Debug, Parser)]
@@ -76,6 +79,8 @@ pub(crate) enum Command {
     Scale(Scale),
     /// Wait until workers are ready, or stopped.
     Wait(Wait),
+    /// Show what workers printed, and what the supervisor said.
+    Logs(Logs),
     /// Show what happened: states, ends with their causes, alerts.
     Events(Events),
     /// Show who broke which rule: of a link, of the line to the supervisor, of its sandbox.
@@ -112,6 +117,10 @@ pub(crate) struct Run {
     /// Write one line to this descriptor as soon as every worker is ready.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=1 << 20))]
     pub(crate) ready_fd: Option<u32>,
+    /// How to write what workers print and the supervisor says: `human`, `json`, or `auto`, which is json unless stdout is
+    /// a terminal.
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = log_format)]
+    pub(crate) log_format: String,
 }
 
 /// Say what is wrong with a manifest.
@@ -238,6 +247,42 @@ pub(crate) enum For {
     Ready,
     /// Stopped, done or given up.
     Stopped,
+}
+
+/// Show what workers printed.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Workers, as `web` or `web.2`, and `bailiwick` for what the supervisor itself said; without, all of them.
+    pub(crate) names: Vec<String>,
+    /// Go on, over restarts of the workers, until the supervisor ends.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Show the last so many lines, or `all` that are remembered: 10 unless said otherwise, all with --since or --crash.
+    #[arg(long, short = 'n', value_name = "N", value_parser = count)]
+    pub(crate) lines: Option<usize>,
+    /// Show what was printed since then: a span, as `5m`, or a moment, as `2026-05-01T12:00:00Z`.
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub(crate) since: Option<Since>,
+    /// Show the last lines of the life that was the last to crash.
+    #[arg(long, conflicts_with_all = ["follow", "since"])]
+    pub(crate) crash: bool,
+    /// Show only what matters so much or more: emerg, alert, crit, err, warning, notice, info or debug, or 0 to 7.
+    #[arg(long, value_name = "LEVEL", default_value = "debug", value_parser = level)]
+    pub(crate) level: Priority,
+    /// One JSON document with a schema_version on each line.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// From when on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// So long ago.
+    Ago(Duration),
+    /// Since this moment, given since 1970.
+    Moment(Duration),
 }
 
 /// Show what happened.
@@ -465,6 +510,28 @@ fn signal(text: &str) -> Result<u8, String> {
     signal_number(text).ok_or_else(|| "expected a signal, as HUP, SIGHUP or 1".into())
 }
 
+fn log_format(text: &str) -> Result<String, String> {
+    let found = Format::from_word(text, false).map(|_| text.to_owned());
+    found.ok_or_else(|| "expected human, json or auto".into())
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    if text == "all" {
+        return Ok(usize::MAX);
+    }
+    text.parse().map_err(|_| "expected a number of lines, or all".into())
+}
+
+fn level(text: &str) -> Result<Priority, String> {
+    let names = Priority::ALL.map(Priority::word).join(", ");
+    Priority::from_word(text).ok_or_else(|| format!("expected one of {names}, or a number from 0 to 7"))
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    let found = manifest::duration(text).map(Since::Ago).or_else(|| json::moment(text).map(Since::Moment));
+    found.ok_or_else(|| "expected a span, as 5m, or a moment, as 2026-05-01T12:00:00Z".into())
+}
+
 fn score(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|score| (0.0..=10.0).contains(score));
     number.ok_or_else(|| "expected a score from 0.0 to 10.0".into())
@@ -478,6 +545,29 @@ fn time(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    fn logs(arguments: &[&str]) -> Option<Logs> {
+        let all = [&["bailiwick", "logs"], arguments].concat();
+        match Arguments::try_parse_from(all).ok()?.command {
+            Command::Logs(logs) => Some(logs),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn since_when_how_many_and_which_are_read_in_the_usual_forms() {
+        let since = |text| logs(&["--since", text]).and_then(|logs| logs.since);
+        assert_eq!(since("5m"), Some(Since::Ago(Duration::from_secs(300))));
+        let moment = Some(Since::Moment(Duration::from_secs(951_782_400)));
+        assert_eq!([since("2000-02-29T00:00:00Z"), since("2000-02-29T02:00:00+02:00")], [moment; 2]);
+        assert_eq!(["yesterday", "5", "-5m", ""].map(since), [None; 4]);
+        let lines = |text| logs(&["-n", text]).and_then(|logs| logs.lines);
+        assert_eq!(["3", "0", "all", "x", "-1"].map(lines), [Some(3), Some(0), Some(usize::MAX), None, None]);
+        let level = |text| logs(&["--level", text]).map(|logs| logs.level);
+        let expected = [Some(Priority::Warning), Some(Priority::Error), None];
+        assert_eq!(["warning", "3", "loud"].map(level), expected);
+        assert!(logs(&["--crash", "-f"]).is_none() && logs(&["web", "--crash", "-n", "3"]).is_some());
+    }
 
     #[test]
     fn the_arguments_are_consistent() {

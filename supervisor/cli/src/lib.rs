@@ -19,6 +19,7 @@ mod explain;
 mod grants;
 mod json;
 mod learn;
+mod logs;
 mod order;
 mod place;
 mod privileged;
@@ -77,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Reset(order) => order::each(Verb::Reset, "reset", &order, &screen),
         Command::Scale(asked) => order::scale(&asked, &screen),
         Command::Wait(asked) => wait::wait(&asked),
+        Command::Logs(asked) => logs::logs(&asked, &screen),
         Command::Events(asked) => events::events(&asked, &screen),
         Command::Audit(asked) => audit::audit(&asked, &screen),
         Command::Crashes(asked) => crashes::crashes(&asked, &screen),

@@ -35,6 +35,9 @@ fn command(program: &Path, run: &Run) -> Command {
     if let Some(number) = run.ready_fd {
         command.arg("--ready-fd").arg(number.to_string());
     }
+    if run.log_format != "human" {
+        command.arg("--log-format").arg(&run.log_format);
+    }
     // A name that begins with a dash would be taken for an option.
     let dashed = run.manifest.to_string_lossy().starts_with('-');
     command.arg(if dashed { Path::new(".").join(&run.manifest) } else { run.manifest.clone() });
@@ -62,11 +65,11 @@ mod tests {
             state_dir: Some("/s".into()),
             allow_degraded: true,
             ready_fd: Some(7),
+            log_format: "auto".into(),
         };
         let command = command(Path::new(PROGRAM), &run);
         let arguments: Vec<_> = command.get_args().map(|one| one.to_string_lossy().into_owned()).collect();
-        let expected =
-            ["--state-dir", "/s", "--allow-degraded", "--ready-fd", "7", "./-odd.toml"].map(str::to_owned);
-        assert_eq!(arguments, expected);
+        let expected = "--state-dir /s --allow-degraded --ready-fd 7 --log-format auto ./-odd.toml";
+        assert_eq!(arguments.join(" "), expected);
     }
 }

@@ -92,8 +92,14 @@ pub(crate) fn target(found: &Found, name: &str) -> Option<Target> {
 
 /// Says that nobody has a name, and who was perhaps meant.
 pub(crate) fn unknown(found: &Found, name: &str) -> Failure {
+    unknown_among(found, &[], name)
+}
+
+/// Says that neither a worker nor any of `others` has a name, and who was perhaps meant.
+pub(crate) fn unknown_among(found: &Found, others: &[&str], name: &str) -> Failure {
     let mut names: Vec<&str> = found.workers.iter().map(|row| row.name.as_str()).collect();
     names.dedup();
+    names.extend(others);
     let advice = match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the workers are: {}", names.join(", ")),

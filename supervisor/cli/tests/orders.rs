@@ -1,64 +1,16 @@
 //! Orders and `status` against a supervisor that answers as it is told: what is asked, and which exit code follows.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixListener;
+#[path = "support/supervisor.rs"]
+mod supervisor;
+
 use std::process::Command;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::{
-    Cause, End, Event, EventKind, GivenUp, Goal, Head, Outcome, REQUEST_BYTES, Record, Request, Row, Signs,
-    State, Target, Text, Verb,
+    Cause, End, Event, EventKind, GivenUp, Goal, Head, Outcome, Record, Row, Signs, State, Target, Text, Verb,
 };
-use bailiwick_supervisor::state_dir::{StateDir, private_path};
 
-/// A supervisor that gives its answers in order to one client, and remembers what it was asked.
-struct Supervisor {
-    state: StateDir,
-    asked: JoinHandle<Vec<Request>>,
-}
-
-impl Supervisor {
-    fn answering(answers: impl IntoIterator<Item = Vec<Record>>) -> Self {
-        let mut state = StateDir::claim_private(&private_path()).expect("a private folder can be made");
-        let listener = UnixListener::from(state.listen().expect("the folder is ours"));
-        listener.set_nonblocking(false).expect("it is a socket");
-        let answers: Vec<_> = answers.into_iter().collect();
-        Self { state, asked: std::thread::spawn(move || serve(&listener, answers)) }
-    }
-
-    /// Runs a command against it; returns exit code, data, messages and what was asked.
-    fn run(self, arguments: &[&str]) -> (i32, String, String, Vec<(Verb, Target)>) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
-        command.args(arguments).arg("--state-dir").arg(self.state.path());
-        // What a program reads is as wide as it is, however narrow the terminal.
-        command.env("COLUMNS", "40").env("TERM", "dumb");
-        let output = command.output().expect("it can be executed");
-        let text = |bytes| String::from_utf8(bytes).expect("output is text");
-        let asked = self.asked.join().expect("the supervisor did not fail");
-        let asked = asked.into_iter().map(|request| (request.verb, request.target)).collect();
-        let code = output.status.code().expect("no signal ended it");
-        (code, text(output.stdout), text(output.stderr), asked)
-    }
-}
-
-/// Answers one client until the answers are used up or the client has gone.
-fn serve(listener: &UnixListener, answers: Vec<Vec<Record>>) -> Vec<Request> {
-    // Each read and each write of such a socket is one packet.
-    let (mut client, _) = listener.accept().expect("a client comes");
-    let mut asked = Vec::new();
-    for answer in answers {
-        let mut bytes = [0; REQUEST_BYTES];
-        if client.read(&mut bytes).expect("the client asks") == 0 {
-            break;
-        }
-        asked.push(Request::from_bytes(&bytes).expect("what it asks is a request"));
-        for record in answer {
-            client.write_all(&record.to_bytes()).expect("the client listens");
-        }
-    }
-    asked
-}
+use supervisor::Supervisor;
 
 fn end(outcome: Outcome) -> Vec<Record> {
     vec![Record::End(End { outcome })]
@@ -350,7 +302,7 @@ fn a_system_without_a_manifest_has_nothing_that_could_be_explained() {
 
 #[test]
 fn a_supervisor_that_ends_before_it_answers_is_a_failure() {
-    let (code, data, messages, _) = Supervisor::answering([Vec::new()]).run(&["status"]);
+    let (code, data, messages, _) = Supervisor::answering([Vec::<Record>::new()]).run(&["status"]);
     assert_eq!((code, data.as_str()), (1, ""));
     assert!(messages.contains("before it answered"), "{messages}");
 }

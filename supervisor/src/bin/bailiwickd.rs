@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bailiwick_supervisor::{Options, manifest, supervise};
+use bailiwick_wire::log::Format;
 
 const USAGE: &str = "\
-usage: bailiwickd MANIFEST [--state-dir DIR] [--allow-degraded] [--ready-fd N]
+usage: bailiwickd MANIFEST [--state-dir DIR] [--allow-degraded] [--ready-fd N] [--log-format WORD]
 
   --state-dir DIR    keep the lock and the control socket there
   --allow-degraded   start although this machine lacks a part of a sandbox
   --ready-fd N       write a line to descriptor N and close it when every worker is ready
+  --log-format WORD  write lines for human or as json; auto: as json unless stdout is a terminal
 ";
 
 /// The command line was wrong.
@@ -37,7 +39,8 @@ fn main() -> ExitCode {
             eprint!("{}", loaded.warnings.render(colour));
             // Without a working directory the manifest was not found in the first place.
             let manifest = manifest::Origin::new(&arguments.manifest, arguments.how).ok();
-            supervise(loaded.system, Options { ready: arguments.ready, manifest, ..Options::default() })
+            let (ready, log_format) = (arguments.ready, arguments.log_format);
+            supervise(loaded.system, Options { ready, manifest, log_format, ..Options::default() })
         }
         Err(diagnostics) => {
             eprint!("{}", diagnostics.render(colour));
@@ -50,6 +53,7 @@ struct Arguments {
     manifest: PathBuf,
     how: manifest::Options,
     ready: Option<OwnedFd>,
+    log_format: Format,
 }
 
 impl Arguments {
@@ -57,13 +61,14 @@ impl Arguments {
     fn parse(mut given: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
         let mut manifest = None;
         let mut how = manifest::Options::default();
-        let mut ready = None;
+        let (mut ready, mut log_format) = (None, Format::default());
         while let Some(argument) = given.next() {
             let mut value = || given.next().ok_or(format!("{} needs a value", argument.display()));
             match argument.to_str() {
                 Some("--help" | "-h") => return Ok(None),
                 Some("--allow-degraded") => how.allow_degraded = true,
                 Some("--state-dir") => how.state_dir = Some(PathBuf::from(value()?)),
+                Some("--log-format") => log_format = format(&value()?)?,
                 Some("--ready-fd") => ready = Some(open_ready(&value()?)?),
                 Some(option) if option.starts_with('-') => return Err(format!("unknown option {option}")),
                 _ if manifest.is_some() => return Err("more than one manifest".to_owned()),
@@ -71,8 +76,13 @@ impl Arguments {
             }
         }
         let manifest = manifest.ok_or("no manifest".to_owned())?;
-        Ok(Some(Self { manifest, how, ready }))
+        Ok(Some(Self { manifest, how, ready, log_format }))
     }
+}
+
+fn format(word: &OsString) -> Result<Format, String> {
+    let found = word.to_str().and_then(|word| Format::from_word(word, std::io::stdout().is_terminal()));
+    found.ok_or("--log-format needs human, json or auto".to_owned())
 }
 
 /// Takes over the descriptor with this number: opens what it stands for anew and closes the number.

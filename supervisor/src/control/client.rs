@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bailiwick_wire::crash::{CrashError, MAGIC, REPORT_BYTES, Report};
+use bailiwick_wire::crash::{self, CrashError, REPORT_BYTES, Report};
+use bailiwick_wire::log::{self, LogError};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
@@ -60,6 +61,9 @@ pub enum ClientError {
     /// A report of a death is none.
     #[error(transparent)]
     Crash(#[from] CrashError),
+    /// A packet of lines is none.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The supervisor refused the request.
     #[error("the supervisor refused the request: {outcome:?}")]
     Refused {
@@ -179,6 +183,21 @@ impl Client {
         Ok(lines)
     }
 
+    /// Returns lines that the target printed after the one of number `after`, in their order, and no more than one packet
+    /// holds. Blocks until there are some, up to `deadline`; none are returned then.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn log(&self, after: u64, target: Target, deadline: Duration) -> Result<Vec<log::Line>, ClientError> {
+        let request = Request { verb: Verb::Log(after), target, deadline };
+        let read = |packet: &[u8]| log::read(packet).map_err(ClientError::from);
+        match self.packets(&request, log::MAGIC, read)? {
+            (mut packets, Outcome::Done) => Ok(packets.pop().unwrap_or_default()),
+            (_, Outcome::TimedOut) => Ok(Vec::new()),
+            (_, outcome) => Err(ClientError::Refused { outcome }),
+        }
+    }
+
     /// Gives an order about the whole system and waits up to `deadline` until it is carried out; returns what the
     /// supervisor has to say about it as well.
     ///
@@ -230,21 +249,31 @@ impl Client {
     }
 
     fn reports(&self, verb: Verb, target: Target) -> Result<Vec<Report>, ClientError> {
-        let deadline = Duration::from_secs(5);
-        self.send(&Request { verb, target, deadline })?;
-        let waited = deadline.saturating_add(GRACE);
+        let request = Request { verb, target, deadline: Duration::from_secs(5) };
+        let read = |packet: &[u8]| Report::from_bytes(packet).map_err(ClientError::from);
+        match self.packets(&request, crash::MAGIC, read)? {
+            (reports, Outcome::Done) => Ok(reports),
+            (_, outcome) => Err(ClientError::Refused { outcome }),
+        }
+    }
+
+    /// Asks for what comes in packets that begin with `magic`, and returns what is read from each.
+    fn packets<T>(
+        &self,
+        request: &Request,
+        magic: [u8; 4],
+        read: impl Fn(&[u8]) -> Result<T, ClientError>,
+    ) -> Result<(Vec<T>, Outcome), ClientError> {
+        let waited = request.deadline.saturating_add(GRACE);
+        self.send(request)?;
         let until = Instant::now() + waited;
-        let mut reports = Vec::new();
+        let mut found = Vec::new();
         loop {
             let packet = self.packet(until, waited)?;
-            if packet.starts_with(&MAGIC) {
-                reports.push(Report::from_bytes(&packet)?);
-                continue;
-            }
-            match Record::from_bytes(&packet)? {
-                Record::End(End { outcome: Outcome::Done }) => return Ok(reports),
-                Record::End(End { outcome }) => return Err(ClientError::Refused { outcome }),
-                _ => {}
+            if packet.starts_with(&magic) {
+                found.push(read(&packet)?);
+            } else if let Record::End(End { outcome }) = Record::from_bytes(&packet)? {
+                return Ok((found, outcome));
             }
         }
     }

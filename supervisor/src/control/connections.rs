@@ -17,15 +17,7 @@ pub const CONNECTIONS_MAX: usize = 16;
 pub struct Connections(connections::Connections);
 
 /// What came of looking at one connection.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Nothing to do.
-    Idle,
-    /// A request to answer with [`Connections::answer`].
-    Asked(Request),
-    /// The connection is gone.
-    Gone,
-}
+pub type Turn = connections::Turn<Request>;
 
 impl Connections {
     /// Takes a listening, non-blocking socket.
@@ -46,19 +38,17 @@ impl Connections {
 
     /// Reads at most one request of a connection that waits for none.
     pub fn read(&mut self, id: ConnectionId) -> Turn {
-        let bytes = match self.0.read(id) {
+        let asked = match self.0.read(id) {
             connections::Turn::Idle => return Turn::Idle,
             connections::Turn::Gone => return Turn::Gone,
-            connections::Turn::Asked(bytes) => bytes,
+            connections::Turn::Asked(bytes) => Request::from_bytes(&bytes),
         };
-        let Ok(request) = Request::from_bytes(&bytes) else {
-            self.answer(id, [], Outcome::Malformed);
-            return Turn::Idle;
-        };
-        if request.verb.only_looks() {
-            self.0.looks(id);
+        match &asked {
+            Ok(request) if request.verb.only_looks() => self.0.looks(id),
+            Ok(_) => {}
+            Err(_) => self.answer(id, [], Outcome::Malformed),
         }
-        Turn::Asked(request)
+        asked.map_or(Turn::Idle, Turn::Asked)
     }
 
     /// Queues the answer to a request and writes what the socket takes.

@@ -16,7 +16,7 @@ use bailiwick_wire::crash::{Report, Sent};
 use crate::control::Cause;
 use crate::line::Line;
 use crate::logs::Output;
-use crate::roster::Roster;
+use crate::roster::{Roster, Seat};
 
 /// Every instance, with its berths.
 pub(super) type Children = Berths<Child, Place>;
@@ -113,13 +113,13 @@ pub(super) enum Stage {
 /// Returns what is kept for all instances at the start.
 pub(super) fn unborn_all(roster: &Roster, now: Instant) -> Children {
     let mut children = Children::default();
-    roster.children().for_each(|child| children.put(child, || unborn(&roster.seat(child).title, now)));
+    roster.children().for_each(|child| children.put(child, || unborn(roster.seat(child), now)));
     children
 }
 
 /// Returns what is kept for an instance that has not lived yet.
-pub(super) fn unborn(title: &str, now: Instant) -> (Child, [Place; 2]) {
-    (Child::new(now), [Place::new(title, now), Place::new(title, now)])
+pub(super) fn unborn(seat: &Seat, now: Instant) -> (Child, [Place; 2]) {
+    (Child::new(now), [Place::new(seat, now), Place::new(seat, now)])
 }
 
 impl Child {
@@ -135,9 +135,9 @@ impl Child {
 }
 
 impl Place {
-    fn new(title: &str, now: Instant) -> Self {
+    fn new(seat: &Seat, now: Instant) -> Self {
         Self {
-            output: Output::new(title.to_owned(), now),
+            output: Output::new(seat.source(), now),
             life: None,
             doom: None,
             snapshot: Vec::new(),

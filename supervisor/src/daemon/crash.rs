@@ -1,13 +1,11 @@
 //! Reports of deaths: the facts when a process has ended, the decision when nothing is left of it.
 
-use std::time::SystemTime;
-
 use bailiwick_core::berth::Berth;
 use bailiwick_core::exit::Exit;
 use bailiwick_core::tree::{Incarnation, Record};
 use bailiwick_core::words;
 use bailiwick_sys::wait::Change;
-use bailiwick_wire::crash::{Budget, Decision, End, Moment, Pause, Report, Usage};
+use bailiwick_wire::crash::{Budget, Decision, End, Pause, Report, Usage};
 
 use super::Daemon;
 use super::child::Life;
@@ -78,7 +76,8 @@ impl Daemon {
             report.end = End::NotStarted { step: place.failed_step.to_owned(), errno: errno.into() };
         }
         report.snapshot = std::mem::take(&mut place.snapshot);
-        report.last_lines = place.output.last_lines().map(str::to_owned).collect();
+        let lines = place.output.intake.last_lines(&self.journal.log);
+        report.last_lines = lines.into_iter().map(str::to_owned).collect();
         self.crashes.put(berth.child, report.to_bytes().into());
     }
 
@@ -97,12 +96,11 @@ impl Daemon {
 
     fn empty_report(&self, of: Incarnation, berth: Berth) -> Report {
         let seat = self.roster.seat(of.child);
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Report {
             numbered: seat.worker.places() > 1,
             group: seat.worker.group.clone().unwrap_or_default(),
             executable: self.digests.of(berth),
-            ended: Moment { wall, monotonic_ns: self.now().as_nanos() },
+            ended: self.moment(),
             ..Report::of(&seat.worker.name, seat.instance, of.generation)
         }
     }

@@ -1,7 +1,6 @@
 //! What happened, as those are told who ask on the control socket.
 
 use std::fmt::Display;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bailiwick_core::moves;
 use bailiwick_core::tree::Incarnation;
@@ -27,7 +26,7 @@ impl Daemon {
     /// Remembers what a person should look at, and says it unless that was said in other words.
     pub(super) fn alert(&mut self, of: Option<Incarnation>, detail: String, is_said: bool) {
         if !is_said {
-            self.say(&detail);
+            self.warn(&detail);
         }
         let event = self.event(EventKind::Alert, of);
         self.happened.push(Event { detail, ..event });
@@ -57,11 +56,11 @@ impl Daemon {
 
     /// Returns an event that happens now, of one life or of all.
     pub(super) fn event(&self, kind: EventKind, of: Option<Incarnation>) -> Event {
-        let seat = of.map(|of| self.roster.seat(of.child));
+        let (at, seat) = (self.moment(), of.map(|of| self.roster.seat(of.child)));
         let child = of.and_then(|of| self.tree.child(of.child));
         Event {
-            wall: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-            monotonic_ns: self.now().as_nanos(),
+            wall: at.wall,
+            monotonic_ns: at.monotonic_ns,
             worker: seat.map(|seat| seat.worker.name.clone()).unwrap_or_default(),
             instance: seat.map_or(0, |seat| seat.instance),
             numbered: seat.is_some_and(|seat| seat.worker.places() > 1),

@@ -109,7 +109,7 @@ impl Daemon {
         self.watch(&output, Token::Output(berth), Interest::READ)?;
         let oom_kills = [self.launcher.oom_kills(berth); 3];
         let place = self.children.at_mut(berth);
-        place.output.attach(output);
+        place.output.attach(output, of.generation);
         self.hearings.begin(berth, alive_at);
         place.snapshot.clear();
         place.life = Some(Life {
@@ -353,6 +353,6 @@ impl Daemon {
         let unsaid = unsaid.map(|count| format!(" (and {count} complaints that were not written)"));
         let unsaid = unsaid.unwrap_or_default();
         let text = format!("{}: {error}{unsaid}", self.name(of));
-        self.say(&text);
+        self.warn(&text);
     }
 }

@@ -5,9 +5,10 @@ use bailiwick_core::exit::SIGKILL;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{self, ChildId, Event, Incarnation, Outdated};
 use bailiwick_sys::events::{Interest, Signal};
+use bailiwick_wire::log::NEXT_LINE;
 
 use super::Daemon;
-use crate::control::{ConnectionId, Goal, NEXT_EVENT, Outcome, Record, Request, Target, Text, Turn, Verb};
+use crate::control::{ConnectionId, Goal, NEXT_EVENT, Outcome, Record, Request, Target, Turn, Verb};
 use bailiwick_core::token::Token;
 
 /// The pieces of text of one answer: more than those of one worker can be.
@@ -18,6 +19,7 @@ const PIECES_MAX: usize = 256;
 pub(super) struct PendingOrder {
     connection: ConnectionId,
     verb: Verb,
+    target: Target,
     /// Who is meant, each with the life that was present when the order came.
     children: Vec<Incarnation>,
     until: Instant,
@@ -53,10 +55,6 @@ impl Daemon {
             return self.answer(id, Vec::new(), Outcome::ShuttingDown);
         }
         match verb {
-            Verb::Status => {
-                let status = self.status();
-                return self.answer(id, status, Outcome::Done);
-            }
             Verb::ShutDown => {
                 self.say("stop ordered on the control socket");
                 if !self.tree.is_shutting_down() {
@@ -74,40 +72,38 @@ impl Daemon {
             _ => {}
         }
         let targets = self.targets(&request.target);
-        if targets.is_empty() && request.target != Target::System {
+        let prints = matches!(verb, Verb::Log(_)) && self.journal.log.knows(&request.target);
+        if targets.is_empty() && request.target != Target::System && !prints {
             return self.answer(id, Vec::new(), Outcome::UnknownTarget);
         }
-        if let Some(reports) = self.reports(verb, &targets) {
-            self.connections.answer(id, reports, Outcome::Done);
-            return self.watch_room(id);
-        }
-        if verb == Verb::Lines {
-            let lines = targets.iter().flat_map(|child| self.children.by_age(*child));
-            let lines = lines
-                .flat_map(|place| place.output.last_lines())
-                .flat_map(Text::pieces)
-                .take(PIECES_MAX)
-                .map(Record::Text)
-                .collect();
-            return self.answer(id, lines, Outcome::Done);
+        if let Some(told) = self.told_at_once(verb, &targets) {
+            return self.answer(id, told, Outcome::Done);
         }
         let children: Vec<_> = targets.into_iter().map(|child| self.incarnation(child)).collect();
         if let Some(why) = self.refusal(verb, &children) {
-            return self.answer(id, Record::lines(&why), Outcome::Refused);
+            return self.answer(id, Record::lines(why.lines()), Outcome::Refused);
         }
         for of in &children {
             self.give_order(verb, *of);
         }
-        let verb = if verb == Verb::Events(NEXT_EVENT) { Verb::Events(self.happened.last()) } else { verb };
-        let until = self.now() + request.deadline;
-        self.orders.push(PendingOrder { connection: id, verb, children, until });
+        let verb = match verb {
+            Verb::Events(NEXT_EVENT) => Verb::Events(self.happened.last()),
+            Verb::Log(NEXT_LINE) => Verb::Log(self.journal.log.last()),
+            other => other,
+        };
+        let (until, target) = (self.now() + request.deadline, request.target.clone());
+        self.orders.push(PendingOrder { connection: id, verb, target, children, until });
     }
 
-    /// Returns the reports that a verb asks for, if it does.
-    fn reports(&self, verb: Verb, of: &[ChildId]) -> Option<Vec<Vec<u8>>> {
+    /// Returns what a verb asks for that can be told at once, if it does.
+    fn told_at_once(&self, verb: Verb, of: &[ChildId]) -> Option<Vec<Vec<u8>>> {
         let kept = || of.iter().flat_map(|child| self.crashes.of(*child)).map(|report| report.to_vec());
         let lives = || self.lives().filter(|life| of.contains(&life.of.child));
+        let places = || of.iter().flat_map(|child| self.children.by_age(*child));
+        let lines = || places().flat_map(|place| place.output.intake.last_lines(&self.journal.log));
         match verb {
+            Verb::Status => Some(self.status()),
+            Verb::Lines => Some(Record::lines(lines()).into_iter().take(PIECES_MAX).collect()),
             Verb::Crashes => Some(kept().collect()),
             Verb::Denials => Some(lives().map(|life| self.told_by(life).to_bytes()).collect()),
             _ => None,
@@ -197,21 +193,22 @@ impl Daemon {
     pub(super) fn answer_orders(&mut self) {
         let now = self.now();
         for order in std::mem::take(&mut self.orders) {
-            let records: Vec<_> = match order.verb {
-                Verb::Events(after) => self.happened.after(after).cloned().map(Record::Event).collect(),
-                Verb::Roll => Record::lines(&self.tree.rolled(&order.children)),
+            let packets: Vec<Vec<u8>> = match order.verb {
+                Verb::Events(after) => self.happened.packets(after),
+                Verb::Log(after) => self.journal.log.packet(after, &order.target).into_iter().collect(),
+                Verb::Roll => Record::lines(self.tree.rolled(&order.children).lines()),
                 _ => Vec::new(),
             };
             let outcome = match order.verb {
-                Verb::Events(_) => (!records.is_empty()).then_some(Outcome::Done),
+                Verb::Events(_) | Verb::Log(_) => (!packets.is_empty()).then_some(Outcome::Done),
                 // What came of an earlier one is not what comes of this.
                 Verb::Roll if !self.events.is_empty() => None,
                 verb => self.outcome_of_all(verb, &order.children),
             };
             match outcome {
                 _ if self.connections.socket(order.connection).is_none() => {}
-                Some(outcome) => self.answer(order.connection, records, outcome),
-                None if order.until <= now => self.answer(order.connection, records, Outcome::TimedOut),
+                Some(outcome) => self.answer(order.connection, packets, outcome),
+                None if order.until <= now => self.answer(order.connection, packets, Outcome::TimedOut),
                 None => self.orders.push(order),
             }
         }
@@ -236,8 +233,8 @@ impl Daemon {
         self.tree.reached(goal, before).and_then(|reached| Outcome::from_code(reached.code()))
     }
 
-    pub(super) fn answer(&mut self, id: ConnectionId, records: Vec<Record>, outcome: Outcome) {
-        self.connections.answer(id, records.iter().map(|record| record.to_bytes().to_vec()), outcome);
+    pub(super) fn answer(&mut self, id: ConnectionId, packets: Vec<Vec<u8>>, outcome: Outcome) {
+        self.connections.answer(id, packets, outcome);
         self.watch_room(id);
     }
 

@@ -116,8 +116,10 @@ impl Daemon {
         place.doom = None;
         let why = outward::what_ended(place, cause);
         let detail = words::record(&self.roster, record, &why);
-        if !(record.decision == Decision::Replace && cause == Cause::Stopped) {
-            self.say(&detail);
+        match &record.decision {
+            Decision::Replace if cause == Cause::Stopped => {}
+            decision if cause == Cause::Stopped || decision.is_fine() => self.say(&detail),
+            _ => self.warn(&detail),
         }
         let event = self.event(EventKind::Ended, Some(record.of));
         self.happened.push(Event { cause: Some(cause), detail, ..event });

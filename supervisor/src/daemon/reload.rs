@@ -18,7 +18,7 @@ use super::Daemon;
 use super::child::unborn;
 use crate::broker::lay_out;
 use crate::check::{self, Change, Plan, plan};
-use crate::control::{ConnectionId, Outcome as Answer, Record, ReloadMode, Text};
+use crate::control::{ConnectionId, Outcome as Answer, Record, ReloadMode};
 use crate::manifest::Reading;
 use crate::roster::Standing;
 use crate::sandbox::{Prepared, SandboxError, Tenancy};
@@ -137,7 +137,7 @@ impl Daemon {
         let starts = [added.as_slice(), &back].concat();
         for (child, prepared) in fresh {
             let now = self.now();
-            self.children.put(child, || unborn(&self.roster.seat(child).title, now));
+            self.children.put(child, || unborn(self.roster.seat(child), now));
             self.launcher.place(Berth::first(child), Some(prepared));
             self.hash(Berth::first(child));
         }
@@ -240,7 +240,7 @@ impl Daemon {
             self.say(&format!("reload: {}", line.replace('\t', " ")));
         }
         if let Some(client) = client {
-            self.answer(client, text.lines().flat_map(Text::pieces).map(Record::Text).collect(), answer);
+            self.answer(client, Record::lines(text.lines()), answer);
         }
     }
 
@@ -253,7 +253,7 @@ impl Daemon {
         for child in &departed {
             Berth::both(*child).into_iter().for_each(|berth| self.vacate(berth));
             let now = self.now();
-            self.children.put(*child, || unborn("", now));
+            self.children.put(*child, || unborn(self.roster.seat(*child), now));
             self.roster.forget(*child);
             self.broker.forget(*child).into_iter().for_each(|peer| self.part(peer, *child));
             self.store.kept.forget((*child, None));

@@ -19,7 +19,7 @@ use bailiwick_wire::control::{ToSupervisor, ToWorker};
 
 use super::Daemon;
 use super::child::Stage;
-use crate::control::{Cause, Record};
+use crate::control::Cause;
 use crate::line::Received;
 use crate::spec::{May, OnViolation};
 
@@ -171,7 +171,7 @@ impl Daemon {
             let is_killed = self.roster.seat(accused.child).worker.on_violation == OnViolation::Kill;
             let violation = Violation { is_killed, ..violation };
             let text = violation.verdict(&self.name(accused), &self.name(by));
-            self.say(&text);
+            self.warn(&text);
             self.audit(accused, violation, text);
             if is_killed {
                 return self.condemn(accused, Cause::Accused);
@@ -190,8 +190,8 @@ impl Daemon {
     /// Answers a worker that may see the process tree with a copy of it in sealed memory.
     fn show_tree(&mut self, of: Incarnation) {
         let worker = &self.roster.seat(of.child).worker;
-        let tree = || self.status().iter().flat_map(Record::to_bytes).collect::<Vec<_>>();
-        let answer = if worker.may.contains(&May::Status) { seal(&tree()).ok() } else { None };
+        let answer =
+            if worker.may.contains(&May::Status) { seal(&self.status().concat()).ok() } else { None };
         match answer {
             Some(memory) => self.order(of, ToWorker::Status, Some(memory)),
             None => self.order(of, ToWorker::StatusRefused, None),

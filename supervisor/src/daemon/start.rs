@@ -28,6 +28,7 @@ use bailiwick_sys::replacements::Replacements;
 use bailiwick_sys::sink::Sink;
 use bailiwick_sys::witness::Witness;
 use bailiwick_sys::{Failed, process};
+use bailiwick_wire::log::Log;
 use thiserror::Error;
 
 use super::child::unborn_all;
@@ -36,6 +37,7 @@ use super::{BATCH, Daemon, Options};
 use crate::broker::lay_out;
 use crate::control::Connections;
 use crate::digests::Digests;
+use crate::logs::Journal;
 use crate::roster::{Roster, RosterError};
 use crate::sandbox::Prepared;
 use crate::spawn::{LaunchError, Launcher};
@@ -120,7 +122,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     process::adopt_orphans()?;
     report_crashes()?;
     let (signals, timer) = (Signals::take(&taken())?, Timer::new()?);
-    let now = Instant::from_nanos(monotonic_ns());
+    let (now, log) = (Instant::from_nanos(monotonic_ns()), Log::new(options.log_format));
     let mut daemon = Daemon {
         broker: lay_out(&system, &roster),
         children: unborn_all(&roster, now),
@@ -148,8 +150,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         signals,
         timer,
         retry_at: None,
-        stdout: Sink::stdout(),
-        stderr: Sink::stderr(),
+        journal: Journal { log, stdout: Sink::stdout(), stderr: Sink::stderr() },
         ready: options.ready,
         started_at: now,
         witness: Witness::call(),
@@ -220,12 +221,12 @@ fn finish(mut daemon: Daemon, end: Result<Outcome, Failed>) -> ExitCode {
     let code = match end {
         Ok(outcome) => daemon.exit_code(outcome),
         Err(failed) => {
-            daemon.say(&format!("the loop cannot go on: {failed}"));
+            daemon.warn(&format!("the loop cannot go on: {failed}"));
             Some(UNAVAILABLE)
         }
     };
-    daemon.stdout.finish(LAST_WORDS_MS);
-    daemon.stderr.finish(LAST_WORDS_MS);
+    daemon.journal.stdout.finish(LAST_WORDS_MS);
+    daemon.journal.stderr.finish(LAST_WORDS_MS);
     let forced_by = daemon.last_signal;
     drop(daemon);
     match code {

@@ -11,7 +11,7 @@ use crate::sandbox::Prepared;
 
 impl Daemon {
     /// Returns the supervisor and every worker, as `status` shows them.
-    pub(super) fn status(&self) -> Vec<Record> {
+    pub(super) fn status(&self) -> Vec<Vec<u8>> {
         let head = Head {
             name: self.system.name.clone(),
             pid: std::process::id(),
@@ -27,7 +27,8 @@ impl Daemon {
         let taken = self.roster.children().filter(|child| self.is_taken(*child));
         let rows = taken.filter_map(|child| Some(Record::Row(self.row(child)?)));
         let origin = self.origin.iter().flat_map(|origin| Text::pieces(origin.path())).map(Record::Text);
-        std::iter::once(Record::Head(head)).chain(origin).chain(rows).collect()
+        let records = std::iter::once(Record::Head(head)).chain(origin).chain(rows);
+        records.map(|record| record.to_bytes().to_vec()).collect()
     }
 
     /// Returns whether a place is no free one of a pool.
@@ -71,7 +72,7 @@ impl Daemon {
             last_cause: place.last_cause.or(child.last().map(|record| outward::cause(record.cause))),
             kept: u16::try_from(self.store.kept.count((id, None))).unwrap_or(u16::MAX),
             links: u16::try_from(self.broker.links(id)).unwrap_or(u16::MAX),
-            output_dropped: self.children.by_age(id).map(|place| place.output.dropped_bytes()).sum(),
+            output_dropped: self.children.by_age(id).map(|place| place.output.intake.dropped_bytes()).sum(),
             accusations_ignored: place.accusations_ignored,
             executable: self.digests.of(berth),
             since: now.since(child.since()),

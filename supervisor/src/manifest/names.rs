@@ -1,5 +1,7 @@
 //! The names that a manifest gives: of workers, actors and groups.
 
+use bailiwick_wire::log::SUPERVISOR;
+
 use super::fields::{Entry, Fields};
 use crate::check::{Diagnostic, quote};
 
@@ -8,7 +10,7 @@ pub(super) const MAX_NAME: usize = 63;
 
 /// Names that no worker may have: those of the supervisor itself, its built-in worker, and the pseudo-worker for orders
 /// from outside.
-pub const RESERVED: [&str; 4] = ["supervisor", "admin", "operator", "self"];
+pub const RESERVED: [&str; 5] = [SUPERVISOR, "supervisor", "admin", "operator", "self"];
 
 /// Tells whether a name can be part of an address, `worker.instance/actor#generation`, and of a file's name: a letter,
 /// then letters, digits, `_` and `-`, at most 63 bytes.

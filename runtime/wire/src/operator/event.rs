@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::fields::Writer;
-use super::{Cause, Signs, State, title};
+use super::{Cause, Record, Signs, State, title};
 use crate::audit::Violation;
 
 /// The events that are remembered.
@@ -135,6 +135,11 @@ impl Events {
             self.kept.remove(self.most_easily_missed());
         }
         self.kept.push_back(event);
+    }
+
+    /// Returns what [`Self::after`] does, as records that travel.
+    pub fn packets(&self, after: u64) -> Vec<Vec<u8>> {
+        self.after(after).map(|event| Record::Event(event.clone()).to_bytes().to_vec()).collect()
     }
 
     /// Returns where the oldest event of the worker stands of which the most are kept.

@@ -464,9 +464,10 @@ impl Signs {
 }
 
 impl Record {
-    /// Returns text as records, the pieces of each line in their order.
-    pub fn lines(text: &str) -> Vec<Self> {
-        text.lines().flat_map(Text::pieces).map(Self::Text).collect()
+    /// Returns lines as records, the pieces of each in their order, as they travel.
+    pub fn lines<'l>(lines: impl IntoIterator<Item = &'l str>) -> Vec<Vec<u8>> {
+        let pieces = lines.into_iter().flat_map(Text::pieces).map(Self::Text);
+        pieces.map(|record| record.to_bytes().to_vec()).collect()
     }
 }
 

@@ -65,8 +65,11 @@ pub enum Verb {
     /// Report what happened after the event of this number, at once if there is something, else as soon as there is.
     /// [`NEXT_EVENT`] means: nothing that has happened yet. Class `read`.
     Events(u64),
-    /// Report the last lines that the target printed. Class `read`.
+    /// Report the last lines that the present or last life of the target printed. Class `read`.
     Lines,
+    /// Hand out lines that the target printed after the one of this number, at once if there are some, else as soon as
+    /// there are. [`NEXT_LINE`](crate::log::NEXT_LINE) means: none that was printed already. Class `read`.
+    Log(u64),
     /// Take up what has changed in the manifest; lines say what that means. Class `operate`.
     Reload(ReloadMode),
     /// Hand out the reports of deaths that are kept of the target, the oldest of each first. Class `read`.
@@ -188,7 +191,13 @@ impl Verb {
     pub fn only_looks(self) -> bool {
         matches!(
             self,
-            Self::Status | Self::Wait(_) | Self::Events(_) | Self::Lines | Self::Crashes | Self::Denials
+            Self::Status
+                | Self::Wait(_)
+                | Self::Events(_)
+                | Self::Lines
+                | Self::Log(_)
+                | Self::Crashes
+                | Self::Denials
         )
     }
 
@@ -211,6 +220,7 @@ impl Verb {
             Self::Crashes => (13, 0),
             Self::Roll => (14, 0),
             Self::Denials => (15, 0),
+            Self::Log(after) => (16, after),
         }
     }
 
@@ -235,6 +245,7 @@ impl Verb {
             13 => Self::Crashes,
             14 => Self::Roll,
             15 => Self::Denials,
+            16 => Self::Log(argument),
             _ => return None,
         };
         // What a verb does not need is zero.
@@ -263,6 +274,7 @@ mod tests {
             Verb::Scale(u16::MAX),
             Verb::Wait(Goal::Stopped),
             Verb::Events(NEXT_EVENT),
+            Verb::Log(NEXT_EVENT),
         ];
         for verb in plain.chain(full) {
             for target in [Target::System, Target::Worker("web".into()), Target::Instance("web".into(), 7)] {
