@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bailiwick::prelude::*;
-use bailiwick::{Group, Hosted, Worker};
+use bailiwick::{Group, Hosted, May, Worker};
 
 use binder::{Binder, BinderArgs};
 use files::{FilesActor, FilesArgs};
@@ -77,7 +77,8 @@ fn program(options: &Options) -> Program {
     if options.listen.port() != 0 && options.listen.port() < FIRST_FREE_PORT {
         may_bind = may_bind.capability("CAP_NET_BIND_SERVICE");
     }
-    let may_ask = Sandbox::net_server().grant("files").grant_methods("shrinker", ["shrink"]).may_status();
+    let may_ask =
+        Sandbox::net_server().grant("files").grant_methods("shrinker", ["shrink"]).may([May::Status]);
     let folder = &options.folder;
     let may_use_folder =
         if options.uploads { Sandbox::sealed().write(folder) } else { Sandbox::sealed().read(folder) };

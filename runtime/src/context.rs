@@ -36,6 +36,7 @@ use crate::served::{Dispatch, FactoryArgs, Served};
 use crate::signal::{Down, Signal};
 use crate::store::Whole;
 use crate::supervision::Supervision;
+use crate::supervisor::Supervisor;
 
 /// The surroundings of one incarnation of an actor, or of a main function.
 ///
@@ -447,13 +448,18 @@ impl Context {
         }
     }
 
+    /// Returns the supervisor, to be asked what the manifest lets this worker ask.
+    pub fn supervisor(&self) -> Supervisor {
+        Supervisor::new(Arc::clone(&self.cell.node.host))
+    }
+
     /// Returns the supervisor and every worker with its process, user, capabilities and state, as they are now.
     ///
     /// # Errors
-    /// `PermissionDenied` unless the sandbox says [`may_status`](crate::Sandbox::may_status); `Unsupported` without a
+    /// `PermissionDenied` unless the sandbox says so by [`may`](crate::Sandbox::may); `Unsupported` without a
     /// supervisor.
     pub async fn processes(&self) -> io::Result<Status> {
-        self.cell.node.host.processes().await
+        self.supervisor().status().await
     }
 
     /// Returns a directory that the sandbox grants to this worker, opened before the switch of the user.

@@ -100,6 +100,7 @@ mod slot;
 mod store;
 mod stream_slot;
 mod supervision;
+mod supervisor;
 mod ticket;
 mod trace;
 mod turn;
@@ -111,8 +112,9 @@ pub use actor::{Actor, Reconfigured};
 pub use address::Address;
 pub use args::{Args, ArgsError};
 pub use bailiwick_macros::{message, protocol};
-/// The process tree as [`Context::processes`] returns it.
+/// What is asked of the supervisor, and what it answers: see [`Supervisor`].
 pub use bailiwick_supervisor::control;
+pub use bailiwick_supervisor::spec::May;
 pub use beneath::{Folder, PathRefused, RelativePath};
 pub use blob::{Blob, BlobWriter};
 pub use call::Call;
@@ -136,4 +138,5 @@ pub use sandbox::{Grant, Sandbox};
 pub use served::{Factory, FactoryArgs, Served};
 pub use signal::Down;
 pub use supervision::Supervision;
+pub use supervisor::Supervisor;
 pub use untrusted::{Checked, Untrusted, Valid, Validate};

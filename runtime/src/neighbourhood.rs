@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bailiwick_supervisor::check::nearest;
-use bailiwick_supervisor::control::Status;
+use bailiwick_supervisor::control::Request;
 use bailiwick_supervisor::spec::Grant;
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::future::BoxFuture;
@@ -19,6 +19,7 @@ use crate::name::{ActorName, PeerName};
 use crate::node::{Declared, Host, Nowhere, PeerError, Shared};
 use crate::outcome::Cause;
 use crate::pool::Pool;
+use crate::supervisor::Answered;
 
 /// The workers of one program that runs in one process.
 pub(crate) struct Neighbourhood {
@@ -175,8 +176,8 @@ impl Host for Neighbour {
         }
     }
 
-    fn processes(&self) -> BoxFuture<'static, io::Result<Status>> {
-        Nowhere.processes()
+    fn ask(&self, request: Request) -> BoxFuture<'static, io::Result<Answered>> {
+        Nowhere.ask(request)
     }
 
     /// Without a sandbox every directory that the process may open is as good as granted.

@@ -26,9 +26,10 @@ use crate::name::{ActorName, NameError};
 use crate::outcome::Cause;
 use crate::progress::{self, Work};
 use crate::supervision::MemberTerms;
+use crate::supervisor::Answered;
 use crate::workload::Workload;
 use bailiwick_core::tree::Restart;
-use bailiwick_supervisor::control::Status;
+use bailiwick_supervisor::control::Request;
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
@@ -46,8 +47,8 @@ pub(crate) trait Host: Send + Sync {
     fn credential(&self, _name: &str) -> Option<Credential> {
         None
     }
-    /// Asks the supervisor for the process tree.
-    fn processes(&self) -> BoxFuture<'static, io::Result<Status>>;
+    /// Asks the supervisor.
+    fn ask(&self, request: Request) -> BoxFuture<'static, io::Result<Answered>>;
     /// Returns a duplicate of a directory that the sandbox grants.
     fn granted_dir(&self, path: &Path) -> io::Result<OwnedFd>;
     /// An actor has failed and is made anew after a pause.
@@ -361,8 +362,8 @@ impl Host for Nowhere {
         Err(io::Error::new(io::ErrorKind::NotFound, format!("nothing is kept under `{name}`")))
     }
 
-    fn processes(&self) -> BoxFuture<'static, io::Result<Status>> {
-        let text = "there is no supervisor, so there is no process tree";
+    fn ask(&self, _request: Request) -> BoxFuture<'static, io::Result<Answered>> {
+        let text = "there is no supervisor to ask";
         ready(Err(io::Error::new(io::ErrorKind::Unsupported, text))).boxed()
     }
 

@@ -396,9 +396,9 @@ impl Sandbox {
         self.grant(Grant::to(target).methods(methods))
     }
 
-    /// May see the process tree through [`Context::processes`](crate::Context::processes).
-    pub fn may_status(mut self) -> Self {
-        self.may.push(spec::May::Status);
+    /// May ask this of the supervisor, by [`Context::supervisor`](crate::Context::supervisor).
+    pub fn may<const N: usize>(mut self, may: [spec::May; N]) -> Self {
+        self.may.extend(may);
         self
     }
 

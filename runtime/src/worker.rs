@@ -5,6 +5,7 @@
 //! while the actors run; when the supervisor is gone, so is the worker, within [`ORPHAN_GRACE`].
 
 mod changes;
+mod control;
 mod describe;
 mod host;
 mod line;

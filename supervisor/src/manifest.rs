@@ -4,6 +4,7 @@
 //! the order of the text; whatever the file holds, reading it ends in a system or in an error with a place.
 
 mod actor;
+mod admin;
 mod confinement;
 mod contradictions;
 mod environment;

@@ -6,9 +6,8 @@ use std::vec;
 use bailiwick_core::tree::{self, ChildId, Config, ConfigError, GroupId};
 use bailiwick_core::words::Names;
 use bailiwick_wire::log::Source;
-use thiserror::Error;
 
-use crate::spec::{System, Worker};
+use crate::spec::{System, Unfit, Worker};
 
 /// Every instance of every worker. Whoever stays when a system takes the place of another keeps its number.
 #[derive(Debug, Default)]
@@ -45,46 +44,6 @@ pub enum Standing {
     Gone,
 }
 
-/// Why a system cannot be supervised. Whatever made the system should have said so better.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RosterError {
-    /// Something is named that is not declared.
-    #[error("{by} names {what} {name}, which does not exist")]
-    Unknown {
-        /// Who names it.
-        by: String,
-        /// Whether it is a worker or a group.
-        what: &'static str,
-        /// The name.
-        name: String,
-    },
-    /// Two workers have one name.
-    #[error("two workers are called {name}")]
-    Twice {
-        /// The name.
-        name: String,
-    },
-    /// There are more instances than the machine counts.
-    #[error("{found} instances, at most {max} are supervised", max = u16::MAX)]
-    TooMany {
-        /// The instances of all workers.
-        found: usize,
-    },
-    /// Groups enclose each other, or are enclosed by what does not exist.
-    #[error("the groups around group {name} do not exist, or enclose each other")]
-    Unplaced {
-        /// One of the groups.
-        name: String,
-    },
-    /// Workers need each other.
-    #[error("workers need each other: {path}")]
-    Cycle {
-        /// The workers, each needing the next.
-        path: String,
-    },
-}
-
 impl Seat {
     /// Returns by what the lines are known that it prints.
     pub fn source(&self) -> Source {
@@ -98,7 +57,7 @@ impl Roster {
     ///
     /// # Errors
     /// When a name is used twice, or there are too many instances.
-    pub fn new(system: &System) -> Result<Self, RosterError> {
+    pub fn new(system: &System) -> Result<Self, Unfit> {
         Self::default().succeed(system)
     }
 
@@ -106,15 +65,15 @@ impl Roster {
     ///
     /// # Errors
     /// When a name is used twice, or there are too many instances.
-    pub fn succeed(&self, system: &System) -> Result<Self, RosterError> {
+    pub fn succeed(&self, system: &System) -> Result<Self, Unfit> {
         let found = system.workers.iter().map(|worker| usize::from(worker.places())).sum::<usize>();
         if found + self.seats.len() > usize::from(u16::MAX) {
-            return Err(RosterError::TooMany { found });
+            return Err(Unfit::TooMany { found });
         }
         let mut wanted: Vec<Seat> = Vec::with_capacity(found);
         for worker in system.workers.iter().cloned().map(Rc::new) {
             if wanted.iter().any(|seat| seat.worker.name == worker.name) {
-                return Err(RosterError::Twice { name: worker.name.clone() });
+                return Err(Unfit::Twice { name: worker.name.clone() });
             }
             for instance in 1..=worker.places() {
                 let (title, position) = (worker.title(instance), wanted.len() as u16);
@@ -122,7 +81,7 @@ impl Roster {
                 wanted.push(Seat { worker, instance, title, position, standing: Standing::Present });
             }
         }
-        let unplaced = |name: &str| RosterError::Unplaced { name: name.to_owned() };
+        let unplaced = |name: &str| Unfit::Unplaced { name: name.to_owned() };
         let groups = system.group_names(&self.groups).map_err(unplaced)?;
         let key = |seat: &Seat| (seat.worker.name.clone(), seat.instance);
         let known = self.seats.iter().map(|seat| (seat.standing != Standing::Gone).then(|| key(seat)));
@@ -153,14 +112,14 @@ impl Roster {
     }
 
     /// Says in names what the machine says in numbers.
-    pub fn explain(&self, error: ConfigError) -> RosterError {
+    pub fn explain(&self, error: ConfigError) -> Unfit {
         match error {
             ConfigError::Cycle(path) => {
                 let titles: Vec<_> = path.iter().map(|child| self.seat(*child).title.as_str()).collect();
-                RosterError::Cycle { path: titles.join(" -> ") }
+                Unfit::Cycle { path: titles.join(" -> ") }
             }
             // The rest cannot come from the configuration that this roster makes.
-            other => RosterError::Cycle { path: other.to_string() },
+            other => Unfit::Cycle { path: other.to_string() },
         }
     }
 
@@ -225,8 +184,4 @@ impl Names for Roster {
             name => format!("group {name}"),
         }
     }
-}
-
-pub(crate) fn unknown(worker: &Worker, what: &'static str, name: &str) -> RosterError {
-    RosterError::Unknown { by: worker.name.clone(), what, name: name.to_owned() }
 }

@@ -6,9 +6,11 @@
 mod confinement;
 mod file_view;
 mod limits;
+mod may;
 mod terms;
 mod told;
 mod trust_domain;
+mod unfit;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -266,14 +268,6 @@ impl StopSignal {
     }
 }
 
-/// Something that a worker may ask of the supervisor beyond its own affairs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum May {
-    /// See the process tree, as `status` shows it.
-    Status,
-}
-
 /// What a worker executes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exec {
@@ -386,7 +380,9 @@ pub use confinement::{Architectures, Calls, Denial, Families, Namespace};
 pub use file_view::{
     Bind, Bounds, FileView, HOMES, HidePid, Narrow, ProcSubset, ProtectHome, ProtectSystem, Temporary,
 };
+pub use may::May;
 pub use trust_domain::{LinkKind, TrustDomain};
+pub use unfit::{ListenError, Unfit};
 
 /// What a worker may do to the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

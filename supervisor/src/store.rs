@@ -11,9 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use bailiwick_core::tree::ChildId;
 use bailiwick_sys::kept::Kept;
 use bailiwick_sys::listen;
-use thiserror::Error;
 
-use crate::spec::Listener;
+use crate::spec::{ListenError, Listener};
 
 /// In whose name descriptors are kept: an instance's, over all its lives, or that of one life which is beside the one that
 /// others send to.
@@ -26,30 +25,6 @@ pub struct Store {
     listeners: BTreeMap<String, OwnedFd>,
     /// By the workers themselves.
     pub kept: Kept<Keeper>,
-}
-
-/// Why a listener is not there.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ListenError {
-    /// The address cannot be bound.
-    #[error("listener {name} cannot be bound to {address}: {error}")]
-    Refused {
-        /// The listener.
-        name: String,
-        /// Where it was to listen.
-        address: String,
-        /// The kernel's reason.
-        error: std::io::Error,
-    },
-    /// It has no address, and was not passed either.
-    #[error(
-        "listener {name} has no address, and nothing of this name was passed to the supervisor (LISTEN_FDNAMES)"
-    )]
-    NotPassed {
-        /// The listener.
-        name: String,
-    },
 }
 
 impl Store {

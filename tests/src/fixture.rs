@@ -2,6 +2,7 @@
 //!
 //! Under a supervisor it hosts what the manifest names. Called by hand, its first argument chooses what it is.
 
+mod asker;
 mod chatter;
 mod courier;
 mod death;
@@ -27,6 +28,7 @@ use std::thread;
 use bailiwick::Program;
 use bailiwick::prelude::Protocol;
 
+pub use self::asker::{Asker, Inquiry, InquiryRef, Questions};
 pub use self::chatter::{Chatter, Parrot, Speak, SpeakRef, Talk, TalkRef, Topics, Word};
 pub use self::courier::{Book, BookRef, Clerk, Courier, CourierRef, Desk, Rounds, Sender};
 pub use self::death::Death;
@@ -84,6 +86,7 @@ fn program() -> Program {
         .register("Chatter", SpeakRef::serve(Chatter::new).with_args::<Topics>().with_lifecycle())
         .register("Gunner", GunRef::serve(Gunner::new).with_args::<Fire>().with_lifecycle())
         .register("Marker", RangeRef::serve(Marker::new).with_args::<Butts>())
+        .register("Asker", InquiryRef::serve(Asker::new).with_args::<Questions>().with_lifecycle())
         .register("Giver", GivingRef::serve(Giver::new).with_args::<Gifts>().with_lifecycle())
         .register("Keeper", KeepingRef::serve(Keeper::new).with_args::<Shelf>())
         .register("Sipper", SipRef::serve(Sipper::default))

@@ -52,8 +52,27 @@ fn crates_depend_only_downwards() {
             ],
         ),
         (
+            "bailiwick-admin",
+            &[
+                "bailiwick-core",
+                "bailiwick-wire",
+                "bailiwick-sys",
+                "bailiwick-supervisor",
+                "bailiwick-macros",
+                "bailiwick",
+            ],
+        ),
+        (
             "bailiwick-cli",
-            &["bailiwick-core", "bailiwick-wire", "bailiwick-sys", "bailiwick-supervisor", "bailiwick"],
+            &[
+                "bailiwick-core",
+                "bailiwick-wire",
+                "bailiwick-sys",
+                "bailiwick-supervisor",
+                "bailiwick-macros",
+                "bailiwick",
+                "bailiwick-admin",
+            ],
         ),
     ];
     let mut wrong = Vec::new();

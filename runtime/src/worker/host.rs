@@ -1,24 +1,25 @@
 //! What surrounds the actors of a worker process.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, Read, Seek};
+use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bailiwick_supervisor::control::Status;
+use bailiwick_supervisor::control::Request;
 use bailiwick_wire::bootstrap;
-use bailiwick_wire::control::{HANDOFF_NAME, ToSupervisor};
+use bailiwick_wire::control::{CONTROL_NAME, HANDOFF_NAME, ToSupervisor};
 use bailiwick_wire::schema::ProtocolSchema;
 use futures::FutureExt;
-use futures::future::{BoxFuture, ready};
-use tokio::sync::{oneshot, watch};
+use futures::future::BoxFuture;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::Given;
 use super::changes::Changes;
+use super::control::Control;
 use super::line::{Line, LineError};
 use super::readiness::{Readiness, Said};
 use crate::address::Address;
@@ -28,6 +29,7 @@ use crate::link::peers::Peers;
 use crate::name::ActorName;
 use crate::node::{Host, PeerError};
 use crate::outcome::Cause;
+use crate::supervisor::Answered;
 
 /// How the actors of a worker end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub(crate) struct WorkerHost {
     granted: BTreeMap<PathBuf, OwnedFd>,
     credentials: BTreeMap<String, Credential>,
     kept: Mutex<BTreeMap<String, OwnedFd>>,
-    asked_for_status: Mutex<VecDeque<oneshot::Sender<io::Result<OwnedFd>>>>,
+    control: Arc<Control>,
     over: watch::Sender<Option<Over>>,
     skipped: AtomicBool,
     spent: watch::Sender<bool>,
@@ -64,7 +66,7 @@ impl WorkerHost {
             granted,
             credentials,
             kept: Mutex::default(),
-            asked_for_status: Mutex::default(),
+            control: Control::new(),
             over: watch::Sender::new(None),
             skipped: AtomicBool::new(false),
             spent: watch::Sender::new(false),
@@ -97,19 +99,13 @@ impl WorkerHost {
         self.tell(&ToSupervisor::Discard { name: HANDOFF_NAME.to_owned() });
     }
 
-    /// Takes a descriptor that the supervisor keeps for this worker.
+    /// Takes a descriptor that the supervisor keeps for this worker, or that leads to it.
     pub(crate) fn give_kept(&self, name: String, fd: OwnedFd) {
-        // What was left unread is taken before any actor is there, or not at all.
-        if name != HANDOFF_NAME {
-            lock(&self.kept).insert(name, fd);
-        }
-    }
-
-    /// Passes the supervisor's answer on to the first who asked for it.
-    pub(crate) fn answer_status(&self, answer: io::Result<OwnedFd>) {
-        if let Some(asker) = lock(&self.asked_for_status).pop_front() {
-            // Who no longer waits is not told.
-            let _ = asker.send(answer);
+        match name.as_str() {
+            // What was left unread is taken before any actor is there, or not at all.
+            HANDOFF_NAME => {}
+            CONTROL_NAME => self.control.add(fd),
+            _ => _ = lock(&self.kept).insert(name, fd),
         }
     }
 
@@ -209,25 +205,8 @@ impl Host for WorkerHost {
         self.tell(&ToSupervisor::Settled);
     }
 
-    fn processes(&self) -> BoxFuture<'static, io::Result<Status>> {
-        let (asker, answer) = oneshot::channel();
-        // The answers come in the order of the questions, so the two must not be asked in different orders.
-        let mut asked = lock(&self.asked_for_status);
-        if let Err(error) = self.line.report(&ToSupervisor::Status, None) {
-            return ready(Err(io::Error::other(error))).boxed();
-        }
-        asked.push_back(asker);
-        drop(asked);
-        async move {
-            let memory = answer.await.map_err(io::Error::other)??;
-            let mut bytes = Vec::new();
-            let mut file = std::fs::File::from(memory);
-            // The supervisor wrote it, and with that the position is at the end.
-            file.rewind()?;
-            file.read_to_end(&mut bytes)?;
-            Status::from_bytes(&bytes).map_err(io::Error::other)
-        }
-        .boxed()
+    fn ask(&self, request: Request) -> BoxFuture<'static, io::Result<Answered>> {
+        Arc::clone(&self.control).ask(request).boxed()
     }
 
     fn granted_dir(&self, path: &Path) -> io::Result<OwnedFd> {

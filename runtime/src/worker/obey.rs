@@ -79,11 +79,6 @@ async fn carry_out(order: Order, host: &Arc<WorkerHost>, course: &watch::Sender<
     let Order { order, fd } = order;
     match (order, fd) {
         (ToWorker::Kept { name }, Some(fd)) => host.give_kept(name, fd),
-        (ToWorker::Status, Some(tree)) => host.answer_status(Ok(tree)),
-        (ToWorker::Status | ToWorker::StatusRefused, _) => {
-            let text = "this worker may not see the process tree: it needs may = [\"status\"]";
-            host.answer_status(Err(io::Error::new(io::ErrorKind::PermissionDenied, text)));
-        }
         (ToWorker::Link { peer, generation, beside, uid, ring }, Some(link)) => {
             // The replies of the life before it may still lie in its socket.
             host.peers().read_out(peer, generation, beside).await;

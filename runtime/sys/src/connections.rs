@@ -46,6 +46,8 @@ pub struct Terms {
 
 #[derive(Debug)]
 struct Connection {
+    /// It was given to somebody: its place is nobody else's, and whoever has it keeps it.
+    is_given: bool,
     socket: OwnedFd,
     answer: Outbox<()>,
     work: Work,
@@ -115,14 +117,31 @@ impl Connections {
             refuse(socket.as_fd(), &self.terms.not_permitted);
             return None;
         }
-        if self.open.len() >= self.terms.most && !self.drop_idlest() {
+        let taken = self.open.values().filter(|connection| !connection.is_given).count();
+        if taken >= self.terms.most && !self.drop_idlest() {
             refuse(socket.as_fd(), &self.terms.too_many);
             return None;
         }
+        Some(self.add(socket, false))
+    }
+
+    /// Takes this end of a pair, whose other end somebody is given. It counts as no connection, and gives way to none.
+    pub fn give(&mut self, socket: OwnedFd) -> ConnectionId {
+        // Nobody has a descriptor to send here; an older kernel lets them come, and they are closed when they are read.
+        let _ = socket::refuse_fds(socket.as_fd());
+        self.add(socket, true)
+    }
+
+    /// Closes a connection.
+    pub fn end(&mut self, id: ConnectionId) {
+        self.open.remove(&id);
+    }
+
+    fn add(&mut self, socket: OwnedFd, is_given: bool) -> ConnectionId {
         let id = self.next;
         self.next = self.next.wrapping_add(1);
-        self.open.insert(id, Connection { socket, answer: Outbox::new(), work: Work::Idle });
-        Some(id)
+        self.open.insert(id, Connection { is_given, socket, answer: Outbox::new(), work: Work::Idle });
+        id
     }
 
     /// Reads at most one request of a connection that waits for none.
@@ -190,7 +209,8 @@ impl Connections {
 
     /// Makes room by closing the oldest connection that waits for nothing, else the oldest that only looks.
     fn drop_idlest(&mut self) -> bool {
-        let idlest = self.open.iter().min_by_key(|(_, connection)| connection.work);
+        let others = self.open.iter().filter(|(_, connection)| !connection.is_given);
+        let idlest = others.min_by_key(|(_, connection)| connection.work);
         let id = idlest.filter(|(_, connection)| connection.work != Work::Orders).map(|(id, _)| *id);
         id.is_some_and(|id| self.open.remove(&id).is_some())
     }

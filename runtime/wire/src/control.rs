@@ -56,8 +56,6 @@ pub enum ToSupervisor {
         /// By which frame.
         evidence: Evidence,
     },
-    /// Asks for the process tree.
-    Status,
     /// The link was closed because the peer broke its protocol: asks for a fresh one.
     Reopen {
         /// The peer.
@@ -149,10 +147,6 @@ pub enum ToWorker {
         /// No life comes that could be left what is unread now.
         last: bool,
     },
-    /// The process tree is attached, in memory.
-    Status,
-    /// The process tree is not for this worker.
-    StatusRefused,
     /// What has changed is attached, in memory: a [`crate::bootstrap::Update`].
     Update,
 }
@@ -190,9 +184,13 @@ pub enum ControlError {
 /// What a life leaves unread to the next one is kept under this name, which nobody else uses.
 pub const HANDOFF_NAME: &str = ".handoff";
 
-/// Returns whether a user's descriptor can be kept under this name: any but the one that is used already.
+/// Under this name a life is given the connections on which it may ask something of the supervisor: each speaks as
+/// `control.sock` does, see [`crate::operator`].
+pub const CONTROL_NAME: &str = ".control";
+
+/// Returns whether a user's descriptor can be kept under this name: any but those that are used already.
 pub fn may_be_kept_as(name: &str) -> bool {
-    is_kept_name(name) && name != HANDOFF_NAME
+    is_kept_name(name) && ![HANDOFF_NAME, CONTROL_NAME].contains(&name)
 }
 
 /// Returns whether a descriptor can be kept under this name: 1 to 32 letters, digits and `. _ -`.
@@ -286,7 +284,6 @@ impl ToSupervisor {
             &Self::Accuse { peer, generation, fault, evidence } => {
                 Fields { peer, generation, detail: fault, evidence: Some(evidence), ..Fields::of(7) }
             }
-            Self::Status => Fields::of(8),
             &Self::Reopen { peer, generation, fault, evidence } => {
                 Fields { peer, generation, detail: fault, evidence: Some(evidence), ..Fields::of(9) }
             }
@@ -322,7 +319,6 @@ impl ToSupervisor {
                 let (peer, generation, fault) = (fields.peer, fields.generation, fields.detail);
                 Self::Accuse { peer, generation, fault, evidence }
             }
-            8 => Self::Status,
             9 => {
                 let (peer, generation, fault) = (fields.peer, fields.generation, fields.detail);
                 Self::Reopen { peer, generation, fault, evidence }
@@ -371,8 +367,6 @@ impl ToWorker {
             Self::Kept { name } => Fields::named(132, name),
             &Self::Drain { last } => Fields { detail: last.into(), ..Fields::of(133) },
             &Self::Stop { last } => Fields { detail: last.into(), ..Fields::of(134) },
-            Self::Status => Fields::of(135),
-            Self::StatusRefused => Fields::of(136),
             &Self::Succeed { peer, generation } => Fields { peer, generation, ..Fields::of(137) },
             Self::Update => Fields::of(140),
         }
@@ -398,8 +392,6 @@ impl ToWorker {
             132 => Self::Kept { name: fields.name()? },
             133 => Self::Drain { last: fields.detail & 1 == 1 },
             134 => Self::Stop { last: fields.detail & 1 == 1 },
-            135 => Self::Status,
-            136 => Self::StatusRefused,
             137 => Self::Succeed { peer: fields.peer, generation: fields.generation },
             140 => Self::Update,
             found => return Err(ControlError::Kind { found }),
@@ -414,13 +406,7 @@ impl ToWorker {
             Self::Link { peer, generation, .. }
             | Self::Succeed { peer, generation }
             | Self::PeerDown { peer, generation, .. } => Some((peer, generation)),
-            Self::Go
-            | Self::Kept { .. }
-            | Self::Drain { .. }
-            | Self::Stop { .. }
-            | Self::Status
-            | Self::StatusRefused
-            | Self::Update => None,
+            Self::Go | Self::Kept { .. } | Self::Drain { .. } | Self::Stop { .. } | Self::Update => None,
         }
     }
 
@@ -438,7 +424,7 @@ impl ToWorker {
 
     /// Returns whether a descriptor is attached; to [`Self::Go`] one may be.
     pub fn carries_fd(&self) -> bool {
-        matches!(self, Self::Link { .. } | Self::Kept { .. } | Self::Status | Self::Update)
+        matches!(self, Self::Link { .. } | Self::Kept { .. } | Self::Update)
     }
 }
 

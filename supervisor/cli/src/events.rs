@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bailiwick_admin::documents::events::{Told, told};
+use bailiwick_admin::words::signs;
 use bailiwick_supervisor::check::escape;
 use bailiwick_supervisor::control::{Client, ClientError, Event, EventKind};
 use serde::Serialize;
@@ -11,7 +13,6 @@ use crate::exit::{Exit, Failure};
 use crate::json::{self, SCHEMA_VERSION};
 use crate::place;
 use crate::screen::Screen;
-use crate::status::signs;
 
 /// How long one question waits for something to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,25 +29,6 @@ struct Line<'a> {
     schema_version: u32,
     #[serde(flatten)]
     event: Told<'a>,
-}
-
-#[derive(Serialize)]
-struct Told<'a> {
-    number: u64,
-    /// How many events before this one were forgotten before they could be told.
-    #[serde(skip_serializing_if = "is_zero")]
-    lost: u64,
-    time: String,
-    time_mono_ns: u64,
-    event: &'static str,
-    worker: Option<&'a str>,
-    instance: Option<u16>,
-    generation: Option<u32>,
-    from: Option<&'static str>,
-    to: Option<&'static str>,
-    signs: Vec<&'static str>,
-    cause: Option<String>,
-    detail: &'a str,
 }
 
 pub(crate) fn events(asked: &Events, screen: &Screen) -> Result<Exit, Failure> {
@@ -93,25 +75,6 @@ pub(crate) fn each(asked: &Events, screen: &Screen, mut take: impl FnMut(Event, 
     }
 }
 
-fn told(event: &Event, lost: u64) -> Told<'_> {
-    let of_one = event.instance > 0;
-    Told {
-        number: event.number,
-        lost,
-        time: json::time(event.wall),
-        time_mono_ns: event.monotonic_ns,
-        event: event.kind.word(),
-        worker: of_one.then_some(&*event.worker),
-        instance: of_one.then_some(event.instance),
-        generation: of_one.then_some(event.generation),
-        from: event.from.map(|state| state.word()),
-        to: event.to.map(|state| state.word()),
-        signs: signs(event.signs),
-        cause: event.cause.map(|cause| cause.to_string()),
-        detail: &event.detail,
-    }
-}
-
 fn line(event: &Event, lost: u64) -> String {
     let lost = if lost > 0 { format!("[{lost} events were forgotten]\n") } else { String::new() };
     format!("{lost}{}  {}", json::time(event.wall), sentence(event))
@@ -137,8 +100,4 @@ pub(crate) fn sentence(event: &Event) -> String {
         }
         _ => format!("{}\n", escape(&event.detail)),
     }
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }

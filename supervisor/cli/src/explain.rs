@@ -8,7 +8,7 @@ use bailiwick_supervisor::spec::{
     Once, Preset, Profile, RestartType, Sandbox, Scoped, Start, System, TrustDomain, Worker,
 };
 
-use crate::status::short;
+use bailiwick_admin::words::short;
 
 /// Returns one line on the whole system.
 pub(crate) fn summary(system: &System) -> String {

@@ -17,7 +17,6 @@ mod events;
 mod exit;
 mod explain;
 mod grants;
-mod json;
 mod learn;
 mod logs;
 mod order;
@@ -37,6 +36,7 @@ mod words;
 
 use std::process::ExitCode;
 
+use bailiwick_admin::json;
 use bailiwick_supervisor::control::Verb;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 
@@ -48,6 +48,9 @@ use screen::Screen;
 pub fn main() -> ExitCode {
     // What is not called by a person but started in the place of a worker.
     if let Some(code) = learn::shim() {
+        return code;
+    }
+    if let Some(code) = bailiwick_admin::run_if_worker() {
         return code;
     }
     // What clap itself prints has colours by the same rules, as far as they are known before the arguments are.

@@ -11,7 +11,7 @@ mod words;
 
 use bailiwick_supervisor::check::{self, Place, floor};
 use bailiwick_supervisor::sandbox::Machine;
-use bailiwick_supervisor::spec::{Exec, May, Preset, System, Worker};
+use bailiwick_supervisor::spec::{Exec, Preset, System, Worker};
 use bailiwick_sys::user_namespace;
 use serde::Serialize;
 
@@ -172,13 +172,7 @@ impl Profile {
                 .map(|(name, path)| format!("{name}, from {}", path.display()))
                 .collect(),
             descriptors: descriptors(system, worker),
-            may: worker
-                .may
-                .iter()
-                .map(|may| {
-                    if *may == May::Status { "see the process tree" } else { "more than this version knows" }
-                })
-                .collect(),
+            may: worker.may.iter().map(|may| may.words()).collect(),
             calls: outward,
             called_by: inward,
             terms: terms::of_worker(worker),

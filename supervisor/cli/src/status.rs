@@ -1,12 +1,11 @@
 //! `status`: every worker, and why it is as it is.
 
-mod document;
 mod table;
 mod usage;
-mod words;
 
 use std::time::Duration;
 
+use bailiwick_admin::documents::status::{Seen, document};
 use bailiwick_supervisor::check::{escape, nearest};
 use bailiwick_supervisor::control::{Client, ClientError, Row, State, Status as Found, Target};
 
@@ -17,8 +16,6 @@ use crate::json;
 use crate::place;
 use crate::screen::Screen;
 pub(crate) use table::title;
-use usage::Seen;
-pub(crate) use words::{detail, short, signs};
 
 pub(crate) fn status(status: &Status, screen: &Screen) -> Result<Exit, Failure> {
     let client = Client::connect(&place::find(&status.place)?)?;
@@ -52,7 +49,7 @@ fn show(status: &Status, screen: &Screen, client: &Client, found: &Found) -> Res
     let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
     let meant = |row: &&Row| targets.is_empty() || targets.iter().any(|target| is_meant(row, target));
     let rows = found.workers.iter().filter(meant);
-    let seen: Vec<Seen<'_>> = rows.map(|row| Seen::new(found, row)).collect();
+    let seen: Vec<Seen<'_>> = rows.map(|row| usage::seen(found, row)).collect();
     let (lines, reports) = match &targets[..] {
         [one] => {
             let lines = client.lines(one.clone())?;
@@ -61,7 +58,7 @@ fn show(status: &Status, screen: &Screen, client: &Client, found: &Found) -> Res
         _ => (None, Vec::new()),
     };
     if status.json {
-        let told = document::document(found, &seen, lines.as_deref(), latest_document(&reports));
+        let told = document(found, &seen, lines.as_deref(), latest_document(&reports));
         screen.print(&if status.watch { json::line(&told) } else { json::document(&told) });
     } else {
         let clear = if status.watch && screen.stdout_colour() { "\x1b[H\x1b[2J" } else { "" };
@@ -116,70 +113,10 @@ pub(crate) fn is_meant(row: &Row, target: &Target) -> bool {
     }
 }
 
-/// What is seen of a status whose one process has computed for 1.2 s and has 12 MiB.
-#[cfg(test)]
-fn seen(found: &Found) -> Vec<Seen<'_>> {
-    let usage = usage::Usage { cpu: std::time::Duration::from_millis(1200), memory_bytes: 12 << 20 };
-    found.workers.iter().map(|row| Seen { row, usage: row.pid.map(|_| usage) }).collect()
-}
-
-/// A status as a supervisor would report it, for the tests of what is made of it.
-#[cfg(test)]
-fn sample() -> Found {
-    use bailiwick_supervisor::control::{Cause, Head, MemoryMechanism};
-    use std::time::Duration;
-
-    let supervisor = Head {
-        name: "shop".into(),
-        pid: 100,
-        uptime: Duration::from_secs(3700),
-        manifest: Some([0x0c; 32]),
-        ..Head::default()
-    };
-    let ready = Row {
-        name: "web".into(),
-        instance: 1,
-        numbered: true,
-        state: State::Ready,
-        pid: Some(101),
-        generation: 1,
-        uptime: Some(Duration::from_millis(1500)),
-        uid: 0x7000_0000,
-        gid: 0x7000_0000,
-        memory_max: Some(256 << 20),
-        memory: MemoryMechanism::CgroupV1,
-        budget_left: 1,
-        budget_max: 5,
-        budget_period: Duration::from_secs(30),
-        links: 1,
-        executable: Some([0xab; 32]),
-        ..Row::default()
-    };
-    let backoff = Row {
-        instance: 2,
-        state: State::Backoff,
-        pid: None,
-        uptime: None,
-        generation: 4,
-        restarts: 3,
-        next_start: Some(Duration::from_millis(3200)),
-        last_cause: Some(Cause::Exit(1)),
-        ..ready.clone()
-    };
-    let done = Row {
-        name: "binder".into(),
-        numbered: false,
-        state: State::Done,
-        pid: None,
-        memory_max: None,
-        executable: None,
-        ..ready.clone()
-    };
-    Found { supervisor, manifest: Some("/etc/shop.toml".into()), workers: vec![done, ready, backoff] }
-}
-
 #[cfg(test)]
 mod tests {
+    use bailiwick_admin::sample::sample;
+
     use super::*;
 
     #[test]

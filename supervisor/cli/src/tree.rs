@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bailiwick_admin::words::detail;
 use bailiwick_supervisor::check::escape;
 use bailiwick_supervisor::control::{Client, Row, Status};
 use serde::Serialize;
@@ -11,7 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::json::{self, SCHEMA_VERSION};
 use crate::place;
 use crate::screen::Screen;
-use crate::status::{detail, title};
+use crate::status::title;
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::sandbox::{Decision, SystemCall, Verdict, decisions};
 use crate::spec::{
-    Bind, Exec, Grant, HidePid, KeyringMode, May, OnViolation, Once, Preset, ProcSubset, Rate, Sandbox,
-    Scoped, System, Worker,
+    Bind, Exec, Grant, HidePid, KeyringMode, OnViolation, Once, Preset, ProcSubset, Rate, Sandbox, Scoped,
+    System, Worker,
 };
 
 /// Returns, line by line, who gains what when `new` takes the place of `old`. Limits and times are no privileges, and a
@@ -40,7 +40,7 @@ fn of_worker(old: &Worker, new: &Worker) -> Vec<String> {
     gain(new.crash_may_stop_all && !old.crash_may_stop_all, "its crash may stop everything");
     let domain = |worker: &Worker| worker.trust_domain.as_ref().map(|domain| domain.name.clone());
     gain(domain(new).is_some() && domain(new) != domain(old), "shares memory with others of a trust domain");
-    gain(new.may.contains(&May::Status) && !old.may.contains(&May::Status), "may see the process tree");
+    found.extend(added(&old.may, &new.may).map(|may| format!("may {}", may.words())));
     let loaded = new.credentials.iter().filter(|(name, path)| old.credentials.get(*name) != Some(*path));
     found.extend(loaded.map(|(name, path)| format!("is handed the credential {name}, {}", path.display())));
     let passed = added(&old.pass_environment, &new.pass_environment);

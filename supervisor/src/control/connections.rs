@@ -1,8 +1,10 @@
 //! The supervisor's end of the control socket: what travels over its connections, and who may connect.
 
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 
+use bailiwick_core::berth::Berth;
 use bailiwick_sys::connections::{self, Terms};
 
 pub use bailiwick_sys::connections::ConnectionId;
@@ -12,9 +14,13 @@ use super::{End, Outcome, REQUEST_BYTES, Record, Request};
 /// Connections at a time.
 pub const CONNECTIONS_MAX: usize = 16;
 
-/// All connections to the control socket.
+/// All connections to the control socket, and those that workers are given.
 #[derive(Debug)]
-pub struct Connections(connections::Connections);
+pub struct Connections {
+    open: connections::Connections,
+    /// Whose life each was given to.
+    given: BTreeMap<ConnectionId, Berth>,
+}
 
 /// What came of looking at one connection.
 pub type Turn = connections::Turn<Request>;
@@ -25,26 +31,52 @@ impl Connections {
     /// Only root and the supervisor's own user may connect: the socket's mode already says so, and the
     /// kernel's word is asked in case the folder was opened to others.
     pub fn new(listener: OwnedFd) -> Self {
-        Self(connections::Connections::new(
-            listener,
-            Terms {
-                most: CONNECTIONS_MAX,
-                request_bytes: REQUEST_BYTES,
-                not_permitted: end(Outcome::NotPermitted),
-                too_many: end(Outcome::TimedOut),
-            },
-        ))
+        let terms = Terms {
+            most: CONNECTIONS_MAX,
+            request_bytes: REQUEST_BYTES,
+            not_permitted: end(Outcome::NotPermitted),
+            too_many: end(Outcome::TimedOut),
+        };
+        Self { open: connections::Connections::new(listener, terms), given: BTreeMap::new() }
+    }
+
+    /// Takes the supervisor's end of a connection whose other end the life in this berth is given.
+    pub fn give(&mut self, to: Berth, socket: OwnedFd) -> ConnectionId {
+        let id = self.open.give(socket);
+        self.given.insert(id, to);
+        id
+    }
+
+    /// Returns in which berth the life is that asks over a connection which it was given.
+    pub fn asker(&self, id: ConnectionId) -> Option<Berth> {
+        self.given.get(&id).copied()
+    }
+
+    /// Returns what the life in a berth was given.
+    pub fn given_to(&self, berth: Berth) -> Vec<ConnectionId> {
+        self.given.iter().filter(|(_, to)| **to == berth).map(|(id, _)| *id).collect()
+    }
+
+    /// Closes what the life in a berth was given.
+    pub fn take_back(&mut self, berth: Berth) {
+        for id in self.given_to(berth) {
+            self.given.remove(&id);
+            self.open.end(id);
+        }
     }
 
     /// Reads at most one request of a connection that waits for none.
     pub fn read(&mut self, id: ConnectionId) -> Turn {
-        let asked = match self.0.read(id) {
+        let asked = match self.open.read(id) {
             connections::Turn::Idle => return Turn::Idle,
-            connections::Turn::Gone => return Turn::Gone,
+            connections::Turn::Gone => {
+                self.given.remove(&id);
+                return Turn::Gone;
+            }
             connections::Turn::Asked(bytes) => Request::from_bytes(&bytes),
         };
         match &asked {
-            Ok(request) if request.verb.only_looks() => self.0.looks(id),
+            Ok(request) if request.verb.only_looks() => self.open.looks(id),
             Ok(_) => {}
             Err(_) => self.answer(id, [], Outcome::Malformed),
         }
@@ -53,7 +85,7 @@ impl Connections {
 
     /// Queues the answer to a request and writes what the socket takes.
     pub fn answer(&mut self, id: ConnectionId, packets: impl IntoIterator<Item = Vec<u8>>, outcome: Outcome) {
-        self.0.answer(id, packets.into_iter().chain([end(outcome)]));
+        self.open.answer(id, packets.into_iter().chain([end(outcome)]));
     }
 }
 
@@ -61,13 +93,13 @@ impl Deref for Connections {
     type Target = connections::Connections;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.open
     }
 }
 
 impl DerefMut for Connections {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
+        &mut self.open
     }
 }
 

@@ -283,6 +283,7 @@ impl Daemon {
         let Some(berth) = self.children.find(of) else { return };
         self.close_output(berth);
         self.launcher.abandon(berth);
+        self.connections.take_back(berth);
         self.children.at_mut(berth).life = None;
         self.children.leave(of);
         self.store.kept.forget((of.child, Some(of.generation)));

@@ -8,11 +8,15 @@ use bailiwick_core::tree::{ChildId, Incarnation};
 use bailiwick_sys::slate::Slate;
 use bailiwick_sys::{link_pair, socket};
 use bailiwick_wire::bootstrap::{Bootstrap, Peer, Terms};
-use bailiwick_wire::control::ToWorker;
+use bailiwick_wire::control::{CONTROL_NAME, ToWorker};
 
 use super::{Daemon, ROOM_RETRY};
 use crate::control::Cause;
 use crate::store::Keeper;
+
+/// Connections that a life is given whose worker may ask something: one for what is answered at once, and two that may wait
+/// for what happens.
+const CONTROL_CONNECTIONS: usize = 3;
 
 impl Daemon {
     /// Returns everything that a worker is told before it runs, and what is attached to that.
@@ -146,6 +150,20 @@ impl Daemon {
     pub(super) fn give_kept(&mut self, of: Incarnation) {
         for (name, fd) in self.kept_for(of.child) {
             self.order(of, ToWorker::Kept { name }, Some(fd));
+        }
+    }
+
+    /// Gives a life whose worker may ask something the connections for it: several, since an answer may be long in coming.
+    pub(super) fn give_control(&mut self, of: Incarnation) {
+        let Some(berth) = self.children.find(of) else { return };
+        let asks = !self.roster.seat(of.child).worker.may.is_empty();
+        for (ours, theirs) in (0..CONTROL_CONNECTIONS)
+            .filter(|_| asks)
+            .filter_map(|_| socket::pair(socket::Kind::SeqPacket).ok())
+        {
+            let id = self.connections.give(berth, ours);
+            self.watch_for_requests(id);
+            self.order(of, ToWorker::Kept { name: CONTROL_NAME.to_owned() }, Some(theirs));
         }
     }
 

@@ -33,14 +33,28 @@ impl PendingOrder {
 
 impl Daemon {
     pub(super) fn accept(&mut self) {
-        let Some(id) = self.connections.accept() else { return };
+        if let Some(id) = self.connections.accept() {
+            self.watch_for_requests(id);
+        }
+    }
+
+    pub(super) fn watch_for_requests(&self, id: ConnectionId) {
         if let Some(socket) = self.connections.socket(id) {
             let _ = self.watch(socket, Token::Connection(id), Interest::READ);
         }
     }
 
-    /// Writes what waits for a client, and reads one request of it.
+    /// Serves whoever is at the other end: a life that makes it dear waits, as with everything else that it says.
     pub(super) fn serve(&mut self, id: ConnectionId) {
+        match self.connections.asker(id) {
+            Some(berth) if self.is_too_much(berth) => {}
+            Some(berth) => self.hear(berth, |daemon| daemon.take_turn(id)),
+            None => self.take_turn(id),
+        }
+    }
+
+    /// Writes what waits for a client, and reads one request of it.
+    fn take_turn(&mut self, id: ConnectionId) {
         self.connections.flush(id);
         match self.connections.read(id) {
             Turn::Idle => self.watch_room(id),
@@ -51,6 +65,10 @@ impl Daemon {
 
     fn take_request(&mut self, id: ConnectionId, request: &Request) {
         let verb = request.verb;
+        let of_worker = self.connections.asker(id).map(|berth| &self.roster.seat(berth.child).worker.may);
+        if of_worker.is_some_and(|may| !may.iter().any(|may| may.covers(request))) {
+            return self.answer(id, Vec::new(), Outcome::NotPermitted);
+        }
         if self.tree.is_shutting_down() && !verb.only_looks() && verb != Verb::ShutDown {
             return self.answer(id, Vec::new(), Outcome::ShuttingDown);
         }
@@ -238,9 +256,11 @@ impl Daemon {
         self.watch_room(id);
     }
 
-    /// Waits for room exactly while something waits to be written.
-    fn watch_room(&mut self, id: ConnectionId) {
-        let interest = if self.connections.has_answer(id) { Interest::READ_WRITE } else { Interest::READ };
+    /// Waits for room exactly while something waits to be written, and for a request unless its asker has to wait.
+    pub(super) fn watch_room(&mut self, id: ConnectionId) {
+        let readable = self.connections.asker(id).is_none_or(|berth| !self.hearings.waits(berth));
+        let interest =
+            Interest { readable, writable: self.connections.has_answer(id), ..Interest::default() };
         if let Some(socket) = self.connections.socket(id) {
             let _ = self.poller.change(socket, Token::Connection(id).to_u64(), interest);
         }

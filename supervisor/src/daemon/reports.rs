@@ -9,7 +9,6 @@ use bailiwick_core::reopening::Event as Reopen;
 use bailiwick_core::token::Token;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
 use bailiwick_sys::events::{Interest, thread_cpu_ns};
-use bailiwick_sys::memory::seal;
 use bailiwick_sys::process::StartReport;
 use bailiwick_sys::promise::Broken;
 use bailiwick_sys::random::small_number;
@@ -21,7 +20,7 @@ use super::Daemon;
 use super::child::Stage;
 use crate::control::Cause;
 use crate::line::Received;
-use crate::spec::{May, OnViolation};
+use crate::spec::OnViolation;
 
 impl Daemon {
     /// Has whoever says too much wait. Returns whether that is so of one more word.
@@ -45,6 +44,7 @@ impl Daemon {
         let place = self.children.at(berth);
         place.ear.as_ref().map(|ear| self.poller.change(ear, Token::Notice(berth).to_u64(), interest));
         place.output.pipe().map(|pipe| self.poller.change(pipe, Token::Output(berth).to_u64(), interest));
+        self.connections.given_to(berth).into_iter().for_each(|id| self.watch_room(id));
     }
 
     /// Hears what a worker says or prints. Who makes that dear, by having much wait for its end of a socket, waits longer.
@@ -120,7 +120,6 @@ impl Daemon {
                 let accused = Incarnation { child: ChildId(peer), generation };
                 self.judge(of, accused, Violation::of_link(fault, evidence));
             }
-            ToSupervisor::Status => self.show_tree(of),
             ToSupervisor::Reopen { peer, generation, fault, evidence } => {
                 let peer = Incarnation { child: ChildId(peer), generation };
                 // A peer that died meanwhile is linked with its next life.
@@ -154,6 +153,7 @@ impl Daemon {
         let _ = life.start.as_ref().filter(|_| life.line.is_none()).map(StartReport::go);
         let threads = self.witness.as_ref().and_then(|witness| witness.threads(pid));
         self.give_kept(of);
+        self.give_control(of);
         self.link_up(of);
         self.order(of, ToWorker::Go, threads);
     }
@@ -184,17 +184,6 @@ impl Daemon {
         // Enough to see, too little to drown in.
         if count.is_power_of_two() {
             self.say(&format!("{} accuses without right, {count} times so far", self.name(by)));
-        }
-    }
-
-    /// Answers a worker that may see the process tree with a copy of it in sealed memory.
-    fn show_tree(&mut self, of: Incarnation) {
-        let worker = &self.roster.seat(of.child).worker;
-        let answer =
-            if worker.may.contains(&May::Status) { seal(&self.status().concat()).ok() } else { None };
-        match answer {
-            Some(memory) => self.order(of, ToWorker::Status, Some(memory)),
-            None => self.order(of, ToWorker::StatusRefused, None),
         }
     }
 }

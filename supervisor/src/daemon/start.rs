@@ -38,12 +38,12 @@ use crate::broker::lay_out;
 use crate::control::Connections;
 use crate::digests::Digests;
 use crate::logs::Journal;
-use crate::roster::{Roster, RosterError};
+use crate::roster::Roster;
 use crate::sandbox::Prepared;
 use crate::spawn::{LaunchError, Launcher};
-use crate::spec::System;
+use crate::spec::{ListenError, System, Unfit};
 use crate::state_dir::{Fault, StateDir, StateDirError, default_path, private_path};
-use crate::store::{ListenError, Store};
+use crate::store::Store;
 use bailiwick_core::token::Token;
 
 /// A mechanism of the kernel is missing.
@@ -81,7 +81,7 @@ enum Refusal {
     #[error("the process has more than one thread and cannot supervise")]
     Threads,
     #[error(transparent)]
-    Roster(#[from] RosterError),
+    Roster(#[from] Unfit),
     #[error(transparent)]
     State(#[from] StateDirError),
     #[error(transparent)]

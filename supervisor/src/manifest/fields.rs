@@ -243,6 +243,11 @@ impl<'r, 't> Fields<'r, 't> {
         }
     }
 
+    /// Returns where the table begins.
+    pub(super) fn head(&self) -> Range<usize> {
+        self.head.clone()
+    }
+
     /// Names the table for a person.
     pub(super) fn title(&self) -> String {
         if self.path.is_empty() { "the manifest".into() } else { format!("[{}]", self.path) }

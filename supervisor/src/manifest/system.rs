@@ -9,7 +9,7 @@ use super::fields::{Fields, Reader};
 use super::names::named;
 use super::values::{Policy, Uids};
 use super::vocabulary::Table;
-use super::{grant, listen, trust_domain, worker};
+use super::{admin, grant, listen, trust_domain, worker};
 use crate::check::Diagnostic;
 use crate::spec::{Group, System};
 
@@ -34,10 +34,11 @@ pub(super) fn read<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, name: &str)
     let domains = trust_domain::all(&mut top);
     system.workers = worker::all(&mut top);
     trust_domain::join(&mut system.workers, &domains, &mut top);
-    system.workers.iter_mut().for_each(|worker| worker.suit(system.profile));
+    let empty = system.workers.is_empty() && !table.contains_key("worker");
     system.grants = grant::all(&mut top);
     system.listeners = listen::all(&mut top);
-    let empty = system.workers.is_empty() && !table.contains_key("worker");
+    admin::read(&mut top, &mut system);
+    system.workers.iter_mut().for_each(|worker| worker.suit(system.profile));
     top.finish();
     if empty {
         let lacks = Diagnostic::error("the manifest declares no worker");

@@ -489,7 +489,11 @@ choices! {
     OnSigstop { "kill" = OnSigstop::Kill, "ignore" = OnSigstop::Ignore } later [];
     OnViolation { "kill" = OnViolation::Kill, "log" = OnViolation::Log } later [];
     Profile { "production" = Profile::Production, "dev" = Profile::Dev } later [];
-    May { "status" = May::Status } later [];
+    May {
+        "status" = May::Status, "events" = May::Events, "logs" = May::Logs, "crashes" = May::Crashes,
+        "denials" = May::Denials, "start" = May::Start, "stop" = May::Stop, "restart" = May::Restart,
+        "kill" = May::Kill, "reset" = May::Reset, "scale" = May::Scale
+    } later [];
     Preset {
         "sealed" = Preset::Sealed, "net-client" = Preset::NetClient, "net-server" = Preset::NetServer,
         "fs-ro" = Preset::FsRo, "exec" = Preset::Exec, "none" = Preset::None

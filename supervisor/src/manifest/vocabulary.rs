@@ -5,6 +5,7 @@
 pub(super) enum Table {
     Manifest,
     Supervisor,
+    Admin,
     Group,
     TrustDomain,
     Worker,
@@ -37,6 +38,7 @@ impl Table {
         match self {
             Self::Manifest => "the manifest",
             Self::Supervisor => "the supervisor",
+            Self::Admin => "the admin worker",
             Self::Group => "a group",
             Self::TrustDomain => "a trust domain",
             Self::Worker => "a worker",
@@ -70,7 +72,7 @@ pub(super) fn later(table: Table) -> impl Iterator<Item = &'static str> {
 }
 
 const LATER: &[(Table, &str)] = &[
-    (Table::Manifest, "admin log dev link include"),
+    (Table::Manifest, "log dev link include"),
     (Table::Supervisor, "log_level control may log metrics upgrade persist"),
     (
         Table::Worker,

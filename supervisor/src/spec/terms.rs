@@ -6,9 +6,10 @@ use bailiwick_core::child::Alone;
 use bailiwick_core::exit::ExitCodes;
 use bailiwick_core::tree::{ChildConfig, Config, GroupConfig, GroupId};
 
-use crate::roster::{Roster, RosterError, Seat, Standing, unknown};
+use crate::roster::{Roster, Seat, Standing};
 
-use super::{Group, OnSigstop, Start, System, Worker};
+use super::unfit::unknown;
+use super::{Group, OnSigstop, Start, System, Unfit, Worker};
 
 impl Worker {
     /// Returns the machine's terms for each instance, without those that name others.
@@ -79,7 +80,7 @@ impl Roster {
     ///
     /// # Errors
     /// When a name leads nowhere, or in a circle.
-    pub fn config(&self, system: &System, former: &Config) -> Result<Config, RosterError> {
+    pub fn config(&self, system: &System, former: &Config) -> Result<Config, Unfit> {
         let mut groups = former.groups.clone();
         groups.resize(self.groups(), GroupConfig::default());
         groups[0] = system.root.terms(None);
@@ -106,7 +107,7 @@ impl Roster {
         Ok(Config { groups, children, shutdown_timeout: system.shutdown_timeout, ..Config::default() })
     }
 
-    fn child_config(&self, system: &System, seat: &Seat) -> Result<ChildConfig, RosterError> {
+    fn child_config(&self, system: &System, seat: &Seat) -> Result<ChildConfig, Unfit> {
         let worker = &*seat.worker;
         let group = worker.group.as_deref().unwrap_or_default();
         let group = self.group(group).ok_or_else(|| unknown(worker, "group", group))?;

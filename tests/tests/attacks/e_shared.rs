@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::time::Duration;
 
 use bailiwick_tests::harness::{Process, needs_root, wait_until};
-use bailiwick_wire::control::ToSupervisor;
+use bailiwick_wire::operator::{Request, Target, Verb};
 use nix::libc;
 
 use crate::orders::{Answer, Arg, Attack, Evil};
@@ -57,7 +58,7 @@ fn e14_the_descriptor_by_which_the_kernel_names_a_peer_is_good_for_nothing() {
     wait_until("a kill by a descriptor", || !prey.is_alive());
     for &mode in modes() {
         for keys in ["", "sandbox.preset = \"exec\"\n"] {
-            let mut scene = Scene::new(mode, keys);
+            let mut scene = Scene::new(mode, &format!("may = [\"status\"]\n{keys}"));
             let mut sockets = scene.evil.links();
             sockets.push(LINE);
             for socket in sockets {
@@ -95,10 +96,13 @@ fn e14_no_message_brings_a_descriptor_of_its_sender_that_is_good_for_anything() 
     assert_eq!(free.evil.attempt(&by_descriptor(itself.expect("it came"))[7]), Answer::Died);
     for &mode in modes() {
         for keys in ["", "sandbox.preset = \"exec\"\n"] {
-            let mut scene = Scene::new(mode, keys);
-            scene.evil.silence(LINE);
-            let ask = |evil: &mut Evil| drop(evil.send(LINE, &ToSupervisor::Status.to_bytes()));
-            let supervisor = descriptor_of_sender(&mut scene.evil, LINE, ask);
+            let mut scene = Scene::new(mode, &format!("may = [\"status\"]\n{keys}"));
+            // The supervisor's, which come before links.
+            let control = scene.evil.links()[0];
+            let request =
+                Request { verb: Verb::Status, target: Target::System, deadline: Duration::from_secs(1) };
+            let ask = |evil: &mut Evil| drop(evil.send(control, &request.to_bytes()));
+            let supervisor = descriptor_of_sender(&mut scene.evil, control, ask);
             assert_eq!(supervisor.is_some(), !keys.is_empty(), "{mode:?} {keys}");
             if let Some(pidfd) = supervisor {
                 let came = scene.each(&by_descriptor(pidfd));

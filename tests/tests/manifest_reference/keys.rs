@@ -2,6 +2,7 @@
 //! parser's own, and tries every default and every example.
 
 mod actor;
+mod admin;
 mod sandbox;
 
 /// One table of the manifest.
@@ -139,6 +140,13 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "Its own end by `auto_shutdown` counts for that of the group around it.",
             ),
         ],
+    },
+    Section {
+        title: "[admin]",
+        what: "A worker `admin` that serves health, metrics and what happens over HTTP: the executable of the command line, sealed but for one listener, in a group of its own. Without the table there is none. See [metrics and health](metrics.md).",
+        table: "Admin",
+        head: "[admin]\n",
+        keys: admin::KEYS,
     },
     Section {
         title: "[trust_domain.NAME]",
@@ -405,7 +413,7 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "may",
                 "`[]`",
                 "[\"status\"]",
-                "What it may ask of the supervisor: `status` is the process tree, by `cx.processes()`.",
+                "What it may ask of the supervisor, by `cx.supervisor()`: to see by `status` the process tree, by `events`, `logs`, `crashes` and `denials` what their commands show; to order by `start`, `stop`, `restart`, `kill`, `reset` and `scale` what their commands do to a worker that is named. A `reload` and the stop of everything are no worker's to order.",
             ),
             ("sandbox", "see below", "{ preset = \"net-client\" }", "What it may do to the kernel."),
             (

@@ -14,6 +14,7 @@ const REQUIRED: &[(&str, &str, &str)] = &[
     ("[worker.p]\n", "exec", "\"x\""),
     ("[worker.v.actors]\nauto_shutdown = \"any_significant\"\n[worker.v.actor.b]\n", "type", "\"T\""),
     ("[worker.k]\nexec = \"x\"\nkept = [\"http\"]\n[[listen]]\n", "name", "\"http\""),
+    ("[admin]\n", "tcp", "\"127.0.0.1:1\""),
     ("[[grant]]\n", "from", "\"w\""),
     ("[[grant]]\n", "to", "\"v\""),
 ];

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bailiwick_core::ring::LINK_BYTES;
-use bailiwick_supervisor::control::Status;
+use bailiwick_supervisor::control::Request;
 use bailiwick_supervisor::spec::Grant;
 use bailiwick_sys::link_pair;
 use bailiwick_wire::Limits;
@@ -28,6 +28,7 @@ use crate::name::ActorName;
 use crate::neighbourhood::Neighbourhood;
 use crate::node::{Host, Node, PeerError, Stop, Told};
 use crate::outcome::Cause;
+use crate::supervisor::Answered;
 use crate::{Context, Protocol};
 
 /// What the right worker grants to the left one of its desk; the bell is granted as a whole.
@@ -388,7 +389,7 @@ impl Host for Surroundings {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn processes(&self) -> BoxFuture<'static, io::Result<Status>> {
+    fn ask(&self, _request: Request) -> BoxFuture<'static, io::Result<Answered>> {
         Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
     }
 

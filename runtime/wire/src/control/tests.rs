@@ -13,7 +13,6 @@ fn from_worker() -> Vec<ToSupervisor> {
         ToSupervisor::Keep { name: "http".into() },
         ToSupervisor::Discard { name: "a".repeat(KEPT_NAME_BYTES) },
         ToSupervisor::Accuse { peer: 0x0102, generation: 0x0304_0506, fault: 4, evidence: EVIDENCE },
-        ToSupervisor::Status,
         ToSupervisor::Reopen { peer: 0x0102, generation: 0x0304_0506, fault: 2, evidence: EVIDENCE },
         ToSupervisor::Skipped,
         ToSupervisor::Settled,
@@ -37,8 +36,6 @@ fn from_supervisor() -> Vec<ToWorker> {
         ToWorker::Drain { last: true },
         ToWorker::Stop { last: false },
         ToWorker::Stop { last: true },
-        ToWorker::Status,
-        ToWorker::StatusRefused,
         ToWorker::Succeed { peer: 0x0102, generation: 0x0304_0506 },
         ToWorker::Update,
     ]

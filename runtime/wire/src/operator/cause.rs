@@ -36,6 +36,25 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Returns what kind of cause it is in one word, as metrics have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Exit(_) => "exit",
+            Self::Signal(_) => "signal",
+            Self::Stopped => "stopped",
+            Self::StartTimeout => "start_timeout",
+            Self::StopTimeout => "stop_timeout",
+            Self::OutOfMemory => "oom",
+            Self::Protocol => "violation",
+            Self::Accused => "accused",
+            Self::ForbiddenSyscall => "forbidden_syscall",
+            Self::SpawnFailed(_) => "spawn_failed",
+            Self::Dependency => "dependency",
+            Self::Hung => "hang",
+            Self::Suspended => "sigstop",
+        }
+    }
+
     /// Returns the cause as a number: the kind in the upper half, its detail in the lower.
     pub fn code(self) -> u32 {
         let (kind, detail): (u32, u16) = match self {

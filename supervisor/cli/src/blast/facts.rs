@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use bailiwick_supervisor::check;
-use bailiwick_supervisor::spec::{May, Preset, System, Worker};
+use bailiwick_supervisor::spec::{Preset, System, Worker};
 
 use super::when;
 use crate::explain;
@@ -62,9 +62,7 @@ fn of_worker(system: &System, worker: &Worker, base: &Path) -> Vec<String> {
     if explain::is_only_told(system, worker) {
         say("is not killed when it breaks the rules of a link".into());
     }
-    if worker.may.contains(&May::Status) {
-        say("may see the process tree".into());
-    }
+    worker.may.iter().for_each(|may| say(format!("may {}", may.words())));
     for grant in system.grants.iter().filter(|grant| grant.from == worker.name) {
         let terms = explain::terms(grant).iter().map(|term| format!("; {term}")).collect::<String>();
         say(format!("may call {}: {}{terms}", explain::callee(grant), explain::methods(grant)));

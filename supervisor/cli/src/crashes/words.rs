@@ -11,7 +11,7 @@ use bailiwick_wire::crash::{Core, End, Report};
 use super::document::hex;
 use super::{call, overflowed, stacks};
 use crate::json::time;
-use crate::status::short;
+use bailiwick_admin::words::short;
 
 /// One line for each report, the latest last.
 pub(super) fn table(reports: &[Report]) -> String {

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bailiwick_admin::documents::status::{Seen, Usage};
+use bailiwick_admin::words::{detail, hex, mechanism, short, user};
 use bailiwick_supervisor::check::escape;
 use bailiwick_supervisor::control::{Containment, Phase, Row, State, Status, capability_names};
 use bailiwick_supervisor::spec::Digest;
-
-use super::usage::{Seen, Usage};
-use super::words::{detail, hex, mechanism, short, user};
 
 const COLUMNS: [&str; 10] =
     ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "READY", "MAILBOX", "CPU", "MEM", "DETAIL"];
@@ -153,7 +152,7 @@ fn contained(row: &Row) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{sample, seen};
+    use bailiwick_admin::sample::{sample, seen};
 
     fn whole(found: &Status, colour: bool) -> String {
         table(found, &seen(found), colour)

@@ -3,56 +3,37 @@
 
 use std::time::Duration;
 
+use bailiwick_admin::documents::status::{Seen, Usage};
 use bailiwick_supervisor::control::{Row, Status};
 use nix::unistd::{SysconfVar, sysconf};
 
-/// A worker, and what its process uses.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen<'a> {
-    pub(crate) row: &'a Row,
-    /// Missing without a process, and where its /proc is not to be seen.
-    pub(crate) usage: Option<Usage>,
+/// Looks at what the process of a worker uses, as far as its /proc is to be seen.
+pub(super) fn seen<'a>(found: &Status, row: &'a Row) -> Seen<'a> {
+    Seen { row, usage: row.pid.and_then(|pid| of(pid, found.supervisor.pid)) }
 }
 
-/// What one process uses, without its descendants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Usage {
-    /// The time that it computed.
-    pub(crate) cpu: Duration,
-    /// The memory that it has in place.
-    pub(crate) memory_bytes: u64,
+/// Reads what process `pid` uses. One that is no child of `parent` has its number from a worker that has ended.
+fn of(pid: u32, parent: u32) -> Option<Usage> {
+    // A process may call itself by bytes that are no text.
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    let kernel = |name| sysconf(name).ok()?.and_then(|value| u64::try_from(value).ok());
+    parse(&stat, parent, kernel(SysconfVar::CLK_TCK)?, kernel(SysconfVar::PAGE_SIZE)?)
 }
 
-impl<'a> Seen<'a> {
-    pub(crate) fn new(found: &Status, row: &'a Row) -> Self {
-        Self { row, usage: row.pid.and_then(|pid| Usage::of(pid, found.supervisor.pid)) }
+fn parse(stat: &str, parent: u32, ticks_per_second: u64, page_bytes: u64) -> Option<Usage> {
+    // The name stands in brackets and may hold anything, so the fields are counted from its end.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let field = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    if field(PARENT)? != u64::from(parent) {
+        return None;
     }
-}
-
-impl Usage {
-    /// Reads what process `pid` uses. One that is no child of `parent` has its number from a worker that has ended.
-    fn of(pid: u32, parent: u32) -> Option<Self> {
-        // A process may call itself by bytes that are no text.
-        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-        let stat = String::from_utf8_lossy(&stat);
-        let kernel = |name| sysconf(name).ok()?.and_then(|value| u64::try_from(value).ok());
-        Self::parse(&stat, parent, kernel(SysconfVar::CLK_TCK)?, kernel(SysconfVar::PAGE_SIZE)?)
-    }
-
-    fn parse(stat: &str, parent: u32, ticks_per_second: u64, page_bytes: u64) -> Option<Self> {
-        // The name stands in brackets and may hold anything, so the fields are counted from its end.
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let field = |at: usize| fields.get(at)?.parse::<u64>().ok();
-        if field(PARENT)? != u64::from(parent) {
-            return None;
-        }
-        let ticks = field(USER_TICKS)?.checked_add(field(SYSTEM_TICKS)?)?;
-        let millis = ticks.checked_mul(1000)?.checked_div(ticks_per_second)?;
-        Some(Self {
-            cpu: Duration::from_millis(millis),
-            memory_bytes: field(RESIDENT_PAGES)?.checked_mul(page_bytes)?,
-        })
-    }
+    let ticks = field(USER_TICKS)?.checked_add(field(SYSTEM_TICKS)?)?;
+    let millis = ticks.checked_mul(1000)?.checked_div(ticks_per_second)?;
+    Some(Usage {
+        cpu: Duration::from_millis(millis),
+        memory_bytes: field(RESIDENT_PAGES)?.checked_mul(page_bytes)?,
+    })
 }
 
 const PARENT: usize = 1;
@@ -70,23 +51,23 @@ mod tests {
     #[test]
     fn the_fields_are_counted_from_the_end_of_the_name() {
         let expected = Usage { cpu: Duration::from_millis(1200), memory_bytes: 12 << 20 };
-        assert_eq!(Usage::parse(STAT, 100, 100, 4096), Some(expected));
+        assert_eq!(parse(STAT, 100, 100, 4096), Some(expected));
     }
 
     #[test]
     fn a_process_of_somebody_else_and_a_text_that_is_cut_tell_nothing() {
-        assert_eq!(Usage::parse(STAT, 99, 100, 4096), None);
-        assert_eq!(Usage::parse(STAT, 100, 0, 4096), None);
+        assert_eq!(parse(STAT, 99, 100, 4096), None);
+        assert_eq!(parse(STAT, 100, 0, 4096), None);
         let end_of_pages = STAT.rfind(' ').unwrap();
         for end in 0..end_of_pages - " 3072".len() {
-            assert_eq!(Usage::parse(&STAT[..end], 100, 100, 4096), None, "cut at {end}");
+            assert_eq!(parse(&STAT[..end], 100, 100, 4096), None, "cut at {end}");
         }
     }
 
     #[test]
     fn the_own_process_has_memory_and_its_own_parent_only() {
-        let own = Usage::of(std::process::id(), std::os::unix::process::parent_id()).unwrap();
+        let own = of(std::process::id(), std::os::unix::process::parent_id()).unwrap();
         assert!(own.memory_bytes > 100_000, "{own:?}");
-        assert_eq!(Usage::of(std::process::id(), std::process::id()), None);
+        assert_eq!(of(std::process::id(), std::process::id()), None);
     }
 }

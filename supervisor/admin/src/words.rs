@@ -7,7 +7,7 @@ use bailiwick_supervisor::control::{Cause, GivenUp, MemoryMechanism, Reload, Row
 use bailiwick_supervisor::spec::Digest;
 
 /// Says why a worker is in its state.
-pub(crate) fn detail(row: &Row) -> String {
+pub fn detail(row: &Row) -> String {
     let last = row.last_cause.map(|cause| match cause {
         Cause::SpawnFailed(_) if !row.failed_step.is_empty() => {
             format!("{cause}, at {}", escape(&row.failed_step))
@@ -74,7 +74,7 @@ fn given_up(row: &Row, after: impl Fn(&str) -> String) -> String {
 }
 
 /// Returns what is odd about a worker, a word each.
-pub(crate) fn signs(signs: Signs) -> Vec<&'static str> {
+pub fn signs(signs: Signs) -> Vec<&'static str> {
     let all = [
         (signs.sigstopped, "sigstopped"),
         (signs.traced, "traced"),
@@ -90,7 +90,7 @@ pub(crate) fn signs(signs: Signs) -> Vec<&'static str> {
 }
 
 /// Says what is odd about a worker, whatever its state.
-pub(super) fn odd(row: &Row) -> Vec<&'static str> {
+pub fn odd(row: &Row) -> Vec<&'static str> {
     let signs = row.signs;
     let reload = match row.last_reload {
         Some(Reload::TimedOut) => "its last reload timed out",
@@ -111,7 +111,8 @@ pub(super) fn odd(row: &Row) -> Vec<&'static str> {
     all.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text).collect()
 }
 
-pub(super) fn mechanism(memory: MemoryMechanism) -> &'static str {
+/// Says what enforces a limit of memory.
+pub fn mechanism(memory: MemoryMechanism) -> &'static str {
     match memory {
         MemoryMechanism::Unlimited => "not enforced",
         MemoryMechanism::CgroupV2 => "cgroup2",
@@ -122,16 +123,17 @@ pub(super) fn mechanism(memory: MemoryMechanism) -> &'static str {
 }
 
 /// Writes a digest as other tools print it.
-pub(super) fn hex(digest: &Digest) -> String {
+pub fn hex(digest: &Digest) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-pub(super) fn user(uid: u32) -> String {
+/// Returns the name of a user, or its number where it has none.
+pub fn user(uid: u32) -> String {
     user_name(uid).unwrap_or_else(|| uid.to_string())
 }
 
 /// Writes a time in its two largest units.
-pub(crate) fn short(time: Duration) -> String {
+pub fn short(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0 => format!("{} ms", time.as_millis()),
@@ -146,7 +148,7 @@ pub(crate) fn short(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::sample;
+    use crate::sample::sample;
 
     #[test]
     fn every_state_has_a_reason() {

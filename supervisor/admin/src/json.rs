@@ -1,4 +1,4 @@
-//! What every JSON document of the command line has in common.
+//! What every JSON document has in common, of the command line and of the admin worker.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,27 +6,27 @@ use humantime::{format_rfc3339_millis, parse_rfc3339};
 use serde::Serialize;
 
 /// The shape of every document; a reader of version 1 may rely on every field of it. More fields may come.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 1;
 
 /// Returns a document over several lines, with a newline at its end.
-pub(crate) fn document(value: &impl Serialize) -> String {
+pub fn document(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect("plain fields with text as keys always serialise") + "\n"
 }
 
 /// Returns a document on one line, with a newline at its end.
-pub(crate) fn line(value: &impl Serialize) -> String {
+pub fn line(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain fields with text as keys always serialise") + "\n"
 }
 
 /// Writes a moment, given since 1970, in UTC to the millisecond.
-pub(crate) fn time(since_1970: Duration) -> String {
+pub fn time(since_1970: Duration) -> String {
     // What the calendar does not reach is said as its first moment.
     let at = SystemTime::UNIX_EPOCH.checked_add(since_1970.min(LAST)).unwrap_or(SystemTime::UNIX_EPOCH);
     format_rfc3339_millis(at).to_string()
 }
 
 /// Reads a moment of RFC 3339, since 1970: in UTC, or with the hours and minutes that a place is ahead of it or behind.
-pub(crate) fn moment(text: &str) -> Option<Duration> {
+pub fn moment(text: &str) -> Option<Duration> {
     let since_1970 = |text: &str| parse_rfc3339(text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok();
     let Some(at) = text.len().checked_sub("+00:00".len()) else { return since_1970(text) };
     let (local, offset) = match text.split_at_checked(at) {
@@ -45,7 +45,7 @@ pub(crate) fn moment(text: &str) -> Option<Duration> {
 }
 
 /// Returns the present moment, since 1970.
-pub(crate) fn now() -> Duration {
+pub fn now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 

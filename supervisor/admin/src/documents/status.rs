@@ -1,18 +1,34 @@
-//! The document that a program reads.
+//! The supervisor and its workers at one moment, as `status --json` and `/api/v1/workers` say it.
 
 use std::time::Duration;
 
-use bailiwick_supervisor::control::{Phase, State, Status};
+use bailiwick_supervisor::control::{Phase, Row, State, Status};
 use serde::Serialize;
 
-use super::usage::Seen;
-use super::words::{detail, hex, mechanism};
-use crate::crashes::Crash;
 use crate::json::{self, SCHEMA_VERSION};
+use crate::words::{detail, hex, mechanism};
+
+/// A worker, and what its process uses.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The worker.
+    pub row: &'a Row,
+    /// Missing without a process, and where nobody is there to tell.
+    pub usage: Option<Usage>,
+}
+
+/// What one process uses, without its descendants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// The time that it computed.
+    pub cpu: Duration,
+    /// The memory that it has in place.
+    pub memory_bytes: u64,
+}
 
 /// The supervisor and some workers at one moment. Spans of time are in seconds.
 #[derive(Serialize)]
-pub(super) struct Document<'a> {
+pub struct Document<'a, C: Serialize> {
     schema_version: u32,
     time: String,
     supervisor: Supervisor<'a>,
@@ -22,7 +38,7 @@ pub(super) struct Document<'a> {
     last_lines: Option<&'a [String]>,
     /// How it ended last in another way than it should.
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_crash: Option<Crash>,
+    last_crash: Option<C>,
 }
 
 #[derive(Serialize)]
@@ -105,12 +121,12 @@ struct Budget {
 }
 
 /// Returns the document.
-pub(super) fn document<'a>(
+pub fn document<'a, C: Serialize>(
     found: &'a Status,
     seen: &[Seen<'a>],
     last_lines: Option<&'a [String]>,
-    last_crash: Option<Crash>,
-) -> Document<'a> {
+    last_crash: Option<C>,
+) -> Document<'a, C> {
     let (now, supervisor) = (json::now(), &found.supervisor);
     Document {
         schema_version: SCHEMA_VERSION,
@@ -193,12 +209,12 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::status::{sample, seen};
+    use crate::sample::{sample, seen};
 
     #[test]
     fn the_document_has_a_version_numbers_for_times_and_the_reason() {
         let found = sample();
-        let text = json::document(&document(&found, &seen(&found), None, None));
+        let text = json::document(&document(&found, &seen(&found), None, None::<()>));
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["schema_version"], 1);
         assert_eq!(document["supervisor"]["uptime_s"], 3700.0);

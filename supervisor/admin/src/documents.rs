@@ -1,0 +1,4 @@
+//! What programs read, each document with the version of its schema: the same from the command line and from the admin worker.
+
+pub mod events;
+pub mod status;

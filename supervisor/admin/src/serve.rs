@@ -1,0 +1,93 @@
+//! Takes connections and holds each of them to its limits: whoever is slow, many or rude costs a bounded part of this worker,
+//! and nobody else anything.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+
+/// Connections at a time. More of them wait in the listener's backlog.
+const CONNECTIONS_MAX: usize = 64;
+/// From the first byte of a request to the end of its head, and between two requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// All headers of a request.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+/// How long one connection lasts at most. Who follows events connects again, and says up to which it has heard.
+const CONNECTION_LIMIT: Duration = Duration::from_secs(300);
+/// The pause after the process ran out of descriptors; connections that end free some.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Where connections come from.
+pub(crate) enum Listener {
+    Tcp(tokio::net::TcpListener, SocketAddr),
+    Unix(tokio::net::UnixListener),
+}
+
+impl Listener {
+    pub(crate) fn tcp(listener: TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok(Self::Tcp(tokio::net::TcpListener::from_std(listener)?, address))
+    }
+
+    pub(crate) fn unix(listener: UnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Unix(tokio::net::UnixListener::from_std(listener)?))
+    }
+
+    /// Returns whether only those come who may open a file.
+    pub(crate) fn is_local_file(&self) -> bool {
+        matches!(self, Self::Unix(_))
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(_, address) => write!(f, "http://{address}/"),
+            Self::Unix(_) => f.write_str("a Unix socket"),
+        }
+    }
+}
+
+/// Serves for ever. Must run on an executor of actors.
+pub(crate) async fn serve(listener: Listener, site: Router) {
+    let seats = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let begun = match &listener {
+            Listener::Tcp(listener, _) => {
+                listener.accept().await.map(|(stream, _)| begin(stream, seat, &site))
+            }
+            Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| begin(stream, seat, &site)),
+        };
+        if begun.is_err() {
+            sleep(ACCEPT_PAUSE).await;
+        }
+    }
+}
+
+fn begin(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    seat: OwnedSemaphorePermit,
+    site: &Router,
+) {
+    let service = TowerToHyperService::new(site.clone());
+    tokio::task::spawn_local(async move {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+        // Whoever breaks off, or speaks no HTTP, is nobody's affair.
+        let _ = timeout(CONNECTION_LIMIT, http.serve_connection(TokioIo::new(stream), service)).await;
+        drop(seat);
+    });
+}

@@ -1,0 +1,168 @@
+//! What is served at which path.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Query, Request, State};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bailiwick::control::{Event, Status};
+use futures::{Stream, stream};
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::desk::Office;
+use crate::documents::events::{Told, told};
+use crate::documents::status::{Seen, document};
+use crate::guard;
+use crate::health::{self, Health};
+use crate::json::{self, SCHEMA_VERSION};
+use crate::metrics::{OPEN_METRICS, OPEN_METRICS_TYPE, TEXT_TYPE};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// How often a stream of events that has nothing to tell says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// One event as it is streamed.
+#[derive(Serialize)]
+struct Line<'a> {
+    schema_version: u32,
+    #[serde(flatten)]
+    event: Told<'a>,
+}
+
+/// What is asked about health besides.
+#[derive(Deserialize)]
+struct Wish {
+    verbose: Option<String>,
+}
+
+/// Returns everything that is served. `expose` serves also those who name another host than this machine, as `is_file` does,
+/// which no browser reaches.
+pub(crate) fn router(office: Office, expose: bool, is_file: bool) -> Router {
+    let is_guarded = !expose && !is_file;
+    let watch = move |request: Request, next: Next| async move {
+        let mut response = if is_guarded && !guard::names_this_machine(request.headers()) {
+            let text =
+                "this is served to those who name this machine, as 127.0.0.1: see `expose` of [admin]\n";
+            (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+        } else {
+            next.run(request).await
+        };
+        guard::protect(response.headers_mut());
+        response
+    };
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/startupz", get(startupz))
+        .route("/metrics", get(metrics))
+        .route("/api/v1/workers", get(workers))
+        .route("/api/v1/events", get(events))
+        .fallback(async || (StatusCode::NOT_FOUND, "nothing is here; see /api/v1/workers\n"))
+        .layer(from_fn(watch))
+        .with_state(office)
+}
+
+/// The supervisor's loop answers, or this does not.
+async fn livez(State(office): State<Office>) -> Response {
+    match office.supervisor.status().await {
+        Ok(_) => plain(StatusCode::OK, TEXT, "ok\n".to_owned()),
+        Err(error) => unavailable(&error),
+    }
+}
+
+async fn readyz(State(office): State<Office>, Query(wish): Query<Wish>) -> Response {
+    health(&office, &wish, health::readiness).await
+}
+
+async fn startupz(State(office): State<Office>, Query(wish): Query<Wish>) -> Response {
+    health(&office, &wish, health::startup).await
+}
+
+async fn health(office: &Office, wish: &Wish, judge: impl Fn(&Status) -> Health) -> Response {
+    let Health { is_well, lines } = match office.supervisor.status().await {
+        Ok(status) => judge(&status),
+        Err(error) => return unavailable(&error),
+    };
+    let code = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let word = if is_well { "ok" } else { "not ready" };
+    let more = if wish.verbose.is_some() || !is_well { lines.join("\n") + "\n" } else { String::new() };
+    plain(code, TEXT, format!("{more}{word}\n"))
+}
+
+async fn metrics(State(office): State<Office>, headers: HeaderMap) -> Response {
+    match office.supervisor.status().await {
+        Ok(status) => office.metrics.show(&status),
+        Err(error) => return unavailable(&error),
+    }
+    let accepts = headers.get(ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
+    match accepts.contains(OPEN_METRICS) {
+        true => plain(StatusCode::OK, OPEN_METRICS_TYPE, office.metrics.open_metrics()),
+        false => plain(StatusCode::OK, TEXT_TYPE, office.metrics.text()),
+    }
+}
+
+async fn workers(State(office): State<Office>) -> Response {
+    match office.supervisor.status().await {
+        Ok(status) => {
+            // What a process uses is not to be seen from in here.
+            let seen: Vec<_> = status.workers.iter().map(|row| Seen { row, usage: None }).collect();
+            plain(StatusCode::OK, JSON, json::document(&document(&status, &seen, None, None::<()>)))
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// Streams what happens from now on, each event as `events -f --json` has it; what a slow reader missed is counted.
+async fn events(State(office): State<Office>) -> Response {
+    let last = office.history.lock().unwrap_or_else(PoisonError::into_inner).last();
+    let receiver = office.events.subscribe();
+    let stream = stream::unfold((receiver, last), async |(mut receiver, mut last)| {
+        loop {
+            match receiver.recv().await {
+                Ok(event) => {
+                    let lost = event.number.saturating_sub(last + 1);
+                    last = event.number;
+                    return Some((Ok::<_, Infallible>(sent(&event, lost)), (receiver, last)));
+                }
+                // The gap in the numbers tells of it.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    });
+    server_sent(stream)
+}
+
+fn server_sent(stream: impl Stream<Item = Result<Sent, Infallible>> + Send + 'static) -> Response {
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
+}
+
+fn sent(event: &Arc<Event>, lost: u64) -> Sent {
+    let line = json::line(&Line { schema_version: SCHEMA_VERSION, event: told(event, lost) });
+    Sent::default().id(event.number.to_string()).data(line.trim_end())
+}
+
+/// The supervisor does not answer, or the manifest does not let this worker ask.
+fn unavailable(error: &io::Error) -> Response {
+    plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("the supervisor does not say: {error}\n"))
+}
+
+fn plain(code: StatusCode, kind: &'static str, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = code;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

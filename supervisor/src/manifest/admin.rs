@@ -1,0 +1,107 @@
+//! `[admin]`: the worker that serves what people and their tools want to know, made of one table.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::fields::Fields;
+use super::values::Bytes;
+use super::vocabulary::Table;
+use crate::check::{Diagnostic, line_of};
+use crate::spec::{Actor, Address, Args, Exec, Group, Listener, Mailbox, May, Preset, System, Worker};
+
+/// The name of the worker, of its group, and of the listener that is kept for it. No other worker may have it.
+const NAME: &str = "admin";
+/// The type of its one actor, as its executable registers it.
+const ACTOR: &str = "Admin";
+/// Its executable, unless the manifest names another: the command line, beside the supervisor's own.
+const PROGRAM: &str = "bailiwick";
+/// What it may use of memory unless the manifest says otherwise.
+const MEMORY: Bytes = Bytes(128 << 20);
+
+/// What it may ask wherever there is one: it changes nothing.
+const SEES: [May; 5] = [May::Status, May::Events, May::Logs, May::Crashes, May::Denials];
+
+/// Adds the worker to the system, if the manifest wants one.
+pub(super) fn read(top: &mut Fields<'_, '_>, system: &mut System) {
+    let Some(mut fields) = top.table(NAME, Table::Admin) else { return };
+    let mut worker = Worker::new(NAME, Exec::Path(fields.read("exec").unwrap_or_else(beside)));
+    // A group of its own, so that its failures are no others' and never escalate.
+    worker.group = Some(NAME.to_owned());
+    worker.kept = vec![NAME.to_owned()];
+    worker.may = SEES.to_vec();
+    worker.may.extend(fields.read::<Vec<May>>("may").unwrap_or_default());
+    worker.may.sort_unstable();
+    worker.may.dedup();
+    worker.sandbox.preset = Preset::NetServer;
+    // What comes over its listener comes wherever it is.
+    worker.sandbox.private_network = Some(true);
+    let mut memory = MEMORY;
+    fields.set_within("memory_max", Bytes(16 << 20)..=Bytes(1 << 40), &mut memory);
+    worker.sandbox.memory_max = Some(memory.0);
+    let expose = fields.read("expose").unwrap_or(false);
+    let address = address(&mut fields, expose);
+    worker.actors.push(actor(&fields, expose));
+    let (head, groups) = (fields.head(), &mut system.groups);
+    fields.finish();
+    if groups.iter().any(|group| group.name == NAME) {
+        let error = Diagnostic::error(format!("the group `{NAME}` is that of the admin worker"));
+        top.reader.refuse(error.at_key(format!("group.{NAME}"), "taken").help("choose another name"));
+    }
+    if system.listeners.iter().any(|listener| listener.name == NAME) {
+        let error = Diagnostic::error(format!("the listener `{NAME}` is that of the admin worker"));
+        top.reader.refuse(error.at(head.clone(), "has one of its own").help("choose another name"));
+    }
+    top.reader.places.insert(format!("worker.{NAME}"), head);
+    groups.push(Group::new(NAME));
+    system.listeners.push(Listener { name: NAME.to_owned(), address });
+    system.workers.push(worker);
+}
+
+/// Returns where it listens: one address, which strangers on other machines do not reach unless that is written.
+fn address(fields: &mut Fields<'_, '_>, expose: bool) -> Option<Address> {
+    let tcp = fields.read::<SocketAddr>("tcp");
+    let unix = fields.read::<PathBuf>("unix");
+    let (error, help) = match (tcp, &unix) {
+        (Some(_), Some(_)) => {
+            let error = Diagnostic::error("the admin worker at two addresses");
+            (
+                error.at_key(fields.key("unix"), "the second").at_key(fields.key("tcp"), "the first"),
+                "remove one",
+            )
+        }
+        (None, None) => {
+            let error = Diagnostic::error("the admin worker listens nowhere");
+            (error.at(fields.head(), "`tcp` or `unix` must be given"), "add `tcp = \"127.0.0.1:9464\"`")
+        }
+        (Some(tcp), None) if !tcp.ip().is_loopback() && !expose => {
+            let error = Diagnostic::error(format!("the admin worker would serve whoever reaches {tcp}"));
+            let error = error.at_key(fields.key("tcp"), "is not this machine's own");
+            (
+                error,
+                "write \"127.0.0.1:PORT\", or `expose = true` as well if everybody there may read all of it",
+            )
+        }
+        _ => return tcp.map(Address::Tcp).or(unix.map(Address::Unix)),
+    };
+    fields.reader.refuse(error.help(help));
+    None
+}
+
+fn actor(fields: &Fields<'_, '_>, expose: bool) -> Actor {
+    let line = u32::try_from(line_of(fields.reader.text, fields.head().start)).unwrap_or(u32::MAX);
+    Actor {
+        name: "desk".to_owned(),
+        type_name: ACTOR.to_owned(),
+        args: Some(Args { text: format!("{{ expose = {expose} }}"), line }),
+        mailbox: Mailbox::default(),
+        restart: None,
+        significant: false,
+        handoff: false,
+    }
+}
+
+/// Returns the command line's executable, beside this one.
+fn beside() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    own.parent().unwrap_or(&own).join(PROGRAM)
+}

@@ -1,0 +1,172 @@
+//! The admin worker: what it serves, whom it does not, and that nobody else notices what happens to it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use bailiwick_supervisor::control::Verb;
+use bailiwick_tests::harness::{Process, Supervised};
+use bailiwick_tests::run;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn system(more: &str) -> (Supervised, String) {
+    let manifest = format!(
+        "[admin]\ntcp = \"127.0.0.1:0\"\nexec = {:?}\n[worker.web]\nexec = \"tw\"\n{more}",
+        env!("CARGO_BIN_EXE_bailiwick-under-test")
+    );
+    let supervised = run!(&manifest);
+    let address = supervised.journal().wait_until("an address", |lines| {
+        let said = lines.iter().find_map(|line| line.text.strip_prefix("admin | serving at http://"));
+        said.map(|address| address.trim_end_matches('/').to_owned())
+    });
+    (supervised, address)
+}
+
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the supervisor listens, whoever serves");
+    stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+    stream
+}
+
+/// Sends a request as it stands, and returns the whole answer.
+fn raw(address: &str, request: &str) -> String {
+    let mut stream = connect(address);
+    stream.write_all(request.as_bytes()).expect("it is read");
+    let mut answer = Vec::new();
+    // Whoever is refused may find the connection reset.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Asks for a path; returns the code and the body.
+fn get(address: &str, path: &str) -> (u16, String) {
+    let answer =
+        raw(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"));
+    let code = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (code.unwrap_or_else(|| panic!("{path}: {answer:?}")), body.to_owned())
+}
+
+/// Asks again until it is answered so.
+fn wait_for(address: &str, path: &str, code: u16) -> String {
+    loop {
+        let (found, body) = get(address, path);
+        if found == code {
+            return body;
+        }
+        thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn health_metrics_and_workers_are_served() {
+    let (supervised, address) = system("[worker.lame]\nexec = \"tw\"\nenvironment = { TW_PANIC = \"no\" }\n");
+    assert_eq!(get(&address, "/livez"), (200, "ok\n".to_owned()));
+    supervised.wait_for_life("web", 1);
+    let (code, body) = get(&address, "/readyz");
+    assert_eq!(code, 503, "{body}");
+    assert!(body.contains("[+] web ready") && body.contains("[-] lame "), "{body}");
+    let metrics = get(&address, "/metrics").1;
+    for line in [
+        r#"bailiwick_worker_ready{worker="web",instance="1"} 1"#,
+        r#"bailiwick_worker_state{worker="web",instance="1",state="ready"} 1"#,
+        r#"bailiwick_worker_ready{worker="lame",instance="1"} 0"#,
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    }
+    assert!(metrics.contains(r#"bailiwick_worker_exits_total{worker="lame",cause="exit"}"#), "{metrics}");
+    let (_, document) = get(&address, "/api/v1/workers");
+    let document: Value = serde_json::from_str(&document).expect("it is a document");
+    let names: Vec<_> =
+        document["workers"].as_array().expect("a list").iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["web", "lame", "admin"]);
+    assert_eq!(get(&address, "/nowhere").0, 404);
+}
+
+#[test]
+fn what_happens_is_streamed() {
+    let (supervised, address) = system("");
+    let life = supervised.wait_for_life("web", 1);
+    let mut stream = BufReader::new(connect(&address));
+    let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    stream.get_mut().write_all(request.as_bytes()).expect("it is read");
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        assert!(stream.read_line(&mut line).expect("it is text") > 0, "the head ends");
+    }
+    Process(life.pid.expect("it is ready")).signal(Signal::SIGKILL);
+    let ended = loop {
+        line.clear();
+        assert!(stream.read_line(&mut line).expect("something happens") > 0, "it goes on");
+        let Some(data) = line.strip_prefix("data: ") else { continue };
+        let event: Value = serde_json::from_str(data).expect("it is a document");
+        if event["event"] == "ended" {
+            break event;
+        }
+    };
+    assert_eq!((&ended["worker"], &ended["cause"]), (&"web".into(), &"SIGKILL from outside".into()));
+}
+
+#[test]
+fn a_page_of_another_site_is_not_served() {
+    let (_supervised, address) = system("");
+    for host in ["evil.example", "127.0.0.1.evil.example", ""] {
+        let answer =
+            raw(&address, &format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 421 "), "{host}: {answer}");
+        assert!(!answer.contains("bailiwick_"), "{host}: {answer}");
+    }
+    let answer = raw(&address, "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    for header in [
+        "content-security-policy: default-src 'self'",
+        "x-frame-options: DENY",
+        "x-content-type-options: nosniff",
+    ] {
+        assert!(answer.contains(header), "{header}: {answer}");
+    }
+    let answer = raw(
+        &address,
+        "POST /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    );
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+}
+
+#[test]
+fn garbage_and_slow_requests_keep_nobody_from_being_served() {
+    let (supervised, address) = system("");
+    let before = supervised.worker("admin").generation;
+    assert!(!raw(&address, "\u{0}\u{1}garbage\r\n\r\n").contains("200"));
+    let huge = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+    assert!(!raw(&address, &huge).starts_with("HTTP/1.1 200"));
+    // Each has begun and says no more.
+    let slow: Vec<_> = (0..40)
+        .map(|_| {
+            let mut stream = connect(&address);
+            stream.write_all(b"GET /livez HT").expect("it is taken");
+            stream
+        })
+        .collect();
+    assert_eq!(get(&address, "/livez").0, 200);
+    drop(slow);
+    assert_eq!(supervised.worker("admin").generation, before, "{}", supervised.journal());
+}
+
+#[test]
+fn who_kills_it_again_and_again_is_noticed_by_nobody_else() {
+    let (supervised, address) = system("");
+    supervised.wait_for_life("web", 1);
+    for generation in 1..=8 {
+        let life = supervised.wait_for_life("admin", generation);
+        Process(life.pid.expect("it is ready")).signal(Signal::SIGKILL);
+        supervised.order(Verb::Reset, "admin");
+    }
+    wait_for(&address, "/readyz", 200);
+    assert_eq!(supervised.worker("web").generation, 1);
+}
