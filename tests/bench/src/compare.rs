@@ -44,7 +44,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
     };
     let results = rounds::run(&options);
     let mut text = String::new();
-    tables::write(&results, &mut text);
+    tables::write(&results, &results, &mut text);
     println!("{text}");
     if let Some(path) = &options.save {
         let json = serde_json::to_string(&results).expect("results are plain");

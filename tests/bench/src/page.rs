@@ -14,21 +14,31 @@ use crate::compare::{Kind, Results, goals, tables};
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
 const PAGE: &str = "results.md";
 
-/// Writes the page and its pictures; `arguments` name the file with the results.
+/// Writes the page and its pictures; `arguments` name the file with the results, and perhaps another one of which what is
+/// measured at many points is taken.
 pub fn run(arguments: &[String]) -> ExitCode {
-    let [file] = arguments else {
-        eprintln!("page FILE, as `compare --save FILE` wrote it");
-        return ExitCode::from(2);
+    let (file, swept) = match arguments {
+        [file] => (file, None),
+        [file, swept] => (file, Some(swept)),
+        _ => {
+            eprintln!(
+                "page FILE [FILE], as `compare --save FILE` wrote them; of a second one is what has many points"
+            );
+            return ExitCode::from(2);
+        }
     };
-    let json = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
-    let results: Results = serde_json::from_str(&json).expect("what `compare --save` wrote");
     let mut text = String::new();
-    write(&results, &mut text).expect("memory takes all text");
+    write(&read(file), swept.map(read).as_ref(), &mut text).expect("memory takes all text");
     fs::write(Path::new(DOCS).join(PAGE), text).expect("the page can be written");
     ExitCode::SUCCESS
 }
 
-fn write(results: &Results, text: &mut String) -> std::fmt::Result {
+fn read(file: &String) -> Results {
+    let json = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    serde_json::from_str(&json).expect("what `compare --save` wrote")
+}
+
+fn write(results: &Results, swept: Option<&Results>, text: &mut String) -> std::fmt::Result {
     let Results { machine, rounds, millis, .. } = results;
     write!(text, "{HEAD}")?;
     writeln!(text, "\nOn {machine}; medians of {rounds} rounds of {millis} ms for each measurement.\n")?;
@@ -38,11 +48,19 @@ fn write(results: &Results, text: &mut String) -> std::fmt::Result {
             "**Fewer than five rounds: these figures say that the harness works, and no more.**\n"
         )?;
     }
+    if let Some(Results { machine, rounds, .. }) = swept {
+        writeln!(
+            text,
+            "What was measured at many points, tables and pictures, is of another run: {machine}, {rounds} rounds. Nothing \
+             of the one can be compared with the other.\n"
+        )?;
+    }
     goals::write(results, text)?;
     ahead(results, text)?;
-    tables::write(results, text);
+    let swept = swept.unwrap_or(results);
+    tables::write(results, swept, text);
     writeln!(text, "\n## Pictures\n")?;
-    for (name, title) in pictures::draw(results, Path::new(DOCS)) {
+    for (name, title) in pictures::draw(swept, Path::new(DOCS)) {
         writeln!(text, "![{title}]({name})\n")?;
     }
     write!(text, "{TAIL}")
@@ -90,7 +108,7 @@ $ cargo run --release --features peers -- page results.json
 ```
 
 and are not edited by hand; `--only page` measures what the goals and the tables of systems need and leaves out what is drawn at
-many points. Each round measures every workload of every system once, in processes of their own and in changing
+many points, which `page` takes from a second file if it is given one. Each round measures every workload of every system once, in processes of their own and in changing
 order; every reply is checked, every one-way message is counted by its receiver, every byte of a payload is read by it. Compare
 ratios: the machine sets the times, and less than a fifth is a tie.
 ";

@@ -38,8 +38,8 @@ pub fn entries() -> impl Iterator<Item = (Workload, u64)> {
     BETWEEN.into_iter().chain(WITHIN)
 }
 
-/// Writes all tables for which something was measured.
-pub fn write(results: &Results, out: &mut String) {
+/// Writes all tables for which something was measured; those of many points from what was `swept`.
+pub fn write(results: &Results, swept: &Results, out: &mut String) {
     for (title, place, entries) in [
         ("Between two processes", Place::Between, &BETWEEN[..]),
         ("In one process", Place::Within, &WITHIN[..]),
@@ -51,8 +51,8 @@ pub fn write(results: &Results, out: &mut String) {
             systems(results, &entries, out);
             ratios(results, &entries, out);
         }
-        let swept = Workload::ALL.into_iter().filter(|w| w.place() == place && w.describe().points.len() > 2);
-        swept.for_each(|workload| sweep(results, workload, out));
+        let many = Workload::ALL.into_iter().filter(|w| w.place() == place && w.describe().points.len() > 2);
+        many.for_each(|workload| sweep(swept, workload, out));
     }
 }
 
