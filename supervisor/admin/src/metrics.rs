@@ -140,6 +140,11 @@ impl Metrics {
             "Events that the supervisor had forgotten before they could be counted here",
             self.missed.clone(),
         );
+        self.register_workers();
+    }
+
+    fn register_workers(&mut self) {
+        let to = &mut self.registry;
         to.register(
             "worker_state",
             "1 for the state in which an instance is, 0 for the others",
