@@ -1,7 +1,7 @@
 //! A local actor as others see it: its name, its queue and those who watch it. It outlives every incarnation.
 
 use std::mem;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 
@@ -11,6 +11,7 @@ use crate::address::{Address, WatchId};
 use crate::chain::{Waiting, id_of};
 use crate::dropped::Dropped;
 use crate::envelope::Envelope;
+use crate::family::Family;
 use crate::mailbox::Mailbox;
 use crate::name::ActorName;
 use crate::node::Shared;
@@ -19,6 +20,7 @@ use crate::outlet::{Accepted, Notify, Outlet, Refused, Room};
 use crate::queue::Queue;
 use crate::signal::{Down, Signal};
 use crate::store::{Pack, owning};
+use crate::tally::Tally;
 use crate::ticket::Ticket;
 
 /// The lasting part of a local actor.
@@ -27,6 +29,10 @@ pub(crate) struct Cell {
     path: Box<str>,
     generation: AtomicU32,
     pub(crate) queue: Queue,
+    /// What is counted of all actors of its type.
+    tally: Arc<Tally>,
+    /// Messages that it has begun with, up to when it last had nothing else to do.
+    handled: AtomicU64,
     /// Made at the first use, for most actors are watched by nobody and ask nobody.
     seldom: OnceLock<Box<Seldom>>,
     /// The thread on which the actor lives, known once it does.
@@ -41,6 +47,8 @@ struct Seldom {
     watchers: Mutex<Watchers>,
     /// How chains of asks name it, made when the first nested ask needs it.
     waiting: OnceLock<Waiting>,
+    /// The children of the present incarnation.
+    children: Mutex<std::sync::Weak<Family>>,
 }
 
 /// What it is the lasting part of.
@@ -49,6 +57,8 @@ enum Kind {
     Actor,
     /// An actor whose unread messages are left to the next life of its worker.
     HandsOff,
+    /// The runtime's own, which looks at the others: what it does is no work of the worker's.
+    Observer,
     /// No actor: a main function.
     Main,
 }
@@ -62,26 +72,46 @@ struct Watchers {
 }
 
 impl Cell {
-    pub(crate) fn new(node: Arc<Shared>, path: &str, bounds: Mailbox) -> Arc<Self> {
-        Self::build(node, path, bounds, Kind::Actor)
+    /// Makes the cell of an actor of this type.
+    pub(crate) fn new(node: Arc<Shared>, path: &str, type_name: &'static str, bounds: Mailbox) -> Arc<Self> {
+        let tally = node.tallies.of(type_name);
+        Self::build(node, path, (tally, bounds), Kind::Actor)
     }
 
     /// Makes the cell of an actor that leaves what is unread to the next life of its worker.
-    pub(crate) fn handing_off(node: Arc<Shared>, path: &str, bounds: Mailbox) -> Arc<Self> {
-        Self::build(node, path, bounds, Kind::HandsOff)
+    pub(crate) fn handing_off(
+        node: Arc<Shared>,
+        path: &str,
+        type_name: &'static str,
+        bounds: Mailbox,
+    ) -> Arc<Self> {
+        let tally = node.tallies.of(type_name);
+        Self::build(node, path, (tally, bounds), Kind::HandsOff)
+    }
+
+    /// Makes the cell of the actor that looks at the others, and is not counted among them.
+    pub(crate) fn observer(node: Arc<Shared>, path: &str) -> Arc<Self> {
+        Self::build(node, path, (Arc::default(), Mailbox::default()), Kind::Observer)
     }
 
     /// Makes the cell of a main function: it receives the ends of what is watched, and no messages.
     pub(crate) fn main(node: Arc<Shared>) -> Arc<Self> {
-        Self::build(node, "main", Mailbox::default(), Kind::Main)
+        Self::build(node, "main", (Arc::default(), Mailbox::default()), Kind::Main)
     }
 
-    fn build(node: Arc<Shared>, path: &str, bounds: Mailbox, kind: Kind) -> Arc<Self> {
+    fn build(
+        node: Arc<Shared>,
+        path: &str,
+        (tally, bounds): (Arc<Tally>, Mailbox),
+        kind: Kind,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             node,
             path: path.into(),
             generation: AtomicU32::new(0),
             queue: Queue::new(bounds),
+            tally,
+            handled: AtomicU64::new(0),
             seldom: OnceLock::new(),
             thread: OnceLock::new(),
             kind,
@@ -95,6 +125,39 @@ impl Cell {
 
     pub(crate) fn is_main(&self) -> bool {
         self.kind == Kind::Main
+    }
+
+    /// Tells whether it looks at the others, and is none of them.
+    pub(crate) fn is_observer(&self) -> bool {
+        self.kind == Kind::Observer
+    }
+
+    /// Returns what is counted of all actors of its type.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Returns how many messages it has begun with, up to when it last had nothing else to do.
+    pub(crate) fn handled(&self) -> u64 {
+        self.handled.load(Ordering::Relaxed)
+    }
+
+    /// Counts messages that it has begun with.
+    pub(crate) fn has_handled(&self, messages: u64) {
+        // Nobody else writes it, so nothing is lost between the two.
+        self.handled.store(self.handled() + messages, Ordering::Relaxed);
+        self.tally.handled().add(messages);
+    }
+
+    /// Notes the children of the present incarnation.
+    pub(crate) fn has_children(&self, children: &Arc<Family>) {
+        let mut known = self.seldom().children.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Arc::downgrade(children);
+    }
+
+    /// Returns the children of the present incarnation, if there ever was one.
+    pub(crate) fn children(&self) -> Option<Arc<Family>> {
+        self.seldom.get()?.children.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
     pub(crate) fn generation(&self) -> u32 {
@@ -119,7 +182,11 @@ impl Cell {
         // Every incarnation lives where the first one did, so only the first call says where.
         let _ = self.thread.set(std::thread::current().id());
         crate::progress::forget_name();
-        self.generation.fetch_add(1, Ordering::Relaxed) + 1
+        let before = self.generation.fetch_add(1, Ordering::Relaxed);
+        if before == 0 {
+            self.tally.spawned().add(1);
+        }
+        before + 1
     }
 
     /// Tells all who watch that the incarnation has ended.
@@ -133,6 +200,7 @@ impl Cell {
     /// Brings the actor back after its end, because its siblings start anew.
     pub(crate) fn revive(&self) {
         self.watchers_made().ended = None;
+        self.tally.spawned().add(1);
         self.queue.open();
     }
 
@@ -151,6 +219,8 @@ impl Cell {
         let (watches, finale) = {
             let mut watchers = self.watchers_made();
             let watchers = &mut *watchers;
+            let was_there = self.generation() > 0 && watchers.ended.is_none();
+            self.tally.ended().add(was_there.into());
             watchers.ended = Some(cause.clone());
             (mem::take(&mut watchers.watches), mem::take(&mut watchers.finale))
         };
@@ -166,7 +236,7 @@ impl Cell {
     fn hand_off(&self, envelope: Box<Envelope>) -> Result<(), Box<Envelope>> {
         match self.kind {
             Kind::HandsOff => self.node.handoff.leave(&self.path, envelope),
-            Kind::Actor | Kind::Main => Err(envelope),
+            Kind::Actor | Kind::Observer | Kind::Main => Err(envelope),
         }
     }
 

@@ -126,7 +126,7 @@ impl Context {
     /// ```
     #[must_use]
     pub fn detached() -> Self {
-        let cell = Cell::new(Shared::detached(), "test", crate::Mailbox::default());
+        let cell = Cell::new(Shared::detached(), "test", "test", crate::Mailbox::default());
         drop(cell.queue.close(NotDelivered::NoSuchActor));
         Self::of(cell)
     }
@@ -206,7 +206,12 @@ impl Context {
             return &self.cell.node.spawned;
         }
         let parent = Arc::clone(&self.cell);
-        &self.belongings().children.get_or_insert_with(|| Children(Family::new(Some(parent)))).0
+        let make = || {
+            let family = Family::new(Some(Arc::clone(&parent)));
+            parent.has_children(&family);
+            Children(family)
+        };
+        &self.belongings().children.get_or_insert_with(make).0
     }
 
     /// Stops the actor after the message in hand. What waits in its mailbox is not delivered.
@@ -496,6 +501,11 @@ impl Context {
     #[must_use]
     pub fn dead_letters(&self) -> Vec<crate::DeadLetter> {
         self.cell.node.dead_letters.latest()
+    }
+
+    /// Returns what surrounds the actors of this worker.
+    pub(crate) fn node(&self) -> &Arc<Shared> {
+        &self.cell.node
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -128,7 +128,8 @@ impl<'c> Hand<'c> {
     /// Notes that a message of another worker's is begun with. Returns false if this life takes no more of them.
     pub(crate) fn takes(&mut self, credit: &mut Option<Credit>) -> bool {
         let workload = &self.cell.node.workload;
-        let taken = workload.take();
+        // Who is looked at has done nothing for that.
+        let taken = if self.cell.is_observer() { Taken::One } else { workload.take() };
         if taken == Taken::Last {
             // Before its credit goes back, or the sender would send one more to this life.
             self.cell.node.host.spent();

@@ -18,6 +18,7 @@ use crate::mailbox::Mailbox;
 use crate::node::{Shared, SpawnError};
 use crate::served::{Dispatch, FactoryArgs, Served};
 use crate::supervision::MemberTerms;
+use crate::tally::short_name;
 
 /// An actor that a worker can host: any [`Served`], without its types.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub struct Hosted {
     /// Leaves what is unread to the next life of its worker.
     pub(crate) handoff: bool,
     blocking: bool,
+    /// The type of the struct, without the path to it.
+    pub(crate) type_name: &'static str,
     /// Starts the actor's task on the calling thread.
     launch: Arc<dyn Fn(Start, Place) + Send + Sync>,
     /// Decodes arguments, for the actor of this name, to nothing but an error.
@@ -86,11 +89,21 @@ impl Hosted {
             Some(parent) => format!("{}/{name}", parent.path()),
             None => name,
         };
-        let cell = Cell::new(Arc::clone(node), &path, self.mailbox.unwrap_or_default());
-        let membership = family.join(&cell, self.name.as_deref(), self.terms)?;
-        let place = Mortal { cell: Arc::clone(&cell), membership };
-        self.start(Start { cell: Arc::clone(&cell), args, place, born: None })?;
+        let cell = Cell::new(Arc::clone(node), &path, self.type_name, self.mailbox.unwrap_or_default());
+        self.start_in(family, &cell, args)?;
         Ok(Address::local(cell))
+    }
+
+    /// Starts the actor of a cell on this thread as a member of a family.
+    pub(crate) fn start_in(
+        &self,
+        family: &Arc<Family>,
+        cell: &Arc<Cell>,
+        args: Option<Args>,
+    ) -> Result<(), SpawnError> {
+        let membership = family.join(cell, self.name.as_deref(), self.terms)?;
+        let place = Mortal { cell: Arc::clone(cell), membership };
+        self.start(Start { cell: Arc::clone(cell), args, place, born: None })
     }
 
     /// Starts the actor: on a thread of its own if it is blocking, else on the one of these whose turn it is.
@@ -146,7 +159,8 @@ impl<P, A: 'static, D: Dispatch<A>, T: FactoryArgs> From<Served<P, A, D, T>> for
             }
         });
         let check_args = |actor: &str, args: Option<&Args>| T::decode(actor, args).map(drop);
-        Self { name, mailbox, terms, protocols, handoff, blocking, launch, check_args }
+        let type_name = short_name::<A>();
+        Self { name, mailbox, terms, protocols, handoff, blocking, type_name, launch, check_args }
     }
 }
 

@@ -93,9 +93,12 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
                 End::Halted => (siblings::End::Halted, Cause::Stopped),
                 End::Failure(cause) => (siblings::End::Failed, *cause),
             };
+            let failed = matches!(end, siblings::End::Failed);
+            self.cell().tally().failures().add(failed.into());
             if !Box::pin(self.comes_back(end, cause)).await {
                 return;
             }
+            self.cell().tally().restarts().add(failed.into());
         }
     }
 

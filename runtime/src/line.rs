@@ -21,6 +21,11 @@ impl Line {
         self.parked.is_empty()
     }
 
+    /// Returns how many wait.
+    pub(crate) fn len(&self) -> u32 {
+        self.parked.len() as u32
+    }
+
     /// Adds a message.
     pub(crate) fn park(&mut self, ticket: Ticket, envelope: Box<Envelope>) {
         let at = match envelope.priority {

@@ -20,6 +20,7 @@ use crate::executors::Executors;
 use crate::family::Family;
 use crate::handoff::Handoff;
 use crate::hosted::{Hosted, Start};
+use crate::introspect::{self, LinkState};
 use crate::life::Mortal;
 use crate::mailbox::Mailbox;
 use crate::name::{ActorName, NameError};
@@ -27,6 +28,7 @@ use crate::outcome::Cause;
 use crate::progress::{self, Work};
 use crate::supervision::MemberTerms;
 use crate::supervisor::Answered;
+use crate::tally::Tallies;
 use crate::workload::Workload;
 use bailiwick_core::tree::Restart;
 use bailiwick_supervisor::control::Request;
@@ -67,6 +69,10 @@ pub(crate) trait Host: Send + Sync {
     fn finished(&self);
     /// The worker has just taken the last message of others that this life takes.
     fn spent(&self) {}
+    /// Returns how the links to other workers stand. In one process there are none.
+    fn links(&self) -> Vec<LinkState> {
+        Vec::new()
+    }
 }
 
 /// The actors of one worker.
@@ -80,6 +86,8 @@ pub(crate) struct Shared {
     pub(crate) worker: String,
     pub(crate) instance: Option<u16>,
     pub(crate) dead_letters: DeadLetters,
+    /// What is counted of its actors, by type.
+    pub(crate) tallies: Tallies,
     /// What it has to do for other workers.
     pub(crate) workload: Arc<Workload>,
     /// What an earlier life of the worker has left to this one, and this one leaves to the next.
@@ -262,7 +270,7 @@ impl Node {
             significant: significant || hosted.terms.significant,
         };
         let make = if handoff || hosted.handoff { Cell::handing_off } else { Cell::new };
-        let cell = make(Arc::clone(&self.shared), &name, mailbox);
+        let cell = make(Arc::clone(&self.shared), &name, hosted.type_name, mailbox);
         // Before anybody can find it, so that nothing newer is there before.
         self.shared.handoff.inherit(&name).into_iter().for_each(|envelope| cell.queue.inherit(envelope));
         self.shared.declare(Declared { cell: Arc::clone(&cell), protocols: hosted.protocols.clone() })?;
@@ -276,6 +284,13 @@ impl Node {
             SpawnError::DidNotStart { actor: name, cause }
         })?;
         Ok(Address::local(cell))
+    }
+
+    /// Starts the actor that looks at the others. It is no sibling of theirs: what they do to each other is nothing to it.
+    pub(crate) fn observe(&self) -> Result<Arc<Cell>, SpawnError> {
+        let cell = Cell::observer(Arc::clone(&self.shared), introspect::ACTOR);
+        introspect::hosted().start_in(&self.shared.spawned, &cell, None)?;
+        Ok(cell)
     }
 
     /// Runs a main function, which is no actor but has an address of its own. All actors are stopped
@@ -308,11 +323,12 @@ impl Shared {
     pub(crate) fn new(worker: &str, instance: Option<u16>, host: Arc<dyn Host>) -> Self {
         let (worker, dead_letters) = (worker.to_owned(), DeadLetters::default());
         let (hosted, spawned) = (Family::new(None), Family::new(None));
-        let (workload, handoff) = (Arc::default(), Handoff::default());
+        let (workload, handoff, tallies) = (Arc::default(), Handoff::default(), Tallies::default());
         Self {
             worker,
             instance,
             dead_letters,
+            tallies,
             workload,
             handoff,
             host,

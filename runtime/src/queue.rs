@@ -47,6 +47,15 @@ pub(crate) struct Queue {
     has_line: AtomicBool,
 }
 
+/// How much waits for one actor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) messages: u32,
+    pub(crate) bytes: u64,
+    /// Senders that stand in line for a place.
+    pub(crate) in_line: u32,
+}
+
 impl Queue {
     pub(crate) fn new(bounds: Mailbox) -> Self {
         Self {
@@ -333,6 +342,13 @@ impl Queue {
         state.store.is_empty() && state.rare.as_deref().is_none_or(nothing_rare)
     }
 
+    /// Returns how much waits.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let state = self.lock();
+        let in_line = state.rare.as_ref().map_or(0, |rare| rare.line.len());
+        Waiting { in_line, ..self.waiting_in(&state) }
+    }
+
     /// Forgets what an earlier incarnation's tasks and children reported, and the order to begin, which is being followed: it
     /// may have come before its actor waited for it.
     pub(crate) fn forget_reports(&self) {
@@ -394,10 +410,18 @@ impl Queue {
         }
     }
 
-    fn fits(&self, state: &State, bytes: u32) -> bool {
+    /// Returns how much waits in the mailbox, what the actor has in hand and has not begun with among it.
+    fn waiting_in(&self, state: &State) -> Waiting {
         let (high, weight) = state.high().map_or((0, 0), |high| (high.messages(), high.weight()));
-        let messages = state.store.messages() + high + self.in_hand.load(Ordering::Relaxed);
-        let weight = state.store.weight() + weight + self.weight_in_hand.load(Ordering::Relaxed);
+        Waiting {
+            messages: state.store.messages() + high + self.in_hand.load(Ordering::Relaxed),
+            bytes: state.store.weight() + weight + self.weight_in_hand.load(Ordering::Relaxed),
+            in_line: 0,
+        }
+    }
+
+    fn fits(&self, state: &State, bytes: u32) -> bool {
+        let Waiting { messages, bytes: weight, .. } = self.waiting_in(state);
         let weight_fits = messages == 0 || weight + u64::from(bytes) <= self.bounds.bytes();
         messages < self.bounds.capacity() && weight_fits
     }

@@ -30,6 +30,8 @@ pub(crate) struct Turns<'c> {
     hand: Hand<'c>,
     /// Messages handled since the executor last ran something else; an ask of another worker's counts for eight.
     run: u32,
+    /// Messages that were begun with and are not counted yet.
+    begun: u64,
 }
 
 /// How a handler ended.
@@ -50,7 +52,7 @@ enum Handled {
 
 impl<'c> Turns<'c> {
     pub(crate) fn new(cell: &'c Arc<Cell>) -> Self {
-        Self { hand: Hand::new(cell), cell, scope: None, run: 0 }
+        Self { hand: Hand::new(cell), cell, scope: None, run: 0, begun: 0 }
     }
 
     /// Returns what comes next. If that is nothing, the task is woken once there is something.
@@ -59,6 +61,7 @@ impl<'c> Turns<'c> {
         if self.run >= MESSAGES_PER_RUN {
             self.run = 0;
             self.hand.give_credit();
+            self.count();
             tokio::task::yield_now().await;
         }
         poll_fn(|task| match self.hand.poll_next(task) {
@@ -128,7 +131,15 @@ impl<'c> Turns<'c> {
         let scope = self.scope.get_or_insert_with(|| Scope::of(self.cell));
         (scope.deadline, scope.before) = (envelope.deadline, envelope.chain.take());
         scope.trace = envelope.trace.take();
+        self.begun += 1;
         envelope.reply.start().then_some(begun)
+    }
+
+    /// Has the messages counted that were begun with.
+    fn count(&mut self) {
+        if self.begun > 0 {
+            self.cell.has_handled(std::mem::take(&mut self.begun));
+        }
     }
 
     async fn run_handler<A, D: Dispatch<A>>(
@@ -194,6 +205,7 @@ impl<'c> Turns<'c> {
 /// However it ends, its scope serves the next actor.
 impl Drop for Turns<'_> {
     fn drop(&mut self) {
+        self.count();
         if let Some(scope) = self.scope.take() {
             scope.leave();
         }

@@ -23,7 +23,7 @@ mod values;
 mod vocabulary;
 mod worker;
 
-pub use names::{RESERVED, is_name};
+pub use names::{is_name, is_reserved};
 pub use reading::{Origin, Reading};
 pub use values::parse_duration as duration;
 

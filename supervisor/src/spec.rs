@@ -297,6 +297,9 @@ pub struct Actor {
     pub handoff: bool,
 }
 
+/// The name of the actor by which the runtime of each worker says how that stands. No other actor may have it.
+pub const INTROSPECT: &str = bailiwick_wire::log::SUPERVISOR;
+
 /// Arguments for an actor's factory: TOML text that only the worker decodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Args {
@@ -579,6 +582,12 @@ impl System {
 }
 
 impl Worker {
+    /// Tells whether each of its lives has a runtime, which says how it stands to those who may ask, and lasts long enough to be
+    /// asked.
+    pub fn has_runtime(&self) -> bool {
+        self.command.is_none() && self.kind == Kind::Resident
+    }
+
     /// Returns the folder that it starts in.
     pub fn folder(&self) -> &Path {
         self.working_directory.as_deref().unwrap_or(Path::new("/"))

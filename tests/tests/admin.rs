@@ -88,6 +88,116 @@ fn health_metrics_and_workers_are_served() {
     assert_eq!(get(&address, "/nowhere").0, 404);
 }
 
+/// Returns the value of a sample, as soon as it is there.
+fn sample(address: &str, line: &str) -> f64 {
+    loop {
+        let text = get(address, "/metrics").1;
+        let mut values = text.lines().filter_map(|found| found.strip_prefix(line)?.trim().parse().ok());
+        if let Some(value) = values.next() {
+            return value;
+        }
+        thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Waits until a sample has at least this value.
+fn reaches(address: &str, line: &str, value: f64) {
+    while sample(address, line) < value {
+        thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+const BOOKS: &str = r#"
+[worker.clerk]
+exec = "tw"
+actor.book = { type = "Clerk", args = {} }
+[worker.sender]
+exec = "tw"
+needs = ["clerk"]
+instances = 2
+actor.courier = { type = "Sender", args = { target = "clerk", asks = 2, every_ms = 1 } }
+[[grant]]
+from = "sender"
+to = "clerk"
+"#;
+
+#[test]
+fn what_workers_say_of_themselves_is_served() {
+    let (_supervised, address) = system(BOOKS);
+    let of = |name: &str, more: &str| format!("bailiwick_{name}{{worker=\"clerk\",instance=\"1\"{more}}}");
+    reaches(&address, &of("messages_processed_total", ",type=\"Clerk\""), 10.0);
+    assert_eq!(sample(&address, &of("worker_answers", "")), 1.0);
+    assert_eq!(sample(&address, &of("actors", ",type=\"Clerk\"")), 1.0);
+    assert!(sample(&address, &of("worker_cpu_seconds_total", "")) > 0.0);
+    assert!(sample(&address, &of("worker_memory_peak_bytes", "")) > 1e5);
+    for peer in ["sender.1", "sender.2"] {
+        assert_eq!(sample(&address, &of("link_up", &format!(",peer=\"{peer}\""))), 1.0);
+        reaches(&address, &of("link_frames_total", &format!(",peer=\"{peer}\",direction=\"in\"")), 4.0);
+        reaches(&address, &of("link_bytes_total", &format!(",peer=\"{peer}\",direction=\"out\"")), 100.0);
+    }
+    let metrics = get(&address, "/metrics").1;
+    assert!(!metrics.contains("type=\"Observer\""), "who looks is not looked at: {metrics}");
+    assert!(!metrics.contains("worker_answers{worker=\"admin\""), "{metrics}");
+    let (_, text) = get(&address, "/api/v1/actors?n=1");
+    let document: Value = serde_json::from_str(&text).expect("it is a document");
+    let clerk = document["workers"].as_array().expect("a list").iter().find(|one| one["worker"] == "clerk");
+    let clerk = clerk.expect("it runs");
+    assert_eq!((&clerk["actors"][0]["actor"], &clerk["actors"][0]["type"]), (&"book".into(), &"Clerk".into()));
+    assert_eq!((&clerk["actors"][0]["generation"], &clerk["silent_because"]), (&1.into(), &Value::Null));
+    let (_, text) = get(&address, "/api/v1/links");
+    let document: Value = serde_json::from_str(&text).expect("it is a document");
+    let links = document["workers"][1]["links"].as_array().expect("a list").len();
+    assert_eq!(links, 3, "two senders and who asks: {text}");
+}
+
+#[test]
+fn who_computes_without_end_is_told_of_and_keeps_nobody_else_from_being_told_of() {
+    let (supervised, address) =
+        system("actor.life = { type = \"Life\", args = {} }\n[worker.mad]\nexec = \"tw\"\nstuck_after = \"0s\"\n\
+                liveness_timeout = \"0s\"\nactor.life = { type = \"Life\", args = { spin_ms = 600000 } }\n");
+    supervised.wait_for_life("mad", 1);
+    reaches(&address, "bailiwick_worker_answers{worker=\"web\",instance=\"1\"}", 1.0);
+    while sample(&address, "bailiwick_worker_answers{worker=\"mad\",instance=\"1\"}") > 0.0 {
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    let (_, text) = get(&address, "/api/v1/actors");
+    let document: Value = serde_json::from_str(&text).expect("it is a document");
+    let mad = document["workers"].as_array().expect("a list").iter().find(|one| one["worker"] == "mad");
+    assert!(mad.expect("it runs")["silent_because"].is_string(), "{text}");
+}
+
+#[test]
+fn a_look_is_no_message_of_a_life_and_starts_nobody() {
+    let more = r#"
+actor.life = { type = "Life", args = {} }
+[worker.once]
+exec = "tw"
+max_messages = 1
+actor.life = { type = "Life", args = {} }
+[worker.asleep]
+exec = "tw"
+start = "on_demand"
+idle_stop = "300ms"
+actor.book = { type = "Clerk", args = {} }
+[[grant]]
+from = "web"
+to = "asleep"
+"#;
+    let (supervised, address) = system(more);
+    reaches(&address, "bailiwick_worker_answers{worker=\"once\",instance=\"1\"}", 1.0);
+    for _ in 0..20 {
+        get(&address, "/api/v1/actors?n=256");
+    }
+    assert_eq!(supervised.worker("once").generation, 1);
+    assert_eq!(supervised.worker("asleep").generation, 0);
+    // It runs until nobody needs it, however often it is looked at.
+    supervised.order(Verb::Start, "asleep");
+    while supervised.worker("asleep").pid.is_some() {
+        get(&address, "/metrics");
+    }
+    assert_eq!(supervised.worker("asleep").generation, 1);
+}
+
 #[test]
 fn what_happens_is_streamed() {
     let (supervised, address) = system("");

@@ -53,6 +53,7 @@ impl Inbox {
                 return;
             }
             let end = bytes.len() - frames.bytes_left();
+            turn.state.traffic.received += 1;
             let taken = frame.and_then(|frame| match short::read(&frame) {
                 Some(said) => {
                     turn.short(&said, &frame, end - frame.payload.len()..end);

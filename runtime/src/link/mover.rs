@@ -210,6 +210,7 @@ impl Mover {
                 return;
             }
             turn.read_clock();
+            turn.state.traffic.received_bytes += bytes.len() as u64;
             if is_impostor {
                 return turn.event(Event::Impostor);
             }

@@ -23,6 +23,8 @@ pub(super) struct Outbox {
     is_open: bool,
     /// Bytes of answers in all packets.
     answers: usize,
+    /// Bytes of all packets that were written so far.
+    written_bytes: u64,
 }
 
 /// Whole frames, and the descriptors that they carry.
@@ -114,6 +116,16 @@ impl Outbox {
         self.packets.back_mut().expect("there is a last packet, pushed if need be")
     }
 
+    /// Returns how many bytes wait.
+    pub(super) fn waiting_bytes(&self) -> u64 {
+        self.packets.iter().map(|packet| packet.bytes.len() as u64).sum()
+    }
+
+    /// Returns how many bytes were written so far, over all transports.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
     /// Returns the oldest packet.
     pub(super) fn first(&self) -> Option<&Packet> {
         self.packets.front()
@@ -123,6 +135,7 @@ impl Outbox {
     pub(super) fn written(&mut self) -> u64 {
         let Some(mut packet) = self.packets.pop_front() else { return 0 };
         let frames = packet.frames;
+        self.written_bytes += packet.bytes.len() as u64;
         self.is_open = packet.is_open;
         self.answers -= packet.answers;
         if self.spare.len() < SPARE_MAX {

@@ -38,6 +38,7 @@ use crate::blob::{self, Loans};
 use crate::cell::Cell;
 use crate::dead_letters::DeadLetters;
 use crate::envelope::{CreditSink, Envelope};
+use crate::introspect::LinkState;
 use crate::meeting::AnsweringLink;
 use crate::name::ActorName;
 use crate::node::Shared;
@@ -85,6 +86,8 @@ pub(super) struct State {
     pub(super) writer_is_woken: bool,
     /// Frames that left over the present transport.
     pub(super) written: u64,
+    /// What came and left over all transports, but for what `written` says.
+    pub(super) traffic: Traffic,
     /// What lasts at the peer is reached over this link: see [`Sides`](super::sides::Sides).
     pub(super) is_routed: bool,
     /// Counts the transports, so that a task knows whether it still serves the present one.
@@ -101,6 +104,15 @@ pub(super) struct State {
     pub(super) handlers: Handlers,
     pub(super) watches: BTreeMap<u64, Watching>,
     pub(super) watched: BTreeMap<u64, (Arc<Cell>, WatchId)>,
+}
+
+/// What has passed over the links to a peer.
+#[derive(Default)]
+pub(super) struct Traffic {
+    /// Frames that left over transports before the present one.
+    pub(super) written_before: u64,
+    pub(super) received: u64,
+    pub(super) received_bytes: u64,
 }
 
 /// The transport as the machine and its task share it.
@@ -196,6 +208,7 @@ impl Peer {
             transport: None,
             writer_is_woken: false,
             written: 0,
+            traffic: Traffic::default(),
             is_routed,
             serial: 0,
             was_wanted: false,
@@ -377,6 +390,21 @@ impl Peer {
         (self.report)(report);
     }
 
+    /// Returns how the link stands.
+    pub(super) fn link_state(&self) -> LinkState {
+        let state = self.lock();
+        let (traffic, outbox) = (&state.traffic, &state.outbox);
+        LinkState {
+            peer: self.title(),
+            is_up: state.link.is_open(),
+            links: state.serial,
+            frames: [traffic.written_before + state.written, traffic.received],
+            bytes: [outbox.written_bytes(), traffic.received_bytes],
+            queued_bytes: outbox.waiting_bytes(),
+            outstanding: state.link.outstanding(),
+        }
+    }
+
     /// Returns the name of the peer's worker, with the instance if there are several.
     pub(super) fn title(&self) -> String {
         match self.instance {
@@ -459,6 +487,7 @@ impl Turn<'_> {
         self.event(Event::Linked { generation });
         self.state.peer.generation = generation;
         self.state.was_wanted = false;
+        self.state.traffic.written_before += self.state.written;
         (self.state.serial, self.state.written) = (self.state.serial + 1, 0);
         // The task that was woken may be that of the transport before.
         self.state.writer_is_woken = false;

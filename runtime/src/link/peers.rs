@@ -24,6 +24,7 @@ use super::transport::Joined;
 use super::{ring, socket};
 use crate::address::Address;
 use crate::cell::Cell;
+use crate::introspect::LinkState;
 use crate::mailbox::Mailbox;
 use crate::name::PeerName;
 use crate::node::{PeerError, Shared};
@@ -336,6 +337,12 @@ impl Peers {
     /// Returns whether a peer's ask or message is being handled, or waits for that.
     pub(crate) fn are_busy(&self) -> bool {
         self.sides().iter().any(|side| side.lock().link.is_busy())
+    }
+
+    /// Returns how the links stand, of the peers to which there ever was one.
+    pub(crate) fn links(&self) -> Vec<LinkState> {
+        let states = self.sides().into_iter().map(|side| side.link_state());
+        states.filter(|state| state.links > 0).collect()
     }
 
     /// Asks peers to send nothing at present, or to send again.

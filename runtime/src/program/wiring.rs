@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use bailiwick_supervisor::check::{self, Diagnostic, Diagnostics, Places, Severity, nearest};
-use bailiwick_supervisor::manifest::{RESERVED, is_name};
+use bailiwick_supervisor::manifest::{is_name, is_reserved};
 use bailiwick_supervisor::spec::System;
 
 use super::Worker;
@@ -39,7 +39,7 @@ pub(super) fn faults(system: &System, workers: &[Worker]) -> Vec<String> {
     faults
 }
 
-/// Finds names that no address can hold, or that are the supervisor's own. A manifest says so where it is read.
+/// Finds names that no address can hold, or that are Bailiwick's own. A manifest says so where it is read.
 fn bad_names(system: &System) -> Vec<String> {
     let workers = system.workers.iter().map(|worker| ("worker", &worker.name));
     let actors = system.workers.iter().flat_map(|worker| &worker.actors).map(|actor| ("actor", &actor.name));
@@ -49,9 +49,8 @@ fn bad_names(system: &System) -> Vec<String> {
         if !is_name(name) {
             let expected = "a letter, then letters, digits, `_` and `-`, 63 at most";
             found.push(format!("`{name}` cannot be the name of a {what}: expected {expected}"));
-        } else if what == "worker" && RESERVED.contains(&name.as_str()) {
-            found
-                .push(format!("`{name}` is a name of the supervisor's own, no worker's: choose another one"));
+        } else if is_reserved(what, name) {
+            found.push(format!("`{name}` is a name of Bailiwick's own, no {what}'s: choose another one"));
         }
     }
     found

@@ -25,6 +25,7 @@ use super::readiness::{Readiness, Said};
 use crate::address::Address;
 use crate::credential::Credential;
 use crate::escalation::chain;
+use crate::introspect::LinkState;
 use crate::link::peers::Peers;
 use crate::name::ActorName;
 use crate::node::{Host, PeerError};
@@ -248,6 +249,10 @@ impl Host for WorkerHost {
         // At once, so that nobody sends to this life what only the next one may take.
         self.peers.refuse();
         self.spent.send_replace(true);
+    }
+
+    fn links(&self) -> Vec<LinkState> {
+        self.peers.links()
     }
 }
 

@@ -20,6 +20,7 @@ use super::{ESCALATED, Given, ORPHAN_GRACE, StartError};
 use crate::address::Target;
 use crate::args::Args;
 use crate::executors::Executors;
+use crate::introspect;
 use crate::link::peer::Report;
 use crate::link::peers::{Local, Peers};
 use crate::mailbox::{Mailbox, OnFull};
@@ -117,6 +118,10 @@ fn peers(bootstrap: &Bootstrap, registry: &Registry, line: &Arc<Line>) -> Result
             mailbox: shortened(mailbox(actor).or(hosted.mailbox).unwrap_or_default(), bootstrap.max_messages),
         });
     }
+    if is_observed(bootstrap) {
+        let (name, mailbox) = (introspect::ACTOR.to_owned(), Mailbox::default());
+        local.push(Local { name, protocols: introspect::protocols(), mailbox });
+    }
     let line = Arc::clone(line);
     let report: Report = Arc::new(move |report| {
         // A supervisor that cannot be told is gone, and everything ends with it.
@@ -125,12 +130,17 @@ fn peers(bootstrap: &Bootstrap, registry: &Registry, line: &Arc<Line>) -> Result
     Ok(Peers::new(&bootstrap.worker, &bootstrap.peers, local, &report))
 }
 
+/// Tells whether a life lasts long enough to be looked at.
+fn is_observed(bootstrap: &Bootstrap) -> bool {
+    bootstrap.work == Work::Resident
+}
+
 impl Worker {
     async fn work(&self, bootstrap: &Bootstrap, registry: &mut Registry) -> Result<Ended, StartError> {
         tokio::select! {
             biased;
             ended = self.until_over() => return Ok(ended),
-            started = self.start(&bootstrap.actors, registry) => {
+            started = self.start(bootstrap, registry) => {
                 if started.is_err() && self.hands_off {
                     // What the others have not begun with is the next life's as well.
                     let _ = timeout(ORPHAN_GRACE, self.node.stop(Stop::Now)).await;
@@ -161,11 +171,11 @@ impl Worker {
     }
 
     /// Starts the actors in their order.
-    async fn start(&self, actors: &[Actor], registry: &Registry) -> Result<(), StartError> {
+    async fn start(&self, bootstrap: &Bootstrap, registry: &Registry) -> Result<(), StartError> {
         if self.hands_off {
             self.node.shared.handoff.open();
         }
-        for actor in actors {
+        for actor in &bootstrap.actors {
             let hosted = registry.find(&actor.type_name);
             let hosted = hosted.ok_or_else(|| unknown_type(&actor.type_name, registry))?;
             let told = Told {
@@ -181,6 +191,9 @@ impl Worker {
                 self.host.peers().actor_runs(cell);
                 self.host.changes().add(Arc::clone(cell), hosted.clone(), args);
             }
+        }
+        if is_observed(bootstrap) {
+            self.host.peers().actor_runs(&self.node.observe()?);
         }
         Ok(())
     }

@@ -69,6 +69,7 @@ pub mod system_call;
 pub mod temporary;
 pub mod trapped_call;
 pub mod tree;
+pub mod usage;
 pub mod user_namespace;
 pub mod view;
 pub mod wait;

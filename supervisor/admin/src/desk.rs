@@ -4,7 +4,7 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bailiwick::Supervisor;
 use bailiwick::control::Event;
@@ -16,6 +16,7 @@ use crate::history::History;
 use crate::metrics::Metrics;
 use crate::serve::{self, Listener};
 use crate::site;
+use crate::survey::{Said, survey};
 
 /// The name under which a manifest's worker asks for this actor.
 pub const ACTOR: &str = "Admin";
@@ -27,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Events that a slow reader may be behind before it misses some.
 const BEHIND_MAX: usize = 1024;
 
+/// How long what workers said is told again, so that many who ask cost workers no more than one.
+const FRESH: Duration = Duration::from_millis(500);
+
 /// What the manifest says to the actor.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,11 +40,12 @@ pub(crate) struct Terms {
     pub(crate) expose: bool,
 }
 
-/// Nothing is asked of it by messages yet.
+/// What those who serve ask of the actor, because only an actor may send to others.
 #[protocol]
 pub(crate) trait Desk {
-    /// Returns how many events it has heard of.
-    async fn heard(&mut self) -> u64;
+    /// Returns what the workers that run say of themselves, each with so many of its actors: as they said it a moment ago, or else
+    /// as they say it now.
+    async fn survey(&mut self, cx: &mut Context, actors: u32) -> Vec<Said>;
 }
 
 /// What is shared between the actor and those whom it serves.
@@ -50,6 +55,7 @@ pub(crate) struct Office {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) history: Arc<Mutex<History>>,
     pub(crate) events: broadcast::Sender<Arc<Event>>,
+    pub(crate) desk: DeskRef,
 }
 
 /// The actor.
@@ -57,18 +63,34 @@ pub(crate) struct Office {
 pub(crate) struct AdminDesk {
     terms: Terms,
     history: Arc<Mutex<History>>,
+    last: Option<Survey>,
+}
+
+/// What workers said, and when.
+#[derive(Debug)]
+struct Survey {
+    at: Instant,
+    actors: u32,
+    said: Vec<Said>,
 }
 
 impl AdminDesk {
     /// Makes it.
     pub(crate) fn new(terms: Terms) -> Self {
-        Self { terms, history: Arc::default() }
+        Self { terms, history: Arc::default(), last: None }
     }
 }
 
 impl Desk for AdminDesk {
-    async fn heard(&mut self) -> u64 {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner).last()
+    async fn survey(&mut self, cx: &mut Context, actors: u32) -> Vec<Said> {
+        let is_fresh = |last: &&Survey| last.actors >= actors && last.at.elapsed() < FRESH;
+        if let Some(last) = self.last.as_ref().filter(is_fresh) {
+            return last.said.clone();
+        }
+        let Ok(status) = cx.supervisor().status().await else { return Vec::new() };
+        let said = survey(cx, &status, actors).await;
+        self.last = Some(Survey { at: Instant::now(), actors, said: said.clone() });
+        said
     }
 }
 
@@ -79,6 +101,7 @@ impl Actor for AdminDesk {
             metrics: Arc::default(),
             history: Arc::clone(&self.history),
             events: broadcast::Sender::new(BEHIND_MAX),
+            desk: cx.me(),
         };
         let listener = listener(cx)?;
         println!("serving at {listener}");

@@ -10,9 +10,13 @@ pub(crate) struct Health {
     pub(crate) lines: Vec<String>,
 }
 
-/// Whether each worker is ready, or done where it is not to stay. A system that stops is not ready, whoever still is.
+/// Whether each worker that is essential is ready, or done where it is not to stay; where none is, whether all are. A system that
+/// stops is not ready, whoever still is.
 pub(crate) fn readiness(status: &Status) -> Health {
+    let has_essentials = status.workers.iter().any(|row| row.essential);
+    let is_asked = |row: &Row| row.essential || !has_essentials;
     let mut health = each(status, is_up);
+    health.is_well = status.workers.iter().filter(|row| is_asked(row)).all(is_up);
     if status.supervisor.phase != Phase::Running {
         health.is_well = false;
         health.lines.insert(0, "[-] the system is stopping".to_owned());
@@ -67,6 +71,17 @@ mod tests {
         let some = readiness(&of(&[State::Ready, State::Backoff]));
         assert!(!some.is_well);
         assert_eq!(some.lines, ["[+] w0 ready", "[-] w1 backoff"]);
+    }
+
+    #[test]
+    fn where_some_are_essential_they_alone_are_asked() {
+        let mut status = of(&[State::Ready, State::Backoff]);
+        status.workers[0].essential = true;
+        let health = readiness(&status);
+        assert!(health.is_well);
+        assert_eq!(health.lines, ["[+] w0 ready", "[-] w1 backoff"]);
+        status.workers[0].state = State::Starting;
+        assert!(!readiness(&status).is_well);
     }
 
     #[test]

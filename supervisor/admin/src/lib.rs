@@ -17,6 +17,7 @@ mod metrics;
 pub mod sample;
 mod serve;
 mod site;
+mod survey;
 pub mod words;
 
 use std::process::ExitCode;

@@ -1,6 +1,8 @@
 //! What Prometheus is told, by the names of docs/metrics.md: base units, bounded sets of labels, never an actor's or a
 //! process's name.
 
+mod inside;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +14,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use crate::survey::Said;
+use inside::Inside;
 
 /// What a scrape asks for if it takes the newer of the two formats.
 pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text";
@@ -91,6 +96,7 @@ pub(crate) struct Metrics {
     exits: Of<ByCause, Counter>,
     startups: Durations<ByWorker>,
     stops: Durations<ByOutcome>,
+    inside: Inside,
 }
 
 /// From a millisecond to half a minute.
@@ -117,6 +123,7 @@ impl Default for Metrics {
             exits: Family::default(),
             startups: Family::new_with_constructor(durations),
             stops: Family::new_with_constructor(durations),
+            inside: Inside::default(),
         };
         metrics.register();
         metrics
@@ -141,6 +148,7 @@ impl Metrics {
             self.missed.clone(),
         );
         self.register_workers();
+        self.inside.register(&mut self.registry);
     }
 
     fn register_workers(&mut self) {
@@ -216,8 +224,9 @@ impl Metrics {
         self.stops.get_or_create(&of).observe(after.as_secs_f64());
     }
 
-    /// Takes over how everybody stands now. Who is gone is told of no more.
-    pub(crate) fn show(&self, status: &Status) {
+    /// Takes over how everybody stands now, and what they say of themselves. Who is gone is told of no more.
+    pub(crate) fn show(&self, status: &Status, said: &[Said]) {
+        self.inside.show(said);
         self.running.set((status.supervisor.phase == Phase::Running).into());
         self.persist_failing.set(status.supervisor.persist_failing.into());
         self.clear();
@@ -322,7 +331,7 @@ mod tests {
     #[test]
     fn what_stands_now_is_told_and_what_is_gone_is_not() {
         let metrics = Metrics::default();
-        metrics.show(&status());
+        metrics.show(&status(), &[]);
         let text = metrics.text();
         for line in [
             r#"bailiwick_worker_state{worker="web",instance="1",state="ready"} 1"#,
@@ -336,7 +345,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
-        metrics.show(&Status { workers: Vec::new(), ..status() });
+        metrics.show(&Status { workers: Vec::new(), ..status() }, &[]);
         assert!(!metrics.text().contains(r#"worker="web""#));
     }
 

@@ -14,21 +14,30 @@ use axum::middleware::{Next, from_fn};
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bailiwick::AskError;
 use bailiwick::control::{Event, Status};
+use futures::future::join;
 use futures::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::desk::Office;
 use crate::documents::events::{Told, told};
+use crate::documents::inside;
 use crate::documents::status::{Seen, document};
 use crate::guard;
 use crate::health::{self, Health};
 use crate::json::{self, SCHEMA_VERSION};
 use crate::metrics::{OPEN_METRICS, OPEN_METRICS_TYPE, TEXT_TYPE};
+use crate::survey::Said;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+
+/// How long it may take to ask all workers, with those who ask before.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many actors of each worker are told of unless somebody says how many.
+const ACTORS: u32 = 20;
 
 /// How often a stream of events that has nothing to tell says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -45,6 +54,12 @@ struct Line<'a> {
 #[derive(Deserialize)]
 struct Wish {
     verbose: Option<String>,
+}
+
+/// How many actors of each worker are asked for.
+#[derive(Deserialize)]
+struct Many {
+    n: Option<u32>,
 }
 
 /// Returns everything that is served. `expose` serves also those who name another host than this machine, as `is_file` does,
@@ -69,6 +84,8 @@ pub(crate) fn router(office: Office, expose: bool, is_file: bool) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/v1/workers", get(workers))
         .route("/api/v1/events", get(events))
+        .route("/api/v1/actors", get(actors))
+        .route("/api/v1/links", get(links))
         .fallback(async || (StatusCode::NOT_FOUND, "nothing is here; see /api/v1/workers\n"))
         .layer(from_fn(watch))
         .with_state(office)
@@ -102,8 +119,9 @@ async fn health(office: &Office, wish: &Wish, judge: impl Fn(&Status) -> Health)
 }
 
 async fn metrics(State(office): State<Office>, headers: HeaderMap) -> Response {
-    match office.supervisor.status().await {
-        Ok(status) => office.metrics.show(&status),
+    let (status, said) = join(office.supervisor.status(), survey(&office, 0)).await;
+    match status {
+        Ok(status) => office.metrics.show(&status, &said.unwrap_or_default()),
         Err(error) => return unavailable(&error),
     }
     let accepts = headers.get(ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
@@ -122,6 +140,25 @@ async fn workers(State(office): State<Office>) -> Response {
         }
         Err(error) => unavailable(&error),
     }
+}
+
+async fn actors(State(office): State<Office>, Query(wish): Query<Many>) -> Response {
+    match survey(&office, wish.n.unwrap_or(ACTORS)).await {
+        Ok(said) => plain(StatusCode::OK, JSON, json::document(&inside::actors(said))),
+        Err(error) => busy(&error),
+    }
+}
+
+async fn links(State(office): State<Office>) -> Response {
+    match survey(&office, 0).await {
+        Ok(said) => plain(StatusCode::OK, JSON, json::document(&inside::links(said))),
+        Err(error) => busy(&error),
+    }
+}
+
+/// Asks the workers that run how they stand.
+async fn survey(office: &Office, actors: u32) -> Result<Vec<Said>, AskError> {
+    office.desk.survey(actors).ask(PATIENCE).await
 }
 
 /// Streams what happens from now on, each event as `events -f --json` has it; what a slow reader missed is counted.
@@ -157,6 +194,11 @@ fn sent(event: &Arc<Event>, lost: u64) -> Sent {
 /// The supervisor does not answer, or the manifest does not let this worker ask.
 fn unavailable(error: &io::Error) -> Response {
     plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("the supervisor does not say: {error}\n"))
+}
+
+/// Too many ask how workers stand, or one of them keeps the others waiting.
+fn busy(error: &AskError) -> Response {
+    plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("the workers could not be asked: {error}\n"))
 }
 
 fn plain(code: StatusCode, kind: &'static str, text: String) -> Response {

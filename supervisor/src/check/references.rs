@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Diagnostic, nearest, quote};
-use crate::spec::{Grant, System, Worker};
+use crate::spec::{Grant, INTROSPECT, System, Worker};
 
 /// Checks every name that a system uses.
 pub(super) fn check(system: &System) -> Vec<Diagnostic> {
@@ -131,6 +131,9 @@ fn overlap(one: &Grant, other: &Grant) -> bool {
 }
 
 fn target_answers(target: &Worker, actor: Option<&str>, key: &str) -> Option<Diagnostic> {
+    if actor == Some(INTROSPECT) && target.has_runtime() {
+        return None;
+    }
     let known: Vec<&str> = target.actors.iter().map(|actor| actor.name.as_str()).collect();
     let name = &target.name;
     if known.is_empty() {

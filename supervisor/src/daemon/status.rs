@@ -63,6 +63,7 @@ impl Daemon {
             gid: identity.gid,
             capabilities: prepared.map_or(0, |prepared| prepared.capabilities().bits()),
             privileged: self.roster.is_privileged(id),
+            essential: worker.essential,
             memory_max: worker.sandbox.memory_max,
             memory: prepared.map_or_else(Default::default, Prepared::memory_mechanism),
             next_start: child.next_start_at().map(|at| at.since(now)),

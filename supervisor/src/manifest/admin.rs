@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::fields::Fields;
 use super::values::Bytes;
 use super::vocabulary::Table;
 use crate::check::{Diagnostic, line_of};
-use crate::spec::{Actor, Address, Args, Exec, Group, Listener, Mailbox, May, Preset, System, Worker};
+use crate::spec::{
+    Actor, Address, Args, Exec, Grant, Group, INTROSPECT, Listener, Mailbox, May, Preset, Rate, System, Worker,
+};
 
 /// The name of the worker, of its group, and of the listener that is kept for it. No other worker may have it.
 const NAME: &str = "admin";
@@ -20,6 +23,9 @@ const MEMORY: Bytes = Bytes(128 << 20);
 
 /// What it may ask wherever there is one: it changes nothing.
 const SEES: [May; 5] = [May::Status, May::Events, May::Logs, May::Crashes, May::Denials];
+
+/// How often it may ask each worker: whoever took it over could not keep them busy with that.
+const LOOKS: Rate = Rate { messages: 20, period: Duration::from_secs(1) };
 
 /// Adds the worker to the system, if the manifest wants one.
 pub(super) fn read(top: &mut Fields<'_, '_>, system: &mut System) {
@@ -52,9 +58,16 @@ pub(super) fn read(top: &mut Fields<'_, '_>, system: &mut System) {
         top.reader.refuse(error.at(head.clone(), "has one of its own").help("choose another name"));
     }
     top.reader.places.insert(format!("worker.{NAME}"), head);
+    system.grants.extend(system.workers.iter().filter(|worker| worker.has_runtime()).map(looks));
     groups.push(Group::new(NAME));
     system.listeners.push(Listener { name: NAME.to_owned(), address });
     system.workers.push(worker);
+}
+
+/// Returns the grant by which it asks a worker how that stands.
+fn looks(worker: &Worker) -> Grant {
+    let rate = Some(LOOKS);
+    Grant { rate, max_inflight: 4, ..Grant::new(NAME, &worker.name, Some(INTROSPECT.to_owned())) }
 }
 
 /// Returns where it listens: one address, which strangers on other machines do not reach unless that is written.

@@ -4,13 +4,19 @@ use bailiwick_wire::log::SUPERVISOR;
 
 use super::fields::{Entry, Fields};
 use crate::check::{Diagnostic, quote};
+use crate::spec::INTROSPECT;
 
 /// The longest name, in bytes; the control socket's records hold this much.
 pub(super) const MAX_NAME: usize = 63;
 
 /// Names that no worker may have: those of the supervisor itself, its built-in worker, and the pseudo-worker for orders
 /// from outside.
-pub const RESERVED: [&str; 5] = [SUPERVISOR, "supervisor", "admin", "operator", "self"];
+const RESERVED: [&str; 5] = [SUPERVISOR, "supervisor", "admin", "operator", "self"];
+
+/// Tells whether no `worker` or no `actor` of somebody else's may have a name.
+pub fn is_reserved(what: &str, name: &str) -> bool {
+    (what == "worker" && RESERVED.contains(&name)) || (what == "actor" && name == INTROSPECT)
+}
 
 /// Tells whether a name can be part of an address, `worker.instance/actor#generation`, and of a file's name: a letter,
 /// then letters, digits, `_` and `-`, at most 63 bytes.
@@ -36,8 +42,8 @@ pub(super) fn named<'r, 't>(
             Diagnostic::error(format!("{} is no name", quote(entry.name)))
                 .at(entry.head.clone(), "expected a letter, then letters, digits, `_` and `-`, 63 at most")
                 .help("`.`, `/` and `#` separate the parts of an address")
-        } else if key == "worker" && RESERVED.contains(&entry.name) {
-            Diagnostic::error(format!("`{}` is a name of the supervisor's own", entry.name))
+        } else if is_reserved(key, entry.name) {
+            Diagnostic::error(format!("`{}` is a name of Bailiwick's own", entry.name))
                 .at(entry.head.clone(), "reserved")
                 .help("choose another name")
         } else {

@@ -66,6 +66,7 @@ impl Row {
             gid: from.u32(),
             capabilities: from.u64(),
             privileged: from.flag("privileged")?,
+            essential: from.flag("essential")?,
             memory_max: from.optional("memory_max", Reader::plain_u64)?,
             memory: from.one_of(&MECHANISMS, "memory")?,
             next_start: from.optional("next_start", Reader::plain_duration)?,
@@ -363,6 +364,7 @@ mod tests {
             gid: 0x7000_0001,
             capabilities: 1 << 10,
             privileged: true,
+            essential: true,
             memory_max: Some(64 << 20),
             memory: MemoryMechanism::AddressSpace,
             next_start: Some(Duration::from_secs(30)),
@@ -494,7 +496,7 @@ mod tests {
         let sums = [Record::Row(row()), Record::Head(head())].map(sum);
         assert_eq!(
             (LAYOUT, sums),
-            (12, [10_401_266, 679_840]),
+            (13, [10_401_266, 679_840]),
             "whoever changes the layout changes its version"
         );
     }

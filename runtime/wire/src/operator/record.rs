@@ -13,7 +13,7 @@ pub const RECORD_BYTES: usize = 512;
 
 /// The version of the layout: another one for every change of it. It is no number of a kind, since the first layout,
 /// which had no version, began with the kind.
-pub(super) const LAYOUT: u8 = 12;
+pub(super) const LAYOUT: u8 = 13;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +105,8 @@ pub struct Row {
     pub capabilities: u64,
     /// It may accuse less privileged peers and is never accused by them.
     pub privileged: bool,
+    /// Its being given up stops the whole system.
+    pub essential: bool,
     /// Its limit of memory in bytes.
     pub memory_max: Option<u64>,
     /// What enforces that limit.
@@ -413,6 +415,7 @@ impl Row {
         out.u32(self.gid);
         out.u64(self.capabilities);
         out.u8(self.privileged.into());
+        out.u8(self.essential.into());
         out.optional(self.memory_max, Writer::u64);
         out.u8(self.memory as u8);
         out.optional(self.next_start, Writer::duration);

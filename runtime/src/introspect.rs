@@ -1,0 +1,135 @@
+//! What a worker says of itself: its actors, their mailboxes, its links, and what it uses.
+//!
+//! Every worker's runtime serves [`Introspect`], beside the worker's own actors and under a name that no other actor has,
+//! [`ACTOR`], to those who are granted it: with `[admin]` in the manifest that is the admin worker. Everything is gathered when it
+//! is asked for, from what is counted anyway; who is not asked computes nothing. What it says is the worker's own word, and no more
+//! to be believed than that.
+
+mod gather;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+/// The name of the actor, in every worker.
+pub use bailiwick_supervisor::spec::INTROSPECT as ACTOR;
+
+use bailiwick_wire::schema::ProtocolSchema;
+
+use crate::hosted::Hosted;
+use crate::prelude::*;
+
+/// Served by the runtime of each worker.
+#[protocol]
+pub trait Introspect {
+    /// Returns how the worker stands, with those of its actors for which most waits, `actors` of them at most and never more than
+    /// [`ACTORS_MAX`].
+    async fn look(&mut self, cx: &mut Context, actors: u32) -> Snapshot;
+}
+
+/// The most actors that one answer names.
+pub const ACTORS_MAX: u32 = 256;
+
+/// How a worker stands.
+#[message]
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// The time that processors worked for the process so far.
+    pub cpu: Duration,
+    /// The most memory that the process ever had in use, in bytes.
+    pub memory_peak: u64,
+    /// What is counted by type of actor, in the order in which the types first came up.
+    pub types: Vec<TypeCounts>,
+    /// The actors for which most waits, the fullest first; of equal ones those that did more.
+    pub actors: Vec<ActorState>,
+    /// How many actors there are, also those that are not named.
+    pub actors_total: u64,
+    /// The other workers, as far as there was ever a link to them.
+    pub links: Vec<LinkState>,
+    /// Messages that reached no handler, by reason.
+    pub dead_letters: Vec<(String, u64)>,
+}
+
+/// What is counted of all actors of one type.
+#[message]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TypeCounts {
+    /// The type, without the path to it and its parameters.
+    pub type_name: String,
+    /// Actors that began so far.
+    pub spawned: u64,
+    /// Actors that ended for good so far.
+    pub ended: u64,
+    /// Incarnations that came after one that failed.
+    pub restarts: u64,
+    /// Incarnations that failed.
+    pub failures: u64,
+    /// Messages that were begun with.
+    pub handled: u64,
+    /// Messages that wait now, over all of them.
+    pub waiting: u64,
+    /// The most that wait for one of them.
+    pub waiting_max: u64,
+}
+
+/// How one actor stands.
+#[message]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ActorState {
+    /// Its name within the worker: those of its ancestors and its own, with slashes between.
+    pub path: String,
+    /// Its type, as in [`TypeCounts`].
+    pub type_name: String,
+    /// The number of its incarnation.
+    pub generation: u32,
+    /// Messages that wait in its mailbox.
+    pub waiting: u32,
+    /// What they hold of the mailbox's bytes.
+    pub waiting_bytes: u64,
+    /// Senders that stand in line, because the mailbox is full.
+    pub in_line: u32,
+    /// How many messages the mailbox takes; `u32::MAX` is any number.
+    pub capacity: u32,
+    /// Messages that it has begun with.
+    pub handled: u64,
+}
+
+/// How the link to one instance of another worker stands.
+#[message]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkState {
+    /// The other worker, with the number of its instance if it has several.
+    pub peer: String,
+    /// Whether there is a link now.
+    pub is_up: bool,
+    /// Links to it that there were so far.
+    pub links: u32,
+    /// Frames that were sent, and received: messages, answers, and what the links say themselves.
+    pub frames: [u64; 2],
+    /// Bytes likewise.
+    pub bytes: [u64; 2],
+    /// Bytes that wait to be written.
+    pub queued_bytes: u64,
+    /// Messages that were sent and have no outcome yet, and those that wait until they may be sent.
+    pub outstanding: u32,
+}
+
+/// The actor.
+#[derive(Debug)]
+struct Observer;
+
+impl Introspect for Observer {
+    async fn look(&mut self, cx: &mut Context, actors: u32) -> Snapshot {
+        gather::snapshot(cx.node(), actors.min(ACTORS_MAX)).await
+    }
+}
+
+/// Returns the actor, to be hosted.
+pub(crate) fn hosted() -> Hosted {
+    IntrospectRef::serve(|| Observer).named(ACTOR).into()
+}
+
+/// Returns what may be reached of it.
+pub(crate) fn protocols() -> Vec<&'static ProtocolSchema> {
+    vec![IntrospectRef::schema()]
+}

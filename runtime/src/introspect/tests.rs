@@ -1,0 +1,130 @@
+//! A look at actors in one process.
+
+use std::time::Duration;
+
+use super::gather::snapshot;
+use super::{Snapshot, TypeCounts};
+use crate::local;
+use crate::prelude::*;
+
+#[protocol]
+trait Kennel {
+    /// Does nothing.
+    async fn bark(&mut self);
+    /// Waits for ever.
+    async fn sleep(&mut self);
+    /// Fails.
+    async fn bite(&mut self, cx: &mut Context);
+    /// Has a puppy.
+    async fn litter(&mut self, cx: &mut Context);
+    /// Ends.
+    async fn leave(&mut self, cx: &mut Context);
+}
+
+struct Dog;
+
+impl Kennel for Dog {
+    async fn bark(&mut self) {}
+
+    async fn sleep(&mut self) {
+        std::future::pending().await
+    }
+
+    async fn bite(&mut self, cx: &mut Context) {
+        cx.fail(std::io::Error::other("it bites"));
+    }
+
+    async fn litter(&mut self, cx: &mut Context) {
+        cx.spawn(KennelRef::serve(|| Puppy).named("rex")).expect("there is none yet");
+    }
+
+    async fn leave(&mut self, cx: &mut Context) {
+        cx.stop();
+    }
+}
+
+struct Puppy;
+
+impl Kennel for Puppy {
+    async fn bark(&mut self) {}
+    async fn sleep(&mut self) {}
+    async fn bite(&mut self, _cx: &mut Context) {}
+    async fn litter(&mut self, _cx: &mut Context) {}
+    async fn leave(&mut self, _cx: &mut Context) {}
+}
+
+const SOON: Duration = Duration::from_secs(5);
+
+fn of<'s>(found: &'s Snapshot, type_name: &str) -> &'s TypeCounts {
+    found.types.iter().find(|counts| counts.type_name == type_name).expect("there was one")
+}
+
+fn look(test: impl AsyncFnOnce(&mut Context)) {
+    local(async |mut cx| test(&mut cx).await);
+}
+
+#[test]
+fn actors_are_counted_by_type_also_those_that_are_children_and_those_that_are_gone() {
+    look(async |cx| {
+        let dog: KennelRef = cx.spawn(KennelRef::serve(|| Dog).named("dog")).expect("it is the first");
+        let other: KennelRef = cx.spawn(KennelRef::serve(|| Dog).named("other")).expect("it is the second");
+        dog.litter().ask(SOON).await.expect("it is there");
+        for _ in 0..5 {
+            dog.bark().ask(SOON).await.expect("it is there");
+        }
+        cx.watch(&other);
+        other.leave().tell().await.expect("it is there");
+        cx.next_down().await;
+        let found = snapshot(cx.node(), 10).await;
+        let dogs = of(&found, "Dog");
+        assert_eq!((dogs.spawned, dogs.ended, dogs.failures, dogs.handled), (2, 1, 0, 7));
+        assert_eq!((of(&found, "Puppy").spawned, of(&found, "Puppy").ended), (1, 0));
+        let mut paths: Vec<_> = found.actors.iter().map(|actor| &*actor.path).collect();
+        paths.sort_unstable();
+        assert_eq!(paths, ["dog", "dog/rex"]);
+        assert_eq!(found.actors_total, 2);
+        assert!(found.cpu > Duration::ZERO && found.memory_peak > 0);
+    });
+}
+
+#[test]
+fn what_waits_is_counted_and_the_fullest_mailbox_is_named_first() {
+    look(async |cx| {
+        let mut dogs = Vec::new();
+        for waiting in [1, 3, 2] {
+            let dog: KennelRef = cx.spawn(KennelRef::serve(|| Dog)).expect("there is room");
+            // The first is begun with, and never ends.
+            for _ in 0..=waiting {
+                dog.sleep().tell().await.expect("there is room");
+            }
+            dogs.push(dog);
+        }
+        let found = loop {
+            tokio::task::yield_now().await;
+            let found = snapshot(cx.node(), 2).await;
+            if of(&found, "Dog").waiting == 6 {
+                break found;
+            }
+        };
+        assert_eq!(of(&found, "Dog").waiting_max, 3);
+        let named: Vec<_> = found.actors.iter().map(|actor| (actor.waiting, actor.in_line)).collect();
+        assert_eq!(named, [(3, 0), (2, 0)]);
+        assert_eq!(found.actors_total, 3);
+        assert_eq!(found.actors[0].capacity, Mailbox::default().capacity());
+        assert_eq!(snapshot(cx.node(), 0).await.actors, []);
+    });
+}
+
+#[test]
+fn who_fails_and_comes_back_is_the_same_actor() {
+    look(async |cx| {
+        let dog: KennelRef = cx.spawn(KennelRef::serve(|| Dog)).expect("there is room");
+        dog.bite().tell().await.expect("there is room");
+        dog.bark().ask(SOON).await.expect("its next incarnation answers");
+        let found = snapshot(cx.node(), 1).await;
+        let dogs = of(&found, "Dog");
+        assert_eq!((dogs.spawned, dogs.ended, dogs.failures, dogs.restarts), (1, 0, 1, 1));
+        assert_eq!(found.actors[0].generation, 2);
+        assert_eq!(found.actors[0].handled, 2);
+    });
+}
