@@ -99,12 +99,7 @@ impl Cell {
         Self::build(node, "main", (Arc::default(), Mailbox::default()), Kind::Main)
     }
 
-    fn build(
-        node: Arc<Shared>,
-        path: &str,
-        (tally, bounds): (Arc<Tally>, Mailbox),
-        kind: Kind,
-    ) -> Arc<Self> {
+    fn build(node: Arc<Shared>, path: &str, (tally, bounds): (Arc<Tally>, Mailbox), kind: Kind) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             node,
             path: path.into(),

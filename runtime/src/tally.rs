@@ -69,9 +69,8 @@ impl Tallies {
     pub(crate) fn of(&self, type_name: &'static str) -> Arc<Tally> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Most have the very same text; one that was linked in twice is compared by its letters.
-        let same = |tally: &&Arc<Tally>| {
-            std::ptr::eq(tally.type_name, type_name) || tally.type_name == type_name
-        };
+        let same =
+            |tally: &&Arc<Tally>| std::ptr::eq(tally.type_name, type_name) || tally.type_name == type_name;
         if let Some(tally) = all.iter().find(same) {
             return Arc::clone(tally);
         }

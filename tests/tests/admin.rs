@@ -142,7 +142,10 @@ fn what_workers_say_of_themselves_is_served() {
     let document: Value = serde_json::from_str(&text).expect("it is a document");
     let clerk = document["workers"].as_array().expect("a list").iter().find(|one| one["worker"] == "clerk");
     let clerk = clerk.expect("it runs");
-    assert_eq!((&clerk["actors"][0]["actor"], &clerk["actors"][0]["type"]), (&"book".into(), &"Clerk".into()));
+    assert_eq!(
+        (&clerk["actors"][0]["actor"], &clerk["actors"][0]["type"]),
+        (&"book".into(), &"Clerk".into())
+    );
     assert_eq!((&clerk["actors"][0]["generation"], &clerk["silent_because"]), (&1.into(), &Value::Null));
     let (_, text) = get(&address, "/api/v1/links");
     let document: Value = serde_json::from_str(&text).expect("it is a document");
@@ -152,9 +155,10 @@ fn what_workers_say_of_themselves_is_served() {
 
 #[test]
 fn who_computes_without_end_is_told_of_and_keeps_nobody_else_from_being_told_of() {
-    let (supervised, address) =
-        system("actor.life = { type = \"Life\", args = {} }\n[worker.mad]\nexec = \"tw\"\nstuck_after = \"0s\"\n\
-                liveness_timeout = \"0s\"\nactor.life = { type = \"Life\", args = { spin_ms = 600000 } }\n");
+    let (supervised, address) = system(
+        "actor.life = { type = \"Life\", args = {} }\n[worker.mad]\nexec = \"tw\"\nstuck_after = \"0s\"\n\
+                liveness_timeout = \"0s\"\nactor.life = { type = \"Life\", args = { spin_ms = 600000 } }\n",
+    );
     supervised.wait_for_life("mad", 1);
     reaches(&address, "bailiwick_worker_answers{worker=\"web\",instance=\"1\"}", 1.0);
     while sample(&address, "bailiwick_worker_answers{worker=\"mad\",instance=\"1\"}") > 0.0 {

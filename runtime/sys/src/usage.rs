@@ -39,11 +39,9 @@ mod tests {
     fn work_and_memory_are_counted() {
         let before = own().unwrap();
         let written = vec![1_u8; 64 << 20];
-        let mut sum = 0_u64;
         while own().unwrap().cpu < before.cpu + Duration::from_millis(20) {
-            sum += written.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+            std::hint::black_box(&written);
         }
-        assert!(sum > 0);
         assert!(own().unwrap().memory_peak >= 64 << 20);
     }
 }

@@ -81,7 +81,10 @@ mod tests {
     #[test]
     fn of_what_a_worker_says_a_bounded_part_is_told_and_only_plain_letters() {
         let types: Vec<_> = (0..1000)
-            .map(|n| TypeCounts { type_name: format!("a\"b\n{n}é{}", "x".repeat(500)), ..TypeCounts::default() })
+            .map(|n| TypeCounts {
+                type_name: format!("a\"b\n{n}é{}", "x".repeat(500)),
+                ..TypeCounts::default()
+            })
             .collect();
         let found = bounded(Snapshot { types, ..Snapshot::default() });
         assert_eq!(found.types.len(), LISTED_MAX);

@@ -9,7 +9,8 @@ use super::values::Bytes;
 use super::vocabulary::Table;
 use crate::check::{Diagnostic, line_of};
 use crate::spec::{
-    Actor, Address, Args, Exec, Grant, Group, INTROSPECT, Listener, Mailbox, May, Preset, Rate, System, Worker,
+    Actor, Address, Args, Exec, Grant, Group, INTROSPECT, Listener, Mailbox, May, Preset, Rate, System,
+    Worker,
 };
 
 /// The name of the worker, of its group, and of the listener that is kept for it. No other worker may have it.

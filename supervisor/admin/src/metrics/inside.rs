@@ -73,7 +73,11 @@ pub(super) struct Inside {
 impl Inside {
     /// Adds them to what is told.
     pub(super) fn register(&self, to: &mut Registry) {
-        to.register("worker_answers", "1 if a worker that runs says how it stands, 0 if not", self.answers.clone());
+        to.register(
+            "worker_answers",
+            "1 if a worker that runs says how it stands, 0 if not",
+            self.answers.clone(),
+        );
         to.register_with_unit(
             "worker_cpu",
             "The time that processors worked for a worker's process",
@@ -98,17 +102,34 @@ impl Inside {
         to.register("actor_failures", "Failures of actors: errors and panics", self.failures.clone());
         to.register("messages_processed", "Messages that actors began with", self.handled.clone());
         to.register("mailbox_depth", "Messages that wait, over all mailboxes", self.waiting.clone());
-        to.register("mailbox_depth_max", "Messages that wait in the fullest mailbox", self.waiting_max.clone());
+        to.register(
+            "mailbox_depth_max",
+            "Messages that wait in the fullest mailbox",
+            self.waiting_max.clone(),
+        );
         to.register("dead_letters", "Messages that reached no handler, by reason", self.dead_letters.clone());
     }
 
     fn register_links(&self, to: &mut Registry) {
         to.register("link_up", "1 while there is a link to a peer", self.link_up.clone());
         to.register("links_made", "Links to a peer that there were", self.links.clone());
-        to.register("link_frames", "Frames over links: messages, answers, and what links say", self.frames.clone());
+        to.register(
+            "link_frames",
+            "Frames over links: messages, answers, and what links say",
+            self.frames.clone(),
+        );
         to.register_with_unit("link", "Bytes over links", Unit::Bytes, self.bytes.clone());
-        to.register_with_unit("link_queue", "Bytes that wait to be written", Unit::Bytes, self.queued.clone());
-        to.register("link_outstanding", "Messages to a peer that have no outcome yet", self.outstanding.clone());
+        to.register_with_unit(
+            "link_queue",
+            "Bytes that wait to be written",
+            Unit::Bytes,
+            self.queued.clone(),
+        );
+        to.register(
+            "link_outstanding",
+            "Messages to a peer that have no outcome yet",
+            self.outstanding.clone(),
+        );
     }
 
     /// Takes over what was said. Who says nothing now is told of no more.
