@@ -73,6 +73,8 @@ fn j1_nothing_that_a_worker_prints_moves_a_cursor_or_passes_for_anothers_line() 
             &["crashes", "evil"],
             &["crashes", "evil", "--json"],
             &["events"],
+            &["logs", "evil", "-n", "all"],
+            &["logs", "-n", "all", "--json"],
             &["status", "--json"],
         ] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick-under-test"));

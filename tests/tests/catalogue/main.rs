@@ -32,5 +32,6 @@ mod i_handoff;
 mod i_messages;
 mod j_disposable;
 mod j_spares;
+mod logs;
 mod support;
 mod verbs;
