@@ -67,7 +67,7 @@ fn what_was_printed_is_shown_over_lives_with_its_priority() {
     let Told { code, data, messages } = cli.run(&["logs", "calm"]);
     assert_eq!((code, data.as_str(), messages.as_str()), (0, "calm | hello\n", ""));
     let broken = cli.run(&["logs", "bad", "--level", "err", "-n", "all"]).data;
-    assert!(broken.lines().count() >= 3 && broken.lines().all(|line| line == "bad | broken"), "{broken}");
+    assert!(broken.lines().count() >= 2 && broken.lines().all(|line| line == "bad | broken"), "{broken}");
     let own = cli.run(&["logs", SUPERVISOR, "--level", "warning", "-n", "all"]).data;
     assert!(own.lines().any(|line| line.starts_with("bailiwick | bad#1")), "{own}");
     let all = cli.run(&["logs", "-n", "all"]).data;
@@ -160,10 +160,12 @@ fn a_reader_that_does_not_read_costs_lines_and_holds_nobody_up() {
     let mut supervised = run!(&foreign("flood", ONCE, &steps));
     let mut command = Cli::of(&supervised).command(&[], &["logs", "-f", "-n", "all", "--json"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it can be run");
-    // Twice: after the second flood nothing of the first is remembered.
-    supervised.journal().wait_until("the second flood", |lines| {
-        (lines.iter().filter(|line| line.text == "flood | flooded").count() == 2).then_some(())
-    });
+    // After the second flood nothing of the first is remembered. What is shown is no sign of its end: a test that is slow to
+    // read loses lines of it.
+    let flood = Target::Worker("flood".into());
+    let is_over =
+        || remembered(&supervised, &flood).last().is_some_and(|last| last.count.nth == 2 * (MANY + 1));
+    supervised.journal().wait_until("the second flood", |_| is_over().then_some(()));
     assert_eq!(supervised.worker("flood").state, State::Ready, "it answers all the while");
     let told = Journal::default();
     told.follow(child.stdout.take().expect("it was piped"));
