@@ -158,6 +158,8 @@ fn floods_are_bounded_counted_and_push_out_nobody_else() {
 fn a_reader_that_does_not_read_costs_lines_and_holds_nobody_up() {
     let steps = [&FLOODS[..], &FLOODS, &["wait"]].concat();
     let mut supervised = run!(&foreign("flood", ONCE, &steps));
+    // Before there is a socket nobody could be asked.
+    drop(supervised.control());
     let mut command = Cli::of(&supervised).command(&[], &["logs", "-f", "-n", "all", "--json"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it can be run");
     // After the second flood nothing of the first is remembered. What is shown is no sign of its end: a test that is slow to
