@@ -16,10 +16,13 @@ mod request;
 pub use cause::{Cause, exit_code_meaning, signal_name, signal_number};
 pub use event::{EVENTS_MAX, EVENTS_PER_ANSWER, Event, EventKind, Events};
 pub use record::{
-    Containment, End, GivenUp, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record, RecordError,
-    Reload, Row, Signs, State, Status, TEXT_BYTES, Text,
+    Containment, End, GivenUp, Head, LAYOUT as RECORD_LAYOUT, MemoryMechanism, Outcome, Phase, RECORD_BYTES,
+    Record, RecordError, Reload, Row, Signs, State, Status, TEXT_BYTES, Text,
 };
-pub use request::{Goal, NEXT_EVENT, REQUEST_BYTES, ReloadMode, Request, RequestError, Target, Verb};
+pub use request::{
+    Goal, NEXT_EVENT, REQUEST_BYTES, ReloadMode, Request, RequestError, Target, VERSION as REQUEST_VERSION,
+    Verb,
+};
 
 /// The longest name of a worker, in bytes, that a request or a record holds.
 pub const NAME_BYTES: usize = 64;

@@ -7,6 +7,9 @@ use bailiwick_supervisor::control::signal_number;
 use bailiwick_supervisor::manifest;
 use bailiwick_wire::log::{Format, Priority};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
+
+use crate::completion::names;
 
 use crate::json;
 
@@ -93,6 +96,68 @@ pub(crate) enum Command {
     Reload(Reload),
     /// Say what this machine gives to a supervisor, and which guarantees hold here; exits with 1 if one does not.
     Doctor(Doctor),
+    /// Print the script by which a shell completes verbs, options and names of workers.
+    Completions(Completions),
+    /// Show the manual of this build.
+    Man(Man),
+    /// Print the JSON Schema of the manifest, for editors.
+    Schema,
+    /// Say which build this is, and the versions of what it speaks.
+    Version(Version),
+}
+
+/// Show the manual.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// The page.
+    #[arg(value_enum, default_value_t)]
+    pub(crate) page: Page,
+    /// Print it as it is written, in the language of man(7), as where stdout is no terminal.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Write all pages below this folder instead, as man1/bailiwick.1 and so on.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["page", "raw"])]
+    pub(crate) install: Option<PathBuf>,
+}
+
+/// A page of the manual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Page {
+    /// The command line: bailiwick(1).
+    #[default]
+    Bailiwick,
+    /// The manifest: bailiwick.toml(5).
+    #[value(name = "bailiwick.toml")]
+    Manifest,
+    /// What is said on the control socket: bailiwick-protocol(7).
+    #[value(name = "bailiwick-protocol")]
+    Protocol,
+}
+
+/// Say which build this is.
+#[derive(Debug, Args)]
+pub(crate) struct Version {
+    /// One JSON document with a schema_version.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Print the script by which a shell completes.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: Shell,
+}
+
+/// A shell that can be told how to complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    /// From version 4.
+    Bash,
+    /// Wants `compinit` before it.
+    Zsh,
+    /// From version 3.
+    Fish,
 }
 
 /// Say what this machine gives.
@@ -146,6 +211,7 @@ pub(crate) struct Check {
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     /// Workers, as `web` or `web.2`; without, all of them. One name shows everything about it.
+    #[arg(add = ArgValueCandidates::new(names::workers))]
     pub(crate) names: Vec<String>,
     /// One JSON document with a schema_version; with --watch, one on each line.
     #[arg(long)]
@@ -164,7 +230,7 @@ pub(crate) struct Status {
 #[derive(Debug, Args)]
 pub(crate) struct Order {
     /// Workers, as `web` or `web.2`.
-    #[arg(conflicts_with = "all")]
+    #[arg(conflicts_with = "all", add = ArgValueCandidates::new(names::workers))]
     pub(crate) names: Vec<String>,
     /// The whole system.
     #[arg(long)]
@@ -204,7 +270,7 @@ pub(crate) struct Restart {
 #[derive(Debug, Args)]
 pub(crate) struct Kill {
     /// The signal, as `HUP`, `SIGHUP` or `1`. Any but KILL is sent to the worker's first process only.
-    #[arg(long, short, value_name = "SIGNAL", default_value = "KILL", value_parser = signal)]
+    #[arg(long, short, value_name = "SIGNAL", default_value = "KILL", value_parser = signal, add = ArgValueCandidates::new(names::signals))]
     pub(crate) signal: u8,
     #[command(flatten)]
     pub(crate) order: Order,
@@ -214,6 +280,7 @@ pub(crate) struct Kill {
 #[derive(Debug, Args)]
 pub(crate) struct Scale {
     /// The pool, or the worker that is its template.
+    #[arg(add = ArgValueCandidates::new(names::pools))]
     pub(crate) pool: String,
     /// How many members; at most as many as its manifest gives it places.
     pub(crate) size: u16,
@@ -227,7 +294,7 @@ pub(crate) struct Scale {
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
     /// Workers, as `web` or `web.2`.
-    #[arg(required = true)]
+    #[arg(required = true, add = ArgValueCandidates::new(names::workers))]
     pub(crate) names: Vec<String>,
     /// What is waited for. `stopped` by one worker exits with that worker's exit code, or 128 and its signal.
     #[arg(long = "for", value_enum, default_value_t, value_name = "STATE")]
@@ -253,6 +320,7 @@ pub(crate) enum For {
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// Workers, as `web` or `web.2`, and `bailiwick` for what the supervisor itself said; without, all of them.
+    #[arg(add = ArgValueCandidates::new(names::workers))]
     pub(crate) names: Vec<String>,
     /// Go on, over restarts of the workers, until the supervisor ends.
     #[arg(long, short)]
@@ -302,6 +370,7 @@ pub(crate) struct Events {
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
     /// A worker, as `web` or `web.2`; without, all of them.
+    #[arg(add = ArgValueCandidates::new(names::workers))]
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) events: Events,
@@ -311,6 +380,7 @@ pub(crate) struct Audit {
 #[derive(Debug, Args)]
 pub(crate) struct Crashes {
     /// A worker, as `web` or `web.2`: its latest crash in full; without, one line for each that is remembered.
+    #[arg(add = ArgValueCandidates::new(names::workers))]
     pub(crate) name: Option<String>,
     /// Look up in this file, which the worker executed, which functions its threads were in.
     #[arg(long, value_name = "FILE")]
@@ -326,6 +396,7 @@ pub(crate) struct Crashes {
 #[derive(Debug, Args)]
 pub(crate) struct Denials {
     /// A worker, as `web` or `web.2`; without, all of them.
+    #[arg(add = ArgValueCandidates::new(names::workers))]
     pub(crate) name: Option<String>,
     /// Go on, until the supervisor ends.
     #[arg(long, short)]
@@ -374,9 +445,10 @@ pub(crate) struct Tree {
 pub(crate) struct Subject {
     /// A manifest, as `shop.toml` or `./shop`; or a worker, as `web`, of the system that runs, and where none does of
     /// ./bailiwick.toml.
-    #[arg(value_name = "MANIFEST|WORKER")]
+    #[arg(value_name = "MANIFEST|WORKER", add = ArgValueCompleter::new(names::manifests_and_workers))]
     pub(crate) subject: PathBuf,
     /// One worker of the manifest; without, all of them.
+    #[arg(add = ArgValueCandidates::new(names::declared))]
     pub(crate) worker: Option<String>,
     #[command(flatten)]
     pub(crate) place: Place,
@@ -417,6 +489,7 @@ pub(crate) struct Learn {
     /// The manifest.
     pub(crate) manifest: PathBuf,
     /// The worker.
+    #[arg(add = ArgValueCandidates::new(names::declared))]
     pub(crate) worker: String,
     /// List the system calls that it may make and did not.
     #[arg(long)]
@@ -462,6 +535,7 @@ pub(crate) struct Score {
     /// The manifest.
     pub(crate) manifest: PathBuf,
     /// One worker, with what adds to its score; without, all of them.
+    #[arg(add = ArgValueCandidates::new(names::declared))]
     pub(crate) worker: Option<String>,
     /// Exit with 1 if a score is above this one, from 0.0 to 10.0.
     #[arg(long, value_name = "SCORE", value_parser = score)]
@@ -495,7 +569,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
     /// The name of the system, where it keeps its state in the default place.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::systems))]
     pub(crate) system: Option<String>,
 }
 

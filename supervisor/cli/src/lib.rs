@@ -9,6 +9,7 @@ mod arguments;
 mod audit;
 mod blast;
 mod check;
+mod completion;
 mod crashes;
 mod declared;
 mod denials;
@@ -19,18 +20,21 @@ mod explain;
 mod grants;
 mod learn;
 mod logs;
+mod man;
 mod order;
 mod place;
 mod privileged;
 mod profile;
 mod reload;
 mod run;
+mod schema;
 mod score;
 mod screen;
 mod status;
 mod subject;
 pub mod symbols;
 mod tree;
+mod version;
 mod wait;
 mod words;
 
@@ -51,6 +55,10 @@ pub fn main() -> ExitCode {
         return code;
     }
     if let Some(code) = bailiwick_admin::run_if_worker() {
+        return code;
+    }
+    // Nor a shell that completes what a person types.
+    if let Some(code) = completion::answer() {
         return code;
     }
     // What clap itself prints has colours by the same rules, as far as they are known before the arguments are.
@@ -88,6 +96,10 @@ pub fn main() -> ExitCode {
         Command::Denials(asked) => denials::denials(&asked, &screen),
         Command::Doctor(asked) => doctor::doctor(&asked, &screen),
         Command::Reload(reload) => reload::reload(&reload, &screen),
+        Command::Man(asked) => man::man(&asked, &screen),
+        Command::Schema => schema::schema(&screen),
+        Command::Version(asked) => version::version(&asked, &screen),
+        Command::Completions(asked) => completion::completions(&asked, &screen),
     };
     let complain = |failure: Failure| {
         screen.complain(&failure);

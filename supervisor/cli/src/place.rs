@@ -34,6 +34,11 @@ pub(crate) fn find(place: &Place) -> Result<PathBuf, Failure> {
     }
 }
 
+/// Returns the names of the systems that run below the default state directory, sorted.
+pub(crate) fn running_here() -> Vec<String> {
+    running(&state_dir::default_path(""))
+}
+
 /// Returns the names of the systems that have a control socket below a folder, sorted.
 fn running(base: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(base).into_iter().flatten().flatten();

@@ -58,7 +58,8 @@ fn open(executable: &Path, build: &str) -> Result<Loader, String> {
     Loader::new(executable).map_err(|error| error.to_string())
 }
 
-fn build_id(executable: &Path) -> Result<String, String> {
+/// Returns the number that the linker gave an executable, in hexadecimal digits; empty if it gave none.
+pub(crate) fn build_id(executable: &Path) -> Result<String, String> {
     let cache = ReadCache::new(File::open(executable).map_err(|error| error.to_string())?);
     let file = object::File::parse(&cache).map_err(|error| error.to_string())?;
     let id = file.build_id().map_err(|error| error.to_string())?.unwrap_or_default();

@@ -1,10 +1,14 @@
 //! The reference of the manifest in `docs/manifest.md` is made here: names, types, limits and words come from the
 //! parser's own errors, what is refused from its vocabulary, the rest from `keys.rs`.
 //!
-//! `UPDATE=1 cargo test -p bailiwick-tests --test manifest_reference` writes it anew.
+//! So is the JSON Schema that `bailiwick schema` prints.
+//!
+//! `UPDATE=1 cargo test -p bailiwick-tests --test manifest_reference` writes them anew.
 
+mod editors;
 mod keys;
 mod parser;
+mod schema;
 
 use std::fmt::Write;
 use std::fs;

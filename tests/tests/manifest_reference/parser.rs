@@ -24,7 +24,8 @@ const BEYOND: &[&str] =
 /// A key that resembles none.
 const NO_KEY: &str = "zzzzzzzzzzzzzzzz";
 
-fn read(head: &str, line: Option<(&str, &str)>) -> (String, Vec<Diagnostic>) {
+/// Returns a manifest with this line in a table, and with nothing else but what must be there.
+pub(crate) fn text(head: &str, line: Option<(&str, &str)>) -> String {
     let mut text = if head.is_empty() { String::new() } else { format!("{COMMON}{head}") };
     for (_, key, value) in REQUIRED.iter().filter(|(of, ..)| *of == head) {
         if line.is_none_or(|(written, _)| written != *key) {
@@ -34,6 +35,11 @@ fn read(head: &str, line: Option<(&str, &str)>) -> (String, Vec<Diagnostic>) {
     if let Some((key, value)) = line {
         text.push_str(&format!("{key} = {value}\n"));
     }
+    text
+}
+
+fn read(head: &str, line: Option<(&str, &str)>) -> (String, Vec<Diagnostic>) {
+    let text = text(head, line);
     let (system, _, found) = parse(Path::new("m.toml"), Path::new("/"), text);
     (format!("{system:?}"), found)
 }

@@ -13,7 +13,7 @@ pub const RECORD_BYTES: usize = 512;
 
 /// The version of the layout: another one for every change of it. It is no number of a kind, since the first layout,
 /// which had no version, began with the kind.
-pub(super) const LAYOUT: u8 = 13;
+pub const LAYOUT: u8 = 13;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

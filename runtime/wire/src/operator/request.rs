@@ -21,7 +21,8 @@ use super::{NAME_BYTES, name_field, name_from, signal_name};
 pub const REQUEST_BYTES: usize = 96;
 
 const MAGIC: [u8; 4] = *b"BWRQ";
-const VERSION: u8 = 1;
+/// The version of the request.
+pub const VERSION: u8 = 1;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,166 @@
+//! The names that can be completed: those of a system that runs, or of the manifest that is named on the line.
+//!
+//! They are looked for beside the answer, which is given without them when it takes too long: a supervisor that stands
+//! still, a manifest on a disk that is away.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use bailiwick_supervisor::control::{Client, Row, Status, signal_name};
+use bailiwick_supervisor::manifest;
+use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
+
+use crate::arguments::Place;
+use crate::status::title;
+use crate::{declared, place};
+
+/// How long somebody who types waits for names.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The longest manifest that is looked into, as the longest that is loaded.
+const MANIFEST_BYTES: u64 = 1 << 20;
+
+/// Returns the workers of the running system that is meant, and each instance of those that may have several.
+pub(crate) fn workers() -> Vec<CompletionCandidate> {
+    let Some(status) = status() else { return Vec::new() };
+    let mut names = Vec::new();
+    let mut last = "";
+    for row in &status.workers {
+        if row.numbered && row.name != last {
+            names.push(CompletionCandidate::new(&row.name).help(Some("all of its instances".into())));
+        }
+        last = &row.name;
+        names.push(CompletionCandidate::new(title(row)).help(Some(row.state.word().into())));
+    }
+    names
+}
+
+/// Returns what can be scaled: workers of which there may be several, and the pools that they are in.
+pub(crate) fn pools() -> Vec<CompletionCandidate> {
+    let Some(status) = status() else { return Vec::new() };
+    let several = |row: &&Row| row.numbered && !row.group.is_empty();
+    let mut names: Vec<&str> = Vec::new();
+    for row in status.workers.iter().filter(several) {
+        let group = row.group.rsplit('/').next().unwrap_or_default();
+        names.extend([group, row.name.as_str()]);
+    }
+    let mut names: Vec<_> = names.into_iter().map(CompletionCandidate::new).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Returns the systems that run.
+pub(crate) fn systems() -> Vec<CompletionCandidate> {
+    let running = in_time(|| Some(place::running_here()));
+    running.into_iter().flatten().map(CompletionCandidate::new).collect()
+}
+
+/// Returns the workers of the manifest that is named on the line.
+pub(crate) fn declared() -> Vec<CompletionCandidate> {
+    let words = super::words();
+    let names = in_time(move || words.iter().skip(1).rev().find_map(|word| declared_in(Path::new(word))));
+    names.into_iter().flatten().map(CompletionCandidate::new).collect()
+}
+
+/// Returns manifests, and the workers of the running system.
+pub(crate) fn manifests_and_workers(current: &OsStr) -> Vec<CompletionCandidate> {
+    let is_begun = |candidate: &CompletionCandidate| {
+        candidate.get_value().as_encoded_bytes().starts_with(current.as_encoded_bytes())
+    };
+    let mut candidates: Vec<_> = workers().into_iter().filter(is_begun).collect();
+    candidates.extend(PathCompleter::any().complete(current));
+    candidates
+}
+
+/// Returns the signals that Linux has names for.
+pub(crate) fn signals() -> Vec<CompletionCandidate> {
+    (1..=31)
+        .filter_map(signal_name)
+        .map(|name| CompletionCandidate::new(name.trim_start_matches("SIG")))
+        .collect()
+}
+
+fn status() -> Option<Status> {
+    let place = place_in(&super::words());
+    in_time(move || Client::connect(&place::find(&place).ok()?).ok()?.status().ok())
+}
+
+fn declared_in(path: &Path) -> Option<Vec<String>> {
+    let is_short = std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MANIFEST_BYTES);
+    let text = is_short.then(|| std::fs::read_to_string(path).ok())??;
+    let (system, ..) = manifest::parse(path, &declared::folder(path), text);
+    Some(system.workers.into_iter().map(|worker| worker.name).collect())
+}
+
+/// Returns what is found soon enough.
+fn in_time<T: Send + 'static>(look: impl FnOnce() -> Option<T> + Send + 'static) -> Option<T> {
+    let (tell, told) = mpsc::channel();
+    // Who comes too late ends with the process.
+    thread::spawn(move || look().map(|found| tell.send(found)));
+    told.recv_timeout(PATIENCE).ok()
+}
+
+/// Returns which system the words so far mean. What a shell has not taken its quotes off yet is not understood.
+fn place_in(words: &[OsString]) -> Place {
+    let mut place = Place::default();
+    let mut words = words.iter().filter_map(|word| word.to_str()).peekable();
+    while let Some(word) = words.next() {
+        let (option, written) =
+            word.split_once('=').map_or((word, None), |(option, value)| (option, Some(value)));
+        if !["--state-dir", "--manifest", "--system"].contains(&option) {
+            continue;
+        }
+        let value = written.or_else(|| {
+            // bash takes it for a word of its own.
+            words.next_if_eq(&"=");
+            words.next()
+        });
+        let Some(value) = value else { break };
+        match option {
+            "--state-dir" => place.state_dir = Some(PathBuf::from(value)),
+            "--manifest" => place.manifest = Some(PathBuf::from(value)),
+            _ => place.system = Some(value.to_owned()),
+        }
+    }
+    place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_that_is_meant_is_read_off_the_line() {
+        let dir = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            place_in(&words).state_dir
+        };
+        let expected = Some(PathBuf::from("/s"));
+        assert_eq!(dir(&["bailiwick", "stop", "--state-dir", "/s", "w"]), expected);
+        assert_eq!(dir(&["bailiwick", "stop", "--state-dir=/s", ""]), expected);
+        assert_eq!(dir(&["bailiwick", "stop", "--state-dir", "=", "/s", ""]), expected);
+        assert_eq!(dir(&["bailiwick", "stop", "w", "--state-dir"]), None);
+        assert_eq!(dir(&[]), None);
+    }
+
+    #[test]
+    fn who_is_asked_too_long_is_not_waited_for() {
+        let (_open, closed) = mpsc::channel::<()>();
+        assert_eq!(in_time(move || closed.recv().ok()), None);
+        assert_eq!(in_time(|| Some(7)), Some(7));
+    }
+
+    #[test]
+    fn a_manifest_that_is_named_says_its_workers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.toml");
+        std::fs::write(&path, "[worker.b]\nexec = \"x\"\n[worker.a]\nexec = \"x\"\nodd = 1\n").unwrap();
+        assert_eq!(declared_in(&path), Some(vec!["b".to_owned(), "a".to_owned()]));
+        assert_eq!(declared_in(folder.path()), None);
+        assert_eq!(declared_in(&folder.path().join("none")), None);
+    }
+}
