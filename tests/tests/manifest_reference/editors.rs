@@ -127,7 +127,7 @@ fn validator() -> Validator {
 fn told(validator: &Validator, text: &str) -> Option<Vec<String>> {
     let table: toml::Table = text.parse().ok()?;
     let value = serde_json::to_value(table).expect("TOML is less than JSON");
-    Some(validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect())
+    Some(validator.iter_errors(&value).map(|error| error.to_string()).collect())
 }
 
 /// Returns the errors that the parser finds.
