@@ -85,6 +85,12 @@ fn bash_completes_verbs_options_and_values() {
     std::fs::write(programs.path().join("m.toml"), manifest).expect("the folder is ours");
     assert_eq!(offered(&["check", "m."]), ["m.toml"]);
     assert_eq!(offered(&["score", "m.toml", "t"]), ["two"]);
+    // A file that is no manifest says nothing of what can be meant.
+    std::fs::write(programs.path().join("tw"), "text").expect("the folder is ours");
+    assert_eq!(offered(&["score", "m.toml", "tw"]), ["two"]);
+    assert_eq!(offered(&["explain", "--manifest", "m.toml", "on"]), ["one"]);
+    assert_eq!(offered(&["logs", "--level", "w"]), ["warning"]);
+    assert_eq!(offered(&["run", "m.toml", "--log-format", "j"]), ["json"]);
 }
 
 #[test]
@@ -100,6 +106,7 @@ fn bash_completes_the_names_of_the_system_that_runs() {
     assert_eq!(offered(&["stop", "m"]), ["many", "many.1", "many.2", "member", "member.1"]);
     assert_eq!(offered(&["status", "calm", "many."]), ["many.1", "many.2"]);
     assert_eq!(offered(&["crashes", "c"]), ["calm"]);
+    assert_eq!(offered(&["logs", "b"]), ["bailiwick"]);
     assert_eq!(offered(&["scale", "c"]), ["crowd"]);
     assert_eq!(offered(&["explain", "ca"]), ["calm"]);
     for line in ["bailiwick stop --state-dir STATE c", "bailiwick stop --state-dir=STATE c"] {

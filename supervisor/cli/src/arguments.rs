@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use bailiwick_supervisor::control::signal_number;
 use bailiwick_supervisor::manifest;
-use bailiwick_wire::log::{Format, Priority};
+use bailiwick_wire::log::Priority;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use crate::completion::names;
-
 use crate::json;
 
 /// Supervises workers that host actors, each with exactly the privileges that its manifest grants.
@@ -184,7 +183,7 @@ pub(crate) struct Run {
     pub(crate) ready_fd: Option<u32>,
     /// How to write what workers print and the supervisor says: `human`, `json`, or `auto`, which is json unless stdout is
     /// a terminal.
-    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = log_format)]
+    #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = LOG_FORMATS)]
     pub(crate) log_format: String,
 }
 
@@ -320,7 +319,7 @@ pub(crate) enum For {
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// Workers, as `web` or `web.2`, and `bailiwick` for what the supervisor itself said; without, all of them.
-    #[arg(add = ArgValueCandidates::new(names::workers))]
+    #[arg(add = ArgValueCandidates::new(names::printers))]
     pub(crate) names: Vec<String>,
     /// Go on, over restarts of the workers, until the supervisor ends.
     #[arg(long, short)]
@@ -335,7 +334,7 @@ pub(crate) struct Logs {
     #[arg(long, conflicts_with_all = ["follow", "since"])]
     pub(crate) crash: bool,
     /// Show only what matters so much or more: emerg, alert, crit, err, warning, notice, info or debug, or 0 to 7.
-    #[arg(long, value_name = "LEVEL", default_value = "debug", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", default_value = "debug", value_parser = level, add = ArgValueCandidates::new(names::levels))]
     pub(crate) level: Priority,
     /// One JSON document with a schema_version on each line.
     #[arg(long)]
@@ -584,10 +583,8 @@ fn signal(text: &str) -> Result<u8, String> {
     signal_number(text).ok_or_else(|| "expected a signal, as HUP, SIGHUP or 1".into())
 }
 
-fn log_format(text: &str) -> Result<String, String> {
-    let found = Format::from_word(text, false).map(|_| text.to_owned());
-    found.ok_or_else(|| "expected human, json or auto".into())
-}
+/// The words that the supervisor takes for how lines are written.
+const LOG_FORMATS: [&str; 3] = ["human", "json", "auto"];
 
 fn count(text: &str) -> Result<usize, String> {
     if text == "all" {
@@ -641,6 +638,13 @@ mod tests {
         let expected = [Some(Priority::Warning), Some(Priority::Error), None];
         assert_eq!(["warning", "3", "loud"].map(level), expected);
         assert!(logs(&["--crash", "-f"]).is_none() && logs(&["web", "--crash", "-n", "3"]).is_some());
+    }
+
+    #[test]
+    fn the_forms_of_lines_are_those_that_the_supervisor_knows() {
+        for word in LOG_FORMATS {
+            assert!(bailiwick_wire::log::Format::from_word(word, false).is_some(), "{word}");
+        }
     }
 
     #[test]

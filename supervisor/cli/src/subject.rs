@@ -15,7 +15,7 @@ use crate::place;
 use crate::screen::Screen;
 
 /// What is looked at where no system runs.
-const HERE: &str = "bailiwick.toml";
+pub(crate) const HERE: &str = "bailiwick.toml";
 
 /// A manifest, and what of it is meant.
 #[derive(Debug)]

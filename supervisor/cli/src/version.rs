@@ -5,6 +5,7 @@ use std::path::Path;
 use bailiwick_wire::handshake::WIRE_VERSION;
 use bailiwick_wire::operator::{RECORD_LAYOUT, REQUEST_VERSION};
 use bailiwick_wire::state_record::STATE_LAYOUT;
+use bailiwick_wire::{crash, log};
 use serde::Serialize;
 
 use crate::arguments::Version;
@@ -39,6 +40,10 @@ struct Protocols {
     control_request: u8,
     /// What is answered there.
     control_record: u8,
+    /// Lines that workers printed, as the control socket gives them.
+    log_lines: u8,
+    /// Reports of ends and denials.
+    crash_report: u8,
     /// What the supervisor notes in its state directory.
     state_record: u16,
 }
@@ -63,13 +68,16 @@ fn document() -> Document {
             link: WIRE_VERSION,
             control_request: REQUEST_VERSION,
             control_record: RECORD_LAYOUT,
+            log_lines: log::LAYOUT,
+            crash_report: crash::LAYOUT,
             state_record: STATE_LAYOUT,
         },
     }
 }
 
 fn words(told: &Document) -> String {
-    let Protocols { link, control_request, control_record, state_record } = told.protocols;
+    let Protocols { link, control_request, control_record, log_lines, crash_report, state_record } =
+        told.protocols;
     let mut text = format!("bailiwick {}\n", told.version);
     let features = if told.features.is_empty() { "none".to_owned() } else { told.features.join(", ") };
     let mut say = |label: &str, value: &str| text += &format!("  {label:<10} {value}\n");
@@ -79,7 +87,8 @@ fn words(told: &Document) -> String {
     say("compiler", told.compiler.unwrap_or("not known"));
     say("features", &features);
     let protocols = format!(
-        "link {link}, control request {control_request}, control record {control_record}, state record {state_record}"
+        "link {link}, control request {control_request}, control record {control_record}, log lines {log_lines}, crash report \
+         {crash_report}, state record {state_record}"
     );
     say("protocols", &protocols);
     text
@@ -98,7 +107,14 @@ mod tests {
             profile: "release",
             compiler: None,
             features: vec!["a", "b-c"],
-            protocols: Protocols { link: 4, control_request: 1, control_record: 12, state_record: 3 },
+            protocols: Protocols {
+                link: 4,
+                control_request: 1,
+                control_record: 12,
+                log_lines: 2,
+                crash_report: 5,
+                state_record: 3,
+            },
         }
     }
 
@@ -111,7 +127,7 @@ bailiwick 1.2.3
   profile    release
   compiler   not known
   features   a, b-c
-  protocols  link 4, control request 1, control record 12, state record 3
+  protocols  link 4, control request 1, control record 12, log lines 2, crash report 5, state record 3
 ";
         assert_eq!(words(&sample()), expected);
         let expected = serde_json::json!({
@@ -122,7 +138,9 @@ bailiwick 1.2.3
             "profile": "release",
             "compiler": null,
             "features": ["a", "b-c"],
-            "protocols": { "link": 4, "control_request": 1, "control_record": 12, "state_record": 3 },
+            "protocols": {
+                "link": 4, "control_request": 1, "control_record": 12, "log_lines": 2, "crash_report": 5, "state_record": 3,
+            },
         });
         assert_eq!(serde_json::to_value(sample()).unwrap(), expected);
     }

@@ -76,6 +76,7 @@ fn what_is_mistyped_is_answered_by_the_nearest() {
         (&["man", "bailiwick.tml"], "'bailiwick.toml'"),
         (&["man", "--instal", "x"], "'--install'"),
         (&["version", "--jsn"], "'--json'"),
+        (&["run", "x.toml", "--log-format", "jsn"], "'json'"),
         (&["wait", "web", "--for", "stoped"], "'stopped'"),
         (&["man", "--raw", "--install", "x"], "cannot be used with"),
     ] {

@@ -1,7 +1,8 @@
 //! The names that can be completed: those of a system that runs, or of the manifest that is named on the line.
 //!
 //! They are looked for beside the answer, which is given without them when it takes too long: a supervisor that stands
-//! still, a manifest on a disk that is away.
+//! still, a manifest on a disk that is away. A name that is none is not offered: what a shell puts into the line may be a
+//! command to it, and whoever may write where state directories are looked for can answer in a supervisor's place.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -9,13 +10,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use bailiwick_supervisor::control::{Client, Row, Status, signal_name};
+use bailiwick_supervisor::control::{Client, Row, signal_name};
 use bailiwick_supervisor::manifest;
+use bailiwick_wire::log::{Priority, SUPERVISOR};
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 
 use crate::arguments::Place;
 use crate::status::title;
-use crate::{declared, place};
+use crate::{declared, place, subject};
 
 /// How long somebody who types waits for names.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -25,10 +27,21 @@ const MANIFEST_BYTES: u64 = 1 << 20;
 
 /// Returns the workers of the running system that is meant, and each instance of those that may have several.
 pub(crate) fn workers() -> Vec<CompletionCandidate> {
-    let Some(status) = status() else { return Vec::new() };
+    candidates(&status().unwrap_or_default())
+}
+
+/// Returns who prints: the workers, and the supervisor.
+pub(crate) fn printers() -> Vec<CompletionCandidate> {
+    let rows = status();
+    let own =
+        rows.is_some().then(|| CompletionCandidate::new(SUPERVISOR).help(Some("the supervisor".into())));
+    candidates(&rows.unwrap_or_default()).into_iter().chain(own).collect()
+}
+
+fn candidates(rows: &[Row]) -> Vec<CompletionCandidate> {
     let mut names = Vec::new();
     let mut last = "";
-    for row in &status.workers {
+    for row in rows {
         if row.numbered && row.name != last {
             names.push(CompletionCandidate::new(&row.name).help(Some("all of its instances".into())));
         }
@@ -40,12 +53,12 @@ pub(crate) fn workers() -> Vec<CompletionCandidate> {
 
 /// Returns what can be scaled: workers of which there may be several, and the pools that they are in.
 pub(crate) fn pools() -> Vec<CompletionCandidate> {
-    let Some(status) = status() else { return Vec::new() };
+    let rows = status().unwrap_or_default();
     let several = |row: &&Row| row.numbered && !row.group.is_empty();
     let mut names: Vec<&str> = Vec::new();
-    for row in status.workers.iter().filter(several) {
+    for row in rows.iter().filter(several) {
         let group = row.group.rsplit('/').next().unwrap_or_default();
-        names.extend([group, row.name.as_str()]);
+        names.extend([group, row.name.as_str()].into_iter().filter(|name| manifest::is_name(name)));
     }
     let mut names: Vec<_> = names.into_iter().map(CompletionCandidate::new).collect();
     names.sort();
@@ -56,7 +69,8 @@ pub(crate) fn pools() -> Vec<CompletionCandidate> {
 /// Returns the systems that run.
 pub(crate) fn systems() -> Vec<CompletionCandidate> {
     let running = in_time(|| Some(place::running_here()));
-    running.into_iter().flatten().map(CompletionCandidate::new).collect()
+    let names = running.into_iter().flatten().filter(|name| manifest::is_name(name));
+    names.map(CompletionCandidate::new).collect()
 }
 
 /// Returns the workers of the manifest that is named on the line.
@@ -66,12 +80,20 @@ pub(crate) fn declared() -> Vec<CompletionCandidate> {
     names.into_iter().flatten().map(CompletionCandidate::new).collect()
 }
 
-/// Returns manifests, and the workers of the running system.
+/// Returns manifests, and the workers of the running system; where none answers those of the manifest that is looked at
+/// instead.
 pub(crate) fn manifests_and_workers(current: &OsStr) -> Vec<CompletionCandidate> {
     let is_begun = |candidate: &CompletionCandidate| {
         candidate.get_value().as_encoded_bytes().starts_with(current.as_encoded_bytes())
     };
-    let mut candidates: Vec<_> = workers().into_iter().filter(is_begun).collect();
+    let mut names = workers();
+    let place = place_in(&super::words());
+    if names.is_empty() && place.state_dir.is_none() && place.system.is_none() {
+        let here = place.manifest.unwrap_or_else(|| PathBuf::from(subject::HERE));
+        let declared = in_time(move || declared_in(&here));
+        names.extend(declared.into_iter().flatten().map(CompletionCandidate::new));
+    }
+    let mut candidates: Vec<_> = names.into_iter().filter(is_begun).collect();
     candidates.extend(PathCompleter::any().complete(current));
     candidates
 }
@@ -84,16 +106,24 @@ pub(crate) fn signals() -> Vec<CompletionCandidate> {
         .collect()
 }
 
-fn status() -> Option<Status> {
-    let place = place_in(&super::words());
-    in_time(move || Client::connect(&place::find(&place).ok()?).ok()?.status().ok())
+/// Returns how much a line may matter.
+pub(crate) fn levels() -> Vec<CompletionCandidate> {
+    Priority::ALL.map(|level| CompletionCandidate::new(level.word())).into()
 }
 
+fn status() -> Option<Vec<Row>> {
+    let place = place_in(&super::words());
+    let status = in_time(move || Client::connect(&place::find(&place).ok()?).ok()?.status().ok())?;
+    Some(status.workers.into_iter().filter(|row| manifest::is_name(&row.name)).collect())
+}
+
+/// Returns the workers of a manifest; none if it has none, as any other text that is named on the line.
 fn declared_in(path: &Path) -> Option<Vec<String>> {
     let is_short = std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MANIFEST_BYTES);
     let text = is_short.then(|| std::fs::read_to_string(path).ok())??;
     let (system, ..) = manifest::parse(path, &declared::folder(path), text);
     Some(system.workers.into_iter().map(|worker| worker.name).collect())
+        .filter(|names: &Vec<_>| !names.is_empty())
 }
 
 /// Returns what is found soon enough.
@@ -160,6 +190,8 @@ mod tests {
         let path = folder.path().join("m.toml");
         std::fs::write(&path, "[worker.b]\nexec = \"x\"\n[worker.a]\nexec = \"x\"\nodd = 1\n").unwrap();
         assert_eq!(declared_in(&path), Some(vec!["b".to_owned(), "a".to_owned()]));
+        std::fs::write(folder.path().join("web"), "no manifest\n").unwrap();
+        assert_eq!(declared_in(&folder.path().join("web")), None);
         assert_eq!(declared_in(folder.path()), None);
         assert_eq!(declared_in(&folder.path().join("none")), None);
     }

@@ -4,6 +4,8 @@ use std::env;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::{SigSet, Signal};
+
 /// Pagers that are tried where the person names none that can be run.
 const PAGERS: [&str; 2] = ["less", "more"];
 
@@ -31,11 +33,17 @@ pub(super) fn show(text: &str) -> bool {
 /// Runs a program over a text; returns its exit code, if it could be run and no signal ended it.
 fn feed(command: &mut Command, text: &str) -> Option<i32> {
     let mut child = command.stdin(Stdio::piped()).spawn().ok()?;
+    // From the keyboard they come to the pager as well, which interrupts a search and goes on: whoever it was started by must
+    // not give the terminal back to the shell before it has ended.
+    let keyboard: SigSet = [Signal::SIGINT, Signal::SIGQUIT].into_iter().collect();
+    let _may_end = keyboard.thread_block();
     if let Some(mut input) = child.stdin.take() {
         // Who leaves before the end has seen enough.
         let _left = input.write_all(text.as_bytes());
     }
-    child.wait().ok()?.code()
+    let ended = child.wait();
+    let _was_interrupted = keyboard.thread_unblock();
+    ended.ok()?.code()
 }
 
 /// Returns a page without the requests that format it, as far as ours have any.

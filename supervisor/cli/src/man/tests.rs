@@ -110,7 +110,9 @@ fn command_line() -> String {
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         page += &subcommand(verb);
     }
-    for heading in ["What is printed", "Exit codes", "Environment", "Files"] {
+    for heading in
+        ["What is printed", "What workers print: `logs`", "Completion", "Exit codes", "Environment", "Files"]
+    {
         page += &convert(part(&text, heading));
     }
     page + &see_also()
