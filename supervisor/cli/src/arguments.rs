@@ -6,7 +6,7 @@ use std::time::Duration;
 use bailiwick_supervisor::control::signal_number;
 use bailiwick_supervisor::manifest;
 use bailiwick_wire::log::Priority;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use crate::completion::names;
@@ -42,6 +42,8 @@ pub(crate) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write the skeleton of a project, which builds and runs, into an empty folder.
+    Init(Init),
     /// Supervise what a manifest declares, in the foreground.
     Run(Run),
     /// Say what is wrong with a manifest and what it allows, without starting anything.
@@ -103,6 +105,23 @@ pub(crate) enum Command {
     Schema,
     /// Say which build this is, and the versions of what it speaks.
     Version(Version),
+}
+
+/// Write the skeleton of a project.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The folder: an empty one, or one that is made.
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) folder: PathBuf,
+    /// What it is called; else as the folder. A name that cargo takes for a crate, in lower case.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The clone of Bailiwick whose runtime it depends on; else the one in which this command was built.
+    #[arg(long, value_name = "CLONE", value_hint = ValueHint::DirPath)]
+    pub(crate) path: Option<PathBuf>,
+    /// One JSON document with a schema_version: what was written, and what to run next.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Show the manual.

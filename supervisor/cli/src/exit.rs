@@ -8,6 +8,8 @@ use bailiwick_supervisor::check::{Diagnostics, escape};
 use bailiwick_supervisor::control::{ClientError, Outcome};
 use thiserror::Error;
 
+use crate::init::NoProject;
+
 /// The exit codes of every command except `run`, which has those of the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -159,6 +161,9 @@ pub enum Failure {
         /// The file.
         path: PathBuf,
     },
+    /// No project was written.
+    #[error(transparent)]
+    Init(#[from] NoProject),
     /// The command names neither workers nor all of them.
     #[error("say which workers are meant, or --all for the whole system")]
     NobodyNamed,
@@ -178,6 +183,7 @@ impl Failure {
             Self::NothingToLearn { .. } | Self::Runs | Self::Learning { .. } | Self::NoManifest { .. } => {
                 Exit::Failed
             }
+            Self::Init(failure) => failure.exit(),
             Self::NoSupervisor { .. } | Self::Unwritten(_) | Self::File { .. } | Self::NotWritten { .. } => {
                 Exit::Failed
             }
@@ -210,6 +216,7 @@ impl Failure {
                     .into(),
             ),
             Self::NotWritten { .. } => Some("write it anew, and read what has changed".into()),
+            Self::Init(failure) => failure.advice(),
             Self::Runs => Some("stop it, or learn on another machine: this is a tool for development".into()),
             Self::Manifest(_)
             | Self::NothingToLearn { .. }

@@ -18,6 +18,7 @@ mod events;
 mod exit;
 mod explain;
 mod grants;
+mod init;
 mod learn;
 mod logs;
 mod man;
@@ -46,19 +47,12 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches};
 
 use arguments::{Arguments, Color, Command};
 pub use exit::{Exit, Failure};
+pub use init::NoProject;
 use screen::Screen;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    // What is not called by a person but started in the place of a worker.
-    if let Some(code) = learn::shim() {
-        return code;
-    }
-    if let Some(code) = bailiwick_admin::run_if_worker() {
-        return code;
-    }
-    // Nor a shell that completes what a person types.
-    if let Some(code) = completion::answer() {
+    if let Some(code) = without_a_command() {
         return code;
     }
     // What clap itself prints has colours by the same rules, as far as they are known before the arguments are.
@@ -96,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Denials(asked) => denials::denials(&asked, &screen),
         Command::Doctor(asked) => doctor::doctor(&asked, &screen),
         Command::Reload(reload) => reload::reload(&reload, &screen),
+        Command::Init(asked) => init::init(&asked, &screen),
         Command::Man(asked) => man::man(&asked, &screen),
         Command::Schema => schema::schema(&screen),
         Command::Version(asked) => version::version(&asked, &screen),
@@ -108,4 +103,10 @@ pub fn main() -> ExitCode {
     let exit = outcome.unwrap_or_else(complain);
     // Whatever the exit code says of data, nobody can rely on it where the data is lost.
     screen.unwritten().map_or(exit, complain).into()
+}
+
+/// Does what this process was started for, if no person called it: in the place of a worker, as one, or by a shell that
+/// completes what a person types.
+fn without_a_command() -> Option<ExitCode> {
+    learn::shim().or_else(bailiwick_admin::run_if_worker).or_else(completion::answer)
 }
