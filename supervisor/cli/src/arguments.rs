@@ -11,6 +11,7 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use crate::completion::names;
 use crate::json;
+use crate::top::Sort;
 
 /// Supervises workers that host actors, each with exactly the privileges that its manifest grants.
 #[derive(Debug, Parser)]
@@ -67,6 +68,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Show groups and their workers.
     Tree(Tree),
+    /// Show the workers of a running system as they are from moment to moment, on the whole terminal.
+    Top(Top),
     /// Start workers that are down, without waiting for their backoff.
     Start(Order),
     /// Stop workers and keep them stopped, or stop the whole system.
@@ -458,6 +461,28 @@ pub(crate) struct Tree {
     pub(crate) place: Place,
 }
 
+/// Show the workers of a running system as they are from moment to moment.
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// Sort by this column.
+    #[arg(long, short, value_enum, default_value_t, value_name = "COLUMN")]
+    pub(crate) sort: Sort,
+    /// Show the first so many workers.
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) count: Option<u32>,
+    /// Print it once, after two looks with the interval between them, instead of taking over the terminal.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// One JSON document with a schema_version.
+    #[arg(long, requires = "once")]
+    pub(crate) json: bool,
+    /// The time from one look to the next, over which processor time is measured: 100ms to 1h.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub(crate) interval: Duration,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
 /// A manifest and perhaps one of its workers, or a worker alone.
 #[derive(Debug, Args)]
 pub(crate) struct Subject {
@@ -625,6 +650,12 @@ fn since(text: &str) -> Result<Since, String> {
 fn score(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|score| (0.0..=10.0).contains(score));
     number.ok_or_else(|| "expected a score from 0.0 to 10.0".into())
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let found = manifest::duration(text).filter(|interval| limits.contains(interval));
+    found.ok_or_else(|| "expected a time from 100ms to 1h".into())
 }
 
 fn time(text: &str) -> Result<Duration, String> {

@@ -39,6 +39,11 @@ pub(crate) fn crashes(asked: &Crashes, screen: &Screen) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
+/// Returns one line for each of these reports.
+pub(crate) fn lines(reports: &[Report]) -> String {
+    words::table(reports)
+}
+
 /// Returns the latest of these reports, as a person reads it in a few lines.
 pub(crate) fn latest(reports: &[Report]) -> Option<String> {
     reports.iter().max_by_key(|report| report.ended.monotonic_ns).map(words::brief)

@@ -113,6 +113,11 @@ pub(crate) fn denials(asked: &Denials, screen: &Screen) -> Result<Exit, Failure>
     }
 }
 
+/// Returns what is known of all that was denied to somebody, as a person reads it.
+pub(crate) fn known(client: &Client, whom: &Target) -> Result<String, ClientError> {
+    look(client, whom).map(|(all, untold)| text(&all, untold))
+}
+
 /// Returns what is known of all that was denied, the oldest first.
 fn look(client: &Client, whom: &Target) -> Result<(Vec<Told>, u64), ClientError> {
     // The living first: who dies in between is in the reports, and is known by then.

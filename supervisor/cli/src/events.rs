@@ -75,7 +75,8 @@ pub(crate) fn each(asked: &Events, screen: &Screen, mut take: impl FnMut(Event, 
     }
 }
 
-fn line(event: &Event, lost: u64) -> String {
+/// Returns an event as a line, behind one that says how many before it were forgotten if some were.
+pub(crate) fn line(event: &Event, lost: u64) -> String {
     let lost = if lost > 0 { format!("[{lost} events were forgotten]\n") } else { String::new() };
     format!("{lost}{}  {}", json::time(event.wall), sentence(event))
 }

@@ -164,6 +164,20 @@ pub enum Failure {
     /// No project was written.
     #[error(transparent)]
     Init(#[from] NoProject),
+    /// `top` cannot take over what it was started on.
+    #[error("top cannot take over the terminal: {why}")]
+    NoTerminal {
+        /// What is in the way.
+        why: &'static str,
+    },
+    /// The terminal does not do as it is told.
+    #[error("cannot {what}: {error}")]
+    Terminal {
+        /// What it was told.
+        what: &'static str,
+        /// The kernel's error.
+        error: std::io::Error,
+    },
     /// The command names neither workers nor all of them.
     #[error("say which workers are meant, or --all for the whole system")]
     NobodyNamed,
@@ -179,11 +193,15 @@ impl Failure {
             Self::TimedOut { .. } | Self::NotReached { .. } => Exit::TimedOut,
             Self::UnknownName { .. } => Exit::UnknownName,
             Self::NoSystem { .. } => Exit::Unreachable,
-            Self::SeveralSystems { .. } | Self::NobodyNamed | Self::ManifestAndSystem => Exit::Usage,
+            Self::SeveralSystems { .. }
+            | Self::NobodyNamed
+            | Self::ManifestAndSystem
+            | Self::NoTerminal { .. } => Exit::Usage,
             Self::NothingToLearn { .. } | Self::Runs | Self::Learning { .. } | Self::NoManifest { .. } => {
                 Exit::Failed
             }
             Self::Init(failure) => failure.exit(),
+            Self::Terminal { .. } => Exit::Failed,
             Self::NoSupervisor { .. } | Self::Unwritten(_) | Self::File { .. } | Self::NotWritten { .. } => {
                 Exit::Failed
             }
@@ -215,6 +233,10 @@ impl Failure {
                 "name a worker alone to ask the running system; a manifest without a dot is named as ./NAME"
                     .into(),
             ),
+            Self::NoTerminal { .. } => Some(
+                "print it once with `bailiwick top --once`, or follow it with `bailiwick status --watch`"
+                    .into(),
+            ),
             Self::NotWritten { .. } => Some("write it anew, and read what has changed".into()),
             Self::Init(failure) => failure.advice(),
             Self::Runs => Some("stop it, or learn on another machine: this is a tool for development".into()),
@@ -226,6 +248,7 @@ impl Failure {
             | Self::TimedOut { .. }
             | Self::NotReached { .. }
             | Self::Unwritten(_)
+            | Self::Terminal { .. }
             | Self::NoManifest { .. }
             | Self::NobodyNamed => None,
         }

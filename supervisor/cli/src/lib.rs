@@ -34,6 +34,7 @@ mod screen;
 mod status;
 mod subject;
 pub mod symbols;
+mod top;
 mod tree;
 mod version;
 mod wait;
@@ -73,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Score(asked) => score::score(&asked, &screen),
         Command::Status(status) => status::status(&status, &screen),
         Command::Tree(asked) => tree::tree(&asked, &screen),
+        Command::Top(asked) => top::top(&asked, &screen),
         Command::Start(order) => order::each(Verb::Start, "start", &order, &screen),
         Command::Stop(order) if order.all => order::stop_all(&order, &screen),
         Command::Stop(order) => order::each(Verb::Stop, "stop", &order, &screen),

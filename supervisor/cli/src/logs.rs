@@ -15,7 +15,9 @@ use crate::exit::{Exit, Failure};
 use crate::place;
 use crate::screen::Screen;
 use crate::status::unknown_among;
-use reader::{Life, Reader, Wanted, printed_by};
+use reader::{Life, printed_by};
+pub(crate) use reader::{Reader, Wanted};
+pub(crate) use shown::plain;
 use shown::show;
 
 /// The lines that are shown unless it is said how many.

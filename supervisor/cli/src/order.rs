@@ -90,6 +90,34 @@ pub(crate) fn scale(asked: &Scale, screen: &Screen) -> Result<Exit, Failure> {
     giver.finish()
 }
 
+/// Says what became of an order that was waited for so long, with what the supervisor has to say of it.
+///
+/// # Errors
+/// It was not carried out.
+pub(crate) fn carried_out(
+    order: &str,
+    waited: Duration,
+    words: &str,
+    outcome: Outcome,
+) -> Result<(), Failure> {
+    let words = words.lines().collect::<Vec<_>>().join(", ");
+    let refused =
+        |reason: &str| Err(Failure::Refused { order: order.to_owned(), reason: reason.to_owned(), outcome });
+    match outcome {
+        Outcome::Done => Ok(()),
+        Outcome::TimedOut => Err(Failure::TimedOut { order: order.to_owned(), waited }),
+        Outcome::UnknownTarget => refused("no such worker"),
+        Outcome::NotPermitted => refused("not allowed"),
+        Outcome::ShuttingDown => refused("the system is stopping"),
+        Outcome::GaveUp => refused("it is given up; `status` says why"),
+        Outcome::RolledBack => refused(&words),
+        // A rolling restart, or a signal.
+        Outcome::Refused if !words.is_empty() => refused(&words),
+        Outcome::Refused => refused("no pool, or it has fewer places"),
+        _ => refused("the supervisor did not understand the order"),
+    }
+}
+
 /// Gives the orders of one command.
 struct Giver<'a> {
     client: Client,
@@ -137,25 +165,12 @@ impl<'a> Giver<'a> {
                 })?
             }
         };
-        let words = words.lines().collect::<Vec<_>>().join(", ");
-        let refused =
-            |reason: &str| Err(Failure::Refused { order: order.clone(), reason: reason.to_owned(), outcome });
         match outcome {
-            Outcome::Done => {}
             Outcome::TimedOut if is_at_once => {}
-            Outcome::TimedOut => return Err(Failure::TimedOut { order, waited: deadline }),
             Outcome::UnknownTarget if target_of(status, name).is_none() => {
                 return Err(unknown(status, name));
             }
-            Outcome::UnknownTarget => return refused("no such worker"),
-            Outcome::NotPermitted => return refused("not allowed"),
-            Outcome::ShuttingDown => return refused("the system is stopping"),
-            Outcome::GaveUp => return refused("it is given up; `status` says why"),
-            Outcome::RolledBack => return refused(&words),
-            // A rolling restart, or a signal.
-            Outcome::Refused if !words.is_empty() => return refused(&words),
-            Outcome::Refused => return refused("no pool, or it has fewer places"),
-            _ => return refused("the supervisor did not understand the order"),
+            outcome => carried_out(&order, deadline, &words, outcome)?,
         }
         if !self.waiting.json {
             self.screen.say(&format!("{order}: {}\n", if is_at_once { "ordered" } else { "done" }));

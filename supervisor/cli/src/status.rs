@@ -15,7 +15,8 @@ use crate::exit::{Exit, Failure};
 use crate::json;
 use crate::place;
 use crate::screen::Screen;
-pub(crate) use table::title;
+pub(crate) use table::{head, painted, particulars, size, title};
+pub(crate) use usage::usage;
 
 pub(crate) fn status(status: &Status, screen: &Screen) -> Result<Exit, Failure> {
     let client = Client::connect(&place::find(&status.place)?)?;
@@ -38,11 +39,16 @@ fn look(status: &Status, screen: &Screen, client: &Client) -> Result<(Exit, u64)
     Ok((show(status, screen, client, &found)?, found.supervisor.last_event))
 }
 
+/// Returns the table of some of the workers, without colours.
+pub(crate) fn table(found: &Found, seen: &[Seen<'_>]) -> String {
+    table::table(found, seen, false)
+}
+
 /// How long `--watch` shows the same.
 const GLANCE: Duration = Duration::from_secs(2);
 
 /// The lines of output that are shown of one worker.
-const LINES: usize = 10;
+pub(crate) const LINES: usize = 10;
 
 fn show(status: &Status, screen: &Screen, client: &Client, found: &Found) -> Result<Exit, Failure> {
     let targets = status.names.iter().map(|name| target(found, name).ok_or_else(|| unknown(found, name)));

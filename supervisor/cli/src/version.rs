@@ -110,7 +110,7 @@ mod tests {
             protocols: Protocols {
                 link: 4,
                 control_request: 1,
-                control_record: 12,
+                control_record: 13,
                 log_lines: 2,
                 crash_report: 5,
                 state_record: 3,
@@ -139,7 +139,7 @@ bailiwick 1.2.3
             "compiler": null,
             "features": ["a", "b-c"],
             "protocols": {
-                "link": 4, "control_request": 1, "control_record": 12, "log_lines": 2, "crash_report": 5, "state_record": 3,
+                "link": 4, "control_request": 1, "control_record": 13, "log_lines": 2, "crash_report": 5, "state_record": 3,
             },
         });
         assert_eq!(serde_json::to_value(sample()).unwrap(), expected);

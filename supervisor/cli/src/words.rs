@@ -3,6 +3,27 @@
 /// The columns of the narrowest terminal that text is broken for.
 const COLUMNS: usize = 80;
 
+/// Returns lines of cells, each column as wide as its widest cell. `paint` may put colours around a cell that is padded: it is
+/// told the line and the column.
+pub(crate) fn aligned<const N: usize>(
+    lines: &[[String; N]],
+    paint: impl Fn(usize, usize, String) -> String,
+) -> String {
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut out = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        let mut text = String::new();
+        for (column, cell) in line.iter().enumerate() {
+            // Colour comes after the padding, so that it does not count as width.
+            text += &paint(number, column, format!("{cell:<width$}  ", width = widths[column]));
+        }
+        out.push_str(text.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
 /// Returns a text behind a label, broken between words, each further line below the first; nothing is ever cut. Ends with
 /// a newline.
 pub(crate) fn wrapped(label: &str, text: &str) -> String {

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is wanted of what is printed.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// Of whom; of everybody if nobody is named.
     pub(super) targets: Vec<Target>,
     /// What matters so much, or more.
@@ -35,7 +35,7 @@ pub(super) struct Life {
 
 /// One thing to show.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(crate) enum Entry {
     /// Lines of a source that are not told.
     Lost(Source, Lost),
     /// A line; without its number if it comes from a report.
@@ -44,7 +44,7 @@ pub(super) enum Entry {
 
 /// Reads on from where it was.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     client: Client,
     wanted: Wanted,
     /// The number of the last line that was told.
@@ -62,12 +62,13 @@ impl Life {
 
 impl Reader {
     /// Returns one that begins with what is remembered.
-    pub(super) fn new(client: Client, wanted: Wanted) -> Self {
+    pub(crate) fn new(client: Client, wanted: Wanted) -> Self {
         Self { client, wanted, seen: 0, counts: BTreeMap::new() }
     }
 
-    /// Returns what is remembered of what was printed until now: the last so many lines, with what is missing between them.
-    pub(super) fn remembered(&mut self, most: usize) -> Result<VecDeque<Entry>, ClientError> {
+    /// Returns what is remembered of what was printed until now and was not yet told: the last so many lines, with what is
+    /// missing between them.
+    pub(crate) fn remembered(&mut self, most: usize) -> Result<VecDeque<Entry>, ClientError> {
         let now = monotonic_ns();
         let (mut tail, mut lines, mut is_cut) = (VecDeque::new(), 0, most == 0);
         loop {
@@ -126,6 +127,11 @@ impl Reader {
 }
 
 impl Wanted {
+    /// Everything that a target prints.
+    pub(crate) fn all_of(target: Target) -> Self {
+        Self { targets: vec![target], level: Priority::Debug, since: (0, Duration::ZERO), life: None }
+    }
+
     /// Returns whether a line is meant, whatever its priority.
     fn means(&self, source: &Source, said: &Said) -> bool {
         let is_named = self.targets.is_empty() || self.targets.iter().any(|target| target.means(source));

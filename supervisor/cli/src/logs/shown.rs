@@ -27,6 +27,14 @@ pub(super) fn show(entries: impl IntoIterator<Item = Entry>, is_json: bool, scre
     screen.print(&data);
 }
 
+/// Returns an entry as a line without colours.
+pub(crate) fn plain(entry: &Entry) -> String {
+    match entry {
+        Entry::Line(_, source, said) => line(source, said, false),
+        Entry::Lost(source, lost) => missing(source, *lost),
+    }
+}
+
 fn line(source: &Source, said: &Said, is_coloured: bool) -> String {
     if !is_coloured {
         return Format::Human.line(None, source, said);

@@ -8,6 +8,8 @@ use bailiwick_supervisor::check::escape;
 use bailiwick_supervisor::control::{Containment, Phase, Row, State, Status, capability_names};
 use bailiwick_supervisor::spec::Digest;
 
+use crate::words::aligned;
+
 const COLUMNS: [&str; 10] =
     ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "READY", "MAILBOX", "CPU", "MEM", "DETAIL"];
 
@@ -15,23 +17,11 @@ const COLUMNS: [&str; 10] =
 pub(super) fn table(found: &Status, seen: &[Seen<'_>], colour: bool) -> String {
     let mut lines = vec![COLUMNS.map(str::to_owned)];
     lines.extend(seen.iter().map(cells));
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
-    let mut out = head(found);
-    for (number, line) in lines.iter().enumerate() {
-        let mut text = String::new();
-        for (column, cell) in line.iter().enumerate() {
-            let padded = format!("{cell:<width$}  ", width = widths[column]);
-            // Colour comes after the padding, so that it does not count as width.
-            match (colour && column == 1 && number > 0, number) {
-                (true, _) => text.push_str(&painted(&padded, seen[number - 1].row)),
-                (false, _) => text.push_str(&padded),
-            }
-        }
-        out.push_str(text.trim_end());
-        out.push('\n');
-    }
-    out + &digests(found, seen)
+    let paint = |number: usize, column: usize, cell: String| match number.checked_sub(1) {
+        Some(row) if colour && column == 1 => painted(&cell, seen[row].row),
+        _ => cell,
+    };
+    head(found) + &aligned(&lines, paint) + &digests(found, seen)
 }
 
 /// Returns what was read and what is executed, each once, with those who execute it.
@@ -52,7 +42,8 @@ fn digests(found: &Status, seen: &[Seen<'_>]) -> String {
     out
 }
 
-fn head(found: &Status) -> String {
+/// Returns the line about the supervisor itself.
+pub(crate) fn head(found: &Status) -> String {
     let supervisor = &found.supervisor;
     let mut notes = String::new();
     if supervisor.phase == Phase::ShuttingDown {
@@ -69,7 +60,8 @@ fn head(found: &Status) -> String {
     format!("{}: pid {}, user {user}, up {uptime}{notes}\n", escape(&supervisor.name), supervisor.pid)
 }
 
-fn painted(cell: &str, row: &Row) -> String {
+/// Puts the colour of a worker's state around a cell.
+pub(crate) fn painted(cell: &str, row: &Row) -> String {
     let code = match row.state {
         State::Ready | State::Done => "32",
         State::Failed => "31",
@@ -110,7 +102,8 @@ fn memory(row: &Row, usage: Option<Usage>) -> String {
     }
 }
 
-fn size(bytes: u64) -> String {
+/// Writes a size in the largest unit that keeps it readable.
+pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         bytes if bytes >= 1 << 30 && bytes % (1 << 30) == 0 => format!("{}G", bytes >> 30),
         bytes if bytes >= 1 << 20 => format!("{}M", bytes >> 20),
@@ -119,7 +112,7 @@ fn size(bytes: u64) -> String {
 }
 
 /// Says of each worker what has no column: who it is to the kernel, and what it holds.
-pub(super) fn particulars(seen: &[Seen<'_>]) -> String {
+pub(crate) fn particulars(seen: &[Seen<'_>]) -> String {
     let mut out = String::new();
     for Seen { row, .. } in seen {
         let capabilities = capability_names(row.capabilities).join(" ");

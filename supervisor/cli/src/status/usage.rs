@@ -9,7 +9,12 @@ use nix::unistd::{SysconfVar, sysconf};
 
 /// Looks at what the process of a worker uses, as far as its /proc is to be seen.
 pub(super) fn seen<'a>(found: &Status, row: &'a Row) -> Seen<'a> {
-    Seen { row, usage: row.pid.and_then(|pid| of(pid, found.supervisor.pid)) }
+    Seen { row, usage: usage(found, row) }
+}
+
+/// Returns what the process of a worker uses; nothing if it has none, or one that is not to be seen.
+pub(crate) fn usage(found: &Status, row: &Row) -> Option<Usage> {
+    row.pid.and_then(|pid| of(pid, found.supervisor.pid))
 }
 
 /// Reads what process `pid` uses. One that is no child of `parent` has its number from a worker that has ended.
