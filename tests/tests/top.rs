@@ -290,3 +290,24 @@ fn without_colours_nothing_is_coloured_and_a_dumb_terminal_is_left_alone() {
     assert!(screen.contains("TERM says that it is dumb") && screen.contains("top --once"), "{screen}");
     supervised.stop();
 }
+
+/// Seen to fail without the first of the two looks.
+#[test]
+fn once_tells_what_each_process_used_between_two_looks() {
+    let mut supervised = system();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick-under-test"));
+    command
+        .args(["top", "--once", "--json", "--interval", "100ms", "--state-dir"])
+        .arg(supervised.state_dir());
+    let output = command.output().expect("it can be run");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is one document");
+    let workers = document["workers"].as_array().expect("a list");
+    assert_eq!((document["schema_version"].as_u64(), workers.len()), (Some(1), 2));
+    for worker in workers {
+        let percent = worker["cpu_percent"].as_f64().expect("its processor time is to be seen");
+        assert!((0.0..10_000.0).contains(&percent), "{worker}");
+        assert!(worker["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 100_000), "{worker}");
+    }
+    supervised.stop();
+}
