@@ -19,6 +19,7 @@ pub mod error;
 pub mod events;
 pub mod files;
 pub mod findings;
+mod fork;
 pub mod fresh_mount;
 pub mod guardian;
 #[cfg(test)]

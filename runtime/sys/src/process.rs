@@ -1,11 +1,11 @@
-//! Making a process: everything is prepared as data, then clone3, then the child carries the data out and executes.
+//! Making a process: everything is prepared as data, then a fork, then the child carries the data out and executes.
 //!
 //! Between fork and exec the child makes async-signal-safe calls only: it allocates nothing, takes no lock and
 //! follows no path that this file has not prepared. What the child does is a list of [`Step`]s, in the caller's
 //! order, so that the order can be read, tested and reported in one place.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::SigSet;
@@ -14,6 +14,7 @@ use crate::capability::Capabilities;
 use crate::child;
 use crate::error::{Errno, Failed, check, failed};
 use crate::events::keep_ends_of_children;
+use crate::fork;
 use crate::fresh_mount::FreshMount;
 use crate::identity::{Identity, SecureBits};
 use crate::namespaces::Namespace;
@@ -260,7 +261,7 @@ pub(crate) fn clone(
 ) -> Result<Option<(i32, OwnedFd)>, Failed> {
     keep_ends_of_children()?;
     let mut pidfd: RawFd = -1;
-    match clone3(namespaces | libc::CLONE_PIDFD as u64, libc::SIGCHLD, &mut pidfd, cgroup)? {
+    match fork::fork(namespaces | libc::CLONE_PIDFD as u64, libc::SIGCHLD, &mut pidfd, cgroup)? {
         0 => Ok(None),
         pid => {
             // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
@@ -273,28 +274,7 @@ pub(crate) fn clone(
 /// Forks the calling process as another child of its parent; returns its number, and 0 in the new process.
 pub(crate) fn clone_sibling(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<i32, Failed> {
     // Its end is signalled to the parent as that of the caller will be.
-    clone3(namespaces | libc::CLONE_PARENT as u64, 0, &mut -1, cgroup)
-}
-
-fn clone3(
-    flags: u64,
-    exit_signal: libc::c_int,
-    pidfd: &mut RawFd,
-    cgroup: Option<BorrowedFd<'_>>,
-) -> Result<i32, Failed> {
-    // SAFETY: clone_args consists of integers, for which all-zero bytes are a value.
-    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = flags | CLONE_CLEAR_SIGHAND;
-    args.pidfd = (&raw mut *pidfd) as u64;
-    args.exit_signal = exit_signal as u64;
-    if let Some(cgroup) = cgroup {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = cgroup.as_raw_fd().unsigned_abs().into();
-    }
-    // SAFETY: without CLONE_VM the child runs on a copy of this memory, so nothing is shared that could be torn;
-    // callers made sure that no other thread held a lock. `pidfd` outlives the call.
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
-    check("clone3", pid).map(|pid| pid as i32)
+    fork::fork(namespaces | libc::CLONE_PARENT as u64, 0, &mut -1, cgroup)
 }
 
 /// Fails if the calling process has more than one thread.
@@ -457,7 +437,3 @@ impl Resource {
         }
     }
 }
-
-// The C bindings declare these as 32-bit numbers, which they do not fit.
-const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
-const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
