@@ -139,19 +139,33 @@ impl Cgroups {
         let wanted: String = wanted.map(|name| format!("+{name} ")).collect();
         let enable = || std::fs::write(own.join("cgroup.subtree_control"), wanted.trim());
         let enabled = enable().or_else(|error| {
-            // A group with controllers for its children must not hold processes itself: step down, if alone.
-            let alone = read_text(&own.join("cgroup.procs")).trim() == std::process::id().to_string();
+            // A group with controllers for its children must not hold processes itself: step down, if nobody else is in it.
+            let (inside, children) = (read_text(&own.join("cgroup.procs")), own_children());
             let below = own.join(group_name(state_dir, SUPERVISOR));
-            if !alone || make(&below).is_err() {
+            if !are_ours(&inside, &children, std::process::id()) || make(&below).is_err() {
                 return Err(error);
             }
-            std::fs::write(below.join("cgroup.procs"), "0")?;
+            let entry = below.join("cgroup.procs");
+            // Whoever has ended meanwhile is in no group; whoever cannot be moved makes the next line fail.
+            inside.lines().for_each(|pid| drop(std::fs::write(&entry, pid)));
             enable()
         });
         if enabled.is_err() {
             self.v2_controllers.clear();
         }
     }
+}
+
+/// Returns the numbers of this process's children, of which the guardian is one.
+fn own_children() -> String {
+    read_text(Path::new("/proc/thread-self/children"))
+}
+
+/// Returns whether nobody is `inside` a group but the process `own` and its children.
+fn are_ours(inside: &str, children: &str, own: u32) -> bool {
+    let own = own.to_string();
+    let ours = |pid: &str| pid == own || children.split_whitespace().any(|child| child == pid);
+    inside.lines().all(ours)
 }
 
 /// Returns whether groups can be made below `own` and have `file`; permissions alone do not tell.
@@ -193,6 +207,14 @@ mod tests {
         assert_eq!(found.v2, Some("/sys/fs/cgroup/app".into()));
         let found = Cgroups::locate(mounts, "0::/app\n");
         assert_eq!(found.v2, Some("/sys/fs/cgroup/app".into()));
+    }
+
+    #[test]
+    fn a_group_in_which_only_children_are_besides_can_be_left_together() {
+        assert!(are_ours("7\n12\n", "12 13 ", 7) && are_ours("7\n", "", 7) && are_ours("", "", 7));
+        assert!(!are_ours("7\n1\n", "12 ", 7) && !are_ours("7\n120\n", "12 ", 7));
+        // Somebody who cannot be seen from here.
+        assert!(!are_ours("7\n0\n", "12 ", 7));
     }
 
     #[test]
