@@ -96,6 +96,8 @@ impl UidRange {
     }
 
     fn make_folder(&self) -> Result<(), ClaimError> {
+        // Other users have state directories beside it. What goes wrong shows at the next one.
+        let _ = self.folder.parent().map(|above| DirBuilder::new().recursive(true).mode(0o711).create(above));
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.map_err(|error| {
             let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
@@ -221,6 +223,16 @@ mod tests {
         let uid = first.uid;
         drop(first);
         assert_eq!(range.claim("/run/a web", true).unwrap().uid, uid);
+    }
+
+    #[test]
+    fn other_users_can_pass_through_the_folder_above() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let locks = folder.path().canonicalize().unwrap().join("bailiwick/uids");
+        UidRange { folder: locks.clone(), range: 100..=102 }.claim("a", true).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(locks.parent().unwrap()), mode(&locks)), (0o711, 0o700));
     }
 
     #[test]
