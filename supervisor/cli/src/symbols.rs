@@ -4,7 +4,7 @@
 //! operator's own manifest names, and only if it is the build that the addresses belong to.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use addr2line::{Loader, demangle_auto};
 use bailiwick_wire::backtraces::{Backtraces, Frame, Object, Thread};
@@ -55,8 +55,20 @@ fn open(executable: &Path, build: &str) -> Result<Loader, String> {
     if build.is_empty() || found != build {
         return Err(format!("its build id is {found:?}, that of the dead worker was {build:?}"));
     }
-    Loader::new(executable).map_err(|error| error.to_string())
+    // One that was stripped has its names in a file beside all executables.
+    let split = split_file(Path::new(SPLIT), build);
+    let named = if build_id(&split).is_ok_and(|id| id == build) { &split } else { executable };
+    Loader::new(named).map_err(|error| error.to_string())
 }
+
+/// Returns where packages put the names that they took out of the executable of this build id.
+fn split_file(root: &Path, build: &str) -> PathBuf {
+    let (folder, rest) = build.split_at_checked(2).unwrap_or_default();
+    root.join(folder).join(format!("{rest}.debug"))
+}
+
+/// Where packages put them on this machine.
+const SPLIT: &str = "/usr/lib/debug/.build-id";
 
 /// Returns the number that the linker gave an executable, in hexadecimal digits; empty if it gave none.
 pub(crate) fn build_id(executable: &Path) -> Result<String, String> {
@@ -134,6 +146,14 @@ mod tests {
         assert!(call.function.ends_with("a_function_of_this_executable_is_named_with_its_place"), "{call:?}");
         assert!(call.place.contains("symbols.rs:"), "{call:?}");
         assert_eq!(stacks[0].calls[1].function, "?+0x7");
+    }
+
+    #[test]
+    fn names_that_were_split_off_are_found_by_build_id() {
+        let root = Path::new("/d");
+        assert_eq!(split_file(root, "ab12cd"), Path::new("/d/ab/12cd.debug"));
+        // No file has such a name.
+        assert_eq!(split_file(root, "a"), Path::new("/d/.debug"));
     }
 
     #[test]
