@@ -27,7 +27,7 @@ pub use self::patience::{LONGEST, PATIENCE, Watchdog, wait_until};
 pub use self::process::Process;
 pub use self::program::{copy_program, replace_program};
 pub use self::remains::{Remains, trials_of, users_of};
-pub use self::skip::needs_root;
+pub use self::skip::{needs_program, needs_root};
 pub use self::stopwatch::Stopwatch;
 pub use self::strike::strike;
 pub use self::supervised::{Ended, Supervised};
