@@ -67,6 +67,7 @@ fn systemd_takes_the_units_without_a_word() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
+/// Seen to fail with a comment less.
 #[test]
 fn every_line_of_a_unit_says_why() {
     for name in ["bailiwick@.service", "bailiwick@shop.socket"] {
@@ -165,7 +166,7 @@ fn get(address: &str, path: &str) -> String {
     answer
 }
 
-/// Seen to fail with a row less in the table, and with one that nobody exports. Where promtool is, it looks too.
+/// Seen to fail with rows that nobody exports. Where promtool is, it looks too.
 #[test]
 fn what_is_exported_is_what_the_page_lists() {
     let manifest =
@@ -230,7 +231,7 @@ fn fill_image(root: &Path) {
     fs::write(root.join("etc/bailiwick/app.toml"), manifest).expect("the folder is ours");
 }
 
-/// Seen to fail without the tmpfs, and without /proc.
+/// Seen to fail where the root is entered by chroot alone: then workers find another one.
 #[test]
 fn an_image_needs_no_more_than_proc_null_and_a_tmpfs() {
     if needs_root("only root can change its root") || needs_program("unshare", "util-linux") {
