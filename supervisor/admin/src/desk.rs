@@ -12,8 +12,12 @@ use bailiwick::prelude::*;
 use serde::Deserialize;
 use tokio::sync::broadcast;
 
+use crate::gate::Gate;
 use crate::history::History;
 use crate::metrics::Metrics;
+use crate::orders::Order;
+use crate::rates::Rates;
+use crate::recent::Recent;
 use crate::serve::{self, Listener};
 use crate::site;
 use crate::survey::{Said, survey};
@@ -23,6 +27,8 @@ pub const ACTOR: &str = "Admin";
 
 /// The name under which the supervisor keeps its listener.
 const LISTENER: &str = "admin";
+/// The name of the credential that the manifest's `token` is.
+const TOKEN: &str = "token";
 /// How long one question for events waits for something to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Events that a slow reader may be behind before it misses some.
@@ -38,6 +44,12 @@ pub(crate) struct Terms {
     /// Whether those are served who name another host than this machine.
     #[serde(default)]
     pub(crate) expose: bool,
+    /// Whether there is a token, which lets who knows it give orders.
+    #[serde(default)]
+    pub(crate) token: bool,
+    /// What may be ordered with it.
+    #[serde(default)]
+    pub(crate) orders: Vec<Order>,
 }
 
 /// What those who serve ask of the actor, because only an actor may send to others.
@@ -56,6 +68,10 @@ pub(crate) struct Office {
     pub(crate) history: Arc<Mutex<History>>,
     pub(crate) events: broadcast::Sender<Arc<Event>>,
     pub(crate) desk: DeskRef,
+    pub(crate) recent: Arc<Mutex<Recent>>,
+    pub(crate) rates: Arc<Mutex<Rates>>,
+    /// Missing without a token in the manifest.
+    pub(crate) gate: Option<Arc<Gate>>,
 }
 
 /// The actor.
@@ -78,6 +94,14 @@ impl AdminDesk {
     /// Makes it.
     pub(crate) fn new(terms: Terms) -> Self {
         Self { terms, history: Arc::default(), last: None }
+    }
+
+    /// Returns what lets in who knows the token, if there is one.
+    fn gate(&self, cx: &Context) -> io::Result<Option<Gate>> {
+        if !self.terms.token {
+            return Ok(None);
+        }
+        Gate::new(cx.credential(TOKEN)?, self.terms.orders.clone()).map(Some)
     }
 }
 
@@ -102,6 +126,9 @@ impl Actor for AdminDesk {
             history: Arc::clone(&self.history),
             events: broadcast::Sender::new(BEHIND_MAX),
             desk: cx.me(),
+            recent: Arc::default(),
+            rates: Arc::default(),
+            gate: self.gate(cx)?.map(Arc::new),
         };
         let listener = listener(cx)?;
         println!("serving at {listener}");
@@ -141,8 +168,10 @@ async fn follow(office: &Office) -> io::Error {
         for event in found {
             seen = event.number;
             office.history.lock().unwrap_or_else(PoisonError::into_inner).note(&event, &office.metrics);
+            let event = Arc::new(event);
+            office.recent.lock().unwrap_or_else(PoisonError::into_inner).note(Arc::clone(&event));
             // Whoever listens to nobody is told nothing.
-            let _ = office.events.send(Arc::new(event));
+            let _ = office.events.send(event);
         }
     }
 }

@@ -6,18 +6,27 @@
 //! control socket of the supervisor answers as ever.
 #![forbid(unsafe_code)]
 
+mod caller;
+mod dashboard;
 mod desk;
 pub mod documents;
+mod gate;
 mod guard;
 mod health;
 mod history;
 pub mod json;
 mod metrics;
+mod orders;
+mod rates;
+mod recent;
 #[cfg(any(test, feature = "samples"))]
 pub mod sample;
 mod serve;
+mod session;
+mod sign_in;
 mod site;
 mod survey;
+pub mod whom;
 pub mod words;
 
 use std::process::ExitCode;

@@ -62,3 +62,48 @@ pub fn sample() -> Status {
     };
     Status { supervisor, manifest: Some("/etc/shop.toml".into()), workers: vec![done, ready, backoff] }
 }
+
+/// What the workers of the sample say of themselves; the second instance does not answer.
+#[cfg(test)]
+pub(crate) fn said() -> Vec<crate::survey::Said> {
+    use bailiwick::introspect::{ActorState, LinkState, Snapshot, TypeCounts};
+
+    let counts = TypeCounts {
+        type_name: "Front".into(),
+        spawned: 2,
+        waiting: 7,
+        waiting_max: 7,
+        ..TypeCounts::default()
+    };
+    let actor = |path: &str, waiting, capacity| ActorState {
+        path: path.into(),
+        type_name: "Front".into(),
+        generation: 1,
+        waiting,
+        capacity,
+        ..ActorState::default()
+    };
+    let link = |peer: &str, frames| LinkState {
+        peer: peer.into(),
+        is_up: true,
+        links: 1,
+        frames,
+        ..LinkState::default()
+    };
+    let snapshot = Snapshot {
+        cpu: Duration::from_millis(1200),
+        memory_peak: 12 << 20,
+        types: vec![counts],
+        actors: vec![actor("idle", 0, u32::MAX), actor("front", 7, 7)],
+        actors_total: 2,
+        links: vec![link("binder", [100, 40]), link("admin", [3, 3])],
+        dead_letters: vec![("mailbox_full".into(), 3)],
+    };
+    let of = |instance, generation, answer| crate::survey::Said {
+        worker: "web".into(),
+        instance,
+        generation,
+        answer,
+    };
+    vec![of(1, 1, Ok(snapshot)), of(2, 4, Err("it computes without end".to_owned()))]
+}

@@ -9,12 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
+
+use crate::caller::Caller;
 
 /// Connections at a time. More of them wait in the listener's backlog.
 const CONNECTIONS_MAX: usize = 64;
@@ -67,9 +72,12 @@ pub(crate) async fn serve(listener: Listener, site: Router) {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
         let begun = match &listener {
             Listener::Tcp(listener, _) => {
-                listener.accept().await.map(|(stream, _)| begin(stream, seat, &site))
+                listener.accept().await.map(|(stream, from)| begin(stream, Caller::Tcp(from), seat, &site))
             }
-            Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| begin(stream, seat, &site)),
+            Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| {
+                let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+                begin(stream, Caller::Unix(uid), seat, &site);
+            }),
         };
         if begun.is_err() {
             sleep(ACCEPT_PAUSE).await;
@@ -79,10 +87,15 @@ pub(crate) async fn serve(listener: Listener, site: Router) {
 
 fn begin(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    caller: Caller,
     seat: OwnedSemaphorePermit,
     site: &Router,
 ) {
-    let service = TowerToHyperService::new(site.clone());
+    let site = TowerToHyperService::new(site.clone());
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(caller);
+        site.call(request)
+    });
     tokio::task::spawn_local(async move {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use bailiwick::AskError;
 use bailiwick::control::{Event, Status};
 use futures::future::join;
@@ -21,6 +21,7 @@ use futures::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::dashboard;
 use crate::desk::Office;
 use crate::documents::events::{Told, told};
 use crate::documents::inside;
@@ -29,16 +30,20 @@ use crate::guard;
 use crate::health::{self, Health};
 use crate::json::{self, SCHEMA_VERSION};
 use crate::metrics::{OPEN_METRICS, OPEN_METRICS_TYPE, TEXT_TYPE};
+use crate::orders;
+use crate::sign_in;
 use crate::survey::Said;
 
 const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 
 /// How long it may take to ask all workers, with those who ask before.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many actors of each worker are told of unless somebody says how many.
 const ACTORS: u32 = 20;
 
+/// The most bytes of a form.
+const FORM_BYTES_MAX: usize = 4096;
 /// How often a stream of events that has nothing to tell says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -86,9 +91,21 @@ pub(crate) fn router(office: Office, expose: bool, is_file: bool) -> Router {
         .route("/api/v1/events", get(events))
         .route("/api/v1/actors", get(actors))
         .route("/api/v1/links", get(links))
+        .merge(dashboard::router())
+        .merge(if office.gate.is_some() { changing() } else { Router::new() })
         .fallback(async || (StatusCode::NOT_FOUND, "nothing is here; see /api/v1/workers\n"))
         .layer(from_fn(watch))
         .with_state(office)
+}
+
+/// Returns what changes something, for who knows the token.
+fn changing() -> Router<Office> {
+    Router::new()
+        .route("/api/v1/workers/{name}/{order}", post(orders::by_program))
+        .route("/workers/{name}/{order}", get(orders::question).post(orders::by_person))
+        .route("/sign-in", get(sign_in::form).post(sign_in::enter))
+        .route("/sign-out", post(sign_in::leave))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
 }
 
 /// The supervisor's loop answers, or this does not.
@@ -201,7 +218,7 @@ fn busy(error: &AskError) -> Response {
     plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("the workers could not be asked: {error}\n"))
 }
 
-fn plain(code: StatusCode, kind: &'static str, text: String) -> Response {
+pub(crate) fn plain(code: StatusCode, kind: &'static str, text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = code;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));

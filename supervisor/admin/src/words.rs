@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bailiwick_supervisor::check::{escape, user_name};
-use bailiwick_supervisor::control::{Cause, GivenUp, MemoryMechanism, Reload, Row, Signs, State};
+use bailiwick_supervisor::control::{
+    Cause, Event, EventKind, GivenUp, MemoryMechanism, Reload, Row, Signs, State,
+};
 use bailiwick_supervisor::spec::Digest;
 
 /// Says why a worker is in its state.
@@ -70,6 +72,28 @@ fn given_up(row: &Row, after: impl Fn(&str) -> String) -> String {
         }
         Some(why) => after(&format!("given up: {}", why.word())),
         None => after("given up"),
+    }
+}
+
+/// Says what happened, in one line without its end.
+pub fn sentence(event: &Event) -> String {
+    let name = escape(&event.life());
+    let odd = match signs(event.signs).join(", ") {
+        none if none.is_empty() => none,
+        some => format!(" ({some})"),
+    };
+    let left_out = match &event.detail {
+        none if none.is_empty() => String::new(),
+        some => format!(", {}", escape(some)),
+    };
+    match (event.kind, event.from, event.to) {
+        (EventKind::State, Some(from), Some(to)) if from == to => {
+            format!("{name}  {}{odd}{left_out}", to.word())
+        }
+        (EventKind::State, Some(from), Some(to)) => {
+            format!("{name}  {} -> {}{odd}{left_out}", from.word(), to.word())
+        }
+        _ => escape(&event.detail),
     }
 }
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use bailiwick_admin::documents::events::{Told, told};
-use bailiwick_admin::words::signs;
-use bailiwick_supervisor::check::escape;
-use bailiwick_supervisor::control::{Client, ClientError, Event, EventKind};
+use bailiwick_admin::words;
+use bailiwick_supervisor::control::{Client, ClientError, Event};
 use serde::Serialize;
 
 use crate::arguments::Events;
@@ -83,22 +82,5 @@ pub(crate) fn line(event: &Event, lost: u64) -> String {
 
 /// Says what happened, in one line.
 pub(crate) fn sentence(event: &Event) -> String {
-    let name = escape(&event.life());
-    let odd = match signs(event.signs).join(", ") {
-        none if none.is_empty() => none,
-        some => format!(" ({some})"),
-    };
-    let left_out = match &event.detail {
-        none if none.is_empty() => String::new(),
-        some => format!(", {}", escape(some)),
-    };
-    match (event.kind, event.from, event.to) {
-        (EventKind::State, Some(from), Some(to)) if from == to => {
-            format!("{name}  {}{odd}{left_out}\n", to.word())
-        }
-        (EventKind::State, Some(from), Some(to)) => {
-            format!("{name}  {} -> {}{odd}{left_out}\n", from.word(), to.word())
-        }
-        _ => format!("{}\n", escape(&event.detail)),
-    }
+    words::sentence(event) + "\n"
 }

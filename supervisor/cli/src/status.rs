@@ -6,6 +6,7 @@ mod usage;
 use std::time::Duration;
 
 use bailiwick_admin::documents::status::{Seen, document};
+pub(crate) use bailiwick_admin::whom::{is_meant, target};
 use bailiwick_supervisor::check::{escape, nearest};
 use bailiwick_supervisor::control::{Client, ClientError, Row, State, Status as Found, Target};
 
@@ -82,17 +83,6 @@ fn show(status: &Status, screen: &Screen, client: &Client, found: &Found) -> Res
     Ok(if asked && down { Exit::NotReady } else { Exit::Done })
 }
 
-/// Returns whom a name means: a worker, or one instance of it.
-pub(crate) fn target(found: &Found, name: &str) -> Option<Target> {
-    if found.workers.iter().any(|row| row.name == name) {
-        return Some(Target::Worker(name.to_owned()));
-    }
-    let (worker, instance) = name.rsplit_once('.')?;
-    let instance = instance.parse().ok()?;
-    let known = found.workers.iter().any(|row| row.name == worker && row.instance == instance);
-    known.then(|| Target::Instance(worker.to_owned(), instance))
-}
-
 /// Says that nobody has a name, and who was perhaps meant.
 pub(crate) fn unknown(found: &Found, name: &str) -> Failure {
     unknown_among(found, &[], name)
@@ -110,32 +100,11 @@ pub(crate) fn unknown_among(found: &Found, others: &[&str], name: &str) -> Failu
     Failure::UnknownName { name: escape(name), advice }
 }
 
-/// Returns whether a target is or has this instance.
-pub(crate) fn is_meant(row: &Row, target: &Target) -> bool {
-    match target {
-        Target::System => true,
-        Target::Worker(name) => row.name == *name,
-        Target::Instance(name, instance) => row.name == *name && row.instance == *instance,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bailiwick_admin::sample::sample;
 
     use super::*;
-
-    #[test]
-    fn a_name_means_a_worker_or_one_instance() {
-        let found = sample();
-        assert_eq!(target(&found, "web"), Some(Target::Worker("web".into())));
-        assert_eq!(target(&found, "web.2"), Some(Target::Instance("web".into(), 2)));
-        for nobody in ["", "wb", "web.3", "web.", ".1", "web.x", "web.70000"] {
-            assert_eq!(target(&found, nobody), None, "{nobody}");
-        }
-        assert!(is_meant(&found.workers[2], &Target::Instance("web".into(), 2)));
-        assert!(!is_meant(&found.workers[1], &Target::Instance("web".into(), 2)));
-    }
 
     #[test]
     fn an_unknown_name_is_answered_by_the_nearest_or_by_all() {

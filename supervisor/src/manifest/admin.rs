@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use toml::Spanned;
+
 use super::fields::Fields;
 use super::values::Bytes;
 use super::vocabulary::Table;
@@ -21,6 +23,11 @@ const ACTOR: &str = "Admin";
 const PROGRAM: &str = "bailiwick";
 /// What it may use of memory unless the manifest says otherwise.
 const MEMORY: Bytes = Bytes(128 << 20);
+
+/// The credential that lets those give orders who know it.
+const TOKEN: &str = "token";
+/// The orders that it takes from them, as far as `may` has them.
+const ORDERS: [May; 4] = [May::Start, May::Stop, May::Restart, May::Reset];
 
 /// What it may ask wherever there is one: it changes nothing.
 const SEES: [May; 5] = [May::Status, May::Events, May::Logs, May::Crashes, May::Denials];
@@ -47,7 +54,8 @@ pub(super) fn read(top: &mut Fields<'_, '_>, system: &mut System) {
     worker.sandbox.memory_max = Some(memory.0);
     let expose = fields.read("expose").unwrap_or(false);
     let address = address(&mut fields, expose);
-    worker.actors.push(actor(&fields, expose));
+    token(&mut fields, &mut worker);
+    worker.actors.push(actor(&fields, expose, &worker));
     let (head, groups) = (fields.head(), &mut system.groups);
     fields.finish();
     if groups.iter().any(|group| group.name == NAME) {
@@ -63,6 +71,14 @@ pub(super) fn read(top: &mut Fields<'_, '_>, system: &mut System) {
     groups.push(Group::new(NAME));
     system.listeners.push(Listener { name: NAME.to_owned(), address });
     system.workers.push(worker);
+}
+
+/// Hands it what those have to know who give orders.
+fn token(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
+    let Some(path) = fields.read::<PathBuf>(TOKEN) else { return };
+    let place = fields.take(TOKEN).map(Spanned::span).unwrap_or_default();
+    fields.reader.places.insert(format!("worker.{NAME}.load_credential.{TOKEN}"), place);
+    worker.credentials.insert(TOKEN.to_owned(), path);
 }
 
 /// Returns the grant by which it asks a worker how that stands.
@@ -101,12 +117,19 @@ fn address(fields: &mut Fields<'_, '_>, expose: bool) -> Option<Address> {
     None
 }
 
-fn actor(fields: &Fields<'_, '_>, expose: bool) -> Actor {
+fn actor(fields: &Fields<'_, '_>, expose: bool, worker: &Worker) -> Actor {
     let line = u32::try_from(line_of(fields.reader.text, fields.head().start)).unwrap_or(u32::MAX);
+    let mut text = format!("expose = {expose}");
+    if worker.credentials.contains_key(TOKEN) {
+        let is_taken = |may: &May| ORDERS.contains(may) && worker.may.contains(may);
+        let orders: Vec<_> =
+            May::ALL.iter().filter(|(may, ..)| is_taken(may)).map(|(_, word, _)| *word).collect();
+        text.push_str(&format!(", token = true, orders = {orders:?}"));
+    }
     Actor {
         name: "desk".to_owned(),
         type_name: ACTOR.to_owned(),
-        args: Some(Args { text: format!("{{ expose = {expose} }}"), line }),
+        args: Some(Args { text: format!("{{ {text} }}"), line }),
         mailbox: Mailbox::default(),
         restart: None,
         significant: false,

@@ -15,7 +15,13 @@ pub(super) const KEYS: &[Key] = &[
         "may",
         "`[]`",
         "[\"restart\"]",
-        "What it may order, as `may` of a worker; what only looks it may ask anyhow.",
+        "What it may order, as `may` of a worker; what only looks it may ask anyhow. Over HTTP it takes orders with `token` alone.",
+    ),
+    (
+        "token",
+        "none",
+        "\"/etc/shop/admin.token\"",
+        "A file with what those have to know who give orders over HTTP: 16 bytes or more, without counting whitespace at its end. It is handed over as `load_credential` hands secrets. Of `may`, `start`, `stop`, `restart` and `reset` are served; without a token none, and with it what workers printed is shown to those alone who know it. See [the dashboard](dashboard.md).",
     ),
     ("memory_max", "`\"128M\"`", "\"64M\"", "As `memory_max` of a sandbox."),
     (
