@@ -85,8 +85,9 @@ fn documented() -> BTreeSet<String> {
     let page = read(&source::workspace().join("docs/metrics.md"));
     let (_, metrics) = page.split_once("\n## Metrics\n").expect("the page has that part");
     let (metrics, _) = metrics.split_once("\n## ").unwrap_or((metrics, ""));
-    let names = metrics.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    names.map(|name| format!("bailiwick_{name}")).collect()
+    let cells = metrics.lines().filter_map(|line| line.strip_prefix("| `")?.split('|').next());
+    let names = cells.flat_map(|cell| cell.split(['`', ',', ' ']).filter(|name| !name.is_empty()));
+    names.filter(|name| *name != "metric").map(|name| format!("bailiwick_{name}")).collect()
 }
 
 /// Returns every name of a metric in a text.
@@ -166,11 +167,15 @@ fn get(address: &str, path: &str) -> String {
     answer
 }
 
+/// What a worker has whose actors are counted.
+const ACTOR: &str = "actor.life = { type = \"Life\", args = {} }";
+
 /// Seen to fail with rows that nobody exports. Where promtool is, it looks too.
 #[test]
 fn what_is_exported_is_what_the_page_lists() {
-    let manifest =
-        format!("[admin]\ntcp = \"127.0.0.1:0\"\nexec = {BAILIWICK:?}\n[worker.web]\nexec = \"tw\"\n");
+    let manifest = format!(
+        "[admin]\ntcp = \"127.0.0.1:0\"\nexec = {BAILIWICK:?}\n[worker.web]\nexec = \"tw\"\n{ACTOR}\n"
+    );
     let mut supervised = run!(&manifest);
     let address = served_at(&supervised);
     supervised.wait_for_state("web", State::Ready);
@@ -184,7 +189,10 @@ fn what_is_exported_is_what_the_page_lists() {
         let types = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
         let found: BTreeSet<_> = types.map(str::to_owned).collect();
         assert!(found.is_subset(&documented()), "not in docs/metrics.md: {found:?}");
-        (found == documented()).then(|| metrics.to_owned())
+        // Nothing is lost here, so nothing is told of that.
+        let mut expected = documented();
+        expected.remove("bailiwick_dead_letters_total");
+        (found == expected).then(|| metrics.to_owned())
     });
     if !needs_program("promtool", "prometheus") {
         let file = supervised.path().join("metrics.txt");

@@ -1,16 +1,17 @@
 //! The arguments of every command.
 
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bailiwick_supervisor::control::signal_number;
-use bailiwick_supervisor::manifest;
 use bailiwick_wire::log::Priority;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
+pub(crate) use self::values::Since;
+use self::values::{count, interval, level, score, signal, since, time};
 use crate::completion::names;
-use crate::json;
 use crate::top::Sort;
 
 /// Supervises workers that host actors, each with exactly the privileges that its manifest grants.
@@ -365,15 +366,6 @@ pub(crate) struct Logs {
     pub(crate) place: Place,
 }
 
-/// From when on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Since {
-    /// So long ago.
-    Ago(Duration),
-    /// Since this moment, given since 1970.
-    Moment(Duration),
-}
-
 /// Show what happened.
 #[derive(Debug, Args)]
 pub(crate) struct Events {
@@ -623,44 +615,8 @@ impl Place {
     }
 }
 
-fn signal(text: &str) -> Result<u8, String> {
-    signal_number(text).ok_or_else(|| "expected a signal, as HUP, SIGHUP or 1".into())
-}
-
 /// The words that the supervisor takes for how lines are written.
 const LOG_FORMATS: [&str; 3] = ["human", "json", "auto"];
-
-fn count(text: &str) -> Result<usize, String> {
-    if text == "all" {
-        return Ok(usize::MAX);
-    }
-    text.parse().map_err(|_| "expected a number of lines, or all".into())
-}
-
-fn level(text: &str) -> Result<Priority, String> {
-    let names = Priority::ALL.map(Priority::word).join(", ");
-    Priority::from_word(text).ok_or_else(|| format!("expected one of {names}, or a number from 0 to 7"))
-}
-
-fn since(text: &str) -> Result<Since, String> {
-    let found = manifest::duration(text).map(Since::Ago).or_else(|| json::moment(text).map(Since::Moment));
-    found.ok_or_else(|| "expected a span, as 5m, or a moment, as 2026-05-01T12:00:00Z".into())
-}
-
-fn score(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|score| (0.0..=10.0).contains(score));
-    number.ok_or_else(|| "expected a score from 0.0 to 10.0".into())
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
-    let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
-    let found = manifest::duration(text).filter(|interval| limits.contains(interval));
-    found.ok_or_else(|| "expected a time from 100ms to 1h".into())
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    manifest::duration(text).ok_or_else(|| "expected a number and a unit: 250ms, 10s, 5m".into())
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,61 @@
+//! The values that arguments take, as people write them.
+
+use std::time::Duration;
+
+use bailiwick_supervisor::control::signal_number;
+use bailiwick_supervisor::manifest;
+use bailiwick_wire::log::Priority;
+
+use crate::json;
+
+/// From when on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// So long ago.
+    Ago(Duration),
+    /// Since this moment, given since 1970.
+    Moment(Duration),
+}
+
+/// Reads a signal by its name or number.
+pub(super) fn signal(text: &str) -> Result<u8, String> {
+    signal_number(text).ok_or_else(|| "expected a signal, as HUP, SIGHUP or 1".into())
+}
+
+/// Reads a number of lines.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    if text == "all" {
+        return Ok(usize::MAX);
+    }
+    text.parse().map_err(|_| "expected a number of lines, or all".into())
+}
+
+/// Reads a priority.
+pub(super) fn level(text: &str) -> Result<Priority, String> {
+    let names = Priority::ALL.map(Priority::word).join(", ");
+    Priority::from_word(text).ok_or_else(|| format!("expected one of {names}, or a number from 0 to 7"))
+}
+
+/// Reads from when on.
+pub(super) fn since(text: &str) -> Result<Since, String> {
+    let found = manifest::duration(text).map(Since::Ago).or_else(|| json::moment(text).map(Since::Moment));
+    found.ok_or_else(|| "expected a span, as 5m, or a moment, as 2026-05-01T12:00:00Z".into())
+}
+
+/// Reads a score.
+pub(super) fn score(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|score| (0.0..=10.0).contains(score));
+    number.ok_or_else(|| "expected a score from 0.0 to 10.0".into())
+}
+
+/// Reads a time between two looks.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let found = manifest::duration(text).filter(|interval| limits.contains(interval));
+    found.ok_or_else(|| "expected a time from 100ms to 1h".into())
+}
+
+/// Reads a span of time.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    manifest::duration(text).ok_or_else(|| "expected a number and a unit: 250ms, 10s, 5m".into())
+}
