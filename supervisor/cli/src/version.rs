@@ -127,7 +127,7 @@ bailiwick 1.2.3
   profile    release
   compiler   not known
   features   a, b-c
-  protocols  link 4, control request 1, control record 12, log lines 2, crash report 5, state record 3
+  protocols  link 4, control request 1, control record 13, log lines 2, crash report 5, state record 3
 ";
         assert_eq!(words(&sample()), expected);
         let expected = serde_json::json!({
