@@ -195,7 +195,8 @@ impl Cell {
     /// Brings the actor back after its end, because its siblings start anew.
     pub(crate) fn revive(&self) {
         self.watchers_made().ended = None;
-        self.tally.spawned().add(1);
+        // Who never began is counted when it does.
+        self.tally.spawned().add((self.generation() > 0).into());
         self.queue.open();
     }
 

@@ -134,7 +134,9 @@ impl<'c> Hand<'c> {
             // Before its credit goes back, or the sender would send one more to this life.
             self.cell.node.host.spent();
         }
-        self.share.get_or_insert_with(|| workload.share());
+        if !self.cell.is_observer() {
+            self.share.get_or_insert_with(|| workload.share());
+        }
         Credit::gather(&mut self.credit, credit);
         self.begun += 1;
         if self.begun >= BEGUN_MAX {

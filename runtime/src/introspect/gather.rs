@@ -19,7 +19,10 @@ pub(super) async fn snapshot(node: &Arc<Shared>, actors_max: u32) -> Snapshot {
     for tally in node.tallies.all() {
         types.push(counts(&tally));
     }
-    for Seen { cell, waiting, .. } in &seen {
+    for (number, Seen { cell, waiting, .. }) in seen.iter().enumerate() {
+        if number % ACTORS_A_TURN == ACTORS_A_TURN - 1 {
+            yield_now().await;
+        }
         let name = cell.tally().type_name();
         if let Some(counts) = types.iter_mut().find(|counts| counts.type_name == name) {
             counts.waiting += u64::from(*waiting);

@@ -61,11 +61,13 @@ impl Control {
         if !self.is_given.load(Ordering::Relaxed) {
             return Ok(Answered { packets: Vec::new(), outcome: Outcome::NotPermitted });
         }
-        let turn = self.turns.acquire().await.map_err(|_| gone())?;
-        turn.forget();
-        let mut borrowed = self.borrow();
         let limit = request.deadline.saturating_add(GRACE);
-        match timeout(limit, borrowed.exchange(&request)).await {
+        let answer = async {
+            let turn = self.turns.acquire().await.map_err(|_| gone())?;
+            turn.forget();
+            self.borrow().exchange(&request).await
+        };
+        match timeout(limit, answer).await {
             Ok(answer) => answer,
             Err(_) => {
                 let text = format!("the supervisor did not answer {:?} within {limit:?}", request.verb);

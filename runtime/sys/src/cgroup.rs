@@ -9,6 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
+use crate::fork;
 use crate::shares::{Controller, Settings, Shares};
 
 mod hierarchies;
@@ -71,8 +72,8 @@ struct Unified {
     events: File,
     entry: File,
     /// Kernels were seen to kill at birth whoever starts in a group that was killed before; so from then on one
-    /// enters it after birth, which is slower.
-    was_killed: bool,
+    /// enters it after birth, which is slower. So does one from the first time on where clone3 is refused.
+    enters_late: bool,
 }
 
 impl Cgroup {
@@ -180,12 +181,12 @@ impl Cgroup {
 
     /// Returns the group that a child can be born in.
     pub fn birthplace(&self) -> Option<BorrowedFd<'_>> {
-        self.v2.as_ref().filter(|v2| !v2.was_killed).map(|v2| v2.directory.as_fd())
+        self.v2.as_ref().filter(|v2| !v2.enters_late).map(|v2| v2.directory.as_fd())
     }
 
     /// Returns the files by which a child enters the groups that it was not born in.
     pub fn entries(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let late = self.v2.iter().filter(|v2| v2.was_killed).map(|v2| &v2.entry);
+        let late = self.v2.iter().filter(|v2| v2.enters_late).map(|v2| &v2.entry);
         self.admissions.iter().chain(late).map(AsFd::as_fd)
     }
 
@@ -193,7 +194,7 @@ impl Cgroup {
     pub fn kill(&mut self) -> io::Result<()> {
         match &mut self.v2 {
             Some(v2) if !v2.is_empty() => {
-                v2.was_killed = true;
+                v2.enters_late = true;
                 v2.kill.write_all(b"1")
             }
             Some(_) | None => Ok(()),
@@ -244,7 +245,7 @@ impl Unified {
         Some(Self {
             directory: File::open(group).ok()?,
             entry: open_to_write(&group.join("cgroup.procs")).ok()?,
-            was_killed: false,
+            enters_late: !fork::knows_clone3(),
             kill: open_to_write(&group.join("cgroup.kill")).ok()?,
             events: File::open(group.join("cgroup.events")).ok()?,
         })

@@ -17,9 +17,22 @@ pub(crate) fn fork(
     cgroup: Option<BorrowedFd<'_>>,
 ) -> Result<i32, Failed> {
     match clone3(flags, exit_signal, pidfd, cgroup) {
-        Err(Failed { errno: Errno::ENOSYS, .. }) if cgroup.is_none() => clone(flags, exit_signal, pidfd),
+        Err(failed) if cgroup.is_none() && is_refused(failed.errno) => clone(flags, exit_signal, pidfd),
         made => made,
     }
+}
+
+/// Returns whether clone3 is there, and nobody refuses it to this process.
+pub(crate) fn knows_clone3() -> bool {
+    // SAFETY: with a size of zero nothing is read, and the kernel refuses it with EINVAL before it makes anything.
+    let made = unsafe { libc::syscall(libc::SYS_clone3, std::ptr::null::<libc::clone_args>(), 0_usize) };
+    !matches!(check("clone3", made), Err(failed) if is_refused(failed.errno))
+}
+
+/// Tells whether that may be a filter's answer to clone3; older ones of engines say EPERM. What is really not permitted clone
+/// refuses as well.
+fn is_refused(errno: Errno) -> bool {
+    matches!(errno, Errno::ENOSYS | Errno::EPERM)
 }
 
 fn clone3(
@@ -50,6 +63,14 @@ fn clone(flags: u64, exit_signal: libc::c_int, pidfd: &mut RawFd) -> Result<i32,
     // SAFETY: as for clone3. `pidfd` outlives the call.
     let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0_usize, &raw mut *pidfd, 0_usize, 0_usize) };
     let pid = check("clone", pid)? as i32;
+    if pid > 0 && flags & libc::CLONE_PIDFD as u64 != 0 && *pidfd < 0 {
+        // The call ignores flags that the kernel does not know, those before 5.2 this one.
+        // SAFETY: takes numbers; nobody has waited for the child, so the number is still its own.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+        // SAFETY: takes numbers and writes nothing.
+        unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+        return Err(Failed { call: "clone", errno: Errno::ENOSYS });
+    }
     if pid == 0 {
         (1..=LAST_SIGNAL).filter(|signal| is_handled(*signal)).for_each(|signal| {
             // SAFETY: takes a number and a constant; the default meaning runs no code of ours.
@@ -92,6 +113,12 @@ mod tests {
         // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
         wait::wait_for_end(pidfd.as_fd()).ok()
+    }
+
+    #[test]
+    fn clone3_is_there() {
+        assert!(knows_clone3());
+        assert!(is_refused(Errno::ENOSYS) && !is_refused(Errno::EINVAL));
     }
 
     #[test]

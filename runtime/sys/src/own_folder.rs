@@ -1,8 +1,8 @@
 //! A folder that belongs to this process's user, and into which nobody else can put anything.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, Permissions, set_permissions};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
@@ -42,6 +42,15 @@ pub fn make(path: &Path) -> Result<(), Failed> {
     mkdir(path, Mode::S_IRWXU).map_err(failed("mkdir"))
 }
 
+/// Makes a folder through which everybody may pass, whatever this process's mask, if it is missing; those above it too.
+pub(crate) fn passage(path: &Path) {
+    // What goes wrong shows when the folder below it is made.
+    let _ = path.parent().map(|above| DirBuilder::new().mode(0o711).recursive(true).create(above));
+    if DirBuilder::new().create(path).is_ok() {
+        let _ = set_permissions(path, Permissions::from_mode(0o711));
+    }
+}
+
 /// Opens the folder at `path`, which is made if it is missing, for this user alone, with those above it. The last
 /// component may not be a link.
 ///
@@ -49,7 +58,7 @@ pub fn make(path: &Path) -> Result<(), Failed> {
 /// See [`FolderError`].
 pub fn open(path: &Path) -> Result<OwnedFd, FolderError> {
     // The error, if any, shows when the folder is opened.
-    let _ = path.parent().map(|above| DirBuilder::new().mode(0o711).recursive(true).create(above));
+    let _ = path.parent().map(passage);
     let _ = make(path);
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let folder = openat(AT_FDCWD, path, flags, Mode::empty()).map_err(failed("open"))?;
@@ -66,8 +75,8 @@ pub fn open(path: &Path) -> Result<OwnedFd, FolderError> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{Permissions, metadata, set_permissions};
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::fs::metadata;
+    use std::os::unix::fs::symlink;
 
     use super::*;
     use crate::Errno;

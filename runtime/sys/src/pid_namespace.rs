@@ -299,7 +299,7 @@ fn hold(lives: BorrowedFd<'_>, stand: BorrowedFd<'_>) -> ! {
 }
 
 /// What the process in between may be refused.
-const CALLS: [&str; 4] = ["clone3", NEW_PIDS, JOIN, INIT];
+const CALLS: [&str; 5] = ["clone3", NEW_PIDS, JOIN, INIT, "clone"];
 const INIT: &str = "the start of the first process";
 const NEW_PIDS: &str = "unshare(CLONE_NEWPID)";
 const TOLD_BYTES: usize = 16;

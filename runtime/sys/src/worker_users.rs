@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Errno, Failed};
 use crate::files::Lock;
+use crate::own_folder::passage;
 
 /// The range of users, and where its locks are.
 #[derive(Clone, Debug)]
@@ -97,7 +98,7 @@ impl UidRange {
 
     fn make_folder(&self) -> Result<(), ClaimError> {
         // Other users have state directories beside it. What goes wrong shows at the next one.
-        let _ = self.folder.parent().map(|above| DirBuilder::new().recursive(true).mode(0o711).create(above));
+        let _ = self.folder.parent().map(passage);
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.map_err(|error| {
             let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));

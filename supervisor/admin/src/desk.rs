@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use bailiwick::Supervisor;
 use bailiwick::control::Event;
+use bailiwick::introspect::ACTORS_MAX;
 use bailiwick::prelude::*;
 use serde::Deserialize;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 use crate::gate::Gate;
 use crate::history::History;
@@ -70,6 +71,8 @@ pub(crate) struct Office {
     pub(crate) desk: DeskRef,
     pub(crate) recent: Arc<Mutex<Recent>>,
     pub(crate) rates: Arc<Mutex<Rates>>,
+    /// Places for those who follow events.
+    pub(crate) followers: Arc<Semaphore>,
     /// Missing without a token in the manifest.
     pub(crate) gate: Option<Arc<Gate>>,
 }
@@ -107,6 +110,8 @@ impl AdminDesk {
 
 impl Desk for AdminDesk {
     async fn survey(&mut self, cx: &mut Context, actors: u32) -> Vec<Said> {
+        // Two kinds of questions at most, however many numbers people ask for, so that what was said a moment ago serves all.
+        let actors = if actors == 0 { 0 } else { ACTORS_MAX };
         let is_fresh = |last: &&Survey| last.actors >= actors && last.at.elapsed() < FRESH;
         if let Some(last) = self.last.as_ref().filter(is_fresh) {
             return last.said.clone();
@@ -128,6 +133,7 @@ impl Actor for AdminDesk {
             desk: cx.me(),
             recent: Arc::default(),
             rates: Arc::default(),
+            followers: Arc::new(Semaphore::new(site::FOLLOWERS_MAX)),
             gate: self.gate(cx)?.map(Arc::new),
         };
         let listener = listener(cx)?;

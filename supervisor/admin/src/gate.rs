@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bailiwick::Credential;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
 use crate::orders::Order;
@@ -14,6 +15,8 @@ use crate::session::{Session, Sessions, is_same};
 const TOKEN_MIN: usize = 16;
 /// How long nobody is let in after a wrong token, over everybody together: who drops the connection gains no time by it.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How many tokens may wait to be looked at.
+const LINE_MAX: usize = 8;
 
 /// The token, who has signed in with it, and what they may order.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(crate) struct Gate {
     token: Token,
     orders: Vec<Order>,
     sessions: Mutex<Sessions>,
+    /// Those whose tokens are looked at, or wait for that.
+    line: Semaphore,
     /// When the next token is looked at.
     opens: tokio::sync::Mutex<Instant>,
     /// One order at a time, so that connections to the supervisor are left for those who look.
@@ -59,7 +64,8 @@ impl Gate {
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
         let (sessions, giving) = (Mutex::default(), tokio::sync::Mutex::default());
-        Ok(Self { token, orders, sessions, opens: tokio::sync::Mutex::new(Instant::now()), giving })
+        let (line, opens) = (Semaphore::new(LINE_MAX), tokio::sync::Mutex::new(Instant::now()));
+        Ok(Self { token, orders, sessions, line, opens, giving })
     }
 
     /// Returns what may be ordered.
@@ -67,8 +73,11 @@ impl Gate {
         &self.orders
     }
 
-    /// Tells whether somebody knows the token. After a wrong one, whoever comes next waits.
+    /// Tells whether somebody knows the token. After a wrong one, whoever comes next waits; where many wait already, nobody more is
+    /// let in.
     pub(crate) async fn admits(&self, token: &str, from: &str) -> bool {
+        // Who guesses in a crowd waits for nothing, and keeps nobody waiting for long.
+        let Ok(_place) = self.line.try_acquire() else { return false };
         let mut opens = self.opens.lock().await;
         sleep_until(*opens).await;
         let is_right = is_same(self.token.bytes(), token.trim_ascii_end());
@@ -139,5 +148,15 @@ mod tests {
         }
         assert!(gate.admits(TOKEN, "here").await);
         assert!(start.elapsed() >= Duration::from_secs(4), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_guesses_in_a_crowd_holds_up_who_knows_for_seconds_only() {
+        let gate = Gate::of_text(TOKEN, Vec::new()).expect("it is long enough");
+        let start = Instant::now();
+        let crowd = futures::future::join_all((0..100).map(|_| gate.admits("wrong", "there"))).await;
+        assert!(!crowd.contains(&true));
+        assert!(gate.admits(TOKEN, "here").await);
+        assert!(start.elapsed() <= PAUSE * 10, "{:?}", start.elapsed());
     }
 }

@@ -38,6 +38,15 @@ pub(crate) fn comes_from_here(headers: &HeaderMap) -> bool {
     all(ORIGIN, &is_here) && all(SEC_FETCH_SITE, &|site| matches!(site, "same-origin" | "none"))
 }
 
+/// Tells whether a page of another site asked for something in the background, as browsers say. A person who follows a link from there
+/// is welcome.
+pub(crate) fn is_part_of_another_site(headers: &HeaderMap) -> bool {
+    let is =
+        |name: &str, word: &str| headers.get(name).is_some_and(|value| value.as_bytes() == word.as_bytes());
+    let is_from_elsewhere = ["cross-site", "same-site"].iter().any(|site| is("sec-fetch-site", site));
+    is_from_elsewhere && !is("sec-fetch-mode", "navigate")
+}
+
 /// Adds what keeps a browser from making more of an answer than it is.
 pub(crate) fn protect(headers: &mut HeaderMap) {
     for (name, value) in [
@@ -77,6 +86,21 @@ mod tests {
         for site in ["cross-site", "same-site", ""] {
             assert!(!is_ours(&[here, ("sec-fetch-site", site)]), "{site}");
         }
+    }
+
+    #[test]
+    fn what_a_page_of_another_site_asks_for_in_the_background_is_known() {
+        let asked = |site: &'static str, mode: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+            headers.insert("sec-fetch-mode", HeaderValue::from_static(mode));
+            is_part_of_another_site(&headers)
+        };
+        assert!(asked("cross-site", "no-cors") && asked("same-site", "cors"));
+        assert!(
+            !asked("cross-site", "navigate") && !asked("same-origin", "cors") && !asked("none", "navigate")
+        );
+        assert!(!is_part_of_another_site(&HeaderMap::new()), "a program says nothing of the kind");
     }
 
     #[test]

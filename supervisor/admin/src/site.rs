@@ -20,6 +20,7 @@ use futures::future::join;
 use futures::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
 
 use crate::dashboard;
 use crate::desk::Office;
@@ -44,6 +45,11 @@ const ACTORS: u32 = 20;
 
 /// The most bytes of a form.
 const FORM_BYTES_MAX: usize = 4096;
+/// How long an answer takes at most, from the end of the head of its question to the beginning of its own.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// How many follow events at a time, of all that may be connected: others find a place.
+pub(crate) const FOLLOWERS_MAX: usize = 32;
+
 /// How often a stream of events that has nothing to tell says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -76,8 +82,11 @@ pub(crate) fn router(office: Office, expose: bool, is_file: bool) -> Router {
             let text =
                 "this is served to those who name this machine, as 127.0.0.1: see `expose` of [admin]\n";
             (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+        } else if guard::is_part_of_another_site(request.headers()) {
+            (StatusCode::FORBIDDEN, "a page of another site asked for this\n").into_response()
         } else {
-            next.run(request).await
+            let answer = timeout(ANSWER_LIMIT, next.run(request)).await;
+            answer.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
         };
         guard::protect(response.headers_mut());
         response
@@ -160,8 +169,13 @@ async fn workers(State(office): State<Office>) -> Response {
 }
 
 async fn actors(State(office): State<Office>, Query(wish): Query<Many>) -> Response {
-    match survey(&office, wish.n.unwrap_or(ACTORS)).await {
-        Ok(said) => plain(StatusCode::OK, JSON, json::document(&inside::actors(said))),
+    let wanted = wish.n.unwrap_or(ACTORS);
+    match survey(&office, wanted).await {
+        Ok(mut said) => {
+            let found = said.iter_mut().filter_map(|one| one.answer.as_mut().ok());
+            found.for_each(|one| one.actors.truncate(wanted as usize));
+            plain(StatusCode::OK, JSON, json::document(&inside::actors(said)))
+        }
         Err(error) => busy(&error),
     }
 }
@@ -180,15 +194,19 @@ async fn survey(office: &Office, actors: u32) -> Result<Vec<Said>, AskError> {
 
 /// Streams what happens from now on, each event as `events -f --json` has it; what a slow reader missed is counted.
 async fn events(State(office): State<Office>) -> Response {
+    let Ok(seat) = Arc::clone(&office.followers).try_acquire_owned() else {
+        let text = format!("{FOLLOWERS_MAX} follow events already\n");
+        return plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, text);
+    };
     let last = office.history.lock().unwrap_or_else(PoisonError::into_inner).last();
     let receiver = office.events.subscribe();
-    let stream = stream::unfold((receiver, last), async |(mut receiver, mut last)| {
+    let stream = stream::unfold((receiver, last, seat), async |(mut receiver, mut last, seat)| {
         loop {
             match receiver.recv().await {
                 Ok(event) => {
                     let lost = event.number.saturating_sub(last + 1);
                     last = event.number;
-                    return Some((Ok::<_, Infallible>(sent(&event, lost)), (receiver, last)));
+                    return Some((Ok::<_, Infallible>(sent(&event, lost)), (receiver, last, seat)));
                 }
                 // The gap in the numbers tells of it.
                 Err(RecvError::Lagged(_)) => {}

@@ -43,7 +43,7 @@ fn ask(cx: &Context, row: &Row, actors: u32) -> Option<impl Future<Output = Said
     let (worker, instance, generation) = (row.name.clone(), row.instance, row.generation);
     Some(async move {
         let answer = peer.look(actors).ask(PATIENCE).await;
-        let answer = answer.map(bounded).map_err(|error| error.to_string());
+        let answer = answer.map(bounded).map_err(|error| told(&error));
         Said { worker, instance, generation, answer }
     })
 }
@@ -59,7 +59,18 @@ fn bounded(mut found: Snapshot) -> Snapshot {
         .chain(found.links.iter_mut().map(|one| &mut one.peer))
         .chain(found.dead_letters.iter_mut().map(|(reason, _)| reason));
     texts.for_each(cut);
+    // What was more than that goes at once.
+    found.types.shrink_to_fit();
+    found.links.shrink_to_fit();
+    found.actors.shrink_to_fit();
+    found.dead_letters.shrink_to_fit();
     found
+}
+
+/// Returns why a worker said nothing. Some of that may be its own words.
+fn told(error: &AskError) -> String {
+    let plain = |letter: char| if letter.is_ascii_graphic() || letter == ' ' { letter } else { '?' };
+    error.to_string().chars().take(TEXT_MAX).map(plain).collect()
 }
 
 /// Takes out of a text what is no name of ours, and cuts what is long.
@@ -70,6 +81,7 @@ fn cut(text: &mut String) {
     }
     // All of it is ASCII now.
     text.truncate(TEXT_MAX);
+    text.shrink_to_fit();
 }
 
 #[cfg(test)]

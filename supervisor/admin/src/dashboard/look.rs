@@ -32,10 +32,12 @@ impl Look {
         let survey = office.desk.survey(actors).ask(PATIENCE);
         let (status, said) = join(office.supervisor.status(), survey).await;
         let (said, unheard) = match said {
-            Ok(said) => (said, None),
+            Ok(said) => {
+                office.rates.lock().unwrap_or_else(PoisonError::into_inner).note(Instant::now(), &said);
+                (said, None)
+            }
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
-        office.rates.lock().unwrap_or_else(PoisonError::into_inner).note(Instant::now(), &said);
         Ok(Self { status: status?, said, unheard })
     }
 

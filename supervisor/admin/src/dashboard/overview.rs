@@ -78,7 +78,7 @@ pub(super) fn troubles(head: &Head) -> Vec<&'static str> {
 pub(super) fn line(look: &Look, row: &Row) -> Line {
     let none = || "–".to_owned();
     let found = look.snapshot(row);
-    let waiting = found.map(|found| found.types.iter().map(|one| one.waiting).sum::<u64>());
+    let waiting = found.map(|found| found.types.iter().map(|one| one.waiting).fold(0, u64::saturating_add));
     Line {
         title: row.title(),
         state: row.state.word(),

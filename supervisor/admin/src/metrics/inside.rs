@@ -13,6 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::ByInstance;
 use crate::survey::Said;
 
+/// The library writes labels as they are: what is a worker's own word has gone through [`survey`](crate::survey) and is plain.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByType {
     worker: String,

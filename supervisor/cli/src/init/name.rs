@@ -11,8 +11,8 @@ const WORDS_OF_RUST: &str = "abstract as async await become box break const cont
 const CRATES_OF_RUST: [&str; 6] = ["alloc", "core", "proc-macro", "proc_macro", "std", "test"];
 /// What cargo calls folders of its own, where programs lie.
 const FOLDERS_OF_CARGO: [&str; 4] = ["build", "deps", "examples", "incremental"];
-/// What the skeleton depends on.
-const DEPENDENCIES: [&str; 2] = ["bailiwick", "tokio"];
+/// What the skeleton depends on, and what it is run by.
+const DEPENDENCIES: [&str; 3] = ["bailiwick", "bailiwickd", "tokio"];
 
 /// Returns what is wrong with a name.
 pub(super) fn flaw(name: &str) -> Option<&'static str> {
