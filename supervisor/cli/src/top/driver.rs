@@ -129,11 +129,7 @@ impl Driver {
     /// Is stopped, until somebody lets it continue.
     fn suspend(&mut self) -> Result<(), Failure> {
         self.console.leave();
-        // Not SIGSTOP, which would also stop it where nobody is there who could let it continue.
-        let stop: SigSet = [Signal::SIGTSTP].into_iter().collect();
-        let stopped =
-            stop.thread_unblock().and_then(|()| raise(Signal::SIGTSTP)).and_then(|()| stop.thread_block());
-        stopped.map_err(|errno| failed("stop")(errno.into()))?;
+        raise(Signal::SIGSTOP).map_err(|errno| failed("stop")(errno.into()))?;
         self.console.again()
     }
 }
