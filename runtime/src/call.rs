@@ -15,6 +15,7 @@ use crate::address::Address;
 use crate::asked::{Asked, expired};
 use crate::envelope::Envelope;
 use crate::executor::{self, Role};
+use crate::failures;
 use crate::outcome::{AskError, NotDelivered, TellError};
 use crate::outlet::Room;
 use crate::payload::Portable;
@@ -79,6 +80,7 @@ impl<R> Call<R> {
                 bytes: u32::try_from(size_of::<P::Message>()).unwrap_or(u32::MAX),
                 reply: Reply::nobody(),
                 deadline: None,
+                queued: None,
                 chain: None,
                 trace: None,
                 credit: None,
@@ -155,12 +157,13 @@ impl<R: Portable> Call<R> {
         let mut timer = pin!(sleep_until(deadline));
         let slot = Arc::new(Slot::<R>::new());
         let (address, envelope) = self.seal_ask(Reply::local(slot.clone()), &scope, deadline);
-        let mut asked = Asked::begin(address, envelope, slot)?;
+        let mut asked = Asked::begin(address, envelope, slot).map_err(failed)?;
         poll_fn(|task| match asked.poll(task.waker()) {
             Poll::Ready(outcome) => Poll::Ready(outcome),
             Poll::Pending => timer.as_mut().poll(task).map(|()| Err(asked.expire())),
         })
         .await
+        .map_err(failed)
     }
 
     /// Sends it and blocks this thread until the reply or the deadline: for threads that may block, outside of any
@@ -176,15 +179,15 @@ impl<R: Portable> Call<R> {
         let deadline = until(&scope, deadline);
         let slot = Arc::new(Slot::<R>::new());
         let (address, envelope) = self.seal_ask(Reply::local(slot.clone()), &scope, deadline);
-        let mut asked = Asked::begin(address, envelope, slot)?;
+        let mut asked = Asked::begin(address, envelope, slot).map_err(failed)?;
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         loop {
             if let Poll::Ready(outcome) = asked.poll(&waker) {
-                return outcome;
+                return outcome.map_err(failed);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(asked.expire());
+                return Err(failed(asked.expire()));
             }
             thread::park_timeout(left);
         }
@@ -208,14 +211,22 @@ impl<T: Portable> Call<Replies<T>> {
         // The stream gives the ask up when it is dropped, so it is there before anything can go wrong.
         let stream = ReplyStream::new(Arc::clone(&slot));
         let (address, envelope) = self.seal_ask(Reply::local(slot.clone()), &scope, deadline);
-        let _sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| refused.reason)?;
+        let _sent = Sent::offer(&address, envelope, Room::Wait).map_err(|refused| failed(refused.reason))?;
         poll_fn(|task| match slot.poll_open(task.waker()) {
             Poll::Ready(opened) => Poll::Ready(opened),
             Poll::Pending => timer.as_mut().poll(task).map(|()| Err(expired(slot.abandon()))),
         })
-        .await?;
+        .await
+        .map_err(failed)?;
         Ok(stream)
     }
+}
+
+/// Counts an ask that ends without a reply.
+fn failed(error: impl Into<AskError>) -> AskError {
+    let error = error.into();
+    failures::note(&error);
+    error
 }
 
 /// Returns whether this thread may wait for `address` without waiting for itself.

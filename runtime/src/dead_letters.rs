@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bailiwick_wire::schema::ProtocolSchema;
 
 use crate::envelope::method_name;
+use crate::failures::word;
 use crate::name::ActorName;
 use crate::outcome::NotDelivered;
 
@@ -133,33 +134,6 @@ impl State {
 impl DeadLetter {
     fn is(&self, to: &ActorName, what: (&'static str, &'static str), reason: &NotDelivered) -> bool {
         (self.protocol, self.method) == what && self.to == *to && self.reason == *reason
-    }
-}
-
-/// The reason as a label of a count.
-fn word(reason: &NotDelivered) -> &'static str {
-    match reason {
-        NotDelivered::PeerDown { .. } => "peer_down",
-        NotDelivered::TooLarge { .. } => "too_large",
-        NotDelivered::Full => "full",
-        NotDelivered::UsedUp => "used_up",
-        NotDelivered::TooOften => "too_often",
-        NotDelivered::Expired => "expired",
-        NotDelivered::Cancelled => "cancelled",
-        NotDelivered::NotGranted => "not_granted",
-        NotDelivered::SchemaMismatch { .. } => "schema_mismatch",
-        NotDelivered::Undecodable { .. } => "undecodable",
-        NotDelivered::Draining => "draining",
-        NotDelivered::Unready => "unready",
-        NotDelivered::NoSuchActor => "no_such_actor",
-        NotDelivered::Stale { .. } => "stale",
-        NotDelivered::DescriptorsExhausted => "descriptors_exhausted",
-        NotDelivered::LinkClosed(_) => "link_closed",
-        NotDelivered::Dropped => "dropped",
-        NotDelivered::Ended { .. } => "ended",
-        NotDelivered::NotServed { .. } => "not_served",
-        // The rest is told to the sender before the message leaves its hands.
-        _ => "other",
     }
 }
 

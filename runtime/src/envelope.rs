@@ -19,6 +19,7 @@ use crate::outcome::{AskError, NotDelivered};
 use crate::payload::{Encode, Payload};
 use crate::protocol::ProtocolMessage;
 use crate::reply::Reply;
+use crate::sample::Stamp;
 use crate::trace::Trace;
 
 /// A message with everything that travels with it, in the box that the message is in: only the box is moved.
@@ -34,6 +35,8 @@ pub(crate) struct Envelope<M: ?Sized = dyn Message> {
     pub(crate) bytes: u32,
     pub(crate) reply: Reply,
     pub(crate) deadline: Option<Instant>,
+    /// Of one that is measured: when it came to the mailbox.
+    pub(crate) queued: Stamp,
     /// The asks that wait for this one; `None` for a tell and for an ask from outside of any actor.
     pub(crate) chain: Option<Arc<Chain>>,
     pub(crate) trace: Trace,
@@ -100,9 +103,20 @@ impl Message for Stored {
 impl<M> Envelope<M> {
     /// Puts another message in.
     pub(crate) fn with<N>(self, message: N) -> Envelope<N> {
-        let Self { protocol, method, priority, bytes, reply, deadline, chain, trace, credit, message: _ } =
-            self;
-        Envelope { protocol, method, priority, bytes, reply, deadline, chain, trace, credit, message }
+        let Self {
+            protocol,
+            method,
+            priority,
+            bytes,
+            reply,
+            deadline,
+            queued,
+            chain,
+            trace,
+            credit,
+            message: _,
+        } = self;
+        Envelope { protocol, method, priority, bytes, reply, deadline, queued, chain, trace, credit, message }
     }
 
     /// Tells whether another is for the same method.

@@ -18,6 +18,7 @@ use bailiwick_wire::schema::ProtocolSchema;
 
 use crate::hosted::Hosted;
 use crate::prelude::*;
+use crate::sample;
 
 /// Served by the runtime of each worker.
 #[protocol]
@@ -48,6 +49,8 @@ pub struct Snapshot {
     pub links: Vec<LinkState>,
     /// Messages that reached no handler, by reason.
     pub dead_letters: Vec<(String, u64)>,
+    /// Asks of its own that ended without a reply, by their outcome.
+    pub ask_failures: Vec<(String, u64)>,
 }
 
 /// What is counted of all actors of one type.
@@ -70,6 +73,51 @@ pub struct TypeCounts {
     pub waiting: u64,
     /// The most that wait for one of them.
     pub waiting_max: u64,
+    /// How long messages waited in mailboxes, and before full ones.
+    pub waits: Durations,
+    /// How long they were handled, with all that their handlers waited for.
+    pub handling: Durations,
+}
+
+/// How long something took, of those that were measured: of each mailbox the first message, and one of each 61 after it.
+#[message]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Durations {
+    /// How many took a microsecond or less, up to two, up to four, and so on; the last of [`Durations::PLACES`] also counts all that took longer.
+    pub counts: Vec<u64>,
+    /// The sum of all.
+    pub sum: Duration,
+}
+
+impl Durations {
+    /// How many places counts have at most.
+    pub const PLACES: usize = sample::BUCKETS;
+
+    /// Returns the time that was enough for so many of a thousand, as far as the counts tell: it is less than twice too long. `None`
+    /// if nothing was measured.
+    ///
+    /// ```
+    /// let found = bailiwick::introspect::Durations { counts: vec![98, 0, 2], ..Default::default() };
+    /// assert_eq!(found.quantile(500).unwrap().as_micros(), 1);
+    /// assert_eq!(found.quantile(990).unwrap().as_micros(), 4);
+    /// ```
+    #[must_use]
+    pub fn quantile(&self, of_thousand: u64) -> Option<Duration> {
+        let all = self.counts.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
+        let wanted = (u128::from(all) * u128::from(of_thousand)).div_ceil(1000).max(1);
+        let mut sum = 0_u128;
+        let place = self.counts.iter().position(|count| {
+            sum += u128::from(*count);
+            sum >= wanted
+        })?;
+        Some(Self::bound(place))
+    }
+
+    /// Returns the longest duration that is counted at a place of the counts.
+    #[must_use]
+    pub fn bound(place: usize) -> Duration {
+        sample::bound(place)
+    }
 }
 
 /// How one actor stands.

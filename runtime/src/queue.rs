@@ -76,7 +76,7 @@ impl Queue {
     /// handed to `dropped`.
     pub(crate) fn offer(
         &self,
-        envelope: Box<Envelope>,
+        mut envelope: Box<Envelope>,
         room: Room,
         mut dropped: impl FnMut(Box<Envelope>),
     ) -> Result<Accepted, Box<Refused>> {
@@ -85,6 +85,7 @@ impl Queue {
             let reason = reason.clone();
             return Err(Box::new(Refused { envelope, reason }));
         }
+        envelope.queued = state.sampler.stamp();
         if state.lets_pass(envelope.priority) && self.fits(&state, envelope.bytes) {
             match envelope.priority {
                 Priority::Ordinary => state.store.push(envelope),
@@ -144,11 +145,11 @@ impl Queue {
             let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             let is_open = state.closed().is_none() && state.has_no_line();
             match self.bounds.policy() {
-                _ if is_open && self.fits(&state, length) => state.store.push_stored(bytes, pack),
+                _ if is_open && self.fits(&state, length) => state.push_stored(bytes, pack),
                 OnFull::DropNewest if is_open => dropped.add(Entry::Stored(state.store.turn_away(pack))),
                 OnFull::DropOldest if is_open && !state.has_high() => {
                     self.make_room(&mut state, length, dropped);
-                    state.store.push_stored(bytes, pack);
+                    state.push_stored(bytes, pack);
                 }
                 _ => {
                     misfit = Some((bytes, pack));

@@ -305,6 +305,7 @@ mod tests {
             bytes: bytes.len() as u32,
             reply: Reply::nobody(),
             deadline: None,
+            queued: None,
             chain: None,
             trace: None,
             credit: None,

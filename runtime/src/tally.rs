@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::sample::Histogram;
+
 /// What became of the actors of one type, since the worker began.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -12,6 +14,8 @@ pub(crate) struct Tally {
     restarts: Count,
     failures: Count,
     handled: Count,
+    waits: Histogram,
+    handling: Histogram,
 }
 
 /// A number that only grows.
@@ -61,6 +65,16 @@ impl Tally {
     /// Messages that were begun with.
     pub(crate) fn handled(&self) -> &Count {
         &self.handled
+    }
+
+    /// How long messages waited, of those that are measured.
+    pub(crate) fn waits(&self) -> &Histogram {
+        &self.waits
+    }
+
+    /// How long they were handled, with all that their handlers waited for.
+    pub(crate) fn handling(&self) -> &Histogram {
+        &self.handling
     }
 }
 

@@ -17,6 +17,7 @@ use crate::panics::catch;
 use crate::progress::{self, Work};
 use crate::protocol::Incoming;
 use crate::reply::Reply;
+use crate::sample::Stamp;
 use crate::scope::Scope;
 use crate::served::Dispatch;
 use crate::trace;
@@ -32,6 +33,8 @@ pub(crate) struct Turns<'c> {
     run: u32,
     /// Messages that were begun with and are not counted yet.
     begun: u64,
+    /// When the message was begun with, if it is one that is measured.
+    measured: Stamp,
 }
 
 /// How a handler ended.
@@ -52,7 +55,7 @@ enum Handled {
 
 impl<'c> Turns<'c> {
     pub(crate) fn new(cell: &'c Arc<Cell>) -> Self {
-        Self { hand: Hand::new(cell), cell, scope: None, run: 0, begun: 0 }
+        Self { hand: Hand::new(cell), cell, scope: None, run: 0, begun: 0, measured: None }
     }
 
     /// Returns what comes next. If that is nothing, the task is woken once there is something.
@@ -84,6 +87,9 @@ impl<'c> Turns<'c> {
     ) -> Result<(), Cause> {
         let Some(mut begun) = self.open() else { return Ok(()) };
         let handled = self.run_handler::<A, D>(actor, cx, &mut begun).await;
+        if let Some(began) = self.measured.take() {
+            self.cell.tally().handling().note(began.elapsed());
+        }
         let &mut Envelope { protocol, method, ref reply, .. } = begun.envelope();
         match handled {
             Handled::Finished | Handled::Abandoned => {}
@@ -132,7 +138,16 @@ impl<'c> Turns<'c> {
         (scope.deadline, scope.before) = (envelope.deadline, envelope.chain.take());
         scope.trace = envelope.trace.take();
         self.begun += 1;
+        self.measured = envelope.queued.take().map(|queued| self.waited_since(queued));
         envelope.reply.start().then_some(begun)
+    }
+
+    /// Counts how long a message waited. Returns when that was over.
+    #[cold]
+    fn waited_since(&self, queued: std::time::Instant) -> std::time::Instant {
+        let now = std::time::Instant::now();
+        self.cell.tally().waits().note(now.saturating_duration_since(queued));
+        now
     }
 
     /// Has the messages counted that were begun with.

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use bailiwick_sys::usage;
 use tokio::task::yield_now;
 
-use super::{ActorState, Snapshot, TypeCounts};
+use super::{ActorState, Durations, Snapshot, TypeCounts};
 use crate::cell::Cell;
+use crate::failures;
 use crate::family::Family;
 use crate::node::Shared;
+use crate::sample::Histogram;
 use crate::tally::Tally;
 
 /// Looks at a worker. A hundred thousand actors are looked at with breaks, in which others have their turn.
@@ -53,6 +55,7 @@ pub(super) async fn snapshot(node: &Arc<Shared>, actors_max: u32) -> Snapshot {
             .into_iter()
             .map(|(reason, count)| (reason.to_owned(), count))
             .collect(),
+        ask_failures: failures::counts(),
     }
 }
 
@@ -93,7 +96,14 @@ fn counts(tally: &Tally) -> TypeCounts {
         handled: tally.handled().read(),
         waiting: 0,
         waiting_max: 0,
+        waits: durations(tally.waits()),
+        handling: durations(tally.handling()),
     }
+}
+
+fn durations(found: &Histogram) -> Durations {
+    let (counts, sum) = found.read();
+    Durations { counts, sum }
 }
 
 fn state(cell: &Cell) -> ActorState {

@@ -128,3 +128,34 @@ fn who_fails_and_comes_back_is_the_same_actor() {
         assert_eq!(found.actors[0].handled, 2);
     });
 }
+
+#[test]
+fn of_a_mailbox_one_message_in_sixty_one_is_measured_how_long_it_waits_and_is_handled() {
+    look(async |cx| {
+        let dog: KennelRef = cx.spawn(KennelRef::serve(|| Dog).named("dog")).expect("it is the first");
+        for _ in 0..123 {
+            dog.bark().ask(SOON).await.expect("it is there");
+        }
+        let dogs = of(&snapshot(cx.node(), 0).await, "Dog").clone();
+        // The first, the 62nd, the 123rd.
+        for found in [&dogs.waits, &dogs.handling] {
+            assert_eq!(found.counts.iter().sum::<u64>(), 3, "{found:?}");
+            assert!(found.sum > Duration::ZERO && found.sum < 3 * SOON, "{found:?}");
+        }
+    });
+}
+
+#[test]
+fn what_takes_long_is_told_as_long() {
+    look(async |cx| {
+        let dog: KennelRef = cx.spawn(KennelRef::serve(|| Dog).named("dog")).expect("it is the first");
+        let after = Duration::from_millis(20);
+        // The first message is measured: it is handled until nobody waits for it any more.
+        dog.sleep().ask(after).await.expect_err("nobody answers");
+        dog.bark().ask(SOON).await.expect("it is there");
+        let found = of(&snapshot(cx.node(), 0).await, "Dog").clone();
+        assert!(found.handling.sum >= after, "{found:?}");
+        assert!(found.handling.quantile(990) >= Some(after), "{found:?}");
+        assert!(found.waits.sum < found.handling.sum, "{found:?}");
+    });
+}

@@ -114,7 +114,7 @@ impl Landing {
         let message = Stored(limits);
         let Some(mut envelope) = spare else {
             let room = Box::new_uninit();
-            let (priority, bytes, chain, trace) = (Priority::Ordinary, length, None, None);
+            let (priority, bytes, queued, chain, trace) = (Priority::Ordinary, length, None, None, None);
             let envelope = Envelope {
                 protocol,
                 method,
@@ -122,6 +122,7 @@ impl Landing {
                 bytes,
                 reply,
                 deadline,
+                queued,
                 chain,
                 trace,
                 credit,

@@ -449,6 +449,7 @@ impl Turn<'_> {
             bytes: payload.bytes.len() as u32,
             reply,
             deadline: deadline.and_then(|at| self.peer.deadline(at)),
+            queued: None,
             chain: Chain::from_ids(extensions.chain.entries().iter().copied()),
             trace: extensions.trace.map(Box::new),
             credit,

@@ -9,8 +9,9 @@ use crate::envelope::Envelope;
 use crate::high::High;
 use crate::line::Line;
 use crate::outcome::NotDelivered;
+use crate::sample::Sampler;
 use crate::signal::Signal;
-use crate::store::{Entry, Store};
+use crate::store::{Entry, Pack, Store};
 
 #[derive(Default)]
 pub(super) struct State {
@@ -19,6 +20,7 @@ pub(super) struct State {
     pub(super) rare: Option<Box<Rare>>,
     /// A rendezvous is possible only while the actor stands here and waits.
     pub(super) actor_waits: bool,
+    pub(super) sampler: Sampler,
     pub(super) actor: Option<Waker>,
 }
 
@@ -40,6 +42,17 @@ impl Rare {
 }
 
 impl State {
+    /// Adds a message that came over a link with these bytes.
+    #[inline]
+    pub(super) fn push_stored(&mut self, bytes: &[u8], pack: impl Pack) {
+        let queued = self.sampler.stamp();
+        self.store.push_stored(bytes, |spare| {
+            let mut envelope = pack(spare);
+            envelope.queued = queued;
+            envelope
+        });
+    }
+
     pub(super) fn closed(&self) -> Option<&NotDelivered> {
         self.rare.as_ref()?.closed.as_ref()
     }

@@ -24,6 +24,7 @@ fn message(number: u16, bytes: &[u8]) -> Envelope<Stored> {
         bytes: bytes.len() as u32,
         reply: Reply::nobody(),
         deadline: None,
+        queued: None,
         chain: None,
         trace: None,
         credit: None,

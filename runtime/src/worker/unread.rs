@@ -115,6 +115,7 @@ fn envelope(
         bytes: found as u32,
         reply: Reply::nobody(),
         deadline: None,
+        queued: None,
         chain: None,
         trace: None,
         credit: unread.sender.map(credit_of),

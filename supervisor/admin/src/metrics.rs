@@ -1,6 +1,7 @@
 //! What Prometheus is told, by the names of docs/metrics.md: base units, bounded sets of labels, never an actor's or a
 //! process's name.
 
+mod durations;
 mod inside;
 
 use std::collections::BTreeMap;
@@ -92,6 +93,7 @@ pub(crate) struct Metrics {
     running: Gauge,
     persist_failing: Gauge,
     missed: Counter,
+    answers: Histogram,
     restarts: Of<ByCause, Counter>,
     exits: Of<ByCause, Counter>,
     startups: Durations<ByWorker>,
@@ -119,6 +121,7 @@ impl Default for Metrics {
             running: Gauge::default(),
             persist_failing: Gauge::default(),
             missed: Counter::default(),
+            answers: Histogram::new(exponential_buckets(0.000_064, 4.0, 9)),
             restarts: Family::default(),
             exits: Family::default(),
             startups: Family::new_with_constructor(durations),
@@ -146,6 +149,11 @@ impl Metrics {
             "events_missed",
             "Events that the supervisor had forgotten before they could be counted here",
             self.missed.clone(),
+        );
+        to.register(
+            "supervisor_answer_duration_seconds",
+            "How long the supervisor took to say how its workers stand, once for each look at these metrics",
+            self.answers.clone(),
         );
         self.register_workers();
         self.inside.register(&mut self.registry);
@@ -201,6 +209,10 @@ impl Metrics {
 
     pub(crate) fn missed(&self, events: u64) {
         self.missed.inc_by(events);
+    }
+
+    pub(crate) fn answered(&self, after: Duration) {
+        self.answers.observe(after.as_secs_f64());
     }
 
     pub(crate) fn ended(&self, worker: &str, cause: Cause) {

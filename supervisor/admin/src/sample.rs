@@ -98,6 +98,7 @@ pub(crate) fn said() -> Vec<crate::survey::Said> {
         actors_total: 2,
         links: vec![link("binder", [100, 40]), link("admin", [3, 3])],
         dead_letters: vec![("mailbox_full".into(), 3)],
+        ask_failures: vec![("expired".into(), 2)],
     };
     let of = |instance, generation, answer| crate::survey::Said {
         worker: "web".into(),

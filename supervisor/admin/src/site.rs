@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -17,7 +17,7 @@ use axum::routing::{get, post};
 use bailiwick::AskError;
 use bailiwick::control::{Event, Status};
 use futures::future::join;
-use futures::{Stream, stream};
+use futures::{Stream, TryFutureExt, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
@@ -145,7 +145,9 @@ async fn health(office: &Office, wish: &Wish, judge: impl Fn(&Status) -> Health)
 }
 
 async fn metrics(State(office): State<Office>, headers: HeaderMap) -> Response {
-    let (status, said) = join(office.supervisor.status(), survey(&office, 0)).await;
+    let asked = Instant::now();
+    let answer = office.supervisor.status().inspect_ok(|_| office.metrics.answered(asked.elapsed()));
+    let (status, said) = join(answer, survey(&office, 0)).await;
     match status {
         Ok(status) => office.metrics.show(&status, &said.unwrap_or_default()),
         Err(error) => return unavailable(&error),

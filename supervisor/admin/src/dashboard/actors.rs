@@ -10,7 +10,7 @@ use bailiwick::introspect::{ActorState, Snapshot, TypeCounts};
 
 use super::frame::live;
 use super::look::Look;
-use super::text::size;
+use super::text::{brief, size};
 use crate::desk::Office;
 
 /// How many actors of each worker are asked for.
@@ -51,6 +51,9 @@ pub(super) struct Type {
     pub(super) waiting: u64,
     pub(super) waiting_max: u64,
     pub(super) handled: u64,
+    /// How long 99 of 100 messages wait at most, and are handled.
+    pub(super) waits: String,
+    pub(super) takes: String,
     pub(super) failures: u64,
     pub(super) restarts: u64,
 }
@@ -108,6 +111,8 @@ pub(super) fn types(worker: &str, found: &Snapshot) -> Vec<Type> {
         waiting: counts.waiting,
         waiting_max: counts.waiting_max,
         handled: counts.handled,
+        waits: brief(counts.waits.quantile(990)),
+        takes: brief(counts.handling.quantile(990)),
         failures: counts.failures,
         restarts: counts.restarts,
     };

@@ -1,5 +1,7 @@
 //! Numbers and states, and how much of a text is shown.
 
+use std::time::Duration;
+
 use bailiwick::control::{Row, State};
 
 /// The longest line that is shown of what a worker printed, in characters.
@@ -21,6 +23,16 @@ pub(super) fn size(bytes: u64) -> String {
         1024..1_048_576 => format!("{} KiB", bytes >> 10),
         1_048_576..1_073_741_824 => format!("{} MiB", bytes >> 20),
         _ => format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64),
+    }
+}
+
+/// Returns a time of which only the order matters: `-` if it is not known.
+pub(super) fn brief(time: Option<Duration>) -> String {
+    let Some(time) = time else { return "-".to_owned() };
+    match time.as_micros() {
+        micros @ 0..1000 => format!("{micros} µs"),
+        micros @ 1000..1_000_000 => format!("{} ms", micros / 1000),
+        micros => format!("{} s", micros / 1_000_000),
     }
 }
 
@@ -63,5 +75,8 @@ mod tests {
             ["0 B", "1023 B", "1 KiB", "3 MiB", "3.0 GiB"]
         );
         assert_eq!([0.0, 0.25, 9.0, 1234.5].map(rate), ["0/s", "0.2/s", "9.0/s", "1234/s"]);
+        let times = [Some(1), Some(999), Some(1999), Some(17_000_000), None];
+        let times = times.map(|micros| brief(micros.map(Duration::from_micros)));
+        assert_eq!(times, ["1 µs", "999 µs", "1 ms", "17 s", "-"]);
     }
 }

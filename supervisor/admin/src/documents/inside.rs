@@ -1,6 +1,6 @@
 //! What workers say of themselves, as `/api/v1/actors` and `/api/v1/links` say it.
 
-use bailiwick::introspect::{ActorState, LinkState, Snapshot, TypeCounts};
+use bailiwick::introspect::{ActorState, Durations, LinkState, Snapshot, TypeCounts};
 use serde::Serialize;
 
 use crate::json::{self, SCHEMA_VERSION};
@@ -36,6 +36,7 @@ pub(crate) struct Actors {
     actors_total: u64,
     actors: Vec<Actor>,
     dead_letters: Vec<DeadLetters>,
+    ask_failures: Vec<AskFailures>,
 }
 
 #[derive(Serialize)]
@@ -49,6 +50,17 @@ struct Type {
     handled: u64,
     waiting: u64,
     waiting_max: u64,
+    /// Of one message in 61; null if none was measured.
+    waits: Option<Quantiles>,
+    handling: Option<Quantiles>,
+}
+
+/// The times that were enough for so many of a hundred, in seconds, each less than twice too long.
+#[derive(Serialize)]
+struct Quantiles {
+    p50_s: f64,
+    p99_s: f64,
+    measured: u64,
 }
 
 #[derive(Serialize)]
@@ -68,6 +80,12 @@ struct Actor {
 struct DeadLetters {
     reason: String,
     messages: u64,
+}
+
+#[derive(Serialize)]
+struct AskFailures {
+    outcome: String,
+    asks: u64,
 }
 
 /// The links of one instance.
@@ -102,6 +120,11 @@ pub(crate) fn actors(said: Vec<Said>) -> Document<Actors> {
             .into_iter()
             .map(|(reason, messages)| DeadLetters { reason, messages })
             .collect(),
+        ask_failures: found
+            .ask_failures
+            .into_iter()
+            .map(|(outcome, asks)| AskFailures { outcome, asks })
+            .collect(),
     })
 }
 
@@ -132,7 +155,14 @@ fn of_type(counts: TypeCounts) -> Type {
         handled: counts.handled,
         waiting: counts.waiting,
         waiting_max: counts.waiting_max,
+        waits: quantiles(&counts.waits),
+        handling: quantiles(&counts.handling),
     }
+}
+
+fn quantiles(found: &Durations) -> Option<Quantiles> {
+    let quantile = |of_thousand| found.quantile(of_thousand).map(|time| time.as_secs_f64());
+    Some(Quantiles { p50_s: quantile(500)?, p99_s: quantile(990)?, measured: found.counts.iter().sum() })
 }
 
 fn actor(found: ActorState) -> Actor {

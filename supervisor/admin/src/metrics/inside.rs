@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::ByInstance;
+use super::durations::Shown;
 use crate::survey::Said;
 
 /// The library writes labels as they are: what is a worker's own word has gone through [`survey`](crate::survey) and is plain.
@@ -26,6 +27,13 @@ struct ByReason {
     worker: String,
     instance: u16,
     reason: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByAskOutcome {
+    worker: String,
+    instance: u16,
+    outcome: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -47,6 +55,7 @@ struct ByDirection {
 type Counted<L> = Family<L, Counter>;
 type Seconds<L> = Family<L, Counter<f64, AtomicU64>>;
 type Found<L> = Family<L, Gauge>;
+type Timed<L> = Family<L, Shown>;
 
 /// What workers said last.
 #[derive(Debug, Default)]
@@ -62,7 +71,10 @@ pub(super) struct Inside {
     handled: Counted<ByType>,
     waiting: Found<ByType>,
     waiting_max: Found<ByType>,
+    waits: Timed<ByType>,
+    handling: Timed<ByType>,
     dead_letters: Counted<ByReason>,
+    ask_failures: Counted<ByAskOutcome>,
     link_up: Found<ByPeer>,
     links: Counted<ByPeer>,
     frames: Counted<ByDirection>,
@@ -108,7 +120,18 @@ impl Inside {
             "Messages that wait in the fullest mailbox",
             self.waiting_max.clone(),
         );
+        to.register(
+            "mailbox_wait_seconds",
+            "How long messages waited, of one in 61 in each mailbox",
+            self.waits.clone(),
+        );
+        to.register(
+            "handler_duration_seconds",
+            "How long they were handled, with all that handlers waited for, of the same messages",
+            self.handling.clone(),
+        );
         to.register("dead_letters", "Messages that reached no handler, by reason", self.dead_letters.clone());
+        to.register("ask_failures", "Asks that ended without a reply, by outcome", self.ask_failures.clone());
     }
 
     fn register_links(&self, to: &mut Registry) {
@@ -156,6 +179,10 @@ impl Inside {
             let (worker, instance) = (of.worker.clone(), of.instance);
             add(&self.dead_letters, &ByReason { worker, instance, reason: reason.clone() }, *count);
         }
+        for (outcome, count) in &found.ask_failures {
+            let (worker, instance) = (of.worker.clone(), of.instance);
+            add(&self.ask_failures, &ByAskOutcome { worker, instance, outcome: outcome.clone() }, *count);
+        }
     }
 
     fn show_type(&self, of: &ByInstance, counts: &TypeCounts) {
@@ -169,6 +196,8 @@ impl Inside {
         add(&self.handled, &of, counts.handled);
         set(&self.waiting, &of, counts.waiting);
         set(&self.waiting_max, &of, counts.waiting_max);
+        self.waits.get_or_create(&of).add(&counts.waits);
+        self.handling.get_or_create(&of).add(&counts.handling);
     }
 
     fn show_link(&self, of: &ByInstance, link: &LinkState) {
@@ -196,6 +225,9 @@ impl Inside {
             family.clear();
         }
         self.dead_letters.clear();
+        self.ask_failures.clear();
+        self.waits.clear();
+        self.handling.clear();
         for family in [&self.link_up, &self.queued, &self.outstanding] {
             family.clear();
         }
