@@ -5,7 +5,7 @@
 
 use bailiwick_wire::frame::TraceContext;
 use bailiwick_wire::schema::ProtocolSchema;
-use tracing::{Level, Span};
+use tracing::{Level, Span, field};
 use uuid::Uuid;
 
 use crate::cell::Cell;
@@ -51,6 +51,7 @@ pub(crate) fn handle(
         trace_id = %format_args!("{:032x}", u128::from_be_bytes(came.trace)),
         span_id = %format_args!("{own:016x}"),
         parent_id = %format_args!("{:016x}", u64::from_be_bytes(came.span)),
+        error = field::Empty,
     );
     Some(Box::new(span))
 }

@@ -19,6 +19,7 @@ mod pilot;
 mod rest;
 pub mod shop;
 mod tamper;
+pub mod traced;
 mod without;
 
 use std::io::Read;
