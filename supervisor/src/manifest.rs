@@ -23,6 +23,7 @@ mod values;
 mod vocabulary;
 mod worker;
 
+pub(crate) use admin::places;
 pub use names::{is_name, is_reserved};
 pub use reading::{Origin, Reading};
 pub use values::parse_duration as duration;

@@ -85,6 +85,9 @@ fn health_metrics_and_workers_are_served() {
     let names: Vec<_> =
         document["workers"].as_array().expect("a list").iter().map(|one| &one["name"]).collect();
     assert_eq!(names, ["web", "lame", "admin"]);
+    // The port was the kernel's choice.
+    assert_eq!(document["supervisor"]["admin"], *address);
+    assert_eq!(supervised.status().admin, Some(address.clone()));
     assert_eq!(get(&address, "/nowhere").0, 404);
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -59,6 +59,20 @@ pub enum Address {
 }
 
 impl Address {
+    /// Returns where a listener listens; `None` of one that has no address to write down, such as a name that is no path.
+    pub fn of(listener: BorrowedFd<'_>) -> Option<Self> {
+        let own = || listener.try_clone_to_owned().ok();
+        match TcpListener::from(own()?).local_addr() {
+            Ok(address) => Some(Self::Tcp(address)),
+            // It is of another family.
+            Err(_) => UnixListener::from(own()?)
+                .local_addr()
+                .ok()?
+                .as_pathname()
+                .map(|path| Self::Unix(path.into())),
+        }
+    }
+
     /// Binds it and listens there.
     ///
     /// # Errors
@@ -127,6 +141,23 @@ mod tests {
         std::fs::write(&path, "precious").unwrap();
         assert_eq!(unix(&path).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
         assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn a_listener_says_where_it_listens() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let listener = unix(&path).unwrap();
+        assert_eq!(Address::of(listener.as_fd()), Some(Address::Unix(path)));
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = TcpListener::bind(any) else { continue };
+            let address = listener.local_addr().unwrap();
+            assert_ne!(address.port(), 0);
+            assert_eq!(Address::of(listener.as_fd()), Some(Address::Tcp(address)));
+        }
+        let (nameless, _other) = UnixStream::pair().unwrap();
+        assert_eq!(Address::of(nameless.as_fd()), None);
+        assert_eq!(Address::of(std::io::stdin().as_fd()), None);
     }
 
     #[test]

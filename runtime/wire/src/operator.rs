@@ -1,8 +1,8 @@
 //! What operators and the supervisor say to each other on `control.sock`.
 //!
 //! A client sends one fixed-size [`Request`] in one packet. The supervisor answers with fixed-size
-//! [`Record`]s, one to a packet: to [`Verb::Status`] a [`Record::Head`], the path of the manifest as
-//! [`Record::Text`], and one [`Record::Row`] for each instance of each worker, to [`Verb::Crashes`] reports as in [`crate::crash`],
+//! [`Record`]s, one to a packet: to [`Verb::Status`] a [`Record::Head`], three lines of [`Record::Text`], empty where there is
+//! no such thing: the path of the manifest, where the admin worker serves, and the file with its token; and one [`Record::Row`] for each instance of each worker, to [`Verb::Crashes`] reports as in [`crate::crash`],
 //! to [`Verb::Log`] lines as in [`crate::log`], and to every verb a last [`Record::End`]. Nothing here allocates by
 //! a length that a peer wrote. Everything richer than this belongs to the admin worker.
 

@@ -49,7 +49,6 @@ fn each(status: &Status, is_well: impl Fn(&Row) -> bool) -> Health {
 
 #[cfg(test)]
 mod tests {
-    use bailiwick::control::Head;
 
     use super::*;
 
@@ -62,7 +61,7 @@ mod tests {
             ..Row::default()
         };
         let workers = states.iter().enumerate().map(row).collect();
-        Status { supervisor: Head::default(), manifest: None, workers }
+        Status { workers, ..Status::default() }
     }
 
     #[test]

@@ -314,7 +314,6 @@ fn budgets(rows: &[Row]) -> BTreeMap<String, u32> {
 
 #[cfg(test)]
 mod tests {
-    use bailiwick::control::Head;
 
     use super::*;
 
@@ -337,7 +336,7 @@ mod tests {
             budget_left: 2,
             ..Row::default()
         };
-        Status { supervisor: Head::default(), manifest: None, workers: vec![web, late] }
+        Status { workers: vec![web, late], ..Status::default() }
     }
 
     #[test]

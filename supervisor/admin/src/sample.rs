@@ -60,7 +60,13 @@ pub fn sample() -> Status {
         executable: None,
         ..ready.clone()
     };
-    Status { supervisor, manifest: Some("/etc/shop.toml".into()), workers: vec![done, ready, backoff] }
+    Status {
+        supervisor,
+        manifest: Some("/etc/shop.toml".into()),
+        admin: Some("127.0.0.1:9464".into()),
+        admin_token: None,
+        workers: vec![done, ready, backoff],
+    }
 }
 
 /// What the workers of the sample say of themselves; the second instance does not answer.

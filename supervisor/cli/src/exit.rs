@@ -8,6 +8,7 @@ use bailiwick_supervisor::check::{Diagnostics, escape};
 use bailiwick_supervisor::control::{ClientError, Outcome};
 use thiserror::Error;
 
+use crate::admin::AdminError;
 use crate::init::NoProject;
 
 /// The exit codes of every command except `run`, which has those of the supervisor.
@@ -161,6 +162,9 @@ pub enum Failure {
         /// The file.
         path: PathBuf,
     },
+    /// The admin worker could not be asked, or refused.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// No project was written.
     #[error(transparent)]
     Init(#[from] NoProject),
@@ -200,6 +204,7 @@ impl Failure {
             Self::NothingToLearn { .. } | Self::Runs | Self::Learning { .. } | Self::NoManifest { .. } => {
                 Exit::Failed
             }
+            Self::Admin(error) => error.exit(),
             Self::Init(failure) => failure.exit(),
             Self::Terminal { .. } => Exit::Failed,
             Self::NoSupervisor { .. } | Self::Unwritten(_) | Self::File { .. } | Self::NotWritten { .. } => {
@@ -238,6 +243,7 @@ impl Failure {
                     .into(),
             ),
             Self::NotWritten { .. } => Some("write it anew, and read what has changed".into()),
+            Self::Admin(error) => error.advice(),
             Self::Init(failure) => failure.advice(),
             Self::Runs => Some("stop it, or learn on another machine: this is a tool for development".into()),
             Self::Manifest(_)

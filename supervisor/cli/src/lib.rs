@@ -5,6 +5,9 @@
 //! `bailiwickd`, the others speak to its control socket.
 #![forbid(unsafe_code)]
 
+// Commands that ask it follow.
+#[allow(dead_code)]
+mod admin;
 mod arguments;
 mod audit;
 mod blast;
@@ -46,6 +49,7 @@ use bailiwick_admin::json;
 use bailiwick_supervisor::control::Verb;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 
+pub use admin::AdminError;
 use arguments::{Arguments, Color, Command};
 pub use exit::{Exit, Failure};
 pub use init::NoProject;

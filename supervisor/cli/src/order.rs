@@ -71,7 +71,7 @@ pub(crate) fn roll(order: &Order, screen: &Screen) -> Result<Exit, Failure> {
 pub(crate) fn stop_all(order: &Order, screen: &Screen) -> Result<Exit, Failure> {
     let mut giver = Giver::connect(place::find(&order.place)?, &order.waiting, screen)?;
     let until = Instant::now() + order.waiting.timeout;
-    let status = Status { supervisor: Default::default(), manifest: None, workers: Vec::new() };
+    let status = Status::default();
     giver.give(Verb::ShutDown, "stop", "--all", Target::System, &status)?;
     if !order.waiting.no_wait {
         giver.client.wait_for_end(until.saturating_duration_since(Instant::now()))?;

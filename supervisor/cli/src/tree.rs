@@ -113,8 +113,8 @@ mod tests {
         };
         let found = Status {
             supervisor: Head { name: "shop".into(), pid: 1, ..Head::default() },
-            manifest: None,
             workers: vec![row("web", "", 2), row("db", "back/store", 3), row("cache", "back", 4)],
+            ..Status::default()
         };
         let mut lines = Vec::new();
         draw(&members(&found), "", &mut lines);

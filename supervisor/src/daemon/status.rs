@@ -7,6 +7,7 @@ use bailiwick_sys::identity::Identity;
 
 use super::{Daemon, outward};
 use crate::control::{self, Containment, Head, Phase, Record, Reload, Row, Text};
+use crate::manifest::places;
 use crate::sandbox::Prepared;
 
 impl Daemon {
@@ -26,8 +27,9 @@ impl Daemon {
         };
         let taken = self.roster.children().filter(|child| self.is_taken(*child));
         let rows = taken.filter_map(|child| Some(Record::Row(self.row(child)?)));
-        let origin = self.origin.iter().flat_map(|origin| Text::pieces(origin.path())).map(Record::Text);
-        let records = std::iter::once(Record::Head(head)).chain(origin).chain(rows);
+        let lines = places(&self.system, self.origin.as_ref(), |name| self.store.listener(name));
+        let lines = lines.iter().flat_map(|line| Text::pieces(line)).map(Record::Text);
+        let records = std::iter::once(Record::Head(head)).chain(lines).chain(rows);
         records.map(|record| record.to_bytes().to_vec()).collect()
     }
 

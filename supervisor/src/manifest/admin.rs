@@ -1,11 +1,13 @@
 //! `[admin]`: the worker that serves what people and their tools want to know, made of one table.
 
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Spanned;
 
+use super::Origin;
 use super::fields::Fields;
 use super::values::Bytes;
 use super::vocabulary::Table;
@@ -71,6 +73,26 @@ pub(super) fn read(top: &mut Fields<'_, '_>, system: &mut System) {
     groups.push(Group::new(NAME));
     system.listeners.push(Listener { name: NAME.to_owned(), address });
     system.workers.push(worker);
+}
+
+/// Returns what `status` says of where things are, each a line, empty where there is none: the manifest, where the admin worker
+/// serves, and the file with its token. `listener` finds a listener by its name: what it listens on is where it serves, also where
+/// the manifest chose no port, or whoever started the supervisor passed the socket.
+pub(crate) fn places<'l>(
+    system: &System,
+    manifest: Option<&Origin>,
+    listener: impl FnOnce(&str) -> Option<BorrowedFd<'l>>,
+) -> [String; 3] {
+    let is_admin =
+        |worker: &&Worker| worker.name == NAME && worker.actors.iter().any(|actor| actor.type_name == ACTOR);
+    let worker = system.workers.iter().find(is_admin);
+    let address = worker.and_then(|_| Address::of(listener(NAME)?));
+    let token = worker.and_then(|worker| worker.credentials.get(TOKEN)?.to_str());
+    [
+        manifest.map(Origin::path).unwrap_or_default().to_owned(),
+        address.map(|address| address.to_string()).unwrap_or_default(),
+        token.unwrap_or_default().to_owned(),
+    ]
 }
 
 /// Hands it what those have to know who give orders.

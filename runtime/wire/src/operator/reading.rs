@@ -106,18 +106,22 @@ impl Status {
     /// Puts together what arrived record by record; `None` if the supervisor's is missing.
     pub fn from_records(records: impl IntoIterator<Item = Record>) -> Option<Self> {
         let mut head = None;
-        let mut manifest = String::new();
+        let mut lines = vec![String::new()];
         let mut workers = Vec::new();
         for record in records {
             match record {
                 Record::Head(found) => head = Some(found),
                 Record::Row(row) => workers.push(row),
-                Record::Text(piece) => manifest += &piece.text,
+                Record::Text(piece) => {
+                    lines.last_mut()?.push_str(&piece.text);
+                    lines.extend(piece.ends.then(String::new));
+                }
                 Record::End(_) | Record::Event(_) => {}
             }
         }
-        let manifest = Some(manifest).filter(|path| !path.is_empty());
-        head.map(|supervisor| Self { supervisor, manifest, workers })
+        let mut lines = lines.into_iter().map(|line| Some(line).filter(|line| !line.is_empty()));
+        let [manifest, admin, admin_token] = std::array::from_fn(|_| lines.next().flatten());
+        head.map(|supervisor| Self { supervisor, manifest, admin, admin_token, workers })
     }
 }
 
@@ -446,6 +450,26 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_a_status_say_where_things_are() {
+        let long = "/m".repeat(TEXT_BYTES);
+        for (manifest, admin, token) in [
+            ("/etc/shop.toml", "127.0.0.1:9464", ""),
+            ("", "/run/shop/admin.sock", "/etc/shop/token"),
+            (&*long, "", ""),
+        ] {
+            let lines = [manifest, admin, token].into_iter().flat_map(Text::pieces).map(Record::Text);
+            let records = std::iter::once(Record::Head(head())).chain(lines).chain([Record::Row(row())]);
+            let found = Status::from_records(records).expect("the supervisor's is there");
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            assert_eq!(
+                (found.manifest, found.admin, found.admin_token),
+                (some(manifest), some(admin), some(token))
+            );
+            assert_eq!(found.workers.len(), 1);
+        }
+    }
+
+    #[test]
     fn a_line_is_cut_into_pieces_that_fit() {
         for length in [0, 1, TEXT_BYTES, TEXT_BYTES + 1, 3 * TEXT_BYTES] {
             let line = "x".repeat(length);
@@ -482,7 +506,7 @@ mod tests {
     #[test]
     fn the_layout_is_the_documented_one() {
         let bytes = Record::Row(Row { name: "web".into(), ..row() }).to_bytes();
-        assert_eq!(&bytes[..6], b"\x0d\x02web\0");
+        assert_eq!(&bytes[..6], b"\x0e\x02web\0");
         assert_eq!(&bytes[66..74], b"\xff\xff\x01\x0c\x67\x12\x00\x00");
     }
 
@@ -496,7 +520,7 @@ mod tests {
         let sums = [Record::Row(row()), Record::Head(head())].map(sum);
         assert_eq!(
             (LAYOUT, sums),
-            (13, [10_435_731, 679_840]),
+            (14, [10_435_731, 679_840]),
             "whoever changes the layout changes its version"
         );
     }

@@ -13,7 +13,7 @@ pub const RECORD_BYTES: usize = 512;
 
 /// The version of the layout: another one for every change of it. It is no number of a kind, since the first layout,
 /// which had no version, began with the kind.
-pub const LAYOUT: u8 = 13;
+pub const LAYOUT: u8 = 14;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +57,17 @@ pub struct Head {
 }
 
 /// The supervisor and its workers at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     /// The supervisor itself.
     pub supervisor: Head,
     /// Where its manifest is; `None` for a `Program`, which has none, and of a path that is no text.
     pub manifest: Option<String>,
+    /// Where its admin worker serves: an address and a port, or the path of a Unix socket, which begins with `/`. `None` if it
+    /// has no such worker.
+    pub admin: Option<String>,
+    /// The file with the token that the admin worker asks for; `None` if it asks for none.
+    pub admin_token: Option<String>,
     /// Every instance of every worker, in the order of the manifest.
     pub workers: Vec<Row>,
 }

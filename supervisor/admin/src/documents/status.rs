@@ -57,6 +57,8 @@ struct Supervisor<'a> {
     /// Where the manifest is; null if there is none.
     manifest: Option<&'a str>,
     manifest_sha256: Option<String>,
+    /// Where the admin worker serves: an address and a port, or the path of a Unix socket; null if there is no such worker.
+    admin: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -144,6 +146,7 @@ pub fn document<'a, C: Serialize>(
             degraded: supervisor.degraded,
             manifest: found.manifest.as_deref(),
             manifest_sha256: supervisor.manifest.as_ref().map(hex),
+            admin: found.admin.as_deref(),
         },
         workers: seen.iter().map(|seen| worker(now, seen)).collect(),
         last_lines,
@@ -231,6 +234,7 @@ mod tests {
         let at_work = &document["workers"][1];
         assert_eq!((&at_work["cpu_s"], &at_work["memory_bytes"]), (&1.2.into(), &(12 << 20).into()));
         assert_eq!(document["supervisor"]["manifest"], "/etc/shop.toml");
+        assert_eq!(document["supervisor"]["admin"], "127.0.0.1:9464");
         assert_eq!(document["supervisor"]["manifest_sha256"], "0c".repeat(32));
         assert_eq!(web["executable_sha256"], "ab".repeat(32));
         assert_eq!(document["workers"][0]["executable_sha256"], Value::Null);

@@ -24,12 +24,15 @@ pub(super) fn table(found: &Status, seen: &[Seen<'_>], colour: bool) -> String {
     head(found) + &aligned(&lines, paint) + &digests(found, seen)
 }
 
-/// Returns what was read and what is executed, each once, with those who execute it.
+/// Returns what was read, where more is served, and what is executed, each once, with those who execute it.
 fn digests(found: &Status, seen: &[Seen<'_>]) -> String {
     let mut out = String::new();
     if let Some(digest) = &found.supervisor.manifest {
         let path = found.manifest.as_ref().map(|path| format!("  {}", escape(path)));
         out.push_str(&format!("manifest    sha256 {}{}\n", hex(digest), path.unwrap_or_default()));
+    }
+    if let Some(address) = &found.admin {
+        out.push_str(&format!("admin       {}\n", url(address)));
     }
     let mut executed: BTreeMap<Option<Digest>, Vec<String>> = BTreeMap::new();
     for Seen { row, .. } in seen {
@@ -40,6 +43,14 @@ fn digests(found: &Status, seen: &[Seen<'_>]) -> String {
         out.push_str(&format!("executable  sha256 {digest}  {}\n", titles.join(", ")));
     }
     out
+}
+
+/// Returns an address of the admin worker as people can use it.
+fn url(address: &str) -> String {
+    match address.starts_with('/') {
+        true => format!("{}  (a Unix socket)", escape(address)),
+        false => format!("http://{}/", escape(address)),
+    }
 }
 
 /// Returns the line about the supervisor itself.
@@ -160,6 +171,7 @@ binder  done     -    1.5 s   0         no     -        -      -                
 web.1   ready    101  1.5 s   0         yes    -        1.2 s  12M/256M (cgroup1)  at work
 web.2   backoff  -    -       3         no     -        -      -/256M (cgroup1)    next start in 3.2 s: exit code 1, 4/5 restarts in 30 s
 manifest    sha256 0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c  /etc/shop.toml
+admin       http://127.0.0.1:9464/
 executable  sha256 not known  binder
 executable  sha256 abababababababababababababababababababababababababababababababab  web.1, web.2
 ";
