@@ -4,6 +4,7 @@
 //! text or nothing, and whoever shows it escapes it. It is asked on a connection for each question, so that a life which ends
 //! costs one answer.
 
+pub(crate) mod actors;
 mod error;
 mod exchange;
 
@@ -76,6 +77,8 @@ impl Admin {
     }
 
     /// Waits so long for an answer.
+    // What asks actors of workers waits longer.
+    #[allow(dead_code)]
     pub(crate) fn waiting(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
@@ -85,24 +88,18 @@ impl Admin {
     /// # Errors
     /// Nobody answers in time, or with more than may be read.
     pub(crate) fn get(&self, path: &str) -> Result<Answer, AdminError> {
-        self.ask(Question { path, accept: "*/*", token: None, body: None })
-    }
-
-    /// Asks for a path in one of the forms that it has.
-    ///
-    /// # Errors
-    /// As [`Admin::get`].
-    pub(crate) fn get_as(&self, path: &str, accept: &str) -> Result<Answer, AdminError> {
-        self.ask(Question { path, accept, token: None, body: None })
+        self.ask(Question { path, token: None, body: None })
     }
 
     /// Sends a JSON document to a path, with the token if one is asked for.
     ///
     /// # Errors
     /// As [`Admin::get`], and if the token cannot be read.
+    // What asks actors of workers sends.
+    #[allow(dead_code)]
     pub(crate) fn post(&self, path: &str, body: &str) -> Result<Answer, AdminError> {
         let token = self.token.as_deref().map(error::read_token).transpose()?;
-        self.ask(Question { path, accept: "*/*", token: token.as_deref(), body: Some(body) })
+        self.ask(Question { path, token: token.as_deref(), body: Some(body) })
     }
 
     fn ask(&self, question: Question<'_>) -> Result<Answer, AdminError> {

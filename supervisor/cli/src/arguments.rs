@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Show groups and their workers.
     Tree(Tree),
+    /// Print what the admin worker measures, as Prometheus reads it.
+    Metrics(Metrics),
     /// Show the workers of a running system as they are from moment to moment, on the whole terminal.
     Top(Top),
     /// Start workers that are down, without waiting for their backoff.
@@ -446,6 +448,24 @@ pub(crate) struct Reload {
 /// Show groups and their workers.
 #[derive(Debug, Args)]
 pub(crate) struct Tree {
+    /// Show the actors of each worker as well, by type, as the admin worker is told of them.
+    #[arg(long)]
+    pub(crate) actors: bool,
+    /// Of each worker name at most so many actors, those with the fullest mailboxes: 0 to 256.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 5, requires = "actors", value_parser = clap::value_parser!(u16).range(..=256))]
+    pub(crate) fullest: u16,
+    /// One JSON document with a schema_version.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Print what the admin worker measures.
+#[derive(Debug, Args)]
+pub(crate) struct Metrics {
+    /// Only metrics whose name holds this, as `mailbox`.
+    pub(crate) name: Option<String>,
     /// One JSON document with a schema_version.
     #[arg(long)]
     pub(crate) json: bool,

@@ -99,6 +99,12 @@ pub enum Failure {
         /// The nearest name that exists, or all of them.
         advice: String,
     },
+    /// No metric has such a name.
+    #[error("no metric's name holds `{name}`")]
+    NoMetric {
+        /// What was looked for, escaped.
+        name: String,
+    },
     /// Nobody said which system is meant.
     #[error("no running system was found below {base}", base = base.display())]
     NoSystem {
@@ -195,7 +201,7 @@ impl Failure {
             Self::Control(error) => control(error),
             Self::Refused { outcome, .. } => refused(*outcome),
             Self::TimedOut { .. } | Self::NotReached { .. } => Exit::TimedOut,
-            Self::UnknownName { .. } => Exit::UnknownName,
+            Self::UnknownName { .. } | Self::NoMetric { .. } => Exit::UnknownName,
             Self::NoSystem { .. } => Exit::Unreachable,
             Self::SeveralSystems { .. }
             | Self::NobodyNamed
@@ -227,6 +233,7 @@ impl Failure {
                 Some("run it as root or as the supervisor's own user".into())
             }
             Self::UnknownName { advice, .. } => Some(advice.clone()),
+            Self::NoMetric { .. } => Some("`bailiwick metrics` without a name prints all of them".into()),
             Self::NoSystem { .. } => Some(
                 "start one with `bailiwick run MANIFEST`, or name its folder with --state-dir DIR".into(),
             ),

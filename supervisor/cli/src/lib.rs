@@ -5,8 +5,6 @@
 //! `bailiwickd`, the others speak to its control socket.
 #![forbid(unsafe_code)]
 
-// Commands that ask it follow.
-#[allow(dead_code)]
 mod admin;
 mod arguments;
 mod audit;
@@ -25,6 +23,7 @@ mod init;
 mod learn;
 mod logs;
 mod man;
+mod metrics;
 mod order;
 mod place;
 mod privileged;
@@ -78,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Score(asked) => score::score(&asked, &screen),
         Command::Status(status) => status::status(&status, &screen),
         Command::Tree(asked) => tree::tree(&asked, &screen),
+        Command::Metrics(asked) => metrics::metrics(&asked, &screen),
         Command::Top(asked) => top::top(&asked, &screen),
         Command::Start(order) => order::each(Verb::Start, "start", &order, &screen),
         Command::Stop(order) if order.all => order::stop_all(&order, &screen),

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -25,7 +25,6 @@ pub(super) const BODY_BYTES_MAX: usize = 16 << 20;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'a> {
     pub(super) path: &'a str,
-    pub(super) accept: &'a str,
     pub(super) token: Option<&'a str>,
     /// Sent, where there is one.
     pub(super) body: Option<&'a str>,
@@ -104,7 +103,7 @@ where
 fn request(host: &str, question: Question<'_>) -> hyper::http::Result<Request<Full<Bytes>>> {
     let method = if question.body.is_some() { "POST" } else { "GET" };
     let mut request = Request::builder().method(method).uri(question.path).header(HOST, host);
-    request = request.header(CONNECTION, "close").header(ACCEPT, question.accept);
+    request = request.header(CONNECTION, "close");
     if question.body.is_some() {
         request = request.header(CONTENT_TYPE, "application/json");
     }

@@ -1,3 +1,5 @@
+//! What is asked of an admin worker, and what becomes of its answers: over sockets, against one that answers as it is told.
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
