@@ -77,8 +77,6 @@ impl Admin {
     }
 
     /// Waits so long for an answer.
-    // What asks actors of workers waits longer.
-    #[allow(dead_code)]
     pub(crate) fn waiting(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }

@@ -6,12 +6,16 @@
 mod column;
 mod driver;
 mod fetch;
+mod fold;
+mod inside;
+mod insides;
 mod key;
 mod list;
 mod looks;
 mod model;
 mod once;
 mod page;
+mod quantile;
 mod sample;
 mod terminal;
 #[cfg(test)]

@@ -75,7 +75,8 @@ fn once_as_json_is_one_document() {
         serde_json::json!({
             "name": name, "instance": 1, "title": name, "group": group, "state": state,
             "ready": state == "ready", "pid": pid, "generation": 2, "uptime_s": uptime, "restarts": restarts,
-            "cpu_percent": null, "cpu_s": null, "memory_bytes": null, "detail": detail,
+            "cpu_percent": null, "cpu_s": null, "memory_bytes": null, "mailbox": null, "messages_per_s": null,
+            "handling_p99_s": null, "detail": detail,
         })
     };
     let expected = serde_json::json!({

@@ -3,13 +3,21 @@
 use std::cmp::{Ordering, Reverse};
 
 use bailiwick_admin::words::{detail, short};
+use bailiwick_supervisor::check::escape;
 use bailiwick_supervisor::control::State;
 use clap::ValueEnum;
 
+use super::fold::Folded;
+use super::inside::{brief, per_second};
 use super::sample::Worker;
 use crate::status::{size, title};
 
-pub(super) const COLUMNS: [&str; 8] = ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "CPU", "MEM", "DETAIL"];
+/// The names of all columns.
+pub(super) const COLUMNS: [&str; 11] =
+    ["NAME", "STATE", "PID", "UPTIME", "RESTARTS", "CPU", "MEM", "MAILBOX", "RATE", "P99", "DETAIL"];
+
+/// The columns of what the admin worker alone knows.
+pub(super) const INSIDE: [usize; 3] = [7, 8, 9];
 
 /// What workers are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -31,11 +39,17 @@ pub(crate) enum Sort {
     Cpu,
     /// The most first.
     Mem,
+    /// Where most messages wait first: known to the admin worker, as what follows.
+    Mailbox,
+    /// The most messages a second first.
+    Rate,
+    /// The slowest first.
+    P99,
 }
 
 impl Sort {
     /// All of them, in the order of the columns.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Manifest,
         Self::Name,
         Self::State,
@@ -44,6 +58,9 @@ impl Sort {
         Self::Restarts,
         Self::Cpu,
         Self::Mem,
+        Self::Mailbox,
+        Self::Rate,
+        Self::P99,
     ];
 
     /// Returns its place among all of them.
@@ -77,10 +94,10 @@ impl Sort {
             Self::Pid => compare(both, |worker| worker.row.pid.unwrap_or(u32::MAX)),
             Self::Uptime => compare(both, |worker| Reverse(worker.row.uptime)),
             Self::Restarts => compare(both, |worker| Reverse(worker.row.restarts)),
-            Self::Cpu => {
-                let [one, other] = both.map(|worker| worker.cpu_percent.unwrap_or(-1.0));
-                other.total_cmp(&one)
-            }
+            Self::Cpu => most(both, |worker| worker.cpu_percent),
+            Self::Mailbox => compare(both, |worker| Reverse(worker.inside.map(|inside| inside.waiting))),
+            Self::Rate => most(both, |worker| worker.inside?.rate),
+            Self::P99 => most(both, |worker| worker.inside?.p99_s),
             Self::Mem => compare(both, |worker| Reverse(worker.usage.map(|usage| usage.memory_bytes))),
         }
     }
@@ -90,8 +107,13 @@ fn compare<K: Ord>([one, other]: [&Worker; 2], key: impl Fn(&Worker) -> K) -> Or
     key(one).cmp(&key(other))
 }
 
+/// Puts first who has most, and last who has nothing.
+fn most([one, other]: [&Worker; 2], of: impl Fn(&Worker) -> Option<f64>) -> Ordering {
+    of(other).unwrap_or(-1.0).total_cmp(&of(one).unwrap_or(-1.0))
+}
+
 /// Returns how far from its purpose a state is: the lower, the sooner somebody should look.
-fn urgency(state: State) -> usize {
+pub(super) fn urgency(state: State) -> usize {
     const ALL: [State; 15] = [
         State::Failed,
         State::Backoff,
@@ -114,10 +136,11 @@ fn urgency(state: State) -> usize {
 }
 
 /// Returns what stands in each column of a worker.
-pub(super) fn cells(worker: &Worker) -> [String; 8] {
+pub(super) fn cells(worker: &Worker) -> [String; COLUMNS.len()] {
     let (row, none) = (&worker.row, || "-".to_owned());
+    let inside = worker.inside;
     [
-        title(row),
+        name(worker),
         row.state.word().to_owned(),
         row.pid.map_or_else(none, |pid| pid.to_string()),
         // The column is narrow.
@@ -125,8 +148,29 @@ pub(super) fn cells(worker: &Worker) -> [String; 8] {
         row.restarts.to_string(),
         worker.cpu_percent.map_or_else(none, |percent| format!("{percent:.1}%")),
         worker.usage.map_or_else(none, |usage| size(usage.memory_bytes)),
-        detail(row),
+        inside.map_or_else(none, |inside| inside.waiting.to_string()),
+        inside.and_then(|inside| inside.rate).map_or_else(none, per_second),
+        inside.and_then(|inside| inside.p99_s).map_or_else(none, brief),
+        reason(worker),
     ]
+}
+
+/// Returns what a worker is called, with the sign of what is folded.
+fn name(worker: &Worker) -> String {
+    let sign = if worker.folded.is_some() { "[+] " } else { "" };
+    format!("{sign}{}", title(&worker.row))
+}
+
+/// Says why a worker is as it is; of several instances, how many are well, and of the one that needs attention why.
+pub(super) fn reason(worker: &Worker) -> String {
+    let why = detail(&worker.row);
+    match &worker.folded {
+        None => why,
+        Some(Folded { instances, well, of }) if well < instances => {
+            format!("{well} of {instances} well; {}: {why}", escape(of))
+        }
+        Some(Folded { instances, .. }) => format!("{instances} instances: {why}"),
+    }
 }
 
 #[cfg(test)]
@@ -136,6 +180,7 @@ mod tests {
     use bailiwick_admin::documents::status::Usage;
     use bailiwick_supervisor::control::Row;
 
+    use super::super::inside::Measured;
     use super::*;
 
     fn worker(name: &str, state: State, number: u32) -> Worker {
@@ -149,7 +194,9 @@ mod tests {
             ..Row::default()
         };
         let usage = row.pid.map(|pid| Usage { cpu: Duration::ZERO, memory_bytes: u64::from(pid) << 20 });
-        Worker { cpu_percent: row.pid.map(f64::from), row, usage }
+        let percent = row.pid.map(f64::from);
+        let inside = row.pid.map(|pid| Measured { waiting: pid.into(), rate: percent, p99_s: percent });
+        Worker { cpu_percent: percent, row, usage, inside, folded: None }
     }
 
     #[test]
@@ -169,6 +216,9 @@ mod tests {
             (Sort::Restarts, "dbca"),
             (Sort::Cpu, "dbca"),
             (Sort::Mem, "dbca"),
+            (Sort::Mailbox, "dbca"),
+            (Sort::Rate, "dbca"),
+            (Sort::P99, "dbca"),
         ] {
             let mut sorted = all.to_vec();
             sorted.sort_by(|one, other| sort.compare(one, other));

@@ -9,6 +9,7 @@ use bailiwick_supervisor::control::Client;
 use crossterm::event;
 use nix::sys::signal::{SigSet, Signal, raise};
 
+use super::insides::Insides;
 use super::key::Key;
 use super::list::Wish;
 use super::looks::{Looks, restart};
@@ -58,6 +59,8 @@ pub(super) fn drive(asked: &Top, place: PathBuf, client: Client, screen: &Screen
         tell: tell.clone(),
     };
     thread::spawn(move || looks.run());
+    let insides = Insides { place: place.clone(), interval: asked.interval, tell: tell.clone() };
+    thread::spawn(move || insides.run());
     let mut driver = Driver { model: Model::new(wish, asked.interval), console, place, pages, tell };
     let ended_by = driver.run(&events)?;
     driver.console.leave();
@@ -116,7 +119,7 @@ impl Driver {
                 let (place, tell) = (self.place.clone(), self.tell.clone());
                 let row = self.model.workers.iter().map(|worker| &worker.row);
                 let row = row.clone().find(|row| row.name == name && row.instance == instance);
-                let title = row.map_or_else(|| format!("{name}.{instance}"), crate::status::title);
+                let title = row.map_or_else(|| name.clone(), crate::status::title);
                 thread::spawn(move || {
                     let words = restart(&place, &title, name, instance);
                     tell.send(Event::Input(Input::Ordered(words)))

@@ -7,7 +7,7 @@ use bailiwick_admin::documents::status::Seen;
 use bailiwick_admin::words::{detail, odd};
 use bailiwick_supervisor::control::{Client, ClientError, Outcome, Row, State, Target};
 
-use super::page::{Kind, LINES_MAX, Subject, Text};
+use super::page::{Kind, LINES_MAX, Subject, Text, whom};
 use super::sample::Sample;
 use crate::status::{LINES, particulars, title, usage};
 use crate::words::wrapped;
@@ -46,6 +46,7 @@ impl Fetch {
             Kind::Diagnostics => diagnostics(client, look),
             Kind::Logs => self.printed(place),
             Kind::Events => self.happened(client),
+            Kind::Actors => return Ok(None),
         };
         let text = match text {
             // It was removed by a reload.
@@ -62,7 +63,7 @@ impl Fetch {
     }
 
     fn target(&self) -> Target {
-        let instance = |(name, instance): &(String, u16)| Target::Instance(name.clone(), *instance);
+        let instance = |(name, number): &(String, u16)| whom(name.clone(), *number);
         self.subject.whom.as_ref().map_or(Target::System, instance)
     }
 
@@ -97,20 +98,27 @@ impl Fetch {
     }
 }
 
-/// Returns everything about a worker that is known.
+/// Returns everything about a worker, or one instance of it, that is known.
 fn about(client: &Client, look: &Sample, whom: Target) -> Result<String, ClientError> {
     let is_meant = |row: &&Row| crate::status::is_meant(row, &whom);
-    let Some(row) = look.found.workers.iter().find(is_meant) else {
+    let seen: Vec<Seen<'_>> = look
+        .found
+        .workers
+        .iter()
+        .filter(is_meant)
+        .map(|row| Seen { row, usage: usage(&look.found, row) })
+        .collect();
+    if seen.is_empty() {
         return Ok("there is no such worker\n".to_owned());
-    };
-    let seen = [Seen { row, usage: usage(&look.found, row) }];
-    let title = title(row);
+    }
     let mut text = crate::status::head(&look.found) + "\n";
-    text += &wrapped(&format!("{title}: "), &format!("{}; {}", row.state.word(), detail(row)));
-    text += &wrapped(
-        &" ".repeat(title.chars().count() + 2),
-        particulars(&seen).trim_start_matches(&format!("{title}: ")),
-    );
+    for one in &seen {
+        let title = title(one.row);
+        text += &wrapped(&format!("{title}: "), &format!("{}; {}", one.row.state.word(), detail(one.row)));
+        let more = particulars(&[*one]);
+        let indent = " ".repeat(title.chars().count() + 2);
+        text += &wrapped(&indent, more.trim_start_matches(&format!("{title}: ")));
+    }
     text += "\n";
     // The first line of the table is about the supervisor.
     let table = crate::status::table(&look.found, &seen);

@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_supervisor::control::State;
-
 use super::Sort;
 use super::sample::Worker;
 use crate::status::title;
@@ -36,6 +34,8 @@ pub(super) struct Wish {
     pub(super) filter: String,
     /// Paths of groups whose members are not shown.
     pub(super) folded: BTreeSet<String>,
+    /// Workers whose instances are one row.
+    pub(super) together: BTreeSet<String>,
 }
 
 #[derive(Default)]
@@ -96,18 +96,13 @@ impl Wish {
 
 impl Group<'_> {
     fn count(&self, workers: &[Worker]) -> (usize, usize) {
-        let well = self.workers.iter().filter(|at| is_well(&workers[**at])).count();
-        let own = (well, self.workers.len());
+        let counts = self.workers.iter().map(|at| workers[*at].count());
+        let own = counts.fold((0, 0), |sum, [well, all]| (sum.0 + well, sum.1 + all));
         self.groups
             .values()
             .map(|group| group.count(workers))
             .fold(own, |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
-}
-
-/// Tells whether a worker is as it should be.
-pub(super) fn is_well(worker: &Worker) -> bool {
-    matches!(worker.row.state, State::Ready | State::Done)
 }
 
 impl Line {

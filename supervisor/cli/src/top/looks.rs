@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use bailiwick_supervisor::control::{Client, ClientError, Request, Target, Verb};
+use bailiwick_supervisor::control::{Client, ClientError, Request, Verb};
 use bailiwick_sys::events::monotonic_ns;
 
 use super::driver::Event;
 use super::fetch::Fetch;
 use super::model::Input;
-use super::page::Subject;
+use super::page::{Subject, whom};
 use super::sample::Sample;
 use crate::order::carried_out;
 
@@ -80,11 +80,10 @@ impl Looks {
     }
 }
 
-/// Has an instance restarted, and returns what became of that, in words.
+/// Has an instance restarted, or all of a worker's if it has no number, and returns what became of that, in words.
 pub(super) fn restart(place: &std::path::Path, title: &str, name: String, instance: u16) -> String {
     let order = format!("restart {title}");
-    let request =
-        Request { verb: Verb::Restart, target: Target::Instance(name, instance), deadline: PATIENCE };
+    let request = Request { verb: Verb::Restart, target: whom(name, instance), deadline: PATIENCE };
     let answer = Client::connect(place).and_then(|client| client.ask(&request));
     match answer.map(|(words, outcome)| carried_out(&order, PATIENCE, &words, outcome)) {
         Ok(Ok(())) => format!("{order}: done"),

@@ -2,14 +2,21 @@
 //!
 //! What is selected is always a line of the list that is on the screen, as long as there is one.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bailiwick_supervisor::control::Row;
+
 use super::Sort;
+use super::fold::fold;
+use super::inside::{Inside, Silence};
 use super::key::Key;
 use super::list::{Id, Line, Wish};
 use super::page::{Kind, Page, Subject, Text};
 use super::sample::{Sample, Worker};
+use crate::admin::actors::Told;
 use crate::status::title;
+use crate::words::wrapped;
 
 /// The rows above the list: the supervisor, what is shown of it, the names of the columns.
 pub(super) const HEAD_ROWS: u16 = 3;
@@ -31,6 +38,8 @@ pub(super) enum Input {
     Looked(Box<Sample>),
     /// The supervisor could not be looked at.
     Lost { at: Duration, why: String },
+    /// What the admin worker is told, or why there is nothing to be told.
+    Inside(Result<Box<Inside>, Silence>),
     /// What a page shows.
     Told(Subject, Text),
     /// What became of an order.
@@ -87,6 +96,12 @@ pub(super) struct Model {
     /// The last look.
     pub(super) sample: Option<Sample>,
     pub(super) gone: Option<Gone>,
+    /// Every instance of every worker.
+    pub(super) seen: Vec<Worker>,
+    /// What the admin worker was told last, and before.
+    pub(super) inside: [Option<Inside>; 2],
+    pub(super) silence: Option<Silence>,
+    /// What there are lines about: instances, or workers whose instances are folded.
     pub(super) workers: Vec<Worker>,
     pub(super) lines: Vec<Line>,
     /// The line that is selected, and the first that is on the screen.
@@ -110,6 +125,9 @@ impl Model {
             mode: Mode::List,
             sample: None,
             gone: None,
+            seen: Vec::new(),
+            inside: [None, None],
+            silence: None,
             workers: Vec::new(),
             lines: Vec::new(),
             selected: 0,
@@ -154,11 +172,19 @@ impl Model {
                 }
             }
             Input::Looked(sample) => {
-                let selected = self.id();
-                self.workers = sample.workers(self.sample.as_ref());
+                self.seen = sample.workers(self.sample.as_ref());
                 self.gone = None;
                 self.sample = Some(*sample);
-                self.arrange(selected);
+                self.measure();
+            }
+            Input::Inside(told) => {
+                let before = self.inside[0].take();
+                (self.inside, self.silence) = match told {
+                    Ok(inside) => ([Some(*inside), before], None),
+                    Err(silence) => ([None, None], Some(silence)),
+                };
+                self.measure();
+                self.tell_actors();
             }
             Input::Lost { at, why } => {
                 let time = self.sample.as_ref().map_or(Duration::ZERO, |last| at.saturating_sub(last.at));
@@ -175,6 +201,47 @@ impl Model {
             Input::Ordered(words) => self.message = Some(words),
         }
         None
+    }
+
+    /// Tells whether there is an admin worker, which knows more than the supervisor does.
+    pub(super) fn shows_inside(&self) -> bool {
+        self.inside[0].is_some() || self.silence.as_ref().is_some_and(|silence| !silence.is_missing)
+    }
+
+    /// Puts together what is known of each instance.
+    fn measure(&mut self) {
+        let selected = self.id();
+        let [now, before] = &self.inside;
+        for worker in &mut self.seen {
+            worker.inside = now.as_ref().and_then(|now| now.measured(before.as_ref(), &worker.row));
+        }
+        self.arrange(selected);
+    }
+
+    /// Writes the page about actors anew, if it is open.
+    fn tell_actors(&mut self) {
+        let rows = self.page_rows();
+        let Mode::Page(page) = &mut self.mode else { return };
+        if page.subject.kind != Kind::Actors {
+            return;
+        }
+        let whom = &page.subject.whom;
+        let name = |told: &Told| {
+            let is_it = |worker: &&Worker| {
+                (worker.row.name.as_str(), worker.row.instance) == (&*told.worker, told.instance)
+            };
+            let is_meant = |row: &Row| {
+                whom.as_ref()
+                    .is_none_or(|(name, number)| row.name == *name && [0, row.instance].contains(number))
+            };
+            self.seen.iter().find(is_it).map(|worker| &worker.row).filter(|row| is_meant(row)).map(title)
+        };
+        let lines = match (&self.inside, &self.silence) {
+            ([Some(now), before], _) => now.lines(before.as_ref(), name),
+            (_, Some(silence)) => wrapped("", &silence.why).lines().map(str::to_owned).collect(),
+            _ => return,
+        };
+        page.take(Text { lines, goes_on: false }, rows);
     }
 
     fn press(&mut self, key: Key) -> Option<Order> {
@@ -225,6 +292,10 @@ impl Model {
             Key::Char('l') => return self.open(Kind::Logs),
             Key::Char('e') => return self.open(Kind::Events),
             Key::Char('d') => return self.open(Kind::Diagnostics),
+            Key::Char('a') => return self.open(Kind::Actors),
+            Key::Char('-') => self.fold_instances(true),
+            Key::Char('+') => self.fold_instances(false),
+            Key::Char('*') => self.fold_all(),
             Key::Char('r') => self.ask_to_restart(),
             Key::Char('/') => self.mode = Mode::Filter,
             Key::Char('s') => self.mode = Mode::Sort(self.wish.sort.number()),
@@ -249,6 +320,7 @@ impl Model {
             Key::Char('l') => return self.open(Kind::Logs),
             Key::Char('e') => return self.open(Kind::Events),
             Key::Char('d') => return self.open(Kind::Diagnostics),
+            Key::Char('a') => return self.open(Kind::Actors),
             moves => page.turn(moves, rows),
         }
         None
@@ -267,16 +339,23 @@ impl Model {
             Kind::Logs => format!("what {whom} printed"),
             Kind::Events => "what happened".to_owned(),
             Kind::Diagnostics => "what is not as it should be".to_owned(),
+            Kind::Actors => format!("actors of {whom}"),
         };
         self.mode = Mode::Page(Page::new(subject.clone(), title));
-        Some(Order::Open(subject))
+        self.tell_actors();
+        // Of actors the supervisor knows nothing.
+        Some(if kind == Kind::Actors { Order::Close } else { Order::Open(subject) })
     }
 
     fn ask_to_restart(&mut self) {
         let Some(worker) = self.worker() else {
             return self.message = Some("no worker is selected that could be restarted".into());
         };
-        let (name, instance, title) = (worker.row.name.clone(), worker.row.instance, title(&worker.row));
+        let (name, instance) = (worker.row.name.clone(), worker.row.instance);
+        let title = match &worker.folded {
+            Some(folded) => format!("all {} instances of {}", folded.instances, title(&worker.row)),
+            None => title(&worker.row),
+        };
         if self.gone.is_some() {
             self.message = Some(format!("restart {title}: no supervisor answers"));
         } else {
@@ -305,6 +384,45 @@ impl Model {
             self.wish.folded.insert(path.clone());
         }
         self.arrange(Some(Id::Group(path)));
+    }
+
+    /// Makes one row of the instances of the worker that is selected, or a row of each again; of a group its members likewise.
+    fn fold_instances(&mut self, is_folded: bool) {
+        if matches!(self.line(), Some(Line::Group { is_folded: was, .. }) if *was != is_folded) {
+            return self.fold();
+        }
+        let Some(worker) = self.worker() else { return };
+        let (name, can_be) = (worker.row.name.clone(), worker.row.numbered || worker.folded.is_some());
+        if !can_be {
+            return self.message = Some("it has one instance alone; Tab folds its group".into());
+        }
+        let own = worker.row.instance;
+        let first = self.seen.iter().find(|worker| worker.row.name == name).map(|worker| worker.row.instance);
+        let selected = if is_folded {
+            self.wish.together.insert(name.clone());
+            0
+        } else {
+            self.wish.together.remove(&name);
+            first.filter(|_| own == 0).unwrap_or(own)
+        };
+        self.arrange(Some(Id::Worker(name, selected)));
+    }
+
+    /// Makes one row of the instances of each worker, or a row of each again if that is so already.
+    fn fold_all(&mut self) {
+        let numbered = self.seen.iter().filter(|worker| worker.row.numbered);
+        let all: BTreeSet<String> = numbered.map(|worker| worker.row.name.clone()).collect();
+        let together = if all.is_subset(&self.wish.together) { BTreeSet::new() } else { all };
+        let selected = self.id().map(|id| match id {
+            Id::Worker(name, _) if together.contains(&name) => Id::Worker(name, 0),
+            Id::Worker(name, 0) => {
+                let first = self.seen.iter().find(|worker| worker.row.name == name);
+                Id::Worker(name, first.map_or(0, |worker| worker.row.instance))
+            }
+            id => id,
+        });
+        self.wish.together = together;
+        self.arrange(selected);
     }
 
     fn type_filter(&mut self, key: Key) {
@@ -356,6 +474,7 @@ impl Model {
 
     /// Puts the list in order, and selects whom it is about; who is no longer in it leaves that to whoever is in its place.
     fn arrange(&mut self, selected: Option<Id>) {
+        self.workers = fold(&self.seen, &self.wish.together);
         self.lines = self.wish.lines(&self.workers);
         let found = selected
             .and_then(|id| self.lines.iter().position(|line| line.id(&self.workers).as_ref() == Some(&id)));

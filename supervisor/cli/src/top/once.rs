@@ -7,6 +7,8 @@ use bailiwick_supervisor::control::{Client, State};
 use serde::Serialize;
 
 use super::column::{COLUMNS, cells};
+use super::inside::Measured;
+use super::insides;
 use super::list::Wish;
 use super::sample::{Sample, Worker};
 use crate::arguments::Top;
@@ -45,14 +47,27 @@ struct Told<'a> {
     /// Processor time of the whole life.
     cpu_s: Option<f64>,
     memory_bytes: Option<u64>,
+    /// What the admin worker is told: messages that wait, how many are begun with, and how long all but one of a hundred take.
+    mailbox: Option<u64>,
+    messages_per_s: Option<f64>,
+    handling_p99_s: Option<f64>,
     detail: String,
 }
 
 pub(super) fn once(asked: &Top, client: &Client, screen: &Screen) -> Result<Exit, Failure> {
     let before = Sample::take(client)?;
-    pass(asked.interval);
+    let told_before = insides::ask(&before.found);
+    // The admin worker would say the same again.
+    pass(if told_before.is_ok() { asked.interval.max(insides::PAUSE) } else { asked.interval });
     let now = Sample::take(client)?;
-    let workers = now.workers(Some(&before));
+    let mut workers = now.workers(Some(&before));
+    match insides::ask(&now.found) {
+        Ok(told) => workers
+            .iter_mut()
+            .for_each(|worker| worker.inside = told.measured(told_before.as_ref().ok(), &worker.row)),
+        Err(silence) if silence.is_missing => {}
+        Err(silence) => screen.say(&format!("bailiwick: {}\n", silence.why)),
+    }
     let most = asked.count.and_then(|count| usize::try_from(count).ok());
     let wish = Wish { sort: asked.sort, most, ..Wish::default() };
     let chosen: Vec<&Worker> = wish.chosen(&workers).into_iter().map(|at| &workers[at]).collect();
@@ -65,7 +80,7 @@ pub(super) fn once(asked: &Top, client: &Client, screen: &Screen) -> Result<Exit
 }
 
 /// Lets time pass.
-fn pass(time: Duration) {
+pub(super) fn pass(time: Duration) {
     let until = Instant::now() + time;
     loop {
         let left = until.saturating_duration_since(Instant::now());
@@ -78,8 +93,22 @@ fn pass(time: Duration) {
 }
 
 fn table(chosen: &[&Worker], is_coloured: bool) -> String {
-    let mut lines = vec![COLUMNS.map(str::to_owned)];
-    lines.extend(chosen.iter().map(|worker| cells(worker)));
+    let is_told =
+        |of: fn(&Measured) -> bool| chosen.iter().any(|worker| worker.inside.as_ref().is_some_and(of));
+    // What nobody knows has no column.
+    match (is_told(|_| true), is_told(|inside| inside.p99_s.is_some())) {
+        (false, _) => of_columns([0, 1, 2, 3, 4, 5, 6, 10], chosen, is_coloured),
+        (true, false) => of_columns([0, 1, 2, 3, 4, 5, 6, 7, 8, 10], chosen, is_coloured),
+        (true, true) => of_columns([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], chosen, is_coloured),
+    }
+}
+
+fn of_columns<const N: usize>(columns: [usize; N], chosen: &[&Worker], is_coloured: bool) -> String {
+    let mut lines = vec![columns.map(|column| COLUMNS[column].to_owned())];
+    lines.extend(chosen.iter().map(|worker| {
+        let cells = cells(worker);
+        columns.map(|column| cells[column].clone())
+    }));
     aligned(&lines, |line, column, cell| match line.checked_sub(1) {
         Some(at) if is_coloured && column == 1 => painted(&cell, &chosen[at].row),
         _ => cell,
@@ -113,6 +142,9 @@ fn told(worker: &Worker) -> Told<'_> {
         cpu_percent: worker.cpu_percent,
         cpu_s: worker.usage.map(|usage| usage.cpu.as_secs_f64()),
         memory_bytes: worker.usage.map(|usage| usage.memory_bytes),
+        mailbox: worker.inside.map(|inside| inside.waiting),
+        messages_per_s: worker.inside.and_then(|inside| inside.rate),
+        handling_p99_s: worker.inside.and_then(|inside| inside.p99_s),
         detail: detail(row),
     }
 }
@@ -137,5 +169,26 @@ db      failed   -    -         5         -      -    given up: restart budget s
         assert_eq!(table(&chosen, false), expected);
         let coloured = table(&chosen, true);
         assert!(coloured.contains("\x1b[31mfailed   \x1b[0m"), "{coloured}");
+    }
+
+    #[test]
+    fn what_is_known_of_mailboxes_has_columns_of_its_own() {
+        let mut workers = trial::workers();
+        workers[1].inside = Some(Measured { waiting: 9, rate: Some(99.5), p99_s: None });
+        let chosen: Vec<&Worker> = workers[1..3].iter().collect();
+        let expected = "\
+NAME   STATE    PID  UPTIME  RESTARTS  CPU    MEM  MAILBOX  RATE  DETAIL
+web.1  ready    101  1.5s    0         12.5%  25M  9        99.5  at work
+web.2  backoff  -    -       3         -      -    -        -     next start in 3.2 s: exit code 1, 4/5 restarts in 30 s
+";
+        assert_eq!(table(&chosen, false), expected);
+        workers[1].inside = Some(Measured { waiting: 9, rate: None, p99_s: Some(0.0031) });
+        let chosen: Vec<&Worker> = workers[1..3].iter().collect();
+        let text = table(&chosen, false);
+        assert!(
+            text.contains("  MAILBOX  RATE  P99    DETAIL\n")
+                && text.contains("  9        -     3.1ms  at work"),
+            "{text}"
+        );
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use bailiwick_supervisor::control::Target;
+
 use super::key::Key;
 
 /// How many lines a page remembers; of more the oldest are forgotten.
@@ -20,13 +22,15 @@ pub(super) enum Kind {
     Logs,
     Events,
     Diagnostics,
+    /// What the admin worker is told of actors: no supervisor is asked for it.
+    Actors,
 }
 
 /// What a page is about, and of whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Subject {
     pub(super) kind: Kind,
-    /// Without, everybody.
+    /// Without, everybody. Instance 0 are all of a worker's.
     pub(super) whom: Option<(String, u16)>,
 }
 
@@ -36,6 +40,11 @@ pub(super) struct Text {
     pub(super) lines: Vec<String>,
     /// It comes after what there is; else in its place.
     pub(super) goes_on: bool,
+}
+
+/// Returns whom a name and a number mean to the supervisor; 0 are all instances.
+pub(super) fn whom(name: String, instance: u16) -> Target {
+    if instance == 0 { Target::Worker(name) } else { Target::Instance(name, instance) }
 }
 
 /// A page, and where of it the reader is.
@@ -58,7 +67,7 @@ impl Subject {
     /// Returns one about everybody if it is of a kind that is always about everybody, else about `whom`.
     pub(super) fn new(kind: Kind, whom: Option<(String, u16)>) -> Self {
         let whom = match kind {
-            Kind::Detail | Kind::Logs => whom,
+            Kind::Detail | Kind::Logs | Kind::Actors => whom,
             Kind::Events | Kind::Diagnostics => None,
         };
         Self { kind, whom }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bailiwick_admin::documents::status::Usage;
-use bailiwick_supervisor::control::{Client, ClientError, Row, Status};
+use bailiwick_supervisor::control::{Client, ClientError, Row, State, Status};
 use bailiwick_sys::events::monotonic_ns;
 
+use super::fold::Folded;
+use super::inside::Measured;
 use crate::status;
 
 /// One look.
@@ -25,6 +27,26 @@ pub(super) struct Worker {
     pub(super) usage: Option<Usage>,
     /// Processor time for each time that passed, in percent of one core. Missing where there were no two looks at one process.
     pub(super) cpu_percent: Option<f64>,
+    /// What the admin worker is told of its inside.
+    pub(super) inside: Option<Measured>,
+    /// It stands for several instances.
+    pub(super) folded: Option<Folded>,
+}
+
+impl Worker {
+    /// Tells whether it is as it should be; of several, whether all are.
+    pub(super) fn is_well(&self) -> bool {
+        let [well, all] = self.count();
+        well == all
+    }
+
+    /// Returns how many instances it is that are as they should be, and how many in all.
+    pub(super) fn count(&self) -> [usize; 2] {
+        match &self.folded {
+            Some(folded) => [folded.well, folded.instances],
+            None => [usize::from(matches!(self.row.state, State::Ready | State::Done)), 1],
+        }
+    }
 }
 
 impl Sample {
@@ -51,6 +73,8 @@ impl Sample {
             row: row.clone(),
             usage: *usage,
             cpu_percent: before.zip(*usage).and_then(|(before, usage)| self.cpu_percent(before, row, usage)),
+            inside: None,
+            folded: None,
         };
         rows.map(worker).collect()
     }

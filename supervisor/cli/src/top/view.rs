@@ -7,21 +7,22 @@ mod palette;
 
 use std::collections::VecDeque;
 
-use bailiwick_admin::words::{detail, short};
+use bailiwick_admin::words::short;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line as Written, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
 use super::Sort;
-use super::list::{Line, is_well};
+use super::column::reason;
+use super::list::Line;
 use super::model::{HEAD_ROWS, Mode, Model, PAGE_ROWS, foot_rows};
 use super::page::Page;
 use crate::status::{head, title};
 pub(super) use palette::Palette;
 
 /// The keys of the list and what they do, the most needed first: as many are shown as there is room for.
-const LIST_KEYS: [(&str, &str); 10] = [
+const LIST_KEYS: [(&str, &str); 12] = [
     ("?", "help"),
     ("q", "quit"),
     ("/", "filter"),
@@ -30,8 +31,10 @@ const LIST_KEYS: [(&str, &str); 10] = [
     ("l", "logs"),
     ("e", "events"),
     ("r", "restart"),
+    ("a", "actors"),
     ("d", "diagnostics"),
     ("Tab", "fold"),
+    ("+/-", "instances"),
 ];
 
 const PAGE_KEYS: [(&str, &str); 6] = [
@@ -40,10 +43,10 @@ const PAGE_KEYS: [(&str, &str); 6] = [
     ("PgUp/PgDn", "page"),
     ("g/G", "ends"),
     ("left/right", "aside"),
-    ("l/e/d", "other pages"),
+    ("l/e/d/a", "pages"),
 ];
 
-const HELP: [(&str, &str); 20] = [
+const HELP: [(&str, &str); 22] = [
     ("j k, arrows", "the next line, the one before"),
     ("g G, Home End", "the first line, the last"),
     ("PgUp PgDn, Space", "a screen back, a screen on"),
@@ -56,13 +59,15 @@ const HELP: [(&str, &str); 20] = [
     ("l", "what it printed; everybody, if a group is selected"),
     ("e", "what happened in the whole system"),
     ("d", "diagnostics: what is not as it should be, crashes, denials"),
+    ("a", "its actors by type, and the fullest mailboxes"),
+    ("+ - *", "unfold or fold the instances of the worker; * of all workers"),
     ("r", "restart the worker that is selected, once it is confirmed"),
     ("Ctrl-L", "draw everything anew"),
     ("Ctrl-Z", "stop this program until the shell continues it"),
     ("q", "back from a page, quit from the list; Ctrl-C quits anywhere"),
-    ("", ""),
     ("CPU", "processor time of the last interval; 100% is one core"),
     ("MEM", "memory that the worker's first process has in place"),
+    ("MAILBOX, RATE", "messages that wait, and are begun with each second"),
     ("-", "there is none, or it may not be looked at"),
 ];
 
@@ -124,7 +129,7 @@ fn standing(model: &Model, palette: Palette) -> Written<'static> {
         let text = format!("NO SUPERVISOR ANSWERS for {}; this is what was seen last", short(gone.time));
         return Written::styled(text, palette.alert());
     }
-    let (all, well) = (model.workers.len(), model.workers.iter().filter(|worker| is_well(worker)).count());
+    let (all, well) = (model.seen.len(), model.seen.iter().filter(|worker| worker.is_well()).count());
     let mut text = format!("{well} of {all} workers are well");
     let sort = match (model.wish.sort, model.wish.is_reversed) {
         (Sort::Manifest, _) => String::new(),
@@ -155,7 +160,7 @@ fn about(model: &Model) -> String {
                 "" => String::new(),
                 group => format!(" (group {})", bailiwick_supervisor::check::escape(group)),
             };
-            format!("{}{group}: {}", title(&worker.row), detail(&worker.row))
+            format!("{}{group}: {}", title(&worker.row), reason(worker))
         }
         (None, Some(Line::Group { path, well, workers, .. })) => {
             let path = bailiwick_supervisor::check::escape(path);

@@ -68,7 +68,7 @@ fn who_is_selected_stays_so_wherever_it_goes() {
     let mut model = model();
     press(&mut model, &typed("jj"));
     assert_eq!(selected(&model).as_deref(), Some("web.2"));
-    press(&mut model, &typed("sG"));
+    press(&mut model, &typed("sGkkk"));
     press(&mut model, &[Key::Enter]);
     assert_eq!((model.wish.sort, selected(&model).as_deref()), (Sort::Mem, Some("web.2")));
     press(&mut model, &typed("I"));
@@ -93,6 +93,67 @@ fn tab_folds_the_group_of_whoever_is_selected() {
     assert_eq!(model.lines.len(), 7, "it is unfolded again");
     press(&mut model, &[Key::Home, Key::Tab]);
     assert_eq!(model.message.as_deref(), Some("it is in no group that could be folded"));
+}
+
+#[test]
+fn instances_of_a_worker_fold_into_one_row_and_unfold_again() {
+    let mut model = model();
+    press(&mut model, &typed("jj-"));
+    let row = model.worker().expect("the worker");
+    assert_eq!(
+        (selected(&model).as_deref(), row.folded.as_ref().map(|all| all.instances)),
+        (Some("web"), Some(2))
+    );
+    assert_eq!((model.lines.len(), model.seen.len()), (6, 5));
+    assert_eq!(
+        press(&mut model, &typed("l")),
+        [Order::Open(Subject::new(Kind::Logs, Some(("web".into(), 0))))]
+    );
+    press(&mut model, &typed("qr"));
+    assert!(matches!(&model.mode, Mode::Confirm { title, .. } if title == "all 2 instances of web"));
+    assert_eq!(press(&mut model, &typed("y")), [Order::Restart("web".into(), 0)]);
+    press(&mut model, &typed("+"));
+    assert_eq!((selected(&model).as_deref(), model.lines.len()), (Some("web.1"), 7));
+    press(&mut model, &typed("g-"));
+    assert_eq!(model.message.as_deref(), Some("it has one instance alone; Tab folds its group"));
+    press(&mut model, &typed("j*"));
+    assert_eq!((selected(&model).as_deref(), model.lines.len()), (Some("web"), 6));
+    press(&mut model, &typed("*"));
+    assert_eq!((selected(&model).as_deref(), model.lines.len()), (Some("web.1"), 7));
+    press(&mut model, &typed("G-"));
+    assert!(model.message.is_some());
+    press(&mut model, &typed("k-"));
+    assert_eq!((model.id(), model.lines.len()), (Some(Id::Group("back/store".into())), 6));
+    press(&mut model, &typed("-+"));
+    assert_eq!(model.lines.len(), 7, "what is folded stays so, and is unfolded again");
+}
+
+#[test]
+fn actors_are_shown_of_whoever_is_selected_and_why_there_are_none() {
+    let mut model = model();
+    let shown = |model: &Model| match &model.mode {
+        Mode::Page(page) => {
+            page.lines.as_ref().map(|lines| lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n"))
+        }
+        _ => None,
+    };
+    assert_eq!(press(&mut model, &typed("ja")), [Order::Close], "the supervisor is asked for nothing");
+    assert_eq!(shown(&model), None);
+    model.handle(Input::Inside(Ok(Box::new(trial::inside(SECOND)))));
+    let text = shown(&model).expect("it has come");
+    assert!(text.contains("web.1/front#2") && !text.contains("web.2"), "{text}");
+    model.handle(Input::Inside(Err(Silence { is_missing: true, why: "there is none; add one".into() })));
+    assert_eq!(shown(&model).as_deref(), Some("there is none; add one"));
+    assert!(!model.shows_inside());
+    model.handle(Input::Inside(Err(Silence { is_missing: false, why: "it is stopped".into() })));
+    assert!(model.shows_inside() && model.seen.iter().all(|worker| worker.inside.is_none()));
+    press(&mut model, &typed("q-a"));
+    model.handle(Input::Inside(Ok(Box::new(trial::inside(SECOND * 4)))));
+    let text = shown(&model).expect("it has come");
+    assert!(
+        text.contains("web.1/front#2") && text.contains("web.2/front") && !text.contains("cache"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -151,7 +212,7 @@ fn key() -> impl Strategy<Value = Key> {
         Just(Key::Backspace),
         Just(Key::Left),
         Just(Key::Right),
-        proptest::sample::select("jkgGlerdIqys/?webwebbackstore".chars().collect::<Vec<_>>())
+        proptest::sample::select("jkgGlerdIqys/?a+-*webwebbackstore".chars().collect::<Vec<_>>())
             .prop_map(Key::Char),
     ]
 }
@@ -172,6 +233,7 @@ fn input() -> impl Strategy<Value = Input> {
         8 => key().prop_map(Input::Key),
         1 => (0_u16..30).prop_map(Input::Rows),
         2 => any::<u8>().prop_map(some),
+        1 => (1_u64..9).prop_map(|at| Input::Inside(Ok(Box::new(trial::inside(SECOND * at as u32))))),
         1 => Just(()).prop_map(|()| Input::Lost { at: SECOND * 3, why: "gone".into() }),
     ]
 }

@@ -2,18 +2,24 @@
 
 use ratatui::text::{Line as Written, Span};
 
-use super::super::column::{COLUMNS, Sort, cells};
+use super::super::column::{COLUMNS, INSIDE, Sort, cells};
 use super::super::list::Line;
 use super::super::model::Model;
 use super::palette::Palette;
-use crate::status::title;
 
 const NAME: usize = 0;
 const STATE: usize = 1;
+const P99: usize = 9;
 const DETAIL: usize = COLUMNS.len() - 1;
 
 /// The least that columns are wide, so that they stay where they are while numbers and states change.
-const LEAST: [usize; COLUMNS.len()] = [8, 9, 6, 8, 8, 6, 5, 6];
+const LEAST: [usize; COLUMNS.len()] = [8, 9, 6, 8, 8, 6, 5, 7, 6, 7, 6];
+
+/// Columns that make room for those of what the admin worker knows, the first first: pages tell of them as well.
+const SPARE: [usize; 2] = [2, 3];
+
+/// The least room that is left for why a worker is as it is, while there is a column to spare.
+const DETAIL_LEAST: usize = 16;
 
 /// The widest that names are on a terminal of 80 columns; on a wider one they have a third of it.
 const NAME_MAX: usize = 24;
@@ -25,6 +31,7 @@ const INDENT: usize = 2;
 #[derive(Debug)]
 pub(super) struct Columns {
     widths: [usize; COLUMNS.len()],
+    is_shown: [bool; COLUMNS.len()],
 }
 
 impl Columns {
@@ -40,10 +47,10 @@ impl Columns {
             }
         }
         widths[NAME] = widths[NAME].min(NAME_MAX.max(columns / 3));
+        let is_shown = shown(model, &widths, columns);
         // What is told of the one that is selected stands below the list as a whole.
-        let before: usize = widths[..DETAIL].iter().map(|width| width + 1).sum();
-        widths[DETAIL] = columns.saturating_sub(before);
-        Self { widths }
+        widths[DETAIL] = columns.saturating_sub(before(&widths, &is_shown));
+        Self { widths, is_shown }
     }
 
     /// Returns the names of the columns; the one that is sorted by is marked.
@@ -63,7 +70,8 @@ impl Columns {
                     };
                 Span::styled(self.padded(number, &format!("{name}{sign}")), style)
             };
-        Written::from(COLUMNS.iter().enumerate().map(name).collect::<Vec<_>>())
+        let shown = COLUMNS.iter().enumerate().filter(|(number, _)| self.is_shown[*number]);
+        Written::from(shown.map(name).collect::<Vec<_>>())
     }
 
     /// Returns a line of the list.
@@ -74,13 +82,13 @@ impl Columns {
                 let name = path.rsplit('/').next().unwrap_or(path);
                 let name = bailiwick_supervisor::check::escape(name);
                 let text = format!("{}{sign} {name}: {well} of {workers} well", " ".repeat(depth * INDENT));
-                let width = self.widths.iter().map(|width| width + 1).sum::<usize>();
+                let width = before(&self.widths, &self.is_shown) + self.widths[DETAIL] + 1;
                 Written::styled(format!("{text:<width$}"), palette.group())
             }
             Line::Worker { at, depth } => {
                 let Some(worker) = model.workers.get(*at) else { return Written::default() };
                 let mut cells = cells(worker);
-                cells[NAME] = format!("{}{}", " ".repeat(depth * INDENT), title(&worker.row));
+                cells[NAME] = format!("{}{}", " ".repeat(depth * INDENT), cells[NAME]);
                 let span = |(number, cell): (usize, &String)| {
                     let style = match number {
                         STATE => palette.state(worker.row.state),
@@ -88,7 +96,8 @@ impl Columns {
                     };
                     Span::styled(self.padded(number, cell), style)
                 };
-                Written::from(cells.iter().enumerate().map(span).collect::<Vec<_>>())
+                let shown = cells.iter().enumerate().filter(|(number, _)| self.is_shown[*number]);
+                Written::from(shown.map(span).collect::<Vec<_>>())
             }
         }
     }
@@ -107,4 +116,27 @@ impl Columns {
             _ => format!("{cell:>width$} "),
         }
     }
+}
+
+/// Returns which columns there are: those of what the admin worker knows where there is one, and in their place on a narrow
+/// terminal fewer of the others.
+fn shown(model: &Model, widths: &[usize; COLUMNS.len()], columns: usize) -> [bool; COLUMNS.len()] {
+    let mut is_shown = [true; COLUMNS.len()];
+    if !model.shows_inside() {
+        INSIDE.iter().for_each(|column| is_shown[*column] = false);
+        return is_shown;
+    }
+    is_shown[P99] =
+        model.seen.iter().any(|worker| worker.inside.is_some_and(|inside| inside.p99_s.is_some()));
+    for column in SPARE {
+        if before(widths, &is_shown) + DETAIL_LEAST > columns && model.wish.sort.column() != Some(column) {
+            is_shown[column] = false;
+        }
+    }
+    is_shown
+}
+
+/// Returns how much room the columns have before the last, with the gaps between them.
+fn before(widths: &[usize; COLUMNS.len()], is_shown: &[bool; COLUMNS.len()]) -> usize {
+    (0..DETAIL).filter(|column| is_shown[*column]).map(|column| widths[column] + 1).sum()
 }

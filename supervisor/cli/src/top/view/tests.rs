@@ -10,10 +10,12 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 
+use super::super::inside::Silence;
 use super::super::key::Key;
 use super::super::list::Wish;
 use super::super::model::{Input, Model};
 use super::super::page::{Kind, Subject, Text};
+use super::super::quantile::Buckets;
 use super::super::trial;
 use super::*;
 
@@ -98,18 +100,47 @@ fn what_lies_over_the_list_and_what_is_asked_is_golden() {
     let size = [80, 24];
     for (name, keys) in [
         ("sort", "sj"),
-        ("sorted", "sGk\nI"),
+        ("sorted", "sGkkkk\nI"),
         ("filter", "/back"),
         ("nobody", "/nobody"),
         ("confirm", "jr"),
         ("not-restarted", "jrn"),
         ("folded", "jjj\t"),
         ("help", "?"),
+        ("instances", "jj-"),
     ] {
         let mut model = model(size);
         press(&mut model, keys);
         hold(name, &written(&screen(&model, size, false)));
     }
+}
+
+#[test]
+fn what_the_admin_worker_knows_is_golden_on_small_and_large_terminals() {
+    for (name, size, keys) in [
+        ("inside-80x24", [80, 24], "j"),
+        ("inside-120x24", [120, 24], "j"),
+        ("inside-instances", [80, 24], "j-"),
+        ("inside-sorted", [80, 24], "sGk\n"),
+        ("inside-actors", [80, 24], "ja"),
+        ("inside-actors-of-all", [80, 24], "jjja"),
+    ] {
+        let mut model = model(size);
+        model.handle(Input::Inside(Ok(Box::new(trial::inside(SECOND)))));
+        let mut inside = trial::inside(SECOND * 3);
+        if size[0] > 80 {
+            let mut handling = Buckets::default();
+            [(0.001, 5.0), (0.01, 100.0)].into_iter().for_each(|(bound, count)| handling.add(bound, count));
+            inside.handling.insert(("web".into(), 1), handling);
+        }
+        model.handle(Input::Inside(Ok(Box::new(inside))));
+        press(&mut model, keys);
+        hold(name, &written(&screen(&model, size, false)));
+    }
+    let mut model = model([80, 24]);
+    model.handle(Input::Inside(Err(Silence { is_missing: false, why: "it is stopped".into() })));
+    press(&mut model, "jja");
+    hold("inside-silent", &written(&screen(&model, [80, 24], false)));
 }
 
 #[test]
@@ -161,8 +192,11 @@ fn nothing_that_a_worker_printed_is_obeyed() {
 
 proptest! {
     #[test]
-    fn every_size_can_be_drawn_on(columns in 1_u16..100, rows in 1_u16..40, keys in "[jkGsIlqr/?dy\n\t]{0,6}") {
+    fn every_size_can_be_drawn_on(columns in 1_u16..100, rows in 1_u16..40, keys in "[jkGsIlqr/?dya+*\n\t-]{0,6}", knows in any::<bool>()) {
         let mut model = model([columns, rows]);
+        if knows {
+            model.handle(Input::Inside(Ok(Box::new(trial::inside(SECOND)))));
+        }
         press(&mut model, &keys);
         screen(&model, [columns, rows], true);
         // The terminal may have shrunk since the model was told.
