@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use bailiwick_supervisor::control::State;
+use bailiwick_supervisor::control::{State, Verb};
 use bailiwick_tests::harness::{Process, Supervised, wait_until};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
@@ -29,8 +29,18 @@ struct Seat {
 }
 
 impl Seat {
-    /// Runs `top` of a system.
+    /// Runs `top` of a system, which has the terminal to itself.
     fn top(supervised: &Supervised, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::below(&[], supervised, arguments, environment)
+    }
+
+    /// Runs it as the last arguments of another program.
+    fn below(
+        shell: &[&str],
+        supervised: &Supervised,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let keys =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
         grantpt(&keys).expect("it is ours");
@@ -42,14 +52,8 @@ impl Seat {
         let before = tcgetattr(&line).expect("it is a terminal");
         let end = || line.try_clone().expect("there are descriptors left");
         let mut command = Command::new("setsid");
-        command.args([
-            "--ctty",
-            "setpriv",
-            "--pdeathsig",
-            "KILL",
-            env!("CARGO_BIN_EXE_bailiwick-under-test"),
-            "top",
-        ]);
+        command.args(["--ctty", "setpriv", "--pdeathsig", "KILL"]).args(shell);
+        command.args([env!("CARGO_BIN_EXE_bailiwick-under-test"), "top"]);
         command.args(["--interval", "100ms"]).args(arguments).arg("--state-dir").arg(supervised.state_dir());
         command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
         command.envs(environment.iter().copied()).stdin(end()).stdout(end()).stderr(end());
@@ -238,19 +242,54 @@ fn a_supervisor_that_goes_away_and_comes_back_is_followed() {
     next.stop();
 }
 
+fn is_stopped(process: Process) -> bool {
+    process.status().get("State").is_some_and(|state| state.starts_with('T'))
+}
+
+/// Seen to fail without the stop; with a stop of the one process alone, where a script is in between.
+#[test]
+fn a_stop_gives_the_terminal_back_until_the_shell_lets_it_continue() {
+    let mut supervised = system();
+    for between in [&[][..], &["sh", "-c", "\"$@\"; exit $?", "sh"]] {
+        // A shell with jobs, which lets the last one continue once a line is typed.
+        let shell = [&["sh", "-mc", "\"$@\"; read line; fg", "sh"], between].concat();
+        let mut seat = Seat::below(&shell, &supervised, &[], &[]);
+        seat.wait_for_text("2 of 2 workers are well");
+        seat.press("\u{1a}");
+        wait_until("it to be stopped", || seat.process().children().into_iter().any(is_stopped));
+        wait_until("the terminal to be given back", || !seat.is_taken());
+        wait_until("the modes to be as they were", || !seat.is_raw());
+        seat.press("\n");
+        wait_until("the terminal to be taken over again", || seat.is_taken());
+        seat.wait_for_text("2 of 2 workers are well");
+        seat.press("q");
+        assert_eq!(seat.end().0.code(), Some(0), "{between:?}");
+    }
+    supervised.stop();
+}
+
+/// Seen to fail without the look at parents: it stops, and nobody is there who lets it continue.
+#[test]
+fn where_no_shell_waits_the_key_that_stops_says_so() {
+    let mut supervised = system();
+    for shell in [&[][..], &["sh", "-c", "\"$@\"; exit $?", "sh"]] {
+        let mut seat = Seat::below(shell, &supervised, &[], &[]);
+        seat.wait_for_text("2 of 2 workers are well");
+        seat.press("\u{1a}");
+        seat.wait_for_text("not stopped: there is no shell here");
+        let all = [vec![seat.process()], seat.process().children()].concat();
+        assert!(!all.into_iter().any(is_stopped) && seat.is_taken());
+        seat.press("q");
+        assert_eq!(seat.end().0.code(), Some(0));
+    }
+    supervised.stop();
+}
+
 /// Seen to fail without the wait for signals.
 #[test]
-fn a_signal_ends_it_in_order_and_a_stop_gives_the_terminal_back_for_a_while() {
+fn a_signal_ends_it_in_order() {
     let mut supervised = system();
     let mut seat = Seat::top(&supervised, &[], &[]);
-    seat.wait_for_text("2 of 2 workers are well");
-    seat.press("\u{1a}");
-    let is_stopped = || seat.process().status().get("State").is_some_and(|state| state.starts_with('T'));
-    wait_until("it to be stopped", is_stopped);
-    wait_until("the terminal to be given back", || !seat.is_taken());
-    assert!(!seat.is_raw());
-    seat.process().signal(Signal::SIGCONT);
-    wait_until("the terminal to be taken over again", || seat.is_taken());
     seat.wait_for_text("2 of 2 workers are well");
     seat.press("?");
     seat.wait_for_text("any key leads back");
@@ -288,6 +327,43 @@ fn without_colours_nothing_is_coloured_and_a_dumb_terminal_is_left_alone() {
     let (status, screen) = Seat::top(&supervised, &[], &[("TERM", "dumb")]).end();
     assert_eq!(status.code(), Some(2));
     assert!(screen.contains("TERM says that it is dumb") && screen.contains("top --once"), "{screen}");
+    supervised.stop();
+}
+
+/// Seen to fail without the thread that asks; with the number of one instance alone in a restart of all.
+#[test]
+fn what_waits_in_workers_is_seen_while_the_admin_worker_is_there_and_instances_fold() {
+    let admin =
+        format!("[admin]\ntcp = \"127.0.0.1:0\"\nexec = {:?}\n", env!("CARGO_BIN_EXE_bailiwick-under-test"));
+    let mut supervised = run!(&[admin, worker("a", ""), worker("b", "instances = 2")].concat());
+    supervised.wait_for_life("admin", 1);
+    let mut seat = Seat::top(&supervised, &[], &[]);
+    seat.wait_for_text(" MAILBOX   RATE DETAIL");
+    seat.wait_for_line(&["a ", "ready", "       0    0.0 at work"]);
+    seat.press("a");
+    seat.wait_for_text("actors of a: lines ");
+    seat.wait_for_line(&["a/life ", "Life"]);
+    seat.press("qj-");
+    seat.wait_for_line(&["[+] b ", "ready", "2 instances: at work"]);
+    seat.press("r");
+    seat.wait_for_text("restart all 2 instances of b? y restarts it");
+    seat.press("y");
+    seat.wait_for_text("restart b: done");
+    let mut lives = supervised.status().workers;
+    lives.retain(|row| row.name == "b");
+    assert_eq!(lives.iter().map(|row| row.generation).collect::<Vec<_>>(), [2, 2]);
+    // Without the admin worker the rest goes on.
+    supervised.order(Verb::Stop, "admin");
+    seat.wait_for_line(&["a ", "ready", "      -      - at work"]);
+    seat.press("a");
+    seat.wait_for_text("the admin worker does not run; it is stopped");
+    seat.press("qq");
+    assert_eq!(seat.end().0.code(), Some(0));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick-under-test"));
+    command.args(["top", "--once", "--interval", "100ms", "--state-dir"]).arg(supervised.state_dir());
+    let output = command.output().expect("it can be run");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("the admin worker does not run"), "{output:?}");
     supervised.stop();
 }
 

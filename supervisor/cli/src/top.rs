@@ -9,6 +9,7 @@ mod fetch;
 mod fold;
 mod inside;
 mod insides;
+mod job;
 mod key;
 mod list;
 mod looks;

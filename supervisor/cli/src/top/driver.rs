@@ -10,6 +10,7 @@ use crossterm::event;
 use nix::sys::signal::{SigSet, Signal, raise};
 
 use super::insides::Insides;
+use super::job;
 use super::key::Key;
 use super::list::Wish;
 use super::looks::{Looks, restart};
@@ -26,6 +27,9 @@ const EVENTS: usize = 64;
 /// The signals that are waited for instead of obeyed: those that end, those that stop, and the one that continues.
 const SIGNALS: [Signal; 6] =
     [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGTSTP, Signal::SIGCONT];
+
+/// Why the key that stops does not.
+const NOBODY_WAITS: &str = "not stopped: there is no shell here that could let it continue; q quits";
 
 /// What happens to this process.
 #[derive(Debug)]
@@ -129,10 +133,14 @@ impl Driver {
         Ok(())
     }
 
-    /// Is stopped, until somebody lets it continue.
+    /// Is stopped, until somebody lets it continue; where nobody could, it goes on and says so.
     fn suspend(&mut self) -> Result<(), Failure> {
+        if !job::is_waited_for_here() {
+            self.model.handle(Input::Ordered(NOBODY_WAITS.to_owned()));
+            return Ok(());
+        }
         self.console.leave();
-        raise(Signal::SIGSTOP).map_err(|errno| failed("stop")(errno.into()))?;
+        job::stop().map_err(|errno| failed("stop")(errno.into()))?;
         self.console.again()
     }
 }
