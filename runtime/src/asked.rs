@@ -8,13 +8,13 @@ use crate::envelope::Envelope;
 use crate::meeting::Abandoned;
 use crate::outcome::{AskError, CloseCause, DownCause, NotDelivered, Unknown};
 use crate::outlet::Room;
-use crate::payload::{self, Portable};
+use crate::payload::Replied;
 use crate::reply::Reply;
 use crate::sent::Sent;
 use crate::slot::{Answered, Slot};
 
 /// An ask that was sent and is not yet answered. Dropping it takes the ask back.
-pub(crate) struct Asked<R: Portable> {
+pub(crate) struct Asked<R: Replied> {
     address: Address,
     slot: Arc<Slot<R>>,
     sent: Option<Box<Sent>>,
@@ -22,7 +22,7 @@ pub(crate) struct Asked<R: Portable> {
     went_elsewhere: bool,
 }
 
-impl<R: Portable> Asked<R> {
+impl<R: Replied> Asked<R> {
     /// Sends the ask that will be answered in `slot`.
     pub(crate) fn begin(
         address: Address,
@@ -39,9 +39,7 @@ impl<R: Portable> Asked<R> {
             let Poll::Ready(answered) = self.slot.poll(waker) else { return Poll::Pending };
             return Poll::Ready(match answered {
                 Answered::Value(value) => Ok(value),
-                Answered::Bytes(payload) => {
-                    payload::decode_reply(payload).map_err(|error| payload::undecodable_reply(&error).into())
-                }
+                Answered::Bytes(payload) => R::read(payload),
                 Answered::Failed(error) => Err(error),
                 Answered::Bounced(envelope, reason) => match self.send_again(envelope, reason) {
                     Ok(()) => continue,
@@ -81,7 +79,7 @@ impl<R: Portable> Asked<R> {
     }
 }
 
-impl<R: Portable> Drop for Asked<R> {
+impl<R: Replied> Drop for Asked<R> {
     fn drop(&mut self) {
         self.slot.abandon();
     }

@@ -122,6 +122,11 @@ impl<R> Call<R> {
         Sent::offer(&address, envelope, Room::Now).map(drop).map_err(|refused| refused.reason)
     }
 
+    /// Makes a call of a message that no protocol of this program has.
+    pub(crate) fn untyped(address: Address, envelope: Box<Envelope>) -> Self {
+        Self { address, envelope, reply: PhantomData }
+    }
+
     /// Makes the message ready to go.
     fn seal(self) -> (Address, Box<Envelope>) {
         let Self { address, mut envelope, reply: _ } = self;
@@ -130,7 +135,7 @@ impl<R> Call<R> {
     }
 
     /// Makes the message ready to go as an ask, with what that inherits from `scope`.
-    fn seal_ask(self, reply: Reply, scope: &Scope, deadline: Instant) -> (Address, Box<Envelope>) {
+    pub(crate) fn seal_ask(self, reply: Reply, scope: &Scope, deadline: Instant) -> (Address, Box<Envelope>) {
         let Self { address, mut envelope, reply: _ } = self;
         // Only who waits can close a cycle.
         (envelope.reply, envelope.deadline, envelope.chain) = (reply, Some(deadline), scope.chain());
@@ -254,7 +259,7 @@ impl<R> fmt::Debug for Call<R> {
 }
 
 /// Returns when an ask made in `scope` has to be answered.
-fn until(scope: &Scope, pause: Duration) -> Instant {
+pub(crate) fn until(scope: &Scope, pause: Duration) -> Instant {
     let now = Instant::now();
     // A deadline beyond what the clock can say is as good as one in a century.
     let own = now.checked_add(pause).unwrap_or_else(|| now + CENTURY);

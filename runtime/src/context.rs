@@ -37,6 +37,7 @@ use crate::signal::{Down, Signal};
 use crate::store::Whole;
 use crate::supervision::Supervision;
 use crate::supervisor::Supervisor;
+use crate::untyped::Peers;
 
 /// The surroundings of one incarnation of an actor, or of a main function.
 ///
@@ -152,6 +153,13 @@ impl Context {
     /// Where no grant stands, the worker or the actor does not exist, or it does not serve `P`.
     pub fn peer<P: Protocol>(&self, name: &str) -> Result<P, PeerError> {
         self.cell.node.host.peer(name, P::schema()).map(P::from_address)
+    }
+
+    /// Returns the actors of other workers for who serves people beside the actor.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn peers(&self) -> Peers {
+        Peers::new(Arc::clone(&self.cell.node.host))
     }
 
     /// Starts a child. It stops with this actor; if the children fail more often than their budget allows, this actor

@@ -109,6 +109,8 @@ mod ticket;
 mod trace;
 mod turn;
 mod untrusted;
+#[doc(hidden)]
+pub mod untyped;
 mod worker;
 mod workload;
 

@@ -10,7 +10,7 @@ use bailiwick_wire::schema::Schema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::outcome::{NotDelivered, Unknown};
+use crate::outcome::{AskError, NotDelivered, Unknown};
 
 /// What came over a link and is not yet decoded.
 #[derive(Debug)]
@@ -35,6 +35,18 @@ pub trait Portable: Serialize + DeserializeOwned + Schema + Send + 'static {}
 // The message above says more than which of the four traits is missing.
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Schema + Send + 'static> Portable for T {}
+
+/// What an asker makes of a reply that came over a link.
+pub(crate) trait Replied: Sized + Send + 'static {
+    /// Reads it, in the asker's turn.
+    fn read(payload: Payload<'static>) -> Result<Self, AskError>;
+}
+
+impl<T: Portable> Replied for T {
+    fn read(payload: Payload<'static>) -> Result<Self, AskError> {
+        decode_reply(payload).map_err(|error| undecodable_reply(&error).into())
+    }
+}
 
 /// Appends the arguments of a message to `out`. The values keep their descriptors.
 pub fn encode<T: Serialize>(

@@ -345,7 +345,7 @@ impl Link {
             Event::Regrant { slot, export } => self.regrant(now, slot, *export, actions),
             Event::Used { slot, method } => self.note_use(slot, method),
             Event::Import { import, entry } => self.import(import, *entry, actions),
-            Event::Uses { import, uses } => self.more_uses(import, uses, actions),
+            Event::Uses { import, uses, learnt } => self.more_uses(import, uses, learnt, actions),
             Event::Accompanied { accompanied } => self.accompanied = accompanied,
             Event::Superseded => self.superseded(actions),
             Event::Succeeds => self.succeeds(),

@@ -290,7 +290,7 @@ impl Turn<'_> {
         imported.protocols.push((protocol, first));
         imported.uses.extend((0..).take(protocol.methods.len()).map(|index| (protocol, index)));
         let uses = protocol.methods.iter().map(|method| as_method(protocol, method)).collect();
-        self.event(Event::Uses { import, uses });
+        self.event(Event::Uses { import, uses, learnt: protocol.is_learnt });
         Some(first)
     }
 

@@ -18,4 +18,5 @@ mod sides;
 mod socket;
 mod spans;
 mod turns;
+mod untyped;
 mod worlds;

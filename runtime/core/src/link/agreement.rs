@@ -15,24 +15,50 @@ use super::{Link, State};
 use crate::time::Instant;
 
 impl Link {
-    /// Names everything that this side will use of what lasts.
+    /// Names everything that this side will use of what lasts, but what it has learnt.
     pub(super) fn name_uses(&mut self, actions: &mut Vec<Action>) {
-        for index in 0..self.imports.len() {
-            let Some(import) = self.imports[index].as_ref().filter(|slot| slot.import.is_lasting()) else {
-                continue;
-            };
-            let (slot, uses) = (import.import.slot, import.import.uses.clone());
+        let lasting = self.imports.iter().flatten().filter(|entry| entry.import.is_lasting());
+        let all: Vec<_> = lasting
+            .map(|entry| {
+                let uses = entry.import.uses.iter().filter(|used| !entry.learnt.contains(used));
+                (entry.import.slot, uses.copied().collect::<Vec<_>>())
+            })
+            .collect();
+        for (slot, uses) in all {
+            self.order_uses(slot, &uses, actions);
+        }
+    }
+
+    /// Names what this side has learnt, now that nothing of it can refuse the link.
+    pub(super) fn name_learnt(&mut self, actions: &mut Vec<Action>) {
+        let learnt = self.imports.iter().flatten().filter(|entry| !entry.learnt.is_empty());
+        let all: Vec<_> = learnt.map(|entry| (entry.import.slot, entry.learnt.clone())).collect();
+        for (slot, uses) in all {
             self.order_uses(slot, &uses, actions);
         }
     }
 
     /// Names further methods.
-    pub(super) fn more_uses(&mut self, import: ImportId, uses: Vec<Method>, actions: &mut Vec<Action>) {
+    pub(super) fn more_uses(
+        &mut self,
+        import: ImportId,
+        uses: Vec<Method>,
+        learnt: bool,
+        actions: &mut Vec<Action>,
+    ) {
         let Some(entry) = self.import_mut(import) else { return };
         let slot = entry.import.slot;
         entry.import.uses.extend_from_slice(&uses);
         entry.access.resize(entry.import.uses.len(), Access::Asked);
-        self.order_uses(slot, &uses, actions);
+        if learnt {
+            entry.learnt.extend_from_slice(&uses);
+        }
+        match self.state {
+            State::Closed | State::Greeting { .. } if learnt => {}
+            State::Closed | State::Greeting { .. } | State::Open | State::Draining { .. } => {
+                self.order_uses(slot, &uses, actions);
+            }
+        }
     }
 
     /// Names methods, as many to a frame as the peer takes. None at all asks for the terms alone.

@@ -182,6 +182,9 @@ pub enum Event {
         import: ImportId,
         /// The methods.
         uses: Vec<Method>,
+        /// They were learnt of some life of the peer, and the next one may take them otherwise: they are named once a link is open,
+        /// so that only they are refused and never the link.
+        learnt: bool,
     },
     /// Whether another life of the peer is there, beside this one: should this one drain, senders wait for that one as
     /// they wait for room.

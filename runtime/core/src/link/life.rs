@@ -85,6 +85,7 @@ impl Link {
         self.state = State::Open;
         self.awaited = false;
         actions.push(Action::Opened);
+        self.name_learnt(actions);
         if self.draining {
             self.announce_draining(actions);
         }

@@ -283,6 +283,8 @@ pub(super) struct ImportSlot {
     pub(super) import: Import,
     /// What is known of each of the uses.
     pub(super) access: Vec<Access>,
+    /// Those of the uses that are named only once a link is open.
+    pub(super) learnt: Vec<Method>,
     pub(super) reach: Reach,
     pub(super) generation: u32,
     pub(super) allowance: Allowance,
@@ -337,6 +339,7 @@ impl ImportSlot {
         Self {
             import,
             access,
+            learnt: Vec::new(),
             reach: Reach::Unknown,
             generation: 0,
             allowance: Allowance::default(),

@@ -635,7 +635,7 @@ fn a_different_method_that_is_named_later_is_refused_alone() {
     let uses =
         vec![Method { name: MethodName(9), fingerprint: [9; 16] }, Method { fingerprint: [8; 16], ..SCHEMA }];
     let before = pair.ask(Who::Left, 0, None);
-    let first = pair.feed(Who::Left, Event::Uses { import: ImportId(0), uses }, None);
+    let first = pair.feed(Who::Left, Event::Uses { import: ImportId(0), uses, learnt: false }, None);
     assert!(matches!(first[..], [Action::Send(Frame::Uses { slot: 0, .. })]));
     pair.refuses = true;
     pair.finish();
@@ -650,6 +650,33 @@ fn a_different_method_that_is_named_later_is_refused_alone() {
         link.handle(Instant::START, Event::Tell(send), &mut actions);
         assert_eq!(actions.pop(), Some(Action::Undelivered { ticket, reason }));
     }
+}
+
+#[test]
+fn what_was_learnt_of_the_peer_is_named_once_the_link_is_open() {
+    let mut pair = opened(1);
+    let link = &mut pair.side_mut(Who::Left).link;
+    let learnt = Method { fingerprint: [8; 16], ..SCHEMA };
+    let named = |actions: &[Action]| {
+        let uses = actions.iter().filter_map(|action| match action {
+            Action::Send(Frame::Uses { uses, .. }) => Some(uses.clone()),
+            _ => None,
+        });
+        uses.flatten().filter(|method| *method == learnt).count()
+    };
+    let mut feed = |event| {
+        let mut actions = Vec::new();
+        link.handle(Instant::START, event, &mut actions);
+        named(&actions)
+    };
+    let uses = vec![learnt];
+    assert_eq!(feed(Event::Uses { import: ImportId(0), uses, learnt: true }), 1, "the link is open");
+    assert_eq!(feed(Event::Linked { generation: 2 }), 0, "it would refuse the link");
+    let other = vec![Method { name: MethodName(9), ..learnt }];
+    assert_eq!(feed(Event::Uses { import: ImportId(0), uses: other, learnt: true }), 0);
+    let hello = Hello { version: VERSION, limits: Config::default().limits };
+    assert_eq!(feed(Event::Received(Frame::Hello(hello))), 0);
+    assert_eq!(feed(Event::Received(Frame::HelloAck)), 1);
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub(super) fn write(protocol: &Ident, methods: &[Method]) -> TokenStream {
             ::bailiwick::private::LazyLock::new(|| ::bailiwick::private::ProtocolSchema {
                 name: #name,
                 methods: ::std::vec![#(#methods),*],
+                is_learnt: false,
             });
         &SCHEMA
     }

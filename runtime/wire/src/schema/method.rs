@@ -29,6 +29,8 @@ pub struct ProtocolSchema {
     pub name: &'static str,
     /// The methods.
     pub methods: Vec<MethodSchema>,
+    /// Another process told of it while this one ran, so that what it tells at another time may differ.
+    pub is_learnt: bool,
 }
 
 /// What another process says of a method.
