@@ -72,6 +72,25 @@ pub trait Actor: Sized + 'static {
         let _ = (args, cx);
         Ok(Reconfigured::MakeAnew)
     }
+
+    /// Returns what operators may read of the actor's state: they ask by `bailiwick inspect`, where the manifest grants that. Called
+    /// between two messages. The first 16 KiB are told, as text; keep secrets out of it.
+    ///
+    /// ```
+    /// use bailiwick::prelude::*;
+    ///
+    /// #[derive(Debug, Default)]
+    /// struct Cache { hits: u64, misses: u64 }
+    ///
+    /// impl Actor for Cache {
+    ///     fn inspect(&self) -> Option<String> {
+    ///         Some(format!("{self:#?}"))
+    ///     }
+    /// }
+    /// ```
+    fn inspect(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What an actor did with new arguments.
@@ -102,6 +121,7 @@ pub(crate) trait Lifecycle<A>: Sync {
         args: Args,
         cx: &'a mut Context,
     ) -> LocalBoxFuture<'a, Result<Reconfigured, ActorError>>;
+    fn inspect(&self, actor: &A) -> Option<String>;
 }
 
 struct Of<A>(PhantomData<fn() -> A>);
@@ -137,5 +157,9 @@ impl<A: Actor> Lifecycle<A> for Of<A> {
         cx: &'a mut Context,
     ) -> LocalBoxFuture<'a, Result<Reconfigured, ActorError>> {
         Box::pin(actor.reconfigure(args, cx))
+    }
+
+    fn inspect(&self, actor: &A) -> Option<String> {
+        actor.inspect()
     }
 }

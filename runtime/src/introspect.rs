@@ -6,6 +6,7 @@
 //! to be believed than that.
 
 mod gather;
+mod inside;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +27,78 @@ pub trait Introspect {
     /// Returns how the worker stands, with those of its actors for which most waits, `actors` of them at most and never more than
     /// [`ACTORS_MAX`].
     async fn look(&mut self, cx: &mut Context, actors: u32) -> Snapshot;
+
+    /// Returns what a method of a declared actor takes and answers.
+    async fn describe(
+        &mut self,
+        cx: &mut Context,
+        actor: String,
+        method: String,
+    ) -> Result<Described, Undescribed>;
+
+    /// Returns what one actor is and how it stands, also a child, with what it says of its state; nothing if there is none of that
+    /// name. It is asked once at a time.
+    fn inspect(&mut self, cx: &mut Context, actor: String) -> Later<Option<Inspected>>;
 }
+
+/// A method, as its worker was built with it.
+#[message]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// The protocol that it is one of.
+    pub protocol: String,
+    /// Its schema, as text.
+    pub shape: String,
+    /// Whether its messages go before others.
+    pub has_priority: bool,
+}
+
+/// Why a method is not described.
+#[message]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undescribed {
+    /// No declared actor of that name runs.
+    NoActor {
+        /// Those that do.
+        actors: Vec<String>,
+    },
+    /// The actor has no such method.
+    NoMethod {
+        /// Those that it has.
+        methods: Vec<String>,
+    },
+    /// Two of its protocols have a method of that name.
+    Ambiguous,
+}
+
+/// One actor.
+#[message]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// How it stands.
+    pub stands: ActorState,
+    /// What others may ask of it, if it is a declared one: its protocols, and their methods.
+    pub protocols: Vec<(String, Vec<String>)>,
+    /// How many children its present incarnation has.
+    pub children: u32,
+    /// What it says of its state.
+    pub said: Said,
+}
+
+/// What an actor said of its state.
+#[message]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// Its type says nothing: see [`Actor::inspect`].
+    Nothing,
+    /// This, as far as there is room for it.
+    Words(String),
+    /// It was asked, and has not come to it: it is busy with a message, or not there just now.
+    Busy,
+}
+
+/// How many bytes of what an actor says of its state are told.
+pub const WORDS_MAX: usize = 16 << 10;
 
 /// The most actors that one answer names.
 pub const ACTORS_MAX: u32 = 256;
@@ -163,18 +235,34 @@ pub struct LinkState {
 }
 
 /// The actor.
-#[derive(Debug)]
-struct Observer;
+#[derive(Debug, Default)]
+struct Observer {
+    /// The actors that were asked for their state and have not answered.
+    asked: inside::Asked,
+}
 
 impl Introspect for Observer {
     async fn look(&mut self, cx: &mut Context, actors: u32) -> Snapshot {
         gather::snapshot(cx.node(), actors.min(ACTORS_MAX)).await
     }
+
+    async fn describe(
+        &mut self,
+        cx: &mut Context,
+        actor: String,
+        method: String,
+    ) -> Result<Described, Undescribed> {
+        inside::describe(cx.node(), &actor, &method)
+    }
+
+    fn inspect(&mut self, cx: &mut Context, actor: String) -> Later<Option<Inspected>> {
+        self.asked.inspect(cx.node(), &actor)
+    }
 }
 
 /// Returns the actor, to be hosted.
 pub(crate) fn hosted() -> Hosted {
-    IntrospectRef::serve(|| Observer).named(ACTOR).into()
+    IntrospectRef::serve(Observer::default).named(ACTOR).into()
 }
 
 /// Returns what may be reached of it.

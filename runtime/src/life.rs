@@ -158,7 +158,11 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
                 Signal::Stop | Signal::Drain => return false,
                 Signal::Reconfigure(args, _) => self.args = Some(Box::new(args)),
                 // Meant for the incarnation that has ended.
-                Signal::Failed(_) | Signal::ChildGaveUp(_) | Signal::Finish | Signal::Halt => {}
+                Signal::Failed(_)
+                | Signal::ChildGaveUp(_)
+                | Signal::Finish
+                | Signal::Halt
+                | Signal::Inspect(_) => {}
             }
         }
     }
@@ -249,7 +253,14 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
         match self.cell().queue.take_urgent() {
             Some(Signal::ChildGaveUp(cause) | Signal::Failed(cause)) => cause.into(),
             Some(Signal::Halt) => End::Halted,
-            Some(Signal::Stop | Signal::Drain | Signal::Finish | Signal::Begin | Signal::Reconfigure(..))
+            Some(
+                Signal::Stop
+                | Signal::Drain
+                | Signal::Finish
+                | Signal::Begin
+                | Signal::Reconfigure(..)
+                | Signal::Inspect(_),
+            )
             | None => End::Stop,
         }
     }
@@ -315,6 +326,18 @@ impl<A: 'static, D: Dispatch<A>, T: FactoryArgs> Life<A, D, T> {
             Signal::Failed(cause) | Signal::ChildGaveUp(cause) => ControlFlow::Break(cause.into()),
             // It has begun already.
             Signal::Begin => ControlFlow::Continue(()),
+            Signal::Inspect(answer) => {
+                let said = match lifecycle {
+                    None => None,
+                    Some(lifecycle) => match catch(|| lifecycle.inspect(actor)) {
+                        Ok(said) => said,
+                        Err(cause) => return ControlFlow::Break(cause.into()),
+                    },
+                };
+                // Whoever no longer waits need not know.
+                let _ = answer.send(said);
+                ControlFlow::Continue(())
+            }
             Signal::Reconfigure(new, answer) => {
                 *args = Some(Box::new(new.clone()));
                 let done = match lifecycle {

@@ -47,6 +47,8 @@ pub(crate) enum Signal {
     Begin,
     /// The arguments have changed. Whoever waits is told what the actor did.
     Reconfigure(Args, Option<oneshot::Sender<Reconfigured>>),
+    /// Somebody wants to know of its state.
+    Inspect(oneshot::Sender<Option<String>>),
 }
 
 impl Signal {
@@ -54,7 +56,12 @@ impl Signal {
     pub(crate) fn is_urgent(&self) -> bool {
         match self {
             Self::Stop | Self::Halt | Self::ChildGaveUp(_) => true,
-            Self::Drain | Self::Failed(_) | Self::Finish | Self::Begin | Self::Reconfigure(..) => false,
+            Self::Drain
+            | Self::Failed(_)
+            | Self::Finish
+            | Self::Begin
+            | Self::Reconfigure(..)
+            | Self::Inspect(_) => false,
         }
     }
 }

@@ -106,7 +106,7 @@ fn durations(found: &Histogram) -> Durations {
     Durations { counts, sum }
 }
 
-fn state(cell: &Cell) -> ActorState {
+pub(super) fn state(cell: &Cell) -> ActorState {
     let waiting = cell.queue.waiting();
     ActorState {
         path: cell.path().to_owned(),
