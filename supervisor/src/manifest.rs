@@ -14,6 +14,7 @@ mod grant;
 mod limits;
 mod listen;
 mod names;
+mod operator;
 mod program;
 mod reading;
 mod source;

@@ -124,9 +124,12 @@ fn grant(system: &System, index: usize, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Tells whether two grants speak of the same sender and of an actor in common.
+/// Tells whether two grants speak of the same sender and of an actor in common. What a worker's runtime has is none of those that the
+/// worker declares.
 fn overlap(one: &Grant, other: &Grant) -> bool {
-    let common = one.to_actor.is_none() || other.to_actor.is_none() || one.to_actor == other.to_actor;
+    let covers =
+        |one: &Grant, other: &Grant| one.to_actor.is_none() && other.to_actor.as_deref() != Some(INTROSPECT);
+    let common = covers(one, other) || covers(other, one) || one.to_actor == other.to_actor;
     one.from == other.from && one.to_worker == other.to_worker && common
 }
 

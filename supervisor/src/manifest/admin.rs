@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use toml::Spanned;
 
@@ -12,13 +11,10 @@ use super::fields::Fields;
 use super::values::Bytes;
 use super::vocabulary::Table;
 use crate::check::{Diagnostic, line_of};
-use crate::spec::{
-    Actor, Address, Args, Exec, Grant, Group, INTROSPECT, Listener, Mailbox, May, Preset, Rate, System,
-    Worker,
-};
+use crate::spec::{Actor, Address, Args, Exec, Group, Listener, Mailbox, May, Preset, System, Worker};
 
 /// The name of the worker, of its group, and of the listener that is kept for it. No other worker may have it.
-const NAME: &str = "admin";
+pub(super) const NAME: &str = "admin";
 /// The type of its one actor, as its executable registers it.
 const ACTOR: &str = "Admin";
 /// Its executable, unless the manifest names another: the command line, beside the supervisor's own.
@@ -27,15 +23,12 @@ const PROGRAM: &str = "bailiwick";
 const MEMORY: Bytes = Bytes(128 << 20);
 
 /// The credential that lets those give orders who know it.
-const TOKEN: &str = "token";
+pub(super) const TOKEN: &str = "token";
 /// The orders that it takes from them, as far as `may` has them.
 const ORDERS: [May; 4] = [May::Start, May::Stop, May::Restart, May::Reset];
 
 /// What it may ask wherever there is one: it changes nothing.
 const SEES: [May; 5] = [May::Status, May::Events, May::Logs, May::Crashes, May::Denials];
-
-/// How often it may ask each worker: whoever took it over could not keep them busy with that.
-const LOOKS: Rate = Rate { messages: 20, period: Duration::from_secs(1) };
 
 /// Adds the worker to the system, if the manifest wants one.
 pub(super) fn read(top: &mut Fields<'_, '_>, system: &mut System) {
@@ -69,7 +62,6 @@ pub(super) fn read(top: &mut Fields<'_, '_>, system: &mut System) {
         top.reader.refuse(error.at(head.clone(), "has one of its own").help("choose another name"));
     }
     top.reader.places.insert(format!("worker.{NAME}"), head);
-    system.grants.extend(system.workers.iter().filter(|worker| worker.has_runtime()).map(looks));
     groups.push(Group::new(NAME));
     system.listeners.push(Listener { name: NAME.to_owned(), address });
     system.workers.push(worker);
@@ -101,12 +93,6 @@ fn token(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
     let place = fields.take(TOKEN).map(Spanned::span).unwrap_or_default();
     fields.reader.places.insert(format!("worker.{NAME}.load_credential.{TOKEN}"), place);
     worker.credentials.insert(TOKEN.to_owned(), path);
-}
-
-/// Returns the grant by which it asks a worker how that stands.
-fn looks(worker: &Worker) -> Grant {
-    let rate = Some(LOOKS);
-    Grant { rate, max_inflight: 4, ..Grant::new(NAME, &worker.name, Some(INTROSPECT.to_owned())) }
 }
 
 /// Returns where it listens: one address, which strangers on other machines do not reach unless that is written.

@@ -67,9 +67,7 @@ fn address(fields: &mut Fields<'_, '_>, grant: &Grant) -> bool {
     let actor = grant.to_actor.as_deref().unwrap_or_default();
     let mut good = true;
     for (key, part) in [("from", grant.from.as_str()), ("to", &grant.to_worker), ("to", actor)] {
-        let (text, help) = if key == "from" && part == "operator" {
-            ("orders from outside are not enforced by this version", "remove the grant")
-        } else if part.contains('.') {
+        let (text, help) = if part.contains('.') {
             (
                 "a grant to one instance is not enforced by this version",
                 "name the worker: every instance has the grant",

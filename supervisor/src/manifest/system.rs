@@ -9,7 +9,7 @@ use super::fields::{Fields, Reader};
 use super::names::named;
 use super::values::{Policy, Uids};
 use super::vocabulary::Table;
-use super::{admin, grant, listen, trust_domain, worker};
+use super::{admin, grant, listen, operator, trust_domain, worker};
 use crate::check::Diagnostic;
 use crate::spec::{Group, System};
 
@@ -38,6 +38,7 @@ pub(super) fn read<'t>(reader: &mut Reader<'t>, table: &DeTable<'t>, name: &str)
     system.grants = grant::all(&mut top);
     system.listeners = listen::all(&mut top);
     admin::read(&mut top, &mut system);
+    operator::take(&mut top, &mut system);
     system.workers.iter_mut().for_each(|worker| worker.suit(system.profile));
     top.finish();
     if empty {
