@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use bailiwick::Supervisor;
 use bailiwick::control::Event;
-use bailiwick::introspect::ACTORS_MAX;
+use bailiwick::introspect::{ACTORS_MAX, Described};
 use bailiwick::prelude::*;
+use bailiwick::untyped::Peers;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, broadcast};
 
@@ -17,6 +18,8 @@ use crate::gate::Gate;
 use crate::history::History;
 use crate::metrics::Metrics;
 use crate::orders::Order;
+use crate::outside;
+use crate::outside::learnt::{Known, Learnt};
 use crate::rates::Rates;
 use crate::recent::Recent;
 use crate::serve::{self, Listener};
@@ -75,6 +78,21 @@ pub(crate) struct Office {
     pub(crate) followers: Arc<Semaphore>,
     /// Missing without a token in the manifest.
     pub(crate) gate: Option<Arc<Gate>>,
+    /// The actors that the manifest grants, to this worker itself and to the operator.
+    pub(crate) peers: Peers,
+    pub(crate) learnt: Arc<Mutex<Learnt>>,
+    /// Places for those who ask actors from outside.
+    pub(crate) questions: Arc<Semaphore>,
+}
+
+impl Office {
+    /// Returns a method that a worker describes.
+    ///
+    /// # Errors
+    /// As [`Learnt::learn`].
+    pub(crate) fn learn(&self, name: &str, told: &Described) -> Result<&'static Known, String> {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner).learn(name, told)
+    }
 }
 
 /// The actor.
@@ -135,6 +153,9 @@ impl Actor for AdminDesk {
             rates: Arc::default(),
             followers: Arc::new(Semaphore::new(site::FOLLOWERS_MAX)),
             gate: self.gate(cx)?.map(Arc::new),
+            peers: cx.peers(),
+            learnt: Arc::default(),
+            questions: Arc::new(Semaphore::new(outside::QUESTIONS_MAX)),
         };
         let listener = listener(cx)?;
         println!("serving at {listener}");

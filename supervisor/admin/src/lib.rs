@@ -10,6 +10,7 @@ mod caller;
 mod dashboard;
 mod desk;
 pub mod documents;
+mod form;
 mod gate;
 mod guard;
 mod health;
@@ -17,6 +18,7 @@ mod history;
 pub mod json;
 mod metrics;
 mod orders;
+mod outside;
 mod rates;
 mod recent;
 #[cfg(any(test, feature = "samples"))]

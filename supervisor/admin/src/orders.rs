@@ -234,6 +234,27 @@ fn permitted(gate: &Gate, word: &str) -> Option<Order> {
     Order::of(word).filter(|order| gate.orders().contains(order))
 }
 
+/// Tells whether a program that knows the token sent a request, and no page of another site.
+///
+/// # Errors
+/// The code and the reason of a refusal.
+pub(crate) async fn passes(
+    office: &Office,
+    headers: &HeaderMap,
+    caller: Caller,
+) -> Result<(), (StatusCode, &'static str)> {
+    let Some(gate) = &office.gate else {
+        return Err((StatusCode::NOT_FOUND, "without `token` in [admin] nothing is asked from outside"));
+    };
+    if !comes_from_here(headers) {
+        return Err((StatusCode::FORBIDDEN, "it was sent by a page of another site"));
+    }
+    match admitted(gate, headers, caller).await {
+        true => Ok(()),
+        false => Err((StatusCode::UNAUTHORIZED, "no token, or a wrong one")),
+    }
+}
+
 async fn admitted(gate: &Gate, headers: &HeaderMap, caller: Caller) -> bool {
     let said = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     match said.and_then(|said| said.split_once(' ')) {

@@ -32,6 +32,7 @@ use crate::health::{self, Health};
 use crate::json::{self, SCHEMA_VERSION};
 use crate::metrics::{OPEN_METRICS, OPEN_METRICS_TYPE, TEXT_TYPE};
 use crate::orders;
+use crate::outside;
 use crate::sign_in;
 use crate::survey::Said;
 
@@ -115,6 +116,16 @@ fn changing() -> Router<Office> {
         .route("/sign-in", get(sign_in::form).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .merge(asking())
+}
+
+/// Returns what asks actors from outside.
+fn asking() -> Router<Office> {
+    Router::new()
+        .route("/api/v1/ask", post(outside::ask))
+        .route("/api/v1/send", post(outside::send))
+        .route("/api/v1/inspect", post(outside::inspect::inspect))
+        .layer(DefaultBodyLimit::max(outside::QUESTION_BYTES_MAX))
 }
 
 /// The supervisor's loop answers, or this does not.
