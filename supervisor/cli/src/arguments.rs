@@ -1,5 +1,6 @@
 //! The arguments of every command.
 
+mod outside;
 mod values;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use bailiwick_wire::log::Priority;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
+pub(crate) use self::outside::{Ask, Inspect, Message, Send};
 pub(crate) use self::values::Since;
 use self::values::{count, interval, level, score, signal, since, time};
 use crate::completion::names;
@@ -99,6 +101,12 @@ pub(crate) enum Command {
     Crashes(Crashes),
     /// Show which system calls workers were denied, and which line of the manifest would allow each.
     Denials(Denials),
+    /// Ask an actor and print its reply, where the manifest grants that to `operator`.
+    Ask(Ask),
+    /// Send an actor a message, where the manifest grants that to `operator`.
+    Send(Send),
+    /// Show what an actor is, how it stands, and what it says of its state.
+    Inspect(Inspect),
     /// Take up what has changed in the manifest; workers that did not change keep running.
     Reload(Reload),
     /// Say what this machine gives to a supervisor, and which guarantees hold here; exits with 1 if one does not.

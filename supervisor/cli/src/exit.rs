@@ -168,6 +168,16 @@ pub enum Failure {
         /// The file.
         path: PathBuf,
     },
+    /// Nothing came of what was asked of an actor.
+    #[error("{title}: {why}")]
+    Outside {
+        /// What was asked of whom, escaped.
+        title: String,
+        /// Why nothing came of it, escaped.
+        why: String,
+        /// The exit code.
+        exit: Exit,
+    },
     /// The admin worker could not be asked, or refused.
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -210,6 +220,7 @@ impl Failure {
             Self::NothingToLearn { .. } | Self::Runs | Self::Learning { .. } | Self::NoManifest { .. } => {
                 Exit::Failed
             }
+            Self::Outside { exit, .. } => *exit,
             Self::Admin(error) => error.exit(),
             Self::Init(failure) => failure.exit(),
             Self::Terminal { .. } => Exit::Failed,
@@ -263,6 +274,7 @@ impl Failure {
             | Self::Unwritten(_)
             | Self::Terminal { .. }
             | Self::NoManifest { .. }
+            | Self::Outside { .. }
             | Self::NobodyNamed => None,
         }
     }

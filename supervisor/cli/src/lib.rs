@@ -25,6 +25,7 @@ mod logs;
 mod man;
 mod metrics;
 mod order;
+mod outside;
 mod place;
 mod privileged;
 mod profile;
@@ -94,6 +95,9 @@ pub fn main() -> ExitCode {
         Command::Audit(asked) => audit::audit(&asked, &screen),
         Command::Crashes(asked) => crashes::crashes(&asked, &screen),
         Command::Denials(asked) => denials::denials(&asked, &screen),
+        Command::Ask(asked) => outside::ask(&asked, &screen),
+        Command::Send(asked) => outside::send(&asked, &screen),
+        Command::Inspect(asked) => outside::inspect(&asked, &screen),
         Command::Doctor(asked) => doctor::doctor(&asked, &screen),
         Command::Reload(reload) => reload::reload(&reload, &screen),
         Command::Init(asked) => init::init(&asked, &screen),
