@@ -1,4 +1,5 @@
 //! Two link machines against each other, and one against a hostile peer.
+mod agreement;
 mod exploration;
 mod grants;
 mod hostile;

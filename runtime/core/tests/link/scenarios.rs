@@ -653,33 +653,6 @@ fn a_different_method_that_is_named_later_is_refused_alone() {
 }
 
 #[test]
-fn what_was_learnt_of_the_peer_is_named_once_the_link_is_open() {
-    let mut pair = opened(1);
-    let link = &mut pair.side_mut(Who::Left).link;
-    let learnt = Method { fingerprint: [8; 16], ..SCHEMA };
-    let named = |actions: &[Action]| {
-        let uses = actions.iter().filter_map(|action| match action {
-            Action::Send(Frame::Uses { uses, .. }) => Some(uses.clone()),
-            _ => None,
-        });
-        uses.flatten().filter(|method| *method == learnt).count()
-    };
-    let mut feed = |event| {
-        let mut actions = Vec::new();
-        link.handle(Instant::START, event, &mut actions);
-        named(&actions)
-    };
-    let uses = vec![learnt];
-    assert_eq!(feed(Event::Uses { import: ImportId(0), uses, learnt: true }), 1, "the link is open");
-    assert_eq!(feed(Event::Linked { generation: 2 }), 0, "it would refuse the link");
-    let other = vec![Method { name: MethodName(9), ..learnt }];
-    assert_eq!(feed(Event::Uses { import: ImportId(0), uses: other, learnt: true }), 0);
-    let hello = Hello { version: VERSION, limits: Config::default().limits };
-    assert_eq!(feed(Event::Received(Frame::Hello(hello))), 0);
-    assert_eq!(feed(Event::Received(Frame::HelloAck)), 1);
-}
-
-#[test]
 fn another_version_is_refused() {
     let mut link = Link::new(Config::default());
     let mut actions = Vec::new();
