@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::references::suggest;
 use super::{Diagnostic, escape, quote};
-use crate::spec::{Grant, System, Worker};
+use crate::spec::{Grant, INTROSPECT, System, Worker};
 
 /// What an executable told about itself when it was asked on behalf of one worker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,6 +61,10 @@ fn actors(worker: &Worker, told: &Described, found: &mut Vec<Diagnostic>) {
 }
 
 fn methods(index: usize, grant: &Grant, target: &Worker, told: &Described, found: &mut Vec<Diagnostic>) {
+    if grant.to_actor.as_deref() == Some(INTROSPECT) {
+        // The runtime's own, of which no executable tells.
+        return;
+    }
     let granted =
         |actor: &&crate::spec::Actor| grant.to_actor.as_ref().is_none_or(|name| *name == actor.name);
     let types = target.actors.iter().filter(granted).map(|actor| told.types.get(&actor.type_name));

@@ -100,3 +100,66 @@ fn inspects(top: &mut Fields<'_, '_>, index: usize, grant: &mut Grant) {
     grant.methods = Some(methods);
     (grant.rate, grant.once, grant.max_inflight) = (Some(LOOKS), Once::No, LOOKS_INFLIGHT);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::manifest::parse;
+    use crate::spec::{Grant, Once};
+
+    const MANIFEST: &str = r#"
+[admin]
+tcp = "127.0.0.1:9464"
+token = "/token"
+[worker.store]
+exec = "store"
+actor.cache = { type = "Cache" }
+[worker.plain]
+exec = "store"
+actor.cache = { type = "Cache" }
+[[grant]]
+from = "operator"
+to = "store"
+methods = ["get"]
+rate = "10/m"
+"#;
+
+    /// Returns the admin worker's grants to a worker, the one to its runtime last.
+    fn grants(more: &str, worker: &str) -> Vec<Grant> {
+        let text = format!("{MANIFEST}{more}");
+        let (system, _, found) = parse(Path::new("shop.toml"), Path::new("/"), text);
+        assert_eq!(found, []);
+        let mut found: Vec<_> = system.grants.into_iter().filter(|grant| grant.to_worker == worker).collect();
+        assert!(found.iter().all(|grant| grant.from == "admin"), "{found:?}");
+        found.sort_by_key(|grant| grant.to_actor.is_some());
+        found
+    }
+
+    fn methods(grant: &Grant) -> Vec<&str> {
+        grant.methods.iter().flatten().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn what_the_operator_is_granted_the_admin_worker_is() {
+        let [of_actors, of_runtime] = &grants("", "store")[..] else { panic!("two") };
+        assert_eq!((methods(of_actors), of_actors.rate.is_some()), (vec!["get"], true));
+        assert_eq!(methods(of_runtime), ["look", "describe"]);
+        let [looks] = &grants("", "plain")[..] else { panic!("one") };
+        assert_eq!(
+            (methods(looks), looks.max_inflight),
+            (vec!["look"], 4),
+            "nobody asks it, so nothing is described"
+        );
+    }
+
+    #[test]
+    fn what_may_be_inspected_is_one_grant_with_the_looks() {
+        for named in ["methods = [\"inspect\"]", "methods = [\"inspect\", \"look\"]", "max_inflight = 100"] {
+            let more = format!("[[grant]]\nfrom = \"operator\"\nto = \"plain/bailiwick\"\n{named}\n");
+            let [grant] = &grants(&more, "plain")[..] else { panic!("one") };
+            assert_eq!(methods(grant), ["inspect", "describe", "look"], "{named}");
+            assert_eq!((grant.once, grant.max_inflight, grant.rate), (Once::No, 4, Some(super::LOOKS)));
+        }
+    }
+}
