@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::gather::snapshot;
-use super::{Snapshot, TypeCounts};
+use super::inside::Asked;
+use super::{Said, Snapshot, TypeCounts, WORDS_MAX};
 use crate::local;
 use crate::prelude::*;
 
@@ -156,6 +157,56 @@ fn what_takes_long_is_told_as_long() {
         let found = of(&snapshot(cx.node(), 0).await, "Dog").clone();
         assert!(found.handling.sum >= after, "{found:?}");
         assert!(found.handling.quantile(990) >= Some(after), "{found:?}");
-        assert!(found.waits.sum < found.handling.sum, "{found:?}");
+    });
+}
+
+impl Actor for Puppy {
+    fn inspect(&self) -> Option<String> {
+        Some("é".repeat(WORDS_MAX))
+    }
+}
+
+#[test]
+fn an_actor_says_of_its_state_what_it_wants_to_between_two_messages() {
+    look(async |cx| {
+        let asked = Asked::default();
+        let inspect =
+            async |cx: &Context, path: &str| asked.inspect(cx.node(), path).await.expect("it is answered");
+        let puppy: KennelRef =
+            cx.spawn(KennelRef::serve(|| Puppy).named("puppy").with_lifecycle()).expect("there is room");
+        let dog: KennelRef = cx.spawn(KennelRef::serve(|| Dog).named("dog")).expect("there is room");
+        dog.litter().ask(SOON).await.expect("it is there");
+        puppy.bark().ask(SOON).await.expect("it is there");
+        let found = inspect(cx, "puppy").await.expect("it is there");
+        let Said::Words(words) = found.said else { panic!("{found:?}") };
+        assert_eq!(words.len(), WORDS_MAX, "as much as there is room for");
+        assert_eq!((&*found.stands.type_name, found.stands.generation, found.children), ("Puppy", 1, 0));
+        let found = inspect(cx, "dog").await.expect("it is there");
+        assert_eq!((found.said, found.children), (Said::Nothing, 1));
+        assert!(inspect(cx, "dog/rex").await.is_some());
+        assert_eq!(inspect(cx, "dog/max").await, None);
+        assert_eq!(inspect(cx, "do").await, None);
+    });
+}
+
+#[test]
+fn who_is_busy_is_asked_once_and_answers_again_when_it_is_not() {
+    look(async |cx| {
+        let asked = Asked::default();
+        let dog: KennelRef = cx.spawn(KennelRef::serve(|| Dog).named("dog")).expect("there is room");
+        let sleeping = tokio::task::spawn_local(dog.sleep().ask(SOON * 100));
+        let said = async |cx: &Context| {
+            let found = asked.inspect(cx.node(), "dog").await.expect("it is answered");
+            found.expect("it is there").said
+        };
+        // It may be looked at before it has begun.
+        while said(cx).await != Said::Busy {}
+        let started = std::time::Instant::now();
+        assert_eq!(said(cx).await, Said::Busy);
+        assert!(started.elapsed() < SOON, "nobody waits for who was asked already");
+        sleeping.abort();
+        while said(cx).await != Said::Nothing {
+            tokio::task::yield_now().await;
+        }
     });
 }
