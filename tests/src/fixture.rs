@@ -18,6 +18,7 @@ mod means;
 mod pilot;
 mod rest;
 pub mod shop;
+mod stock;
 mod tamper;
 pub mod traced;
 mod without;
@@ -47,6 +48,7 @@ pub use self::life::{Knobs, Life, Probe, ProbeRef};
 pub use self::means::{Means, MeansRef, Purse, Spender};
 pub use self::pilot::{Course, Flight, FlightRef, Pilot};
 pub use self::rest::{Nap, Porter, PorterRef, Rest, RestRef, Sleeper, Waker, Walk};
+pub use self::stock::{Item, Quality, Shelves, Stock, StockRef};
 
 /// The `main` of `tw`.
 pub fn main() -> ExitCode {
@@ -93,6 +95,7 @@ fn program() -> Program {
         .register("Sipper", SipRef::serve(Sipper::default))
         .register("Neighbour", BesideRef::serve(Neighbour::default))
         .register("Hose", PourRef::serve(Hose::new).with_args::<Spill>().with_lifecycle())
+        .register("Shelves", StockRef::serve(Shelves::default).with_lifecycle())
         .register("Clerk", BookRef::serve(Clerk::new).with_args::<Desk>().with_lifecycle())
 }
 

@@ -647,7 +647,12 @@ pub(crate) const SECTIONS: &[Section] = &[
         table: "Grant",
         head: "[[grant]]\n",
         keys: &[
-            ("from", REQUIRED, "\"web\"", "The sending worker; every instance of it."),
+            (
+                "from",
+                REQUIRED,
+                "\"web\"",
+                "The sending worker; every instance of it. `operator` is whoever [asks from outside](asking.md).",
+            ),
             (
                 "to",
                 REQUIRED,
