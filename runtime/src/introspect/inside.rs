@@ -65,11 +65,6 @@ impl Asked {
             children: cell.children().map_or(0, |children| children.members().len() as u32),
             said: Said::Busy,
         };
-        if cell.is_observer() {
-            // It is the one that is busy with this.
-            found.said = Said::Nothing;
-            return Later::ready(Some(found));
-        }
         if !self.lock().insert(path.to_owned()) {
             return Later::ready(Some(found));
         }
@@ -104,8 +99,9 @@ fn find(node: &Shared, path: &str) -> Option<Arc<Cell>> {
     let mut families: Vec<Arc<Family>> = vec![Arc::clone(&node.hosted), Arc::clone(&node.spawned)];
     while let Some(family) = families.pop() {
         for cell in family.members() {
-            if cell.path() == path && !cell.is_ended() {
-                return Some(cell);
+            if cell.path() == path {
+                // Who looks at the others is none of them.
+                return Some(cell).filter(|cell| !cell.is_ended() && !cell.is_observer());
             }
             let is_above = path.strip_prefix(cell.path()).is_some_and(|rest| rest.starts_with('/'));
             families.extend(cell.children().filter(|_| is_above));

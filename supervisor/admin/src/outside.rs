@@ -228,7 +228,7 @@ impl Came {
 }
 
 pub(crate) fn unknown_worker(whom: &Whom) -> Came {
-    let why = format!("no worker is called `{}`, or it has no runtime", whom.worker());
+    let why = format!("no worker is called `{}`, or none that could be asked", whom.worker());
     Came::refused(StatusCode::NOT_FOUND, &why)
 }
 
