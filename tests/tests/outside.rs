@@ -169,7 +169,6 @@ fn what_is_granted_is_asked_and_sent_by_json() {
     assert!(journal.since(0).iter().all(|line| !line.text.contains("Lasting")), "no payload");
 }
 
-/// Seen to fail with all methods of the actor granted.
 #[test]
 fn what_is_not_granted_is_not_asked() {
     let system = system();
@@ -298,7 +297,6 @@ fn who_dies_is_asked_in_the_next_life() {
     assert_eq!(system.supervised.worker("store").generation, 2, "nobody else minds");
 }
 
-/// Seen to fail without the question for the token.
 #[test]
 fn only_who_knows_the_token_asks_and_no_page_of_another_site() {
     let system = system();
