@@ -18,6 +18,21 @@ use crate::pool::Pool;
 /// incarnation that was last heard of; the text parses as an [`ActorName`], which is no authority.
 ///
 /// Typed references such as `ThumbsRef` are an address and a protocol.
+///
+/// ```
+/// # use bailiwick::prelude::*;
+/// # #[protocol] pub trait Part { async fn work(&mut self); }
+/// # struct Sound;
+/// # impl Part for Sound { async fn work(&mut self) {} }
+/// # bailiwick::local(async |mut cx| -> Result<(), ActorError> {
+/// let part: PartRef = cx.spawn(PartRef::serve(|| Sound).named("part"))?;
+/// assert_eq!(part.address().to_string(), "local/part");
+/// part.work().ask(std::time::Duration::from_secs(1)).await?;
+/// assert_eq!(part.address().to_string(), "local/part#1"); // its first life has been heard of
+/// # Ok(())
+/// # })
+/// # .unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Address(pub(crate) Target);
 

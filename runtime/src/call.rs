@@ -114,6 +114,24 @@ impl<R> Call<R> {
 
     /// Sends it without waiting and asks for no reply.
     ///
+    /// ```
+    /// # use bailiwick::prelude::*;
+    /// # use std::time::Duration;
+    /// # #[protocol] pub trait Counter { async fn add(&mut self, amount: u64) -> u64; }
+    /// # #[derive(Default)] struct Total(u64);
+    /// # impl Counter for Total {
+    /// #     async fn add(&mut self, amount: u64) -> u64 { self.0 += amount; self.0 }
+    /// # }
+    /// # bailiwick::local(async |mut cx| -> Result<(), ActorError> {
+    /// let mailbox = Mailbox::bounded(1).on_full(OnFull::Reject);
+    /// let counter: CounterRef = cx.spawn(CounterRef::serve(Total::default).mailbox(mailbox))?;
+    /// counter.add(1).try_tell()?;
+    /// assert_eq!(counter.add(2).try_tell(), Err(NotDelivered::Full));
+    /// # Ok(())
+    /// # })
+    /// # .unwrap();
+    /// ```
+    ///
     /// # Errors
     /// Why the message certainly is not handled; `Full` if there is no room now, and always with a
     /// [rendezvous](crate::Mailbox::rendezvous).
@@ -151,6 +169,26 @@ impl<R: Portable> Call<R> {
     /// Dropping the future takes the ask back: a message that waits is not handled, and a handler that runs is
     /// dropped at its next await.
     ///
+    /// ```
+    /// # use bailiwick::prelude::*;
+    /// # use std::time::Duration;
+    /// # #[protocol] pub trait Counter { async fn add(&mut self, amount: u64) -> u64; }
+    /// # #[derive(Default)] struct Total(u64);
+    /// # impl Counter for Total {
+    /// #     async fn add(&mut self, amount: u64) -> u64 { assert!(amount < 10); self.0 += amount; self.0 }
+    /// # }
+    /// # bailiwick::local(async |mut cx| -> Result<(), ActorError> {
+    /// let counter: CounterRef = cx.spawn(CounterRef::serve(Total::default))?;
+    /// match counter.add(100).ask(Duration::from_secs(1)).await {
+    ///     Ok(total) => println!("{total}"),
+    ///     Err(AskError::NotDelivered(why)) => println!("nothing was done, ask again: {why}"),
+    ///     Err(AskError::Unknown(why)) => println!("it may have been done: {why}"), // here: it panicked
+    /// }
+    /// # Ok(())
+    /// # })
+    /// # .unwrap();
+    /// ```
+    ///
     /// # Errors
     /// [`AskError::NotDelivered`] if the message certainly is not handled, else [`AskError::Unknown`].
     pub async fn ask(self, deadline: Duration) -> Result<R, AskError> {
@@ -173,6 +211,24 @@ impl<R: Portable> Call<R> {
 
     /// Sends it and blocks this thread until the reply or the deadline: for threads that may block, outside of any
     /// executor, and for the handlers of a blocking actor.
+    ///
+    /// ```
+    /// # use bailiwick::prelude::*;
+    /// # use std::time::Duration;
+    /// # #[protocol] pub trait Counter { async fn add(&mut self, amount: u64) -> u64; }
+    /// # #[derive(Default)] struct Total(u64);
+    /// # impl Counter for Total {
+    /// #     async fn add(&mut self, amount: u64) -> u64 { self.0 += amount; self.0 }
+    /// # }
+    /// # bailiwick::local(async |mut cx| -> Result<(), ActorError> {
+    /// let counter: CounterRef = cx.spawn(CounterRef::serve(Total::default))?;
+    /// let thread = std::thread::spawn(move || counter.add(3).ask_blocking(Duration::from_secs(1)));
+    /// # while !thread.is_finished() { tokio::task::yield_now().await; }
+    /// assert_eq!(thread.join().unwrap(), Ok(3));
+    /// # Ok(())
+    /// # })
+    /// # .unwrap();
+    /// ```
     ///
     /// # Errors
     /// As [`Call::ask`]; `NotDelivered(WouldBlockExecutor)` on a thread whose actors would have to wait.

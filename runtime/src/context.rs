@@ -101,6 +101,25 @@ pub struct Watch {
 }
 
 /// A timer that is running. Dropping it changes nothing; it ends with its incarnation.
+///
+/// ```
+/// # use bailiwick::prelude::*;
+/// # use std::time::Duration;
+/// # #[protocol] pub trait Counter { async fn add(&mut self, amount: u64) -> u64; }
+/// # #[derive(Default)] struct Total(u64);
+/// # impl Counter for Total {
+/// #     async fn add(&mut self, amount: u64) -> u64 { self.0 += amount; self.0 }
+/// # }
+/// # bailiwick::local(async |mut cx| -> Result<(), ActorError> {
+/// let counter: CounterRef = cx.spawn(CounterRef::serve(Total::default))?;
+/// let mine = counter.clone();
+/// let ticks = cx.send_every(Duration::from_millis(1), move || mine.add(1));
+/// while counter.add(0).ask(Duration::from_secs(1)).await? < 3 {}
+/// ticks.cancel();
+/// # Ok(())
+/// # })
+/// # .unwrap();
+/// ```
 #[derive(Clone, Debug)]
 pub struct Timer(AbortHandle);
 
@@ -148,6 +167,26 @@ impl Context {
     ///
     /// Without an actor's name it is the one actor of that worker that serves `P`. Of a worker with several
     /// instances it is a pool: each message goes to the instance with the fewest outstanding asks.
+    ///
+    /// ```
+    /// # use bailiwick::prelude::*;
+    /// # use std::time::Duration;
+    /// # #[protocol] pub trait Counter { async fn add(&mut self, amount: u64) -> u64; }
+    /// # #[derive(Default)] struct Total(u64);
+    /// # impl Counter for Total {
+    /// #     async fn add(&mut self, amount: u64) -> u64 { self.0 += amount; self.0 }
+    /// # }
+    /// Program::new()
+    ///     .worker("counter", Sandbox::sealed(), CounterRef::serve(Total::default))
+    ///     .main("front", Sandbox::sealed().grant("counter"), async |cx: Context| {
+    ///         let counter: CounterRef = cx.peer("counter")?;
+    ///         assert_eq!(counter.add(2).ask(Duration::from_secs(1)).await?, 2);
+    ///         assert!(cx.peer::<CounterRef>("conter").is_err_and(|why| why.to_string().contains("did you mean")));
+    ///         Ok(())
+    ///     })
+    ///     .run_local()
+    ///     .unwrap();
+    /// ```
     ///
     /// # Errors
     /// Where no grant stands, the worker or the actor does not exist, or it does not serve `P`.
@@ -308,6 +347,24 @@ impl Context {
     }
 
     /// Tells a message for each item of a stream, as fast as the mailbox takes them. The stream need not be `Send`.
+    ///
+    /// ```
+    /// # use bailiwick::prelude::*;
+    /// # use std::time::Duration;
+    /// # #[protocol] pub trait Counter { async fn add(&mut self, amount: u64) -> u64; }
+    /// # #[derive(Default)] struct Total(u64);
+    /// # impl Counter for Total {
+    /// #     async fn add(&mut self, amount: u64) -> u64 { self.0 += amount; self.0 }
+    /// # }
+    /// # bailiwick::local(async |mut cx| -> Result<(), ActorError> {
+    /// let counter: CounterRef = cx.spawn(CounterRef::serve(Total::default))?;
+    /// let mine = counter.clone();
+    /// cx.stream(futures::stream::iter([1, 2, 3]), move |amount| mine.add(amount));
+    /// while counter.add(0).ask(Duration::from_secs(1)).await? < 6 {}
+    /// # Ok(())
+    /// # })
+    /// # .unwrap();
+    /// ```
     pub fn stream<S, R>(&mut self, stream: S, mut call: impl FnMut(S::Item) -> Call<R> + 'static) -> Timer
     where
         S: Stream + 'static,
@@ -325,6 +382,13 @@ impl Context {
     }
 
     /// Runs `work` on a thread that may block, while this executor goes on. A panic in it continues here.
+    ///
+    /// ```
+    /// bailiwick::local(async |cx| {
+    ///     let lines = cx.run_blocking(|| std::fs::read_to_string("/proc/self/status").unwrap().lines().count()).await;
+    ///     assert!(lines > 10);
+    /// });
+    /// ```
     pub async fn run_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         match tokio::task::spawn_blocking(work).await {
             Ok(value) => value,
@@ -338,6 +402,26 @@ impl Context {
 
     /// Gives the supervisor a descriptor to keep under `name`, for the next incarnation of this worker and for
     /// workers that the manifest hands it to.
+    ///
+    /// ```
+    /// # use bailiwick::prelude::*;
+    /// # use std::time::Duration;
+    /// # #[protocol] pub trait Counter { async fn add(&mut self, amount: u64) -> u64; }
+    /// # #[derive(Default)] struct Total(u64);
+    /// # impl Counter for Total {
+    /// #     async fn add(&mut self, amount: u64) -> u64 { self.0 += amount; self.0 }
+    /// # }
+    /// Program::new()
+    ///     .main("front", Sandbox::sealed(), async |cx: Context| {
+    ///         cx.keep("http", std::net::TcpListener::bind("127.0.0.1:0")?)?;
+    ///         // In the next life of this worker, or in one whose manifest says `kept = ["http"]`:
+    ///         let listener: std::net::TcpListener = cx.kept("http")?;
+    ///         println!("serving at {}", listener.local_addr()?);
+    ///         Ok(())
+    ///     })
+    ///     .run_local()
+    ///     .unwrap();
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` if the name is not 1 to 32 letters, digits and `. _ -`, or is `.handoff`, under which a worker keeps what

@@ -9,6 +9,17 @@ use bailiwick_sys::memory::SealedMemory;
 
 /// A secret that the manifest's `load_credential` gives to this worker: bytes that nobody can change, that are in no
 /// core, and that this type does not print. See [`Context::credential`](crate::Context::credential).
+///
+/// ```
+/// use bailiwick::prelude::*;
+///
+/// /// What a worker with `load_credential = { token = "…" }` does when it starts.
+/// fn token(cx: &Context) -> Result<String, ActorError> {
+///     Ok(cx.credential("token")?.text()?.to_owned())
+/// }
+/// # let why = token(&Context::detached()).unwrap_err();
+/// # assert!(why.to_string().contains("load_credential"), "{why}");
+/// ```
 #[derive(Clone)]
 pub struct Credential(Arc<SealedMemory>);
 

@@ -107,6 +107,18 @@ kinds! {
 
 impl<T: Descriptor> Fd<T> {
     /// Takes what is to travel.
+    ///
+    /// ```
+    /// use bailiwick::prelude::*;
+    /// use std::fs::File;
+    /// use std::io::Read;
+    ///
+    /// let sent: Fd<File> = File::open("/proc/self/status")?.into();
+    /// let mut text = String::new();
+    /// sent.into_inner().read_to_string(&mut text)?;
+    /// assert!(text.starts_with("Name:"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new(holds: T) -> Self {
         Self { fd: Arc::new(holds.into()), holds: PhantomData }
     }

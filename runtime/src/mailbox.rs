@@ -28,6 +28,21 @@ impl Mailbox {
 
     /// Holds nothing: a send completes when the actor takes the message, whichever worker it comes from. A sender that does not
     /// wait is always refused.
+    ///
+    /// ```
+    /// use bailiwick::{Mailbox, NotDelivered};
+    /// # use bailiwick::prelude::*;
+    /// # #[protocol] pub trait Part { async fn work(&mut self); }
+    /// # struct Sound;
+    /// # impl Part for Sound { async fn work(&mut self) {} }
+    /// # bailiwick::local(async |mut cx| -> Result<(), ActorError> {
+    /// let part: PartRef = cx.spawn(PartRef::serve(|| Sound).mailbox(Mailbox::rendezvous()))?;
+    /// part.work().tell().await?; // it has the message
+    /// assert_eq!(part.work().try_tell(), Err(NotDelivered::Full));
+    /// # Ok(())
+    /// # })
+    /// # .unwrap();
+    /// ```
     pub const fn rendezvous() -> Self {
         Self::bounded(0)
     }

@@ -142,6 +142,18 @@ impl Program {
 
     /// Makes an actor available to manifests under `type_name`. An executable that has such actors and no workers
     /// is run by `bailiwick run`.
+    ///
+    /// ```no_run
+    /// use bailiwick::prelude::*;
+    /// use std::process::ExitCode;
+    ///
+    /// # #[protocol] pub trait Greeter { async fn greet(&mut self, name: String) -> String; }
+    /// # struct Polite;
+    /// # impl Greeter for Polite { async fn greet(&mut self, name: String) -> String { name } }
+    /// fn main() -> ExitCode {
+    ///     Program::new().register("Polite", GreeterRef::serve(|| Polite)).run()
+    /// }
+    /// ```
     pub fn register(mut self, type_name: impl Into<String>, actor: impl Into<Hosted>) -> Self {
         let type_name = type_name.into();
         if !self.registry.add(&type_name, actor.into()) {

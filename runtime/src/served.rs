@@ -237,6 +237,33 @@ impl<P, A: 'static, D, T> Served<P, A, D, T> {
     }
 
     /// Serves one more protocol from the same mailbox.
+    ///
+    /// ```
+    /// # use bailiwick::prelude::*;
+    /// # use std::time::Duration;
+    /// #[protocol]
+    /// pub trait Door { async fn open(&mut self); }
+    ///
+    /// #[protocol]
+    /// pub trait Bell { async fn rung(&mut self) -> u32; }
+    ///
+    /// #[derive(Default)]
+    /// struct Porter { opened: u32 }
+    ///
+    /// impl Door for Porter { async fn open(&mut self) { self.opened += 1; } }
+    ///
+    /// impl Bell for Porter { async fn rung(&mut self) -> u32 { self.opened } }
+    ///
+    /// Program::new()
+    ///     .worker("porter", Sandbox::sealed(), DoorRef::serve(Porter::default).and::<BellRef>())
+    ///     .main("guest", Sandbox::sealed().grant("porter"), async |cx: Context| {
+    ///         cx.peer::<DoorRef>("porter")?.open().ask(Duration::from_secs(1)).await?;
+    ///         assert_eq!(cx.peer::<BellRef>("porter")?.rung().ask(Duration::from_secs(1)).await?, 1);
+    ///         Ok(())
+    ///     })
+    ///     .run_local()
+    ///     .unwrap();
+    /// ```
     pub fn and<Q>(self) -> Served<P, A, And<D, Q>, T>
     where
         Q: ServedBy<A>,
@@ -248,6 +275,19 @@ impl<P, A: 'static, D, T> Served<P, A, D, T> {
 
 impl<P, A: 'static, D, T: 'static> Served<P, A, D, Undeclared<T>> {
     /// Says that the factory's argument is decoded from the actor's `args` in the manifest.
+    ///
+    /// ```
+    /// # use bailiwick::prelude::*;
+    /// # #[protocol] pub trait Site { async fn root(&mut self) -> String; }
+    /// # struct Web(SiteArgs);
+    /// # impl Site for Web { async fn root(&mut self) -> String { self.0.root.clone() } }
+    /// #[message]
+    /// pub struct SiteArgs { pub root: String }
+    ///
+    /// // In the manifest: actor.site = { type = "Site", args = { root = "/srv/www" } }
+    /// let program = Program::new().register("Site", SiteRef::serve(Web).with_args::<SiteArgs>());
+    /// # let _ = program;
+    /// ```
     pub fn with_args<U>(self) -> Served<P, A, D, Declared<T>>
     where
         T: IsArgs<U> + DeserializeOwned,

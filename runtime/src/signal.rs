@@ -10,6 +10,23 @@ use crate::args::Args;
 use crate::outcome::Cause;
 
 /// The end of a watched actor's incarnation. Comes exactly once for each watch, after the last message of the dead.
+///
+/// ```
+/// # use bailiwick::prelude::*;
+/// # #[protocol] pub trait Part { async fn work(&mut self); }
+/// # struct Frail;
+/// # impl Part for Frail { async fn work(&mut self) { panic!("no oil") } }
+/// # bailiwick::local(async |mut cx| -> Result<(), ActorError> {
+/// let part: PartRef = cx.spawn(PartRef::serve(|| Frail).named("part"))?;
+/// cx.watch(&part);
+/// part.work().tell().await?;
+/// let down = cx.next_down().await;
+/// assert!(matches!(down.cause, Cause::Panicked { .. }));
+/// assert_eq!(down.to_string(), "local/part#1 panicked: no oil");
+/// # Ok(())
+/// # })
+/// # .unwrap();
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Down {

@@ -43,6 +43,17 @@ impl Supervisor {
     /// Returns the supervisor and every worker with its process, user, capabilities and state, as they are now. Needs
     /// `status`.
     ///
+    /// ```
+    /// use bailiwick::prelude::*;
+    ///
+    /// /// Needs `may = ["status"]` of its worker.
+    /// async fn names(cx: &Context) -> Result<Vec<String>, ActorError> {
+    ///     let status = cx.supervisor().status().await?;
+    ///     Ok(status.workers.into_iter().map(|worker| worker.name).collect())
+    /// }
+    /// # let _ = names;
+    /// ```
+    ///
     /// # Errors
     /// See [`Supervisor`].
     pub async fn status(&self) -> io::Result<Status> {

@@ -100,6 +100,31 @@ impl<'de, T: Deserialize<'de> + 'static> Deserialize<'de> for Untrusted<T> {
 }
 
 /// A value that can tell by itself whether it makes sense.
+///
+/// ```
+/// use bailiwick::prelude::*;
+///
+/// #[message]
+/// pub struct Width(u16);
+///
+/// #[derive(Debug, thiserror::Error)]
+/// #[error("a width of {0}, expected 1 to 4096")]
+/// pub struct NoWidth(u16);
+///
+/// impl Validate for Width {
+///     type Error = NoWidth;
+///
+///     fn validate(&self) -> Result<(), NoWidth> {
+///         if (1..=4096).contains(&self.0) { Ok(()) } else { Err(NoWidth(self.0)) }
+///     }
+/// }
+///
+/// #[protocol(untrusted)]
+/// pub trait Shrink {
+///     async fn shrink(&mut self, width: Valid<Width>);
+/// }
+/// # assert!(Width(0).validate().is_err());
+/// ```
 pub trait Validate {
     /// Why it does not.
     type Error: Error;

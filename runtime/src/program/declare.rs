@@ -309,6 +309,20 @@ fn declared(hosted: &Hosted) -> spec::Mailbox {
 }
 
 /// Workers that share a restart budget.
+///
+/// ```
+/// use bailiwick::prelude::*;
+/// use bailiwick::{Group, Worker};
+/// use std::time::Duration;
+///
+/// # #[protocol] pub trait Greeter { async fn greet(&mut self, name: String) -> String; }
+/// # struct Polite;
+/// # impl Greeter for Polite { async fn greet(&mut self, name: String) -> String { name } }
+/// let program = Program::new()
+///     .group(Group::new("guests").budget(3, Duration::from_secs(10)).or_fail())
+///     .add(Worker::new("greeter", Sandbox::sealed()).group("guests").serve(GreeterRef::serve(|| Polite)));
+/// # let _ = program;
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a group does nothing until it is added to a program"]
 pub struct Group {
