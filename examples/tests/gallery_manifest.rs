@@ -3,24 +3,14 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 
+use support::deployed::bailiwick;
 use support::gallery::{Gallery, folder, instance_that};
 use support::program::copy_program;
 use tempfile::TempDir;
-
-/// Returns the command line tool, built together with the supervisor that it starts.
-fn bailiwick() -> PathBuf {
-    let programs = ["--package", "bailiwick-cli", "--package", "bailiwick-supervisor", "--bins"];
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--locked"]).args(programs).status();
-    assert!(
-        built.expect("cargo runs this test, so it is there").success(),
-        "the command line tool does not build"
-    );
-    Path::new(env!("CARGO_BIN_EXE_gallery")).with_file_name("bailiwick")
-}
 
 /// Writes the shipped manifest over other pictures, another port, and what `change` makes of it.
 fn manifest(pictures: &Path, change: impl Fn(&str) -> Option<String>) -> TempDir {

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test uses a part of it.
 
 pub(crate) mod client;
+pub(crate) mod deployed;
 pub(crate) mod gallery;
 pub(crate) mod load;
 pub(crate) mod program;
