@@ -184,6 +184,14 @@ fn single_process_needs_no_supervisor() {
     assert_eq!(said_anywhere(env!("CARGO_BIN_EXE_single_process")), ["took 2 of 2", "took 1 of 2"]);
 }
 
+/// What it does is shown by `tests/tls.rs`.
+#[test]
+fn tls_says_how_it_is_used() {
+    let output = Command::new(env!("CARGO_BIN_EXE_tls")).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("bailiwick run") && !output.status.success(), "{said}");
+}
+
 /// What it does is shown by `tests/jobs.rs`.
 #[test]
 fn jobs_says_how_it_is_used() {
