@@ -192,6 +192,14 @@ fn tls_says_how_it_is_used() {
     assert!(said.contains("bailiwick run") && !output.status.success(), "{said}");
 }
 
+/// What it does is shown by `tests/pipeline.rs`.
+#[test]
+fn pipeline_says_how_it_is_used() {
+    let output = Command::new(env!("CARGO_BIN_EXE_pipeline")).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("usage: pipeline SOCKET") && !output.status.success(), "{said}");
+}
+
 /// What it does is shown by `tests/jobs.rs`.
 #[test]
 fn jobs_says_how_it_is_used() {
