@@ -128,6 +128,7 @@ impl Untyped {
             bytes: 0,
             reply: Reply::nobody(),
             deadline: None,
+            queued: None,
             chain: None,
             trace: None,
             credit: None,

@@ -63,6 +63,17 @@ fn crates_depend_only_downwards() {
             ],
         ),
         (
+            "bailiwick-otel",
+            &[
+                "bailiwick-core",
+                "bailiwick-wire",
+                "bailiwick-sys",
+                "bailiwick-supervisor",
+                "bailiwick-macros",
+                "bailiwick",
+            ],
+        ),
+        (
             "bailiwick-cli",
             &[
                 "bailiwick-core",
