@@ -116,6 +116,12 @@ pub(crate) fn one_poll<T>(actor: &cell::Cell, work: Work, poll: impl FnOnce() ->
     poll()
 }
 
+/// Returns the actor whose work the present poll is, if one's is: its path.
+pub(crate) fn actor() -> Option<String> {
+    // A thread that is already past its locals works for nobody.
+    HERE.try_with(|here| here.desk.get()).ok().flatten()?.actor()
+}
+
 impl Here {
     fn begin(&self, actor: &cell::Cell, work: Work) -> Option<Desk<'static>> {
         let desk = self.desk.get()?;

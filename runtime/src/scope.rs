@@ -76,9 +76,10 @@ impl Scope {
     }
 
     fn read<T>(read: impl FnOnce(Option<&Self>) -> T) -> T {
-        let current = CURRENT.take();
-        let found = read(current.as_deref());
-        CURRENT.set(current);
+        // A thread that is already past its locals handles nothing.
+        let Some(current) = CURRENT.try_with(cell::Cell::take).ok().flatten() else { return read(None) };
+        let found = read(Some(&current));
+        CURRENT.set(Some(current));
         found
     }
 

@@ -39,6 +39,7 @@ use thiserror::Error;
 use crate::credential::Credential;
 use crate::executor::{Executor, Role};
 use crate::last_words;
+use crate::log;
 use crate::node::SpawnError;
 use crate::progress;
 use crate::registry::Registry;
@@ -132,6 +133,10 @@ pub(crate) fn run(role: &str, registry: Registry) -> ExitCode {
 
 fn work(line: Line, registry: Registry) -> Result<ExitCode, StartError> {
     let (bootstrap, attached) = line.bootstrap()?;
+    log::listen(&match bootstrap.instances {
+        0 | 1 => bootstrap.worker.clone(),
+        _ => format!("{}.{}", bootstrap.worker, bootstrap.instance),
+    });
     let signals = Signals::take(&[Signal::SIGTERM])?;
     bear_file_limits();
     let given = confine(&bootstrap, attached)?;

@@ -8,6 +8,8 @@
 //! how many of those before it were dropped because they were printed too fast, so that from two lines of one source
 //! follows what came between them and is not told: see [`Count::lost_since`].
 
+mod event;
+pub mod event_line;
 mod format;
 mod intake;
 mod json;
@@ -23,6 +25,7 @@ use crate::crash::Moment;
 use crate::operator::{Target, title};
 use crate::output::LINE_BYTES;
 
+pub use event::{Event, FIELDS_MAX, Level};
 pub use format::Format;
 pub use intake::Intake;
 pub use memory::{BYTES_MAX, LINE_COST, LINES_EACH, Log, SOURCE_BYTES, SOURCES_MAX};
@@ -50,7 +53,7 @@ pub struct Source {
 }
 
 /// A line by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// When it was read.
     pub at: Moment,
@@ -60,6 +63,8 @@ pub struct Said {
     pub priority: Priority,
     /// What it says, escaped, without its priority and its end.
     pub text: String,
+    /// What else there is of an event; `None` for what is printed as text.
+    pub event: Option<Box<Event>>,
 }
 
 /// A line as it is told.

@@ -90,6 +90,13 @@ impl<'a> Desk<'a> {
         self.words[0].store(0, Ordering::Release);
     }
 
+    /// Returns the actor whose poll lasts, if it is named: what fits of its name.
+    pub fn actor(&self) -> Option<String> {
+        let word = |word: &AtomicU64| u64::from_le(word.load(Ordering::Relaxed));
+        let bytes: Vec<u8> = self.words[ACTOR].iter().flat_map(|one| word(one).to_le_bytes()).collect();
+        (word(&self.words[1]) & NAMED != 0).then(|| text(&bytes))
+    }
+
     /// Each actor that takes its turn is named, so this is part of what a message costs.
     fn fill<'n>(&self, words: std::ops::Range<usize>, texts: impl IntoIterator<Item = &'n str>) {
         let mut bytes = [0; LONGEST_NAME_BYTES];
@@ -184,7 +191,9 @@ mod tests {
         desk.begin(7, true);
         let poll = Poll { since_ns: 7, actor: "life".into(), method: "Probe.spin".into() };
         assert_eq!(longest_poll(&copy(&slate)), Some(poll));
+        assert_eq!(desk.actor().as_deref(), Some("life"));
         desk.unname();
+        assert_eq!(desk.actor(), None);
         let nobodys = Poll { since_ns: 7, actor: String::new(), method: String::new() };
         assert_eq!(longest_poll(&copy(&slate)), Some(nobodys));
         desk.rest();

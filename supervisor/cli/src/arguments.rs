@@ -369,6 +369,9 @@ pub(crate) struct Logs {
     /// Show only what matters so much or more: emerg, alert, crit, err, warning, notice, info or debug, or 0 to 7.
     #[arg(long, value_name = "LEVEL", default_value = "debug", value_parser = level, add = ArgValueCandidates::new(names::levels))]
     pub(crate) level: Priority,
+    /// Show only events of this actor, in all its lives as `thumbs` or in one as `thumbs#2`, and of those below it.
+    #[arg(long, value_name = "ACTOR")]
+    pub(crate) actor: Option<String>,
     /// One JSON document with a schema_version on each line.
     #[arg(long)]
     pub(crate) json: bool,

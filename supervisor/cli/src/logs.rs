@@ -42,7 +42,8 @@ pub(crate) fn logs(asked: &Logs, screen: &Screen) -> Result<Exit, Failure> {
     let is_all = asked.since.is_some() || asked.crash;
     let most = asked.lines.unwrap_or(if is_all { usize::MAX } else { LINES });
     let life = crash.as_ref().map(Life::of);
-    let mut reader = Reader::new(client, Wanted { targets, level: asked.level, since, life });
+    let mut reader =
+        Reader::new(client, Wanted { targets, level: asked.level, actor: asked.actor.clone(), since, life });
     let remembered = reader.remembered(most)?;
     match crash {
         // What it printed may have been forgotten for what was printed since; a report has the last of it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bailiwick_supervisor::control::{Cause, End, Head, Outcome, Record, Row, State, Target, Verb};
 use bailiwick_wire::crash::{self, Moment, Report};
-use bailiwick_wire::log::{Count, Line, NEXT_LINE, Priority, Said, Source, write};
+use bailiwick_wire::log::{Count, Event, Level, Line, NEXT_LINE, Priority, Said, Source, write};
 use supervisor::{Packet, Supervisor};
 
 fn source(worker: &str, instance: u16) -> Source {
@@ -18,7 +18,12 @@ fn source(worker: &str, instance: u16) -> Source {
 fn line(number: u64, source: Source, (nth, dropped): (u64, u64), said: (Priority, &str)) -> Line {
     let at = Moment { wall: Duration::from_millis(951_782_400_001), monotonic_ns: 7 };
     let (priority, text) = (said.0, said.1.to_owned());
-    Line { number, source, count: Count { nth, dropped }, said: Said { at, generation: 2, priority, text } }
+    Line {
+        number,
+        source,
+        count: Count { nth, dropped },
+        said: Said { at, generation: 2, priority, text, event: None },
+    }
 }
 
 fn end(outcome: Outcome) -> Packet {
@@ -144,6 +149,52 @@ fn a_name_that_nobody_has_exits_with_4_and_the_nearest() {
         assert_eq!((code, data.as_str()), (4, ""), "{messages}");
         assert!(messages.contains(near), "{messages}");
     }
+}
+
+#[test]
+fn events_are_shown_with_level_actor_and_fields_and_found_by_actor() {
+    let event = |actor: &str, level: Level| Event { level, actor: actor.into(), ..Event::default() };
+    let of = |number, event: Event| {
+        let mut line = line(number, source("web", 1), (number, 0), (event.level.priority(), "said"));
+        line.said.event = Some(Box::new(event));
+        line
+    };
+    let fields =
+        vec![("peer".to_owned(), "10.0.0.1".to_owned()), ("why".to_owned(), "a \u{1b}[2J".to_owned())];
+    let lines = || {
+        let whole = Event {
+            target: "shop".into(),
+            trace: "0".repeat(32),
+            file: "src/a.rs".into(),
+            line: 7,
+            fields: fields.clone(),
+            omitted: 2,
+            ..event("front#1", Level::Warn)
+        };
+        vec![
+            of(1, whole),
+            of(2, event("front/job#3", Level::Trace)),
+            of(3, event("back#1", Level::Error)),
+            self::lines().remove(0),
+        ]
+    };
+    let shown = |arguments: &[&str]| {
+        let all = [&["logs"], arguments].concat();
+        Supervisor::answering([told(lines()), nothing()]).run(&all).1
+    };
+    let (warns, traces) = (
+        "web | WARN front#1: said peer=10.0.0.1 why=\"a \\x1b[2J\" [2 more]\n",
+        "web | TRACE front/job#3: said\n",
+    );
+    assert_eq!(shown(&["--actor", "front"]), format!("{warns}{traces}"));
+    assert_eq!(shown(&["--actor", "front#1"]), warns);
+    assert_eq!(shown(&["--actor", "fron"]), "");
+    assert_eq!(shown(&["--level", "error"]), "web | ERROR back#1: said\n");
+    let expected = concat!(
+        r#"{"schema_version":1,"number":1,"time":"2000-02-29T00:00:00.001Z","time_mono_ns":7,"worker":"web","instance":1,"generation":2,"priority":4,"text":"said","event":{"level":"warn","target":"shop","actor":"front#1","trace_id":"00000000000000000000000000000000","file":"src/a.rs","line":7,"fields":{"peer":"10.0.0.1","why":"a \\x1b[2J"},"fields_omitted":2}}"#,
+        "\n",
+    );
+    assert_eq!(shown(&["--actor", "front#1", "--json"]), expected);
 }
 
 #[test]

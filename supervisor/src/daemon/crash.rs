@@ -76,8 +76,7 @@ impl Daemon {
             report.end = End::NotStarted { step: place.failed_step.to_owned(), errno: errno.into() };
         }
         report.snapshot = std::mem::take(&mut place.snapshot);
-        let lines = place.output.intake.last_lines(&self.journal.log);
-        report.last_lines = lines.into_iter().map(str::to_owned).collect();
+        report.last_lines = place.output.intake.last_lines(&self.journal.log);
         self.crashes.put(berth.child, report.to_bytes().into());
     }
 

@@ -21,6 +21,8 @@ const TRICKS: &[&[u8]] = &[
     b"MARK \xff\xfe\xc0\xaf \xed\xa0\x80",
     b"victim | MARK nothing happened",
     b"supervisor: MARK victim#1 ended",
+    b"\x1ebw1\x1fE\x1fvictim | t\x1fvictim/a\x1f\x1f\x1f\x1f0\x1fMARK \x1b[2J\x1fk\x1b[31m\x1f\xe2\x80\xae\r\xff",
+    b"\x1ebw1\x1fI\x1fvictim\x1fMARK \x1b[2J\x1f{\"worker\":\"victim\"}",
 ];
 
 /// Tells whether a character of a line does anything but be seen. Bytes that were none show as the replacement character.

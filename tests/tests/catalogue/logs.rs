@@ -9,7 +9,7 @@ use bailiwick_tests::run;
 use bailiwick_wire::log::{BYTES_MAX, Count, LINES_EACH, Line, Priority, SUPERVISOR};
 use nix::sys::signal::Signal;
 
-use crate::support::{Cli, Told, foreign};
+use crate::support::{Cli, Told, foreign, worker};
 
 /// Who is not restarted soon.
 const ONCE: &str = "backoff = { first = \"60s\", cap = \"60s\" }";
@@ -83,6 +83,46 @@ fn what_was_printed_is_shown_over_lives_with_its_priority() {
         let document: serde_json::Value = serde_json::from_str(line).expect("each line is a document");
         assert_eq!(document["schema_version"], 1);
     }
+    supervised.stop();
+}
+
+/// What is said with `tracing` keeps its fields.
+#[test]
+fn events_of_tracing_are_taken_apart_and_found_by_level_and_actor() {
+    let says = |name: &str, keys: &str| worker(name, keys, "event = \"odd \\u001b[2J\", settled = true");
+    let loud = "environment = { RUST_LOG = \"warn,bailiwick_tests=debug,bailiwick::actor=debug\" }";
+    let mut supervised = run!(&[says("a", ""), says("b", loud)].concat());
+    for name in ["a", "b"] {
+        supervised.journal().wait_for(0, &format!("{name} | INFO life#1: settled: odd \\x1b[2J bytes=8"));
+    }
+    let cli = Cli::of(&supervised);
+    let shown = |arguments: &[&str]| cli.run(&[&["logs", "-n", "all"], arguments].concat()).data;
+    let starts = "WARN life: starts text=\"odd \\x1b[2J\"";
+    assert_eq!(shown(&["a", "--level", "warning"]), format!("a | {starts}\n"));
+    let (a, b) = (shown(&["a"]), shown(&["b"]));
+    assert!(a.contains("a | has settled\n") && !a.contains("DEBUG"), "{a}");
+    assert!(b.contains("b | DEBUG life#1: odd \\x1b[2J\n"), "{b}");
+    assert_eq!(shown(&["a", "--actor", "life"]).lines().count(), 2, "{a}");
+    assert_eq!(shown(&["a", "--actor", "life#1"]).lines().count(), 1, "{a}");
+    assert_eq!(shown(&["--actor", "lif"]), "");
+    let documents = |name: &str| -> Vec<serde_json::Value> {
+        let lines = shown(&[name, "--actor", "life", "--level", "info", "--json"]);
+        lines.lines().map(|line| serde_json::from_str(line).expect("a document")).collect()
+    };
+    let (quiet, traced) = (&documents("a")[1], &documents("b")[1]);
+    assert_eq!(
+        (&quiet["worker"], &quiet["generation"], &quiet["priority"]),
+        (&"a".into(), &1.into(), &6.into())
+    );
+    let event = &quiet["event"];
+    assert_eq!((&event["level"], &event["fields"]["bytes"]), (&"info".into(), &"8".into()), "{quiet}");
+    assert_eq!(
+        (&event["actor"], &event["trace_id"]),
+        (&"life#1".into(), &serde_json::Value::Null),
+        "{quiet}"
+    );
+    assert!(event["file"].as_str().is_some_and(|file| file.ends_with("life.rs")), "{quiet}");
+    assert_eq!(traced["event"]["trace_id"].as_str().map(str::len), Some(32), "{traced}");
     supervised.stop();
 }
 

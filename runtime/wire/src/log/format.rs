@@ -25,7 +25,7 @@ impl Format {
     /// Returns a line with its end. Only what is remembered has a number.
     pub fn line(self, number: Option<u64>, source: &Source, said: &Said) -> String {
         match self {
-            Self::Human => format!("{} | {}\n", source.title(), said.text),
+            Self::Human => format!("{} | {}\n", source.title(), said.shown()),
             Self::Json => said.to_json(number, source),
         }
     }

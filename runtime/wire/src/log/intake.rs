@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Log, Priority, Said, Source};
+use super::{Log, Priority, Said, Source, event_line};
 use crate::crash::Moment;
 use crate::output::{Framing, escape};
 
@@ -15,13 +15,15 @@ pub struct Intake {
     framing: Framing,
     dropped_bytes: u64,
     untold_bytes: u64,
+    /// Lines that begin as an event does and are none.
+    broken: u64,
 }
 
 impl Intake {
     /// Returns one that nothing was printed to.
     pub fn new(source: Source) -> Self {
         let (framing, source) = (Framing::default(), Rc::new(source));
-        Self { source, generation: 0, framing, dropped_bytes: 0, untold_bytes: 0 }
+        Self { source, generation: 0, framing, dropped_bytes: 0, untold_bytes: 0, broken: 0 }
     }
 
     /// Notes that from now on this life prints.
@@ -35,7 +37,7 @@ impl Intake {
     }
 
     /// Returns what is remembered of the last lines of the life that prints, or was the last to, oldest first.
-    pub fn last_lines<'l>(&self, log: &'l Log) -> Vec<&'l str> {
+    pub fn last_lines(&self, log: &Log) -> Vec<String> {
         log.last_of(&self.source, self.generation)
     }
 
@@ -71,9 +73,23 @@ impl Intake {
             return String::new();
         }
         let dropped = self.tell_dropped(at, log);
-        let (priority, text) = Priority::split(raw);
-        let said = Said { at, generation: self.generation, priority, text: escape(text) };
+        let said = Said { at, generation: self.generation, ..self.said(raw) };
         dropped + &log.print(&self.source, said)
+    }
+
+    /// Returns what a line says, as far as its worker knows it.
+    fn said(&mut self, raw: &[u8]) -> Said {
+        if let Some((event, text)) = event_line::read(raw) {
+            let (priority, event) = (event.level.priority(), Some(Box::new(event)));
+            return Said { priority, text, event, ..Said::default() };
+        }
+        let (priority, text) = Priority::split(raw);
+        let mut text = escape(text);
+        if raw.starts_with(event_line::MARK) {
+            self.broken = self.broken.saturating_add(1);
+            text.insert_str(0, &format!("[broken event, the {}. so far] ", self.broken));
+        }
+        Said { priority, text, ..Said::default() }
     }
 
     /// Returns the line that shows how much was dropped, if anything was. Whoever asks for what is remembered is told by
@@ -84,7 +100,7 @@ impl Intake {
             return String::new();
         }
         let text = format!("[{bytes} bytes dropped: printed too fast]");
-        let said = Said { at, generation: self.generation, priority: Priority::Warning, text };
+        let said = Said { at, generation: self.generation, priority: Priority::Warning, text, event: None };
         log.format().line(None, &self.source, &said)
     }
 }
@@ -92,7 +108,7 @@ impl Intake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{Count, Format};
+    use crate::log::{Count, Event, Format, Level};
     use crate::operator::Target;
 
     fn intake() -> Intake {
@@ -116,6 +132,26 @@ mod tests {
         intake.begin(2);
         assert_eq!(intake.last_lines(&log), [""; 0], "another life has printed nothing yet");
         assert_eq!(log.after(0, &Target::System).count(), 4, "and what the former has printed is remembered");
+    }
+
+    #[test]
+    fn events_are_taken_apart_and_broken_ones_are_text_and_counted() {
+        let (mut log, mut intake) = (Log::new(Format::Human), intake());
+        let event = Event { level: Level::Warn, actor: "front#1".into(), ..Event::default() };
+        let mut print = |line: &[u8]| intake.feed(line, Moment::default(), &mut log, |_| true);
+        assert_eq!(print(&event_line::write(&event, "odd")), "web | WARN front#1: odd\n");
+        // What another one could have printed is of who printed it.
+        let foreign = Event { actor: "db/front#1".into(), target: "db | x".into(), ..event.clone() };
+        assert_eq!(print(&event_line::write(&foreign, "x")), "web | WARN db/front#1: x\n");
+        for (count, line) in [(1, &b"\x1ebw1\x1fQ\x1b[2J\n"[..]), (2, b"\x1ebw1\x1f\n")] {
+            let shown = print(line);
+            let begins = format!("web | [broken event, the {count}. so far] \\x1ebw1\\x1f");
+            assert!(shown.starts_with(&begins) && !shown.contains('\x1b'), "{shown:?}");
+        }
+        let told: Vec<_> = log.after(0, &Target::System).map(|line| line.said).collect();
+        assert_eq!((told[0].priority, told[0].event.as_deref()), (Priority::Warning, Some(&event)));
+        assert_eq!((told[2].event.as_ref(), told[2].generation), (None, 1));
+        assert_eq!(intake.last_lines(&log)[0], "WARN front#1: odd");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::{Lost, Said, Source};
+use super::{Event, Lost, Said, Source};
 
 /// The shape of every document; a reader of version 1 may rely on every field of it. More fields may come.
 const SCHEMA_VERSION: u32 = 1;
@@ -22,7 +22,37 @@ impl Said {
         optional(&mut out, (!source.is_supervisor()).then_some(self.generation));
         let _ = write!(out, ",\"priority\":{},\"text\":", self.priority.code());
         text(&mut out, &self.text);
+        if let Some(event) = &self.event {
+            out.push_str(",\"event\":");
+            event.write(&mut out);
+        }
         out + "}\n"
+    }
+}
+
+impl Event {
+    fn write(&self, out: &mut String) {
+        let _ = write!(out, "{{\"level\":\"{}\"", self.level.word());
+        let texts = [
+            ("target", &self.target),
+            ("actor", &self.actor),
+            ("trace_id", &self.trace),
+            ("file", &self.file),
+        ];
+        for (name, value) in texts {
+            let _ = write!(out, ",\"{name}\":");
+            if value.is_empty() { out.push_str("null") } else { text(out, value) }
+        }
+        out.push_str(",\"line\":");
+        optional(out, Some(self.line).filter(|line| *line > 0));
+        out.push_str(",\"fields\":{");
+        for (number, (name, value)) in self.fields.iter().enumerate() {
+            out.push_str(if number > 0 { "," } else { "" });
+            text(out, name);
+            out.push(':');
+            text(out, value);
+        }
+        let _ = write!(out, "}},\"fields_omitted\":{}}}", self.omitted);
     }
 }
 
@@ -98,7 +128,7 @@ mod tests {
 
     fn said(text: &str) -> Said {
         let at = Moment { wall: Duration::from_millis(951_782_400_001), monotonic_ns: 7 };
-        Said { at, generation: 3, priority: Priority::Warning, text: text.to_owned() }
+        Said { at, generation: 3, priority: Priority::Warning, text: text.to_owned(), event: None }
     }
 
     #[test]
@@ -114,6 +144,18 @@ mod tests {
         let expected =
             "{\"schema_version\":1,\"worker\":\"web\",\"instance\":2,\"dropped\":2,\"forgotten\":3}\n";
         assert_eq!(lost, expected);
+    }
+
+    #[test]
+    fn an_event_has_what_it_is_made_of() {
+        let source = Source { worker: "web".into(), instance: 1, numbered: false };
+        let event =
+            Event { target: "web".into(), fields: vec![("n\"".into(), "7\\".into())], ..Event::default() };
+        let found = Said { event: Some(Box::new(event)), ..said("hi") }.to_json(None, &source);
+        let expected = ",\"text\":\"hi\",\"event\":{\"level\":\"info\",\"target\":\"web\",\"actor\":null,\
+                        \"trace_id\":null,\"file\":null,\"line\":null,\"fields\":{\"n\\\"\":\"7\\\\\"},\
+                        \"fields_omitted\":0}}\n";
+        assert!(found.ends_with(expected), "{found}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! nobody else's. What is counted as the size of a line is its text and [`LINE_COST`], of a source [`SOURCE_COST`], so
 //! that [`BYTES_MAX`] bounds what is really taken, whatever is printed by whom.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::rc::Rc;
@@ -98,7 +99,7 @@ impl Log {
     /// Remembers a line of the supervisor's own, which must be free of control characters, and returns it as it is shown.
     pub fn say(&mut self, at: Moment, priority: Priority, text: &str) -> String {
         let own = Rc::clone(&self.own);
-        self.print(&own, Said { at, generation: 0, priority, text: text.to_owned() })
+        self.print(&own, Said { at, priority, text: text.to_owned(), ..Said::default() })
     }
 
     /// Remembers a line as [`Self::push`] does, and returns it as it is shown.
@@ -113,6 +114,8 @@ impl Log {
         if said.text.len() > TEXT_BYTES {
             said.text = cut(&said.text, TEXT_BYTES);
         }
+        // Together they are no longer than the longest text, if what they were made of was one line.
+        said.event.take_if(|event| event.bytes() + said.text.len() > TEXT_BYTES);
         said.text.shrink_to_fit();
         let bounds = self.bounds;
         let ring = self.count(source, 0);
@@ -144,13 +147,12 @@ impl Log {
     }
 
     /// Returns what is remembered of the last lines of one life, the oldest first: at most 50, and 32 KiB.
-    pub fn last_of(&self, source: &Source, generation: u32) -> Vec<&str> {
+    pub fn last_of(&self, source: &Source, generation: u32) -> Vec<String> {
         let kept = self.rings.get(source).into_iter().flat_map(|ring| ring.kept.iter().rev());
-        let texts =
-            kept.filter(|kept| kept.said.generation == generation).map(|kept| kept.said.text.as_str());
+        let texts = kept.filter(|kept| kept.said.generation == generation).map(|kept| kept.said.shown());
         let mut left = LAST_BYTES;
-        let has_room = |text: &&str| left.checked_sub(text.len()).map(|rest| left = rest).is_some();
-        let mut last: Vec<_> = texts.take(LAST_LINES).take_while(has_room).collect();
+        let has_room = |text: &Cow<'_, str>| left.checked_sub(text.len()).map(|rest| left = rest).is_some();
+        let mut last: Vec<_> = texts.take(LAST_LINES).take_while(has_room).map(Cow::into_owned).collect();
         last.reverse();
         last
     }
@@ -232,7 +234,7 @@ impl Default for Log {
 
 impl Ring {
     fn push(&mut self, said: Said, bounds: Bounds) {
-        self.bytes += LINE_COST + said.text.len();
+        self.bytes += cost(&said);
         self.kept.push_back(Kept { number: self.last, count: self.count, said });
         while self.kept.len() > bounds.lines_each || self.bytes > bounds.source_bytes {
             self.forget_oldest();
@@ -241,13 +243,18 @@ impl Ring {
 
     fn forget_oldest(&mut self) {
         if let Some(oldest) = self.kept.pop_front() {
-            self.bytes -= LINE_COST + oldest.said.text.len();
+            self.bytes -= cost(&oldest.said);
         }
         // Room for a thousand lines is not held for a few.
         if self.kept.len() < self.kept.capacity() / 4 {
             self.kept.shrink_to(self.kept.len() * 2);
         }
     }
+}
+
+/// Returns the bytes that a line is counted with.
+fn cost(said: &Said) -> usize {
+    LINE_COST + said.text.len() + said.event.as_ref().map_or(0, |event| event.cost())
 }
 
 impl Kept {

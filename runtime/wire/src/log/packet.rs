@@ -12,7 +12,7 @@ pub const PACKET_BYTES: usize = REPORT_BYTES;
 /// What every packet of lines begins with; no record of the control socket does, and no report.
 pub const MAGIC: [u8; 4] = *b"BWLG";
 /// The version of the layout: another one for every change of it.
-pub const LAYOUT: u8 = 1;
+pub const LAYOUT: u8 = 2;
 
 /// Why bytes are no lines.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -56,7 +56,12 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Line>, LogError> {
 pub fn write(lines: impl IntoIterator<Item = Line>) -> Option<Vec<u8>> {
     let mut left = PACKET_BYTES - PREFIX_BYTES;
     let has_room = |line: &Line| {
-        let bytes = FIXED_BYTES + line.source.worker.len() + line.said.text.len();
+        let event = line
+            .said
+            .event
+            .as_ref()
+            .map_or(0, |event| EVENT_BYTES + FIELD_BYTES * event.fields.len() + event.bytes());
+        let bytes = FIXED_BYTES + line.source.worker.len() + line.said.text.len() + event;
         left.checked_sub(bytes).map(|rest| left = rest).is_some()
     };
     let lines: Vec<Line> = lines.into_iter().take_while(has_room).collect();
@@ -69,4 +74,8 @@ const LIMITS: Limits = Limits { fds: 0, addresses: 0, ..Limits::of_frame(PACKET_
 /// What stands before the lines: magic, layout and how many they are.
 const PREFIX_BYTES: usize = MAGIC.len() + 1 + 8;
 /// What a line takes besides its text and the name of its worker, each with its length.
-const FIXED_BYTES: usize = 8 + (8 + 2 + 1) + 8 + 8 + (8 + 4 + 8) + 4 + 4 + 8;
+const FIXED_BYTES: usize = 8 + (8 + 2 + 1) + 8 + 8 + (8 + 4 + 8) + 4 + 4 + 8 + 1;
+/// What an event takes besides its texts: its level, four texts, its line, its fields and the count of others.
+const EVENT_BYTES: usize = 4 + 4 * 8 + 4 + 8 + 4;
+/// What a field takes besides its two texts.
+const FIELD_BYTES: usize = 2 * 8;

@@ -16,7 +16,7 @@ fn source(number: u16) -> Rc<Source> {
 
 fn said(text: &str) -> Said {
     let at = Moment { wall: Duration::from_millis(7), monotonic_ns: 8 };
-    Said { at, generation: 1, priority: Priority::Notice, text: text.to_owned() }
+    Said { at, generation: 1, priority: Priority::Notice, text: text.to_owned(), event: None }
 }
 
 fn told(log: &Log, after: u64) -> Vec<Line> {
@@ -97,11 +97,11 @@ fn the_last_lines_of_one_life_are_those_that_it_printed() {
         log.push(&web, Said { generation, ..said(text) });
     }
     assert_eq!(log.last_of(&web, 1), ["a", "b", "d"]);
-    assert_eq!((log.last_of(&web, 2), log.last_of(&web, 3)), (vec!["c", "e"], vec![]));
+    assert_eq!((log.last_of(&web, 2), log.last_of(&web, 3)), (vec!["c".to_owned(), "e".to_owned()], vec![]));
     assert_eq!(log.last_of(&source(1), 1), [""; 0]);
     (0..60).for_each(|number| log.push(&web, said(&number.to_string())));
     let last = log.last_of(&web, 1);
-    assert_eq!((last.len(), last[0], last[49]), (50, "10", "59"));
+    assert_eq!((last.len(), &*last[0], &*last[49]), (50, "10", "59"));
     log.push(&web, said(&"x".repeat(TEXT_BYTES)));
     assert_eq!(log.last_of(&web, 1).len(), 1);
     log.push(&web, said("y"));
@@ -117,6 +117,23 @@ fn the_longest_line_travels_and_a_longer_one_is_cut() {
     assert!(packet.len() <= PACKET_BYTES, "{}", packet.len());
     let lines = read(&packet).expect("it was just written");
     assert_eq!((lines.len(), lines[0].said.text.len()), (2, TEXT_BYTES / 3 * 3));
+}
+
+#[test]
+fn the_largest_event_travels() {
+    let (mut log, web) = (Log::default(), Rc::new(Source { worker: "w".repeat(63), ..(*source(0)).clone() }));
+    let event = |value: usize| {
+        let fields = (0..FIELDS_MAX).map(|number| (format!("{number:02}"), "v".repeat(value))).collect();
+        Some(Box::new(Event { fields, trace: "0".repeat(32), ..Event::default() }))
+    };
+    let room = (TEXT_BYTES - 32 - 2 * FIELDS_MAX) / FIELDS_MAX;
+    log.push(&web, Said { event: event(room), ..said("") });
+    log.push(&web, Said { event: event(room + 1), ..said("longer") });
+    let packet = log.packet(0, &Target::System).expect("there are lines");
+    assert!(packet.len() <= PACKET_BYTES, "{}", packet.len());
+    let lines = read(&packet).expect("it was just written");
+    assert_eq!((lines.len(), &lines[0].said.event, &lines[1].said.event), (2, &event(room), &None));
+    assert!(log.bytes() >= TEXT_BYTES + FIELDS_MAX * 96, "{}", log.bytes());
 }
 
 #[test]
@@ -142,7 +159,7 @@ fn no_cut_of_a_packet_is_one_and_another_build_is_told() {
     log.push(&source(0), said("hello"));
     log.push(&source(1), said("world"));
     let packet = log.packet(0, &Target::System).expect("there are lines");
-    assert_eq!(&packet[..5], b"BWLG\x01");
+    assert_eq!(&packet[..5], b"BWLG\x02");
     for end in 0..packet.len() {
         assert!(read(&packet[..end]).is_err(), "cut at {end}");
     }

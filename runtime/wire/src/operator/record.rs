@@ -473,9 +473,12 @@ impl Signs {
 
 impl Record {
     /// Returns lines as records, the pieces of each in their order, as they travel.
-    pub fn lines<'l>(lines: impl IntoIterator<Item = &'l str>) -> Vec<Vec<u8>> {
-        let pieces = lines.into_iter().flat_map(Text::pieces).map(Self::Text);
-        pieces.map(|record| record.to_bytes().to_vec()).collect()
+    pub fn lines<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> Vec<Vec<u8>> {
+        let record = |piece| Self::Text(piece).to_bytes().to_vec();
+        lines
+            .into_iter()
+            .flat_map(|line| Text::pieces(line.as_ref()).map(record).collect::<Vec<_>>())
+            .collect()
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Wanted {
     pub(super) targets: Vec<Target>,
     /// What matters so much, or more.
     pub(super) level: Priority,
+    /// Events of this actor alone.
+    pub(super) actor: Option<String>,
     /// From when on, in nanoseconds of the monotonic clock, and on the clock that may jump.
     pub(super) since: (u64, Duration),
     /// Of one life only.
@@ -117,10 +119,10 @@ impl Reader {
         let worker = escape(source.worker.as_bytes());
         let source = Source { worker, ..source };
         let before = self.counts.insert(source.clone(), count).unwrap_or_default();
-        let (is_meant, is_shown) = (self.wanted.means(&source, &said), said.priority <= self.wanted.level);
+        let (is_meant, is_shown) = (self.wanted.means(&source, &said), self.wanted.shows(&said));
         let lost = Some(count.lost_since(before)).filter(|lost| is_meant && !lost.is_nothing());
         let lost = lost.map(|lost| Entry::Lost(source.clone(), lost));
-        let said = Said { text: escape(said.text.as_bytes()), ..said };
+        let said = escaped(said);
         let line = (is_meant && is_shown).then_some(Entry::Line(Some(number), source, said));
         lost.into_iter().chain(line)
     }
@@ -129,10 +131,22 @@ impl Reader {
 impl Wanted {
     /// Everything that a target prints.
     pub(crate) fn all_of(target: Target) -> Self {
-        Self { targets: vec![target], level: Priority::Debug, since: (0, Duration::ZERO), life: None }
+        Self {
+            targets: vec![target],
+            level: Priority::Debug,
+            actor: None,
+            since: (0, Duration::ZERO),
+            life: None,
+        }
     }
 
-    /// Returns whether a line is meant, whatever its priority.
+    /// Returns whether what a line says is wanted.
+    fn shows(&self, said: &Said) -> bool {
+        let is_of = |actor| said.event.as_ref().is_some_and(|event| event.is_of(actor));
+        said.priority <= self.level && self.actor.as_deref().is_none_or(is_of)
+    }
+
+    /// Returns whether a line is meant, whatever it says.
     fn means(&self, source: &Source, said: &Said) -> bool {
         let is_named = self.targets.is_empty() || self.targets.iter().any(|target| target.means(source));
         let is_of_life = self.life.as_ref().is_none_or(|life| {
@@ -150,6 +164,17 @@ impl Entry {
     }
 }
 
+/// Returns a line of which nothing is believed: who tells it may be another than who wrote it.
+fn escaped(mut said: Said) -> Said {
+    let safe = |text: &mut String| *text = escape(text.as_bytes());
+    safe(&mut said.text);
+    if let Some(event) = &mut said.event {
+        [&mut event.target, &mut event.actor, &mut event.trace, &mut event.file].into_iter().for_each(safe);
+        event.fields.iter_mut().for_each(|(name, value)| _ = [name, value].map(safe));
+    }
+    said
+}
+
 /// Returns the last so many lines that the report of an end has of the life that ended, as of that moment.
 pub(super) fn printed_by(report: &Report, most: usize) -> VecDeque<Entry> {
     let source =
@@ -157,7 +182,7 @@ pub(super) fn printed_by(report: &Report, most: usize) -> VecDeque<Entry> {
     let (at, generation) = (report.ended, report.generation);
     let line = |text: &String| {
         let text = escape(text.as_bytes());
-        Entry::Line(None, source.clone(), Said { at, generation, priority: Priority::default(), text })
+        Entry::Line(None, source.clone(), Said { at, generation, text, ..Said::default() })
     };
     let lines = &report.last_lines;
     lines[lines.len().saturating_sub(most)..].iter().map(line).collect()

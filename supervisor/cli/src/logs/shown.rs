@@ -45,10 +45,12 @@ fn line(source: &Source, said: &Said, is_coloured: bool) -> String {
     let text = match said.priority {
         Priority::Emergency | Priority::Alert | Priority::Critical | Priority::Error => "31",
         Priority::Warning => "33",
-        Priority::Notice | Priority::Info => return format!("\x1b[{name}m{title} |\x1b[0m {}\n", said.text),
+        Priority::Notice | Priority::Info => {
+            return format!("\x1b[{name}m{title} |\x1b[0m {}\n", said.shown());
+        }
         Priority::Debug => "2",
     };
-    format!("\x1b[{name}m{title} |\x1b[0m \x1b[{text}m{}\x1b[0m\n", said.text)
+    format!("\x1b[{name}m{title} |\x1b[0m \x1b[{text}m{}\x1b[0m\n", said.shown())
 }
 
 fn missing(source: &Source, lost: Lost) -> String {
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
 
     fn said(priority: Priority) -> Said {
-        Said { at: Moment::default(), generation: 1, priority, text: "hello".into() }
+        Said { at: Moment::default(), generation: 1, priority, text: "hello".into(), event: None }
     }
 
     #[test]
