@@ -80,7 +80,7 @@ fn inspects(top: &mut Fields<'_, '_>, index: usize, grant: &mut Grant) {
         if known.contains(&method.as_str()) {
             continue;
         }
-        let help = match nearest(method, known.into_iter()) {
+        let help = match nearest(method, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "write `methods = [\"inspect\"]`".to_owned(),
         };
