@@ -45,6 +45,7 @@ fn printed(supervised: &Supervised, arguments: &[&str]) -> String {
     data
 }
 
+/// Seen to fail without the choice by name.
 #[test]
 fn what_is_measured_is_printed_and_actors_stand_below_their_workers() {
     let supervised = system("tcp = \"127.0.0.1:0\"");
@@ -80,6 +81,7 @@ fn what_is_measured_is_printed_and_actors_stand_below_their_workers() {
     assert!(status.contains(&format!("\nadmin       http://{address}/\n")), "{status}");
 }
 
+/// Seen to fail without the socket by path.
 #[test]
 fn it_is_asked_at_a_unix_socket_as_well_and_waited_for_between_two_lives() {
     let supervised = system("unix = \"admin.sock\"");
@@ -94,6 +96,7 @@ fn it_is_asked_at_a_unix_socket_as_well_and_waited_for_between_two_lives() {
     assert!(printed(&supervised, &["status"]).contains(&format!("\nadmin       {path}  (a Unix socket)\n")));
 }
 
+/// Seen to fail without the look at its state.
 #[test]
 fn who_is_down_or_was_never_wanted_is_told_of_with_what_to_do() {
     let supervised = system("tcp = \"127.0.0.1:0\"");
