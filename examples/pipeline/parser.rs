@@ -87,24 +87,23 @@ fn value(cursor: &mut Cursor<'_>, path: String, record: &mut Record) -> Result<(
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<Record, Malformed> {
-        let parsed = LineParser.parse(line.to_owned());
-        futures::executor::block_on(parsed)
+    async fn parse(line: &str) -> Result<Record, Malformed> {
+        LineParser.parse(line.to_owned()).await
     }
 
-    #[test]
-    fn what_a_line_says_is_read() {
-        let record = parse("user=[name=ann age=7] line=3*-").expect("it is in order");
+    #[tokio::test]
+    async fn what_a_line_says_is_read() {
+        let record = parse("user=[name=ann age=7] line=3*-").await.expect("it is in order");
         let fields = [("user.name", "ann"), ("user.age", "7"), ("line", "---")];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(record.fields, fields);
-        assert_eq!(parse(""), Ok(Record::default()));
+        assert_eq!(parse("").await, Ok(Record::default()));
     }
 
-    #[test]
-    fn what_is_no_line_is_said_with_its_place() {
+    #[tokio::test]
+    async fn what_is_no_line_is_said_with_its_place() {
         for (line, at) in [("=", 0), ("a", 1), ("a=[b=1", 6), ("a=1]", 3), ("a=x*y", 4)] {
-            assert_eq!(parse(line).expect_err(line).at, at, "{line}");
+            assert_eq!(parse(line).await.expect_err(line).at, at, "{line}");
         }
     }
 }

@@ -68,7 +68,7 @@ fn counts(times: u64) -> Value {
     json!({ "read": stored + refused + poison, "stored": stored, "refused": refused, "poison": poison })
 }
 
-/// Seen to fail with one death for poison, with the default budget for parsers, and with suspects that go to the parsers of all.
+/// Seen to fail with suspects that go to the parsers of all, and with the default pauses before restarts.
 #[test]
 fn every_line_is_stored_or_told_of_while_parsers_die() {
     let mut pipeline = start();
@@ -93,7 +93,6 @@ fn every_line_is_stored_or_told_of_while_parsers_die() {
     );
 }
 
-/// Seen to fail with a store that does not know what it has kept.
 #[test]
 fn nothing_is_kept_twice_while_the_store_is_killed() {
     let pipeline = start();
@@ -118,7 +117,6 @@ fn nothing_is_kept_twice_while_the_store_is_killed() {
     assert_eq!(json!(entries.len()), counts(TIMES)["read"]);
 }
 
-/// Seen to fail without the limit of a line.
 #[test]
 fn a_line_without_end_ends_its_conversation_and_no_other() {
     let pipeline = start();

@@ -171,7 +171,6 @@ fn has(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
-/// Seen to fail with a listener that the front binds itself.
 #[test]
 fn connections_go_on_coming_while_the_fronts_are_killed() {
     let proxy = start();
