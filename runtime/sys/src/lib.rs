@@ -27,6 +27,7 @@ mod hangup;
 pub mod held_lock;
 pub mod identity;
 pub mod inherited;
+pub mod journal;
 pub mod kept;
 pub mod kind;
 pub mod landlock;

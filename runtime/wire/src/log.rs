@@ -12,6 +12,7 @@ mod event;
 pub mod event_line;
 mod format;
 mod intake;
+mod journald;
 mod json;
 mod memory;
 mod packet;

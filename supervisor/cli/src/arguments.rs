@@ -215,7 +215,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=1 << 20))]
     pub(crate) ready_fd: Option<u32>,
     /// How to write what workers print and the supervisor says: `human`, `json`, or `auto`, which is json unless stdout is
-    /// a terminal.
+    /// a terminal; what is not json goes to the journal of systemd with its fields where both streams are the journal's.
     #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = LOG_FORMATS)]
     pub(crate) log_format: String,
 }

@@ -15,7 +15,7 @@ usage: bailiwickd MANIFEST [--state-dir DIR] [--allow-degraded] [--ready-fd N] [
   --state-dir DIR    keep the lock and the control socket there
   --allow-degraded   start although this machine lacks a part of a sandbox
   --ready-fd N       write a line to descriptor N and close it when every worker is ready
-  --log-format WORD  write lines for human or as json; auto: as json unless stdout is a terminal
+  --log-format WORD  write lines for human or as json; auto: as json unless stdout is a terminal or the journal
 ";
 
 /// The command line was wrong.
@@ -81,7 +81,7 @@ impl Arguments {
 }
 
 fn format(word: &OsString) -> Result<Format, String> {
-    let found = word.to_str().and_then(|word| Format::from_word(word, std::io::stdout().is_terminal()));
+    let found = word.to_str().and_then(|word| Format::from_word(word, bailiwick_sys::sink::is_for_people()));
     found.ok_or("--log-format needs human, json or auto".to_owned())
 }
 

@@ -20,6 +20,7 @@ use bailiwick_sys::events::{
 };
 use bailiwick_sys::guardian::Guardian;
 use bailiwick_sys::held_lock::LockError;
+use bailiwick_sys::journal::takes_both_streams;
 use bailiwick_sys::locked_folder::ClaimError;
 use bailiwick_sys::notify::Superior;
 use bailiwick_sys::open_files::raise_limit;
@@ -122,7 +123,8 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     process::adopt_orphans()?;
     report_crashes()?;
     let (signals, timer) = (Signals::take(&taken())?, Timer::new()?);
-    let (now, log) = (Instant::from_nanos(monotonic_ns()), Log::new(options.log_format));
+    let format = options.log_format.or_journald(takes_both_streams());
+    let (now, log, native) = (Instant::from_nanos(monotonic_ns()), Log::new(format), format.is_journald());
     let mut daemon = Daemon {
         broker: lay_out(&system, &roster),
         children: unborn_all(&roster, now),
@@ -150,7 +152,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
         signals,
         timer,
         retry_at: None,
-        journal: Journal { log, stdout: Sink::stdout(), stderr: Sink::stderr() },
+        journal: Journal { log, stdout: Sink::stdout(native), stderr: Sink::stderr(native) },
         ready: options.ready,
         started_at: now,
         witness: Witness::call(),

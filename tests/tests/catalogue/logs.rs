@@ -45,7 +45,7 @@ impl Drop for Follower {
 }
 
 /// Everything that is remembered of a worker.
-fn remembered(supervised: &Supervised, target: &Target) -> Vec<Line> {
+pub(crate) fn remembered(supervised: &Supervised, target: &Target) -> Vec<Line> {
     let (client, mut seen, mut lines) = (supervised.control(), 0, Vec::new());
     loop {
         let some = client.log(seen, target.clone(), Duration::ZERO).expect("it answers");

@@ -32,6 +32,7 @@ mod i_handoff;
 mod i_messages;
 mod j_disposable;
 mod j_spares;
+mod journal;
 mod logs;
 mod support;
 mod verbs;

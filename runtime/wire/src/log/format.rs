@@ -1,6 +1,6 @@
 //! How the supervisor writes what is printed where people or programs read it.
 
-use super::{Lost, Said, Source};
+use super::{Lost, Said, Source, journald};
 
 /// In which form lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum Format {
     Human,
     /// One JSON document a line.
     Json,
+    /// An entry of the journal of systemd, with an empty line at its end.
+    Journald,
 }
 
 impl Format {
@@ -22,11 +24,22 @@ impl Format {
         }
     }
 
+    /// Returns the form for the streams there are: what is for people is for the journal where it takes them.
+    pub fn or_journald(self, is_taken: bool) -> Self {
+        if is_taken && self == Self::Human { Self::Journald } else { self }
+    }
+
+    /// Returns whether lines are entries of the journal.
+    pub fn is_journald(self) -> bool {
+        self == Self::Journald
+    }
+
     /// Returns a line with its end. Only what is remembered has a number.
     pub fn line(self, number: Option<u64>, source: &Source, said: &Said) -> String {
         match self {
             Self::Human => format!("{} | {}\n", source.title(), said.shown()),
             Self::Json => said.to_json(number, source),
+            Self::Journald => said.to_entry(source),
         }
     }
 
@@ -35,6 +48,7 @@ impl Format {
         match self {
             Self::Human => format!("[{lines} lines dropped]\n"),
             Self::Json => Lost { dropped: lines, forgotten: 0 }.to_json(None),
+            Self::Journald => journald::missed(lines),
         }
     }
 }
@@ -55,6 +69,14 @@ mod tests {
         ] {
             assert_eq!(Format::from_word(word, is_terminal), format, "{word}");
         }
+    }
+
+    #[test]
+    fn what_is_for_people_is_for_the_journal_where_that_takes_it() {
+        use Format::{Human, Journald, Json};
+        let found =
+            [(Human, true), (Human, false), (Json, true)].map(|(format, taken)| format.or_journald(taken));
+        assert_eq!(found, [Journald, Human, Json]);
     }
 
     #[test]
