@@ -93,8 +93,6 @@ impl Admin {
     ///
     /// # Errors
     /// As [`Admin::get`], and if the token cannot be read.
-    // What asks actors of workers sends.
-    #[allow(dead_code)]
     pub(crate) fn post(&self, path: &str, body: &str) -> Result<Answer, AdminError> {
         let token = self.token.as_deref().map(error::read_token).transpose()?;
         self.ask(Question { path, token: token.as_deref(), body: Some(body) })

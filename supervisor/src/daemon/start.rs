@@ -20,7 +20,6 @@ use bailiwick_sys::events::{
 };
 use bailiwick_sys::guardian::Guardian;
 use bailiwick_sys::held_lock::LockError;
-use bailiwick_sys::journal::takes_both_streams;
 use bailiwick_sys::locked_folder::ClaimError;
 use bailiwick_sys::notify::Superior;
 use bailiwick_sys::open_files::raise_limit;
@@ -123,7 +122,7 @@ fn prepare(system: System, options: Options) -> Result<Daemon, Refusal> {
     process::adopt_orphans()?;
     report_crashes()?;
     let (signals, timer) = (Signals::take(&taken())?, Timer::new()?);
-    let format = options.log_format.or_journald(takes_both_streams());
+    let format = options.log_format.or_journald(bailiwick_sys::journal::takes_both_streams());
     let (now, log, native) = (Instant::from_nanos(monotonic_ns()), Log::new(format), format.is_journald());
     let mut daemon = Daemon {
         broker: lay_out(&system, &roster),
