@@ -176,7 +176,10 @@ fn command_ends_as_its_actor() {
         "grep 7:  (failed)",
         "`no-such-command` does not start: No such file or directory (os error 2)",
     ];
-    assert_eq!(said_anywhere(env!("CARGO_BIN_EXE_command")), expected);
+    // Between these the runtime says that nobody is made anew.
+    let mut said = said_anywhere(env!("CARGO_BIN_EXE_command"));
+    said.retain(|line| !line.starts_with("WARN "));
+    assert_eq!(said, expected);
 }
 
 #[test]

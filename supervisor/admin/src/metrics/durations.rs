@@ -32,8 +32,7 @@ impl EncodeMetric for Shown {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
         let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bound = |bucket: usize| match bucket {
-            // Which is how the library is told of what has no bound.
-            LAST => f64::MAX,
+            LAST => f64::INFINITY,
             _ => Durations::bound(bucket * 2).as_secs_f64(),
         };
         let buckets: Vec<_> =
