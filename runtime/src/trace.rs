@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::cell::Cell;
 use crate::envelope::method_name;
+use crate::outcome::Cause;
 use crate::outlet::Outlet;
 
 /// What a message or scope knows of its trace. Boxed, for most have none, and each message hands it on several times.
@@ -54,6 +55,15 @@ pub(crate) fn handle(
         error = field::Empty,
     );
     Some(Box::new(span))
+}
+
+/// Says of the span why its handler failed.
+#[cold]
+pub(crate) fn failed(span: &Option<Box<Span>>, cause: Cause) -> Cause {
+    if let Some(span) = span {
+        span.record("error", field::display(&cause));
+    }
+    cause
 }
 
 fn is_wanted() -> bool {

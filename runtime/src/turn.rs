@@ -193,12 +193,7 @@ impl<'c> Turns<'c> {
                 Some(span) => span.in_scope(|| Scope::enter(scope, poll)),
             };
             match catch(|| progress::one_poll(cell, Work::Method(protocol, method), poll)) {
-                Err(cause) => {
-                    if let Some(span) = &span {
-                        span.record("error", tracing::field::display(&cause));
-                    }
-                    return Poll::Ready(Handled::Panicked(cause));
-                }
+                Err(cause) => return Poll::Ready(Handled::Panicked(trace::failed(&span, cause))),
                 Ok(Poll::Ready(handled)) => return Poll::Ready(handled),
                 Ok(Poll::Pending) => hand.lay_down(),
             }

@@ -5,6 +5,8 @@ use std::fmt::Write;
 /// Returns `raw` as text in which nothing moves a cursor, changes a colour, reorders the line or
 /// passes for a line of its own: such characters, and bytes that are no UTF-8, appear as escapes.
 pub fn escape(raw: &[u8]) -> String {
+    // The carriage return of a line that ended in both is no attempt to overwrite it.
+    let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
     let mut out = String::with_capacity(raw.len());
     for chunk in raw.utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -19,10 +21,6 @@ pub fn escape(raw: &[u8]) -> String {
         for byte in chunk.invalid() {
             let _ = write!(out, "\\x{byte:02x}");
         }
-    }
-    // The carriage return of a line that ended in both is no attempt to overwrite it.
-    if out.ends_with("\\x0d") {
-        out.truncate(out.len() - "\\x0d".len());
     }
     out
 }
