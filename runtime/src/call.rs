@@ -18,7 +18,7 @@ use crate::executor::{self, Role};
 use crate::failures;
 use crate::outcome::{AskError, NotDelivered, TellError};
 use crate::outlet::Room;
-use crate::payload::Portable;
+use crate::payload::{Portable, Replied};
 use crate::protocol::{Protocol, ProtocolMessage};
 use crate::replies::{Replies, ReplyStream};
 use crate::reply::Reply;
@@ -153,12 +153,34 @@ impl<R> Call<R> {
     }
 
     /// Makes the message ready to go as an ask, with what that inherits from `scope`.
-    pub(crate) fn seal_ask(self, reply: Reply, scope: &Scope, deadline: Instant) -> (Address, Box<Envelope>) {
+    fn seal_ask(self, reply: Reply, scope: &Scope, deadline: Instant) -> (Address, Box<Envelope>) {
         let Self { address, mut envelope, reply: _ } = self;
         // Only who waits can close a cycle.
         (envelope.reply, envelope.deadline, envelope.chain) = (reply, Some(deadline), scope.chain());
         envelope.trace = trace::of_message(scope.trace.clone());
         (address, envelope)
+    }
+
+    /// Does what [`Call::ask`] says, for replies of which the type is not known as well.
+    pub(crate) async fn ask_any(self, deadline: Duration) -> Result<R, AskError>
+    where
+        R: Replied,
+    {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(NotDelivered::NoExecutor.into());
+        }
+        let scope = Scope::current();
+        let deadline = until(&scope, deadline);
+        let mut timer = pin!(sleep_until(deadline));
+        let slot = Arc::new(Slot::<R>::new());
+        let (address, envelope) = self.seal_ask(Reply::local(slot.clone()), &scope, deadline);
+        let mut asked = Asked::begin(address, envelope, slot).map_err(failed)?;
+        poll_fn(|task| match asked.poll(task.waker()) {
+            Poll::Ready(outcome) => Poll::Ready(outcome),
+            Poll::Pending => timer.as_mut().poll(task).map(|()| Err(asked.expire())),
+        })
+        .await
+        .map_err(failed)
     }
 }
 
@@ -191,22 +213,8 @@ impl<R: Portable> Call<R> {
     ///
     /// # Errors
     /// [`AskError::NotDelivered`] if the message certainly is not handled, else [`AskError::Unknown`].
-    pub async fn ask(self, deadline: Duration) -> Result<R, AskError> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            return Err(NotDelivered::NoExecutor.into());
-        }
-        let scope = Scope::current();
-        let deadline = until(&scope, deadline);
-        let mut timer = pin!(sleep_until(deadline));
-        let slot = Arc::new(Slot::<R>::new());
-        let (address, envelope) = self.seal_ask(Reply::local(slot.clone()), &scope, deadline);
-        let mut asked = Asked::begin(address, envelope, slot).map_err(failed)?;
-        poll_fn(|task| match asked.poll(task.waker()) {
-            Poll::Ready(outcome) => Poll::Ready(outcome),
-            Poll::Pending => timer.as_mut().poll(task).map(|()| Err(asked.expire())),
-        })
-        .await
-        .map_err(failed)
+    pub fn ask(self, deadline: Duration) -> impl Future<Output = Result<R, AskError>> {
+        self.ask_any(deadline)
     }
 
     /// Sends it and blocks this thread until the reply or the deadline: for threads that may block, outside of any
@@ -315,7 +323,7 @@ impl<R> fmt::Debug for Call<R> {
 }
 
 /// Returns when an ask made in `scope` has to be answered.
-pub(crate) fn until(scope: &Scope, pause: Duration) -> Instant {
+fn until(scope: &Scope, pause: Duration) -> Instant {
     let now = Instant::now();
     // A deadline beyond what the clock can say is as good as one in a century.
     let own = now.checked_add(pause).unwrap_or_else(|| now + CENTURY);

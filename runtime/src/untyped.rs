@@ -5,10 +5,7 @@
 //! the receiver takes the method for the same, and only if it is granted.
 
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bailiwick_core::precedence::Priority;
@@ -16,19 +13,15 @@ use bailiwick_wire::Limits;
 use bailiwick_wire::codec::EncodeError;
 use bailiwick_wire::descriptors::Outgoing;
 use bailiwick_wire::schema::{Carries, Fingerprint, MethodSchema, ProtocolSchema};
-use tokio::time::sleep_until;
 
 use crate::address::Address;
-use crate::asked::Asked;
-use crate::call::{Call, until};
+use crate::call::Call;
 use crate::envelope::{Envelope, Message};
 use crate::node::{Host, PeerError};
 use crate::outcome::{AskError, NotDelivered, TellError};
 use crate::payload::{Payload, Replied};
 use crate::protocol::Protocol;
 use crate::reply::Reply;
-use crate::scope::Scope;
-use crate::slot::Slot;
 
 /// The actors of other workers that are granted, for who is no actor: those who serve people, on an executor of actors.
 #[derive(Clone)]
@@ -103,20 +96,7 @@ impl Untyped {
     /// # Errors
     /// As there.
     pub async fn ask(&self, arguments: impl Arguments, deadline: Duration) -> Result<Vec<u8>, AskError> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            return Err(NotDelivered::NoExecutor.into());
-        }
-        let scope = Scope::current();
-        let deadline = until(&scope, deadline);
-        let mut timer = pin!(sleep_until(deadline));
-        let slot = Arc::new(Slot::<Unread>::new());
-        let (address, envelope) = self.call(arguments).seal_ask(Reply::local(slot.clone()), &scope, deadline);
-        let mut asked = Asked::begin(address, envelope, slot)?;
-        let Unread(bytes) = poll_fn(|task| match asked.poll(task.waker()) {
-            Poll::Ready(outcome) => Poll::Ready(outcome),
-            Poll::Pending => timer.as_mut().poll(task).map(|()| Err(asked.expire())),
-        })
-        .await?;
+        let Unread(bytes) = self.call(arguments).ask_any(deadline).await?;
         Ok(bytes)
     }
 
