@@ -376,6 +376,37 @@ fn what_waits_in_workers_is_seen_while_the_admin_worker_is_there_and_instances_f
     supervised.stop();
 }
 
+/// Seen to fail where `top` asks for another name than the admin worker gives the histogram.
+#[test]
+fn how_long_messages_are_handled_is_seen_of_who_handles_some() {
+    let exec = env!("CARGO_BIN_EXE_bailiwick-under-test");
+    let manifest = format!(
+        r#"
+        [admin]
+        tcp = "127.0.0.1:0"
+        exec = {exec:?}
+        [worker.book]
+        exec = "tw"
+        actor.clerk = {{ type = "Clerk", args = {{ }} }}
+        [worker.courier]
+        exec = "tw"
+        needs = ["book"]
+        actor.courier = {{ type = "Sender", args = {{ target = "book/clerk", every_ms = 5, asks = 20 }} }}
+        [[grant]]
+        from = "courier"
+        to = "book/clerk"
+        methods = ["enter"]
+        "#
+    );
+    let mut supervised = run!(&manifest);
+    ["admin", "courier"].iter().for_each(|name| drop(supervised.wait_for_life(name, 1)));
+    let mut seat = Seat::top(&supervised, &[], &[]);
+    seat.wait_for_text("P99 DETAIL");
+    seat.press("q");
+    assert_eq!(seat.end().0.code(), Some(0));
+    supervised.stop();
+}
+
 /// Seen to fail without the first of the two looks.
 #[test]
 fn once_tells_what_each_process_used_between_two_looks() {

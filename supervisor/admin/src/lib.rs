@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use bailiwick::prelude::*;
 
 pub use desk::ACTOR;
+pub use metrics::HANDLING;
 
 /// The variable that tells a process that it is a worker.
 const ROLE: &str = "BAILIWICK_ROLE";

@@ -19,6 +19,9 @@ use prometheus_client::registry::Registry;
 use crate::survey::Said;
 use inside::Inside;
 
+/// The histogram of how long messages are handled, behind the prefix that all names have; `top` reads it.
+pub const HANDLING: &str = "handler_duration_seconds";
+
 /// What a scrape asks for if it takes the newer of the two formats.
 pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text";
 /// The content types of the two formats.

@@ -10,8 +10,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::ByInstance;
 use super::durations::Shown;
+use super::{ByInstance, HANDLING};
 use crate::survey::Said;
 
 /// The library writes labels as they are: what is a worker's own word has gone through [`survey`](crate::survey) and is plain.
@@ -126,7 +126,7 @@ impl Inside {
             self.waits.clone(),
         );
         to.register(
-            "handler_duration_seconds",
+            HANDLING,
             "How long they were handled, with all that handlers waited for, of the same messages",
             self.handling.clone(),
         );

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use bailiwick_admin::HANDLING;
 use bailiwick_supervisor::control::{Client, Status};
 use bailiwick_sys::events::monotonic_ns;
 
@@ -22,8 +23,6 @@ pub(super) const PAUSE: Duration = Duration::from_secs(1);
 const FULLEST: u16 = 50;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The histogram of how long messages are handled, where that is measured.
-const HANDLING: &str = "bailiwick_message_handling_seconds";
 
 /// What asks from time to time.
 #[derive(Debug)]
@@ -71,7 +70,8 @@ fn look(admin: &Admin) -> Result<Inside, AdminError> {
     let at = Duration::from_nanos(monotonic_ns());
     let text = admin.get(metrics::PATH)?.done()?;
     let mut inside = Inside { at, survey, ..Inside::default() };
-    for family in metrics::read(&text).iter().filter(|family| family.name == HANDLING) {
+    let is_handling = |name: &str| name.strip_prefix("bailiwick_") == Some(HANDLING);
+    for family in metrics::read(&text).iter().filter(|family| is_handling(&family.name)) {
         for sample in family.samples.iter().filter(|sample| sample.name.ends_with("_bucket")) {
             let label = |name| sample.labels.get(name);
             let (Some(worker), Some(Ok(instance)), Some(Ok(bound))) = (
