@@ -71,7 +71,7 @@ fn look(admin: &Admin) -> Result<Inside, AdminError> {
     let text = admin.get(metrics::PATH)?.done()?;
     let mut inside = Inside { at, survey, ..Inside::default() };
     let is_handling = |name: &str| name.strip_prefix("bailiwick_") == Some(HANDLING);
-    for family in metrics::read(&text).iter().filter(|family| is_handling(&family.name)) {
+    for family in metrics::read(&text).iter().filter(|family| is_handling(family.name)) {
         for sample in family.samples.iter().filter(|sample| sample.name.ends_with("_bucket")) {
             let label = |name| sample.labels.get(name);
             let (Some(worker), Some(Ok(instance)), Some(Ok(bound))) = (
