@@ -38,6 +38,7 @@ use crate::store::Whole;
 use crate::supervision::Supervision;
 use crate::supervisor::Supervisor;
 use crate::untyped::Peers;
+use crate::workload::Share;
 
 /// The surroundings of one incarnation of an actor, or of a main function.
 ///
@@ -607,6 +608,11 @@ impl Context {
     /// Forgets a watch. Returns `false` if there was none.
     pub(crate) fn forget_watch(&mut self, id: WatchId) -> bool {
         self.belongings.as_mut().is_some_and(|belongings| belongings.watches.remove(&id))
+    }
+
+    /// Says that something is under way for another worker, until what is returned is dropped; what looks at others is not counted.
+    pub(crate) fn share_of_work(&self) -> Option<Share> {
+        (!self.cell.is_observer()).then(|| self.node().workload.share())
     }
 
     /// Runs a task that ends with the incarnation; a panic in it is a failure of the incarnation.

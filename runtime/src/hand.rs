@@ -130,12 +130,12 @@ impl<'c> Hand<'c> {
         let workload = &self.cell.node.workload;
         // Who is looked at has done nothing for that.
         let taken = if self.cell.is_observer() { Taken::One } else { workload.take() };
+        if !self.cell.is_observer() {
+            self.share.get_or_insert_with(|| workload.share());
+        }
         if taken == Taken::Last {
             // Before its credit goes back, or the sender would send one more to this life.
             self.cell.node.host.spent();
-        }
-        if !self.cell.is_observer() {
-            self.share.get_or_insert_with(|| workload.share());
         }
         Credit::gather(&mut self.credit, credit);
         self.begun += 1;

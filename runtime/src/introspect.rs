@@ -192,6 +192,31 @@ impl Durations {
     }
 }
 
+/// Says whether durations of the messages that come from now on are measured, in this whole process; they are unless this says no.
+/// Messages are counted either way.
+///
+/// A look at the clock when one message in 61 comes, is begun with and is done is what this saves: a percent or two of the
+/// smallest messages. May be called at any time, from an actor as from a `main`; does not block.
+///
+/// ```no_run
+/// use bailiwick::introspect;
+/// use bailiwick::prelude::*;
+///
+/// # #[protocol] pub trait Tick { async fn tick(&mut self); }
+/// struct Ticker;
+///
+/// impl Ticker {
+///     fn new() -> Self {
+///         introspect::measure_durations(false);
+///         Self
+///     }
+/// }
+/// # impl Tick for Ticker { async fn tick(&mut self) {} }
+/// ```
+pub fn measure_durations(is_on: bool) {
+    sample::turn(is_on);
+}
+
 /// How one actor stands.
 #[message]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -64,6 +64,11 @@ impl Reply {
         !matches!(*self.to.borrow(), To::Nobody)
     }
 
+    /// Returns whether who asks is in another process.
+    fn is_remote(&self) -> bool {
+        matches!(*self.to.borrow(), To::Remote(..))
+    }
+
     /// Returns the slot of a local asker, for a link that forwards the ask.
     pub(crate) fn local_slot(&self) -> Option<Arc<dyn AskSlot>> {
         match &*self.to.borrow() {
@@ -151,7 +156,11 @@ impl Reply {
     pub fn stream<T: Portable>(&self, replies: Replies<T>, cx: &mut crate::Context) {
         let reply = self.take();
         if reply.is_awaited() {
-            cx.run_beside(replies.pump(reply));
+            let share = reply.is_remote().then(|| cx.share_of_work()).flatten();
+            cx.run_beside(async move {
+                replies.pump(reply).await;
+                drop(share);
+            });
         }
     }
 

@@ -1,6 +1,6 @@
 //! How long messages wait and are handled: measured of one in so many, because reading the clock takes longer than a small message.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Of a mailbox the first message is measured, and each that comes so many after it. A prime, so that what repeats itself in a
@@ -18,10 +18,30 @@ impl Sampler {
     /// Returns the stamp of the message that comes now.
     #[inline]
     pub(crate) fn stamp(&mut self) -> Stamp {
-        let is_chosen = self.0 == 0;
-        self.0 = if is_chosen { EVERY } else { self.0 } - 1;
-        is_chosen.then(Instant::now)
+        match self.0.checked_sub(1) {
+            Some(left) => {
+                self.0 = left;
+                None
+            }
+            None => {
+                self.0 = EVERY - 1;
+                now()
+            }
+        }
     }
+}
+
+/// Whether anything is measured in this process.
+static IS_ON: AtomicBool = AtomicBool::new(true);
+
+/// Says whether messages that come from now on are measured, in the whole process.
+pub(crate) fn turn(is_on: bool) {
+    IS_ON.store(is_on, Ordering::Relaxed);
+}
+
+#[cold]
+fn now() -> Stamp {
+    IS_ON.load(Ordering::Relaxed).then(Instant::now)
 }
 
 /// How many durations there were of each length, by powers of two.

@@ -1,8 +1,11 @@
 //! What a worker has to do for others: how many messages of theirs it may still take, and whether it is at one now.
 
 use std::cmp::Ordering::{Equal, Greater, Less};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use tokio::sync::Notify;
 
 /// The messages of other workers, over all actors of this one.
 #[derive(Debug, Default)]
@@ -11,9 +14,11 @@ pub(crate) struct Workload {
     limit: AtomicU32,
     taken: AtomicU64,
     under_way: AtomicU32,
+    /// Told when nothing is under way any more.
+    at_rest: Notify,
 }
 
-/// Messages that are being handled.
+/// Messages that are being handled, or a stream of replies that is being given.
 #[derive(Debug)]
 pub(crate) struct Share(Arc<Workload>);
 
@@ -60,18 +65,35 @@ impl Workload {
 
     /// Returns whether a handler is at work for another worker.
     pub(crate) fn is_under_way(&self) -> bool {
-        self.under_way.load(Ordering::Relaxed) > 0
+        self.under_way.load(Ordering::SeqCst) > 0
+    }
+
+    /// Waits until all that was begun for other workers is done, streams of replies to their ends.
+    pub(crate) async fn until_at_rest(&self) {
+        loop {
+            let mut at_rest = pin!(self.at_rest.notified());
+            // From here on an end is told, so that none is missed between the look and the wait.
+            at_rest.as_mut().enable();
+            if !self.is_under_way() {
+                return;
+            }
+            at_rest.await;
+        }
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+        if self.0.under_way.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.at_rest.notify_waiters();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
 
     #[test]
@@ -84,6 +106,19 @@ mod tests {
         assert!(load.is_under_way());
         drop(shares);
         assert!(!load.is_under_way());
+    }
+
+    #[test]
+    fn who_waits_for_rest_is_told_when_the_last_is_done() {
+        let load = Arc::new(Workload::default());
+        let shares = (load.share(), load.share());
+        let mut waits = pin!(load.until_at_rest());
+        let mut task = Context::from_waker(Waker::noop());
+        assert!(waits.as_mut().poll(&mut task).is_pending());
+        drop(shares.0);
+        assert!(waits.as_mut().poll(&mut task).is_pending());
+        drop(shares.1);
+        assert!(waits.as_mut().poll(&mut task).is_ready());
     }
 
     #[test]

@@ -125,6 +125,11 @@ impl WorkerHost {
         &self.peers
     }
 
+    /// Returns whether this life has taken all messages that it takes.
+    pub(super) fn is_spent(&self) -> bool {
+        *self.spent.borrow()
+    }
+
     /// Waits until this life has taken all messages that it takes.
     pub(crate) async fn until_spent(&self) {
         let mut spent = self.spent.subscribe();

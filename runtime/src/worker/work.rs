@@ -282,6 +282,10 @@ impl Worker {
         }
         // Peers hold back what is new for the next incarnation.
         self.host.peers().drain().await;
+        if self.host.is_spent() {
+            // No ask of a life that ends as planned is lost, nor is half of what one is answered with.
+            self.node.shared.workload.until_at_rest().await;
+        }
         self.node.stop(Stop::Drained).await;
         let _ = self.line.report(&ToSupervisor::Drained, None);
         std::future::pending().await

@@ -47,6 +47,18 @@ fn j1_a_life_takes_as_many_messages_as_it_may_and_no_more() {
     supervised.stop();
 }
 
+/// Seen to fail without the wait for streams of replies.
+#[test]
+fn j1_a_stream_that_answers_the_last_message_of_a_life_comes_whole() {
+    let mut supervised = run!(&system("max_messages = 1", "counts = 10, rounds = 3"));
+    supervised.journal().wait_until("three streams", |lines| {
+        let failed = lines.iter().find(|line| line.text.contains(" of probe failed after"));
+        assert!(failed.is_none(), "{failed:?}");
+        lines.iter().any(|line| line.text.contains("ask 3 of probe ok after")).then_some(())
+    });
+    supervised.stop();
+}
+
 /// Seen to fail without the drain of links.
 #[test]
 fn j2_no_ask_is_lost_in_a_pool_whose_members_live_for_one() {

@@ -1,9 +1,10 @@
 //! The system that is measured: a sealed worker, one without a sandbox, one that is sent to under a grant with every bound,
-//! and who asks them.
+//! one that measures no durations, and who asks them.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bailiwick::introspect::measure_durations;
 use bailiwick::prelude::*;
 use bailiwick::{Grant, Group, Worker};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub const SEALED: &str = "cost-sealed";
 pub const OPEN: &str = "cost-open";
 /// A sealed worker that is sent to under a grant with a rate and a bound of asks.
 pub const BOUNDED: &str = "cost-bounded";
+/// A sealed worker that measures no durations.
+pub const UNMEASURED: &str = "cost-unmeasured";
 /// Who measures.
 const ASKER: &str = "cost-asker";
 /// Where the supervisor is found, seen from the folder that everybody starts in.
@@ -41,19 +44,20 @@ pub struct Measured {
 
 /// Returns whether a worker of this name is part of the system.
 pub fn is_ours(name: &str) -> bool {
-    [SEALED, OPEN, BOUNDED, ASKER].contains(&name)
+    [SEALED, OPEN, BOUNDED, UNMEASURED, ASKER].contains(&name)
 }
 
 /// Runs as supervisor, or as the worker that the environment names.
 pub fn run() -> ExitCode {
     // The budget is so large, and the pause so short, that only the start itself is measured.
-    let worker = |name, sandbox| {
-        let worker = Worker::new(name, sandbox).serve(EchoRef::serve(Echoing::default));
+    let hosting = |name, sandbox, actor: fn() -> Echoing| {
+        let worker = Worker::new(name, sandbox).serve(EchoRef::serve(actor));
         worker.group("measured").backoff(Duration::ZERO, Duration::ZERO)
     };
+    let worker = |name, sandbox| hosting(name, sandbox, Echoing::default);
     // A rate that nobody reaches, so that its books are kept and nobody waits.
     let bounded = Grant::to(BOUNDED).rate(1_000_000_000, Duration::from_secs(1)).max_inflight(65_536);
-    let asker = unconfined().grant(SEALED).grant(OPEN).grant(bounded);
+    let asker = unconfined().grant(SEALED).grant(OPEN).grant(UNMEASURED).grant(bounded);
     let program = Program::new().state_dir(STATE_DIR);
     // Nothing would end what a worker without a sandbox leaves, if the supervisor were killed: it leaves nothing.
     let program = if is_root() { program } else { program.allow_degraded() };
@@ -62,8 +66,15 @@ pub fn run() -> ExitCode {
         .add(worker(SEALED, Sandbox::sealed()))
         .add(worker(OPEN, unconfined()))
         .add(worker(BOUNDED, Sandbox::sealed()))
+        .add(hosting(UNMEASURED, Sandbox::sealed(), unmeasured))
         .main(ASKER, asker, measure)
         .run()
+}
+
+/// The same actor, in a worker that leaves the clock alone.
+fn unmeasured() -> Echoing {
+    measure_durations(false);
+    Echoing::default()
 }
 
 /// No sandbox at all, and no user of its own.
@@ -80,11 +91,13 @@ pub fn is_root() -> bool {
 async fn measure(cx: Context) -> Result<(), ActorError> {
     let subject = |name: &str| cx.peer::<EchoRef>(name);
     let (sealed, open, bounded) = (subject(SEALED)?, subject(OPEN)?, subject(BOUNDED)?);
+    let unmeasured = subject(UNMEASURED)?;
     let measured = Measured {
         starts: starts::measure(&sealed, &open).await?,
         messages: messages::measure(&[
             ("a sealed worker, a plain grant", &sealed),
             ("a sealed worker, a grant with `rate` and `max_inflight`", &bounded),
+            ("a sealed worker that measures no durations, a plain grant", &unmeasured),
             ("a worker without a sandbox, a plain grant", &open),
         ])
         .await?,
