@@ -109,7 +109,9 @@ pub(crate) fn carried_out(
         Outcome::UnknownTarget => refused("no such worker"),
         Outcome::NotPermitted => refused("not allowed"),
         Outcome::ShuttingDown => refused("the system is stopping"),
-        Outcome::GaveUp => refused("it is given up; `status` says why"),
+        Outcome::GaveUp => {
+            refused("it is given up, or its budget is spent and it is retried rarely; `status` says why")
+        }
         Outcome::RolledBack => refused(&words),
         // A rolling restart, or a signal.
         Outcome::Refused if !words.is_empty() => refused(&words),

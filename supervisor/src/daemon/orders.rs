@@ -132,9 +132,7 @@ impl Daemon {
     fn refusal(&self, verb: Verb, to: &[Incarnation]) -> Option<String> {
         let has_process = || self.lives().any(|life| to.contains(&life.of) && !life.reaped);
         match verb {
-            Verb::Roll => {
-                to.iter().find_map(|of| self.tree.refuses_roll(of.child)).map(|why| why.to_string())
-            }
+            Verb::Roll => Some(to.iter().find_map(|of| self.tree.refuses_roll(of.child))?.to_string()),
             Verb::Kill(number) if number != SIGKILL && !has_process() => Some("it has no process".into()),
             _ => None,
         }
@@ -243,7 +241,8 @@ impl Daemon {
         let goal = match verb {
             Verb::Stop | Verb::Drain | Verb::Kill(SIGKILL) => tree::Goal::AtRest,
             Verb::Wait(Goal::Stopped) => tree::Goal::Down,
-            Verb::Start | Verb::Wait(Goal::Ready) => tree::Goal::Up,
+            Verb::Wait(Goal::Ready) => tree::Goal::Up,
+            Verb::Start => tree::Goal::Started,
             Verb::Restart => tree::Goal::Anew,
             Verb::Roll => tree::Goal::Rolled,
             _ => return Some(Outcome::Done),

@@ -11,9 +11,11 @@ pub enum Goal {
     AtRest,
     /// It does not run and will not by itself.
     Down,
-    /// It is ready, or done.
+    /// It is ready, or done, however long that takes.
     Up,
-    /// It is ready, or done, in a later life than the one that was present when somebody began to wait.
+    /// It is ready, or done; nothing comes of that once its budget is spent.
+    Started,
+    /// So, in a later life than the one that was present when somebody began to wait.
     Anew,
     /// So, by a rolling replacement that somebody ordered; or nothing comes of that.
     Rolled,
@@ -25,7 +27,7 @@ pub enum Goal {
 pub enum Reached {
     /// It is there.
     Yes,
-    /// It will not come up by itself: it is given up.
+    /// It did not come up: it is given up, or retried rarely.
     GivenUp,
     /// It will not come up: everything stops.
     ShuttingDown,
@@ -55,19 +57,18 @@ impl Tree {
         let Some(child) = self.child(before.child) else { return Some(Reached::Yes) };
         let state = child.state();
         let is_up = matches!(state, State::Ready { .. } | State::Done);
+        let is_later = child.incarnation().generation > before.generation;
+        let is_retried_rarely = matches!(state, State::Backoff { .. }) && child.is_cooling_down();
         let is_reached = match goal {
             Goal::AtRest => child.is_empty(),
             Goal::Down => {
                 child.is_empty() && matches!(state, State::Stopped | State::Done | State::Failed(_))
             }
-            Goal::Up | Goal::Anew | Goal::Rolled if matches!(state, State::Failed(_)) => {
-                return Some(Reached::GivenUp);
-            }
-            Goal::Up | Goal::Anew | Goal::Rolled if !is_up && self.is_shutting_down() => {
-                return Some(Reached::ShuttingDown);
-            }
-            Goal::Up => is_up,
-            Goal::Anew | Goal::Rolled if is_up && child.incarnation().generation > before.generation => true,
+            _ if matches!(state, State::Failed(_)) => return Some(Reached::GivenUp),
+            _ if !is_up && self.is_shutting_down() => return Some(Reached::ShuttingDown),
+            Goal::Started | Goal::Anew if is_later && is_retried_rarely => return Some(Reached::GivenUp),
+            Goal::Up | Goal::Started => is_up,
+            Goal::Anew | Goal::Rolled if is_up && is_later => true,
             Goal::Anew => false,
             Goal::Rolled => {
                 return match child.last_roll()? {
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
     use crate::exit::Exit;
     use crate::time::Instant;
-    use crate::tree::{ChildConfig, ChildId, Config, Event, Verb};
+    use crate::tree::{ChildConfig, ChildId, Config, Event, GroupConfig, Verb};
 
     const GOALS: [Goal; 4] = [Goal::AtRest, Goal::Down, Goal::Up, Goal::Anew];
 
@@ -117,6 +118,34 @@ mod tests {
         assert_eq!(after(Event::ShutDown), [no, no, over, over], "everything stops");
         let nobody = Incarnation { child: ChildId(9), generation: 0 };
         assert_eq!(GOALS.map(|goal| tree.reached(goal, nobody)), [yes; 4]);
+    }
+
+    #[test]
+    fn who_ordered_a_start_learns_that_the_budget_is_spent_and_who_waits_does_not_mind() {
+        let config = Config { children: vec![ChildConfig::default()], ..Config::default() };
+        let restarts = GroupConfig::default().max_restarts;
+        let (mut tree, mut actions) = (Tree::new(config).unwrap(), Vec::new());
+        let of = |generation| Incarnation { child: ChildId(0), generation };
+        let mut goals = |events: &[Event]| {
+            events.iter().for_each(|event| tree.handle(Instant::START, event.clone(), &mut actions));
+            [Goal::Up, Goal::Started, Goal::Anew].map(|goal| tree.reached(goal, of(1)))
+        };
+        goals(&[Event::Boot, Event::Spawned(of(1)), Event::Exited { of: of(1), exit: Exit::Code(1) }]);
+        goals(&[Event::Emptied { of: of(1), chance: 0 }]);
+        for life in 2..=restarts + 1 {
+            let fails = Event::Exited { of: of(life), exit: Exit::Code(1) };
+            let start = Event::Operator { verb: Verb::Start, child: ChildId(0) };
+            let expected = if life <= restarts {
+                [None; 3]
+            } else {
+                [None, Some(Reached::GivenUp), Some(Reached::GivenUp)]
+            };
+            assert_eq!(
+                goals(&[start, Event::Spawned(of(life)), fails, Event::Emptied { of: of(life), chance: 0 }]),
+                expected,
+                "life {life}"
+            );
+        }
     }
 
     #[test]
