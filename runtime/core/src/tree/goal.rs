@@ -127,7 +127,7 @@ mod tests {
         let (mut tree, mut actions) = (Tree::new(config).unwrap(), Vec::new());
         let of = |generation| Incarnation { child: ChildId(0), generation };
         let mut goals = |events: &[Event]| {
-            events.iter().for_each(|event| tree.handle(Instant::START, event.clone(), &mut actions));
+            events.iter().for_each(|event| tree.handle(Instant::START, *event, &mut actions));
             [Goal::Up, Goal::Started, Goal::Anew].map(|goal| tree.reached(goal, of(1)))
         };
         goals(&[Event::Boot, Event::Spawned(of(1)), Event::Exited { of: of(1), exit: Exit::Code(1) }]);
