@@ -128,7 +128,7 @@ impl Cell {
     }
 
     /// Returns what is counted of all actors of its type.
-    pub(crate) fn tally(&self) -> &Tally {
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
         &self.tally
     }
 

@@ -161,6 +161,11 @@ impl Credit {
         self.sink.worker()
     }
 
+    /// Returns the instance of a worker that used it.
+    pub(crate) fn sender(&self) -> String {
+        self.sink.sender()
+    }
+
     /// Adds room to what is given back together, and gives back at once what is of another sender or mailbox.
     pub(crate) fn gather(gathered: &mut Option<Self>, credit: &mut Option<Self>) {
         // In place: what is moved right after it was written waits for the write.
@@ -190,6 +195,10 @@ pub(crate) trait CreditSink: Send + Sync {
     fn taken(&self, mailbox: ExportId, room: Grant);
     /// Returns the name of the worker that sent them.
     fn worker(&self) -> &str;
+    /// Returns the name of the worker, with the number of its instance if it has several.
+    fn sender(&self) -> String {
+        self.worker().to_owned()
+    }
 }
 
 /// The link's side of the asks that came over it. Each ends with exactly one of `reply`, `fail` and `end`.

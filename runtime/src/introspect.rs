@@ -7,13 +7,18 @@
 
 mod gather;
 mod inside;
+mod reading;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 /// The name of the actor, in every worker.
 pub use bailiwick_supervisor::spec::INTROSPECT as ACTOR;
+pub use reading::{Ending, Message, MessageEnd, MessageKind, Step, Traced, Untraced};
 
 use bailiwick_wire::schema::ProtocolSchema;
 
@@ -39,7 +44,24 @@ pub trait Introspect {
     /// Returns what one actor is and how it stands, also a child, with what it says of its state; nothing if there is none of that
     /// name. It is asked once at a time.
     fn inspect(&mut self, cx: &mut Context, actor: String) -> Later<Option<Inspected>>;
+
+    /// Streams a note of each message that an actor, or each actor of a type, handles from now on: of `messages` at most and never
+    /// more than [`TRACE_MESSAGES_MAX`], for `time` at most and never longer than [`TRACE_TIME_MAX`].
+    async fn trace(
+        &mut self,
+        cx: &mut Context,
+        traced: Traced,
+        messages: u32,
+        time: Duration,
+    ) -> Replies<Step>;
 }
+
+/// The most messages that one trace tells of.
+pub const TRACE_MESSAGES_MAX: u32 = 10_000;
+/// The longest that one trace lasts.
+pub const TRACE_TIME_MAX: Duration = Duration::from_secs(60);
+/// How many traces there are in one worker at a time.
+pub const TRACES_MAX: usize = 4;
 
 /// A method, as its worker was built with it.
 #[message]
@@ -151,7 +173,8 @@ pub struct TypeCounts {
     pub handling: Durations,
 }
 
-/// How long something took, of those that were measured: of each mailbox the first message, and one of each 61 after it.
+/// How long something took, of those that were measured: of each mailbox the first message, and one of each 61 after it;
+/// of all messages while there is a trace of their actor.
 #[message]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Durations {
@@ -260,10 +283,18 @@ pub struct LinkState {
 }
 
 /// The actor.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Observer {
     /// The actors that were asked for their state and have not answered.
     asked: inside::Asked,
+    /// Places for traces.
+    traces: Arc<Semaphore>,
+}
+
+impl Default for Observer {
+    fn default() -> Self {
+        Self { asked: inside::Asked::default(), traces: Arc::new(Semaphore::new(TRACES_MAX)) }
+    }
 }
 
 impl Introspect for Observer {
@@ -282,6 +313,17 @@ impl Introspect for Observer {
 
     fn inspect(&mut self, cx: &mut Context, actor: String) -> Later<Option<Inspected>> {
         self.asked.inspect(cx.node(), &actor)
+    }
+
+    async fn trace(
+        &mut self,
+        cx: &mut Context,
+        traced: Traced,
+        messages: u32,
+        time: Duration,
+    ) -> Replies<Step> {
+        let messages = messages.clamp(1, TRACE_MESSAGES_MAX);
+        reading::trace(cx.node(), &self.traces, &traced, (messages, time.min(TRACE_TIME_MAX))).await
     }
 }
 

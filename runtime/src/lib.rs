@@ -106,6 +106,7 @@ mod stream_slot;
 mod supervision;
 mod supervisor;
 mod tally;
+mod tap;
 mod ticket;
 mod trace;
 mod turn;

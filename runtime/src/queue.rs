@@ -45,6 +45,8 @@ pub(crate) struct Queue {
     has_ahead: AtomicBool,
     /// Somebody stands in line.
     has_line: AtomicBool,
+    /// It is measured of every message how long it waits.
+    measures_all: AtomicBool,
 }
 
 /// How much waits for one actor.
@@ -65,11 +67,24 @@ impl Queue {
             weight_in_hand: AtomicU64::new(0),
             has_ahead: AtomicBool::new(false),
             has_line: AtomicBool::new(false),
+            measures_all: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn bounds(&self) -> Mailbox {
         self.bounds
+    }
+
+    /// Measures of every message how long it waits, or of one in so many again.
+    pub(crate) fn measure_all(&self, all: bool) {
+        if self.measures_all.swap(all, Ordering::Relaxed) != all {
+            self.lock().sampler.choose_all(all);
+        }
+    }
+
+    /// Tells whether it is measured of every message how long it waits.
+    pub(crate) fn measures_all(&self) -> bool {
+        self.measures_all.load(Ordering::Relaxed)
     }
 
     /// Takes a message, parks it or gives it back, by the bounds and the policy. Messages that the policy drops are

@@ -9,6 +9,7 @@ use std::task::{Poll, Waker};
 use bailiwick_core::link::Asked;
 
 use crate::envelope::{Envelope, RemoteAsks};
+use crate::introspect::MessageKind;
 use crate::later::Later;
 use crate::meeting::AskSlot;
 use crate::outcome::{AskError, DownCause, NotDelivered, Unknown};
@@ -67,6 +68,15 @@ impl Reply {
     /// Returns whether who asks is in another process.
     fn is_remote(&self) -> bool {
         matches!(*self.to.borrow(), To::Remote(..))
+    }
+
+    /// Returns what kind of message it is the way back of, as long as nobody has begun with that.
+    pub(crate) fn kind(&self) -> MessageKind {
+        match &*self.to.borrow() {
+            To::Nobody => MessageKind::Tell,
+            To::Local(_) | To::Remote(..) => MessageKind::Ask,
+            To::Receipt(..) => MessageKind::Rendezvous,
+        }
     }
 
     /// Returns the slot of a local asker, for a link that forwards the ask.

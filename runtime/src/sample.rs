@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 /// mailbox is not always met at the same place.
 pub(crate) const EVERY: u8 = 61;
 
-/// Chooses the messages of one mailbox that are measured.
-#[derive(Debug, Default)]
-pub(crate) struct Sampler(u8);
+/// Chooses the messages of one mailbox that are measured: some, or all while somebody reads along.
+#[derive(Debug)]
+pub(crate) struct Sampler {
+    left: u8,
+    every: u8,
+}
 
 /// When a message came to its mailbox, if it is one that is measured.
 pub(crate) type Stamp = Option<Instant>;
@@ -18,16 +21,27 @@ impl Sampler {
     /// Returns the stamp of the message that comes now.
     #[inline]
     pub(crate) fn stamp(&mut self) -> Stamp {
-        match self.0.checked_sub(1) {
+        match self.left.checked_sub(1) {
             Some(left) => {
-                self.0 = left;
+                self.left = left;
                 None
             }
             None => {
-                self.0 = EVERY - 1;
+                self.left = self.every - 1;
                 now()
             }
         }
+    }
+
+    /// Chooses all messages from now on, or those that it chose before.
+    pub(crate) fn choose_all(&mut self, all: bool) {
+        *self = if all { Self { left: 0, every: 1 } } else { Self::default() };
+    }
+}
+
+impl Default for Sampler {
+    fn default() -> Self {
+        Self { left: 0, every: EVERY }
     }
 }
 
@@ -100,6 +114,17 @@ mod tests {
             (0..200).filter_map(|at| sampler.stamp().map(|_| at)).collect::<Vec<_>>(),
             [0, 61, 122, 183]
         );
+    }
+
+    #[test]
+    fn all_messages_are_measured_where_somebody_reads_along_and_no_longer() {
+        let mut sampler = Sampler::default();
+        let chosen = |sampler: &mut Sampler| (0..100).filter(|_| sampler.stamp().is_some()).count();
+        assert_eq!(chosen(&mut sampler), 2);
+        sampler.choose_all(true);
+        assert_eq!(chosen(&mut sampler), 100);
+        sampler.choose_all(false);
+        assert_eq!(chosen(&mut sampler), 2);
     }
 
     proptest! {

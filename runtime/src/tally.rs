@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::sample::Histogram;
+use crate::tap::Taps;
 
 /// What became of the actors of one type, since the worker began.
 #[derive(Debug, Default)]
@@ -16,6 +17,7 @@ pub(crate) struct Tally {
     handled: Count,
     waits: Histogram,
     handling: Histogram,
+    taps: Taps,
 }
 
 /// A number that only grows.
@@ -76,6 +78,12 @@ impl Tally {
     pub(crate) fn handling(&self) -> &Histogram {
         &self.handling
     }
+
+    /// Who reads along what they handle.
+    #[inline]
+    pub(crate) fn taps(&self) -> &Taps {
+        &self.taps
+    }
 }
 
 impl Tallies {
@@ -91,6 +99,12 @@ impl Tallies {
         let tally = Arc::new(Tally { type_name, ..Tally::default() });
         all.push(Arc::clone(&tally));
         tally
+    }
+
+    /// Returns the one of a type of which there ever was an actor.
+    pub(crate) fn known(&self, type_name: &str) -> Option<Arc<Tally>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|tally| tally.type_name == type_name).cloned()
     }
 
     /// Returns all of them.

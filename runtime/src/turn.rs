@@ -11,6 +11,7 @@ use crate::cell::Cell;
 use crate::context::Context;
 use crate::envelope::Envelope;
 use crate::hand::{Begun, Hand, Next};
+use crate::introspect::MessageEnd;
 use crate::outcome::{AskError, Cause, NotDelivered, Unknown};
 use crate::outlet::Outlet;
 use crate::panics::catch;
@@ -20,6 +21,7 @@ use crate::reply::Reply;
 use crate::sample::Stamp;
 use crate::scope::Scope;
 use crate::served::Dispatch;
+use crate::tap::Tapped;
 use crate::trace;
 use bailiwick_wire::schema::ProtocolSchema;
 
@@ -35,6 +37,8 @@ pub(crate) struct Turns<'c> {
     begun: u64,
     /// When the message was begun with, if it is one that is measured.
     measured: Stamp,
+    /// There once somebody has read along.
+    tapped: Option<Box<Tapped>>,
 }
 
 /// How a handler ended.
@@ -53,9 +57,23 @@ enum Handled {
     Stopped,
 }
 
+impl From<&Handled> for MessageEnd {
+    fn from(handled: &Handled) -> Self {
+        match handled {
+            Handled::Finished => Self::Handled,
+            Handled::Undecodable(_) => Self::Undecodable,
+            Handled::NotServed => Self::NotServed,
+            Handled::Panicked(_) => Self::Panicked,
+            Handled::Abandoned => Self::Cancelled,
+            Handled::Expired => Self::Expired,
+            Handled::Stopped => Self::Stopped,
+        }
+    }
+}
+
 impl<'c> Turns<'c> {
     pub(crate) fn new(cell: &'c Arc<Cell>) -> Self {
-        Self { hand: Hand::new(cell), cell, scope: None, run: 0, begun: 0, measured: None }
+        Self { hand: Hand::new(cell), cell, scope: None, run: 0, begun: 0, measured: None, tapped: None }
     }
 
     /// Returns what comes next. If that is nothing, the task is woken once there is something.
@@ -90,6 +108,9 @@ impl<'c> Turns<'c> {
         if let Some(began) = self.measured.take() {
             self.cell.tally().handling().note(began.elapsed());
         }
+        if self.tapped.is_some() {
+            self.read_along((&handled).into());
+        }
         let &mut Envelope { protocol, method, ref reply, .. } = begun.envelope();
         match handled {
             Handled::Finished | Handled::Abandoned => {}
@@ -120,7 +141,11 @@ impl<'c> Turns<'c> {
     fn open(&mut self) -> Option<Begun> {
         let mut begun = self.hand.begin()?;
         let envelope = begun.envelope();
+        if self.cell.tally().taps().are_on() {
+            self.tapped.get_or_insert_default().begin(self.cell, envelope);
+        }
         if envelope.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            self.read_along(MessageEnd::ExpiredBefore);
             self.cell.lose(begun.unhandled(), NotDelivered::Expired);
             return None;
         }
@@ -128,6 +153,7 @@ impl<'c> Turns<'c> {
             let is_awaited = envelope.reply.is_awaited();
             if !self.hand.takes(&mut envelope.credit) && is_awaited {
                 // The asker sends it again, to a life that can take it. A tell has nobody who could.
+                self.read_along(MessageEnd::TurnedAway);
                 self.cell.lose(begun.unhandled(), NotDelivered::Draining);
                 return None;
             }
@@ -139,7 +165,19 @@ impl<'c> Turns<'c> {
         scope.trace = envelope.trace.take();
         self.begun += 1;
         self.measured = envelope.queued.take().map(|queued| self.waited_since(queued));
-        envelope.reply.start().then_some(begun)
+        if envelope.reply.start() {
+            return Some(begun);
+        }
+        self.read_along(MessageEnd::CancelledBefore);
+        None
+    }
+
+    /// Has those told how a message ended who read along.
+    #[cold]
+    fn read_along(&mut self, end: MessageEnd) {
+        if let Some(tapped) = &mut self.tapped {
+            tapped.end(self.cell, end);
+        }
     }
 
     /// Counts how long a message waited. Returns when that was over.
@@ -147,6 +185,9 @@ impl<'c> Turns<'c> {
     fn waited_since(&self, queued: std::time::Instant) -> std::time::Instant {
         let now = std::time::Instant::now();
         self.cell.tally().waits().note(now.saturating_duration_since(queued));
+        if self.cell.queue.measures_all() && !self.cell.tally().taps().are_on() {
+            self.cell.queue.measure_all(false);
+        }
         now
     }
 
@@ -221,6 +262,10 @@ impl<'c> Turns<'c> {
 impl Drop for Turns<'_> {
     fn drop(&mut self) {
         self.count();
+        if self.tapped.is_some() {
+            // A handler that was under way is dropped with the life of its actor.
+            self.read_along(MessageEnd::Stopped);
+        }
         if let Some(scope) = self.scope.take() {
             scope.leave();
         }

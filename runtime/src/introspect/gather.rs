@@ -60,14 +60,14 @@ pub(super) async fn snapshot(node: &Arc<Shared>, actors_max: u32) -> Snapshot {
 }
 
 /// An actor as it stood when it was looked at. By that they are sorted, for meanwhile it goes on.
-struct Seen {
-    cell: Arc<Cell>,
+pub(super) struct Seen {
+    pub(super) cell: Arc<Cell>,
     waiting: u32,
     handled: u64,
 }
 
 /// Returns all actors that have not ended.
-async fn actors(node: &Arc<Shared>) -> Vec<Seen> {
+pub(super) async fn actors(node: &Arc<Shared>) -> Vec<Seen> {
     let mut seen = Vec::new();
     let mut families: Vec<Arc<Family>> = vec![Arc::clone(&node.hosted), Arc::clone(&node.spawned)];
     while let Some(family) = families.pop() {

@@ -19,7 +19,7 @@ use crate::signal::Signal;
 /// How long an actor has for what it is about before it is told to be busy.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How many actors that may be reached are named where there is none of a name.
-const NAMED_MAX: usize = 64;
+pub(super) const NAMED_MAX: usize = 64;
 
 /// Describes a method of a declared actor.
 pub(super) fn describe(node: &Shared, actor: &str, method: &str) -> Result<Described, Undescribed> {
@@ -95,7 +95,7 @@ impl Asked {
 }
 
 /// Finds an actor by its name and those of its ancestors.
-fn find(node: &Shared, path: &str) -> Option<Arc<Cell>> {
+pub(super) fn find(node: &Shared, path: &str) -> Option<Arc<Cell>> {
     let mut families: Vec<Arc<Family>> = vec![Arc::clone(&node.hosted), Arc::clone(&node.spawned)];
     while let Some(family) = families.pop() {
         for cell in family.members() {

@@ -531,6 +531,10 @@ impl CreditSink for Peer {
         &self.worker
     }
 
+    fn sender(&self) -> String {
+        self.title()
+    }
+
     fn taken(&self, mailbox: ExportId, room: Grant) {
         self.turn(|turn| {
             let (now, mut actions) = (turn.state.now, turn.actions());

@@ -24,6 +24,10 @@ const LOOK: &str = "look";
 const DESCRIBE: &str = "describe";
 /// What one actor says of its state.
 const INSPECT: &str = "inspect";
+/// What actors handle, as they handle it.
+const TRACE: &str = "trace";
+/// How many traces may be open besides, which last: as many as the runtime of a worker has at a time.
+const TRACES_INFLIGHT: u32 = 4;
 
 /// Gives the admin worker, if there is one, what it sends itself and what the operator may.
 pub(super) fn take(top: &mut Fields<'_, '_>, system: &mut System) {
@@ -75,14 +79,14 @@ pub(super) fn take(top: &mut Fields<'_, '_>, system: &mut System) {
 
 /// Adds what the operator may ask a worker's runtime to what the admin worker asks it anyway.
 fn inspects(top: &mut Fields<'_, '_>, index: usize, grant: &mut Grant) {
-    let known = [INSPECT, DESCRIBE, LOOK];
+    let known = [INSPECT, TRACE, DESCRIBE, LOOK];
     for (position, method) in grant.methods.iter().flatten().enumerate() {
         if known.contains(&method.as_str()) {
             continue;
         }
         let help = match nearest(method, known) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "write `methods = [\"inspect\"]`".to_owned(),
+            None => "write `methods = [\"inspect\", \"trace\"]`, or one of them".to_owned(),
         };
         let error = Diagnostic::error(format!("the runtime of a worker has no method {}", quote(method)));
         let error = error.at_key(format!("grant[{index}].methods[{position}]"), "not in its protocol");
@@ -94,11 +98,14 @@ fn inspects(top: &mut Fields<'_, '_>, index: usize, grant: &mut Grant) {
         let error = error.at_key(format!("grant[{index}].{key}"), "it has bounds of its own");
         top.reader.refuse(error.help("remove it"));
     }
-    let may = grant.methods.clone().unwrap_or_else(|| vec![INSPECT.to_owned()]);
-    let mut methods: Vec<_> = known.into_iter().map(ToOwned::to_owned).collect();
-    methods.retain(|method| method != INSPECT || may.contains(method));
-    grant.methods = Some(methods);
+    let may = grant.methods.take();
+    let is_granted = |method: &str| may.as_ref().is_none_or(|may| may.iter().any(|one| one == method));
+    let methods = known.into_iter().filter(|method| ![INSPECT, TRACE].contains(method) || is_granted(method));
+    grant.methods = Some(methods.map(ToOwned::to_owned).collect());
     (grant.rate, grant.once, grant.max_inflight) = (Some(LOOKS), Once::No, LOOKS_INFLIGHT);
+    if is_granted(TRACE) {
+        grant.max_inflight += TRACES_INFLIGHT;
+    }
 }
 
 #[cfg(test)]
@@ -155,11 +162,20 @@ rate = "10/m"
 
     #[test]
     fn what_may_be_inspected_is_one_grant_with_the_looks() {
-        for named in ["methods = [\"inspect\"]", "methods = [\"inspect\", \"look\"]", "max_inflight = 100"] {
+        let inspects = (4, &["inspect", "describe", "look"][..]);
+        for (named, (inflight, expected)) in [
+            ("methods = [\"inspect\"]", inspects),
+            ("methods = [\"inspect\", \"look\"]", inspects),
+            ("methods = [\"trace\"]", (8, &["trace", "describe", "look"])),
+            ("max_inflight = 100", (8, &["inspect", "trace", "describe", "look"])),
+        ] {
             let more = format!("[[grant]]\nfrom = \"operator\"\nto = \"plain/bailiwick\"\n{named}\n");
             let [grant] = &grants(&more, "plain")[..] else { panic!("one") };
-            assert_eq!(methods(grant), ["inspect", "describe", "look"], "{named}");
-            assert_eq!((grant.once, grant.max_inflight, grant.rate), (Once::No, 4, Some(super::LOOKS)));
+            assert_eq!(methods(grant), expected, "{named}");
+            assert_eq!(
+                (grant.once, grant.max_inflight, grant.rate),
+                (Once::No, inflight, Some(super::LOOKS))
+            );
         }
     }
 }
