@@ -83,6 +83,8 @@ pub(crate) struct Office {
     pub(crate) learnt: Arc<Mutex<Learnt>>,
     /// Places for those who ask actors from outside.
     pub(crate) questions: Arc<Semaphore>,
+    /// Places for those who read along what actors handle.
+    pub(crate) traces: Arc<Semaphore>,
 }
 
 impl Office {
@@ -156,6 +158,7 @@ impl Actor for AdminDesk {
             peers: cx.peers(),
             learnt: Arc::default(),
             questions: Arc::new(Semaphore::new(outside::QUESTIONS_MAX)),
+            traces: Arc::new(Semaphore::new(outside::trace::AT_ONCE_MAX)),
         };
         let listener = listener(cx)?;
         println!("serving at {listener}");

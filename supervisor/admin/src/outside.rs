@@ -1,4 +1,4 @@
-//! What is asked of actors from outside of the system: `send`, `ask` and `inspect`, by whoever knows the token.
+//! What is asked of actors from outside of the system: `send`, `ask`, `inspect` and `trace`, by whoever knows the token.
 //!
 //! A message goes out by the admin worker's own grants, which are those that the manifest gives to `operator`: what is not granted
 //! has no slot at the receiver, whatever is asked for here. What a method takes and answers its worker says. Each use is told in the
@@ -6,6 +6,7 @@
 
 pub(crate) mod inspect;
 pub(crate) mod learnt;
+pub(crate) mod trace;
 pub(crate) mod whom;
 
 use std::time::{Duration, Instant};

@@ -125,6 +125,7 @@ fn asking() -> Router<Office> {
         .route("/api/v1/ask", post(outside::ask))
         .route("/api/v1/send", post(outside::send))
         .route("/api/v1/inspect", post(outside::inspect::inspect))
+        .route("/api/v1/trace", post(outside::trace::trace))
         .layer(DefaultBodyLimit::max(outside::QUESTION_BYTES_MAX))
 }
 

@@ -80,13 +80,13 @@ fn plausible(counts: &[u64]) -> Vec<u64> {
 }
 
 /// Returns why a worker said nothing. Some of that may be its own words.
-fn told(error: &AskError) -> String {
+pub(crate) fn told(error: &AskError) -> String {
     let plain = |letter: char| if letter.is_ascii_graphic() || letter == ' ' { letter } else { '?' };
     error.to_string().chars().take(TEXT_MAX).map(plain).collect()
 }
 
 /// Takes out of a text what is no name of ours, and cuts what is long.
-fn cut(text: &mut String) {
+pub(crate) fn cut(text: &mut String) {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./#".contains(letter);
     if text.chars().any(|letter| !is_plain(letter)) {
         *text = text.chars().map(|letter| if is_plain(letter) { letter } else { '?' }).collect();

@@ -7,6 +7,7 @@
 pub(crate) mod actors;
 mod error;
 mod exchange;
+mod follow;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::exit::Failure;
 use crate::place;
 pub use error::AdminError;
 use exchange::Question;
+use follow::Lines;
 
 /// The name of the worker: no other may have it.
 const NAME: &str = "admin";
@@ -47,6 +49,17 @@ pub(crate) struct Answer {
     pub(crate) text: String,
     /// What was asked for.
     path: String,
+}
+
+/// How an answer in lines ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Followed {
+    /// After its last line, or the last that was wanted, or because it broke off.
+    Ended,
+    /// Somebody interrupted this.
+    Interrupted,
+    /// There were no lines, but this.
+    Refused(Answer),
 }
 
 impl Admin {
@@ -96,6 +109,27 @@ impl Admin {
     pub(crate) fn post(&self, path: &str, body: &str) -> Result<Answer, AdminError> {
         let token = self.token.as_deref().map(error::read_token).transpose()?;
         self.ask(Question { path, token: token.as_deref(), body: Some(body) })
+    }
+
+    /// Sends a JSON document to a path, as [`Admin::post`] does, and hands over each line of the answer as it comes, until that ends,
+    /// `take` wants no more, or somebody interrupts this. Returns the answer if it is a refusal.
+    ///
+    /// # Errors
+    /// As [`Admin::post`]; the lines so far were handed over.
+    pub(crate) fn follow(
+        &self,
+        path: &str,
+        body: &str,
+        take: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Followed, AdminError> {
+        let token = self.token.as_deref().map(error::read_token).transpose()?;
+        let question = Question { path, token: token.as_deref(), body: Some(body) };
+        let lines = follow::follow(&self.address, question, self.patience, take);
+        match lines.map_err(|broken| broken.of(&self.address, self.patience, &self.stands))? {
+            Lines::Ended => Ok(Followed::Ended),
+            Lines::Interrupted => Ok(Followed::Interrupted),
+            Lines::Refused(code, text) => Ok(Followed::Refused(Answer { code, text, path: path.to_owned() })),
+        }
     }
 
     fn ask(&self, question: Question<'_>) -> Result<Answer, AdminError> {

@@ -10,7 +10,7 @@ use bailiwick_wire::log::Priority;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
-pub(crate) use self::outside::{Ask, Inspect, Message, Send};
+pub(crate) use self::outside::{Ask, Inspect, Message, Send, Trace};
 pub(crate) use self::values::Since;
 use self::values::{count, interval, level, score, signal, since, time};
 use crate::completion::names;
@@ -107,6 +107,8 @@ pub(crate) enum Command {
     Send(Send),
     /// Show what an actor is, how it stands, and what it says of its state.
     Inspect(Inspect),
+    /// Show the messages that an actor, or all actors of a type, handle, as they come; so many at most, and for so long.
+    Trace(Trace),
     /// Take up what has changed in the manifest; workers that did not change keep running.
     Reload(Reload),
     /// Say what this machine gives to a supervisor, and which guarantees hold here; exits with 1 if one does not.

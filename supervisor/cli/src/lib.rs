@@ -98,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Ask(asked) => outside::ask(&asked, &screen),
         Command::Send(asked) => outside::send(&asked, &screen),
         Command::Inspect(asked) => outside::inspect(&asked, &screen),
+        Command::Trace(asked) => outside::trace::trace(&asked, &screen),
         Command::Doctor(asked) => doctor::doctor(&asked, &screen),
         Command::Reload(reload) => reload::reload(&reload, &screen),
         Command::Init(asked) => init::init(&asked, &screen),

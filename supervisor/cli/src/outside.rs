@@ -1,5 +1,6 @@
-//! `ask`, `send` and `inspect`: what is asked of actors from outside, by way of the admin worker.
+//! `ask`, `send`, `inspect` and `trace`: what is asked of actors from outside, by way of the admin worker.
 
+pub(crate) mod trace;
 mod words;
 
 use std::time::Duration;
@@ -101,15 +102,21 @@ fn put(
     let admin = Admin::find(place)?.waiting(timeout + BESIDES);
     let body = serde_json::to_string(question).expect("plain fields with text as keys always serialise");
     let answer = admin.post(&format!("/api/v1/{verb}"), &body)?;
+    let came = read(verb, &answer)?;
+    Ok((answer, came))
+}
+
+/// Reads an answer.
+fn read(verb: &str, answer: &Answer) -> Result<Came, Failure> {
     match serde_json::from_str(&answer.text) {
-        Ok(came) => Ok((answer, came)),
+        Ok(came) => Ok(came),
         // Without a token in the manifest nobody answers there.
         Err(_) if answer.code == 404 => Err(Failure::Outside {
             title: verb.to_owned(),
             why: "the admin worker takes nothing from outside: its `[admin]` has no `token`".to_owned(),
             exit: Exit::NotAllowed,
         }),
-        Err(_) => Ok((answer.clone(), answer.document()?)),
+        Err(_) => Ok(answer.clone().document()?),
     }
 }
 

@@ -4,10 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -67,19 +67,32 @@ pub(super) fn exchange(
     question: Question<'_>,
     limit: Duration,
 ) -> Result<(u16, String), Broken> {
-    let executor = runtime::Builder::new_current_thread().enable_io().enable_time().build();
-    let executor = executor.map_err(Broken::Unreachable)?;
     let answer = async {
-        match address.starts_with('/') {
-            // Whoever serves at a file does not look at the name of a host.
-            true => over(UnixStream::connect(address).await, "localhost", question).await,
-            false => over(TcpStream::connect(address).await, address, question).await,
-        }
+        let response = begin(address, question).await?;
+        Ok((response.status().as_u16(), whole(response.into_body()).await?))
     };
-    executor.block_on(async { timeout(limit, answer).await }).unwrap_or(Err(Broken::TimedOut))
+    executor()?.block_on(async { timeout(limit, answer).await }).unwrap_or(Err(Broken::TimedOut))
 }
 
-async fn over<S>(stream: io::Result<S>, host: &str, question: Question<'_>) -> Result<(u16, String), Broken>
+pub(super) fn executor() -> Result<runtime::Runtime, Broken> {
+    let executor = runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    executor.map_err(Broken::Unreachable)
+}
+
+/// Asks whoever listens at an address, and returns the head of the answer with the body that follows.
+pub(super) async fn begin(address: &str, question: Question<'_>) -> Result<Response<Incoming>, Broken> {
+    match address.starts_with('/') {
+        // Whoever serves at a file does not look at the name of a host.
+        true => over(UnixStream::connect(address).await, "localhost", question).await,
+        false => over(TcpStream::connect(address).await, address, question).await,
+    }
+}
+
+async fn over<S>(
+    stream: io::Result<S>,
+    host: &str,
+    question: Question<'_>,
+) -> Result<Response<Incoming>, Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -89,15 +102,17 @@ where
         http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(stream).await?;
     // It moves the bytes, ends with the executor, and tells the sender of what goes wrong.
     tokio::spawn(connection);
-    let response = sender.send_request(request).await?;
-    let code = response.status().as_u16();
-    let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
+    Ok(sender.send_request(request).await?)
+}
+
+/// Returns a whole body as text.
+pub(super) async fn whole(body: Incoming) -> Result<String, Broken> {
+    let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
     let body = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
         Some(_) => Broken::TooLong,
         None => Broken::NoHttp(error.to_string()),
     })?;
-    let text = String::from_utf8(body.to_bytes().into()).map_err(|_| Broken::NoText)?;
-    Ok((code, text))
+    String::from_utf8(body.to_bytes().into()).map_err(|_| Broken::NoText)
 }
 
 fn request(host: &str, question: Question<'_>) -> hyper::http::Result<Request<Full<Bytes>>> {

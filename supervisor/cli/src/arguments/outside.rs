@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use serde_json::Value;
 
 use super::Place;
-use super::values::patience;
+use super::values::{patience, traced_for};
+use crate::completion::names;
 
 /// Ask an actor and print its reply.
 #[derive(Debug, Args)]
@@ -32,6 +34,26 @@ pub(crate) struct Inspect {
     #[arg(value_name = "WORKER/ACTOR")]
     pub(crate) target: String,
     /// One JSON document with a schema_version.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Show the messages that actors handle, as they come.
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// An actor, as `store/cache`, or a child of one, in all instances of its worker; `store.2/cache` in one of them. Or the name of a
+    /// type of actors, as `tree --actors` has it, in all workers.
+    #[arg(value_name = "WORKER/ACTOR|TYPE", add = ArgValueCandidates::new(names::before_actors))]
+    pub(crate) target: String,
+    /// End after so many messages: 1 to 10000.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) count: u32,
+    /// End after so long: 1ms to 60s.
+    #[arg(long = "for", value_name = "TIME", default_value = "5s", value_parser = traced_for)]
+    pub(crate) time: Duration,
+    /// JSON documents with a schema_version, one a line.
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

@@ -60,6 +60,13 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
     manifest::duration(text).ok_or_else(|| "expected a number and a unit: 250ms, 10s, 5m".into())
 }
 
+/// Reads how long a trace lasts.
+pub(super) fn traced_for(text: &str) -> Result<Duration, String> {
+    let limits = Duration::from_millis(1)..=Duration::from_secs(60);
+    let found = manifest::duration(text).filter(|time| limits.contains(time));
+    found.ok_or_else(|| "expected a time from 1ms to 60s".into())
+}
+
 /// Reads how long a reply is waited for.
 pub(super) fn patience(text: &str) -> Result<Duration, String> {
     let limits = Duration::from_millis(1)..=Duration::from_secs(25);

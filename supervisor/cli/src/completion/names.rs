@@ -30,6 +30,16 @@ pub(crate) fn workers() -> Vec<CompletionCandidate> {
     candidates(&status().unwrap_or_default())
 }
 
+/// Returns what the names of actors begin with: the workers of the running system, each with a slash behind it.
+pub(crate) fn before_actors() -> Vec<CompletionCandidate> {
+    let with_slash = |worker: CompletionCandidate| {
+        let mut name = worker.get_value().to_owned();
+        name.push("/");
+        CompletionCandidate::new(name).help(worker.get_help().cloned())
+    };
+    workers().into_iter().map(with_slash).collect()
+}
+
 /// Returns who prints: the workers, and the supervisor.
 pub(crate) fn printers() -> Vec<CompletionCandidate> {
     let rows = status();
