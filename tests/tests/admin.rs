@@ -9,6 +9,7 @@ use bailiwick_supervisor::control::Verb;
 use bailiwick_tests::harness::{Process, Supervised};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
+use nix::sys::socket::{setsockopt, sockopt};
 use serde_json::Value;
 
 /// How long an answer may take.
@@ -273,6 +274,49 @@ fn garbage_and_slow_requests_keep_nobody_from_being_served() {
     assert_eq!(get(&address, "/livez").0, 200);
     drop(slow);
     assert_eq!(supervised.worker("admin").generation, before, "{}", supervised.journal());
+}
+
+/// Asks for a path, takes the beginning of the answer, and then nothing.
+fn look_at_the_beginning(address: &str, path: &str) -> (TcpStream, String) {
+    let mut stream = connect(address);
+    // What the kernel takes off the worker's hands is not in its memory.
+    setsockopt(&stream, sockopt::RcvBuf, &4096).expect("it is a socket");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it is read");
+    let mut head = [0; 200];
+    stream.read_exact(&mut head).expect("it begins");
+    (stream, String::from_utf8_lossy(&head).into_owned())
+}
+
+/// Seen to fail without the bound: what the worker held grew by all that was asked for.
+#[test]
+fn what_slow_readers_leave_is_held_to_a_bound_and_health_answers_meanwhile() {
+    let (supervised, address) =
+        system("[worker.idle]\nexec = \"tw\"\nstart = \"on_demand\"\ninstances = 500\n");
+    supervised.wait_for_life("web", 1);
+    let admin = Process(supervised.pid("admin").0);
+    let peak_kib = || -> u64 {
+        let peak = admin.status().remove("VmHWM").expect("it runs");
+        peak.trim_end_matches(" kB").parse().expect("it is a number")
+    };
+    let bytes = get(&address, "/metrics").1.len();
+    assert!(bytes > 1 << 20, "{bytes}");
+    let before = peak_kib();
+    let slow: Vec<_> = (0..100).map(|_| look_at_the_beginning(&address, "/metrics")).collect();
+    let served = slow.iter().filter(|(_, head)| head.starts_with("HTTP/1.1 200 ")).count();
+    let refused = slow.iter().filter(|(_, head)| head.starts_with("HTTP/1.1 503 ")).count();
+    assert!(served > 0 && refused > 0 && served + refused == 100, "{served} served, {refused} refused");
+    let (_, one) = slow.iter().find(|(_, head)| head.starts_with("HTTP/1.1 503 ")).expect("some are refused");
+    assert!(one.contains("retry-after: 5"), "{one}");
+    for path in ["/livez", "/readyz?verbose"] {
+        let (code, body) = get(&address, path);
+        assert!(code == 200 && body.ends_with("ok\n"), "{path}: {code} {body}");
+    }
+    let grown = peak_kib() - before;
+    assert!(grown < 32 << 10, "{grown} KiB more, of {served} answers of {bytes} bytes");
+    drop(slow);
+    wait_for(&address, "/metrics", 200);
+    assert_eq!(supervised.worker("admin").generation, 1, "{}", supervised.journal());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! control socket of the supervisor answers as ever.
 #![forbid(unsafe_code)]
 
+mod backlog;
 mod caller;
 mod dashboard;
 mod desk;

@@ -1,5 +1,5 @@
 //! Takes connections and holds each of them to its limits: whoever is slow, many or rude costs a bounded part of this worker,
-//! and nobody else anything.
+//! and nobody else anything. What waits for slow readers, of all together, is bounded by `backlog`.
 
 use std::fmt;
 use std::io;
@@ -18,15 +18,18 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 
 use crate::caller::Caller;
 
 /// Connections at a time. More of them wait in the listener's backlog.
-const CONNECTIONS_MAX: usize = 64;
+pub(crate) const CONNECTIONS_MAX: usize = 64;
 /// From the first byte of a request to the end of its head, and between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// All headers of a request.
 const HEAD_BYTES_MAX: usize = 16 << 10;
+/// How long a reader may take nothing of what is for it.
+const STANDSTILL_LIMIT: Duration = Duration::from_secs(30);
 /// How long one connection lasts at most. Who follows events connects again, and says up to which it has heard.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(300);
 /// The pause after the process ran out of descriptors; connections that end free some.
@@ -86,7 +89,7 @@ pub(crate) async fn serve(listener: Listener, site: Router) {
 }
 
 fn begin(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    stream: impl AsyncRead + AsyncWrite + Send + 'static,
     caller: Caller,
     seat: OwnedSemaphorePermit,
     site: &Router,
@@ -96,11 +99,14 @@ fn begin(
         request.extensions_mut().insert(caller);
         site.call(request)
     });
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STANDSTILL_LIMIT));
     tokio::task::spawn_local(async move {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
         // Whoever breaks off, or speaks no HTTP, is nobody's affair.
-        let _ = timeout(CONNECTION_LIMIT, http.serve_connection(TokioIo::new(stream), service)).await;
+        let _ =
+            timeout(CONNECTION_LIMIT, http.serve_connection(TokioIo::new(Box::pin(stream)), service)).await;
         drop(seat);
     });
 }

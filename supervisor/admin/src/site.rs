@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
 
+use crate::backlog::{Backlog, InShort};
 use crate::dashboard;
 use crate::desk::Office;
 use crate::documents::events::{Told, told};
@@ -78,19 +79,24 @@ struct Many {
 /// which no browser reaches.
 pub(crate) fn router(office: Office, expose: bool, is_file: bool) -> Router {
     let is_guarded = !expose && !is_file;
-    let watch = move |request: Request, next: Next| async move {
-        let mut response = if is_guarded && !guard::names_this_machine(request.headers()) {
-            let text =
-                "this is served to those who name this machine, as 127.0.0.1: see `expose` of [admin]\n";
-            (StatusCode::MISDIRECTED_REQUEST, text).into_response()
-        } else if guard::is_part_of_another_site(request.headers()) {
-            (StatusCode::FORBIDDEN, "a page of another site asked for this\n").into_response()
-        } else {
-            let answer = timeout(ANSWER_LIMIT, next.run(request)).await;
-            answer.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
-        };
-        guard::protect(response.headers_mut());
-        response
+    let backlog = Backlog::new();
+    let watch = move |request: Request, next: Next| {
+        let backlog = backlog.clone();
+        async move {
+            let response = if is_guarded && !guard::names_this_machine(request.headers()) {
+                let text =
+                    "this is served to those who name this machine, as 127.0.0.1: see `expose` of [admin]\n";
+                (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+            } else if guard::is_part_of_another_site(request.headers()) {
+                (StatusCode::FORBIDDEN, "a page of another site asked for this\n").into_response()
+            } else {
+                let answer = timeout(ANSWER_LIMIT, next.run(request)).await;
+                answer.unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
+            };
+            let mut response = backlog.hold(response).await;
+            guard::protect(response.headers_mut());
+            response
+        }
     };
     Router::new()
         .route("/livez", get(livez))
@@ -153,7 +159,10 @@ async fn health(office: &Office, wish: &Wish, judge: impl Fn(&Status) -> Health)
     let code = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if is_well { "ok" } else { "not ready" };
     let more = if wish.verbose.is_some() || !is_well { lines.join("\n") + "\n" } else { String::new() };
-    plain(code, TEXT, format!("{more}{word}\n"))
+    let mut answer = plain(code, TEXT, format!("{more}{word}\n"));
+    // Whoever spares or restarts the system has to know this whatever slow readers do.
+    answer.extensions_mut().insert(InShort(if is_well { "ok\n" } else { "not ready\n" }));
+    answer
 }
 
 async fn metrics(State(office): State<Office>, headers: HeaderMap) -> Response {
