@@ -133,6 +133,10 @@ pub struct Snapshot {
     pub cpu: Duration,
     /// The most memory that the process ever had in use, in bytes.
     pub memory_peak: u64,
+    /// The descriptors that the process has open.
+    pub descriptors: u32,
+    /// The most that it may have open; `u32::MAX` is any number.
+    pub descriptors_max: u32,
     /// What is counted by type of actor, in the order in which the types first came up.
     pub types: Vec<TypeCounts>,
     /// The actors for which most waits, the fullest first; of equal ones those that did more.

@@ -8,9 +8,10 @@ mod client;
 mod connections;
 
 pub use bailiwick_wire::operator::{
-    Cause, Containment, End, Event, EventKind, Events, GivenUp, Goal, Head, MemoryMechanism, NAME_BYTES,
-    NEXT_EVENT, Outcome, Phase, RECORD_BYTES, REQUEST_BYTES, Record, RecordError, Reload, ReloadMode,
-    Request, RequestError, Row, Signs, State, Status, Target, Text, Verb, signal_name, signal_number,
+    Cause, Containment, End, Event, EventKind, Events, Follows, GivenUp, Goal, Head, MemoryMechanism,
+    NAME_BYTES, NEXT_EVENT, Outcome, Phase, RECORD_BYTES, REQUEST_BYTES, Record, RecordError, Reload,
+    ReloadEnd, ReloadMode, Request, RequestError, Row, Signs, Spent, State, Status, Tally, Target, Text,
+    Verb, signal_name, signal_number,
 };
 pub use client::{Client, ClientError, capability_names};
 pub use connections::{CONNECTIONS_MAX, ConnectionId, Connections, Turn};

@@ -270,7 +270,7 @@ impl Daemon {
                 Signal::SIGQUIT => self.stop_by(signal, Event::Kill),
                 Signal::SIGUSR1 => self.listen_anew(),
                 Signal::SIGHUP if self.has_terminal => self.stop_by(signal, Event::ShutDown),
-                Signal::SIGHUP => self.begin_reload(None, ReloadMode::Narrow, self.now() + RELOAD_LIMIT),
+                Signal::SIGHUP => self.begin_reload((None, ReloadMode::Narrow), self.now() + RELOAD_LIMIT),
                 _ => {}
             }
         }
@@ -287,8 +287,9 @@ impl Daemon {
     pub(super) fn reap_orphans(&mut self) {
         // The number of one that was taken may be somebody else's by now.
         let known: Vec<i32> = self.lives().filter(|life| !life.reaped).map(|life| life.pid).collect();
-        if let Err(error) = wait::reap_orphans(|pid| known.contains(&pid) || self.launcher.knows(pid)) {
-            self.say(&format!("orphans: {error}"));
+        match wait::reap_orphans(|pid| known.contains(&pid) || self.launcher.knows(pid)) {
+            Ok(count) => self.happened.tally.orphans += count as u64,
+            Err(error) => self.say(&format!("orphans: {error}")),
         }
         if let Err(error) = self.launcher.tend() {
             self.say(&format!("guardian: {error}"));

@@ -105,8 +105,7 @@ impl Roster {
     pub fn group_path(&self, id: GroupId, config: &Config) -> String {
         let around = |id: &GroupId| config.groups.get(usize::from(id.0)).and_then(|group| group.parent);
         let path = std::iter::successors(Some(id), around).take(self.groups.len());
-        let names = path.filter_map(|id| self.groups.get(usize::from(id.0)).map(String::as_str));
-        let mut names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+        let mut names: Vec<_> = path.map(|id| self.group_name(id)).filter(|name| !name.is_empty()).collect();
         names.reverse();
         names.join("/")
     }
@@ -171,6 +170,11 @@ impl Roster {
         let at = self.groups.iter().position(|known| known == name)?;
         u16::try_from(at).ok().map(GroupId)
     }
+
+    /// Returns the name of a group; the root has none.
+    pub fn group_name(&self, id: GroupId) -> &str {
+        self.groups.get(usize::from(id.0)).map_or("", String::as_str)
+    }
 }
 
 impl Names for Roster {
@@ -179,7 +183,7 @@ impl Names for Roster {
     }
 
     fn group(&self, id: GroupId) -> String {
-        match self.groups.get(usize::from(id.0)).map_or("", String::as_str) {
+        match self.group_name(id) {
             "" => "the root group".to_owned(),
             name => format!("group {name}"),
         }

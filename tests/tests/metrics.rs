@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use bailiwick_supervisor::control::{State, Verb};
+use bailiwick_supervisor::control::{Outcome, ReloadMode, State, Verb};
 use bailiwick_tests::harness::{Process, Supervised, wait_until};
 use bailiwick_tests::run;
 use nix::sys::signal::Signal;
@@ -118,4 +118,53 @@ fn who_is_down_or_was_never_wanted_is_told_of_with_what_to_do() {
         assert!(messages.contains("add `[admin]` with `tcp = \"127.0.0.1:9464\"` to /"), "{messages}");
     }
     assert!(!printed(&without, &["status"]).contains("\nadmin "));
+}
+
+/// Waits until a metric has this sample, with its value.
+fn shows(supervised: &Supervised, name: &str, sample: &str) {
+    let line = format!("bailiwick_{name}{sample}");
+    wait_until(&line, || printed(supervised, &["metrics", name]).lines().any(|found| found == line));
+}
+
+/// Seen to fail with the group left out of the event, with a plan that counts, and with the first number left out.
+#[test]
+fn reloads_budgets_that_did_not_do_and_descriptors_are_counted() {
+    let exec = env!("CARGO_BIN_EXE_bailiwick-under-test");
+    let manifest = |more: &str| {
+        format!(
+            "[admin]\ntcp = \"127.0.0.1:0\"\nexec = {exec:?}\n[group.frail]\nmax_restarts = 0\non_exhausted = \"fail\"\n\
+             [worker.vase]\nexec = \"tw\"\ngroup = \"frail\"\nactor.life = {{ type = \"Life\", args = {{}} }}\n{more}"
+        )
+    };
+    let supervised = run!(&manifest(""));
+    supervised.wait_for_life("admin", 1);
+    let pid = supervised.wait_for_life("vase", 1).pid.expect("it is ready");
+    let of_vase = |name: &str| {
+        let text = printed(&supervised, &["metrics", name]);
+        let start = format!("bailiwick_{name}{{worker=\"vase\",instance=\"1\"}} ");
+        let value =
+            text.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("{text}"));
+        value.parse::<u32>().expect("a number")
+    };
+    // Its streams, its tie to the supervisor, the executor's, and the link by which it is asked.
+    assert!((8..64).contains(&of_vase("worker_descriptors")), "{}", of_vase("worker_descriptors"));
+    assert_eq!(of_vase("worker_descriptors_max"), 256);
+    Process(pid).signal(Signal::SIGKILL);
+    supervised.wait_for_state("vase", State::Failed);
+    shows(&supervised, "escalations_total", "{group=\"frail\",action=\"fail\"} 1");
+
+    for (mode, more, expected) in [
+        (ReloadMode::Plan, "", Outcome::Done),
+        (ReloadMode::Narrow, "nonsense = 1\n", Outcome::InvalidManifest),
+        (ReloadMode::Narrow, "privileged = true\n", Outcome::InvalidManifest),
+    ] {
+        assert_eq!(supervised.reload(Verb::Reload(mode), &manifest(more)).1, expected, "{more}");
+    }
+    shows(&supervised, "reloads_total", "{outcome=\"invalid\"} 2");
+    shows(&supervised, "reloads_total", "{outcome=\"done\"} 0");
+    shows(&supervised, "config_last_reload_successful", " 0");
+    let done = supervised.reload(Verb::Reload(ReloadMode::Narrow), &manifest("stop_timeout = \"9s\"\n"));
+    assert_eq!(done.1, Outcome::Done, "{}", done.0);
+    shows(&supervised, "reloads_total", "{outcome=\"done\"} 1");
+    shows(&supervised, "config_last_reload_successful", " 1");
 }

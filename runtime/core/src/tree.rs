@@ -29,6 +29,7 @@ mod reload;
 mod rolling;
 mod shutdown;
 mod spares;
+mod spent;
 mod standing;
 mod transcript;
 

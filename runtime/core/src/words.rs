@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use crate::exit::GivenUp;
+use crate::hearing::WORDS_PER_SECOND;
 use crate::tree::{Alert, ChildId, Decision, GroupDecision, GroupEnd, GroupId, Incarnation, Outcome, Record};
 
 /// Whoever knows what people call children and groups.
@@ -107,6 +108,11 @@ pub fn child(alert: Alert) -> Option<ChildId> {
         Alert::SpareLost(of, _) => Some(of.child),
         _ => None,
     }
+}
+
+/// Says that a life says more than it is heard, by its name.
+pub fn too_much(life: &str) -> String {
+    format!("{life} says more than {WORDS_PER_SECOND} words a second, and is heard no faster")
 }
 
 fn why_all(outcome: Outcome) -> &'static str {

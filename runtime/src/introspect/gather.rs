@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use bailiwick_sys::usage;
+use bailiwick_sys::{limits, open_files, usage};
 use tokio::task::yield_now;
 
 use super::{ActorState, Durations, Snapshot, TypeCounts};
@@ -45,6 +45,8 @@ pub(super) async fn snapshot(node: &Arc<Shared>, actors_max: u32) -> Snapshot {
     Snapshot {
         cpu,
         memory_peak,
+        descriptors: open_files::own(),
+        descriptors_max: u32::try_from(limits::own_descriptors()).unwrap_or(u32::MAX),
         types,
         actors: seen.iter().map(|one| state(&one.cell)).collect(),
         actors_total,

@@ -12,9 +12,10 @@ mod fields;
 mod reading;
 mod record;
 mod request;
+mod tally;
 
 pub use cause::{Cause, exit_code_meaning, signal_name, signal_number};
-pub use event::{EVENTS_MAX, EVENTS_PER_ANSWER, Event, EventKind, Events};
+pub use event::{EVENTS_MAX, EVENTS_PER_ANSWER, Event, EventKind, Events, Follows, Spent};
 pub use record::{
     Containment, End, GivenUp, Head, LAYOUT as RECORD_LAYOUT, MemoryMechanism, Outcome, Phase, RECORD_BYTES,
     Record, RecordError, Reload, Row, Signs, State, Status, TEXT_BYTES, Text,
@@ -23,6 +24,7 @@ pub use request::{
     Goal, NEXT_EVENT, REQUEST_BYTES, ReloadMode, Request, RequestError, Target, VERSION as REQUEST_VERSION,
     Verb,
 };
+pub use tally::{ReloadEnd, Tally};
 
 /// The longest name of a worker, in bytes, that a request or a record holds.
 pub const NAME_BYTES: usize = 64;

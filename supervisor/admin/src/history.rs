@@ -37,6 +37,7 @@ impl History {
     pub(crate) fn note(&mut self, event: &Event, metrics: &Metrics) {
         metrics.missed(event.number.saturating_sub(self.last + 1));
         self.last = event.number;
+        event.spent.iter().for_each(|spent| metrics.escalated(spent));
         if event.instance == 0 {
             return;
         }
@@ -93,6 +94,8 @@ impl Course {
 
 #[cfg(test)]
 mod tests {
+    use bailiwick::control::{Follows, Spent};
+
     use super::*;
 
     const MS: u64 = 1_000_000;
@@ -186,6 +189,28 @@ mod tests {
             [
                 r#"bailiwick_worker_stop_duration_seconds_count{worker="web",outcome="in_order"} 1"#,
                 r#"bailiwick_worker_stop_duration_seconds_count{worker="web",outcome="killed"} 1"#,
+            ]
+        );
+    }
+
+    /// Seen to fail with what is said of nobody left out.
+    #[test]
+    fn a_budget_that_is_spent_is_counted_by_what_follows() {
+        let mut told = Told::default();
+        for (group, follows, instance) in
+            [("front", Follows::CoolDown, 1), ("front", Follows::CoolDown, 1), ("", Follows::Escalate, 0)]
+        {
+            let spent = Some(Spent { group: group.into(), follows });
+            let event = Event { spent, instance, ..told.event(5, EventKind::Alert) };
+            told.history.note(&event, &told.metrics);
+        }
+        let mut lines = told.line("bailiwick_escalations_total");
+        lines.sort();
+        assert_eq!(
+            lines,
+            [
+                r#"bailiwick_escalations_total{group="",action="escalate"} 1"#,
+                r#"bailiwick_escalations_total{group="front",action="cool_down"} 2"#,
             ]
         );
     }

@@ -5,9 +5,10 @@ mod durations;
 mod inside;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bailiwick::control::{Cause, Phase, Row, State, Status};
+use bailiwick::control::{Cause, Phase, ReloadEnd, Row, Spent, State, Status, Tally};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -64,6 +65,17 @@ struct ByGroup {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByAction {
+    group: String,
+    action: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByEnd {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Build {
     version: &'static str,
 }
@@ -93,6 +105,11 @@ pub(crate) struct Metrics {
     stuck: Of<ByInstance, Gauge>,
     output_dropped: Of<ByInstance, Gauge>,
     budget: Of<ByGroup, Gauge>,
+    escalations: Of<ByAction, Counter>,
+    reloads: Of<ByEnd, Counter>,
+    last_reload_done: Gauge,
+    loaded_at: Real,
+    orphans: Counter,
     running: Gauge,
     persist_failing: Gauge,
     missed: Counter,
@@ -121,6 +138,11 @@ impl Default for Metrics {
             stuck: Family::default(),
             output_dropped: Family::default(),
             budget: Family::default(),
+            escalations: Family::default(),
+            reloads: Family::default(),
+            last_reload_done: Gauge::default(),
+            loaded_at: Real::default(),
+            orphans: Counter::default(),
             running: Gauge::default(),
             persist_failing: Gauge::default(),
             missed: Counter::default(),
@@ -158,8 +180,29 @@ impl Metrics {
             "How long the supervisor took to say how its workers stand, once for each look at these metrics",
             self.answers.clone(),
         );
+        self.register_tally();
         self.register_workers();
         self.inside.register(&mut self.registry);
+    }
+
+    fn register_tally(&mut self) {
+        let to = &mut self.registry;
+        to.register("reloads", "Reloads of the manifest, by how they ended", self.reloads.clone());
+        to.register(
+            "config_last_reload_successful",
+            "1 if the last reload did all that the manifest says, or there was none; 0 if it did not",
+            self.last_reload_done.clone(),
+        );
+        to.register(
+            "config_last_reload_success_timestamp_seconds",
+            "When all of a manifest was last taken, since 1970",
+            self.loaded_at.clone(),
+        );
+        to.register(
+            "orphans_reaped",
+            "Processes whose own parents had ended, and whose ends the supervisor took",
+            self.orphans.clone(),
+        );
     }
 
     fn register_workers(&mut self) {
@@ -191,6 +234,11 @@ impl Metrics {
             "group_restart_budget_remaining",
             "Restarts that the budget of a group still covers; the root group has no name",
             self.budget.clone(),
+        );
+        to.register(
+            "escalations",
+            "How often the budget of a group did not cover a failure, by what followed",
+            self.escalations.clone(),
         );
         to.register(
             "worker_restarts",
@@ -226,6 +274,11 @@ impl Metrics {
         self.restarts.get_or_create(&by_cause(worker, cause)).inc();
     }
 
+    pub(crate) fn escalated(&self, spent: &Spent) {
+        let of = ByAction { group: spent.group.clone(), action: spent.follows.word() };
+        self.escalations.get_or_create(&of).inc();
+    }
+
     pub(crate) fn started(&self, worker: &str, after: Duration) {
         self.startups.get_or_create(&ByWorker { worker: worker.to_owned() }).observe(after.as_secs_f64());
     }
@@ -246,10 +299,22 @@ impl Metrics {
         self.persist_failing.set(status.supervisor.persist_failing.into());
         self.clear();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.show_tally(&status.supervisor.tally, now.saturating_sub(status.supervisor.uptime));
         status.workers.iter().for_each(|row| self.show_row(row, now));
         for (group, left) in budgets(&status.workers) {
             self.budget.get_or_create(&ByGroup { group }).set(left.into());
         }
+    }
+
+    /// Takes over what the supervisor counts, which began then.
+    fn show_tally(&self, tally: &Tally, began: Duration) {
+        self.reloads.clear();
+        for (end, count) in ReloadEnd::ALL.into_iter().zip(tally.reloads) {
+            self.reloads.get_or_create(&ByEnd { outcome: end.word() }).inc_by(count.into());
+        }
+        self.last_reload_done.set((!tally.is_outdated).into());
+        self.loaded_at.set(tally.loaded_at.unwrap_or(began).as_secs_f64());
+        self.orphans.inner().store(tally.orphans, Ordering::Relaxed);
     }
 
     fn clear(&self) {
@@ -317,6 +382,7 @@ fn budgets(rows: &[Row]) -> BTreeMap<String, u32> {
 
 #[cfg(test)]
 mod tests {
+    use bailiwick::control::Head;
 
     use super::*;
 
@@ -339,7 +405,14 @@ mod tests {
             budget_left: 2,
             ..Row::default()
         };
-        Status { workers: vec![web, late], ..Status::default() }
+        let tally = Tally {
+            reloads: [3, 0, 1, 0],
+            is_outdated: true,
+            loaded_at: Some(Duration::from_millis(1_234_500)),
+            orphans: 9,
+        };
+        let supervisor = Head { tally, ..Head::default() };
+        Status { supervisor, workers: vec![web, late], ..Status::default() }
     }
 
     #[test]
@@ -355,11 +428,20 @@ mod tests {
             r#"bailiwick_worker_backoff_seconds{worker="late",instance="1"} 1.5"#,
             r#"bailiwick_group_restart_budget_remaining{group="front"} 4"#,
             r#"bailiwick_group_restart_budget_remaining{group=""} 2"#,
+            r#"bailiwick_reloads_total{outcome="done"} 3"#,
+            r#"bailiwick_reloads_total{outcome="invalid"} 1"#,
+            r#"bailiwick_reloads_total{outcome="unfinished"} 0"#,
+            "bailiwick_config_last_reload_successful 0",
+            "bailiwick_config_last_reload_success_timestamp_seconds 1234.5",
+            "bailiwick_orphans_reaped_total 9",
             "bailiwick_supervisor_running 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
-        metrics.show(&Status { workers: Vec::new(), ..status() }, &[]);
+        let mut later = Status { workers: Vec::new(), ..status() };
+        later.supervisor.tally.reloads[0] += 1;
+        metrics.show(&later, &[]);
+        assert!(metrics.text().contains("bailiwick_reloads_total{outcome=\"done\"} 4\n"), "not added up");
         assert!(!metrics.text().contains(r#"worker="web""#));
     }
 

@@ -99,6 +99,8 @@ pub(crate) fn said() -> Vec<crate::survey::Said> {
     let snapshot = Snapshot {
         cpu: Duration::from_millis(1200),
         memory_peak: 12 << 20,
+        descriptors: 17,
+        descriptors_max: 256,
         types: vec![counts],
         actors: vec![actor("idle", 0, u32::MAX), actor("front", 7, 7)],
         actors_total: 2,

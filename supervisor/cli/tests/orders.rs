@@ -220,6 +220,7 @@ fn what_happened_is_told_with_what_was_forgotten() {
             cause: None,
             detail: String::new(),
             violation: None,
+            spent: None,
         })
     };
     let answers = || {

@@ -3,11 +3,11 @@
 use std::fmt::Display;
 
 use bailiwick_core::moves;
-use bailiwick_core::tree::Incarnation;
+use bailiwick_core::tree::{Action, Incarnation};
 use bailiwick_wire::audit::Violation;
 
 use super::{Daemon, outward};
-use crate::control::{Cause, Event, EventKind, Signs};
+use crate::control::{Cause, Event, EventKind, Follows, Signs, Spent};
 
 impl Daemon {
     /// Remembers who stands otherwise than before.
@@ -23,13 +23,21 @@ impl Daemon {
         }
     }
 
-    /// Remembers what a person should look at, and says it unless that was said in other words.
-    pub(super) fn alert(&mut self, of: Option<Incarnation>, detail: String, is_said: bool) {
-        if !is_said {
-            self.warn(&detail);
+    /// Remembers what a person should look at, with the budget that did not cover it, and says it unless that was said in other
+    /// words.
+    pub(super) fn alert(&mut self, of: Option<Incarnation>, text: String, said: bool, spent: Option<Spent>) {
+        if !said {
+            self.warn(&text);
         }
         let event = self.event(EventKind::Alert, of);
-        self.happened.push(Event { detail, ..event });
+        self.happened.push(Event { detail: text, spent, ..event });
+    }
+
+    /// Returns whose budget does not cover what the machine says, and what follows.
+    pub(super) fn spent(&self, action: &Action) -> Option<Spent> {
+        let (group, follows) = self.tree.spent(action)?;
+        let follows = Follows::from_code(follows.code())?;
+        Some(Spent { group: self.roster.group_name(group).to_owned(), follows })
     }
 
     /// Remembers that a life broke a rule, as often as that may be said of it; what is left out is counted.

@@ -26,7 +26,7 @@ impl Daemon {
         if self.state.lives.failing != written.is_err() {
             self.state.lives.failing = written.is_err();
             let how = written.map_or_else(|failed| failed.to_string(), |()| "works again".to_owned());
-            self.alert(None, format!("the record of what lives in the state directory: {how}"), false);
+            self.alert(None, format!("the record of what lives in the state directory: {how}"), false, None);
         }
     }
 }

@@ -84,9 +84,7 @@ impl Daemon {
                 let outcome = self.scale(&request.target, size);
                 return self.answer(id, Vec::new(), outcome);
             }
-            Verb::Reload(mode) => {
-                return self.begin_reload(Some(id), mode, self.now() + request.deadline);
-            }
+            Verb::Reload(mode) => return self.begin_reload((Some(id), mode), self.now() + request.deadline),
             _ => {}
         }
         let targets = self.targets(&request.target);
@@ -189,9 +187,7 @@ impl Daemon {
 
     /// Returns who is meant: free places of a pool are nobody.
     fn targets(&self, target: &Target) -> Vec<ChildId> {
-        let mut targets = self.named(target);
-        targets.retain(|child| self.is_taken(*child));
-        targets
+        self.named(target).into_iter().filter(|child| self.is_taken(*child)).collect()
     }
 
     fn named(&self, target: &Target) -> Vec<ChildId> {

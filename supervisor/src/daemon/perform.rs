@@ -11,12 +11,13 @@ use bailiwick_wire::control::ToWorker;
 use bailiwick_wire::crash::Sent;
 
 use super::{Daemon, outward};
-use crate::control::{Cause, Event, EventKind};
+use crate::control::{Cause, Event, EventKind, Spent};
 use crate::spawn::TreeKill;
 use bailiwick_core::token::Token;
 
 impl Daemon {
     pub(super) fn perform(&mut self, action: Action) {
+        let spent = self.spent(&action);
         match action {
             Action::Spawn(of) => self.spawn(of, false),
             Action::Prepare(of) => self.spawn(of, true),
@@ -29,11 +30,8 @@ impl Daemon {
             Action::Look(of) => self.look(of),
             Action::Reload(of) => self.reconfigure(of),
             Action::Announce { of, news } => self.announce(of, news),
-            Action::Record(record) => self.record(&record),
-            Action::Alert(Alert::Stuck { of, since }) => {
-                let text = self.stuck(of, since);
-                self.alert(Some(of), text, false);
-            }
+            Action::Record(record) => self.record(&record, spent),
+            Action::Alert(Alert::Stuck { of, since }) => self.note_stuck(of, since),
             Action::Alert(alert) => {
                 let (of, text) = words::alert(&self.roster, alert);
                 if let Alert::GroupEnded(end) = alert {
@@ -41,7 +39,7 @@ impl Daemon {
                 }
                 // The record of the last life says as much.
                 let is_said = matches!(alert, Alert::CoolingDown(_));
-                self.alert(of.or_else(|| Some(self.incarnation(words::child(alert)?))), text, is_said);
+                self.alert(of.or_else(|| Some(self.incarnation(words::child(alert)?))), text, is_said, spent);
             }
             Action::Leave(outcome) => self.left = Some(outcome),
         }
@@ -108,7 +106,7 @@ impl Daemon {
         }
     }
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Record, spent: Option<Spent>) {
         let cause = self.true_cause(record.of, outward::cause(record.cause));
         self.child(record.of.child).last_cause = Some(cause);
         let berth = self.children.find(record.of).unwrap_or(Berth::first(record.of.child));
@@ -122,7 +120,7 @@ impl Daemon {
             _ => self.warn(&detail),
         }
         let event = self.event(EventKind::Ended, Some(record.of));
-        self.happened.push(Event { cause: Some(cause), detail, ..event });
+        self.happened.push(Event { cause: Some(cause), detail, spent, ..event });
         self.report_death(record, berth, cause);
     }
 

@@ -8,7 +8,7 @@ use std::error::Error;
 use bailiwick_core::berth::Berth;
 use bailiwick_core::time::Instant;
 use bailiwick_core::tree::{self, ChildId, Event, Incarnation};
-use bailiwick_sys::events::Interest;
+use bailiwick_sys::events::{Interest, wall};
 use bailiwick_sys::memory;
 use bailiwick_sys::notify::Superior;
 use bailiwick_wire::bootstrap::{Terms, Update};
@@ -28,13 +28,14 @@ use bailiwick_core::token::Token;
 /// A reload that is under way.
 #[derive(Debug)]
 pub(super) struct Reload {
-    /// Who waits for its end; `None` after SIGHUP, whose words are the log's.
-    client: Option<ConnectionId>,
-    mode: ReloadMode,
+    by: By,
     /// `None` if it was too late: then its reader has yet to end, and nothing comes of it.
     pub(super) until: Option<Instant>,
     stage: Stage,
 }
+
+/// Who waits for the end of a reload, and what it may do; nobody waits after SIGHUP, whose words are the log's.
+type By = (Option<ConnectionId>, ReloadMode);
 
 /// What one child was ordered, and the life that was present then.
 type Ordered = (tree::Verb, Incarnation);
@@ -42,7 +43,7 @@ type Ordered = (tree::Verb, Incarnation);
 impl Reload {
     /// Whether it does more than to say what would be done.
     pub(super) fn changes(&self) -> bool {
-        self.mode != ReloadMode::Plan
+        self.by.1 != ReloadMode::Plan
     }
 }
 
@@ -56,8 +57,8 @@ enum Stage {
 
 impl Daemon {
     /// Begins to read the manifest again.
-    pub(super) fn begin_reload(&mut self, client: Option<ConnectionId>, mode: ReloadMode, until: Instant) {
-        if mode != ReloadMode::Plan {
+    pub(super) fn begin_reload(&mut self, by: By, until: Instant) {
+        if by.1 != ReloadMode::Plan {
             self.superior.iter_mut().for_each(Superior::note_reload);
         }
         let obstacle = [
@@ -67,7 +68,7 @@ impl Daemon {
             (!self.reloads.spend(1, self.now()), "too many reloads in a short time"),
         ];
         if let Some((_, why)) = obstacle.into_iter().find(|(is_so, _)| *is_so) {
-            return self.end_reload(client, &format!("refused\t{why}\n"), Answer::Refused);
+            return self.end_reload(by, &format!("refused\t{why}\n"), Answer::Refused);
         }
         let Some(read) = self.origin.as_ref().map(|origin| origin.read()) else { return };
         let reading = read.and_then(|reading| {
@@ -76,16 +77,15 @@ impl Daemon {
         });
         match reading {
             Ok(reading) => {
-                self.reload =
-                    Some(Reload { client, mode, until: Some(until), stage: Stage::Reading(reading) });
+                self.reload = Some(Reload { by, until: Some(until), stage: Stage::Reading(reading) });
             }
-            Err(error) => self.end_reload(client, &format!("refused\t{error}\n"), Answer::Refused),
+            Err(error) => self.end_reload(by, &format!("refused\t{error}\n"), Answer::Refused),
         }
     }
 
     /// Takes the manifest that was read, and what follows from it.
     pub(super) fn take_manifest(&mut self) {
-        let Some(Reload { client, mode, until, stage }) = self.reload.take() else { return };
+        let Some(Reload { by, until, stage }) = self.reload.take() else { return };
         let Stage::Reading(reading) = stage else { return };
         self.unwatch(&reading);
         if until.is_none() {
@@ -93,22 +93,22 @@ impl Daemon {
         }
         let loaded = match reading.finish() {
             Ok(loaded) => loaded,
-            Err(diagnostics) => return self.end_reload(client, &diagnostics, Answer::InvalidManifest),
+            Err(diagnostics) => return self.end_reload(by, &diagnostics, Answer::InvalidManifest),
         };
         let plan = plan(&self.system, &loaded.system);
         let text = format!("{}{plan}", loaded.warnings.render(false));
-        if mode == ReloadMode::Plan {
-            return self.end_reload(client, &text, Answer::Done);
+        if by.1 == ReloadMode::Plan {
+            return self.end_reload(by, &text, Answer::Done);
         }
-        let applied = match plan.refusal(mode == ReloadMode::Widening) {
+        let applied = match plan.refusal(by.1 == ReloadMode::Widening) {
             Some(why) => Err(why.into()),
             None => self.apply(loaded.system, &plan),
         };
         match applied {
-            Err(why) => self.end_reload(client, &format!("{text}refused\t{why}\n"), Answer::Refused),
+            Err(why) => self.end_reload(by, &format!("{text}refused\t{why}\n"), Answer::Refused),
             Ok(orders) => {
                 let stage = Stage::Settling { plan: text, orders };
-                self.reload = Some(Reload { client, mode, until, stage });
+                self.reload = Some(Reload { by, until, stage });
             }
         }
     }
@@ -216,14 +216,13 @@ impl Daemon {
             return;
         }
         let late = if self.tree.is_shutting_down() { Answer::ShuttingDown } else { Answer::TimedOut };
-        let Some(Reload { client, mode, stage, .. }) = self.reload.take() else { return };
+        let Some(Reload { by, stage, .. }) = self.reload.take() else { return };
         let (mut plan, orders) = match stage {
             Stage::Settling { plan, orders } => (plan, orders),
             Stage::Reading(reading) => {
                 reading.abandon();
-                self.reload =
-                    Some(Reload { client: None, mode, until: None, stage: Stage::Reading(reading) });
-                return self.end_reload(client, "refused\tthe manifest was not read to its end\n", late);
+                self.reload = Some(Reload { by: (None, by.1), until: None, stage: Stage::Reading(reading) });
+                return self.end_reload(by, "refused\tthe manifest was not read to its end\n", late);
             }
         };
         let came = orders
@@ -231,10 +230,11 @@ impl Daemon {
             .map(|(verb, of)| (self.roster.seat(of.child).title.as_str(), self.tree.came_of(*verb, *of)));
         let (results, answer) = check::results(came);
         plan += &results;
-        self.end_reload(client, &plan, if is_over { answer } else { late });
+        self.end_reload(by, &plan, if is_over { answer } else { late });
     }
 
-    fn end_reload(&mut self, client: Option<ConnectionId>, text: &str, answer: Answer) {
+    fn end_reload(&mut self, (client, mode): By, text: &str, answer: Answer) {
+        self.happened.tally.reloaded(mode, answer, wall());
         let unchanged = |line: &&str| !line.starts_with(Change::Unchanged.word());
         for line in text.lines().filter(unchanged) {
             self.say(&format!("reload: {}", line.replace('\t', " ")));

@@ -4,10 +4,11 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use bailiwick_core::berth::Berth;
-use bailiwick_core::hearing::{Heard, WORDS_PER_SECOND};
+use bailiwick_core::hearing::Heard;
 use bailiwick_core::reopening::Event as Reopen;
 use bailiwick_core::token::Token;
 use bailiwick_core::tree::{ChildId, Event, Incarnation};
+use bailiwick_core::words;
 use bailiwick_sys::events::{Interest, thread_cpu_ns};
 use bailiwick_sys::process::StartReport;
 use bailiwick_sys::promise::Broken;
@@ -28,11 +29,7 @@ impl Daemon {
         let Heard::Later { is_news } = self.hearings.hear(berth, self.now()) else { return false };
         self.listen(berth);
         if let Some(of) = self.children.at(berth).life.as_ref().filter(|_| is_news).map(|life| life.of) {
-            let text = format!(
-                "{} says more than {WORDS_PER_SECOND} words a second, and is heard no faster",
-                self.name(of)
-            );
-            self.alert(Some(of), text, false);
+            self.alert(Some(of), words::too_much(&self.name(of)), false, None);
         }
         true
     }

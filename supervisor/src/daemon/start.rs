@@ -191,10 +191,10 @@ fn tell_what_is_odd(daemon: &mut Daemon, strays: Vec<String>) {
         daemon.say(line);
     }
     if let Some(pid) = daemon.state.last_died() {
-        daemon.alert(None, format!("the supervisor that ran here before, pid {pid}, died"), false);
+        daemon.alert(None, format!("the supervisor that ran here before, pid {pid}, died"), false, None);
     }
     for line in daemon.state.found().to_vec() {
-        daemon.alert(None, line, false);
+        daemon.alert(None, line, false, None);
     }
 }
 

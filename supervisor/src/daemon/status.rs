@@ -24,6 +24,7 @@ impl Daemon {
             guarded: self.launcher.guardian().is_some(),
             last_event: self.happened.last(),
             persist_failing: self.state.lives.failing,
+            tally: self.happened.tally,
         };
         let taken = self.roster.children().filter(|child| self.is_taken(*child));
         let rows = taken.filter_map(|child| Some(Record::Row(self.row(child)?)));

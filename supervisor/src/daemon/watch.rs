@@ -77,15 +77,15 @@ impl Daemon {
         self.signal(of, Signal::SIGABRT);
     }
 
-    /// Returns what a life is stuck in since then, in words.
-    pub(super) fn stuck(&mut self, of: Incarnation, since: Instant) -> String {
+    /// Says in what a life is stuck since then.
+    pub(super) fn note_stuck(&mut self, of: Incarnation, since: Instant) {
         let (now, name) = (self.now(), self.name(of));
         let poll = self.life(of).and_then(|life| lasting_poll(&life.slate, now));
         let what = match poll.filter(|poll| !poll.actor.is_empty()) {
             Some(Poll { actor, method, .. }) => format!("its actor {actor} has been in {method}"),
             None => "a task that is no actor's has run".to_owned(),
         };
-        format!("{name} is stuck: {what} for {:.1?}", now.since(since))
+        self.alert(Some(of), format!("{name} is stuck: {what} for {:.1?}", now.since(since)), false, None);
     }
 }
 

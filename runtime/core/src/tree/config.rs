@@ -99,6 +99,17 @@ pub enum OnExhausted {
     Escalate,
 }
 
+impl OnExhausted {
+    /// Returns the number by which others know it.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::CoolDown => 0,
+            Self::Fail => 1,
+            Self::Escalate => 2,
+        }
+    }
+}
+
 /// The terms of one child's life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ChildConfig {

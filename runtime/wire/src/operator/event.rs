@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::fields::Writer;
-use super::{Cause, Record, Signs, State, title};
+use super::{Cause, Record, Signs, State, Tally, title};
 use crate::audit::Violation;
 
 /// The events that are remembered.
@@ -51,6 +51,29 @@ pub struct Event {
     pub detail: String,
     /// What is recorded of a violation, if it is one.
     pub violation: Option<Box<Violation>>,
+    /// The budget that did not cover this; never told of a violation.
+    pub spent: Option<Spent>,
+}
+
+/// A restart budget that is spent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// The group's name; the root has none.
+    pub group: String,
+    /// What follows.
+    pub follows: Follows,
+}
+
+/// What follows when a budget is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Exhaustive: as many as there are values of `on_exhausted`.
+pub enum Follows {
+    /// What failed is started again rarely.
+    CoolDown,
+    /// What failed is given up.
+    Fail,
+    /// The group stops, and the one around it decides; at the root everything stops.
+    Escalate,
 }
 
 /// What an event is.
@@ -71,6 +94,8 @@ pub enum EventKind {
 pub struct Events {
     kept: VecDeque<Event>,
     last: u64,
+    /// What is only counted.
+    pub tally: Tally,
 }
 
 impl Event {
@@ -91,6 +116,7 @@ impl Event {
             cause: None,
             detail: String::new(),
             violation: None,
+            spent: None,
         }
     }
 
@@ -109,15 +135,15 @@ impl Event {
         out.u16(self.signs.bits());
         out.optional(self.cause, Writer::cause);
         out.text(&self.detail, DETAIL_BYTES);
-        out.optional(self.violation.as_deref(), |out, violation| {
-            out.u8(violation.fault.map_or(0, |fault| fault as u8));
-            out.u8(violation.is_killed.into());
-            out.put(&violation.evidence.header);
-            out.put(&violation.evidence.hash);
-            out.u32(violation.pid);
-            out.u32(violation.uid);
-            out.u64(violation.unrecorded);
-        });
+        // There is room for one of the two.
+        match (&self.violation, &self.spent) {
+            (None, Some(spent)) => {
+                out.u8(2);
+                out.u8(spent.follows as u8);
+                out.name(&spent.group);
+            }
+            (violation, _) => out.optional(violation.as_deref(), write_violation),
+        }
     }
 
     /// Returns what people call the life that is concerned, as `web#3` or `web.2#3`.
@@ -164,6 +190,16 @@ impl Events {
         let seen = self.kept.partition_point(|event| event.number <= after);
         self.kept.iter().skip(seen).take(EVENTS_PER_ANSWER)
     }
+}
+
+fn write_violation(out: &mut Writer, violation: &Violation) {
+    out.u8(violation.fault.map_or(0, |fault| fault as u8));
+    out.u8(violation.is_killed.into());
+    out.put(&violation.evidence.header);
+    out.put(&violation.evidence.hash);
+    out.u32(violation.pid);
+    out.u32(violation.uid);
+    out.u64(violation.unrecorded);
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use super::event::DETAIL_BYTES;
 use super::fields::Reader;
 use super::record::{GROUPS_BYTES, LAYOUT, STEP_BYTES};
 use super::{
-    Containment, End, Event, EventKind, GivenUp, Head, MemoryMechanism, Outcome, Phase, RECORD_BYTES, Record,
-    RecordError, Reload, Row, Signs, State, Status, TEXT_BYTES, TITLE_BYTES, Text,
+    Containment, End, Event, EventKind, Follows, GivenUp, Head, MemoryMechanism, Outcome, Phase,
+    RECORD_BYTES, Record, RecordError, Reload, Row, Signs, Spent, State, Status, TEXT_BYTES, TITLE_BYTES,
+    Tally, Text,
 };
 use crate::audit::{Evidence, Violation};
 use crate::fault::Fault;
@@ -47,6 +48,7 @@ impl Head {
             guarded: from.flag("guarded")?,
             last_event: from.u64(),
             persist_failing: from.flag("persist_failing")?,
+            tally: Tally::read(from)?,
         })
     }
 }
@@ -145,7 +147,7 @@ impl Signs {
 
 impl Event {
     fn read(from: &mut Reader<'_>) -> Result<Self, RecordError> {
-        Ok(Self {
+        let mut event = Self {
             number: from.u64(),
             wall: from.duration(),
             monotonic_ns: from.u64(),
@@ -159,8 +161,19 @@ impl Event {
             signs: Signs::from_bits(from.u16()),
             cause: from.optional("cause", Reader::cause)?,
             detail: from.text(DETAIL_BYTES)?,
-            violation: from.optional("violation", read_violation)?.map(Box::new),
-        })
+            violation: None,
+            spent: None,
+        };
+        match from.u8() {
+            0 => {}
+            1 => event.violation = Some(Box::new(read_violation(from)?)),
+            2 => {
+                let follows = from.one_of(&FOLLOWS, "what follows")?;
+                event.spent = Some(Spent { follows, group: from.name()? });
+            }
+            found => return Err(RecordError::Field { field: "end of an event", found: found.into() }),
+        }
+        Ok(event)
     }
 }
 
@@ -248,6 +261,22 @@ impl EventKind {
     }
 }
 
+impl Follows {
+    /// Returns what is written as this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        FOLLOWS.get(usize::from(code)).copied()
+    }
+
+    /// Returns it in the word that manifests and JSON use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::CoolDown => "cool_down",
+            Self::Fail => "fail",
+            Self::Escalate => "escalate",
+        }
+    }
+}
+
 impl State {
     /// Returns the state that is written as this number.
     pub fn from_code(code: u8) -> Option<Self> {
@@ -323,6 +352,8 @@ const CONTAINMENTS: [Containment; 4] =
 
 const EVENT_KINDS: [EventKind; 4] =
     [EventKind::State, EventKind::Ended, EventKind::Alert, EventKind::Violation];
+
+const FOLLOWS: [Follows; 3] = [Follows::CoolDown, Follows::Fail, Follows::Escalate];
 
 const MECHANISMS: [MemoryMechanism; 4] = [
     MemoryMechanism::Unlimited,
@@ -412,6 +443,12 @@ mod tests {
             guarded: true,
             last_event: 9,
             persist_failing: true,
+            tally: Tally {
+                reloads: [1, 2, 3, u32::MAX],
+                is_outdated: true,
+                loaded_at: Some(Duration::from_secs(7)),
+                orphans: 5,
+            },
         }
     }
 
@@ -439,12 +476,17 @@ mod tests {
                 uid: 4,
                 unrecorded: u64::MAX,
             })),
+            spent: None,
         };
+        let spent = FOLLOWS.map(|follows| {
+            let spent = Some(Spent { group: "g".repeat(NAME_BYTES), follows });
+            Record::Event(Event { violation: None, spent, ..event.clone() })
+        });
         let long = Event { detail: "ä".repeat(DETAIL_BYTES), ..event.clone() };
         let cut = Event { detail: "ä".repeat(DETAIL_BYTES / 2), ..event.clone() };
         assert_eq!(Record::from_bytes(&Record::Event(long).to_bytes()), Ok(Record::Event(cut)));
         let text = Text { text: "x".repeat(TEXT_BYTES), ends: false };
-        for record in [Record::Event(event), Record::Text(text)] {
+        for record in spent.into_iter().chain([Record::Event(event), Record::Text(text)]) {
             assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record));
         }
     }
@@ -497,6 +539,7 @@ mod tests {
         assert!(GIVEN_UP.into_iter().enumerate().all(|(number, why)| why as usize == number));
         assert!(RELOADS.into_iter().enumerate().all(|(number, reload)| reload as usize == number));
         assert!(CONTAINMENTS.into_iter().enumerate().all(|(number, means)| means as usize == number));
+        assert!(FOLLOWS.into_iter().enumerate().all(|(number, follows)| follows as usize == number));
         assert!(OUTCOMES.into_iter().enumerate().all(|(number, outcome)| outcome as usize == number));
         for (number, mechanism) in MECHANISMS.into_iter().enumerate() {
             assert_eq!(mechanism as usize, number, "{}", mechanism.word());
@@ -506,7 +549,7 @@ mod tests {
     #[test]
     fn the_layout_is_the_documented_one() {
         let bytes = Record::Row(Row { name: "web".into(), ..row() }).to_bytes();
-        assert_eq!(&bytes[..6], b"\x0e\x02web\0");
+        assert_eq!(&bytes[..6], b"\x0f\x02web\0");
         assert_eq!(&bytes[66..74], b"\xff\xff\x01\x0c\x67\x12\x00\x00");
     }
 
@@ -520,7 +563,7 @@ mod tests {
         let sums = [Record::Row(row()), Record::Head(head())].map(sum);
         assert_eq!(
             (LAYOUT, sums),
-            (14, [10_435_731, 679_840]),
+            (15, [10_435_731, 841_698]),
             "whoever changes the layout changes its version"
         );
     }

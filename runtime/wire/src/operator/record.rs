@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::fields::Writer;
-use super::{Cause, Digest, Event, TITLE_BYTES, title};
+use super::{Cause, Digest, Event, TITLE_BYTES, Tally, title};
 
 /// The size of every record. Byte 0 is the layout's version, byte 1 the kind (1 head, 2 row, 3 end, 4 event, 5 text); the fields follow
 /// in the order of the structs, little endian and without gaps, and the rest is zero.
@@ -13,7 +13,7 @@ pub const RECORD_BYTES: usize = 512;
 
 /// The version of the layout: another one for every change of it. It is no number of a kind, since the first layout,
 /// which had no version, began with the kind.
-pub const LAYOUT: u8 = 14;
+pub const LAYOUT: u8 = 15;
 
 /// One packet of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Head {
     pub last_event: u64,
     /// What lives cannot be written into the state directory: a successor would not know of it.
     pub persist_failing: bool,
+    /// What is only counted.
+    pub tally: Tally,
 }
 
 /// The supervisor and its workers at one moment.
@@ -402,6 +404,7 @@ impl Head {
         out.u8(self.guarded.into());
         out.u64(self.last_event);
         out.u8(self.persist_failing.into());
+        self.tally.write(out);
     }
 }
 

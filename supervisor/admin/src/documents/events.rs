@@ -24,6 +24,17 @@ pub struct Told<'a> {
     signs: Vec<&'static str>,
     cause: Option<String>,
     detail: &'a str,
+    /// The budget that did not cover it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spent: Option<Budget<'a>>,
+}
+
+/// A restart budget that is spent.
+#[derive(Serialize)]
+struct Budget<'a> {
+    /// The root's is empty.
+    group: &'a str,
+    follows: &'static str,
 }
 
 /// Returns an event as a document, with how many before it were forgotten before they could be told.
@@ -43,6 +54,10 @@ pub fn told(event: &Event, lost: u64) -> Told<'_> {
         signs: signs(event.signs),
         cause: event.cause.map(|cause| cause.to_string()),
         detail: &event.detail,
+        spent: event
+            .spent
+            .as_ref()
+            .map(|spent| Budget { group: &spent.group, follows: spent.follows.word() }),
     }
 }
 

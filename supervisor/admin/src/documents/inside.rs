@@ -31,6 +31,9 @@ struct Worker<T: Serialize> {
 pub(crate) struct Actors {
     cpu_s: f64,
     memory_peak_bytes: u64,
+    descriptors: u32,
+    /// How many it may have open; null is any number.
+    descriptors_max: Option<u32>,
     types: Vec<Type>,
     /// Also those that are not named.
     actors_total: u64,
@@ -112,6 +115,8 @@ pub(crate) fn actors(said: Vec<Said>) -> Document<Actors> {
     document(said, |found| Actors {
         cpu_s: found.cpu.as_secs_f64(),
         memory_peak_bytes: found.memory_peak,
+        descriptors: found.descriptors,
+        descriptors_max: Some(found.descriptors_max).filter(|most| *most < u32::MAX),
         types: found.types.into_iter().map(of_type).collect(),
         actors_total: found.actors_total,
         actors: found.actors.into_iter().map(actor).collect(),

@@ -63,6 +63,8 @@ pub(super) struct Inside {
     answers: Found<ByInstance>,
     cpu: Seconds<ByInstance>,
     memory_peak: Found<ByInstance>,
+    descriptors: Found<ByInstance>,
+    descriptors_max: Found<ByInstance>,
     actors: Found<ByType>,
     spawned: Counted<ByType>,
     stopped: Counted<ByType>,
@@ -102,6 +104,12 @@ impl Inside {
             "The most memory that a worker's process ever had in use",
             Unit::Bytes,
             self.memory_peak.clone(),
+        );
+        to.register("worker_descriptors", "Descriptors that a worker has open", self.descriptors.clone());
+        to.register(
+            "worker_descriptors_max",
+            "The most descriptors that a worker may have open",
+            self.descriptors_max.clone(),
         );
         self.register_actors(to);
         self.register_links(to);
@@ -173,6 +181,10 @@ impl Inside {
         cpu.inner().store(found.cpu.as_secs_f64().to_bits(), Ordering::Relaxed);
         drop(cpu);
         set(&self.memory_peak, of, found.memory_peak);
+        set(&self.descriptors, of, found.descriptors.into());
+        if found.descriptors_max < u32::MAX {
+            set(&self.descriptors_max, of, found.descriptors_max.into());
+        }
         found.types.iter().for_each(|counts| self.show_type(of, counts));
         found.links.iter().for_each(|link| self.show_link(of, link));
         for (reason, count) in &found.dead_letters {
@@ -217,7 +229,9 @@ impl Inside {
     fn clear(&self) {
         self.answers.clear();
         self.cpu.clear();
-        self.memory_peak.clear();
+        for family in [&self.memory_peak, &self.descriptors, &self.descriptors_max] {
+            family.clear();
+        }
         for family in [&self.actors, &self.waiting, &self.waiting_max] {
             family.clear();
         }
