@@ -72,7 +72,7 @@ mod life;
 mod line;
 mod link;
 mod local;
-mod log;
+pub mod log;
 mod mailbox;
 mod meeting;
 mod name;

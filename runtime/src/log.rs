@@ -1,7 +1,8 @@
 //! What is said with `tracing` in a worker, as lines that its supervisor takes apart again: see
 //! [`event_line`](bailiwick_wire::log::event_line).
 //!
-//! A worker whose program does not listen to `tracing` itself listens this way. What does not matter enough by
+//! A worker whose program does not listen to `tracing` itself listens this way; one that has a subscriber of its own adds [`layer`]
+//! to it. What does not matter enough by
 //! [`RUST_LOG`](FILTER) costs what `tracing` takes to find that out, which is a comparison. What does matter is one write to
 //! the pipe of standard error, of at most 4096 bytes, so that nothing comes between: it waits where `eprintln!` would wait,
 //! which is while the pipe is full.
@@ -19,6 +20,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::Program;
 use crate::progress;
 use crate::scope::Scope;
 use fields::Fields;
@@ -30,14 +32,43 @@ const FILTER: &str = "RUST_LOG";
 pub(crate) fn listen(worker: &str) {
     let words = std::env::var(FILTER).unwrap_or_default();
     let (filter, error) = filter(&words);
-    let print =
-        Print { worker: worker.to_owned(), to: |line: &[u8]| drop(std::io::stderr().write_all(line)) };
+    let print = Print { worker: worker.to_owned(), to: to_supervisor };
     let subscriber = tracing_subscriber::registry().with(filter).with(print);
     if tracing::subscriber::set_global_default(subscriber).is_ok()
         && let Some(error) = error
     {
         tracing::warn!(target: "bailiwick::log", %error, value = words, "{FILTER} cannot be read; what counts is `info`");
     }
+}
+
+/// Returns a layer for a subscriber of a program's own, by which a worker's events reach its supervisor with level, fields, actor and
+/// trace, as they do where the program has no subscriber. What matters is said by `RUST_LOG`, for this layer alone. In a
+/// process that is no worker it does nothing.
+///
+/// ```
+/// use tracing_subscriber::prelude::*;
+///
+/// // Beside what the program listens with itself, such as the layer of `bailiwick-otel`.
+/// tracing_subscriber::registry().with(bailiwick::log::layer()).init();
+/// ```
+pub fn layer<S: Subscriber + for<'s> LookupSpan<'s>>() -> impl Layer<S> {
+    Program::is_worker().then(|| {
+        let words = std::env::var(FILTER).unwrap_or_default();
+        let (filter, error) = filter(&words);
+        if let Some(error) = error {
+            // Nobody listens yet.
+            eprintln!("{FILTER} cannot be read: {error}; what counts is `info`: {words:?}");
+        }
+        // A worker is executed under its own name.
+        let name = std::env::args_os().next().unwrap_or_default();
+        Print { worker: name.to_string_lossy().into_owned(), to: to_supervisor }.with_filter(filter)
+    })
+}
+
+/// Takes one line to the supervisor, whole.
+fn to_supervisor(line: &[u8]) {
+    // Who has closed its standard error does not want to say anything.
+    let _ = std::io::stderr().write_all(line);
 }
 
 /// Returns what matters by these words, and what is wrong with them.

@@ -143,6 +143,8 @@ fn one_message_and_all_that_it_brings_about_are_one_trace_over_three_processes()
         "{lose:?}"
     );
     assert_eq!(find.span["status"], serde_json::json!({}));
+    // The layer of the logs stands beside that of the traces, and has the same trace.
+    supervised.journal().wait_for(0, "store | INFO cellar#1: it is read key=motto");
     // By which spans are sent is told of by nobody.
     assert!(!found.keys().any(|name| name.contains("flush") || name.contains("collect")), "{found:#?}");
     supervised.stop();
