@@ -53,7 +53,7 @@ mod tests {
     use super::*;
     use std::fs::File;
 
-    /// Seen to fail with the first number left out.
+    /// Seen to fail where every number counts as open.
     #[test]
     fn what_is_opened_is_counted_until_it_is_closed() {
         // Other tests of this process open and close as well: what /proc says before and after has to hold it.
