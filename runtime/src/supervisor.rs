@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bailiwick_supervisor::control::{Event, Outcome, Record, Request, Status, Target, Verb};
 use bailiwick_wire::crash::Report;
+use bailiwick_wire::log::{self, Line};
 
 use crate::node::Host;
 
@@ -79,6 +80,23 @@ impl Supervisor {
     /// See [`Supervisor`].
     pub async fn crashes(&self, of: Target) -> io::Result<Vec<Report>> {
         self.ask(Verb::Crashes, of, AT_ONCE).await?.reports()
+    }
+
+    /// Returns what was printed after the line of this number, oldest first, as much of it as one answer holds: at once if there is
+    /// something, else as soon as there is, or nothing after so long. Numbers begin at 1 and ascend over everybody who prints; those
+    /// that are missing were printed too fast to be kept, or are forgotten. Needs `logs`.
+    ///
+    /// # Errors
+    /// See [`Supervisor`]; `NotFound` if nobody who runs or has printed has this name.
+    pub async fn log(&self, after: u64, of: Target, wait: Duration) -> io::Result<Vec<Line>> {
+        let answer = self.ask(Verb::Log(after), of, wait).await?;
+        match answer.outcome {
+            Outcome::UnknownTarget => Err(io::Error::new(io::ErrorKind::NotFound, "nobody has this name")),
+            _ => answer
+                .packets
+                .last()
+                .map_or_else(|| Ok(Vec::new()), |packet| log::read(packet).map_err(invalid)),
+        }
     }
 
     /// Returns what lives that run were denied, as they say. Needs `denials`.

@@ -70,9 +70,10 @@ fn get(address: &str, path: &str) -> (u16, String) {
     (code, body)
 }
 
-/// Waits until a page has this in it.
-fn shows(address: &str, page: &str, text: &str) {
-    wait_until(&format!("{page} to show {text}"), || get(address, page).1.contains(text));
+/// Waits until a page has this in it, for who has signed in.
+fn shows(address: &str, cookie: &str, page: &str, text: &str) {
+    let content = || send(address, &format!("GET {page}"), &[cookie], "").2;
+    wait_until(&format!("{page} to show {text}"), || content().contains(text));
 }
 
 fn order(address: &str, path: &str, headers: &[&str]) -> (u16, Value) {
@@ -104,12 +105,13 @@ fn life(supervised: &Supervised) -> (State, u32) {
 
 #[test]
 fn pages_are_served_while_a_worker_crashes() {
-    let (supervised, address) = system("");
+    let (supervised, address, _folder) = guarded("[]");
+    let (cookie, _) = sign_in(&address);
     for generation in 1..=3 {
         let found = supervised.wait_for_life("other", generation);
         Process(found.pid.expect("it is ready")).signal(Signal::SIGKILL);
         for page in PAGES {
-            let (code, text) = get(&address, page);
+            let (code, _, text) = send(&address, &format!("GET {page}"), &[&cookie], "");
             assert_eq!(code, 200, "{page}: {text}");
             assert!(
                 text.starts_with("<!doctype html>") && text.trim_end().ends_with("</html>"),
@@ -119,11 +121,11 @@ fn pages_are_served_while_a_worker_crashes() {
         supervised.order(Verb::Reset, "other");
     }
     supervised.wait_for_crash("other", 3);
-    shows(&address, "/crashes", "other#3</a>");
-    shows(&address, "/crashes", "SIGKILL from outside");
-    shows(&address, "/workers/other", "other#3</a>");
-    shows(&address, "/events", "other#3");
-    shows(&address, "/actors", "<th scope=\"row\">book</th>");
+    shows(&address, &cookie, "/crashes", "other#3</a>");
+    shows(&address, &cookie, "/crashes", "SIGKILL from outside");
+    shows(&address, &cookie, "/workers/other", "other#3</a>");
+    shows(&address, &cookie, "/events", "other#3");
+    shows(&address, &cookie, "/actors", "<th scope=\"row\">book</th>");
 }
 
 #[test]

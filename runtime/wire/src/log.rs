@@ -134,6 +134,12 @@ impl Line {
 }
 
 impl Lost {
+    /// Returns so much of it as that many lines in all are.
+    pub fn at_most(self, lines: u64) -> Self {
+        let dropped = self.dropped.min(lines);
+        Self { dropped, forgotten: self.forgotten.min(lines - dropped) }
+    }
+
     /// Returns whether nothing is.
     pub fn is_nothing(self) -> bool {
         self == Self::default()

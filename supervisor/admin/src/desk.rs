@@ -14,8 +14,10 @@ use bailiwick::untyped::Peers;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, broadcast};
 
+use crate::feed::Feed;
 use crate::gate::Gate;
 use crate::history::History;
+use crate::logs;
 use crate::metrics::Metrics;
 use crate::orders::Order;
 use crate::outside;
@@ -76,6 +78,12 @@ pub(crate) struct Office {
     pub(crate) rates: Arc<Mutex<Rates>>,
     /// Places for those who follow events.
     pub(crate) followers: Arc<Semaphore>,
+    /// What is printed.
+    pub(crate) feed: Feed,
+    /// Places for those who read what is printed.
+    pub(crate) readers: Arc<Semaphore>,
+    /// Whether those alone are served who may open a file.
+    pub(crate) is_local_file: bool,
     /// Missing without a token in the manifest.
     pub(crate) gate: Option<Arc<Gate>>,
     /// The actors that the manifest grants, to this worker itself and to the operator.
@@ -145,6 +153,7 @@ impl Desk for AdminDesk {
 
 impl Actor for AdminDesk {
     async fn started(&mut self, cx: &mut Context) -> Result<(), ActorError> {
+        let listener = listener(cx)?;
         let office = Office {
             supervisor: cx.supervisor(),
             metrics: Arc::default(),
@@ -154,13 +163,15 @@ impl Actor for AdminDesk {
             recent: Arc::default(),
             rates: Arc::default(),
             followers: Arc::new(Semaphore::new(site::FOLLOWERS_MAX)),
+            feed: Feed::begin(cx.supervisor()),
+            readers: Arc::new(Semaphore::new(logs::READERS_MAX)),
+            is_local_file: listener.is_local_file(),
             gate: self.gate(cx)?.map(Arc::new),
             peers: cx.peers(),
             learnt: Arc::default(),
             questions: Arc::new(Semaphore::new(outside::QUESTIONS_MAX)),
             traces: Arc::new(Semaphore::new(outside::trace::AT_ONCE_MAX)),
         };
-        let listener = listener(cx)?;
         println!("serving at {listener}");
         let follower = office.clone();
         tokio::task::spawn_local(async move {
@@ -169,7 +180,7 @@ impl Actor for AdminDesk {
             eprintln!("<3>what happens cannot be followed: {error}");
             std::process::exit(1);
         });
-        let site = site::router(office, self.terms.expose, listener.is_local_file());
+        let site = site::router(office, self.terms.expose);
         tokio::task::spawn_local(serve::serve(listener, site));
         Ok(())
     }

@@ -255,7 +255,7 @@ pub(crate) async fn passes(
     }
 }
 
-async fn admitted(gate: &Gate, headers: &HeaderMap, caller: Caller) -> bool {
+pub(crate) async fn admitted(gate: &Gate, headers: &HeaderMap, caller: Caller) -> bool {
     let said = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     match said.and_then(|said| said.split_once(' ')) {
         Some((kind, token)) if kind.eq_ignore_ascii_case("bearer") => {

@@ -39,7 +39,7 @@ pub(crate) struct Viewer {
     /// What may be ordered by who has signed in.
     pub(crate) orders: Vec<Order>,
     pub(crate) can_sign_in: bool,
-    /// Whether it is shown what workers print. Where one can sign in, only who has.
+    /// Whether it is shown what workers print: who may open the file at which this serves, or has signed in.
     pub(crate) sees_output: bool,
 }
 
@@ -47,10 +47,11 @@ impl Viewer {
     /// Returns who sent a request.
     pub(crate) fn of(office: &Office, headers: &HeaderMap) -> Self {
         let Some(gate) = &office.gate else {
-            return Self { session: None, orders: Vec::new(), can_sign_in: false, sees_output: true };
+            let sees_output = office.is_local_file;
+            return Self { session: None, orders: Vec::new(), can_sign_in: false, sees_output };
         };
         let session = cookie(headers).and_then(|name| gate.session(name));
-        let sees_output = session.is_some();
+        let sees_output = office.is_local_file || session.is_some();
         Self { session, orders: gate.orders().to_vec(), can_sign_in: true, sees_output }
     }
 }

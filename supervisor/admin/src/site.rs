@@ -31,13 +31,14 @@ use crate::documents::status::{Seen, document};
 use crate::guard;
 use crate::health::{self, Health};
 use crate::json::{self, SCHEMA_VERSION};
+use crate::logs;
 use crate::metrics::{OPEN_METRICS, OPEN_METRICS_TYPE, TEXT_TYPE};
 use crate::orders;
 use crate::outside;
 use crate::sign_in;
 use crate::survey::Said;
 
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const JSON: &str = "application/json";
 
 /// How long it may take to ask all workers, with those who ask before.
@@ -75,10 +76,10 @@ struct Many {
     n: Option<u32>,
 }
 
-/// Returns everything that is served. `expose` serves also those who name another host than this machine, as `is_file` does,
-/// which no browser reaches.
-pub(crate) fn router(office: Office, expose: bool, is_file: bool) -> Router {
-    let is_guarded = !expose && !is_file;
+/// Returns everything that is served. `expose` serves also those who name another host than this machine, as a file does, which no
+/// browser reaches.
+pub(crate) fn router(office: Office, expose: bool) -> Router {
+    let is_guarded = !expose && !office.is_local_file;
     let backlog = Backlog::new();
     let watch = move |request: Request, next: Next| {
         let backlog = backlog.clone();
@@ -107,6 +108,9 @@ pub(crate) fn router(office: Office, expose: bool, is_file: bool) -> Router {
         .route("/api/v1/events", get(events))
         .route("/api/v1/actors", get(actors))
         .route("/api/v1/links", get(links))
+        .route("/api/v1/logs", get(logs::logs))
+        .route("/api/v1/crashes", get(logs::crashes))
+        .route("/api/v1/crashes/{worker}", get(logs::crashes))
         .merge(dashboard::router())
         .merge(if office.gate.is_some() { changing() } else { Router::new() })
         .fallback(async || (StatusCode::NOT_FOUND, "nothing is here; see /api/v1/workers\n"))
@@ -250,7 +254,7 @@ fn sent(event: &Arc<Event>, lost: u64) -> Sent {
 }
 
 /// The supervisor does not answer, or the manifest does not let this worker ask.
-fn unavailable(error: &io::Error) -> Response {
+pub(crate) fn unavailable(error: &io::Error) -> Response {
     plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("the supervisor does not say: {error}\n"))
 }
 

@@ -6,7 +6,6 @@ use bailiwick_supervisor::check::{escape, user_name};
 use bailiwick_supervisor::control::{
     Cause, Event, EventKind, GivenUp, MemoryMechanism, Reload, Row, Signs, State,
 };
-use bailiwick_supervisor::spec::Digest;
 
 /// Says why a worker is in its state.
 pub fn detail(row: &Row) -> String {
@@ -146,9 +145,9 @@ pub fn mechanism(memory: MemoryMechanism) -> &'static str {
     }
 }
 
-/// Writes a digest as other tools print it.
-pub fn hex(digest: &Digest) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Writes bytes, as those of a digest, as other tools print them.
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the name of a user, or its number where it has none.

@@ -6,13 +6,13 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bailiwick_admin::printed::{self, Since};
 use bailiwick_wire::log::Priority;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 pub(crate) use self::outside::{Ask, Inspect, Message, Send, Trace};
-pub(crate) use self::values::Since;
-use self::values::{count, interval, level, score, signal, since, time};
+use self::values::{count, interval, score, signal, time};
 use crate::completion::names;
 use crate::top::Sort;
 
@@ -363,13 +363,13 @@ pub(crate) struct Logs {
     #[arg(long, short = 'n', value_name = "N", value_parser = count)]
     pub(crate) lines: Option<usize>,
     /// Show what was printed since then: a span, as `5m`, or a moment, as `2026-05-01T12:00:00Z`.
-    #[arg(long, value_name = "TIME", value_parser = since)]
+    #[arg(long, value_name = "TIME", value_parser = Since::read)]
     pub(crate) since: Option<Since>,
     /// Show the last lines of the life that was the last to crash.
     #[arg(long, conflicts_with_all = ["follow", "since"])]
     pub(crate) crash: bool,
     /// Show only what matters so much or more: emerg, alert, crit, err, warning, notice, info or debug, or 0 to 7.
-    #[arg(long, value_name = "LEVEL", default_value = "debug", value_parser = level, add = ArgValueCandidates::new(names::levels))]
+    #[arg(long, value_name = "LEVEL", default_value = "debug", value_parser = printed::level, add = ArgValueCandidates::new(names::levels))]
     pub(crate) level: Priority,
     /// Show only events of this actor, in all its lives as `thumbs` or in one as `thumbs#2`, and of those below it.
     #[arg(long, value_name = "ACTOR")]

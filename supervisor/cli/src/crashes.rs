@@ -1,14 +1,12 @@
 //! `crashes`: which lives ended in another way than they should, why, and what followed.
 
-mod document;
 mod words;
-
-pub(crate) use document::Crash;
 
 use std::path::Path;
 
+use bailiwick_admin::documents::crashes::{self as documents, Crash, Stack};
 use bailiwick_supervisor::control::{Client, Target};
-use bailiwick_sys::system_call;
+use bailiwick_wire::backtraces::Backtraces;
 use bailiwick_wire::crash::Report;
 
 use crate::arguments::Crashes;
@@ -31,7 +29,7 @@ pub(crate) fn crashes(asked: &Crashes, screen: &Screen) -> Result<Exit, Failure>
     reports.sort_by_key(|report| report.ended.monotonic_ns);
     let executable = asked.executable.as_deref();
     screen.print(&match (asked.json, &asked.name, reports.last()) {
-        (true, _, _) => json::document(&document::document(&reports, executable)),
+        (true, _, _) => json::document(&documents::document(reports, |report| stacks(report, executable))),
         (false, _, None) => "no crash is remembered\n".to_owned(),
         (false, None, Some(_)) => words::table(&reports),
         (false, Some(_), Some(latest)) => words::table(&reports) + "\n" + &words::detail(latest, executable),
@@ -52,34 +50,13 @@ pub(crate) fn latest(reports: &[Report]) -> Option<String> {
 /// Returns the latest of these reports, as a program reads it.
 pub(crate) fn latest_document(reports: &[Report]) -> Option<Crash> {
     let latest = reports.iter().max_by_key(|report| report.ended.monotonic_ns);
-    latest.map(|report| document::crash(report, None))
-}
-
-/// Returns the name of the forbidden system call that ended a life, or its number.
-fn call(report: &Report) -> Option<String> {
-    let call = report.last_words.forbidden_call?;
-    Some(system_call::name(call.number).map_or_else(|| call.number.to_string(), str::to_owned))
-}
-
-/// Returns whether a life says that it had used up a stack.
-fn overflowed(report: &Report) -> bool {
-    bailiwick_wire::backtraces::Backtraces::from_bytes(&report.backtraces).overflowed
+    latest.map(|report| documents::crash(report, documents::addresses(report)))
 }
 
 /// Returns where the threads of a life stood, in words: the file that it executed tells the functions.
-fn stacks(report: &Report, executable: Option<&Path>) -> Vec<(u32, String, Vec<String>)> {
-    let backtraces = bailiwick_wire::backtraces::Backtraces::from_bytes(&report.backtraces);
-    let Some(executable) = executable else {
-        let address = |frame: &bailiwick_wire::backtraces::Frame| {
-            let path =
-                frame.object.and_then(|object| backtraces.objects.get(object)).map(|object| &*object.path);
-            format!("{:#x} in {}", frame.address, path.unwrap_or("no file"))
-        };
-        let threads = backtraces.threads.iter();
-        let told = threads.map(|t| (t.id, t.name.clone(), t.frames.iter().map(address).collect()));
-        return told.collect();
-    };
-    let (stacks, problem) = crate::symbols::stacks(&backtraces, executable);
+fn stacks(report: &Report, executable: Option<&Path>) -> Vec<Stack> {
+    let Some(executable) = executable else { return documents::addresses(report) };
+    let (stacks, problem) = crate::symbols::stacks(&Backtraces::from_bytes(&report.backtraces), executable);
     let told = stacks.into_iter().map(|stack| {
         let calls = stack.calls.into_iter().map(|call| format!("{} {}", call.function, call.place));
         (stack.thread, stack.name, calls.collect())
@@ -92,6 +69,7 @@ mod tests {
     use std::time::Duration;
 
     use bailiwick_supervisor::control::Cause;
+    use bailiwick_sys::system_call;
     use bailiwick_wire::crash::{Budget, Decision, End, Moment};
     use bailiwick_wire::last_words::{ForbiddenCall, LastWords, Panic};
 
@@ -161,7 +139,7 @@ mod tests {
         let last_words = LastWords { forbidden_call: Some(call), ..LastWords::default() };
         let end = End::Signalled { signal: 31, core: false };
         let stopped = Report { cause: Cause::ForbiddenSyscall, end, last_words, ..report() };
-        let text = json::document(&document::document(&[report(), stopped], None));
+        let text = json::document(&documents::document(vec![report(), stopped], documents::addresses));
         let found: serde_json::Value = serde_json::from_str(&text).unwrap();
         let [panicked, stopped] = [&found["crashes"][0], &found["crashes"][1]];
         assert_eq!(found["schema_version"], 1);

@@ -5,18 +5,18 @@ mod shown;
 
 use std::time::Duration;
 
+use bailiwick_admin::printed::{self, Life, Since, Wanted};
 use bailiwick_supervisor::control::{Client, ClientError, Outcome, Target};
-use bailiwick_sys::events::monotonic_ns;
 use bailiwick_wire::crash::Report;
 use bailiwick_wire::log::{NEXT_LINE, SUPERVISOR};
 
-use crate::arguments::{Logs, Since};
+use crate::arguments::Logs;
 use crate::exit::{Exit, Failure};
 use crate::place;
 use crate::screen::Screen;
 use crate::status::unknown_among;
-use reader::{Life, printed_by};
-pub(crate) use reader::{Reader, Wanted};
+pub(crate) use reader::Reader;
+use reader::printed_by;
 pub(crate) use shown::plain;
 use shown::show;
 
@@ -31,14 +31,7 @@ pub(crate) fn logs(asked: &Logs, screen: &Screen) -> Result<Exit, Failure> {
         screen.say("no crash is remembered\n");
         return Ok(Exit::Done);
     }
-    let since = match asked.since {
-        None => (0, Duration::ZERO),
-        Some(Since::Ago(span)) => {
-            let span_ns = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-            (monotonic_ns().saturating_sub(span_ns), Duration::ZERO)
-        }
-        Some(Since::Moment(moment)) => (0, moment),
-    };
+    let since = asked.since.map(Since::on_clocks).unwrap_or_default();
     let is_all = asked.since.is_some() || asked.crash;
     let most = asked.lines.unwrap_or(if is_all { usize::MAX } else { LINES });
     let life = crash.as_ref().map(Life::of);
@@ -63,13 +56,12 @@ pub(crate) fn logs(asked: &Logs, screen: &Screen) -> Result<Exit, Failure> {
 
 /// Returns whom a name means: a worker that there is or of which lines are remembered, one instance of it, or the supervisor.
 fn named(client: &Client, name: &str) -> Result<Target, Failure> {
-    let (worker, target) = match name.rsplit_once('.').map(|(worker, number)| (worker, number.parse())) {
-        Some((worker, Ok(instance @ 1..))) => (worker, Target::Instance(worker.to_owned(), instance)),
-        _ => (name, Target::Worker(name.to_owned())),
-    };
-    let found = match worker {
+    let target = printed::named(name);
+    let found = match &target {
         // It would stand for everybody.
-        "" => Err(ClientError::Refused { outcome: Outcome::UnknownTarget }),
+        Target::Worker(worker) | Target::Instance(worker, _) if worker.is_empty() => {
+            Err(ClientError::Refused { outcome: Outcome::UnknownTarget })
+        }
         _ => client.log(NEXT_LINE, target.clone(), Duration::ZERO),
     };
     match found {

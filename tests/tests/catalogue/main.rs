@@ -34,5 +34,6 @@ mod j_disposable;
 mod j_spares;
 mod journal;
 mod logs;
+mod logs_over_http;
 mod support;
 mod verbs;

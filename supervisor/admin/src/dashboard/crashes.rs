@@ -28,6 +28,7 @@ pub(super) struct Crashes {
     crashes: Vec<Crash>,
     left_out: usize,
     is_hidden: bool,
+    can_sign_in: bool,
     trouble: Option<String>,
 }
 
@@ -52,7 +53,7 @@ pub(super) async fn page(State(office): State<Office>, headers: HeaderMap) -> Re
             Err(error) => Crashes { trouble: Some(error.to_string()), ..Crashes::of(Vec::new()) },
         }
     } else {
-        Crashes { is_hidden: true, ..Crashes::of(Vec::new()) }
+        Crashes { is_hidden: true, can_sign_in: viewer.can_sign_in, ..Crashes::of(Vec::new()) }
     };
     answer(&headers, &viewer, &look, ("/crashes", "Crashes"), &content)
 }
@@ -62,7 +63,7 @@ impl Crashes {
         reports.sort_by_key(|report| Reverse(report.ended.monotonic_ns));
         let left_out = reports.len().saturating_sub(SHOWN_MAX);
         let crashes = reports.iter().take(SHOWN_MAX).map(crash).collect();
-        Self { crashes, left_out, is_hidden: false, trouble: None }
+        Self { crashes, left_out, is_hidden: false, can_sign_in: false, trouble: None }
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) struct Worker {
     instances: Vec<Instance>,
     /// Absent if the viewer may not see what workers print.
     output: Option<Output>,
+    can_sign_in: bool,
     actors: Vec<actors::Line>,
     types: Vec<actors::Type>,
     links: Vec<links::Line>,
@@ -149,6 +150,7 @@ impl Worker {
             },
             instances: rows.iter().map(|row| instance(look, row)).collect(),
             output,
+            can_sign_in: viewer.can_sign_in,
             actors: of_actors,
             types: snapshots().flat_map(|(title, found)| actors::types(&title, found)).collect(),
             links: heard().flat_map(|(title, said)| links::lines(&title, said, rates)).collect(),

@@ -4,18 +4,6 @@ use std::time::Duration;
 
 use bailiwick_supervisor::control::signal_number;
 use bailiwick_supervisor::manifest;
-use bailiwick_wire::log::Priority;
-
-use crate::json;
-
-/// From when on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Since {
-    /// So long ago.
-    Ago(Duration),
-    /// Since this moment, given since 1970.
-    Moment(Duration),
-}
 
 /// Reads a signal by its name or number.
 pub(super) fn signal(text: &str) -> Result<u8, String> {
@@ -28,18 +16,6 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
         return Ok(usize::MAX);
     }
     text.parse().map_err(|_| "expected a number of lines, or all".into())
-}
-
-/// Reads a priority.
-pub(super) fn level(text: &str) -> Result<Priority, String> {
-    let names = Priority::ALL.map(Priority::word).join(", ");
-    Priority::from_word(text).ok_or_else(|| format!("expected one of {names}, or a number from 0 to 7"))
-}
-
-/// Reads from when on.
-pub(super) fn since(text: &str) -> Result<Since, String> {
-    let found = manifest::duration(text).map(Since::Ago).or_else(|| json::moment(text).map(Since::Moment));
-    found.ok_or_else(|| "expected a span, as 5m, or a moment, as 2026-05-01T12:00:00Z".into())
 }
 
 /// Reads a score.

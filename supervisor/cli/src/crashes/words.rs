@@ -8,10 +8,10 @@ use bailiwick_supervisor::check::escape;
 use bailiwick_supervisor::control::{Cause, signal_name};
 use bailiwick_wire::crash::{Core, End, Report};
 
-use super::document::hex;
-use super::{call, overflowed, stacks};
+use super::stacks;
 use crate::json::time;
-use bailiwick_admin::words::short;
+use bailiwick_admin::documents::crashes::{call, overflowed};
+use bailiwick_admin::words::{hex, short};
 
 /// One line for each report, the latest last.
 pub(super) fn table(reports: &[Report]) -> String {

@@ -1,8 +1,8 @@
 //! Lines as people and programs read them.
 
+use bailiwick_admin::printed::Entry;
 use bailiwick_wire::log::{Format, Lost, Priority, Said, Source};
 
-use super::reader::Entry;
 use crate::screen::Screen;
 
 /// The colours of names: any but those that mark what matters.
@@ -13,11 +13,8 @@ pub(super) fn show(entries: impl IntoIterator<Item = Entry>, is_json: bool, scre
     let mut data = String::new();
     for entry in entries {
         match entry {
-            Entry::Line(number, source, said) if is_json => {
-                data += &Format::Json.line(number, &source, &said);
-            }
+            entry if is_json => data += &entry.to_json(),
             Entry::Line(_, source, said) => data += &line(&source, &said, screen.stdout_colour()),
-            Entry::Lost(source, lost) if is_json => data += &lost.to_json(Some(&source)),
             Entry::Lost(source, lost) => {
                 screen.print(&std::mem::take(&mut data));
                 screen.say(&missing(&source, lost));

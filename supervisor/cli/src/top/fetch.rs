@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bailiwick_admin::documents::status::Seen;
+use bailiwick_admin::printed::Wanted;
 use bailiwick_admin::words::{detail, odd};
 use bailiwick_supervisor::control::{Client, ClientError, Outcome, Row, State, Target};
 
@@ -72,7 +73,7 @@ impl Fetch {
         let reader = match &mut self.logs {
             Some(reader) => reader,
             None => {
-                let wanted = logs::Wanted::all_of(self.target());
+                let wanted = Wanted::all_of(self.target());
                 self.logs.insert(logs::Reader::new(Client::connect(place)?, wanted))
             }
         };

@@ -1,23 +1,29 @@
-//! Reports of deaths as a program reads them. Times are in seconds.
+//! Reports of deaths, as `crashes --json` and `/api/v1/crashes` say them. Times are in seconds.
 
-use std::path::Path;
 use std::time::Duration;
 
 use bailiwick_supervisor::control::signal_name;
+use bailiwick_sys::system_call;
+use bailiwick_wire::backtraces::{Backtraces, Frame};
 use bailiwick_wire::crash::{self, Core, End, Report};
 use serde::Serialize;
 
-use super::{call, overflowed, stacks};
 use crate::json::{SCHEMA_VERSION, time};
+use crate::words::hex;
 
+/// Where a thread of a life stood: its number, its name, and the calls under way in words, the innermost first.
+pub type Stack = (u32, String, Vec<String>);
+
+/// All of some reports.
 #[derive(Serialize)]
-pub(super) struct Document {
+pub struct Document {
     schema_version: u32,
     crashes: Vec<Crash>,
 }
 
+/// One report.
 #[derive(Serialize)]
-pub(crate) struct Crash {
+pub struct Crash {
     worker: String,
     instance: u16,
     group: String,
@@ -133,12 +139,15 @@ struct Thread {
     calls: Vec<String>,
 }
 
-pub(super) fn document(reports: &[Report], executable: Option<&Path>) -> Document {
-    let crashes = reports.iter().map(|report| crash(report, executable)).collect();
+/// Returns reports as one document, the oldest first. `stacks` tells where the threads of one stood.
+pub fn document(mut reports: Vec<Report>, stacks: impl Fn(&Report) -> Vec<Stack>) -> Document {
+    reports.sort_by_key(|report| report.ended.monotonic_ns);
+    let crashes = reports.iter().map(|report| crash(report, stacks(report))).collect();
     Document { schema_version: SCHEMA_VERSION, crashes }
 }
 
-pub(super) fn crash(report: &Report, executable: Option<&Path>) -> Crash {
+/// Returns one report.
+pub fn crash(report: &Report, stacks: Vec<Stack>) -> Crash {
     let end_ns = report.ended.monotonic_ns;
     let (mut exit_code, mut signal, mut core_dumped, mut failed) = (None, None, false, None);
     match &report.end {
@@ -179,7 +188,7 @@ pub(super) fn crash(report: &Report, executable: Option<&Path>) -> Crash {
         steps: report.steps.clone(),
         usage: usage(report),
         cgroup: cgroup(report),
-        executable_sha256: report.executable.as_ref().map(|digest| hex(digest)),
+        executable_sha256: report.executable.as_ref().map(hex),
         build_id: Some(hex(&words.build_id)).filter(|id| !id.is_empty()),
         at_work: at_work(report),
         panic: panic(report),
@@ -188,7 +197,7 @@ pub(super) fn crash(report: &Report, executable: Option<&Path>) -> Crash {
         snapshot: String::from_utf8_lossy(&report.snapshot).into_owned(),
         snapshot_cut_bytes: report.cut.snapshot_bytes,
         threads_cut_bytes: report.cut.backtraces_bytes,
-        threads: threads(report, executable),
+        threads: stacks.into_iter().map(|(thread, name, calls)| Thread { thread, name, calls }).collect(),
         last_log_lines: report.last_lines.clone(),
     }
 }
@@ -202,9 +211,26 @@ fn core(report: &Report) -> (Option<String>, Option<String>) {
     }
 }
 
-fn threads(report: &Report, executable: Option<&Path>) -> Vec<Thread> {
-    let stacks = stacks(report, executable).into_iter();
-    stacks.map(|(thread, name, calls)| Thread { thread, name, calls }).collect()
+/// Returns where the threads of a life stood, as addresses in files.
+pub fn addresses(report: &Report) -> Vec<Stack> {
+    let backtraces = Backtraces::from_bytes(&report.backtraces);
+    let address = |frame: &Frame| {
+        let object = frame.object.and_then(|object| backtraces.objects.get(object));
+        format!("{:#x} in {}", frame.address, object.map_or("no file", |object| &*object.path))
+    };
+    let threads = backtraces.threads.iter();
+    threads.map(|one| (one.id, one.name.clone(), one.frames.iter().map(address).collect())).collect()
+}
+
+/// Returns the name of the forbidden system call that ended a life, or its number.
+pub fn call(report: &Report) -> Option<String> {
+    let call = report.last_words.forbidden_call?;
+    Some(system_call::name(call.number).map_or_else(|| call.number.to_string(), str::to_owned))
+}
+
+/// Returns whether a life says that it had used up a stack.
+pub fn overflowed(report: &Report) -> bool {
+    Backtraces::from_bytes(&report.backtraces).overflowed
 }
 
 fn sent_by_us(sent: &crash::Sent, end_ns: u64) -> Sent {
@@ -272,8 +298,4 @@ fn decision(report: &Report) -> Decision {
         next_start_at: pause.map(|pause| at(pause.until_ns)),
         next_start_at_mono_ns: pause.map(|pause| pause.until_ns),
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
