@@ -12,6 +12,7 @@ use bailiwick_sys::output_pipe;
 use bailiwick_sys::sink::Sink;
 use bailiwick_wire::crash::Moment;
 use bailiwick_wire::log::{Intake, Log, Priority, Source};
+use bailiwick_wire::operator::Event;
 
 /// The most that is read of one worker's output in one turn of the loop.
 const TURN_BYTES: usize = 16 << 10;
@@ -42,6 +43,12 @@ impl Journal {
     /// Says a line of the supervisor's own, which must be free of control characters.
     pub fn say(&mut self, at: Moment, priority: Priority, text: &str) {
         let (line, format) = (self.log.say(at, priority, text), self.log.format());
+        self.stderr.line(&line, |lines| format.unread(lines));
+    }
+
+    /// Says what happened, which must be free of control characters.
+    pub fn tell(&mut self, priority: Priority, event: &Event) {
+        let (line, format) = (self.log.tell(priority, event), self.log.format());
         self.stderr.line(&line, |lines| format.unread(lines));
     }
 

@@ -113,7 +113,7 @@ fn the_journal_itself_has_each_line_with_its_fields_and_counts_what_it_lacks() {
         ("SYSLOG_IDENTIFIER", "web"),
         ("BAILIWICK_WORKER", "web"),
         ("BAILIWICK_INSTANCE", "1"),
-        ("BAILIWICK_LIFE", "1"),
+        ("BAILIWICK_GENERATION", "1"),
         ("BAILIWICK_ACTOR", "life#1"),
         ("F_BYTES", "3"),
         ("_TRANSPORT", "journal"),
@@ -129,6 +129,11 @@ fn the_journal_itself_has_each_line_with_its_fields_and_counts_what_it_lacks() {
         assert!(["web", "db", "bailiwick"].contains(&text(entry, "BAILIWICK_WORKER")), "{entry:#?}");
     }
     assert!(entries.iter().any(|entry| text(entry, "MESSAGE").contains("evil")), "{entries:#?}");
+    let ended = |entry: &&BTreeMap<String, Value>| text(entry, "BAILIWICK_EVENT") == "ended";
+    let ended = entries.iter().find(ended).unwrap_or_else(|| panic!("no life ended in {entries:#?}"));
+    let of = ["SYSLOG_IDENTIFIER", "BAILIWICK_GENERATION", "BAILIWICK_CAUSE"].map(|name| text(ended, name));
+    assert_eq!(of, ["bailiwick", "1", "stopped"], "{ended:#?}");
+    assert!(["web", "db"].contains(&text(ended, "BAILIWICK_WORKER")), "{ended:#?}");
     // Of the supervisor itself, the last is that it stops.
     assert!(entries.iter().any(|entry| text(entry, "BAILIWICK_WORKER") == "bailiwick"), "{entries:#?}");
 

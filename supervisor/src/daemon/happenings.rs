@@ -5,6 +5,7 @@ use std::fmt::Display;
 use bailiwick_core::moves;
 use bailiwick_core::tree::{Action, Incarnation};
 use bailiwick_wire::audit::Violation;
+use bailiwick_wire::log::Priority;
 
 use super::{Daemon, outward};
 use crate::control::{Cause, Event, EventKind, Follows, Signs, Spent};
@@ -13,12 +14,11 @@ impl Daemon {
     /// Remembers who stands otherwise than before.
     pub(super) fn note_moves(&mut self) {
         for moved in self.moves.look(&self.tree, self.now()) {
-            let event = self.event(EventKind::State, Some(moved.of));
             self.happened.push(Event {
                 from: Some(outward::state(moved.from)),
                 to: Some(outward::state(moved.to)),
                 detail: moved.left_out(),
-                ..event
+                ..self.event(EventKind::State, Some(moved.of))
             });
         }
     }
@@ -26,11 +26,11 @@ impl Daemon {
     /// Remembers what a person should look at, with the budget that did not cover it, and says it unless that was said in other
     /// words.
     pub(super) fn alert(&mut self, of: Option<Incarnation>, text: String, said: bool, spent: Option<Spent>) {
+        let event = Event { detail: text, spent, ..self.event(EventKind::Alert, of) };
         if !said {
-            self.warn(&text);
+            self.journal.tell(Priority::Warning, &event);
         }
-        let event = self.event(EventKind::Alert, of);
-        self.happened.push(Event { detail: text, spent, ..event });
+        self.happened.push(event);
     }
 
     /// Returns whose budget does not cover what the machine says, and what follows.
@@ -50,9 +50,8 @@ impl Daemon {
         let unrecorded = ration.take_untold().unwrap_or_default();
         let pid = self.life(of).map_or(0, |life| life.pid.unsigned_abs());
         let uid = self.uid(of).unwrap_or_default();
-        let violation = Violation { pid, uid, unrecorded, ..violation };
-        let event = self.event(EventKind::Violation, Some(of));
-        self.happened.push(Event { detail, violation: Some(violation.into()), ..event });
+        let violation = Some(Violation { pid, uid, unrecorded, ..violation }.into());
+        self.happened.push(Event { detail, violation, ..self.event(EventKind::Violation, Some(of)) });
     }
 
     /// Has a life killed whose words to the supervisor no honest one can have said.

@@ -9,6 +9,7 @@ use bailiwick_sys::events::{Interest, Signal};
 use bailiwick_sys::wait;
 use bailiwick_wire::control::ToWorker;
 use bailiwick_wire::crash::Sent;
+use bailiwick_wire::log::Priority;
 
 use super::{Daemon, outward};
 use crate::control::{Cause, Event, EventKind, Spent};
@@ -114,13 +115,13 @@ impl Daemon {
         place.doom = None;
         let why = outward::what_ended(place, cause);
         let detail = words::record(&self.roster, record, &why);
-        match &record.decision {
-            Decision::Replace if cause == Cause::Stopped => {}
-            decision if cause == Cause::Stopped || decision.is_fine() => self.say(&detail),
-            _ => self.warn(&detail),
+        let event =
+            Event { cause: Some(cause), detail, spent, ..self.event(EventKind::Ended, Some(record.of)) };
+        if cause != Cause::Stopped || record.decision != Decision::Replace {
+            let is_fine = cause == Cause::Stopped || record.decision.is_fine();
+            self.journal.tell(if is_fine { Priority::Info } else { Priority::Warning }, &event);
         }
-        let event = self.event(EventKind::Ended, Some(record.of));
-        self.happened.push(Event { cause: Some(cause), detail, spent, ..event });
+        self.happened.push(event);
         self.report_death(record, berth, cause);
     }
 

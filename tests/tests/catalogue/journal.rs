@@ -82,7 +82,7 @@ fn what_is_printed_goes_to_the_journal_with_its_fields_and_nobody_waits_for_it()
         "SYSLOG_IDENTIFIER=web",
         "BAILIWICK_WORKER=web",
         "BAILIWICK_INSTANCE=1",
-        "BAILIWICK_LIFE=1",
+        "BAILIWICK_GENERATION=1",
         "BAILIWICK_ACTOR=life#1",
     ];
     assert_eq!(event[1..7], expected.map(str::to_owned));

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use super::packet::write;
 use super::{Count, Format, Line, Priority, Said, Source, TEXT_BYTES};
 use crate::crash::Moment;
-use crate::operator::Target;
+use crate::operator::{self, Target};
 use crate::text::cut;
 
 /// The lines that are remembered of one source.
@@ -100,6 +100,19 @@ impl Log {
     pub fn say(&mut self, at: Moment, priority: Priority, text: &str) -> String {
         let own = Rc::clone(&self.own);
         self.print(&own, Said { at, priority, text: text.to_owned(), ..Said::default() })
+    }
+
+    /// Remembers the supervisor's line of what happened, and returns it as it is shown: where that has fields, with what it was
+    /// and whom it concerns.
+    pub fn tell(&mut self, priority: Priority, event: &operator::Event) -> String {
+        let (at, own) = (Moment { wall: event.wall, monotonic_ns: event.monotonic_ns }, Rc::clone(&self.own));
+        let said = Said { at, priority, text: event.detail.clone(), ..Said::default() };
+        if !self.format.is_journald() {
+            return self.print(&own, said);
+        }
+        let entry = said.to_entry_of(event);
+        self.push(&own, said);
+        entry
     }
 
     /// Remembers a line as [`Self::push`] does, and returns it as it is shown.
