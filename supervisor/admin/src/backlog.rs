@@ -133,7 +133,6 @@ mod tests {
         String::from_utf8(bytes.to_vec()).expect("it is text")
     }
 
-    /// Seen to fail with an answer that is not counted, and with one whose room is given back when its body ends.
     #[tokio::test]
     async fn a_hundred_answers_that_nobody_reads_hold_no_more_than_the_bound() {
         let backlog = Backlog::new();

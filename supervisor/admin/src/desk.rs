@@ -14,6 +14,7 @@ use bailiwick::untyped::Peers;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, broadcast};
 
+use crate::archive;
 use crate::feed::Feed;
 use crate::gate::Gate;
 use crate::history::History;
@@ -56,6 +57,9 @@ pub(crate) struct Terms {
     /// What may be ordered with it.
     #[serde(default)]
     pub(crate) orders: Vec<Order>,
+    /// Where lines are written, if anywhere.
+    #[serde(default)]
+    pub(crate) log: Option<archive::Place>,
 }
 
 /// What those who serve ask of the actor, because only an actor may send to others.
@@ -180,6 +184,9 @@ impl Actor for AdminDesk {
             eprintln!("<3>what happens cannot be followed: {error}");
             std::process::exit(1);
         });
+        if let Some(place) = self.terms.log.clone() {
+            tokio::task::spawn_local(archive::keep(office.supervisor.clone(), office.feed.clone(), place));
+        }
         let site = site::router(office, self.terms.expose);
         tokio::task::spawn_local(serve::serve(listener, site));
         Ok(())

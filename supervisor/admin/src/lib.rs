@@ -6,6 +6,7 @@
 //! control socket of the supervisor answers as ever.
 #![forbid(unsafe_code)]
 
+mod archive;
 mod backlog;
 mod caller;
 mod dashboard;
@@ -18,6 +19,7 @@ mod guard;
 mod health;
 mod history;
 pub mod json;
+mod log_files;
 mod logs;
 mod metrics;
 mod orders;

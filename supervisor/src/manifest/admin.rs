@@ -22,6 +22,10 @@ const PROGRAM: &str = "bailiwick";
 /// What it may use of memory unless the manifest says otherwise.
 const MEMORY: Bytes = Bytes(128 << 20);
 
+/// How long each file with lines may be unless the manifest says otherwise, and how many there may be.
+const LOG_BYTES: Bytes = Bytes(16 << 20);
+const LOG_FILES: u32 = 8;
+
 /// The credential that lets those give orders who know it.
 pub(super) const TOKEN: &str = "token";
 /// The orders that it takes from them, as far as `may` has them.
@@ -50,7 +54,8 @@ pub(super) fn read(top: &mut Fields<'_, '_>, system: &mut System) {
     let expose = fields.read("expose").unwrap_or(false);
     let address = address(&mut fields, expose);
     token(&mut fields, &mut worker);
-    worker.actors.push(actor(&fields, expose, &worker));
+    let log = log(&mut fields, &mut worker);
+    worker.actors.push(actor(&fields, expose, &worker, log));
     let (head, groups) = (fields.head(), &mut system.groups);
     fields.finish();
     if groups.iter().any(|group| group.name == NAME) {
@@ -95,6 +100,34 @@ fn token(fields: &mut Fields<'_, '_>, worker: &mut Worker) {
     worker.credentials.insert(TOKEN.to_owned(), path);
 }
 
+/// Gives it the folder into which it writes what is printed, and returns the argument of its actor that says how.
+fn log(fields: &mut Fields<'_, '_>, worker: &mut Worker) -> Option<String> {
+    let folder = fields.read::<PathBuf>("log_dir");
+    let (mut bytes, mut files) = (LOG_BYTES, LOG_FILES);
+    fields.set_within("log_bytes_max", Bytes(1 << 20)..=Bytes(1 << 30), &mut bytes);
+    fields.set_within("log_files", 2..=100, &mut files);
+    if fields.key_span("log_dir").is_none() {
+        for key in ["log_bytes_max", "log_files"] {
+            if fields.key_span(key).is_some() {
+                let error = Diagnostic::error(format!("`{key}` without `log_dir`"));
+                let error = error.at_key(fields.key(key), "of files that nobody writes");
+                fields.reader.refuse(error.help("add `log_dir = \"/var/log/NAME\"`, or remove it"));
+            }
+        }
+    }
+    let folder = folder?;
+    let place = fields.take("log_dir").map(Spanned::span).unwrap_or_default();
+    if folder.exists() && !folder.is_dir() {
+        let error = Diagnostic::error(format!("`{}` is no folder", folder.display()));
+        let error = error.at(place.clone(), "files with what is printed could not be in it");
+        fields.reader.refuse(error.help("name a folder that is there, which the admin worker may write"));
+    }
+    fields.reader.places.insert(format!("worker.{NAME}.sandbox.read_write_paths[0]"), place);
+    let text = format!("log = {{ folder = {folder:?}, file_bytes = {}, files = {files} }}", bytes.0);
+    worker.sandbox.read_write_paths.push(folder);
+    Some(text)
+}
+
 /// Returns where it listens: one address, which strangers on other machines do not reach unless that is written.
 fn address(fields: &mut Fields<'_, '_>, expose: bool) -> Option<Address> {
     let tcp = fields.read::<SocketAddr>("tcp");
@@ -125,7 +158,7 @@ fn address(fields: &mut Fields<'_, '_>, expose: bool) -> Option<Address> {
     None
 }
 
-fn actor(fields: &Fields<'_, '_>, expose: bool, worker: &Worker) -> Actor {
+fn actor(fields: &Fields<'_, '_>, expose: bool, worker: &Worker, log: Option<String>) -> Actor {
     let line = u32::try_from(line_of(fields.reader.text, fields.head().start)).unwrap_or(u32::MAX);
     let mut text = format!("expose = {expose}");
     if worker.credentials.contains_key(TOKEN) {
@@ -134,6 +167,7 @@ fn actor(fields: &Fields<'_, '_>, expose: bool, worker: &Worker) -> Actor {
             May::ALL.iter().filter(|(may, ..)| is_taken(may)).map(|(_, word, _)| *word).collect();
         text.push_str(&format!(", token = true, orders = {orders:?}"));
     }
+    log.iter().for_each(|log| text.push_str(&format!(", {log}")));
     Actor {
         name: "desk".to_owned(),
         type_name: ACTOR.to_owned(),

@@ -161,7 +161,6 @@ fn lines_over_http_are_those_of_the_command_line_and_hostile_ones_stay_in_their_
     supervised.stop();
 }
 
-/// Seen to fail without the look at who reads.
 #[test]
 fn what_is_printed_is_told_over_tcp_to_who_knows_the_token_and_at_a_socket_to_who_may_open_it() {
     let workers = foreign("bad", ONCE, &["say=secret", "exit=1"]);
@@ -240,7 +239,6 @@ fn who_follows_hears_of_a_crash_and_of_the_next_life() {
     supervised.stop();
 }
 
-/// Seen to fail without the bound.
 #[test]
 fn so_many_follow_at_a_time_and_whoever_leaves_makes_room() {
     let (mut supervised, address, _folder) = guarded(&foreign("a", "", &["say=begins", "wait"]));
@@ -257,7 +255,6 @@ fn so_many_follow_at_a_time_and_whoever_leaves_makes_room() {
     supervised.stop();
 }
 
-/// Seen to fail with lines that are kept for whoever is slow, and with gaps that are not counted.
 #[test]
 fn who_follows_a_flood_slowly_is_told_how_much_was_missed() {
     const MANY: u64 = 50_000;

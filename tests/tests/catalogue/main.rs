@@ -33,6 +33,7 @@ mod i_messages;
 mod j_disposable;
 mod j_spares;
 mod journal;
+mod log_files;
 mod logs;
 mod logs_over_http;
 mod support;

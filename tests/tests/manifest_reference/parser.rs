@@ -9,12 +9,13 @@ use bailiwick_tests::source;
 
 /// What every manifest here begins with: two workers and an actor.
 const COMMON: &str = "[worker.w]\nexec = \"x\"\n[worker.v]\nexec = \"x\"\n[worker.v.actor.a]\ntype = \"T\"\n";
-/// Keys that a table must have, by the end of what stands before it.
+/// Keys that a table must have, or others of it need, by the end of what stands before it.
 const REQUIRED: &[(&str, &str, &str)] = &[
     ("[worker.p]\n", "exec", "\"x\""),
     ("[worker.v.actors]\nauto_shutdown = \"any_significant\"\n[worker.v.actor.b]\n", "type", "\"T\""),
     ("[worker.k]\nexec = \"x\"\nkept = [\"http\"]\n[[listen]]\n", "name", "\"http\""),
     ("[admin]\n", "tcp", "\"127.0.0.1:1\""),
+    ("[admin]\n", "log_dir", "\"/nowhere\""),
     ("[[grant]]\n", "from", "\"w\""),
     ("[[grant]]\n", "to", "\"v\""),
 ];
