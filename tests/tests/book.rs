@@ -67,8 +67,9 @@ fn with_includes(page: &Path) -> String {
     let part = match anchor {
         "" => &other,
         anchor => {
-            let (_, from) = other.split_once(&format!("<!-- ANCHOR: {anchor} -->")).expect("it begins");
-            from.split_once(&format!("<!-- ANCHOR_END: {anchor} -->")).expect("it ends").0
+            // In a comment of a page, or of a program.
+            let (_, from) = other.split_once(&format!("ANCHOR: {anchor}")).expect("it begins");
+            from.split_once(&format!("ANCHOR_END: {anchor}")).expect("it ends").0
         }
     };
     format!("{before}{part}{after}")
