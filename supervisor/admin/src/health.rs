@@ -35,6 +35,8 @@ fn is_up(row: &Row) -> bool {
         State::Ready | State::Done | State::Reloading => true,
         // What nobody needs now, or an operator stopped, is missed by nobody.
         State::Stopped => true,
+        // It starts as soon as somebody sends to it. Whose turn has not come waits for somebody who is not up, either.
+        State::Waiting => row.because_of.is_empty(),
         _ => false,
     }
 }
@@ -70,6 +72,14 @@ mod tests {
         let some = readiness(&of(&[State::Ready, State::Backoff]));
         assert!(!some.is_well);
         assert_eq!(some.lines, ["[+] w0 ready", "[-] w1 backoff"]);
+    }
+
+    #[test]
+    fn who_starts_on_demand_is_as_good_as_ready_and_who_waits_for_another_is_not() {
+        let mut status = of(&[State::Ready, State::Waiting]);
+        assert!(readiness(&status).is_well && startup(&status).is_well);
+        status.workers[1].because_of = "w0".into();
+        assert!(!readiness(&status).is_well && !startup(&status).is_well);
     }
 
     #[test]

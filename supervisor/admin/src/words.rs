@@ -20,7 +20,9 @@ pub fn detail(row: &Row) -> String {
     let mut parts = vec![match row.state {
         State::Stopped if row.generation == 0 => "not started yet".to_owned(),
         State::Stopped => "stopped by order".to_owned(),
-        State::Waiting if row.because_of.is_empty() => "waits for its turn".to_owned(),
+        State::Waiting if row.because_of.is_empty() => {
+            "starts when its turn comes, or somebody sends to it".to_owned()
+        }
         State::Waiting => format!("waits for {}", escape(&row.because_of)),
         State::Spawning | State::Starting if row.restarts > 0 => after("restarted after"),
         State::Spawning | State::Starting => "not ready yet".to_owned(),

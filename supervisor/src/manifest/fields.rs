@@ -86,7 +86,9 @@ impl<'r, 't> Fields<'r, 't> {
 
     /// Returns the value of a key, which thereby is known, and remembers where it stands.
     pub(super) fn take(&mut self, key: &'static str) -> Option<&'r Spanned<DeValue<'t>>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let value = self.table.get(key)?;
         let place = self.key(key);
         self.reader.places.insert(place, value.span());
