@@ -1,11 +1,9 @@
-//! What is said with `tracing` in a worker, as lines that its supervisor takes apart again: see
-//! [`event_line`](bailiwick_wire::log::event_line).
+//! What is said with `tracing` in a worker, as lines that its supervisor takes apart again: see [`event_line`].
 //!
 //! A worker whose program does not listen to `tracing` itself listens this way; one that has a subscriber of its own adds [`layer`]
-//! to it. What does not matter enough by
-//! [`RUST_LOG`](FILTER) costs what `tracing` takes to find that out, which is a comparison. What does matter is one write to
-//! the pipe of standard error, of at most 4096 bytes, so that nothing comes between: it waits where `eprintln!` would wait,
-//! which is while the pipe is full.
+//! to it. What does not matter enough by `RUST_LOG` costs what `tracing` takes to find that out, which is a comparison. What does
+//! matter is one write to the pipe of standard error, of at most 4096 bytes, so that nothing comes between: it waits where
+//! `eprintln!` would wait, which is while the pipe is full.
 
 mod fields;
 

@@ -31,7 +31,7 @@ pub fn left() -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(open)
 }
 
-/// Returns how many descriptors this process has open: those with a number below its limit and below [`LOOKED_AT`]. Asks for
+/// Returns how many descriptors this process has open: those with a number below its limit and below 65,536. Asks for
 /// each, because a sandbox may have no `/proc`, and since nothing else asks without calling the file behind, which may be slow.
 pub fn own() -> u32 {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
