@@ -313,11 +313,9 @@ impl Daemon {
 
     /// Says once that every worker is ready, or done if it is to be.
     fn tell_ready(&mut self) {
-        if self.ready.is_some() && self.tree.is_up() {
+        if let Some(ready) = self.ready.take_if(|_| self.tree.is_up()) {
             // Closing it says as much to whoever does not read.
-            if let Some(ready) = self.ready.take() {
-                let _ = nix::unistd::write(&ready, b"ready\n");
-            }
+            let _ = nix::unistd::write(&ready, b"ready\n");
         }
     }
 

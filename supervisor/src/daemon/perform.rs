@@ -134,9 +134,6 @@ impl Daemon {
     /// The machine knows of a violation only that there was one.
     fn true_cause(&mut self, of: Incarnation, told: Cause) -> Cause {
         let doom = self.children.find(of).and_then(|berth| self.children.at_mut(berth).doom);
-        match (told, doom) {
-            (Cause::Protocol, Some(true_cause)) => true_cause,
-            (told, _) => told,
-        }
+        doom.filter(|_| told == Cause::Protocol).unwrap_or(told)
     }
 }
