@@ -44,7 +44,8 @@ impl Budget {
 
     /// Returns how many more failures the budget covers at `now`.
     pub fn left(&self, now: Instant) -> u32 {
-        let inside = self.failures.iter().filter(|at| !self.outside(**at, now)).count();
+        // They stand in the order of their times, and a large budget is asked often.
+        let inside = self.failures.len() - self.failures.partition_point(|at| self.outside(*at, now));
         self.max_restarts.saturating_sub(u32::try_from(inside).unwrap_or(u32::MAX))
     }
 
