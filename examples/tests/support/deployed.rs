@@ -3,20 +3,38 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
 use super::program::Program;
 
-/// Returns the command line tool, built together with the supervisor that it starts.
-pub(crate) fn bailiwick() -> PathBuf {
-    let programs = ["--package", "bailiwick-cli", "--package", "bailiwick-supervisor", "--bins"];
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--locked"]).args(programs).status();
-    assert!(
-        built.expect("cargo runs this test, so it is there").success(),
-        "the command line tool does not build"
-    );
-    Path::new(env!("CARGO_BIN_EXE_gallery")).with_file_name("bailiwick")
+/// Returns the command line tool, which stands beside the supervisor that it starts.
+///
+/// Both are the ones that the tests of the workspace are built with: of another selection of packages, what they are made of
+/// would be compiled once more, with other features.
+pub(crate) fn bailiwick() -> &'static Path {
+    static LAID_OUT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let of_one_test = ["--workspace", "--test", "tidy", "--no-run"];
+        let built =
+            Command::new(env!("CARGO")).args(["test", "--quiet", "--locked"]).args(of_one_test).status();
+        assert!(
+            built.expect("cargo runs this test, so it is there").success(),
+            "the command line tool does not build"
+        );
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        for program in ["bailiwick", "bailiwickd"] {
+            let built =
+                Path::new(env!("CARGO_BIN_EXE_gallery")).with_file_name(format!("{program}-under-test"));
+            let of_this_process = folder.join(format!("{program}.{}", std::process::id()));
+            fs::hard_link(built, &of_this_process).expect("both are in the target folder");
+            // At once, also where another test runs the former one; which does nothing if that is the same file already.
+            fs::rename(&of_this_process, folder.join(program)).expect("the folder is ours");
+            let _ = fs::remove_file(of_this_process);
+        }
+        folder.join("bailiwick")
+    });
+    &LAID_OUT
 }
 
 /// A running example. Dropping it ends it.
