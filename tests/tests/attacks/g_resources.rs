@@ -1,6 +1,6 @@
 //! G. Resources and stalls.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
@@ -41,14 +41,18 @@ fn g1_a_fork_bomb_goes_out_at_the_bound_on_tasks_and_ends_with_its_worker() {
 /// What sets a worker apart with all that it started: its users, or its namespace of processes.
 enum Apart {
     Users(String),
-    Pids(PathBuf),
+    /// Its name, and what keeps the kernel from giving another namespace the same number once it has ended.
+    Pids(PathBuf, File),
 }
 
 impl Apart {
     fn of(process: Process, mode: Mode) -> Self {
         match mode {
             Mode::Root => Self::Users(process.status()["Uid"].clone()),
-            Mode::Rootless => Self::Pids(pids(process).expect("it lives")),
+            Mode::Rootless => {
+                let held = File::open(format!("/proc/{}/ns/pid", process.0)).expect("it lives");
+                Self::Pids(pids(process).expect("it lives"), held)
+            }
         }
     }
 
@@ -57,7 +61,7 @@ impl Apart {
         let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(Process);
         let is_of = |process: &Process| match self {
             Self::Users(users) => process.status().get("Uid") == Some(users),
-            Self::Pids(own) => pids(*process).as_ref() == Some(own),
+            Self::Pids(own, _) => pids(*process).as_ref() == Some(own),
         };
         processes.filter(is_of).collect()
     }
