@@ -1,6 +1,7 @@
 //! G. Resources and stalls.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
@@ -41,18 +42,15 @@ fn g1_a_fork_bomb_goes_out_at_the_bound_on_tasks_and_ends_with_its_worker() {
 /// What sets a worker apart with all that it started: its users, or its namespace of processes.
 enum Apart {
     Users(String),
-    /// Its name, and what keeps the kernel from giving another namespace the same number once it has ended.
-    Pids(PathBuf, File),
+    /// Held open, which keeps the kernel from giving another namespace the same number once it has ended.
+    Pids(File),
 }
 
 impl Apart {
     fn of(process: Process, mode: Mode) -> Self {
         match mode {
             Mode::Root => Self::Users(process.status()["Uid"].clone()),
-            Mode::Rootless => {
-                let held = File::open(format!("/proc/{}/ns/pid", process.0)).expect("it lives");
-                Self::Pids(pids(process).expect("it lives"), held)
-            }
+            Mode::Rootless => Self::Pids(File::open(pids(process)).expect("it lives")),
         }
     }
 
@@ -61,15 +59,18 @@ impl Apart {
         let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(Process);
         let is_of = |process: &Process| match self {
             Self::Users(users) => process.status().get("Uid") == Some(users),
-            Self::Pids(own, _) => pids(*process).as_ref() == Some(own),
+            Self::Pids(own) => {
+                let number = own.metadata().expect("it is open").ino();
+                fs::metadata(pids(*process)).is_ok_and(|other| other.ino() == number)
+            }
         };
         processes.filter(is_of).collect()
     }
 }
 
-/// Returns the namespace of processes that a process is in.
-fn pids(process: Process) -> Option<PathBuf> {
-    fs::read_link(format!("/proc/{}/ns/pid", process.0)).ok()
+/// Returns the file of the namespace of processes that a process is in.
+fn pids(process: Process) -> PathBuf {
+    format!("/proc/{}/ns/pid", process.0).into()
 }
 
 /// Control: an ordinary process makes as many threads as it likes.
